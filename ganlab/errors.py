@@ -1,0 +1,37 @@
+"""Errors that a user can cause and mend.
+
+Each message names the argument, what was received, what is allowed, and what to do next. The
+command line prints it without a stack trace; everything else is a defect and keeps its trace.
+"""
+
+
+class GanlabError(Exception):
+    """Base of all errors whose message is meant for a user."""
+
+
+class ConfigError(GanlabError, ValueError):
+    """A configuration that names, combines or sizes things that do not fit."""
+
+
+class DataError(GanlabError):
+    """A data set that is missing, damaged, or too small for what is asked of it."""
+
+
+class CheckpointError(GanlabError):
+    """A checkpoint that is missing, damaged, or of another model."""
+
+
+class RunError(GanlabError):
+    """A run's folder that is in use, finished, or differs from what is asked of it."""
+
+
+class NonFiniteLossError(GanlabError, ArithmeticError):
+    """A term of a player's loss that became NaN or infinite."""
+
+
+def nearest(word: str, allowed: list[str]) -> str:
+    """The hint " Did you mean 'x'?" when some allowed word resembles `word`, else ""."""
+    import difflib
+
+    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
