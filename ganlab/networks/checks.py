@@ -1,0 +1,79 @@
+"""Checks of constructor arguments, so that a wrong size is named before anything is trained.
+
+Every function raises `ganlab.errors.ConfigError` with the argument, what was received, what is
+allowed, the nearest allowed value and what to do.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor
+
+from ganlab.errors import ConfigError, nearest
+
+
+def check_choice(argument: str, value: object, allowed: Iterable[str]) -> str:
+    """`value` when it is one of the `allowed` words, else a ConfigError with the nearest one."""
+    words = list(allowed)
+    if isinstance(value, str) and value in words:
+        return value
+    hint = nearest(value, words) if isinstance(value, str) else ""
+    raise ConfigError(
+        f"{argument}: received {value!r}; allowed: {', '.join(words)}.{hint} "
+        f"Set {argument} to one of these words."
+    )
+
+
+def check_count(argument: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """`value` when it is a whole number from `least` to `most` (unbounded without it)."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and value >= least and (most is None or value <= most):
+        return value
+    allowed = f"whole numbers from {least}" + ("" if most is None else f" to {most}")
+    hint = ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        close = max(round(value), least)
+        hint = f"; nearest {close if most is None else min(close, most)}"
+    raise ConfigError(
+        f"{argument}: received {value!r}; allowed {allowed}{hint}. Set {argument} to such a number."
+    )
+
+
+def check_probability(argument: str, value: object) -> float:
+    """`value` when it is a number in [0, 1)."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and 0.0 <= value < 1.0:
+        return float(value)
+    hint = f"; nearest {0.0 if value < 0 else 0.99}" if number and value == value else ""
+    raise ConfigError(
+        f"{argument}: received {value!r}; allowed numbers from 0 to below 1{hint}. "
+        f"Set {argument} to the share of units to drop, 0 for none."
+    )
+
+
+def check_counts(argument: str, values: object, what: str) -> tuple[int, ...]:
+    """A non-empty sequence of positive whole numbers as a tuple; `what` says what they are."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or len(values) == 0:
+        raise ConfigError(
+            f"{argument}: received {values!r}; allowed a list of positive whole numbers, {what}. "
+            f"Write it as {argument}: [a, b, …], with at least one number."
+        )
+    return tuple(check_count(f"{argument}[{i}]", value) for i, value in enumerate(values))
+
+
+def check_image_channels(network: str, channels: object) -> int:
+    """The channels of an image that a generator draws: 1 to 4 (grey, grey and alpha, RGB, RGBA)."""
+    try:
+        return check_count("channels", channels, 1, 4)
+    except ConfigError as error:
+        raise ConfigError(f"{error} {network} draws images of 1 to 4 channels.") from None
+
+
+def check_input(x: Tensor, shape: tuple[int, ...]) -> None:
+    """Stop on a batch that the network was not built for, before it gives wrongly many scores."""
+    if x.shape[1:] != shape:
+        raise ConfigError(
+            f"x: received a batch of shape {tuple(x.shape)}; allowed (N, "
+            f"{', '.join(map(str, shape))}). Build the discriminator with the size and channels of "
+            "the data, or resize the data."
+        )

@@ -1,0 +1,145 @@
+"""DCGAN for every size from 16 to 256: Radford, Metz, Chintala 2015, arXiv:1511.06434."""
+
+from torch import Tensor, nn
+
+from ganlab.errors import ConfigError
+from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
+from ganlab.networks.checks import check_count, check_image_channels, check_input
+from ganlab.networks.init import Init, initialise
+
+# Size to (side of the smallest map, number of doublings): base * 2**n with a base of 4 to 7.
+SIZES: dict[int, tuple[int, int]] = {
+    base * 2**doublings: (base, doublings)
+    for doublings in range(2, 7)
+    for base in range(4, 8)
+    if base * 2**doublings <= 256
+}
+
+
+def plan(size: int, features: int, max_features: int | None = None) -> tuple[int, tuple[int, ...]]:
+    """The side of the smallest map, and the channels of each map from the largest to the smallest.
+
+    `plan(64, 64)` is (4, (64, 128, 256, 512)). Raises ConfigError for a size not in `SIZES`.
+    """
+    if not isinstance(size, int) or size not in SIZES:
+        hint = ""
+        if isinstance(size, (int, float)) and size == size:
+            below = max((s for s in SIZES if s <= size), default=None)
+            above = min((s for s in SIZES if s >= size), default=None)
+            close = dict.fromkeys(str(s) for s in (below, above) if s is not None)
+            hint = f"; nearest {' or '.join(close)}"
+        raise ConfigError(
+            f"size: DCGAN cannot make {size!r}; allowed {', '.join(map(str, SIZES))}{hint}. "
+            "Set size to one of these, and the data's size to the same."
+        )
+    check_count("features", features)
+    if max_features is not None:
+        check_count("max_features", max_features)
+    base, doublings = SIZES[size]
+    widths = (features * 2**level for level in range(doublings))
+    return base, tuple(
+        width if max_features is None else min(width, max_features) for width in widths
+    )
+
+
+class DCGANGenerator(Generator):
+    """DCGAN's generator, section 3 and figure 1: transposed convolutions from z to an image.
+
+    Args:
+        size: side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
+        channels: 1 to 4.
+        latent: numbers in z.
+        features: channels of the last hidden map; each earlier one has twice as many.
+        max_features: no map has more channels than this (None: no limit).
+        norm: of every map but the image; the paper's is "batch". Convolutions have a bias only
+            with "none".
+        init: a word of `ganlab.networks.init.INITS`; the paper's is "dcgan".
+
+    Raises ConfigError for a size, a number of channels or a word that is not allowed.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        channels: int = 3,
+        latent: int = 100,
+        features: int = 64,
+        max_features: int | None = None,
+        norm: Norm = "batch",
+        init: Init = "dcgan",
+    ) -> None:
+        super().__init__()
+        base, widths = plan(size, features, max_features)
+        self.size = size
+        self.channels = check_image_channels("DCGAN", channels)
+        self.latent = check_count("latent", latent)
+        self.shape = (channels, size, size)
+
+        bias = norm == "none"
+        layers: list[nn.Module] = []
+        inputs = latent
+        for level, width in enumerate(reversed(widths)):
+            geometry = (base, 1, 0) if level == 0 else (4, 2, 1)
+            layers.append(nn.ConvTranspose2d(inputs, width, *geometry, bias=bias))
+            if (normalise := image_norm(norm, width)) is not None:
+                layers.append(normalise)
+            layers.append(nn.ReLU(inplace=True))
+            inputs = width
+        layers += [nn.ConvTranspose2d(inputs, channels, 4, 2, 1, bias=bias), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        initialise(self, init)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (N, latent) to images (N, channels, size, size) in [-1, 1]."""
+        return self.layers(z[:, :, None, None])
+
+
+class DCGANDiscriminator(Discriminator):
+    """DCGAN's discriminator, section 3: strided convolutions and LeakyReLU of slope 0.2.
+
+    Args:
+        size: side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
+        channels: of the input, any number: the image's, and the label's maps inside a
+            `LabelledDiscriminator`.
+        features: channels of the first map; each later one has twice as many.
+        max_features: no map has more channels than this (None: no limit).
+        norm: of every map but the first; the paper's is "batch". Convolutions have a bias only
+            with "none".
+        init: a word of `ganlab.networks.init.INITS`; the paper's is "dcgan".
+
+    Raises ConfigError for a size or a word that is not allowed, and for images of another size.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        channels: int = 3,
+        features: int = 64,
+        max_features: int | None = None,
+        norm: Norm = "batch",
+        init: Init = "dcgan",
+    ) -> None:
+        super().__init__()
+        base, widths = plan(size, features, max_features)
+        self.size = size
+        self.channels = check_count("channels", channels)
+        self.shape = (channels, size, size)
+
+        bias = norm == "none"
+        layers: list[nn.Module] = []
+        inputs = channels
+        for level, width in enumerate(widths):
+            layers.append(nn.Conv2d(inputs, width, 4, 2, 1, bias=bias))
+            normalise = image_norm(norm, width)
+            if level > 0 and normalise is not None:
+                layers.append(normalise)
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            inputs = width
+        layers.append(nn.Conv2d(inputs, 1, base, bias=bias))
+        self.layers = nn.Sequential(*layers)
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, channels, size, size) in [-1, 1] to scores (N,)."""
+        check_input(x, self.shape)
+        return self.layers(x).flatten()

@@ -1,0 +1,105 @@
+"""The papers' initialisations of weights, in one table.
+
+A network calls `initialise(self, init)` at the end of its constructor.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ganlab.errors import ConfigError
+from ganlab.networks.checks import check_choice
+
+Init = Literal["default", "dcgan", "xavier", "he", "uniform", "uniform_small", "orthogonal"]
+Module = TypeVar("Module", bound=nn.Module)
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+WEIGHTED = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear, nn.Embedding)
+NORMS = (
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+)
+
+
+def _he(layer: nn.Module) -> Tensor:
+    """Normal with variance 2 / (number of inputs that an output sums over)."""
+    weight = layer.weight
+    if isinstance(layer, nn.Embedding):
+        fan_in = weight.shape[1]
+    elif isinstance(layer, TRANSPOSED):  # weights (in, out / groups, *kernel); stride thins them
+        fan_in = weight.numel() / weight.shape[1] / layer.groups / math.prod(layer.stride)
+    else:
+        fan_in = weight.numel() / weight.shape[0]
+    return nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_in))
+
+
+# What each word does to the weights of convolutions, linear layers and embeddings.
+INITS: dict[str, Callable[[nn.Module], Tensor] | None] = {
+    # torch's own.
+    "default": None,
+    # N(0, 0.02), norms N(1, 0.02): Radford et al. 2015 (arXiv:1511.06434), section 4, and code.
+    "dcgan": lambda layer: nn.init.normal_(layer.weight, 0.0, 0.02),
+    # Glorot and Bengio 2010, uniform; the gain is the layer's own, 1 unless set by `with_gain`.
+    "xavier": lambda layer: nn.init.xavier_uniform_(layer.weight, gain_of(layer)),
+    # He et al. 2015 (arXiv:1502.01852), equation 10.
+    "he": _he,
+    # Goodfellow et al. 2014 (arXiv:1406.2661): the code's generator, and its discriminator.
+    "uniform": lambda layer: nn.init.uniform_(layer.weight, -0.05, 0.05),
+    "uniform_small": lambda layer: nn.init.uniform_(layer.weight, -0.005, 0.005),
+    # Saxe et al. 2013 (arXiv:1312.6120), as in BigGAN (arXiv:1809.11096).
+    "orthogonal": lambda layer: nn.init.orthogonal_(layer.weight, gain_of(layer)),
+}
+
+
+def with_gain(layer: Module, gain: float) -> Module:
+    """Mark `layer` so that "xavier" and "orthogonal" scale its weights by `gain`; returns it."""
+    layer.init_gain = gain
+    return layer
+
+
+def gain_of(layer: nn.Module) -> float:
+    """The factor set by `with_gain`, else 1."""
+    return getattr(layer, "init_gain", 1.0)
+
+
+def initialise(module: Module, init: Init) -> Module:
+    """Draw the weights of every layer of `module` anew, in place, and return it.
+
+    Biases become 0 and norms scale by 1, but for "dcgan", whose norms scale by N(1, 0.02).
+    "default" keeps what torch drew. Nothing is drawn on the meta device.
+
+    Raises ConfigError for an unknown word, and for a module whose spectral norm is already on: its
+    weights are computed, so that drawing them would be without effect.
+    """
+    draw = INITS[check_choice("init", init, INITS)]
+    if draw is None:
+        return module
+    for name, layer in module.named_modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ConfigError(
+                f"init: received {init!r} for a module whose layer {name or 'itself'!r} computes "
+                "its weight (spectral norm); allowed are layers with plain weights. Call "
+                "initialise before spectral_normalize."
+            )
+        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+        if weight is None or weight.is_meta or not isinstance(layer, (*WEIGHTED, *NORMS)):
+            continue
+        if isinstance(layer, WEIGHTED):
+            draw(layer)
+        elif init == "dcgan":
+            nn.init.normal_(weight, 1.0, 0.02)
+        else:
+            nn.init.ones_(weight)
+        if bias is not None:
+            nn.init.zeros_(bias)
+    return module

@@ -1,0 +1,159 @@
+"""Multilayer perceptrons, for points and for small images."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.networks.blocks import Discriminator, Generator, Norm, vector_norm
+from ganlab.networks.checks import check_choice, check_count, check_counts, check_probability
+from ganlab.networks.init import Init, initialise
+
+
+class Maxout(nn.Module):
+    """A linear layer of which each output is the largest of `pieces`: Goodfellow et al. 2013.
+
+    arXiv:1302.4389, section 3. From (N, inputs) to (N, outputs).
+    """
+
+    def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.linear = nn.Linear(inputs, outputs * pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs) to (N, outputs)."""
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class SymmetricSigmoid(nn.Module):
+    """A sigmoid stretched to [-1, 1]: 2s - 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, kept."""
+        return 2.0 * torch.sigmoid(x) - 1.0
+
+
+ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh}
+OUTPUTS = {"tanh": nn.Tanh, "sigmoid": SymmetricSigmoid, "linear": nn.Identity}
+
+
+class MLPGenerator(Generator):
+    """The MLP generator of Goodfellow et al. 2014 (arXiv:1406.2661), section 5.
+
+    The paper's MNIST code: latent 100 (uniform noise), shape [1, 28, 28], hidden [1200, 1200],
+    activation relu, output sigmoid, init uniform.
+
+    Args:
+        latent: numbers in z.
+        shape: shape of one sample, [2] for points, [1, 28, 28] for images.
+        hidden: units of each hidden layer.
+        activation: "relu", "leaky_relu" (slope 0.2) or "tanh".
+        output: "tanh" and "sigmoid" (2s - 1) give samples in [-1, 1]; "linear" is unbounded, for
+            points.
+        norm: "batch", "layer" or "none", after each hidden linear layer.
+        init: a word of `ganlab.networks.init.INITS`.
+
+    Raises ConfigError for a size or a word that is not allowed.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (128, 128, 128),
+        activation: Literal["relu", "leaky_relu", "tanh"] = "relu",
+        output: Literal["tanh", "sigmoid", "linear"] = "tanh",
+        norm: Norm = "none",
+        init: Init = "default",
+    ) -> None:
+        super().__init__()
+        self.latent = check_count("latent", latent)
+        self.shape = check_counts("shape", shape, "the shape of one sample")
+        widths = check_counts("hidden", hidden, "the units of each hidden layer")
+        check_choice("activation", activation, ACTIVATIONS)
+        check_choice("output", output, OUTPUTS)
+
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((self.latent, *widths), widths, strict=False):
+            layers.append(nn.Linear(inputs, outputs))
+            if (normalise := vector_norm(norm, outputs)) is not None:
+                layers.append(normalise)
+            layers.append(ACTIVATIONS[activation]())
+        layers.append(nn.Linear(widths[-1], math.prod(self.shape)))
+        if output != "linear":
+            layers.append(OUTPUTS[output]())
+        if len(self.shape) > 1:
+            layers.append(nn.Unflatten(1, self.shape))
+        self.layers = nn.Sequential(*layers)
+        initialise(self, init)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (N, latent) to samples (N, *shape)."""
+        return self.layers(z)
+
+
+class MLPDiscriminator(Discriminator):
+    """The MLP discriminator of Goodfellow et al. 2014 (arXiv:1406.2661), section 5.
+
+    The paper's MNIST code: shape [1, 28, 28], hidden [240, 240], activation maxout with 5 pieces,
+    dropout 0.5, input_dropout 0.2, init uniform_small.
+
+    Args:
+        shape: shape of one sample; [features + classes] inside a `LabelledDiscriminator`.
+        hidden: units of each hidden layer.
+        activation: "leaky_relu" (slope 0.2), "relu", "tanh" or "maxout".
+        norm: "batch", "layer" or "none", after each hidden linear layer (after the maximum in
+            maxout, before the activation otherwise).
+        dropout: share of each hidden layer's units that is dropped in training.
+        input_dropout: share of the sample's numbers that is dropped in training.
+        pieces: linear pieces of each maxout unit.
+        init: a word of `ganlab.networks.init.INITS`.
+
+    Raises ConfigError for a size or a word that is not allowed; norm "instance" is not.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (128, 128, 128),
+        activation: Literal["leaky_relu", "relu", "tanh", "maxout"] = "leaky_relu",
+        norm: Norm = "none",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        pieces: int = 5,
+        init: Init = "default",
+    ) -> None:
+        super().__init__()
+        self.shape = check_counts("shape", shape, "the shape of one sample")
+        widths = check_counts("hidden", hidden, "the units of each hidden layer")
+        check_choice("activation", activation, (*ACTIVATIONS, "maxout"))
+        check_probability("dropout", dropout)
+        check_probability("input_dropout", input_dropout)
+        check_count("pieces", pieces, 2)
+
+        layers: list[nn.Module] = []
+        if len(self.shape) > 1:
+            layers.append(nn.Flatten())
+        if input_dropout > 0:
+            layers.append(nn.Dropout(input_dropout))
+        for inputs, outputs in zip((math.prod(self.shape), *widths), widths, strict=False):
+            if activation == "maxout":
+                layers.append(Maxout(inputs, outputs, pieces))
+            else:
+                layers.append(nn.Linear(inputs, outputs))
+            if (normalise := vector_norm(norm, outputs)) is not None:
+                layers.append(normalise)
+            if activation != "maxout":
+                layers.append(ACTIVATIONS[activation]())
+            if dropout > 0:
+                layers.append(nn.Dropout(dropout))
+        layers.append(nn.Linear(widths[-1], 1))
+        self.layers = nn.Sequential(*layers)
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, *shape) to scores (N,)."""
+        return self.layers(x).squeeze(1)

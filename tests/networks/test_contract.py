@@ -1,0 +1,95 @@
+"""What every network holds to: the contract, the meta device, seeds, copies, compilation."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ganlab import networks as n
+
+PAIRS = {
+    "mlp": lambda: (n.MLPGenerator(5, [2], [8]), n.MLPDiscriminator([2], [8])),
+    "mlp_2014": lambda: (
+        n.MLPGenerator(5, [1, 4, 4], [8], output="sigmoid", init="uniform"),
+        n.MLPDiscriminator([1, 4, 4], [8], "maxout", dropout=0.5, init="uniform_small"),
+    ),
+    "dcgan": lambda: (n.DCGANGenerator(28, 1, 5, 4), n.DCGANDiscriminator(28, 1, 4)),
+    "resnet32": lambda: (n.ResNetGenerator32(5, 4), n.ResNetDiscriminator32(4)),
+    "concat": lambda: (
+        n.LabelledGenerator(n.MLPGenerator(8, [2], [8]), 3),
+        n.LabelledDiscriminator(n.MLPDiscriminator([5], [8]), 3, "concat", [2]),
+    ),
+    "map": lambda: (
+        n.LabelledGenerator(n.DCGANGenerator(16, 1, 9, 4), 3, embedding=4),
+        n.LabelledDiscriminator(n.DCGANDiscriminator(16, 4, 4), 3, "map", [1, 16, 16]),
+    ),
+    "embedding": lambda: (
+        n.LabelledGenerator(n.DCGANGenerator(16, 1, 9, 4), 3, embedding=4),
+        n.LabelledDiscriminator(n.DCGANDiscriminator(16, 2, 4), 3, "embedding", [1, 16, 16]),
+    ),
+}
+
+
+def labels(network):
+    return () if network.classes is None else (torch.arange(4) % network.classes,)
+
+
+@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
+def test_the_contract(build):
+    generator, discriminator = build()
+    assert generator.classes == discriminator.classes
+    assert generator.shape == discriminator.shape
+    x = generator(torch.randn(4, generator.latent), *labels(generator))
+    assert x.shape == (4, *generator.shape)
+    assert x.abs().max() <= 1
+    scores = discriminator(x, *labels(discriminator))
+    assert scores.shape == (4,)
+    scores.sum().backward()
+    for network in (generator, discriminator):
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
+def test_construction_on_the_meta_device(build):
+    with torch.device("meta"):
+        bare = build()
+    for network, full in zip(bare, build(), strict=True):
+        assert all(p.is_meta for p in network.parameters())
+        shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        assert shapes == {name: tensor.shape for name, tensor in full.state_dict().items()}
+
+
+@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
+def test_a_seed_gives_the_same_weights_and_copies_are_equal(build):
+    torch.manual_seed(3)
+    once = build()
+    torch.manual_seed(3)
+    for network, again in zip(once, build(), strict=True):
+        for other in (again, copy.deepcopy(network)):
+            assert all(
+                torch.equal(a, b)
+                for a, b in zip(network.parameters(), other.parameters(), strict=True)
+            )
+
+
+@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
+def test_graphs_without_breaks(build):
+    """torch.compile sees one graph in the generator."""
+    generator = build()[0].eval()
+    z, label = torch.randn(4, generator.latent), labels(generator)
+    compiled = torch.compile(generator, fullgraph=True, backend="eager")
+    assert torch.allclose(compiled(z, *label), generator(z, *label), atol=1e-6)
+
+
+def test_networks_need_neither_lightning_nor_hydra():
+    program = (
+        "import sys, torch, ganlab.networks as n\n"
+        "with torch.device('meta'):\n"
+        "    n.DCGANGenerator(64), n.LabelledGenerator(n.MLPGenerator(9, [2]), 3, embedding=4)\n"
+        "for name in ('lightning', 'hydra', 'omegaconf'):\n"
+        "    if name in sys.modules: sys.exit(name + ' was imported')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
