@@ -1,8 +1,9 @@
 """What every network holds to: the contract, the meta device, seeds, copies, compilation."""
 
+import ast
 import copy
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -74,22 +75,23 @@ def test_a_seed_gives_the_same_weights_and_copies_are_equal(build):
             )
 
 
-@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
-def test_graphs_without_breaks(build):
-    """torch.compile sees one graph in the generator."""
-    generator = build()[0].eval()
+@pytest.mark.parametrize("name", ["concat", "map"])
+def test_graphs_without_breaks(name):
+    """torch.compile sees one graph in the generator, labels and all."""
+    generator = PAIRS[name]()[0].eval()
     z, label = torch.randn(4, generator.latent), labels(generator)
     compiled = torch.compile(generator, fullgraph=True, backend="eager")
     assert torch.allclose(compiled(z, *label), generator(z, *label), atol=1e-6)
 
 
 def test_networks_need_neither_lightning_nor_hydra():
-    program = (
-        "import sys, torch, ganlab.networks as n\n"
-        "with torch.device('meta'):\n"
-        "    n.DCGANGenerator(64), n.LabelledGenerator(n.MLPGenerator(9, [2]), 3, embedding=4)\n"
-        "for name in ('lightning', 'hydra', 'omegaconf'):\n"
-        "    if name in sys.modules: sys.exit(name + ' was imported')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    """They import torch, Python itself, each other and the errors, and nothing above them."""
+    allowed = set(sys.stdlib_module_names) | {"torch"}
+    for path in Path(n.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            for name in names:
+                ours = name == "ganlab.errors" or name.startswith("ganlab.networks")
+                assert ours or name.partition(".")[0] in allowed, f"{path.name} imports {name}"

@@ -39,8 +39,8 @@ def test_plan_doubles_and_caps():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_makes_and_judges_images(size):
-    generator = DCGANGenerator(size, channels=1 + size % 3, latent=5, features=2, max_features=8)
-    discriminator = DCGANDiscriminator(size, generator.channels, features=2, max_features=8)
+    generator = DCGANGenerator(size, channels=1 + size % 3, latent=5, features=2, max_features=4)
+    discriminator = DCGANDiscriminator(size, generator.channels, 2, max_features=4)
     x = generator(torch.randn(2, 5))
     assert x.shape == (2, *generator.shape) == (2, generator.channels, size, size)
     assert discriminator.shape == generator.shape
