@@ -1,0 +1,182 @@
+"""Files of data sets: drawing what is expected, reading, downloading, unpacking, caching."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tarfile
+import tempfile
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from ganlab.errors import DataError
+
+_CHUNK = 1 << 20  # bytes
+_TIMEOUT = 20.0  # seconds without an answer, after which a download is given up
+
+
+def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
+    """Lines of paths with what was found of each, aligned: "  /data/x.bin   (missing)"."""
+    rows = [(str(path), state) for path, state in entries]
+    width = max(len(path) for path, _ in rows)
+    return "\n".join(f"  {path:<{width}}   ({state})" for path, state in rows)
+
+
+def found(path: Path) -> str:
+    """The state "found" or "missing" of a path, for `draw_tree`."""
+    return "found" if path.exists() else "missing"
+
+
+def md5_of(path: Path) -> str:
+    """A file's MD5 in hex. It tells damage apart, as the sets' publishers give no better."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A file's bytes, unpacked if its name ends in .gz.
+
+    Args:
+        path: the file.
+        limit: the most bytes that it may hold unpacked.
+
+    Raises:
+        DataError: if it cannot be read, is cut short, damaged, or longer than `limit`.
+    """
+    import gzip
+    import zlib
+
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    if len(data) > limit:
+        raise damaged(path, f"it holds more than the {limit} bytes that it may")
+    return data
+
+
+def damaged(path: Path, what: str) -> DataError:
+    """The error for a file that is truncated or tampered with: names it and says what to do."""
+    return DataError(
+        f"{path} is damaged: {what}. Delete it, and put an intact copy there or let it be "
+        "downloaded again."
+    )
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write to that becomes `target` when the block ends, and is gone if it fails.
+
+    A reader, or another process that writes the same file, never sees half of it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def download(urls: Iterable[str], target: Path, md5: str) -> None:
+    """Fetch a file from the first mirror that has it intact, with a progress bar on stderr.
+
+    Args:
+        urls: where it may be, in the order to try.
+        target: where it goes; its folder is made.
+        md5: of the intact file, in hex.
+
+    Raises:
+        OSError: with each mirror's reason, if none serves, or the folder cannot be written to.
+    """
+    reasons = []
+    for url in urls:
+        try:
+            with replacing(target) as part:
+                _fetch(url, part, target.name)
+                if md5_of(part) != md5:
+                    raise OSError("the file that came has a wrong checksum")
+            return
+        except (OSError, http.client.HTTPException) as error:
+            reasons.append(f"{url}: {error}")
+    raise OSError("; ".join(reasons))
+
+
+def _fetch(url: str, part: Path, title: str) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    request = urllib.request.Request(url, headers={"User-Agent": "ganlab"})
+    with (
+        urllib.request.urlopen(request, timeout=_TIMEOUT) as answer,
+        part.open("wb") as file,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        length = int(answer.headers.get("Content-Length") or 0) or None
+        bar = progress.add_task(title, total=length)
+        while chunk := answer.read(_CHUNK):
+            file.write(chunk)
+            progress.advance(bar, len(chunk))
+
+
+def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
+    """Unpack some regular files of a .tar.gz into a folder, each written at once or not at all.
+
+    Args:
+        archive: the .tar.gz.
+        folder: where the members' own paths begin.
+        wanted: paths of the members to unpack; others are left in the archive.
+
+    Raises:
+        DataError: if any member's path leaves the folder, a wanted one is missing or no regular
+            file, or the archive is damaged or cannot be unpacked there.
+    """
+    import zlib
+
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            members = {_safe_name(archive, member.name): member for member in tar.getmembers()}
+            for name in wanted:
+                member = members.get(name)
+                if member is None or not member.isreg():
+                    raise damaged(archive, f"it holds no file {name}")
+                source = tar.extractfile(member)
+                if source is None:
+                    raise damaged(archive, f"{name} cannot be read")
+                with replacing(folder / name) as part, part.open("wb") as file:
+                    while chunk := source.read(_CHUNK):
+                        file.write(chunk)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise damaged(archive, f"it cannot be unpacked ({error})") from error
+    except OSError as error:
+        raise DataError(
+            f"{archive} could not be unpacked into {folder}: {error}. Unpack it there by hand, or "
+            "point data.root at a folder that can be written to."
+        ) from error
+
+
+def _safe_name(archive: Path, name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise DataError(
+            f"{archive} was refused: its member {name!r} would be written outside the folder. It "
+            "is not the publisher's archive; get that one."
+        )
+    return path.as_posix()
+
+
+def cache_folder() -> Path:
+    """Where prepared sets are kept: $XDG_CACHE_HOME/ganlab, or ~/.cache/ganlab."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "ganlab"

@@ -1,0 +1,254 @@
+"""Sets of points in the plane, drawn with a seed: where a game can be watched and understood.
+
+A point is under the batch's key "image", as every sample is. Test points are a fresh draw.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ganlab.core.randomness import mix
+from ganlab.data.base import SPLITS, TensorDataModule
+from ganlab.data.checks import agree_on_classes, one_of, positive, whole
+
+
+class Points(TensorDataModule):
+    """Points of the plane: float32 of shape (samples, 2). A subclass draws them.
+
+    Args:
+        samples: points in each of the two splits.
+        batch_size, seed: as in `TensorDataModule`; the seed also decides the draw.
+        dimensions: coordinates of a point; there are two.
+        classes: how many labels a config declares; checked, None leaves it open.
+
+    Raises:
+        ConfigError: for a value out of its range.
+    """
+
+    truth: int | None = None
+
+    def __init__(
+        self,
+        *,
+        samples: int = 100_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        dimensions: int = 2,
+        classes: int | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, seed=seed)
+        self.samples = whole("samples", samples, 1)
+        one_of("dimensions", dimensions, (2,))
+        agree_on_classes(classes, self.classes, self.title)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(2,)."""
+        return (2,)
+
+    @property
+    def classes(self) -> int | None:
+        """The number of modes or moons; None for a set without labels."""
+        return self.truth
+
+    def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """`n` points: "image" float32 (n, 2), and "label" int64 (n,) where there are any."""
+        raise NotImplementedError
+
+    def load(self, split: str) -> dict[str, Tensor]:
+        """`samples` points, drawn with a seed of their own for each split."""
+        seed = mix(self.seed, SPLITS.index(split), 0x706F696E7473)
+        return self.draw(self.samples, torch.Generator().manual_seed(seed))
+
+
+class Mixture(Points):
+    """Equally likely Gaussians of one width; a subclass says where. The label is the mode's index.
+
+    Attributes:
+        means: the modes' centres, float32 of shape (modes, 2), all distinct.
+        sigma: standard deviation of each coordinate about its mode's centre.
+    """
+
+    sigma: float
+
+    @property
+    def means(self) -> Tensor:
+        """The modes' centres, float32 of shape (modes, 2)."""
+        raise NotImplementedError
+
+    def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """A mode at random, and Gaussian noise about its centre."""
+        means = self.means
+        label = torch.randint(len(means), (n,), generator=generator)
+        noise = torch.randn(n, 2, generator=generator)
+        return {"image": means[label] + self.sigma * noise, "label": label}
+
+
+class Ring(Mixture):
+    """Gaussians evenly spaced on a circle about 0, the test of mode collapse.
+
+    Mode k sits at the angle 2πk/modes. With 8 modes, radius 2 and sigma 0.02 it is the mixture of
+    Metz et al. 2017, "Unrolled generative adversarial networks" (arXiv:1611.02163), section 3.1.
+
+    Args:
+        modes: how many, at least 1.
+        radius: of the circle, above 0.
+        sigma: standard deviation of each mode, from 0 on.
+        samples, batch_size, seed, dimensions, classes: as in `Points`.
+    """
+
+    def __init__(
+        self,
+        modes: int = 8,
+        radius: float = 2.0,
+        sigma: float = 0.02,
+        samples: int = 100_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        dimensions: int = 2,
+        classes: int | None = None,
+    ) -> None:
+        self.modes = self.truth = whole("modes", modes, 1)
+        self.radius = positive("radius", radius)
+        self.sigma = positive("sigma", sigma, zero=True)
+        super().__init__(
+            samples=samples,
+            batch_size=batch_size,
+            seed=seed,
+            dimensions=dimensions,
+            classes=classes,
+        )
+
+    @property
+    def means(self) -> Tensor:
+        """The modes' centres, float32 of shape (modes, 2), counter-clockwise from (radius, 0)."""
+        angles = torch.arange(self.modes, dtype=torch.float64) * (2 * math.pi / self.modes)
+        return (self.radius * torch.stack([angles.cos(), angles.sin()], dim=1)).float()
+
+
+class Grid(Mixture):
+    """Gaussians on a square grid about 0. The label is row · side + column.
+
+    With side 5, spacing 2 and sigma 0.05 it is the mixture of Lin et al. 2018,
+    "PacGAN" (arXiv:1712.04086), section 4.1.
+
+    Args:
+        side: modes along each side, at least 1; there are side² of them.
+        spacing: between neighbours, above 0.
+        sigma: standard deviation of each mode, from 0 on.
+        samples, batch_size, seed, dimensions, classes: as in `Points`.
+    """
+
+    def __init__(
+        self,
+        side: int = 5,
+        spacing: float = 2.0,
+        sigma: float = 0.05,
+        samples: int = 100_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        dimensions: int = 2,
+        classes: int | None = None,
+    ) -> None:
+        self.side = whole("side", side, 1)
+        self.modes = self.truth = side * side
+        self.spacing = positive("spacing", spacing)
+        self.sigma = positive("sigma", sigma, zero=True)
+        super().__init__(
+            samples=samples,
+            batch_size=batch_size,
+            seed=seed,
+            dimensions=dimensions,
+            classes=classes,
+        )
+
+    @property
+    def means(self) -> Tensor:
+        """The modes' centres, float32 of shape (side², 2), row by row from the lower left."""
+        line = (torch.arange(self.side) - (self.side - 1) / 2) * self.spacing
+        rows, columns = torch.meshgrid(line, line, indexing="ij")
+        return torch.stack([columns.flatten(), rows.flatten()], dim=1)
+
+
+class SwissRoll(Points):
+    """A spiral of one and a half turns: t (cos t, sin t) for t uniform in [1.5π, 4.5π], scaled.
+
+    The planar section of the Swiss roll of Marsland 2009, "Machine learning: an algorithmic
+    perspective", chapter 10. It has no labels.
+
+    Args:
+        radius: of the outer end, above 0.
+        noise: standard deviation of each coordinate, from 0 on, in the scaled plane.
+        samples, batch_size, seed, dimensions, classes: as in `Points`; classes must be None.
+    """
+
+    provides = ("image",)
+
+    def __init__(
+        self,
+        radius: float = 2.0,
+        noise: float = 0.05,
+        samples: int = 100_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        dimensions: int = 2,
+        classes: int | None = None,
+    ) -> None:
+        self.radius = positive("radius", radius)
+        self.noise = positive("noise", noise, zero=True)
+        super().__init__(
+            samples=samples,
+            batch_size=batch_size,
+            seed=seed,
+            dimensions=dimensions,
+            classes=classes,
+        )
+
+    def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Points on the spiral, with noise."""
+        t = 1.5 * math.pi * (1 + 2 * torch.rand(n, generator=generator))
+        spiral = torch.stack([t * t.cos(), t * t.sin()], dim=1) * (self.radius / (4.5 * math.pi))
+        return {"image": spiral + self.noise * torch.randn(n, 2, generator=generator)}
+
+
+class TwoMoons(Points):
+    """Two interleaved half circles of radius 1; the label is the moon's index.
+
+    Moon 0 is (cos a, sin a) and moon 1 is (1 - cos a, 0.5 - sin a) for a uniform in [0, π].
+
+    Args:
+        noise: standard deviation of each coordinate, from 0 on.
+        samples, batch_size, seed, dimensions, classes: as in `Points`.
+    """
+
+    truth = 2
+
+    def __init__(
+        self,
+        noise: float = 0.05,
+        samples: int = 100_000,
+        batch_size: int = 256,
+        seed: int = 0,
+        dimensions: int = 2,
+        classes: int | None = None,
+    ) -> None:
+        self.noise = positive("noise", noise, zero=True)
+        super().__init__(
+            samples=samples,
+            batch_size=batch_size,
+            seed=seed,
+            dimensions=dimensions,
+            classes=classes,
+        )
+
+    def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """A moon at random, and a point of it with noise."""
+        label = torch.randint(2, (n,), generator=generator)
+        a = math.pi * torch.rand(n, generator=generator)
+        upper = torch.stack([a.cos(), a.sin()], dim=1)
+        lower = torch.stack([1 - a.cos(), 0.5 - a.sin()], dim=1)
+        moon = torch.where((label == 0)[:, None], upper, lower)
+        return {"image": moon + self.noise * torch.randn(n, 2, generator=generator), "label": label}
