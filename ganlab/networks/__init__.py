@@ -8,6 +8,7 @@ unbounded. Those with classes take the labels (N,) int64 as a second argument.
 from ganlab.networks.blocks import Discriminator, Generator, Norm
 from ganlab.networks.conditional import LabelledDiscriminator, LabelledGenerator
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.digits import DigitClassifier
 from ganlab.networks.init import INITS, Init, initialise, with_gain
 from ganlab.networks.mlp import Maxout, MLPDiscriminator, MLPGenerator
 from ganlab.networks.resnet import ResNetDiscriminator32, ResNetGenerator32
@@ -16,6 +17,7 @@ __all__ = [
     "INITS",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "DigitClassifier",
     "Discriminator",
     "Generator",
     "Init",

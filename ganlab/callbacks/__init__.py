@@ -1,0 +1,11 @@
+"""What happens around the game: averaging, budget, pictures, scores, checkpoints, progress."""
+
+from ganlab.callbacks.budget import Budget
+from ganlab.callbacks.checkpoints import Checkpoints
+from ganlab.callbacks.ema import EMA
+from ganlab.callbacks.evaluation import Evaluation
+from ganlab.callbacks.progress import Progress
+from ganlab.callbacks.samples import Samples
+from ganlab.callbacks.tracking import Tracking
+
+__all__ = ["EMA", "Budget", "Checkpoints", "Evaluation", "Progress", "Samples", "Tracking"]

@@ -1,0 +1,80 @@
+"""How long a run is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+
+
+class Budget(Callback):
+    """Ends the run at the first limit reached; at least one must be given.
+
+    Args:
+        images: real images seen, over all ranks.
+        batches: batches seen.
+        epochs: passes over the training set.
+        minutes: minutes of training, those before a resume included.
+
+    Raises:
+        ConfigError: no limit, or one that is not positive.
+    """
+
+    def __init__(
+        self,
+        images: int | None = None,
+        batches: int | None = None,
+        epochs: float | None = None,
+        minutes: float | None = None,
+    ) -> None:
+        limits = {"images": images, "batches": batches, "epochs": epochs, "minutes": minutes}
+        self.limits = {name: limit for name, limit in limits.items() if limit is not None}
+        if not self.limits:
+            raise ConfigError(
+                "budget: received none; set budget.images, budget.batches, budget.epochs or "
+                "budget.minutes."
+            )
+        for name, limit in self.limits.items():
+            if limit <= 0:
+                raise ConfigError(f"budget.{name}: received {limit}; needs a number above 0.")
+        self._seconds_before = 0.0
+        self._started = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Start the clock, and stop at once if the budget was spent before."""
+        self._started = time.monotonic()
+        self._batches_per_epoch = trainer.datamodule.batches_per_epoch
+        if self.spent(pl_module) >= 1:
+            trainer.should_stop = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Ask the trainer to stop when a limit is reached."""
+        if self.spent(pl_module) >= 1:
+            trainer.should_stop = True
+
+    def spent(self, module: AdversarialModule) -> float:
+        """Share of the budget that is spent, 1 or more at the end."""
+        return max(self._used(name, module) / limit for name, limit in self.limits.items())
+
+    def _used(self, name: str, module: AdversarialModule) -> float:
+        if name == "images":
+            return module.images_seen
+        if name == "batches":
+            return module.batches_seen
+        if name == "epochs":
+            return module.batches_seen / self._batches_per_epoch
+        return (self._seconds_before + time.monotonic() - self._started) / 60
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seconds of training so far."""
+        return {"seconds": self._seconds_before + time.monotonic() - self._started}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from `state_dict`."""
+        self._seconds_before = state_dict["seconds"]

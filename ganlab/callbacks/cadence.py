@@ -1,0 +1,16 @@
+"""When something is due that happens every n images."""
+
+from __future__ import annotations
+
+from ganlab.core import AdversarialModule
+
+
+def crossed(module: AdversarialModule, every: int | None) -> bool:
+    """Whether the last batch took `images_seen` to or past a multiple of `every`; None is never.
+
+    It needs no state, so it is the same after a resume.
+    """
+    if every is None:
+        return False
+    before = module.images_seen - module.images_in_batch
+    return module.images_seen // every > before // every

@@ -1,0 +1,153 @@
+"""Checkpoints that are whole, at the right batch, and enough to go on bit for bit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.callbacks.cadence import crossed
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.reports.files import atomic
+
+
+class Checkpoints(Callback):
+    """Writes `checkpoints/last.ckpt`, keeping the one before it as `previous.ckpt`.
+
+    It saves at the end of a batch: every n images, at the end of the budget, and on SIGINT or
+    SIGTERM, after which the run stops. An exception leaves `failed.ckpt`, which may be in the
+    middle of a batch and is for study. Each file appears whole or not at all.
+
+    Args:
+        folder: the run's folder.
+        every_images: cadence; None saves at the end alone.
+        keep_every: images between checkpoints that are kept as `<images>.ckpt`; None keeps none.
+        monitor: a logged quantity; its best moment is kept as `best.ckpt`.
+        mode: whether the monitored quantity is to be "min" or "max".
+
+    Raises:
+        ConfigError: a cadence below 1 or an unknown mode.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_images: int | None = 50_000,
+        keep_every: int | None = None,
+        monitor: str | None = None,
+        mode: Literal["min", "max"] = "min",
+    ) -> None:
+        for name, value in (("every_images", every_images), ("keep_every", keep_every)):
+            if value is not None and value < 1:
+                raise ConfigError(f"checkpoints.{name}: received {value}; needs 1 or more, or null.")
+        if mode not in ("min", "max"):
+            raise ConfigError(f"checkpoints.mode: received {mode!r}; allowed min, max.")
+        self.folder = Path(folder) / "checkpoints"
+        self.every_images, self.keep_every = every_images, keep_every
+        self.monitor, self.mode = monitor, mode
+        self.best: float | None = None
+        self.best_images: int | None = None
+        self.interrupted_by: str | None = None
+        self._handlers: dict[int, Any] = {}
+
+    # --- signals -------------------------------------------------------------------------------
+
+    def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Answer SIGINT and SIGTERM by stopping at the end of the batch; a second one at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._handlers[number] = signal.signal(number, self._interrupt)
+            except ValueError:  # not in the main thread; then whoever is there handles signals
+                return
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted_by:
+            raise KeyboardInterrupt
+        self.interrupted_by = signal.Signals(number).name
+
+    def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
+        """Give signals back to whoever handled them before."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def _is_interrupted(self, trainer: Trainer, module: AdversarialModule) -> bool:
+        if trainer.world_size == 1:
+            return self.interrupted_by is not None
+        # Ranks must stop at the same batch; asking them at every batch would cost a round trip.
+        if module.batches_seen % module.log_every:
+            return False
+        return trainer.strategy.reduce_boolean_decision(self.interrupted_by is not None, all=False)
+
+    # --- saving ----------------------------------------------------------------------------------
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Save if it is time, or if the run is about to stop."""
+        if self._is_interrupted(trainer, pl_module):
+            self.interrupted_by = self.interrupted_by or "another rank"
+            trainer.should_stop = True
+        is_best = self._is_best(pl_module)
+        if is_best or trainer.should_stop or crossed(pl_module, self.every_images):
+            self.save(trainer, pl_module)
+            if is_best:
+                self._keep_as(trainer, "best.ckpt")
+            if crossed(pl_module, self.keep_every):
+                self._keep_as(trainer, f"{pl_module.images_seen:012d}.ckpt")
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
+    ) -> None:
+        """Leave `failed.ckpt`; what was saved before is untouched."""
+        if trainer.world_size == 1 and pl_module.steps and trainer.optimizers:
+            self._write(trainer, "failed.ckpt")
+
+    def save(self, trainer: Trainer, module: AdversarialModule) -> None:
+        """Write `last.ckpt`; what it was becomes `previous.ckpt`."""
+        module.check_finite()
+        self._write(trainer, "last.ckpt", before="previous.ckpt")
+
+    def _write(self, trainer: Trainer, name: str, before: str | None = None) -> None:
+        path = self.folder / name
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        if trainer.is_global_zero:
+            with atomic(path) as temporary:
+                trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, temporary)
+                if before and path.exists():
+                    os.replace(path, path.with_name(before))
+        trainer.strategy.barrier("ganlab_checkpoint")
+
+    def _keep_as(self, trainer: Trainer, name: str) -> None:
+        if trainer.is_global_zero:
+            with atomic(self.folder / name) as temporary:
+                shutil.copyfile(self.folder / "last.ckpt", temporary)
+
+    def _is_best(self, module: AdversarialModule) -> bool:
+        if self.monitor is None or module.scored_at != module.images_seen:
+            return False
+        value = module.latest.get(self.monitor)
+        if value is None:
+            raise ConfigError(
+                f"checkpoints.monitor: nothing named {self.monitor!r} is logged; there is "
+                f"{', '.join(sorted(module.latest))}."
+            )
+        sign = 1 if self.mode == "min" else -1
+        if self.best is not None and sign * value >= sign * self.best:
+            return False
+        self.best, self.best_images = value, module.images_seen
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best monitored value so far, and when it was."""
+        return {"best": self.best, "best_images": self.best_images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See `state_dict`."""
+        self.best, self.best_images = state_dict["best"], state_dict["best_images"]

@@ -1,0 +1,93 @@
+"""Exponential moving average of the generator's weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+
+
+class EMA(Callback):
+    """Follows the averaged modules after each of their player's steps.
+
+    With half-life h the weight of an old value halves every h images (Karras et al. 2020,
+    arXiv:2006.06676, appendix; Yazıcı et al. 2019, arXiv:1806.04498). Buffers (running statistics)
+    are averaged as well; integers are copied.
+
+    Args:
+        half_life: in images, above 0; may be a `Schedule`.
+        ramp_up: the half-life is at most this share of the images seen, so that the average is of
+            use from the start; None for no ramp.
+
+    Raises:
+        ConfigError: a half-life or ramp that is not positive.
+    """
+
+    def __init__(self, half_life: float = 10_000, ramp_up: float | None = 0.05) -> None:
+        for name, value in (("half_life", half_life), ("ramp_up", ramp_up)):
+            if isinstance(value, (int, float)) and value <= 0:
+                raise ConfigError(f"ema.{name}: received {value}; needs a number above 0.")
+        self.half_life, self.ramp_up = half_life, ramp_up
+        self.last_images = 0
+        self._steps: dict[str, int] = {}
+
+    def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
+        """Make the averaged copies, before the weights are moved or compiled."""
+        pl_module.start_averaging()
+        pl_module.scheduled.bind("ema", self)
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Pair each averaged tensor with the one that it follows."""
+        self._steps = dict(pl_module.steps)
+        self._averaged: list[torch.Tensor] = []
+        self._raw: list[torch.Tensor] = []
+        self._copied: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for name, copy in pl_module.averaged.items():
+            raw = pl_module.get_submodule(name).state_dict(keep_vars=True)
+            for key, tensor in copy.state_dict(keep_vars=True).items():
+                if tensor.is_floating_point():
+                    self._averaged.append(tensor.detach())
+                    self._raw.append(raw[key].detach())
+                else:
+                    self._copied.append((tensor, raw[key]))
+
+    def decay(self, images: int, since: int) -> float:
+        """Factor of the old average at `images` images, `since` images after the last update."""
+        half_life = self.half_life
+        if self.ramp_up is not None:
+            half_life = min(half_life, self.ramp_up * images)
+        return 0.5 ** (since / half_life)
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Move the average, if a player that trains an averaged module has stepped."""
+        if pl_module.steps == self._steps or not self._has_moved(pl_module):
+            return
+        self._steps = dict(pl_module.steps)
+        images = pl_module.images_seen
+        decay = self.decay(images, images - self.last_images)
+        torch._foreach_lerp_(self._averaged, self._raw, 1 - decay)
+        for copy, raw in self._copied:
+            copy.copy_(raw)
+        self.last_images = images
+
+    def _has_moved(self, module: AdversarialModule) -> bool:
+        for role, player in module.players.items():
+            trained = set(player.modules or (role,))
+            if trained & set(module.averaged) and module.steps[role] != self._steps.get(role):
+                return True
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """When the average last moved."""
+        return {"last_images": self.last_images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See `state_dict`."""
+        self.last_images = state_dict["last_images"]

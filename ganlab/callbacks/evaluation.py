@@ -1,0 +1,47 @@
+"""Scores during training, each with its protocol."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.callbacks.cadence import crossed
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.metrics import Protocol, Score
+
+
+class Evaluation(Callback):
+    """Scores the model by a protocol every n images and at the end.
+
+    Args:
+        protocol: what is measured, and how.
+        every_images: cadence; None scores at the end alone.
+
+    Raises:
+        ConfigError: a cadence below 1.
+    """
+
+    def __init__(self, protocol: Protocol, every_images: int | None = None) -> None:
+        if every_images is not None and every_images < 1:
+            raise ConfigError(f"evaluation.every_images: received {every_images}; needs 1 or more.")
+        self.protocol, self.every_images = protocol, every_images
+        self.scores: dict[str, Score] = {}
+        self.seconds = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Score if it is time; all ranks see the log's values."""
+        if not (crossed(pl_module, self.every_images) or trainer.should_stop):
+            return
+        started = time.monotonic()
+        if trainer.is_global_zero:
+            self.scores = self.protocol.evaluate(pl_module, trainer.datamodule)
+        values = {name: score.value for name, score in self.scores.items()}
+        values = trainer.strategy.broadcast(values)
+        pl_module.scored_at = pl_module.images_seen
+        pl_module.log_values(values)
+        self.seconds += time.monotonic() - started

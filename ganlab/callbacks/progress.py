@@ -1,0 +1,104 @@
+"""A progress bar from the first second, with images a second and who moves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, ProgressColumn, SpinnerColumn, TextColumn
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+
+from ganlab.callbacks.budget import Budget
+from ganlab.core import AdversarialModule
+
+
+class Progress(Callback):
+    """A bar on a terminal; elsewhere a line now and then.
+
+    Args:
+        refresh_seconds: time between updates of the bar.
+        line_seconds: time between lines where there is no terminal.
+        enabled: False for silence.
+    """
+
+    def __init__(
+        self,
+        refresh_seconds: float = 0.5,
+        line_seconds: float = 15.0,
+        enabled: bool = True,
+    ) -> None:
+        self.enabled = enabled
+        self.terminal = sys.stderr.isatty()
+        self.every = refresh_seconds if self.terminal else line_seconds
+        self._bar: Bar | None = None
+        self._next = self._batches = 0.0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Show the bar, still empty."""
+        self.enabled = self.enabled and trainer.is_global_zero
+        if not self.enabled:
+            return
+        self.budget = next(c for c in trainer.callbacks if isinstance(c, Budget))
+        self._next, self._batches = time.monotonic() + min(self.every, 3), pl_module.batches_seen
+        self._since, self._images = time.monotonic(), pl_module.images_seen
+        if self.terminal:
+            columns: list[ProgressColumn] = [
+                SpinnerColumn(),
+                BarColumn(bar_width=None),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            ]
+            self._bar = Bar(*columns, console=Console(stderr=True), refresh_per_second=4)
+            self._task = self._bar.add_task("first batch …", total=1.0)
+            self._bar.start()
+        else:
+            print("training: first batch …", file=sys.stderr, flush=True)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Update when it is time; between times this is one look at the clock."""
+        if not self.enabled or time.monotonic() < self._next:
+            return
+        now = time.monotonic()
+        text = self._describe(pl_module, now - self._since)
+        share = min(self.budget.spent(pl_module), 1.0)
+        if self._bar:
+            self._bar.update(self._task, completed=share, description=text)
+        else:
+            print(f"{share:4.0%}  {text}", file=sys.stderr, flush=True)
+        self._since, self._images = now, pl_module.images_seen
+        self._batches, self._next = pl_module.batches_seen, now + self.every
+
+    def _describe(self, module: AdversarialModule, seconds: float) -> str:
+        rate = (module.images_seen - self._images) / seconds
+        due = [
+            name if player.every == 1 else f"{name} 1/{player.every}"
+            for name, player in module.players.items()
+        ]
+        losses = [f"{role} {total:.3g}" for role, total in _totals(module).items()]
+        return "  ".join(
+            [f"{module.images_seen:,} images", f"{rate:,.0f}/s", "moves: " + ", ".join(due)]
+            + (["loss: " + ", ".join(losses)] if losses else [])
+        )
+
+    def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
+        """Take the bar away, however the run ended."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+
+def _totals(module: AdversarialModule) -> dict[str, float]:
+    """Each role's newest logged loss, its terms added."""
+    totals: dict[str, float] = {}
+    for name, value in module.latest.items():
+        role, _, term = name.partition("/")
+        if role in module.players and term != "steps" and "." not in role:
+            totals[role] = totals.get(role, 0.0) + value
+    return totals

@@ -1,0 +1,91 @@
+"""Pictures of what the generator makes, from the same latents each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.callbacks.cadence import crossed
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.reports.pictures import save_contact_sheet, save_grid, save_scatter
+
+
+class Samples(Callback):
+    """`samples/<images>.png` through the run, and `contact_sheet.png` of all of it.
+
+    Images become a grid; of a conditional model, column c shows class c. Points become a scatter
+    plot over real points and the discriminator's scores.
+
+    Args:
+        folder: the run's folder.
+        every_images: cadence; None draws at the end alone.
+        n: images in a grid.
+        points: points in a scatter plot.
+        seed: of the latents.
+
+    Raises:
+        ConfigError: a number below 1.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_images: int | None = 50_000,
+        n: int = 64,
+        points: int = 1000,
+        seed: int = 0,
+    ) -> None:
+        for name, value in (("every_images", every_images), ("n", n), ("points", points)):
+            if value is not None and value < 1:
+                raise ConfigError(f"samples.{name}: received {value}; needs 1 or more.")
+        self.folder, self.every_images = Path(folder), every_images
+        self.n, self.points, self.seed = n, points, seed
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Draw if it is time."""
+        if crossed(pl_module, self.every_images) or trainer.should_stop:
+            self.draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Gather the run on one sheet."""
+        if trainer.is_global_zero:
+            save_contact_sheet(self.folder)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
+    ) -> None:
+        """Leave a picture of what the generator makes now."""
+        if trainer.optimizers:
+            self.draw(trainer, pl_module)
+
+    def draw(self, trainer: Trainer, module: AdversarialModule) -> Path | None:
+        """Write this moment's picture and return its path; None where nothing is generated."""
+        if not trainer.is_global_zero or not hasattr(module, "generator"):
+            return None
+        path = self.folder / "samples" / f"{module.images_seen:012d}.png"
+        if len(trainer.datamodule.shape) == 1:
+            fake = module.sample(self.points, seed=self.seed)
+            real = trainer.datamodule.reference("train", self.points)
+            score = None if module.classes else _scorer(module)
+            save_scatter(real, fake, path, score)
+        elif module.classes:
+            columns = min(module.classes, 10)
+            labels = torch.arange(columns).repeat(-(-self.n // columns))
+            save_grid(module.sample(labels=labels, seed=self.seed), path, columns)
+        else:
+            save_grid(module.sample(self.n, seed=self.seed), path)
+        return path
+
+
+def _scorer(module: AdversarialModule):  # noqa: ANN202
+    def score(points: torch.Tensor) -> torch.Tensor:
+        with module.evaluating("discriminator") as discriminator:
+            return discriminator(points.to(module.device))
+
+    return score

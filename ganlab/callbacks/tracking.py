@@ -1,0 +1,86 @@
+"""Keeps the run's record up to date while it trains."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.callbacks.evaluation import Evaluation
+from ganlab.core import AdversarialModule
+from ganlab.reports.loggers import CSVLogger
+from ganlab.reports.pictures import save_curves
+from ganlab.reports.record import RunRecord
+
+
+class Tracking(Callback):
+    """Writes counters and scores to `run.json`, speed to `timing.csv`, and `curves.png` at the end.
+
+    Wall time stays out of `metrics.csv`, so that this file is the same however often a run was
+    stopped and resumed.
+
+    Args:
+        record: the run's record.
+        seconds: time between updates.
+    """
+
+    def __init__(self, record: RunRecord, seconds: float = 10.0) -> None:
+        self.record, self.seconds = record, seconds
+        self.timing: Path = record.folder / "timing.csv"
+        self._next = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Let the log go on where the checkpoint left it."""
+        for logger in trainer.loggers:
+            if isinstance(logger, CSVLogger):
+                logger.resume(pl_module.images_seen)
+        self._next = time.monotonic() + self.seconds
+        self._last = (time.monotonic(), pl_module.images_seen)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Update if it is time."""
+        if time.monotonic() >= self._next or trainer.should_stop:
+            self.update(trainer, pl_module)
+            self._next = time.monotonic() + self.seconds
+
+    def update(self, trainer: Trainer, module: AdversarialModule) -> None:
+        """Write the record as things stand."""
+        evaluation = next((c for c in trainer.callbacks if isinstance(c, Evaluation)), None)
+        scores = {n: s.as_dict() for n, s in evaluation.scores.items()} if evaluation else {}
+        counters = {
+            "images_seen": module.images_seen,
+            "batches_seen": module.batches_seen,
+            "steps": dict(module.steps),
+        }
+        self.record.write(counters=counters, scores=scores or self.record.data["scores"])
+        now, (then, images) = time.monotonic(), self._last
+        if module.images_seen > images:
+            if not self.timing.exists():
+                self.timing.write_text("images_seen,batches_seen,seconds,images_per_second\n")
+            with self.timing.open("a") as file:
+                rate = (module.images_seen - images) / (now - then)
+                seconds = self.record.data["seconds"]
+                file.write(f"{module.images_seen},{module.batches_seen},{seconds},{rate:.1f}\n")
+            self._last = (now, module.images_seen)
+
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Write the record and draw the curves."""
+        if not pl_module.latest:
+            pl_module.flush_log()
+        for logger in trainer.loggers:
+            logger.save()
+        self.update(trainer, pl_module)
+        save_curves(self.record.folder)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
+    ) -> None:
+        """Write how far the run got."""
+        for logger in trainer.loggers:
+            logger.save()
+        if pl_module.batches_seen:
+            self.update(trainer, pl_module)

@@ -1,0 +1,58 @@
+"""The command line: `ganlab <command> …`."""
+
+from __future__ import annotations
+
+import sys
+
+COMMANDS = {
+    "train": "train a model, or a sweep of them with -m",
+    "validate": "check a configuration without training",
+    "list": "list models, losses, data sets, experiments, …",
+    "sample": "make samples with a trained model",
+    "bench": "measure the training loop against the leanest one, and say where time goes",
+}
+
+HELP = """ganlab: train, compare and understand generative adversarial models.
+
+usage: ganlab <command> [key=value …]
+
+commands:
+{commands}
+
+Start with   ganlab train experiment=quickstart
+Then look at ganlab list experiments, or ganlab <command> --help
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit code, 0 only when all went well."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        width = max(map(len, COMMANDS))
+        print(HELP.format(commands="\n".join(f"  {k:<{width}}  {v}" for k, v in COMMANDS.items())))
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        from ganlab import __version__
+
+        print(__version__)
+        return 0
+    command, rest = argv[0], argv[1:]
+    from ganlab.errors import GanlabError, nearest
+
+    if command not in COMMANDS:
+        hint = nearest(command, list(COMMANDS))
+        print(f"ganlab: no command {command!r}; there is {', '.join(COMMANDS)}.{hint}", file=sys.stderr)
+        return 2
+    import importlib
+
+    try:
+        return importlib.import_module(f"ganlab.cli.{command}").main(rest)
+    except GanlabError as error:
+        print(f"ganlab {command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

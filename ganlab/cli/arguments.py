@@ -1,0 +1,73 @@
+"""`key=value` arguments of the commands that do not compose a training configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ganlab.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a command.
+
+    Args:
+        parse: text to value; a ValueError means that the text is not allowed.
+        help: what it is for, in plain words.
+        default: value when it is left out; `REQUIRED` where it may not be.
+    """
+
+    parse: Callable[[str], Any]
+    help: str
+    default: Any = None
+
+
+REQUIRED = object()
+
+
+def boolean(text: str) -> bool:
+    """true or false."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(f"received {text!r}; needs true or false")
+    return words[text.lower()]
+
+
+def wants_help(argv: list[str]) -> bool:
+    """Whether the user asks for help."""
+    return any(word in ("-h", "--help") for word in argv)
+
+
+def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
+    """The help of a command."""
+    width = max(len(name) for name in arguments) + 1
+    lines = [f"{f'{n}=':<{width}}  {a.help}" for n, a in arguments.items()]
+    return f"ganlab {command}: {purpose}\n\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
+    """Values by name.
+
+    Raises:
+        ConfigError: not key=value, an unknown key (with the nearest), or a value that is not allowed.
+    """
+    values = {name: argument.default for name, argument in arguments.items()}
+    for text in argv:
+        key, equals, value = text.partition("=")
+        if not equals or key not in arguments:
+            raise ConfigError(
+                f"{text}: there is no such argument; allowed {', '.join(arguments)}, each as "
+                f"key=value.{nearest(key, list(arguments))}"
+            )
+        if value in ("", "null", "none") and values[key] is not REQUIRED:
+            continue
+        try:
+            values[key] = arguments[key].parse(value)
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}. It is {arguments[key].help}") from None
+    for name, value in values.items():
+        if value is REQUIRED:
+            raise ConfigError(f"{name}: missing; {arguments[name].help}")
+    return values

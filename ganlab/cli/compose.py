@@ -1,0 +1,156 @@
+"""Composes configurations with Hydra, and says in one sentence what a user mistyped."""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import ConfigError, nearest
+
+_INSIDE, _BESIDE = Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf"
+CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
+
+
+def register_resolvers() -> None:
+    """Let configs say `${sum:1,2}` and `${product:1,2}`."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
+    OmegaConf.register_new_resolver(
+        "product", lambda *factors: reduce(operator.mul, factors), replace=True
+    )
+
+
+def compose(overrides: list[str], name: str = "train") -> Any:
+    """The configuration (a DictConfig) that `conf/<name>.yaml` and the overrides make.
+
+    Raises:
+        ConfigError: an unknown group, option or key (with the nearest right one), or an override
+            that cannot be parsed.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf, open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            config = hydra_compose(name, overrides, return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            _explain(overrides, name, hydra_compose)
+            raise ConfigError(str(error).splitlines()[0]) from None
+        choices = OmegaConf.to_container(config.hydra.runtime.choices)
+        with open_dict(config):
+            del config["hydra"]
+            name_and_choices(config, choices)
+    return config
+
+
+def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
+    """Record which files were chosen, and name a run that has no name after them."""
+    config.choices = {k: v for k, v in choices.items() if "@" not in k and "hydra" not in k}
+    if config.name is None:
+        config.name = choices.get("experiment") or "_".join(
+            choices[group] for group in ("model", "data", "loss")
+        )
+
+
+def options(group: str) -> list[str]:
+    """The files of a config group, by name; experiments in subfolders as folder/name."""
+    folder = CONF / group
+    paths = sorted(folder.rglob("*.yaml"))
+    return [str(path.relative_to(folder).with_suffix("")) for path in paths]
+
+
+def groups() -> list[str]:
+    """The config groups."""
+    return sorted(path.name for path in CONF.iterdir() if path.is_dir())
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """Plain containers with every interpolation resolved.
+
+    Raises:
+        ConfigError: an interpolation that leads nowhere, or a value that must still be given.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "config"
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
+            "not have: images need an image model (dcgan, gan, …), points of the plane need "
+            "model=mlp, and a conditional model needs data with classes."
+        ) from None
+
+
+def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
+    """Raise a ConfigError for the first override that is wrong, if it can be found."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    parser = OverridesParser.create()
+    choices, values = [], []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except HydraException:
+            raise ConfigError(
+                f"{text}: cannot be read; write key=value, e.g. seed=1. Quote values with special "
+                "characters twice: 'name=\"a, b\"'."
+            ) from None
+        key = override.key_or_group.split("@")[0]
+        if (CONF / key).is_dir() and not override.is_delete():
+            _check_choice(key, override.value())
+            choices.append(text)
+        elif not override.is_add() and not override.is_force_add():
+            values.append((text, override.key_or_group))
+    try:
+        base = hydra_compose(name, choices)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(str(error).splitlines()[0]) from None
+    for text, key in values:
+        check_key(base, text, key)
+
+
+def _check_choice(group: str, value: Any) -> None:
+    from hydra.core.override_parser.types import Sweep
+
+    allowed = options(group)
+    if isinstance(value, Sweep):
+        return
+    for choice in value if isinstance(value, list) else [value]:
+        if choice is not None and str(choice) not in allowed:
+            raise ConfigError(
+                f"{group}={choice}: there is no such {group}; allowed {', '.join(allowed)}."
+                f"{nearest(str(choice), allowed)}"
+            )
+
+
+def check_key(base: Any, text: str, key: str) -> None:
+    """Raise a ConfigError, with the nearest right key, unless the dotted `key` is in `base`."""
+    from omegaconf import DictConfig, OmegaConf
+
+    node, walked = base, []
+    for part in key.split("."):
+        if isinstance(node, DictConfig):
+            if part not in node:
+                allowed = [str(k) for k in node]
+                candidates = allowed + (groups() if not walked else [])
+                where = ".".join(walked) or "the top level"
+                raise ConfigError(
+                    f"{text}: {where} has no key {part!r}; it has {', '.join(allowed)}."
+                    f"{nearest(part, candidates)} (+{text} adds a new key.)"
+                )
+            child = OmegaConf.select(node, part)
+            node = child
+        walked.append(part)

@@ -1,0 +1,211 @@
+"""One training session: the folder, the record, the trainer, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch import Trainer
+from omegaconf import OmegaConf
+
+from ganlab.callbacks import Budget, Checkpoints, Tracking
+from ganlab.cli.compose import register_resolvers
+from ganlab.core.build import build_module
+from ganlab.errors import CheckpointError, GanlabError
+from ganlab.reports.files import write_text
+from ganlab.reports.loggers import WandB
+from ganlab.reports.record import RunRecord
+from ganlab.reports.runs import newest_checkpoint
+
+# first what changes the model, then what looks at it, last what saves it
+ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints")
+
+
+class Session:
+    """Trains once, from a checked plain configuration.
+
+    Use it as a context manager: on leaving, the record says how it ended, whatever happened.
+
+    Args:
+        config: plain and resolved.
+        resume: go on from the folder's newest checkpoint.
+
+    Raises:
+        GanlabError: a folder in use, a data set that is not there, a loss that is not finite, ….
+    """
+
+    def __init__(self, config: dict[str, Any], resume: bool) -> None:
+        self.config, self.resume = config, resume
+        self.folder = Path(config["run_dir"])
+        self.is_main = int(os.environ.get("LOCAL_RANK", 0)) == 0
+        self.exit_code = 1
+        self.interrupted = False
+        self.loggers: list[Any] = []
+
+    def __enter__(self) -> Session:
+        os.environ["GANLAB_RUN_DIR"] = str(self.folder)
+        if not self.resume and self.is_main:
+            self._refuse_other_run()
+        self.record = RunRecord(self.folder) if self.is_main else None
+        try:
+            if self.record:
+                self.record.start(
+                    self.config["name"],
+                    self.config["seed"],
+                    choices=self.config.get("choices"),
+                    baseline=self.config.get("baseline"),
+                )
+                config = OmegaConf.create(self.config)
+                write_text(self.folder / "config.yaml", OmegaConf.to_yaml(config))
+            self._log_to_file()
+        except BaseException:
+            if self.record:
+                self.record.close()
+            raise
+        return self
+
+    def fit(self) -> None:
+        """Build everything and train."""
+        config = self.config
+        register_resolvers()
+        torch.manual_seed(config["seed"])
+        module = build_module(config)
+        data = instantiate(config["data"], _convert_="all")
+        self.data = data
+        self._say(f"{config['name']}: loading the data …")
+        data.prepare_data()
+        data.setup("fit")
+        callbacks = [instantiate(config["budget"], _convert_="all")]
+        for name in ORDER:
+            if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
+                callbacks.append(instantiate(callback, _convert_="all"))
+        if self.record:
+            callbacks.append(Tracking(self.record))
+        self.loggers = [
+            instantiate(logger, _convert_="all") for logger in (config["logger"] or {}).values()
+        ]
+        self._log_config(self.loggers)
+        trainer: Trainer = instantiate(
+            config["trainer"],
+            callbacks=callbacks,
+            logger=self.loggers,
+            default_root_dir=str(self.folder),
+            inference_mode=False,
+        )
+        if module.compiles:
+            module.generator.compile()
+        path = self._checkpoint(module)
+        self._say(f"{config['name']}: writing to {self.folder}")
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+        self.trainer, self.module = trainer, module
+        checkpoints = [c for c in callbacks if isinstance(c, Checkpoints)]
+        self.interrupted = any(c.interrupted_by for c in checkpoints) and (
+            next(c for c in callbacks if isinstance(c, Budget)).spent(module) < 1
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, KeyboardInterrupt):
+            self.interrupted, error = True, None
+        status = "failed" if error else "interrupted" if self.interrupted else "finished"
+        self.exit_code = {"failed": 1, "interrupted": 130, "finished": 0}[status]
+        for logger in self.loggers:
+            if isinstance(logger, WandB):
+                logger.finish(self.exit_code)
+        if error is not None:
+            logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
+        os.environ.pop("GANLAB_RUN_DIR", None)
+        self._stop_logging()
+        if self.record:
+            try:
+                message = None if error is None else f"{type(error).__name__}: {error}"
+                self.record.end(status, message)
+            except GanlabError as full:
+                self._say(str(full))
+        self._say_goodbye(status)
+        return isinstance(trace, TracebackType) and kind is KeyboardInterrupt
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _refuse_other_run(self) -> None:
+        from ganlab.errors import RunError
+
+        if (self.folder / "run.json").exists():
+            raise RunError(
+                f"run_dir: {self.folder} holds a run already. Continue it with "
+                f"`ganlab train run={self.folder} resume=true`, or choose another folder."
+            )
+
+    def _checkpoint(self, module: Any) -> Path | None:
+        if not self.resume:
+            return None
+        found = newest_checkpoint(self.folder)
+        if found is None:
+            self._say("No checkpoint yet: the run begins anew.")
+            return None
+        path, contents = found
+        theirs = contents["ganlab"]["config"] or {}
+        if theirs.get("model") != self.config["model"]:
+            from ganlab.cli.resume import differences
+
+            lines = [line for _, line in differences(theirs.get("model"), self.config["model"])]
+            raise CheckpointError(
+                f"checkpoint: {path} is of another model; these differ:\n  " + "\n  ".join(lines)
+            )
+        return path
+
+    def _log_config(self, loggers: list[Any]) -> None:
+        for logger in loggers:
+            if isinstance(logger, WandB) and self.is_main:
+                logger.experiment.config.update(self.config, allow_val_change=True)
+
+    def _log_to_file(self) -> None:
+        """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
+        self._handler = logging.FileHandler(self.folder / "log.txt") if self.is_main else None
+        logging.captureWarnings(True)
+        for name in ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab"):
+            logger = logging.getLogger(name)
+            logger.handlers = [self._handler] if self._handler else [logging.NullHandler()]
+            logger.propagate = False
+            logger.setLevel(logging.INFO)
+        if self._handler:
+            form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+            self._handler.setFormatter(form)
+        warnings.filterwarnings("default", category=UserWarning)
+
+    def _stop_logging(self) -> None:
+        logging.captureWarnings(False)
+        if self._handler:
+            for name in ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab"):
+                logging.getLogger(name).handlers = []
+            self._handler.close()
+
+    def _say(self, text: str) -> None:
+        if self.is_main:
+            print(text, file=sys.stderr, flush=True)
+            logging.getLogger("ganlab").info(text)
+
+    def _say_goodbye(self, status: str) -> None:
+        if not self.is_main:
+            return
+        if status == "finished":
+            from ganlab.cli.summary import summary
+
+            print(summary(self.folder))
+        else:
+            again = f"ganlab train run={self.folder} resume=true"
+            has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
+            end = f"The run {status}. What it wrote is in {self.folder}."
+            self._say(f"{end} Continue it with\n  {again}" if has_checkpoint else end)

@@ -1,0 +1,32 @@
+"""What a finished run says at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganlab.reports.record import read_record
+
+
+def best_picture(folder: Path) -> Path | None:
+    """The run's newest sample picture; None where nothing was drawn."""
+    pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
+    return pictures[-1] if pictures else None
+
+
+def summary(folder: Path) -> str:
+    """Where everything is, and the scores in words."""
+    record = read_record(folder)
+    counters = record["counters"]
+    lines = [
+        f"Finished: {counters['images_seen']:,} images in {record['seconds'] / 60:.1f} minutes.",
+        f"  folder    {folder}",
+    ]
+    if picture := best_picture(folder):
+        lines.append(f"  samples   {picture}")
+    if (sheet := folder / "contact_sheet.png").exists():
+        lines.append(f"  history   {sheet}")
+    if (curves := folder / "curves.png").exists():
+        lines.append(f"  curves    {curves}")
+    words = [score["words"] for score in record["scores"].values() if score.get("words")]
+    lines += [f"  {word}" for word in words]
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""`ganlab validate`: check a configuration without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganlab.cli.arguments import wants_help
+from ganlab.errors import ConfigError
+
+SCALARS = {
+    "seed": int,
+    "log_every": int,
+    "compile": bool,
+    "resume": bool,
+    "name": str,
+    "memory_format": str,
+    "discriminator_norm": str,
+}
+CHOICES = {"memory_format": ("channels_last", "contiguous")}
+
+
+def main(argv: list[str]) -> int:
+    """Compose the configuration of `ganlab train` with the same overrides, and check it."""
+    if wants_help(argv):
+        print(
+            "ganlab validate [experiment=NAME] [key=value …]: compose the configuration that "
+            "`ganlab train` would\nuse and check it (names, arguments, types, shapes) without "
+            "reading data or training."
+        )
+        return 0
+    from ganlab.cli.compose import compose, to_plain
+
+    config = compose(argv)
+    config.run_dir = config.run_dir or f"outputs/{config.name}"
+    plain = to_plain(config)
+    module, data = check(plain)
+    players = ", ".join(
+        f"{role} {sum(p.numel() for p in module._parameters_of[role]):,}" for role in module.roles
+    )
+    print(f"{plain['name']}: valid. Data {tuple(data.shape)}; parameters: {players}.")
+    return 0
+
+
+def check(config: dict[str, Any]) -> tuple[Any, Any]:
+    """Check a plain configuration; returns the game on the meta device, and the data module.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    _check_scalars(config)
+    from ganlab.core.checks import check_targets
+
+    sections = {k: v for k, v in config.items() if k != "choices"}
+    loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
+    check_targets(sections, given={"model": tuple(loss)})
+    _check_loss(config, loss)
+    _check_trainer(config["trainer"], config)
+
+    import torch
+    from hydra.utils import instantiate
+
+    from ganlab.core.build import build_module
+
+    data = _unwrapped(instantiate, config["data"], _convert_="all")
+    if _is_conditional(config) and data.classes is None:
+        raise ConfigError(
+            "model: is conditional, but the data has no labels. Choose data with classes, or an "
+            "unconditional model (model=dcgan, model=mlp)."
+        )
+    without_norms = config | {"loss": _without_spectral_norm(config.get("loss") or {})}
+    with torch.device("meta"):
+        module = _unwrapped(build_module, without_norms)
+    module.check_data(data.shape, data.provides)
+    evaluation = (config.get("callbacks") or {}).get("evaluation")
+    if evaluation:
+        protocol = _unwrapped(instantiate, evaluation["protocol"], _convert_="all")
+        protocol.check(data.shape, data.provides)
+    _unwrapped(instantiate, config["budget"], _convert_="all")
+    return module, data
+
+
+def _unwrapped(build: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call `build`; Hydra wraps what a constructor raises, and the user wants the reason alone."""
+    from hydra.errors import InstantiationException
+
+    try:
+        return build(*args, **kwargs)
+    except InstantiationException as error:
+        raise ConfigError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if cause is not error:
+        where = [line for line in str(error).splitlines() if line.startswith("full_key:")]
+        place = f"{where[0].removeprefix('full_key:').strip()}: " if where else ""
+        return f"{place}{cause}"
+    return str(error)
+
+
+def _is_conditional(config: dict[str, Any]) -> bool:
+    generator = config["model"].get("generator")
+    return isinstance(generator, dict) and "classes" in generator
+
+
+def _without_spectral_norm(loss: dict[str, Any]) -> dict[str, Any]:
+    """The loss without spectral norm, whose construction on the meta device takes seconds."""
+    regularizers = {
+        name: value
+        for name, value in (loss.get("regularizers") or {}).items()
+        if not (value and value.get("_target_") == "ganlab.regularizers.SpectralNorm")
+    }
+    return loss | {"regularizers": regularizers} if "regularizers" in loss else loss
+
+
+def _check_scalars(config: dict[str, Any]) -> None:
+    for key, kind in SCALARS.items():
+        value = config.get(key)
+        if value is not None and (
+            not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+        ):
+            words = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
+            raise ConfigError(
+                f"{key}: received {value!r} ({type(value).__name__}); needs {words}."
+            )
+    for key, allowed in CHOICES.items():
+        if config.get(key) not in allowed:
+            raise ConfigError(f"{key}: received {config.get(key)!r}; allowed {', '.join(allowed)}.")
+    if config["log_every"] < 1:
+        raise ConfigError(f"log_every: received {config['log_every']}; needs 1 or more batches.")
+
+
+def _check_loss(config: dict[str, Any], parts: set[str]) -> None:
+    import inspect
+
+    from ganlab.core.checks import locate
+
+    takes = inspect.signature(locate(config["model"]["_target_"], "model")).parameters
+    if extra := sorted(part for part in parts if part not in takes):
+        name = config["model"]["_target_"].rpartition(".")[2]
+        raise ConfigError(
+            f"loss.{extra[0]}: {name} takes no {extra[0]}. Set loss=none regularizer=[]."
+        )
+
+
+def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
+    import torch
+
+    accelerator, precision = trainer.get("accelerator"), str(trainer.get("precision"))
+    there = {
+        "gpu": torch.cuda.is_available(),
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(accelerator, True):
+        raise ConfigError(
+            f"trainer.accelerator: {accelerator} is not there (torch {torch.__version__} sees no "
+            "such device). Use trainer=cpu, or install the torch build for your device."
+        )
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(there.values()))
+    if precision == "16-mixed" and on_cpu:
+        raise ConfigError(
+            "trainer.precision: 16-mixed needs a GPU. On a CPU use bf16-mixed or 32-true."
+        )
+    if precision not in ("32-true", "32", "bf16-mixed", "16-mixed"):
+        raise ConfigError(
+            f"trainer.precision: received {precision!r}; allowed 32-true, bf16-mixed, 16-mixed."
+        )
+    for role, player in (config["model"].get("players") or {}).items():
+        fused = (player.get("optimizer") or {}).get("fused")
+        if precision == "16-mixed" and fused and player.get("gradient_clip") is not None:
+            raise ConfigError(
+                f"model.players.{role}: gradient_clip with 16-mixed needs an optimizer that is not "
+                f"fused; set model.players.{role}.optimizer.fused=false, or use bf16-mixed."
+            )

@@ -1,0 +1,162 @@
+"""Checks of a composed configuration, before any network or data set is built.
+
+Every `_target_` must exist, its arguments must bind to its signature and have the right types, and
+nothing may be left unset. Then the networks are built without memory (on the meta device) to see
+that shapes fit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+from ganlab.errors import ConfigError, nearest
+
+_META_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+
+
+def check_targets(config: Any, path: str = "", given: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Check every `_target_` inside a plain, resolved configuration.
+
+    Args:
+        config: dicts, lists and scalars.
+        path: where `config` stands in the whole, for messages.
+        given: for a path, names of arguments that the program itself supplies there.
+
+    Raises:
+        ConfigError: names the path, what was received, what is allowed, and the nearest name.
+    """
+    given = given or {}
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            _check_call(config, path, given.get(path, ()))
+        for key, value in config.items():
+            check_targets(value, f"{path}.{key}" if path else str(key), given)
+    elif isinstance(config, (list, tuple)):
+        for index, value in enumerate(config):
+            check_targets(value, f"{path}[{index}]", given)
+
+
+def locate(target: Any, path: str) -> Callable[..., Any]:
+    """The object that a dotted name stands for.
+
+    Raises:
+        ConfigError: no such module, or no such name in it; with the nearest.
+    """
+    if not isinstance(target, str) or "." not in target:
+        raise ConfigError(f"{path}._target_: received {target!r}; needs a dotted name, module.Class.")
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigError(
+            f"{path}._target_: received {target!r}; there is no module {module_name!r}. Check the "
+            "spelling, or install the package that it comes from."
+        ) from None
+    if not hasattr(module, name):
+        names = [n for n in dir(module) if not n.startswith("_")]
+        raise ConfigError(
+            f"{path}._target_: received {target!r}; {module_name} has no {name!r}."
+            f"{nearest(name, names)}"
+        )
+    return getattr(module, name)
+
+
+def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> None:
+    target = locate(config["_target_"], path)
+    keys = [key for key in config if key not in _META_KEYS]
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):  # builtins without a signature bind or fail when called
+        return
+    named = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    name = config["_target_"].rpartition(".")[2]
+    for key in keys:
+        # a null of a partial is dropped before the call, see Player.build_optimizer
+        if key not in named and not takes_any and not (config.get("_partial_") and config[key] is None):
+            raise ConfigError(
+                f"{path}.{key}: {name} has no argument {key!r}; it takes {', '.join(named)}."
+                f"{nearest(key, list(named))}"
+            )
+    if not config.get("_partial_"):
+        missing = [
+            n
+            for n, p in named.items()
+            if p.default is p.empty and n not in config and n not in given
+        ]
+        if missing:
+            raise ConfigError(f"{path}.{missing[0]}: missing; {name} needs {', '.join(missing)}.")
+    hints = _hints(target)
+    for key in keys:
+        if key in hints and not fits(config[key], hints[key]):
+            raise ConfigError(
+                f"{path}.{key}: received {config[key]!r} ({type(config[key]).__name__}); "
+                f"{name} needs {describe(hints[key])}."
+            )
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # names that only a type checker can see
+        return {}
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a plain value may stand for a parameter of this type; unknown types let all pass.
+
+    A dict with a `_target_` becomes an object when the program builds it, so it passes here.
+    """
+    if isinstance(value, Mapping) and "_target_" in value:
+        return True
+    origin = get_origin(hint)
+    if hint is None or hint is type(None):
+        return value is None
+    if origin in (Union, types.UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint is int:
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return whole and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str)
+    if isinstance(origin, type) and issubclass(origin, (Sequence, tuple)):
+        options = [a for a in get_args(hint) if a is not Ellipsis]
+        return isinstance(value, (list, tuple)) and (
+            len(options) != 1 or all(fits(item, options[0]) for item in value)
+        )
+    return True
+
+
+def describe(hint: Any) -> str:
+    """A type in words."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(option) for option in get_args(hint))
+    if origin is Literal:
+        return "one of " + ", ".join(str(option) for option in get_args(hint))
+    words = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        type(None): "null",
+    }
+    if hint in words:
+        return words[hint]
+    if isinstance(origin, type) and issubclass(origin, (Sequence, tuple)):
+        return "a list"
+    return getattr(hint, "__name__", str(hint))

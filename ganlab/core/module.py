@@ -1,0 +1,384 @@
+"""The game: one training step for every family, whoever plays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import reduce
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from ganlab.core.devices import seed_device
+from ganlab.core.player import Player
+from ganlab.core.randomness import mix
+from ganlab.core.schedule import ScheduledScalars
+from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError, nearest
+
+Batch = dict[str, Tensor]
+
+
+class AdversarialModule(LightningModule):
+    """A game between players, each minimising its own loss in turn.
+
+    A family names its `roles` in the order in which they move, registers its networks, calls
+    `declare_players`, and writes one method `<role>_loss(batch) -> dict[str, Tensor]` for each
+    role. All else happens here: who is due, whose parameters require gradients, optimizer steps,
+    clipping, accumulation, counters, the log, the guard against losses that are not finite.
+
+    Everything random in a training step is a function of (seed, rank, batch number): a resumed run
+    repeats it exactly, and no two ranks draw the same latents.
+
+    Attributes:
+        roles: names of the players, in the order in which they move within a batch.
+        needs: keys that a batch must have.
+        averaged_modules: submodules that an exponential moving average follows.
+        batches_seen, images_seen: counters; images are counted over all ranks.
+        images_in_batch: images of the newest batch, over all ranks.
+        scored_at: images seen when the newest scores were taken.
+        steps: optimizer steps made by each player.
+        latest: the newest value of everything logged.
+    """
+
+    roles: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("image",)
+    averaged_modules: tuple[str, ...] = ("generator",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.seed = 0
+        self.log_every = 50
+        self.config: dict[str, Any] | None = None
+        self.players: dict[str, Player] = {}
+        self.averaged = nn.ModuleDict()
+        self.scheduled = ScheduledScalars()
+        self.batches_seen = 0
+        self.images_seen = 0
+        self.images_in_batch = 0
+        self.scored_at: int | None = None
+        self.steps: dict[str, int] = {}
+        self.latest: dict[str, float] = {}
+        self._parameters_of: dict[str, list[nn.Parameter]] = {}
+        self._window: dict[str, list[Tensor]] = {}
+        self._pending_gradients: dict[str, Tensor] = {}
+        self._shared: dict[str, tuple[str, Tensor]] = {}
+        self._moved: set[str] = set()
+
+    # --- who plays -------------------------------------------------------------------------
+
+    def declare_players(self, players: Mapping[str, Player], **scheduled: Any) -> None:
+        """Bind players to roles; call it once all submodules are registered.
+
+        Args:
+            players: one `Player` for each role.
+            scheduled: objects (losses, regularizers, …) whose scalars may be `Schedule`s.
+
+        Raises:
+            ConfigError: a role without a player, an unknown player, a player without parameters, an
+                unknown submodule, or a parameter of two players that is not declared shared.
+        """
+        for name in players:
+            if name not in self.roles:
+                raise ConfigError(
+                    f"model.players: received {name!r}; {type(self).__name__} is played by "
+                    f"{', '.join(self.roles)}.{nearest(name, list(self.roles))}"
+                )
+        for role in self.roles:
+            if role not in players:
+                raise ConfigError(
+                    f"model.players.{role}: missing; {type(self).__name__} is played by "
+                    f"{', '.join(self.roles)}. Give it an optimizer."
+                )
+            self.players[role] = players[role]
+            self._parameters_of[role] = self._trained_by(role, players[role])
+            self.steps[role] = 0
+        self._check_no_overlap()
+        for name, holder in scheduled.items():
+            self.scheduled.bind(name, holder)
+
+    def _trained_by(self, role: str, player: Player) -> list[nn.Parameter]:
+        modules = dict(self.named_children())
+        parameters: dict[nn.Parameter, None] = {}
+        for name in player.modules or (role,):
+            if name not in modules:
+                raise ConfigError(
+                    f"model.players.{role}.modules: {type(self).__name__} has no submodule "
+                    f"{name!r}; it has {', '.join(modules)}.{nearest(name, list(modules))}"
+                )
+            parameters.update(dict.fromkeys(modules[name].parameters()))
+        if not parameters:
+            raise ConfigError(
+                f"model.players.{role}: has no parameters to train. A player needs at least one "
+                "submodule with parameters."
+            )
+        return list(parameters)
+
+    def _check_no_overlap(self) -> None:
+        owner: dict[nn.Parameter, str] = {}
+        declared = {
+            parameter
+            for player in self.players.values()
+            for name in player.shared
+            for parameter in self.get_submodule(name).parameters()
+        }
+        for role, parameters in self._parameters_of.items():
+            for parameter in parameters:
+                other = owner.setdefault(parameter, role)
+                if other != role and parameter not in declared:
+                    name = next(n for n, p in self.named_parameters() if p is parameter)
+                    raise ConfigError(
+                        f"model.players: {name} is trained by both {other!r} and {role!r}. If that "
+                        f"is meant, name its submodule in model.players.{role}.shared."
+                    )
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One optimizer for each role, in the order of `roles`."""
+        return [
+            self.players[role].build_optimizer(role, self._parameters_of[role], self.scheduled)
+            for role in self.roles
+        ]
+
+    # --- one batch ---------------------------------------------------------------------------
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Let every due player move once, in the order of `roles`."""
+        seed_device(self.device, mix(self.seed, self.global_rank, self.batches_seen))
+        self.scheduled.update(self.images_seen)
+        self._shared.clear()
+        self._moved.clear()
+        for index, role in enumerate(self.roles):
+            if self.players[role].is_due(self.batches_seen):
+                self._move(index, role, batch)
+        self.batches_seen += 1
+        self.images_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
+        self.images_seen += self.images_in_batch
+        if self.batches_seen % self.log_every == 0:
+            self.flush_log()
+
+    def _move(self, index: int, role: str, batch: Batch) -> None:
+        player = self.players[role]
+        self._require_gradients_of(role)
+        terms = getattr(self, f"{role}_loss")(batch)
+        loss = self._total(role, terms)
+        self.manual_backward(loss / player.accumulate if player.accumulate > 1 else loss)
+        if player.moves(self.batches_seen + 1) % player.accumulate == 0:
+            optimizer = self.trainer.strategy._lightning_optimizers[index]
+            optimizer.step()
+            optimizer.zero_grad()
+            self.steps[role] += 1
+            self.after_step(role)
+        self._moved.add(role)
+        self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if of != role}
+
+    def after_step(self, role: str) -> None:
+        """Called after a player's optimizer has stepped; weight clipping lives here."""
+
+    def _total(self, role: str, terms: dict[str, Tensor]) -> Tensor:
+        loss = reduce(torch.add, terms.values())
+        for name, term in terms.items():
+            self._window.setdefault(f"{role}/{name}", []).append(term.detach())
+        # On an accelerator reading the value would wait for the device: there the guard reads the
+        # whole window when it is logged, and before each checkpoint.
+        if self.device.type == "cpu" and not math.isfinite(loss):
+            self.check_finite(self.batches_seen + 1)
+        return loss
+
+    def check_finite(self, batches: int | None = None) -> None:
+        """Raise if any term since the last log is not finite.
+
+        Args:
+            batches: number of batches that the terms come from, the current one included when it
+                is under way; `batches_seen` by default.
+
+        Raises:
+            NonFiniteLossError: names the first such term, its player and the batch.
+        """
+        for name, values in self._window.items():
+            finite = torch.stack(values).isfinite()
+            if not finite.all():
+                role, term = name.split("/")
+                player = self.players[role]
+                ago = len(values) - int((~finite).nonzero()[0]) - 1
+                batch = (player.moves(batches or self.batches_seen) - ago) * player.every
+                raise NonFiniteLossError(
+                    f"The term {term!r} of player {role!r} became {float(values[-1 - ago])} at "
+                    f"batch {batch} ({self.images_seen:,} images). Lower the player's learning "
+                    f"rate, clip its gradient (model.players.{role}.gradient_clip=1.0), or add a "
+                    "regularizer."
+                )
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the moving player's gradient; mixed precision has unscaled it by now."""
+        for role, own in zip(self.roles, self.trainer.optimizers, strict=True):
+            clip = self.players[role].gradient_clip
+            if own is optimizer and clip is not None:
+                clip_grad_norm_(self._parameters_of[role], clip)
+
+    # --- gradients, and what players share within a batch --------------------------------------
+
+    def _require_gradients_of(self, *roles: str) -> None:
+        for parameters in self._parameters_of.values():
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+        for role in roles:
+            for parameter in self._parameters_of[role]:
+                parameter.requires_grad_(True)
+
+    @contextmanager
+    def gradients_of(self, role: str, required: bool) -> Iterator[None]:
+        """Within it, only `role`'s parameters require gradients, or none at all."""
+        before = [role for role, p in self._parameters_of.items() if p[0].requires_grad]
+        self._require_gradients_of(*([role] if required else []))
+        try:
+            with torch.set_grad_enabled(required):
+                yield
+        finally:
+            self._require_gradients_of(*before)
+
+    def shared(self, key: str, of: str, make: Callable[[], Tensor]) -> Tensor:
+        """What `make` returns, made once in a batch and kept until the player `of` has moved.
+
+        It carries the gradient of `of`'s parameters if that player is still to move in this batch,
+        else none; other players detach it.
+        """
+        if key not in self._shared:
+            will_move = of not in self._moved and self.players[of].is_due(self.batches_seen)
+            with self.gradients_of(of, required=will_move):
+                self._shared[key] = (of, make())
+        return self._shared[key][1]
+
+    # --- the log -----------------------------------------------------------------------------
+
+    def flush_log(self) -> None:
+        """Send the means over the window, and scheduled values, to all loggers at `images_seen`."""
+        if not self._window:
+            return
+        self.check_finite()
+        names = list(self._window)
+        means = torch.stack([torch.stack(v).float().mean() for v in self._window.values()])
+        self._window.clear()
+        values = dict(zip(names, means.tolist(), strict=True))
+        values |= self.scheduled.values(self.images_seen)
+        self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
+
+    def log_values(self, values: dict[str, float]) -> None:
+        """Send named values to all loggers; the x-axis is the images seen."""
+        self.latest |= values
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.images_seen)
+
+    # --- averaged weights ----------------------------------------------------------------------
+
+    def start_averaging(self) -> None:
+        """Keep a copy of the averaged modules, in evaluation mode; `EMA` moves it."""
+        for name in self.averaged_modules:
+            if name not in self.averaged:
+                copy = deepcopy(self.get_submodule(name)).eval().requires_grad_(False)
+                self.averaged[name] = copy
+
+    def train(self, mode: bool = True) -> AdversarialModule:
+        """Set the training mode of all but the averaged copies."""
+        super().train(mode)
+        self.averaged.eval()
+        return self
+
+    @contextmanager
+    def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
+        """The submodule `name` in evaluation mode, without gradients; averaged where there is one."""
+        module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
+        was_training = module.training
+        module.eval()
+        try:
+            with torch.no_grad():
+                yield module
+        finally:
+            module.train(was_training)
+
+    # --- what a checkpoint carries ---------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add config, counters, the unfinished log window and unfinished accumulation."""
+        pending = {n: p.grad for n, p in self.named_parameters() if p.grad is not None}
+        checkpoint["ganlab"] = {
+            "config": self.config,
+            "counters": {
+                "batches_seen": self.batches_seen,
+                "images_seen": self.images_seen,
+                "steps": dict(self.steps),
+            },
+            "window": {name: torch.stack(values) for name, values in self._window.items()},
+            "pending_gradients": pending,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore what `on_save_checkpoint` added.
+
+        Raises:
+            CheckpointError: the file was not written by ganlab, or is of another model.
+        """
+        if "ganlab" not in checkpoint:
+            raise CheckpointError(
+                "checkpoint: this file was not written by ganlab (it has no counters or config)."
+            )
+        state = checkpoint["ganlab"]
+        counters = state["counters"]
+        self.batches_seen, self.images_seen = counters["batches_seen"], counters["images_seen"]
+        self.steps = dict(counters["steps"])
+        self._window = {name: list(values.unbind()) for name, values in state["window"].items()}
+        self._pending_gradients = state["pending_gradients"]
+        if any(name.startswith("averaged.") for name in checkpoint["state_dict"]):
+            self.start_averaging()
+        self._check_state_fits(checkpoint["state_dict"])
+
+    def _check_state_fits(self, state: dict[str, Tensor]) -> None:
+        own = {name: tuple(value.shape) for name, value in self.state_dict().items()}
+        other = {name: tuple(value.shape) for name, value in state.items()}
+        if differing := sorted(n for n in own.keys() | other.keys() if own.get(n) != other.get(n)):
+            shown = "\n".join(
+                f"  {n}: checkpoint {other.get(n, 'none')}, model {own.get(n, 'none')}"
+                for n in differing[:5]
+            )
+            raise CheckpointError(
+                f"checkpoint: of another model; {len(differing)} of {len(own)} tensors differ:\n"
+                f"{shown}\nUse the run's own config.yaml, or start a new run."
+            )
+
+    def on_train_start(self) -> None:
+        """Restore gradients of an accumulation that a checkpoint interrupted."""
+        parameters = dict(self.named_parameters())
+        for name, gradient in self._pending_gradients.items():
+            parameters[name].grad = gradient.to(parameters[name].device)
+        self._pending_gradients = {}
+        self._window = {n: [v.to(self.device) for v in vs] for n, vs in self._window.items()}
+
+    # --- what a family tells ---------------------------------------------------------------------
+
+    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+        """Check that a data module gives what this game needs; called before anything is built.
+
+        Args:
+            shape: of one sample, e.g. (1, 28, 28) or (2,).
+            provides: keys of the data module's batches.
+
+        Raises:
+            ConfigError: names what is missing, or the shapes that do not fit.
+        """
+        for key in self.needs:
+            if key not in provides:
+                raise ConfigError(
+                    f"data: {type(self).__name__} needs batches with {key!r}; this data set "
+                    f"gives {', '.join(provides)}. Choose another data set, or a model without "
+                    f"{key}s."
+                )
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, seed: int | None = None, ema: bool = True
+    ) -> Tensor:
+        """`n` samples; see the family."""
+        raise ConfigError(f"{type(self).__name__} does not generate samples.")

@@ -1,0 +1,146 @@
+"""One mechanism for every scalar that changes during training.
+
+A scalar of a loss, a regularizer, an optimizer or the EMA is a number, or a `Schedule`: a pure
+function of the images seen. Being a function, it needs no state and is exact on resume.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from ganlab.errors import ConfigError
+
+
+class Schedule:
+    """A scalar as a function of the images seen since the start of the run."""
+
+    def __call__(self, images: int) -> float:
+        """The value after `images` images."""
+        raise NotImplementedError
+
+
+class Ramp(Schedule):
+    """From `start` to `end` over `images` images, after waiting for `delay`; constant outside.
+
+    Args:
+        start: value up to `delay` images.
+        end: value from `delay + images` on.
+        images: length of the ramp in images, > 0.
+        shape: "linear", "cosine" (half a period, flat at both ends) or "exponential" (equal
+            ratios in equal times; both ends > 0).
+        delay: images before the ramp begins.
+
+    Raises:
+        ConfigError: a length that is not positive, an unknown shape, or an exponential ramp that
+            starts or ends at zero or below.
+    """
+
+    def __init__(
+        self,
+        start: float,
+        end: float,
+        images: float,
+        shape: Literal["linear", "cosine", "exponential"] = "linear",
+        delay: float = 0,
+    ) -> None:
+        if images is None or not images > 0:
+            raise ConfigError(
+                f"Ramp.images: received {images}; needs the ramp's length in images, above 0. "
+                "A ramp over the whole run needs budget.images to be set."
+            )
+        if shape not in ("linear", "cosine", "exponential"):
+            raise ConfigError(f"Ramp.shape: received {shape!r}; allowed linear, cosine, exponential.")
+        if shape == "exponential" and min(start, end) <= 0:
+            raise ConfigError(
+                f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must be "
+                "above 0. Use shape: linear or cosine to reach 0."
+            )
+        self.start, self.end, self.images = float(start), float(end), float(images)
+        self.shape, self.delay = shape, float(delay)
+
+    def __call__(self, images: int) -> float:
+        progress = min(max((images - self.delay) / self.images, 0.0), 1.0)
+        if self.shape == "exponential":
+            return self.start * (self.end / self.start) ** progress
+        if self.shape == "cosine":
+            progress = 0.5 - 0.5 * math.cos(math.pi * progress)
+        return self.start + (self.end - self.start) * progress
+
+
+class Steps(Schedule):
+    """Piecewise constant: `values[i]` once `at[i - 1]` images have been seen.
+
+    Args:
+        values: one more value than there are boundaries.
+        at: increasing numbers of images at which the next value begins.
+
+    Raises:
+        ConfigError: lengths that do not fit, or boundaries that do not increase.
+    """
+
+    def __init__(self, values: Sequence[float], at: Sequence[float]) -> None:
+        if len(values) != len(at) + 1 or list(at) != sorted(set(at)):
+            raise ConfigError(
+                f"Steps: received {len(values)} values and boundaries {list(at)}; needs increasing "
+                "boundaries and one more value than boundaries."
+            )
+        self.values, self.at = [float(v) for v in values], [float(a) for a in at]
+
+    def __call__(self, images: int) -> float:
+        return self.values[sum(images >= boundary for boundary in self.at)]
+
+
+class ScheduledScalars:
+    """Every `Schedule` found in a set of objects, bound to the place that it drives.
+
+    `bind` looks through the attributes of plain objects, dicts and lists; a schedule that it finds
+    there is replaced by its current value, and `update` writes the new value to the same place.
+    Code that uses the scalar reads an ordinary number and knows nothing of schedules.
+    """
+
+    def __init__(self) -> None:
+        self._places: list[tuple[str, Schedule, Callable[[float], None]]] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def bind(self, name: str, holder: Any) -> None:
+        """Find the schedules inside `holder` (an object, dict or list) and start driving them."""
+        for key, value in list(_items(holder)):
+            place = f"{name}.{key}"
+            if isinstance(value, Schedule):
+                self.drive(place, value, _setter(holder, key))
+            elif isinstance(value, (dict, list)) or hasattr(value, "__dict__"):
+                if type(value).__module__.startswith("ganlab.") or isinstance(value, (dict, list)):
+                    self.bind(place, value)
+
+    def drive(self, name: str, schedule: Schedule, assign: Callable[[float], None]) -> None:
+        """Let `schedule` drive one place, through `assign(value)`, from now on."""
+        self._places.append((name, schedule, assign))
+        assign(schedule(0))
+
+    def update(self, images: int) -> None:
+        """Write every scheduled value for this number of images seen."""
+        for _, schedule, assign in self._places:
+            assign(schedule(images))
+
+    def values(self, images: int) -> dict[str, float]:
+        """Name and value of every scheduled scalar, for the log."""
+        return {name: schedule(images) for name, schedule, _ in self._places}
+
+
+def _items(holder: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(holder, dict):
+        yield from holder.items()
+    elif isinstance(holder, list):
+        yield from enumerate(holder)
+    else:
+        yield from vars(holder).items()
+
+
+def _setter(holder: Any, key: Any) -> Callable[[float], None]:
+    if isinstance(holder, (dict, list)):
+        return lambda value: holder.__setitem__(key, value)
+    return lambda value: setattr(holder, key, value)

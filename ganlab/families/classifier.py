@@ -1,0 +1,77 @@
+"""A classifier as a game of one player: it gives the features that scores are computed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+
+from ganlab.core import AdversarialModule, Batch, Player
+from ganlab.errors import ConfigError
+
+
+class Classifier(AdversarialModule):
+    """Supervised classification by cross-entropy.
+
+    Args:
+        network: images (N, C, H, W) in [−1, 1] to logits (N, classes).
+        players: the optimizer of "network".
+        shift: largest random translation of each training image, in pixels.
+        smoothing: label smoothing, in [0, 1).
+    """
+
+    roles = ("network",)
+    needs = ("image", "label")
+    averaged_modules = ("network",)
+
+    def __init__(
+        self,
+        network: nn.Module,
+        players: Mapping[str, Player],
+        shift: int = 0,
+        smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.network, self.shift, self.smoothing = network, shift, smoothing
+        self.declare_players(players)
+
+    def network_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the labels."""
+        images = random_shift(batch["image"], self.shift) if self.shift else batch["image"]
+        loss = cross_entropy(
+            self.network(images), batch["label"], label_smoothing=self.smoothing
+        )
+        return {"cross_entropy": loss}
+
+    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+        """Check the batch keys, and that the network takes the data's shape."""
+        super().check_data(shape, provides)
+        try:
+            self.network(torch.zeros(2, *shape, device=self.device))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"model.network: cannot take images of shape {tuple(shape)}: {error}"
+            ) from error
+
+    @torch.no_grad()
+    def accuracy(self, images: Tensor, labels: Tensor, ema: bool = True) -> float:
+        """Share of images (N, C, H, W) in [−1, 1] whose class is found."""
+        with self.evaluating("network", ema) as network:
+            right = [
+                (network(x.to(self.device)).argmax(1) == y.to(self.device)).sum()
+                for x, y in zip(images.split(1000), labels.split(1000), strict=True)
+            ]
+        return float(torch.stack(right).sum()) / len(images)
+
+
+def random_shift(images: Tensor, pixels: int) -> Tensor:
+    """Each image of (N, C, H, W) in [−1, 1] moved by up to `pixels`, black (−1) moving in."""
+    n, _, height, width = images.shape
+    padded = pad(images, [pixels] * 4, value=-1.0).permute(0, 2, 3, 1)
+    dy, dx = torch.randint(0, 2 * pixels + 1, (2, n, 1, 1), device=images.device)
+    rows = torch.arange(height, device=images.device).view(1, -1, 1) + dy
+    columns = torch.arange(width, device=images.device).view(1, 1, -1) + dx
+    each = torch.arange(n, device=images.device).view(-1, 1, 1)
+    return padded[each, rows, columns].permute(0, 3, 1, 2)

@@ -1,0 +1,218 @@
+"""The game of Goodfellow et al. 2014 (arXiv:1406.2661), unconditional or given a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.core import AdversarialModule, Batch, Player
+from ganlab.errors import ConfigError
+from ganlab.losses import AdversarialLoss
+from ganlab.regularizers import Regularizer, Regularizers
+
+
+class GAN(AdversarialModule):
+    """A generator against a discriminator (or critic), as in algorithm 1 of the paper.
+
+    With networks that take labels it is the conditional GAN of Mirza and Osindero 2014
+    (arXiv:1411.1784): both players see the label of the real sample.
+
+    Args:
+        generator: z (N, latent) [, label (N,)] to samples (N, *shape).
+        discriminator: samples (N, *shape) [, label (N,)] to scores (N,).
+        players: the optimizers of "discriminator" and "generator", in any order.
+        adversarial: what the two minimise.
+        regularizers: what holds the discriminator back, by name.
+        latents: distribution of z: "normal" N(0, 1) or "uniform" in [−1, 1].
+
+    Raises:
+        ConfigError: one network takes labels and the other does not.
+    """
+
+    roles = ("discriminator", "generator")
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        players: Mapping[str, Player],
+        adversarial: AdversarialLoss,
+        regularizers: Mapping[str, Regularizer | None] | None = None,
+        latents: Literal["normal", "uniform"] = "normal",
+    ) -> None:
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+        self.classes: int | None = getattr(generator, "classes", None)
+        if self.classes != getattr(discriminator, "classes", None):
+            raise ConfigError(
+                f"model: the generator takes {self.classes or 'no'} classes and the discriminator "
+                f"{discriminator.classes or 'no'}; both must take the same."
+            )
+        self.needs = ("image", "label") if self.classes else ("image",)
+        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
+        self.latents = latents
+        self.regularizers.prepare(discriminator)
+        self.declare_players(
+            players, adversarial=adversarial, regularizers=self.regularizers.named
+        )
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell real samples from generated ones."""
+        label, step = self._label(batch), self.steps["discriminator"]
+        real, fake = self.regularizers.inputs(batch["image"], self._fake(batch), step)
+        real_scores, fake_scores = self.score(real, label), self.score(fake, label)
+        return {
+            "adversarial": self.adversarial.discriminator(real_scores, fake_scores),
+            **self.regularizers.penalties(
+                self.discriminator,
+                lambda samples: self.score(samples, label),
+                real,
+                fake,
+                real_scores,
+                fake_scores,
+                step,
+            ),
+        }
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Make the discriminator take generated samples for real ones."""
+        label = self._label(batch)
+        fake_scores = self.score(self.regularizers.perturb(self._fake(batch)), label)
+        real_scores = None
+        if self.adversarial.paired:
+            with torch.no_grad():
+                real_scores = self.score(self.regularizers.perturb(batch["image"]), label)
+        return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
+
+    def after_step(self, role: str) -> None:
+        """Constrain the discriminator's weights where a regularizer asks for it."""
+        if role == "discriminator":
+            self.regularizers.constrain(self.discriminator)
+
+    def score(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
+        """The discriminator's scores (N,) of samples (N, *shape)."""
+        return self.discriminator(samples, label) if self.classes else self.discriminator(samples)
+
+    def draw_latents(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Latents (n, latent); from torch's default generator unless one is given."""
+        shape = (n, self.generator.latent)
+        device = self.device if generator is None else generator.device
+        if self.latents == "uniform":
+            return torch.rand(shape, generator=generator, device=device) * 2 - 1
+        return torch.randn(shape, generator=generator, device=device)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        labels: Tensor | None = None,
+        latents: Tensor | None = None,
+        seed: int | None = None,
+        ema: bool = True,
+        truncation: float | None = None,
+        batch_size: int = 256,
+    ) -> Tensor:
+        """Samples (n, *shape) on the module's device, images in [−1, 1].
+
+        Args:
+            n: how many; may be left out where `labels` or `latents` tell it.
+            labels: (n,) classes; for a conditional model drawn uniformly unless given.
+            latents: (n, latent) in place of drawn ones.
+            seed: of the latents and labels; the same on every device.
+            ema: averaged weights where there are some, else the raw ones.
+            truncation: latents are drawn anew until all their entries lie in
+                [−truncation, truncation] (Brock et al. 2019, arXiv:1809.11096, section 3.1).
+            batch_size: samples generated at once.
+
+        Raises:
+            ConfigError: labels for an unconditional model, or outside 0 … classes − 1.
+        """
+        if latents is None:
+            n = n if n is not None else len(labels) if labels is not None else 0
+            latents, labels = self.draw_inputs(n, labels, seed, truncation)
+        elif self.classes and labels is None:
+            labels = torch.arange(len(latents)) % self.classes
+        self._check_labels(labels)
+        with self.evaluating("generator", ema) as generator:
+            parts = []
+            for start in range(0, max(len(latents), 1), batch_size):
+                inputs = [latents[start : start + batch_size]]
+                inputs += [labels[start : start + batch_size]] if self.classes else []
+                parts.append(generator(*(x.to(self.device) for x in inputs)))
+        return torch.cat(parts)
+
+    def draw_inputs(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        seed: int | None = None,
+        truncation: float | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Latents (n, latent) and, for a conditional model, labels (n,), on the CPU; see `sample`."""
+        rng = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        latents = self.draw_latents(n, rng)
+        if truncation is not None:
+            self._check_truncation(truncation)
+            while (outside := latents.abs() > truncation).any():
+                latents[outside] = self.draw_latents(n, rng)[outside]
+        if self.classes and labels is None:
+            labels = torch.randint(self.classes, (n,), generator=rng)
+        return latents, labels
+
+    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+        """Check the batch keys, and that the generator makes samples of the data's shape."""
+        super().check_data(shape, provides)
+        device = self.device
+        z = torch.zeros(2, self.generator.latent, device=device)
+        label = [torch.zeros(2, dtype=torch.long, device=device)] if self.classes else []
+        with torch.no_grad():
+            try:
+                made = tuple(self.generator(z, *label).shape[1:])
+            except (RuntimeError, ValueError) as error:
+                raise ConfigError(f"model.generator: cannot run: {error}") from error
+            if made != tuple(shape):
+                raise ConfigError(
+                    f"model.generator: makes samples of shape {made}, the data has {tuple(shape)}. "
+                    "Let the model's size and channels follow the data's "
+                    "(size: ${data.size}, channels: ${data.channels})."
+                )
+            try:
+                self.score(torch.zeros(2, *shape, device=device), *label)
+            except (RuntimeError, ValueError) as error:
+                raise ConfigError(
+                    f"model.discriminator: cannot take samples of shape {tuple(shape)}: {error}"
+                ) from error
+
+    def _fake(self, batch: Batch) -> Tensor:
+        """Generated samples for this batch; of one draw, shared by both players."""
+        label = [batch["label"]] if self.classes else []
+        return self.shared(
+            "fake",
+            of="generator",
+            make=lambda: self.generator(self.draw_latents(len(batch["image"])), *label),
+        )
+
+    def _label(self, batch: Batch) -> Tensor | None:
+        return batch["label"] if self.classes else None
+
+    def _check_labels(self, labels: Tensor | None) -> None:
+        if labels is None:
+            return
+        if not self.classes:
+            raise ConfigError("labels: this model is unconditional; leave labels out.")
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
+            raise ConfigError(
+                f"labels: received {int(labels.min())} … {int(labels.max())}; "
+                f"allowed 0 … {self.classes - 1}."
+            )
+
+    def _check_truncation(self, truncation: float) -> None:
+        if truncation < 0.05:
+            raise ConfigError(
+                f"truncation: received {truncation}; needs at least 0.05 (below it hardly any "
+                "latent is left), or null for none."
+            )

@@ -1,0 +1,24 @@
+"""Objectives of the players: plain callables on tensors of scores."""
+
+from ganlab.losses.adversarial import (
+    AdversarialLoss,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Wasserstein,
+)
+from ganlab.losses.labels import flip_labels
+from ganlab.losses.relativistic import RelativisticAverage, RelativisticPairing
+
+__all__ = [
+    "AdversarialLoss",
+    "Hinge",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "RelativisticAverage",
+    "RelativisticPairing",
+    "Wasserstein",
+    "flip_labels",
+]

@@ -1,0 +1,179 @@
+"""Scores of generated digits, by a small classifier that the project trained itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError, DataError
+from ganlab.metrics.frechet import FrechetDistance, frechet_distance
+from ganlab.metrics.protocol import Protocol, Score
+from ganlab.networks import DigitClassifier
+
+WEIGHTS = Path(__file__).parent / "weights" / "digits.safetensors"
+PRESENT = 0.03  # a class counts as present from this share of the samples on
+
+
+class DigitFeatures(nn.Module):
+    """The frozen digit classifier that ships with ganlab, and its 128 features.
+
+    It was made by `ganlab train experiment=features_mnist`; `made_by` tells from what.
+
+    Args:
+        weights: another safetensors file of the same network.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        from safetensors import SafetensorError, safe_open
+        from safetensors.torch import load
+
+        super().__init__()
+        path = Path(weights) if weights else WEIGHTS
+        try:
+            content = path.read_bytes()
+            tensors = load(content)
+            with safe_open(path, "pt") as file:
+                self.made_by: dict[str, str] = dict(file.metadata() or {})
+        except (OSError, SafetensorError) as error:
+            raise DataError(
+                f"features.weights: {path} cannot be read: {error}. Make it again with "
+                "`ganlab train experiment=features_mnist`."
+            ) from error
+        self.hash = hashlib.sha256(content).hexdigest()[:16]
+        self.classifier = DigitClassifier()
+        self.classifier.load_state_dict({k: v.float() for k, v in tensors.items()})
+        self.eval().requires_grad_(False)
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return self.classifier.width
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) in [−1, 1] to features (N, 128) and logits (N, 10).
+
+        Several channels are averaged; other sizes are resized to 28 (bilinear, antialiased).
+        """
+        images = images.mean(1, keepdim=True) if images.shape[1] > 1 else images
+        if images.shape[-2:] != (28, 28):
+            images = interpolate(images, (28, 28), mode="bilinear", antialias=True)
+        features = self.classifier.features(images)
+        return features, self.classifier.head(features)
+
+
+class DigitProtocol(Protocol):
+    """Fréchet distance over digit features, and the share of each class.
+
+    It is not the FID: the features are those of `DigitFeatures`, not of the Inception network.
+
+    Args:
+        samples: generated images.
+        split: "train" or "test", the real images that they are compared with.
+        seed: of the latents.
+        ema: averaged weights where there are some.
+        weights: see `DigitFeatures`.
+    """
+
+    def __init__(
+        self,
+        samples: int = 10_000,
+        split: Literal["train", "test"] = "test",
+        seed: int = 0,
+        ema: bool = True,
+        weights: str | None = None,
+    ) -> None:
+        self.samples, self.split, self.seed, self.ema = samples, split, seed, ema
+        self.weights = weights
+        self._real: dict[str, Any] = {}
+
+    def check(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+        """Digits are images."""
+        if len(shape) != 3:
+            raise ConfigError(
+                f"evaluation: digit scores need images, the data has shape {shape}. "
+                "Set evaluation=none."
+            )
+
+    @torch.no_grad()
+    def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
+        """`frechet_distance_digits`, `digit_classes_present` and `digit_share/0` … `/9`."""
+        features = DigitFeatures(self.weights).to(module.device)
+        distance = FrechetDistance(features.width).to(module.device)
+        classes = torch.zeros(10, dtype=torch.long)
+        fake = module.sample(self.samples, seed=self.seed, ema=self.ema)
+        for images in fake.split(1000):
+            found, logits = features(images)
+            distance.update(found, real=False)
+            classes += torch.bincount(logits.argmax(1).cpu(), minlength=10)
+        real = self._real_moments(features, data)
+        value = frechet_distance(*real["moments"], *distance.cpu().moments("fake"))
+        shares = (classes / self.samples).tolist()
+        protocol = {
+            "extractor": "ganlab digit classifier",
+            "weights_hash": features.hash,
+            "resizer": "bilinear, antialiased, to 28",
+            "generated_samples": self.samples,
+            "real_samples": real["samples"],
+            "split": self.split,
+            "data_hash": real["hash"],
+            "weights": "ema" if self.ema and len(module.averaged) else "raw",
+            "batch_norm": "running statistics",
+            "truncation": None,
+            "seed": self.seed,
+        }
+        return _scores(value, shares, protocol)
+
+    def _real_moments(self, features: DigitFeatures, data: Any) -> dict[str, Any]:
+        if not self._real:
+            distance = FrechetDistance(features.width)
+            images = data.reference(self.split)
+            for part in images.split(1000):
+                real = part.float().div(127.5).sub(1).to(next(features.parameters()).device)
+                distance.update(features(real)[0].cpu(), real=True)
+            self._real = {
+                "moments": distance.moments("real"),
+                "samples": len(images),
+                "hash": data.content_hash(self.split),
+            }
+        return self._real
+
+
+def _scores(distance: float, shares: list[float], protocol: dict[str, Any]) -> dict[str, Score]:
+    present = sum(share >= PRESENT for share in shares)
+    missing = [str(digit) for digit, share in enumerate(shares) if share < PRESENT]
+    scores = {
+        "frechet_distance_digits": Score(
+            distance,
+            {"metric": "Fréchet distance", **protocol},
+            f"The generated digits are {distance:.2f} away from real ones (Fréchet distance over "
+            "the features of a digit classifier; real digits among themselves are at about 0.1, "
+            "lower is better).",
+        ),
+        "digit_classes_present": Score(
+            present,
+            {"metric": f"classes with at least {PRESENT:.0%} of the samples", **protocol},
+            f"{'All' if present == 10 else present} of the ten digits appear, each with "
+            f"{min(shares):.0%} to {max(shares):.0%} of the samples."
+            + (f" Rare or missing: {', '.join(missing)}." if missing else ""),
+        ),
+    }
+    for digit, share in enumerate(shares):
+        scores[f"digit_share/{digit}"] = Score(share, {"metric": "class share", **protocol})
+    return scores
+
+
+def hash_of(config: dict[str, Any]) -> str:
+    """Short SHA-256 of a plain configuration, independent of the order of its keys."""
+    text = json.dumps(config, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

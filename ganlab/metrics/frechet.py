@@ -1,0 +1,83 @@
+"""Fréchet distance between two sets of features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ganlab.errors import ConfigError
+
+
+def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
+    """Squared 2-Wasserstein distance of two Gaussians, in float64.
+
+    ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½): Dowson and Landau 1982; Heusel et al. 2017
+    (arXiv:1706.08500), equation 6. The trace of the root is the sum of the roots of the eigenvalues
+    of Σ₁^½ Σ₂ Σ₁^½, which is symmetric, so nothing complex can appear.
+
+    Args:
+        mean1, mean2: (D,).
+        cov1, cov2: (D, D), symmetric and positive semi-definite.
+    """
+    mean1, cov1, mean2, cov2 = (x.double() for x in (mean1, cov1, mean2, cov2))
+    values, vectors = torch.linalg.eigh(cov1)
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ cov2 @ root).clamp(min=0).sqrt().sum()
+    return float((mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * cross)
+
+
+class FrechetDistance(Metric):
+    """Fréchet distance between real and generated features, from their moments.
+
+    Sums are kept in float64, and add up over ranks.
+
+    Args:
+        dimensions: D, the number of features.
+    """
+
+    higher_is_better = False
+    full_state_update = False
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+        for kind in ("real", "fake"):
+            zeros = torch.zeros(dimensions, dtype=torch.float64)
+            square = torch.zeros(dimensions, dimensions, dtype=torch.float64)
+            self.add_state(f"{kind}_sum", zeros, dist_reduce_fx="sum")
+            self.add_state(f"{kind}_outer", square, dist_reduce_fx="sum")
+            self.add_state(f"{kind}_count", torch.tensor(0), dist_reduce_fx="sum")
+        self.set_dtype(torch.float64)
+
+    def update(self, features: Tensor, real: bool) -> None:
+        """Add features (N, D) of real or of generated samples.
+
+        Raises:
+            ConfigError: features of another width, or not finite.
+        """
+        if features.dim() != 2 or features.shape[1] != self.dimensions:
+            raise ConfigError(
+                f"FrechetDistance: received features of shape {tuple(features.shape)}; needs "
+                f"(N, {self.dimensions})."
+            )
+        if not features.isfinite().all():
+            raise ConfigError("FrechetDistance: some features are not finite.")
+        kind, features = "real" if real else "fake", features.double()
+        setattr(self, f"{kind}_sum", getattr(self, f"{kind}_sum") + features.sum(0))
+        setattr(self, f"{kind}_outer", getattr(self, f"{kind}_outer") + features.T @ features)
+        setattr(self, f"{kind}_count", getattr(self, f"{kind}_count") + len(features))
+
+    def moments(self, kind: str) -> tuple[Tensor, Tensor]:
+        """Mean (D,) and unbiased covariance (D, D) of the "real" or "fake" features."""
+        n = int(getattr(self, f"{kind}_count"))
+        if n < 2:
+            raise ConfigError(f"FrechetDistance: {n} {kind} samples; needs at least 2.")
+        mean = getattr(self, f"{kind}_sum") / n
+        outer = getattr(self, f"{kind}_outer")
+        return mean, (outer - n * torch.outer(mean, mean)) / (n - 1)
+
+    def compute(self) -> Tensor:
+        """The distance."""
+        distance = frechet_distance(*self.moments("real"), *self.moments("fake"))
+        return torch.tensor(distance, dtype=torch.float64)

@@ -1,0 +1,49 @@
+"""A small classifier of digits, whose features scores are computed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class DigitClassifier(nn.Module):
+    """Digits to logits by way of non-negative features; 98,938 parameters by default.
+
+    Args:
+        widths: channels of the three convolutions, at 14, 14 and 7 pixels.
+        width: number of features.
+        classes: number of classes.
+    """
+
+    def __init__(
+        self, widths: Sequence[int] = (16, 32, 64), width: int = 128, classes: int = 10
+    ) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.body = nn.Sequential(
+            *_convolution(1, first, kernel=5, stride=2),
+            *_convolution(first, second),
+            nn.MaxPool2d(2),
+            *_convolution(second, third),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(third * 9, width, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(width, classes)
+        self.width = width
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) in [−1, 1] to features (N, width), after their ReLU."""
+        return self.body(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) in [−1, 1] to logits (N, classes)."""
+        return self.head(self.features(images))
+
+
+def _convolution(channels: int, out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    layer = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=False)
+    return [layer, nn.BatchNorm2d(out), nn.ReLU()]

@@ -1,0 +1,99 @@
+"""Penalties on the discriminator's gradient with respect to its input."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu
+
+from ganlab.errors import ConfigError
+from ganlab.regularizers.base import GradientPenaltyBase
+
+
+def _one_number_per_sample(like: Tensor) -> Tensor:
+    """Uniform in [0, 1), of shape (N, 1, …) for samples (N, …)."""
+    return torch.rand(len(like), *[1] * (like.dim() - 1), device=like.device, dtype=like.dtype)
+
+
+class GradientPenalty(GradientPenaltyBase):
+    """(‖∇D(x̂)‖₂ − center)², x̂ uniform on the line between a real and a generated sample.
+
+    WGAN-GP: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3. With `one_sided`, norms below the
+    center are free (WGAN-LP: Petzka et al. 2018, arXiv:1709.08894, equation 8). With center 0 it is
+    the zero-centred penalty of Thanh-Tung et al. 2019 (arXiv:1902.03984), equation 8.
+
+    Args:
+        weight: λ.
+        center: the norm that is free of charge, ≥ 0.
+        one_sided: charge only norms above the center.
+        every: see `Penalty`.
+
+    Raises:
+        ConfigError: a negative center.
+    """
+
+    def __init__(
+        self, weight: float = 10.0, center: float = 1.0, one_sided: bool = False, every: int = 1
+    ) -> None:
+        super().__init__(weight, every)
+        if isinstance(center, (int, float)) and center < 0:
+            raise ConfigError(f"{type(self).__name__}.center: received {center}; needs 0 or more.")
+        self.center, self.one_sided = center, one_sided
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        return torch.lerp(fake, real, _one_number_per_sample(real))
+
+    def of_gradients(self, gradients: Tensor) -> Tensor:
+        if self.center == 0:  # the norm itself has no derivative where it is 0
+            return gradients.square().sum(1).mean()
+        excess = torch.linalg.vector_norm(gradients, dim=1) - self.center
+        return (relu(excess) if self.one_sided else excess).square().mean()
+
+
+class LocalPenalty(GradientPenalty):
+    """DRAGAN: (‖∇D(x + δ)‖₂ − center)² around the real samples.
+
+    Kodali et al. 2017 (arXiv:1705.07215), section 2.3, with the authors' perturbation
+    δ = spread · std(x) · u, u uniform in [0, 1) for each value, std over the whole batch.
+
+    Args:
+        weight: λ.
+        center: the norm that is free of charge.
+        spread: size of the perturbation in standard deviations of the batch.
+        one_sided: charge only norms above the center.
+        every: see `Penalty`.
+    """
+
+    def __init__(
+        self,
+        weight: float = 10.0,
+        center: float = 1.0,
+        spread: float = 0.5,
+        one_sided: bool = False,
+        every: int = 1,
+    ) -> None:
+        super().__init__(weight, center, one_sided, every)
+        self.spread = spread
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        return real + self.spread * real.std() * torch.rand_like(real)
+
+
+class R1(GradientPenaltyBase):
+    """½‖∇D(x)‖² at real samples: Mescheder et al. 2018 (arXiv:1801.04406), equation 9.
+
+    Args:
+        weight: γ.
+        every: see `Penalty`.
+    """
+
+    at = "real"
+
+    def of_gradients(self, gradients: Tensor) -> Tensor:
+        return 0.5 * gradients.square().sum(1).mean()
+
+
+class R2(R1):
+    """½‖∇D(G(z))‖² at generated samples: Mescheder et al. 2018, equation 10."""
+
+    at = "fake"

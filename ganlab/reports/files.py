@@ -1,0 +1,49 @@
+"""Files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganlab.errors import RunError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it takes `path`'s place when all went well.
+
+    Raises:
+        RunError: the disk is full or read-only; what stood at `path` before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    except RuntimeError as error:  # torch.save reports a full disk as a RuntimeError
+        if any(word in str(error) for word in ("file write failed", "unexpected pos", "iostream")):
+            raise cannot_write(path, error) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: Exception) -> RunError:
+    """The error for a file that could not be written."""
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return RunError(
+        f"{path}: cannot be written: {reason}. What was saved before stays valid. Make room, or "
+        "choose another folder with run_dir=…"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically; see `atomic`."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,145 @@
+"""Loggers whose x-axis is the images seen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from ganlab.reports.files import cannot_write, write_text
+
+X = "images_seen"
+
+
+class CSVLogger(Logger):
+    """`metrics.csv`: one row for each number of images seen, one column for each quantity.
+
+    Rows are appended as they come. A new column rewrites the file. On resume, rows from after the
+    checkpoint are dropped, so that the file is as if the run had never stopped.
+
+    Args:
+        folder: the run's folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self._columns: list[str] = []
+        self._row: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the config is in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add values to the row of `step` images; the row is written when the next one begins."""
+        if self._row and self._row[X] != step:
+            self.save()
+        self._row |= {X: step, **metrics}
+
+    def resume(self, images_seen: int) -> None:
+        """Drop rows from after `images_seen`, half-written ones included."""
+        rows = [row for row in read_metrics(self.path.parent) if row[X] <= images_seen]
+        self._row = {}
+        if rows:
+            self._columns = list(dict.fromkeys(key for row in rows for key in row))
+            self._rewrite(rows)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the row that is under way."""
+        if not self._row:
+            return
+        if new := [key for key in self._row if key not in self._columns]:
+            rows = read_metrics(self.path.parent) if self._columns else []
+            self._columns += new
+            self._rewrite([*rows, self._row])
+        else:
+            try:
+                with open(self.path, "a", newline="", encoding="utf-8") as file:
+                    csv.DictWriter(file, self._columns).writerow(self._row)
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
+        self._row = {}
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path, text.getvalue())
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out."""
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    rows = []
+    for row in csv.DictReader(whole):
+        if None in row.values() or None in row:
+            continue
+        values = {key: float(value) for key, value in row.items() if value != ""}
+        values[X] = int(values[X])
+        rows.append(values)
+    return rows
+
+
+class TensorBoard(TensorBoardLogger):
+    """TensorBoard in the run's own folder, under `tensorboard/`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__(str(folder), name="tensorboard", version="", default_hp_metric=False)
+
+
+class WandB(WandbLogger):
+    """Weights & Biases; offline by default, which needs no account.
+
+    Args:
+        folder: the run's folder; W&B writes under `wandb/` in it.
+        name: the run's name.
+        project: the W&B project.
+        offline: keep the run on this machine, to be synchronised later.
+        **options: passed to wandb.init (entity, group, tags, …).
+    """
+
+    def __init__(
+        self, folder: str | Path, name: str, project: str = "ganlab", offline: bool = True, **options: Any
+    ) -> None:
+        super().__init__(
+            name=name, project=project, save_dir=str(folder), offline=offline, **options
+        )
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values; `images_seen` is every chart's x-axis."""
+        if not getattr(self, "_axis_defined", False):
+            self.experiment.define_metric(X)
+            self.experiment.define_metric("*", step_metric=X)
+            self._axis_defined = True
+        self.experiment.log({**metrics, X: step})
+
+    def finish(self, exit_code: int) -> None:
+        """End the W&B run, as a failure where the exit code says so; the next run is a new one."""
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=exit_code)

@@ -1,0 +1,131 @@
+"""Pictures of a run: grids of samples, scatter plots, contact sheet, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganlab.reports.files import atomic
+from ganlab.reports.loggers import X, read_metrics
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [−1, 1] to uint8, rounded to the nearest."""
+    return images.detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
+    """Write images (N, C, H, W) in [−1, 1] as one PNG grid, about square unless told.
+
+    One, three and four channels are shown as they are; of two, the first. Small images are
+    enlarged by a whole factor so that a cell has at least 56 pixels.
+    """
+    from torchvision.utils import make_grid
+
+    pixels = to_bytes(images if images.shape[1] != 2 else images[:, :1])
+    factor = max(1, -(-56 // pixels.shape[-1]))
+    pixels = pixels.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    columns = columns or max(1, round(len(pixels) ** 0.5))
+    grid = make_grid(pixels, nrow=columns, padding=2, pad_value=0)
+    save_png(grid, path, row_height=str(pixels.shape[2] + 2))
+
+
+def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
+    """Write uint8 pixels (C, H, W), C 1, 3 or 4, as a PNG, with `texts` as its text entries."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    array = pixels.squeeze(0).numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
+    with atomic(path) as temporary:
+        Image.fromarray(array).save(temporary, format="PNG", compress_level=4, pnginfo=info)
+
+
+def save_contact_sheet(folder: Path, rows: int = 12) -> None:
+    """`contact_sheet.png`: the run at up to `rows` times, from its sample pictures.
+
+    Of a grid its first row is shown, of a plot the whole.
+    """
+    from PIL import Image, ImageDraw
+
+    paths = sorted((folder / "samples").glob("*.png"))
+    paths = [p for p in paths if p.stem.isdigit()]
+    if not paths:
+        return
+    step = max(1, -(-len(paths) // rows))
+    chosen = paths[::step] if paths[-1] in paths[::step] else [*paths[::step], paths[-1]]
+    strips = []
+    for path in chosen:
+        with Image.open(path) as picture:
+            height = int(picture.info.get("row_height", picture.height))
+            strip = picture.convert("RGB").crop((0, 0, picture.width, height))
+            strips.append((path.stem, strip))
+    width = max(s.width for _, s in strips)
+    height = sum(s.height + 14 for _, s in strips)
+    sheet = Image.new("RGB", (width, height), "white")
+    y = 0
+    for stem, strip in strips:
+        ImageDraw.Draw(sheet).text((2, y + 1), f"{int(stem):,} images", fill="black")
+        sheet.paste(strip, (0, y + 14))
+        y += strip.height + 14
+    with atomic(folder / "contact_sheet.png") as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def save_scatter(
+    real: Tensor, fake: Tensor, path: Path, score: Callable[[Tensor], Tensor] | None = None
+) -> None:
+    """Plot points (N, 2): real ones, generated ones, and the discriminator's landscape."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    real, fake = real.detach().cpu(), fake.detach().cpu()
+    reach = float(real.abs().max()) * 1.3
+    figure = Figure(figsize=(4.5, 4.5), layout="tight")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    if score is not None:
+        axis = torch.linspace(-reach, reach, 60)
+        points = torch.cartesian_prod(axis, axis)
+        heights = score(points).detach().cpu().reshape(60, 60).T
+        axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
+    axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
+    axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
+    axes.legend(loc="upper right", markerscale=4, fontsize=8)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+
+
+def save_curves(folder: Path) -> None:
+    """`curves.png`: every logged quantity over the images seen, one panel for each kind."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = read_metrics(folder)
+    panels: dict[str, list[str]] = {}
+    for name in dict.fromkeys(key for row in rows for key in row if key != X):
+        kind = name.split("/")[0] if "/" in name else name
+        if not name.endswith("/steps"):
+            panels.setdefault(kind, []).append(name)
+    if not panels:
+        return
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.5 * columns, 3 * lines), layout="tight")
+    FigureCanvasAgg(figure)
+    for place, (kind, names) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="images seen")
+        for name in names:
+            points = [(row[X], row[name]) for row in rows if name in row]
+            label = name.split("/", 1)[-1]
+            axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 9 else "")
+        if len(names) > 1:
+            axes.legend(fontsize=7)
+        axes.grid(alpha=0.3)
+    with atomic(folder / "curves.png") as temporary:
+        figure.savefig(temporary, format="png", dpi=90)

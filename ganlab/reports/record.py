@@ -1,0 +1,159 @@
+"""`run.json`: what a run is, how far it got, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab import __version__
+from ganlab.errors import RunError
+from ganlab.reports.files import cannot_write, write_text
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+
+PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "torchmetrics")
+
+
+class RunRecord:
+    """The record of one run, rewritten atomically as the run goes.
+
+    While it is open it holds a lock on the folder, which the operating system releases however the
+    process ends.
+
+    Args:
+        folder: the run's folder; made if it is not there.
+
+    Raises:
+        RunError: another process is writing this run, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "run.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder / ".lock", "w")  # noqa: SIM115 (held while the run lasts)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        _lock(self._lock, folder)
+        before = read_record(folder) if self.path.exists() else {}
+        self._seconds_before = float(before.get("seconds", 0.0))
+        self._started = time.monotonic()
+        self.data: dict[str, Any] = before
+
+    def start(self, name: str, seed: int, **more: Any) -> None:
+        """Write the record of a run that begins (or goes on)."""
+        self.data |= {
+            "status": "running",
+            "error": None,
+            "name": name,
+            "seed": seed,
+            "started": self.data.get("started", _now()),
+            "ended": None,
+            "versions": _versions(),
+            "git_commit": git_commit(),
+            "hardware": {
+                "host": socket.gethostname(),
+                "system": platform.platform(),
+                "cpu_cores": os.cpu_count(),
+            },
+            "pid": os.getpid(),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            **more,
+        }
+        self.data.setdefault("counters", {"images_seen": 0, "batches_seen": 0, "steps": {}})
+        self.data.setdefault("scores", {})
+        self.write()
+
+    def write(self, **changes: Any) -> None:
+        """Change some entries and rewrite the file."""
+        self.data |= changes
+        self.data["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 3)
+        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kib = usage / 1024 if sys.platform == "darwin" else usage
+        self.data["peak_memory_mib"] = round(kib / 1024, 1)
+        write_text(self.path, json.dumps(self.data, indent=2, allow_nan=True) + "\n")
+
+    def end(self, status: Status, error: str | None = None) -> None:
+        """Write how the run ended and release the folder."""
+        try:
+            self.write(status=status, error=error, ended=_now())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Release the folder without a word."""
+        self._lock.close()
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The contents of a run's `run.json`.
+
+    Raises:
+        RunError: no such file, or one that is not JSON.
+    """
+    path = folder / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no run.json). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"run: {path} is damaged: {error}.") from error
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that ganlab runs from, with "+" when it has changes; else None."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=5, check=True
+    )
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"ganlab": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _lock(file: Any, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; there the folder is not guarded
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise RunError(
+            f"run_dir: {folder} is being written by another process. Wait for it to end, or "
+            "choose another folder with run_dir=…"
+        ) from None

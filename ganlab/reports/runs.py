@@ -1,0 +1,104 @@
+"""Reads a run's folder back: its configuration, its checkpoints, its model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganlab.core import AdversarialModule
+from ganlab.core.build import build_module
+from ganlab.errors import CheckpointError, RunError
+
+CHECKPOINTS = ("last", "previous")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of a run.
+
+    Raises:
+        RunError: the folder holds no run.
+    """
+    from omegaconf import OmegaConf
+
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        )
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's contents, tensors on the CPU; only plain containers and tensors are read.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by ganlab.
+    """
+    if not path.exists():
+        raise CheckpointError(f"checkpoint: there is no {path}.")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle, and torch errors of many kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"checkpoint: {path} is damaged or cut short: {reason}") from error
+    if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
+        raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
+    return checkpoint
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint of a run that can be read, and its contents; None where there is none.
+
+    A damaged `last.ckpt` is passed over with a warning, and the one before it is used.
+
+    Raises:
+        CheckpointError: there are checkpoints, and none can be read.
+    """
+    failure = None
+    for name in CHECKPOINTS:
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        if not path.exists():
+            continue
+        try:
+            checkpoint = read_checkpoint(path)
+        except CheckpointError as error:
+            failure = error
+            warnings.warn(f"{error} Trying the one before it.", stacklevel=2)
+            continue
+        return path, checkpoint
+    if failure:
+        raise failure
+    return None
+
+
+def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModule:
+    """A run's model with its trained weights, in evaluation mode on the CPU.
+
+    Args:
+        folder: the run's folder.
+        checkpoint: "last", "best", or a checkpoint's file.
+
+    Raises:
+        RunError, CheckpointError: no run, or no readable checkpoint there.
+    """
+    folder = Path(folder)
+    read_config(folder)
+    if checkpoint == "last":
+        found = newest_checkpoint(folder)
+        if found is None:
+            raise CheckpointError(
+                f"checkpoint: {folder} has none yet. Train it further: "
+                f"ganlab train run={folder} resume=true"
+            )
+        contents = found[1]
+    else:
+        named = folder / "checkpoints" / f"{checkpoint}.ckpt"
+        contents = read_checkpoint(named if named.exists() else Path(checkpoint))
+    module = build_module(contents["ganlab"]["config"])
+    module.on_load_checkpoint(contents)
+    module.load_state_dict(contents["state_dict"])
+    return module.eval()
