@@ -21,6 +21,7 @@ FREE = (
     "resume",
     "choices",
     "name",
+    "threads",
 )
 
 

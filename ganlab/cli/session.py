@@ -11,22 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
-from hydra.utils import instantiate
-from lightning.pytorch import Trainer
 from omegaconf import OmegaConf
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
-from ganlab.cli.compose import register_resolvers
-from ganlab.core.build import build_module
+from ganlab.cli.assemble import assemble
 from ganlab.errors import CheckpointError, GanlabError
 from ganlab.reports.files import write_text
 from ganlab.reports.loggers import WandB
 from ganlab.reports.record import RunRecord
 from ganlab.reports.runs import newest_checkpoint
-
-# first what changes the model, then what looks at it, last what saves it
-ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints")
 
 
 class Session:
@@ -74,42 +67,18 @@ class Session:
 
     def fit(self) -> None:
         """Build everything and train."""
-        config = self.config
-        register_resolvers()
-        torch.manual_seed(config["seed"])
-        module = build_module(config)
-        data = instantiate(config["data"], _convert_="all")
-        self.data = data
-        self._say(f"{config['name']}: loading the data …")
-        data.prepare_data()
-        data.setup("fit")
-        callbacks = [instantiate(config["budget"], _convert_="all")]
-        for name in ORDER:
-            if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
-                callbacks.append(instantiate(callback, _convert_="all"))
-        if self.record:
-            callbacks.append(Tracking(self.record))
-        self.loggers = [
-            instantiate(logger, _convert_="all") for logger in (config["logger"] or {}).values()
-        ]
-        self._log_config(self.loggers)
-        trainer: Trainer = instantiate(
-            config["trainer"],
-            callbacks=callbacks,
-            logger=self.loggers,
-            default_root_dir=str(self.folder),
-            inference_mode=False,
-        )
-        if module.compiles:
-            module.generator.compile()
+        self._say(f"{self.config['name']}: loading the data …")
+        tracking = [Tracking(self.record)] if self.record else []
+        parts = assemble(self.config, *tracking)
+        module, self.loggers = parts.module, parts.loggers
+        self._log_config(parts.loggers)
         path = self._checkpoint(module)
-        self._say(f"{config['name']}: writing to {self.folder}")
-        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
-        self.trainer, self.module = trainer, module
-        checkpoints = [c for c in callbacks if isinstance(c, Checkpoints)]
-        self.interrupted = any(c.interrupted_by for c in checkpoints) and (
-            next(c for c in callbacks if isinstance(c, Budget)).spent(module) < 1
-        )
+        self._say(f"{self.config['name']}: writing to {self.folder}")
+        parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
+        budget = next(c for c in parts.callbacks if isinstance(c, Budget))
+        checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
+        stopped = any(c.interrupted_by for c in checkpoints)
+        self.interrupted = stopped and budget.spent(module) < 1
 
     def __exit__(
         self,

@@ -10,6 +10,7 @@ from ganlab.errors import ConfigError
 SCALARS = {
     "seed": int,
     "log_every": int,
+    "threads": int,
     "compile": bool,
     "resume": bool,
     "name": str,
@@ -128,8 +129,9 @@ def _check_scalars(config: dict[str, Any]) -> None:
     for key, allowed in CHOICES.items():
         if config.get(key) not in allowed:
             raise ConfigError(f"{key}: received {config.get(key)!r}; allowed {', '.join(allowed)}.")
-    if config["log_every"] < 1:
-        raise ConfigError(f"log_every: received {config['log_every']}; needs 1 or more batches.")
+    for key in ("log_every", "threads"):
+        if config.get(key) is not None and config[key] < 1:
+            raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")
 
 
 def _check_loss(config: dict[str, Any], parts: set[str]) -> None:

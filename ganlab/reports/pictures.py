@@ -85,7 +85,7 @@ def save_scatter(
     from matplotlib.figure import Figure
 
     real, fake = real.detach().cpu(), fake.detach().cpu()
-    reach = float(real.abs().max()) * 1.3
+    reach = float((real if len(real) else fake).abs().max()) * 1.3
     figure = Figure(figsize=(4.5, 4.5), layout="tight")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
@@ -94,7 +94,8 @@ def save_scatter(
         points = torch.cartesian_prod(axis, axis)
         heights = score(points).detach().cpu().reshape(60, 60).T
         axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
-    axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
+    if len(real):
+        axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
     axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
     axes.legend(loc="upper right", markerscale=4, fontsize=8)
     with atomic(path) as temporary:

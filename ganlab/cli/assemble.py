@@ -1,0 +1,64 @@
+"""From a checked configuration to the objects that train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.cli.compose import register_resolvers
+from ganlab.core import AdversarialModule
+from ganlab.core.build import build_module
+
+# first what changes the model, then what looks at it, last what saves it
+ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints")
+
+
+@dataclass
+class Assembly:
+    """What a training session consists of."""
+
+    module: AdversarialModule
+    data: Any
+    trainer: Trainer
+    callbacks: list[Callback]
+    loggers: list[Any]
+
+
+def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
+    """Build the game, the data module (loaded), callbacks, loggers and trainer.
+
+    Args:
+        config: plain, resolved and checked.
+        further: callbacks that run after those of the configuration.
+    """
+    register_resolvers()
+    torch.manual_seed(config["seed"])
+    if config.get("threads"):
+        torch.set_num_threads(config["threads"])
+    module = build_module(config)
+    if config.get("compile"):
+        for name in module.averaged_modules:
+            module.get_submodule(name).compile()
+    data = instantiate(config["data"], _convert_="all")
+    data.prepare_data()
+    data.setup("fit")
+    callbacks = [instantiate(config["budget"], _convert_="all")]
+    for name in ORDER:
+        if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
+            callbacks.append(instantiate(callback, _convert_="all"))
+    callbacks += further
+    loggers = [
+        instantiate(logger, _convert_="all") for logger in (config["logger"] or {}).values()
+    ]
+    trainer: Trainer = instantiate(
+        config["trainer"],
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=str(Path(config["run_dir"])),
+    )
+    return Assembly(module, data, trainer, callbacks, loggers)

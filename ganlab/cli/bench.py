@@ -1,0 +1,144 @@
+"""`ganlab bench`: the training loop against the leanest one, and where the time goes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ganlab.cli.arguments import Argument, boolean, parse, usage, wants_help
+from ganlab.errors import ConfigError
+
+ARGUMENTS = {
+    "json": Argument(boolean, "true prints one JSON object (false)", False),
+    "batches": Argument(int, "batches in a block (chosen so that a block takes about 2 s)"),
+    "blocks": Argument(int, "pairs of blocks, ours and the reference in turn (7)", 7),
+}
+BLOCK_SECONDS = 2.0
+
+
+def main(argv: list[str]) -> int:
+    """Measure and print; all other arguments are those of `ganlab train`."""
+    if wants_help(argv):
+        print(usage("bench", "time the training loop; any key of `ganlab train`, and", ARGUMENTS))
+        return 0
+    own = [text for text in argv if text.partition("=")[0] in ARGUMENTS]
+    arguments = parse(own, ARGUMENTS)
+    from ganlab.cli.compose import compose, to_plain
+    from ganlab.cli.validate import check
+
+    composed = compose([text for text in argv if text not in own])
+    with tempfile.TemporaryDirectory() as folder:
+        composed.run_dir = folder
+        config = to_plain(composed)
+        if not config["model"]["_target_"].endswith(".GAN"):
+            raise ConfigError("bench: the reference loop plays a GAN; choose such a model.")
+        check(config)
+        result = measure(config, arguments["batches"], arguments["blocks"])
+    print(json.dumps(result) if arguments["json"] else report(result))
+    return 0
+
+
+def measure(config: dict[str, Any], batches: int | None, blocks: int) -> dict[str, Any]:
+    """Run both loops in one process, block by block in turn; then time the parts of ours.
+
+    Args:
+        config: plain and checked.
+        batches: in a block; None chooses them by time.
+        blocks: pairs of blocks; the median of their ratios is reported.
+    """
+    from ganlab.cli.bench_parts import time_parts
+    from ganlab.cli.bench_reference import Pairing, peak_memory
+
+    quiet = _quiet(config)
+    pairing = Pairing(batches, blocks, BLOCK_SECONDS)
+    fit(quiet, pairing)
+    ours, reference = pairing.ours, pairing.reference
+    size = pairing.images_in_batch
+    milliseconds = 1000 * statistics.median(ours)
+    theirs = 1000 * statistics.median(reference)
+    ratios = [a / b for a, b in zip(ours, reference, strict=True)]
+    memory = peak_memory(quiet)
+    return {
+        "name": config["name"],
+        "device": pairing.device,
+        "ratio": round(statistics.median(ratios), 4),
+        "ratio_min": round(min(ratios), 4),
+        "ratio_max": round(max(ratios), 4),
+        "milliseconds_per_batch": round(milliseconds, 4),
+        "reference_milliseconds_per_batch": round(theirs, 4),
+        "images_per_second": round(1000 * size / milliseconds, 1),
+        "reference_images_per_second": round(1000 * size / theirs, 1),
+        "peak_memory_mib": memory["ours"],
+        "reference_peak_memory_mib": memory["reference"],
+        "batches_per_block": pairing.batches,
+        "blocks": blocks,
+        "parts_milliseconds": time_parts(quiet, max(20, pairing.batches)),
+    }
+
+
+def fit(config: dict[str, Any], *callbacks: Any) -> Any:
+    """Train silently with further callbacks until they stop the trainer; returns the assembly."""
+    import logging
+    import warnings
+
+    from ganlab.callbacks import Tracking
+    from ganlab.cli.assemble import assemble
+    from ganlab.reports.record import RunRecord
+
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    folder = Path(tempfile.mkdtemp(dir=config["run_dir"]))
+    record = RunRecord(folder)
+    record.start(config["name"], config["seed"])
+    parts = assemble(config, Tracking(record), *callbacks)
+    parts.trainer.fit(parts.module, datamodule=parts.data)
+    record.close()
+    return parts
+
+
+def _quiet(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without an end, pictures, scores and bar; those have cadences of their own."""
+    budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
+    return config | {"budget": budget, "callbacks": {"ema": (config["callbacks"] or {}).get("ema")}}
+
+
+def report(result: dict[str, Any]) -> str:
+    """The measurements as a table."""
+    lines = [
+        f"{result['name']} on {result['device']}, {result['blocks']} pairs of blocks of "
+        f"{result['batches_per_block']} batches in turn, medians:",
+        f"{'':24}{'ganlab':>12}{'leanest loop':>14}",
+    ]
+    for key in ("milliseconds_per_batch", "images_per_second", "peak_memory_mib"):
+        name = key.replace("_", " ")
+        lines.append(f"  {name:22}{result[key]:12,.2f}{result[f'reference_{key}']:14,.2f}")
+    lines.append(
+        f"  ratio {result['ratio']:.3f} (of the pairs {result['ratio_min']:.3f} to "
+        f"{result['ratio_max']:.3f})"
+    )
+    parts = result["parts_milliseconds"]
+    total = sum(parts.values())
+    lines.append("Where a batch's time goes (measured apart, with clocks in the loop):")
+    lines += [f"  {name:32}{ms:9.3f} ms {ms / total:6.1%}" for name, ms in parts.items()]
+    return "\n".join(lines)
+
+
+def synchronize(device: Any) -> None:
+    """Wait until an accelerator has done all that was asked of it."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def now(device: Any) -> float:
+    """Seconds, once the device is done."""
+    synchronize(device)
+    return time.perf_counter()
