@@ -4,8 +4,18 @@ from ganlab.callbacks.budget import Budget
 from ganlab.callbacks.checkpoints import Checkpoints
 from ganlab.callbacks.ema import EMA
 from ganlab.callbacks.evaluation import Evaluation
+from ganlab.callbacks.export import ExportWeights
 from ganlab.callbacks.progress import Progress
 from ganlab.callbacks.samples import Samples
 from ganlab.callbacks.tracking import Tracking
 
-__all__ = ["EMA", "Budget", "Checkpoints", "Evaluation", "Progress", "Samples", "Tracking"]
+__all__ = [
+    "EMA",
+    "Budget",
+    "Checkpoints",
+    "Evaluation",
+    "ExportWeights",
+    "Progress",
+    "Samples",
+    "Tracking",
+]

@@ -15,7 +15,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 
 # first what changes the model, then what looks at it, last what saves it
-ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints")
+ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints", "export")
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,7 +50,7 @@ class DigitFeatures(nn.Module):
             ) from error
         self.hash = hashlib.sha256(content).hexdigest()[:16]
         self.classifier = DigitClassifier()
-        self.classifier.load_state_dict({k: v.float() for k, v in tensors.items()})
+        _load(self.classifier, tensors, path)
         self.eval().requires_grad_(False)
 
     @property
@@ -173,7 +172,9 @@ def _scores(distance: float, shares: list[float], protocol: dict[str, Any]) -> d
     return scores
 
 
-def hash_of(config: dict[str, Any]) -> str:
-    """Short SHA-256 of a plain configuration, independent of the order of its keys."""
-    text = json.dumps(config, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _load(classifier: DigitClassifier, tensors: dict[str, Tensor], path: Path) -> None:
+    counters = {k for k in classifier.state_dict() if k.endswith("num_batches_tracked")}
+    expected = {k: v.shape for k, v in classifier.state_dict().items() if k not in counters}
+    if {k: v.shape for k, v in tensors.items()} != expected:
+        raise DataError(f"features.weights: {path} does not hold the weights of a DigitClassifier.")
+    classifier.load_state_dict(tensors, strict=False)

@@ -62,7 +62,11 @@ class FrechetDistance(Metric):
                 f"(N, {self.dimensions})."
             )
         if not features.isfinite().all():
-            raise ConfigError("FrechetDistance: some features are not finite.")
+            bad = int((~features.isfinite()).any(1).sum())
+            raise ConfigError(
+                f"FrechetDistance: received {bad} of {len(features)} samples with features that are "
+                "not finite; needs finite ones. Look at the samples: the generator may have diverged."
+            )
         kind, features = "real" if real else "fake", features.double()
         setattr(self, f"{kind}_sum", getattr(self, f"{kind}_sum") + features.sum(0))
         setattr(self, f"{kind}_outer", getattr(self, f"{kind}_outer") + features.T @ features)

@@ -1,0 +1,84 @@
+"""Writes a trained network as safetensors, with what made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.reports.files import atomic
+from ganlab.reports.record import git_commit
+
+# what a run does not depend on
+IGNORED = (
+    "run",
+    "run_dir",
+    "resume",
+    "logger",
+    "trainer",
+    "choices",
+    "threads",
+    "name",
+    "callbacks",
+)
+
+
+class ExportWeights(Callback):
+    """Writes `<name>.safetensors` at the end of the run, averaged weights where there are some.
+
+    Its metadata holds the newest scores, and hashes of the configuration and of the training data.
+
+    Args:
+        folder: the run's folder.
+        module: the submodule to export.
+        name: of the file.
+
+    Raises:
+        ConfigError: no such submodule.
+    """
+
+    def __init__(self, folder: str, module: str, name: str) -> None:
+        self.path = Path(folder) / f"{name}.safetensors"
+        self.module = module
+
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Write the file."""
+        from safetensors.torch import save_file
+
+        if not trainer.is_global_zero:
+            return
+        children = dict(pl_module.named_children())
+        if self.module not in children:
+            raise ConfigError(
+                f"export.module: there is no {self.module!r}; there is {', '.join(children)}."
+            )
+        averaged = self.module in pl_module.averaged
+        network = pl_module.averaged[self.module] if averaged else children[self.module]
+        metadata = {
+            "weights": "ema" if averaged else "raw",
+            "images_seen": str(pl_module.images_seen),
+            "config_hash": config_hash(pl_module.config or {}),
+            "train_data_hash": trainer.datamodule.content_hash("train"),
+            "git_commit": str(git_commit()),
+            "scores": json.dumps({k: v for k, v in pl_module.latest.items() if "/" not in k}),
+        }
+        tensors = {
+            k: v.cpu().contiguous()
+            for k, v in network.state_dict().items()
+            if not k.endswith("num_batches_tracked")
+        }
+        with atomic(self.path) as temporary:
+            save_file(tensors, temporary, metadata)
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """16 hex digits of the SHA-256 of what decides a run's result, whatever the order of keys."""
+    kept = {k: v for k, v in config.items() if k not in IGNORED}
+    if kept.get("data"):
+        kept["data"] = {k: v for k, v in kept["data"].items() if k not in ("root", "download")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
