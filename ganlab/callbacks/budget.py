@@ -48,15 +48,27 @@ class Budget(Callback):
         """Start the clock, and stop at once if the budget was spent before."""
         self._started = time.monotonic()
         self._batches_per_epoch = trainer.datamodule.batches_per_epoch
-        if self.spent(pl_module) >= 1:
+        if self._is_spent(trainer, pl_module, agree=True):
             trainer.should_stop = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
         """Ask the trainer to stop when a limit is reached."""
-        if self.spent(pl_module) >= 1:
+        agree = pl_module.batches_seen % pl_module.log_every == 0
+        if self._is_spent(trainer, pl_module, agree):
             trainer.should_stop = True
+
+    def _is_spent(self, trainer: Trainer, module: AdversarialModule, agree: bool) -> bool:
+        if trainer.world_size == 1 or "minutes" not in self.limits:
+            return self.spent(module) >= 1
+        # Counters agree on all ranks; clocks do not, and asking at every batch costs a round trip.
+        counted = [name for name in self.limits if name != "minutes"]
+        if any(self._used(name, module) >= self.limits[name] for name in counted):
+            return True
+        return agree and trainer.strategy.reduce_boolean_decision(
+            self.spent(module) >= 1, all=False
+        )
 
     def spent(self, module: AdversarialModule) -> float:
         """Share of the budget that is spent, 1 or more at the end."""

@@ -45,7 +45,9 @@ class Checkpoints(Callback):
     ) -> None:
         for name, value in (("every_images", every_images), ("keep_every", keep_every)):
             if value is not None and value < 1:
-                raise ConfigError(f"checkpoints.{name}: received {value}; needs 1 or more, or null.")
+                raise ConfigError(
+                    f"checkpoints.{name}: received {value}; needs 1 or more, or null."
+                )
         if mode not in ("min", "max"):
             raise ConfigError(f"checkpoints.mode: received {mode!r}; allowed min, max.")
         self.folder = Path(folder) / "checkpoints"
@@ -73,6 +75,9 @@ class Checkpoints(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
         """Give signals back to whoever handled them before."""
+        self._release_signals()
+
+    def _release_signals(self) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
@@ -106,12 +111,15 @@ class Checkpoints(Callback):
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
         """Leave `failed.ckpt`; what was saved before is untouched."""
+        self._release_signals()  # Lightning calls no teardown after an exception
         if trainer.world_size == 1 and pl_module.steps and trainer.optimizers:
             self._write(trainer, "failed.ckpt")
 
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
         """Write `last.ckpt`; what it was becomes `previous.ckpt`."""
         module.check_finite()
+        for logger in trainer.loggers:  # what the checkpoint takes for logged must be on disk
+            logger.save()
         self._write(trainer, "last.ckpt", before="previous.ckpt")
 
     def _write(self, trainer: Trainer, name: str, before: str | None = None) -> None:

@@ -8,8 +8,15 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, ProgressColumn, SpinnerColumn, TextColumn
-from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
 
 from ganlab.callbacks.budget import Budget
 from ganlab.core import AdversarialModule
@@ -88,7 +95,16 @@ class Progress(Callback):
         )
 
     def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
-        """Take the bar away, however the run ended."""
+        """Take the bar away."""
+        self._stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
+    ) -> None:
+        """Take the bar away; Lightning calls no teardown after an exception."""
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar:
             self._bar.stop()
             self._bar = None

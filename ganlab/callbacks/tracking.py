@@ -30,12 +30,13 @@ class Tracking(Callback):
         self.record, self.seconds = record, seconds
         self.timing: Path = record.folder / "timing.csv"
         self._next = 0.0
+        self._last = (time.monotonic(), 0)
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Let the log go on where the checkpoint left it."""
         for logger in trainer.loggers:
             if isinstance(logger, CSVLogger):
-                logger.resume(pl_module.images_seen)
+                logger.resume(pl_module.logged_at)
         self._next = time.monotonic() + self.seconds
         self._last = (time.monotonic(), pl_module.images_seen)
 
@@ -82,5 +83,5 @@ class Tracking(Callback):
         """Write how far the run got."""
         for logger in trainer.loggers:
             logger.save()
-        if pl_module.batches_seen:
+        if trainer.optimizers and pl_module.batches_seen:
             self.update(trainer, pl_module)

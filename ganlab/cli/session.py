@@ -86,7 +86,8 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        if isinstance(error, KeyboardInterrupt):
+        stopped = _is_keyboard_interrupt(error)
+        if stopped:
             self.interrupted, error = True, None
         status = "failed" if error else "interrupted" if self.interrupted else "finished"
         self.exit_code = {"failed": 1, "interrupted": 130, "finished": 0}[status]
@@ -104,7 +105,7 @@ class Session:
             except GanlabError as full:
                 self._say(str(full))
         self._say_goodbye(status)
-        return isinstance(trace, TracebackType) and kind is KeyboardInterrupt
+        return stopped
 
     # --- details -------------------------------------------------------------------------------
 
@@ -178,3 +179,10 @@ class Session:
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
             end = f"The run {status}. What it wrote is in {self.folder}."
             self._say(f"{end} Continue it with\n  {again}" if has_checkpoint else end)
+
+
+def _is_keyboard_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C ended the run; Lightning turns it into SystemExit."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
+    )

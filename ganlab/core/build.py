@@ -24,7 +24,6 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     module.config = config
     module.seed = int(config.get("seed", 0))
     module.log_every = int(config.get("log_every", 50))
-    module.compiles = bool(config.get("compile", False))
     if config.get("memory_format") == "channels_last":
         module.to(memory_format=torch.channels_last)
     return module

@@ -19,7 +19,9 @@ from ganlab.errors import ConfigError, nearest
 _META_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
 
-def check_targets(config: Any, path: str = "", given: Mapping[str, Sequence[str]] | None = None) -> None:
+def check_targets(
+    config: Any, path: str = "", given: Mapping[str, Sequence[str]] | None = None
+) -> None:
     """Check every `_target_` inside a plain, resolved configuration.
 
     Args:
@@ -48,7 +50,9 @@ def locate(target: Any, path: str) -> Callable[..., Any]:
         ConfigError: no such module, or no such name in it; with the nearest.
     """
     if not isinstance(target, str) or "." not in target:
-        raise ConfigError(f"{path}._target_: received {target!r}; needs a dotted name, module.Class.")
+        raise ConfigError(
+            f"{path}._target_: received {target!r}; needs a dotted name, module.Class."
+        )
     module_name, _, name = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -75,12 +79,18 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
         parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):  # builtins without a signature bind or fail when called
         return
-    named = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    named = {
+        n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     name = config["_target_"].rpartition(".")[2]
     for key in keys:
         # a null of a partial is dropped before the call, see Player.build_optimizer
-        if key not in named and not takes_any and not (config.get("_partial_") and config[key] is None):
+        if (
+            key not in named
+            and not takes_any
+            and not (config.get("_partial_") and config[key] is None)
+        ):
             raise ConfigError(
                 f"{path}.{key}: {name} has no argument {key!r}; it takes {', '.join(named)}."
                 f"{nearest(key, list(named))}"

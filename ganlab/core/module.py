@@ -14,11 +14,13 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from ganlab.core.checkpoint import check_state_fits
 from ganlab.core.devices import seed_device
-from ganlab.core.player import Player
+from ganlab.core.player import Player, assign_parameters
 from ganlab.core.randomness import mix
 from ganlab.core.schedule import ScheduledScalars
-from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError, nearest
+from ganlab.core.window import LogWindow
+from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError
 
 Batch = dict[str, Tensor]
 
@@ -41,6 +43,7 @@ class AdversarialModule(LightningModule):
         batches_seen, images_seen: counters; images are counted over all ranks.
         images_in_batch: images of the newest batch, over all ranks.
         scored_at: images seen when the newest scores were taken.
+        logged_at: images seen when something was logged last.
         steps: optimizer steps made by each player.
         latest: the newest value of everything logged.
     """
@@ -62,13 +65,15 @@ class AdversarialModule(LightningModule):
         self.images_seen = 0
         self.images_in_batch = 0
         self.scored_at: int | None = None
+        self.logged_at = 0
         self.steps: dict[str, int] = {}
         self.latest: dict[str, float] = {}
         self._parameters_of: dict[str, list[nn.Parameter]] = {}
-        self._window: dict[str, list[Tensor]] = {}
+        self._window = LogWindow()
         self._pending_gradients: dict[str, Tensor] = {}
         self._shared: dict[str, tuple[str, Tensor]] = {}
         self._moved: set[str] = set()
+        self._training: tuple[str, ...] = ()  # whose parameters require gradients
 
     # --- who plays -------------------------------------------------------------------------
 
@@ -83,59 +88,11 @@ class AdversarialModule(LightningModule):
             ConfigError: a role without a player, an unknown player, a player without parameters, an
                 unknown submodule, or a parameter of two players that is not declared shared.
         """
-        for name in players:
-            if name not in self.roles:
-                raise ConfigError(
-                    f"model.players: received {name!r}; {type(self).__name__} is played by "
-                    f"{', '.join(self.roles)}.{nearest(name, list(self.roles))}"
-                )
-        for role in self.roles:
-            if role not in players:
-                raise ConfigError(
-                    f"model.players.{role}: missing; {type(self).__name__} is played by "
-                    f"{', '.join(self.roles)}. Give it an optimizer."
-                )
-            self.players[role] = players[role]
-            self._parameters_of[role] = self._trained_by(role, players[role])
-            self.steps[role] = 0
-        self._check_no_overlap()
+        self._parameters_of = assign_parameters(self, self.roles, players)
+        self.players = {role: players[role] for role in self.roles}
+        self.steps = dict.fromkeys(self.roles, 0)
         for name, holder in scheduled.items():
             self.scheduled.bind(name, holder)
-
-    def _trained_by(self, role: str, player: Player) -> list[nn.Parameter]:
-        modules = dict(self.named_children())
-        parameters: dict[nn.Parameter, None] = {}
-        for name in player.modules or (role,):
-            if name not in modules:
-                raise ConfigError(
-                    f"model.players.{role}.modules: {type(self).__name__} has no submodule "
-                    f"{name!r}; it has {', '.join(modules)}.{nearest(name, list(modules))}"
-                )
-            parameters.update(dict.fromkeys(modules[name].parameters()))
-        if not parameters:
-            raise ConfigError(
-                f"model.players.{role}: has no parameters to train. A player needs at least one "
-                "submodule with parameters."
-            )
-        return list(parameters)
-
-    def _check_no_overlap(self) -> None:
-        owner: dict[nn.Parameter, str] = {}
-        declared = {
-            parameter
-            for player in self.players.values()
-            for name in player.shared
-            for parameter in self.get_submodule(name).parameters()
-        }
-        for role, parameters in self._parameters_of.items():
-            for parameter in parameters:
-                other = owner.setdefault(parameter, role)
-                if other != role and parameter not in declared:
-                    name = next(n for n, p in self.named_parameters() if p is parameter)
-                    raise ConfigError(
-                        f"model.players: {name} is trained by both {other!r} and {role!r}. If that "
-                        f"is meant, name its submodule in model.players.{role}.shared."
-                    )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimizer for each role, in the order of `roles`."""
@@ -180,38 +137,28 @@ class AdversarialModule(LightningModule):
         """Called after a player's optimizer has stepped; weight clipping lives here."""
 
     def _total(self, role: str, terms: dict[str, Tensor]) -> Tensor:
-        loss = reduce(torch.add, terms.values())
         for name, term in terms.items():
-            self._window.setdefault(f"{role}/{name}", []).append(term.detach())
+            self._window.add(f"{role}/{name}", term, self.batches_seen + 1)
+        loss = reduce(torch.add, terms.values())
         # On an accelerator reading the value would wait for the device: there the guard reads the
         # whole window when it is logged, and before each checkpoint.
         if self.device.type == "cpu" and not math.isfinite(loss):
-            self.check_finite(self.batches_seen + 1)
+            self.check_finite()
         return loss
 
-    def check_finite(self, batches: int | None = None) -> None:
+    def check_finite(self) -> None:
         """Raise if any term since the last log is not finite.
-
-        Args:
-            batches: number of batches that the terms come from, the current one included when it
-                is under way; `batches_seen` by default.
 
         Raises:
             NonFiniteLossError: names the first such term, its player and the batch.
         """
-        for name, values in self._window.items():
-            finite = torch.stack(values).isfinite()
-            if not finite.all():
-                role, term = name.split("/")
-                player = self.players[role]
-                ago = len(values) - int((~finite).nonzero()[0]) - 1
-                batch = (player.moves(batches or self.batches_seen) - ago) * player.every
-                raise NonFiniteLossError(
-                    f"The term {term!r} of player {role!r} became {float(values[-1 - ago])} at "
-                    f"batch {batch} ({self.images_seen:,} images). Lower the player's learning "
-                    f"rate, clip its gradient (model.players.{role}.gradient_clip=1.0), or add a "
-                    "regularizer."
-                )
+        if (found := self._window.not_finite()) is not None:
+            role, _, term = found.name.partition("/")
+            raise NonFiniteLossError(
+                f"The term {term!r} of player {role!r} became {found.value} at batch "
+                f"{found.batch} ({self.images_seen:,} images). Lower the player's learning rate, "
+                f"clip its gradient (model.players.{role}.gradient_clip=1.0), or add a regularizer."
+            )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the moving player's gradient; mixed precision has unscaled it by now."""
@@ -223,6 +170,7 @@ class AdversarialModule(LightningModule):
     # --- gradients, and what players share within a batch --------------------------------------
 
     def _require_gradients_of(self, *roles: str) -> None:
+        self._training = roles
         for parameters in self._parameters_of.values():
             for parameter in parameters:
                 parameter.requires_grad_(False)
@@ -233,7 +181,7 @@ class AdversarialModule(LightningModule):
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
         """Within it, only `role`'s parameters require gradients, or none at all."""
-        before = [role for role, p in self._parameters_of.items() if p[0].requires_grad]
+        before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:
             with torch.set_grad_enabled(required):
@@ -260,16 +208,13 @@ class AdversarialModule(LightningModule):
         if not self._window:
             return
         self.check_finite()
-        names = list(self._window)
-        means = torch.stack([torch.stack(v).float().mean() for v in self._window.values()])
-        self._window.clear()
-        values = dict(zip(names, means.tolist(), strict=True))
-        values |= self.scheduled.values(self.images_seen)
+        values = self._window.take_means() | self.scheduled.values(self.images_seen)
         self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
 
     def log_values(self, values: dict[str, float]) -> None:
         """Send named values to all loggers; the x-axis is the images seen."""
         self.latest |= values
+        self.logged_at = self.images_seen
         for logger in self.loggers:
             logger.log_metrics(values, step=self.images_seen)
 
@@ -290,7 +235,7 @@ class AdversarialModule(LightningModule):
 
     @contextmanager
     def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
-        """The submodule `name` in evaluation mode, without gradients; averaged where there is one."""
+        """The submodule `name`, averaged where it can be, in evaluation mode, without gradients."""
         module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
         was_training = module.training
         module.eval()
@@ -312,7 +257,8 @@ class AdversarialModule(LightningModule):
                 "images_seen": self.images_seen,
                 "steps": dict(self.steps),
             },
-            "window": {name: torch.stack(values) for name, values in self._window.items()},
+            "logged_at": self.logged_at,
+            "window": self._window.state_dict(),
             "pending_gradients": pending,
         }
 
@@ -330,24 +276,12 @@ class AdversarialModule(LightningModule):
         counters = state["counters"]
         self.batches_seen, self.images_seen = counters["batches_seen"], counters["images_seen"]
         self.steps = dict(counters["steps"])
-        self._window = {name: list(values.unbind()) for name, values in state["window"].items()}
+        self.logged_at = state["logged_at"]
+        self._window.load_state_dict(state["window"])
         self._pending_gradients = state["pending_gradients"]
         if any(name.startswith("averaged.") for name in checkpoint["state_dict"]):
             self.start_averaging()
-        self._check_state_fits(checkpoint["state_dict"])
-
-    def _check_state_fits(self, state: dict[str, Tensor]) -> None:
-        own = {name: tuple(value.shape) for name, value in self.state_dict().items()}
-        other = {name: tuple(value.shape) for name, value in state.items()}
-        if differing := sorted(n for n in own.keys() | other.keys() if own.get(n) != other.get(n)):
-            shown = "\n".join(
-                f"  {n}: checkpoint {other.get(n, 'none')}, model {own.get(n, 'none')}"
-                for n in differing[:5]
-            )
-            raise CheckpointError(
-                f"checkpoint: of another model; {len(differing)} of {len(own)} tensors differ:\n"
-                f"{shown}\nUse the run's own config.yaml, or start a new run."
-            )
+        check_state_fits(self.state_dict(), checkpoint["state_dict"])
 
     def on_train_start(self) -> None:
         """Restore gradients of an accumulation that a checkpoint interrupted."""
@@ -355,7 +289,7 @@ class AdversarialModule(LightningModule):
         for name, gradient in self._pending_gradients.items():
             parameters[name].grad = gradient.to(parameters[name].device)
         self._pending_gradients = {}
-        self._window = {n: [v.to(self.device) for v in vs] for n, vs in self._window.items()}
+        self._window.to(self.device)
 
     # --- what a family tells ---------------------------------------------------------------------
 

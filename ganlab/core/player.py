@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from ganlab.core.schedule import Schedule, ScheduledScalars
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, nearest
 
 
 @dataclass
@@ -43,7 +42,9 @@ class Player:
     def __post_init__(self) -> None:
         for name in ("every", "accumulate"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"player.{name}: received {getattr(self, name)}; needs 1 or more.")
+                raise ConfigError(
+                    f"player.{name}: received {getattr(self, name)}; needs 1 or more."
+                )
         if self.gradient_clip is not None and self.gradient_clip <= 0:
             raise ConfigError(
                 f"player.gradient_clip: received {self.gradient_clip}; needs a norm above 0, "
@@ -73,14 +74,48 @@ class Player:
         }
         make = getattr(self.optimizer, "func", self.optimizer)
         optimizer = make(parameters, **{key: _at_start(value) for key, value in options.items()})
-        for group in optimizer.param_groups:
+        for index, group in enumerate(optimizer.param_groups):
             for key, value in options.items():
                 if isinstance(value, Schedule):
-                    scheduled.drive(f"{name}.{key}", value, partial(group.__setitem__, key))
+                    scheduled.drive(f"{name}.{key}", value, _setter(optimizer, index, key))
                 elif isinstance(value, (list, tuple)):
-                    group[key] = list(value)
-                    scheduled.bind(f"{name}.{key}", group[key])
+                    group[key] = [_at_start(v) for v in value]
+                    for place, item in enumerate(value):
+                        if isinstance(item, Schedule):
+                            assign = _setter(optimizer, index, key, place)
+                            scheduled.drive(f"{name}.{key}.{place}", item, assign)
         return optimizer
+
+
+def _setter(
+    optimizer: Optimizer, group: int, key: str, place: int | None = None
+) -> Callable[[float], None]:
+    """Writes an option of a group, or the item at `place` of it.
+
+    The group is looked up each time: loading a checkpoint gives the optimizer new groups.
+    """
+
+    def assign(value: float) -> None:
+        options = optimizer.param_groups[group]
+        if place is None:
+            options[key] = value
+        else:
+            options[key][place] = value
+
+    return assign
+
+
+def _set(optimizer: Optimizer, key: str, value: float) -> None:
+    # looked up anew each time: loading a checkpoint replaces the groups
+    for group in optimizer.param_groups:
+        group[key] = value
+
+
+def _set_item(optimizer: Optimizer, key: str, index: int, value: float) -> None:
+    for group in optimizer.param_groups:
+        items = list(group[key])
+        items[index] = value
+        group[key] = items
 
 
 def _at_start(value: Any) -> Any:
@@ -89,3 +124,68 @@ def _at_start(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_at_start(v) for v in value]
     return value
+
+
+def assign_parameters(
+    module: nn.Module, roles: Sequence[str], players: Mapping[str, Player]
+) -> dict[str, list[nn.Parameter]]:
+    """The parameters that each role trains: those of its submodules that require gradients.
+
+    Raises:
+        ConfigError: a role without a player, an unknown player, a player without parameters, an
+            unknown submodule, or a parameter of two players that is not declared shared.
+    """
+    played_by = f"{type(module).__name__} is played by {', '.join(roles)}."
+    for name in players:
+        if name not in roles:
+            hint = nearest(name, list(roles))
+            raise ConfigError(f"model.players: received {name!r}; {played_by}{hint}")
+    for role in roles:
+        if role not in players:
+            raise ConfigError(f"model.players.{role}: missing; {played_by} Give it an optimizer.")
+    parameters = {role: _trained_by(module, role, players[role]) for role in roles}
+    _check_no_overlap(module, players, parameters)
+    return parameters
+
+
+def _trained_by(module: nn.Module, role: str, player: Player) -> list[nn.Parameter]:
+    children = dict(module.named_children())
+    parameters: dict[nn.Parameter, None] = {}
+    for name in player.modules or (role,):
+        if name not in children:
+            raise ConfigError(
+                f"model.players.{role}.modules: {type(module).__name__} has no submodule "
+                f"{name!r}; it has {', '.join(children)}.{nearest(name, list(children))}"
+            )
+        parameters.update(dict.fromkeys(p for p in children[name].parameters() if p.requires_grad))
+    if not parameters:
+        raise ConfigError(
+            f"model.players.{role}: has no parameters to train. A player needs at least one "
+            "submodule with parameters that require gradients."
+        )
+    return list(parameters)
+
+
+def _check_no_overlap(
+    module: nn.Module, players: Mapping[str, Player], parameters: dict[str, list[nn.Parameter]]
+) -> None:
+    children = dict(module.named_children())
+    declared: set[nn.Parameter] = set()
+    for role, player in players.items():
+        for name in player.shared:
+            if name not in children:
+                raise ConfigError(
+                    f"model.players.{role}.shared: {type(module).__name__} has no submodule "
+                    f"{name!r}; it has {', '.join(children)}.{nearest(name, list(children))}"
+                )
+            declared.update(children[name].parameters())
+    owner: dict[nn.Parameter, str] = {}
+    for role, own in parameters.items():
+        for parameter in own:
+            other = owner.setdefault(parameter, role)
+            if other != role and parameter not in declared:
+                name = next(n for n, p in module.named_parameters() if p is parameter)
+                raise ConfigError(
+                    f"model.players: {name} is trained by both {other!r} and {role!r}. If that is "
+                    f"meant, name its submodule in model.players.{role}.shared."
+                )

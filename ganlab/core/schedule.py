@@ -51,7 +51,9 @@ class Ramp(Schedule):
                 "A ramp over the whole run needs budget.images to be set."
             )
         if shape not in ("linear", "cosine", "exponential"):
-            raise ConfigError(f"Ramp.shape: received {shape!r}; allowed linear, cosine, exponential.")
+            raise ConfigError(
+                f"Ramp.shape: received {shape!r}; allowed linear, cosine, exponential."
+            )
         if shape == "exponential" and min(start, end) <= 0:
             raise ConfigError(
                 f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must be "

@@ -40,9 +40,7 @@ class Classifier(AdversarialModule):
     def network_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the labels."""
         images = random_shift(batch["image"], self.shift) if self.shift else batch["image"]
-        loss = cross_entropy(
-            self.network(images), batch["label"], label_smoothing=self.smoothing
-        )
+        loss = cross_entropy(self.network(images), batch["label"], label_smoothing=self.smoothing)
         return {"cross_entropy": loss}
 
     def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:

@@ -55,9 +55,7 @@ class GAN(AdversarialModule):
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
         self.latents = latents
         self.regularizers.prepare(discriminator)
-        self.declare_players(
-            players, adversarial=adversarial, regularizers=self.regularizers.named
-        )
+        self.declare_players(players, adversarial=adversarial, regularizers=self.regularizers.named)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell real samples from generated ones."""
@@ -152,8 +150,10 @@ class GAN(AdversarialModule):
         seed: int | None = None,
         truncation: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Latents (n, latent) and, for a conditional model, labels (n,), on the CPU; see `sample`."""
-        rng = torch.Generator().manual_seed(torch.seed() if seed is None else seed)
+        """Latents (n, latent) and, if conditional, labels (n,), on the CPU; see `sample`."""
+        if seed is None:  # from torch's default generator, so that torch.manual_seed repeats it
+            seed = int(torch.randint(2**62, ()))
+        rng = torch.Generator().manual_seed(seed)
         latents = self.draw_latents(n, rng)
         if truncation is not None:
             self._check_truncation(truncation)

@@ -70,7 +70,7 @@ class CSVLogger(Logger):
         else:
             try:
                 with open(self.path, "a", newline="", encoding="utf-8") as file:
-                    csv.DictWriter(file, self._columns).writerow(self._row)
+                    csv.DictWriter(file, self._columns, lineterminator="\n").writerow(self._row)
             except OSError as error:
                 raise cannot_write(self.path, error) from error
         self._row = {}
@@ -99,10 +99,15 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     for row in csv.DictReader(whole):
         if None in row.values() or None in row:
             continue
-        values = {key: float(value) for key, value in row.items() if value != ""}
+        values = {key: _number(value) for key, value in row.items() if value != ""}
         values[X] = int(values[X])
         rows.append(values)
     return rows
+
+
+def _number(text: str) -> float:
+    """A whole number stays one, so that a file rewritten has the same text."""
+    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 class TensorBoard(TensorBoardLogger):
@@ -124,7 +129,12 @@ class WandB(WandbLogger):
     """
 
     def __init__(
-        self, folder: str | Path, name: str, project: str = "ganlab", offline: bool = True, **options: Any
+        self,
+        folder: str | Path,
+        name: str,
+        project: str = "ganlab",
+        offline: bool = True,
+        **options: Any,
     ) -> None:
         super().__init__(
             name=name, project=project, save_dir=str(folder), offline=offline, **options

@@ -1,0 +1,92 @@
+"""A tiny game and its trainer, for tests of everything that happens around a game."""
+
+import functools
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+
+from ganlab.callbacks import Budget
+from ganlab.core import Player
+from ganlab.data import Ring, Synthetic
+from ganlab.families import GAN
+from ganlab.losses import NonSaturating
+from ganlab.networks import MLPDiscriminator, MLPGenerator
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def sgd(lr=0.1, **options):
+    return functools.partial(torch.optim.SGD, lr=lr, **options)
+
+
+def adam(lr=1e-3, betas=(0.5, 0.999)):
+    return functools.partial(torch.optim.Adam, lr=lr, betas=betas)
+
+
+def tiny_gan(cls=GAN, players=None, seed=0, **options):
+    """A game on points of the plane, its weights a function of the seed alone."""
+    torch.manual_seed(1234)
+    module = cls(
+        MLPGenerator(4, [2], [8], output="linear"),
+        MLPDiscriminator([2], [8], activation="tanh"),
+        players or {"discriminator": Player(sgd()), "generator": Player(sgd())},
+        **{"adversarial": NonSaturating(), **options},
+    )
+    module.seed = seed
+    return module
+
+
+def tiny_ring(batch_size=4, samples=40, seed=0):
+    return Ring(samples=samples, batch_size=batch_size, seed=seed)
+
+
+def tiny_images(batch_size=4, samples=40, size=8, classes=3):
+    return Synthetic(size=size, channels=1, classes=classes, samples=samples, batch_size=batch_size)
+
+
+def make_trainer(*callbacks, batches=None, logger=False, **options):
+    """A CPU trainer that runs for `batches`, or for the budget among the callbacks."""
+    budget = [Budget(batches=batches)] if batches else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Trainer(
+            **{"accelerator": "cpu", "devices": 1, "strategy": "auto"} | options,
+            callbacks=[*budget, *callbacks],
+            logger=logger,
+            max_epochs=-1,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+
+
+def fit(module, *callbacks, batches=None, data=None, ckpt_path=None, **options):
+    """Train for some batches, and give the trainer back."""
+    trainer = make_trainer(*callbacks, batches=batches, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.fit(module, datamodule=data or tiny_ring(), ckpt_path=ckpt_path, weights_only=True)
+    return trainer
+
+
+def run_python(code_or_args, timeout=120, **options):
+    """A Python process in the repository: a script's text, or arguments of the interpreter."""
+    arguments = ["-c", code_or_args] if isinstance(code_or_args, str) else code_or_args
+    paths = [str(REPOSITORY), str(REPOSITORY / "tests")]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
+    )
