@@ -71,7 +71,7 @@ class Samples(Callback):
         path = self.folder / "samples" / f"{module.images_seen:012d}.png"
         if len(trainer.datamodule.shape) == 1:
             fake = module.sample(self.points, seed=self.seed)
-            real = trainer.datamodule.reference("train", self.points)
+            real = trainer.datamodule.reference("train")[: self.points]
             score = None if module.classes else _scorer(module)
             save_scatter(real, fake, path, score)
         elif module.classes:

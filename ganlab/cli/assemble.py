@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.cli.compose import register_resolvers
 from ganlab.core import AdversarialModule
-from ganlab.core.build import build_module
+from ganlab.core.build import build_module, make
 
 # first what changes the model, then what looks at it, last what saves it
 ORDER = ("ema", "samples", "evaluation", "progress", "checkpoints", "export")
@@ -44,18 +43,18 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     if config.get("compile"):
         for name in module.averaged_modules:
             module.get_submodule(name).compile()
-    data = instantiate(config["data"], _convert_="all")
+    data = make(config["data"])
     data.prepare_data()
     data.setup("fit")
-    callbacks = [instantiate(config["budget"], _convert_="all")]
+    callbacks = [make(config["budget"])]
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
-            callbacks.append(instantiate(callback, _convert_="all"))
+            callbacks.append(make(callback))
     callbacks += further
     loggers = [
-        instantiate(logger, _convert_="all") for logger in (config["logger"] or {}).values()
+        make(logger) for logger in (config["logger"] or {}).values()
     ]
-    trainer: Trainer = instantiate(
+    trainer: Trainer = make(
         config["trainer"],
         callbacks=callbacks,
         logger=loggers,

@@ -58,11 +58,10 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     _check_trainer(config["trainer"], config)
 
     import torch
-    from hydra.utils import instantiate
 
-    from ganlab.core.build import build_module
+    from ganlab.core.build import build_module, make
 
-    data = _unwrapped(instantiate, config["data"], _convert_="all")
+    data = make(config["data"])
     if _is_conditional(config) and data.classes is None:
         raise ConfigError(
             "model: is conditional, but the data has no labels. Choose data with classes, or an "
@@ -70,35 +69,15 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         )
     without_norms = config | {"loss": _without_spectral_norm(config.get("loss") or {})}
     with torch.device("meta"):
-        module = _unwrapped(build_module, without_norms)
+        module = build_module(without_norms)
     module.check_data(data.shape, data.provides)
-    evaluation = (config.get("callbacks") or {}).get("evaluation")
-    if evaluation:
-        protocol = _unwrapped(instantiate, evaluation["protocol"], _convert_="all")
-        protocol.check(data.shape, data.provides)
-    _unwrapped(instantiate, config["budget"], _convert_="all")
+    make(config["budget"])
+    for name, callback in (config.get("callbacks") or {}).items():
+        if callback:
+            made = make(callback)
+            if name == "evaluation":
+                made.protocol.check(data.shape, data.provides)
     return module, data
-
-
-def _unwrapped(build: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call `build`; Hydra wraps what a constructor raises, and the user wants the reason alone."""
-    from hydra.errors import InstantiationException
-
-    try:
-        return build(*args, **kwargs)
-    except InstantiationException as error:
-        raise ConfigError(_reason(error)) from error
-
-
-def _reason(error: BaseException) -> str:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    if cause is not error:
-        where = [line for line in str(error).splitlines() if line.startswith("full_key:")]
-        place = f"{where[0].removeprefix('full_key:').strip()}: " if where else ""
-        return f"{place}{cause}"
-    return str(error)
 
 
 def _is_conditional(config: dict[str, Any]) -> bool:

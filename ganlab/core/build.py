@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganlab.core.module import AdversarialModule
+from ganlab.errors import ConfigError, GanlabError
 
 
 def build_module(config: dict[str, Any]) -> AdversarialModule:
@@ -17,13 +18,33 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
         config: plain containers, resolved; at least `model`, and what `model` needs of `loss`.
     """
     import torch
-    from hydra.utils import instantiate
 
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
-    module: AdversarialModule = instantiate(config["model"], **parts, _convert_="all")
+    module: AdversarialModule = make(config["model"], **parts)
     module.config = config
     module.seed = int(config.get("seed", 0))
     module.log_every = int(config.get("log_every", 50))
     if config.get("memory_format") == "channels_last":
         module.to(memory_format=torch.channels_last)
     return module
+
+
+def make(config: dict[str, Any], **further: Any) -> Any:
+    """The object that a plain configuration with a `_target_` describes.
+
+    Raises:
+        GanlabError: what a constructor raised, without Hydra's wrapping; a ConfigError that names
+            the place for any other failure.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(config, **further, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, GanlabError):
+            raise cause from None
+        raise ConfigError(f"{config.get('_target_')}: {cause}") from error

@@ -1,0 +1,239 @@
+"""Every likely mistake: one clear message, a non-zero exit, and nothing lost."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganlab.cli import main
+from ganlab.reports.runs import load_module
+
+RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
+
+
+@pytest.fixture
+def cli(capsys):
+    """Runs a command; returns its exit code and what it said on stderr."""
+
+    def run(*argv):
+        code = main([str(word) for word in argv])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def ring_run(tmp_path, cli):
+    """A finished run of four batches."""
+    folder = tmp_path / "run"
+    code, said = cli("train", *RING, "budget.batches=4", f"run_dir={folder}")
+    assert code == 0, said
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["experiment=quickstrat"], ["experiment=quickstrat", "'quickstart'"]),
+        (["mdel=dcgan"], ["mdel", "'model'"]),
+        (["model=dcgn"], ["model=dcgn", "'dcgan'"]),
+        (["loss=wgan_pg"], ["loss=wgan_pg", "'wgan_gp'"]),
+        (["model.generator.featurs=8"], ["model.generator", "'features'"]),
+        (["+model.generator.featurs=8"], ["model.generator.featurs", "'features'"]),
+        (["budget.image=8"], ["budget", "'images'"]),
+        (["seed=one"], ["seed", "'one'", "whole number"]),
+        (["data.batch_size=many"], ["data.batch_size", "'many'", "whole number"]),
+        (["model.players.generator.every=0"], ["every", "0", "1 or more"]),
+        (["model.generator._target_=ganlab.networks.DCGAN"], ["_target_", "DCGANGenerator"]),
+        (["model.generator._target_=ganlap.networks.X"], ["ganlap", "no module"]),
+        (["data.size=30"], ["size", "30", "28", "32"]),
+        (["data.channels=7"], ["channels", "7"]),
+        (["model=cdcgan", "data=celeba64"], ["conditional", "classes"]),
+        (["model=mlp"], ["data.dimensions", "model=mlp"]),
+        (["data=ring"], ["data.size", "model=mlp"]),
+        (["loss=wgan", "+model.players.generator.optimizer.nesterov=true"], ["nesterov", "RMSprop"]),
+        (["budget.minutes=null"], ["budget", "budget.images"]),
+        (["budget.minutes=-3"], ["budget.minutes", "-3"]),
+        (["callbacks.ema.half_life=0"], ["half_life", "0"]),
+        (["memory_format=nhwc"], ["memory_format", "nhwc", "channels_last"]),
+        (["trainer=cpu", "trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
+        (["trainer.precision=8"], ["trainer.precision", "32-true"]),
+        (["model=digit_classifier"], ["loss.adversarial", "loss=none"]),
+        (["+loss.regularizers.x={_target_: ganlab.losses.Hinge}"], ["loss.regularizers.x", "Hinge"]),
+        (["run=outputs/x"], ["run", "resume=true"]),
+        (["run=outputs/x", "resume=true"], ["outputs/x", "config.yaml"]),
+        (["model=[dcgan"], ["model=[dcgan", "key=value"]),
+    ],
+)
+def test_config_mistake(arguments, words, cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = cli("train", *arguments)
+    assert code != 0
+    for word in words:
+        assert word in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())  # no half-made run is left behind
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_accelerator_that_is_not_there(cli):
+    code, said = cli("validate", "trainer=gpu")
+    assert code != 0
+    assert "trainer=cpu" in said
+
+
+def test_unknown_command(cli):
+    code, said = cli("trian")
+    assert code != 0
+    assert "'train'" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["n=0"], ["n", "1 or more"]),
+        (["sed=3"], ["sed=3", "'seed'"]),
+        (["labels=3"], ["labels", "unconditional"]),
+        (["out=x.jpg"], ["x.jpg", ".npz"]),
+        (["checkpoint=best"], ["best"]),
+        (["truncation=0"], ["truncation", "0.05"]),
+    ],
+)
+def test_sample_mistake(arguments, words, cli, ring_run):
+    code, said = cli("sample", f"run={ring_run}", *arguments)
+    assert code != 0
+    assert all(word in said for word in words)
+
+
+def test_batch_larger_than_the_data(cli, tmp_path):
+    code, said = cli("train", *RING, "data.samples=8", f"run_dir={tmp_path / 'run'}")
+    assert code != 0
+    assert "16" in said
+    assert "8" in said
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "failed"
+    assert "DataError" in record["error"]
+
+
+def test_data_root_without_the_files(cli, tmp_path):
+    arguments = ["data=mnist", f"data.root={tmp_path}", "data.download=false"]
+    code, said = cli("train", *arguments, f"run_dir={tmp_path / 'run'}")
+    assert code != 0
+    assert "train-images-idx3-ubyte" in said
+    assert "missing" in said
+
+
+def test_finished_run(cli, ring_run):
+    code, said = cli("train", f"run={ring_run}", "resume=true")
+    assert code != 0
+    assert "has finished" in said
+    assert "budget." in said
+
+
+def test_resume_into_a_changed_config(cli, ring_run):
+    code, said = cli("train", f"run={ring_run}", "resume=true", "model.generator.latent=3")
+    assert code != 0
+    assert "model.generator.latent: 16 → 3" in said
+    code, said = cli(
+        "train", *RING, "budget.batches=9", "seed=5", f"run_dir={ring_run}", "resume=true"
+    )
+    assert code != 0
+    assert "seed: 0 → 5" in said
+
+
+def test_folder_that_holds_a_run(cli, ring_run):
+    before = (ring_run / "run.json").read_bytes()
+    code, said = cli("train", *RING, "budget.batches=4", f"run_dir={ring_run}")
+    assert code != 0
+    assert "resume=true" in said
+    assert (ring_run / "run.json").read_bytes() == before
+
+
+def test_folder_that_another_process_writes(cli, ring_run):
+    hold = (
+        "import sys, time; from pathlib import Path; from ganlab.reports.record import RunRecord; "
+        f"r = RunRecord(Path({str(ring_run)!r})); print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline().strip() == "held"
+        code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+    finally:
+        holder.kill()
+        holder.wait()
+    assert code != 0
+    assert "another process" in said
+
+
+def test_checkpoint_cut_short(cli, ring_run):
+    """The one before it is used, and the run goes on to its end."""
+    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+    assert code == 0, said
+    last = ring_run / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.warns(UserWarning, match="cut short"):
+        assert load_module(ring_run).batches_seen == 4
+    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=8")
+    assert code == 0, said
+    assert load_module(ring_run).batches_seen == 8
+
+
+def test_checkpoint_of_another_model(cli, ring_run, tmp_path):
+    other = tmp_path / "other"
+    arguments = [*RING, "model.generator.hidden=[8]", "budget.batches=2", f"run_dir={other}"]
+    assert cli("train", *arguments)[0] == 0
+    ours = ring_run / "checkpoints" / "last.ckpt"
+    ours.write_bytes((other / "checkpoints" / "last.ckpt").read_bytes())
+    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+    assert code != 0
+    assert "another model" in said
+    assert "hidden" in said
+
+
+def test_loss_that_is_not_finite(cli, tmp_path):
+    """Names term, player and batch; leaves a checkpoint and the batch's samples."""
+    folder = tmp_path / "run"
+    arguments = ["loss=lsgan", "model.players.discriminator.optimizer.lr=1e30", "budget.batches=50"]
+    code, said = cli("train", *RING, *arguments, f"run_dir={folder}")
+    assert code != 0
+    assert "'adversarial'" in said
+    assert "discriminator" in said or "generator" in said
+    assert "batch" in said
+    assert (folder / "checkpoints" / "failed.ckpt").exists()
+    assert list((folder / "samples").glob("*.png"))
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "failed"
+    assert "NonFiniteLossError" in record["error"]
+
+
+def test_read_only_folder(cli, tmp_path):
+    """A folder that cannot be made: a path under a file, which even root cannot write."""
+    (tmp_path / "file").write_text("")
+    code, said = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path / 'file' / 'run'}")
+    assert code != 0
+    assert "cannot be written" in said
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")
+def test_full_disk(cli, tmp_path):
+    """Training stops with a message; the checkpoint that was saved before stays valid."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=False)
+    if mounted.returncode:
+        pytest.skip("tmpfs cannot be mounted here")
+    folder = disk / "run"
+    try:
+        cadence = ["callbacks.checkpoints.every_images=16", "callbacks.checkpoints.keep_every=16"]
+        code, said = cli("train", *RING, *cadence, "budget.batches=200", f"run_dir={folder}")
+        assert code != 0
+        assert "cannot be written" in said
+        assert "Traceback" not in said
+        assert load_module(folder).batches_seen >= 1
+        assert not list(Path(folder).rglob("*.part"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
