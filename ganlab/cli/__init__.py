@@ -26,7 +26,8 @@ Then look at ganlab list experiments, or ganlab <command> --help
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code, 0 only when all went well."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    # no `list()` in this file: the command of that name takes its place once it is imported
+    argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help", "help"):
         width = max(map(len, COMMANDS))
         print(HELP.format(commands="\n".join(f"  {k:<{width}}  {v}" for k, v in COMMANDS.items())))
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     from ganlab.errors import GanlabError, nearest
 
     if command not in COMMANDS:
-        hint = nearest(command, list(COMMANDS))
+        hint = nearest(command, [*COMMANDS])
         print(f"ganlab: no command {command!r}; there is {', '.join(COMMANDS)}.{hint}", file=sys.stderr)
         return 2
     import importlib

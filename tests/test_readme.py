@@ -1,0 +1,84 @@
+"""Every command of the README runs, shortened, in the README's order."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ganlab.cli import main
+from ganlab.cli.compose import compose
+
+README = Path(__file__).parents[1] / "README.md"
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    for line in block.splitlines()
+]
+SHORT = ["budget.batches=2", "log_every=1"]
+SMALL_SCORES = ["callbacks.evaluation.protocol.samples=50"]
+# what this machine may lack: the data, and the accelerator
+OFFLINE = {"cifar10": ["data=synthetic"], "dcgan_celeba64": ["data=synthetic", "data.batch_size=2"]}
+
+
+def _shortened(words):
+    """A training command with two batches, on the CPU, without downloads."""
+    config = compose([word for word in words if word not in ("-m",) and "," not in word])
+    words = [word for word in words if not word.startswith(("trainer=", "budget.", "compile="))]
+    words += ["trainer=cpu", *SHORT]
+    for name, replacement in OFFLINE.items():
+        if any(word.endswith(f"={name}") for word in words):
+            words = [word for word in words if word != f"data={name}"] + replacement
+            if "batch_size" not in str(replacement):
+                words.append("data.batch_size=2")
+            return [*words, "evaluation=none", "data.size=32"] if name == "cifar10" else words
+    if config.callbacks.evaluation is not None:
+        words += SMALL_SCORES
+    return words
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One working directory for all commands: later ones use the runs of earlier ones."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    if "pip install" in command:
+        command = command.partition("&&")[2].strip()
+        if command == "pytest":
+            return  # this is it
+    program, subcommand, *words = shlex.split(command)
+    assert program == "ganlab"
+    if "resume=true" in words:
+        words = [word for word in words if not word.startswith("budget.")] + ["budget.batches=4"]
+    elif subcommand == "train":
+        words = _shortened(words)
+    elif subcommand == "bench":
+        words += ["batches=2", "blocks=2"]
+    assert main([subcommand, *words]) == 0
+
+
+def test_runs_that_the_readme_names(folder):
+    """After all of its commands, the runs and files that it promises are there."""
+    record = json.loads((folder / "outputs" / "first" / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["counters"]["batches_seen"] == 4
+    for name in ("generated.png", "samples.npz", "contact_sheet.png", "curves.png", "timing.csv"):
+        assert (folder / "outputs" / "first" / name).exists()
+    assert len(list((folder / "outputs" / "sevens").glob("*_7.png"))) == 30
+
+
+def test_choices_are_those_of_the_configs():
+    """The table names every option of a group, and no other."""
+    from ganlab.cli.compose import options
+
+    text = README.read_text(encoding="utf-8")
+    for group in ("model", "data", "loss", "trainer"):
+        row = re.search(rf"\| `{group}=` \|(.*)\|", text).group(1)
+        named = set(re.findall(r"`(\w+)`", row))
+        assert named == set(options(group)) - {"digit_classifier", "none"}
