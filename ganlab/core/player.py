@@ -105,19 +105,6 @@ def _setter(
     return assign
 
 
-def _set(optimizer: Optimizer, key: str, value: float) -> None:
-    # looked up anew each time: loading a checkpoint replaces the groups
-    for group in optimizer.param_groups:
-        group[key] = value
-
-
-def _set_item(optimizer: Optimizer, key: str, index: int, value: float) -> None:
-    for group in optimizer.param_groups:
-        items = list(group[key])
-        items[index] = value
-        group[key] = items
-
-
 def _at_start(value: Any) -> Any:
     if isinstance(value, Schedule):
         return value(0)

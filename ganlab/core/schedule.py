@@ -56,8 +56,8 @@ class Ramp(Schedule):
             )
         if shape == "exponential" and min(start, end) <= 0:
             raise ConfigError(
-                f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must be "
-                "above 0. Use shape: linear or cosine to reach 0."
+                f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must "
+                "be above 0. Use shape: linear or cosine to reach 0."
             )
         self.start, self.end, self.images = float(start), float(end), float(images)
         self.shape, self.delay = shape, float(delay)
@@ -114,9 +114,10 @@ class ScheduledScalars:
             place = f"{name}.{key}"
             if isinstance(value, Schedule):
                 self.drive(place, value, _setter(holder, key))
-            elif isinstance(value, (dict, list)) or hasattr(value, "__dict__"):
-                if type(value).__module__.startswith("ganlab.") or isinstance(value, (dict, list)):
-                    self.bind(place, value)
+            elif isinstance(value, (dict, list)) or (
+                hasattr(value, "__dict__") and type(value).__module__.startswith("ganlab.")
+            ):
+                self.bind(place, value)
 
     def drive(self, name: str, schedule: Schedule, assign: Callable[[float], None]) -> None:
         """Let `schedule` drive one place, through `assign(value)`, from now on."""

@@ -21,7 +21,8 @@ def flip_labels(real: Tensor, fake: Tensor, probability: float) -> tuple[Tensor,
     loss's formula as it is (Chintala et al. 2016, "How to train a GAN", item 6).
 
     Args:
-        real, fake: scores of equal shape (N, …).
+        real: scores of real samples (N, …).
+        fake: scores of generated samples, of the same shape.
         probability: in [0, 0.5).
     """
     if not probability:

@@ -17,8 +17,10 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
     of Σ₁^½ Σ₂ Σ₁^½, which is symmetric, so nothing complex can appear.
 
     Args:
-        mean1, mean2: (D,).
-        cov1, cov2: (D, D), symmetric and positive semi-definite.
+        mean1: μ₁ (D,).
+        cov1: Σ₁ (D, D), symmetric and positive semi-definite.
+        mean2: μ₂ (D,).
+        cov2: Σ₂, as Σ₁.
     """
     mean1, cov1, mean2, cov2 = (x.double() for x in (mean1, cov1, mean2, cov2))
     values, vectors = torch.linalg.eigh(cov1)
@@ -64,8 +66,8 @@ class FrechetDistance(Metric):
         if not features.isfinite().all():
             bad = int((~features.isfinite()).any(1).sum())
             raise ConfigError(
-                f"FrechetDistance: received {bad} of {len(features)} samples with features that are "
-                "not finite; needs finite ones. Look at the samples: the generator may have diverged."
+                f"FrechetDistance: received {bad} of {len(features)} samples whose features are "
+                "not finite; needs finite ones. Look at the samples: the generator may diverge."
             )
         kind, features = "real" if real else "fake", features.double()
         setattr(self, f"{kind}_sum", getattr(self, f"{kind}_sum") + features.sum(0))

@@ -89,9 +89,7 @@ class Regularizers:
                 )
         self._perturbing = self._overriding("perturb")
         self._constraining = self._overriding("constrain")
-        self._gradient = {
-            k: r for k, r in self.named.items() if isinstance(r, GradientPenaltyBase)
-        }
+        self._gradient = {k: r for k, r in self.named.items() if isinstance(r, GradientPenaltyBase)}
         self._parameter = {k: r for k, r in self.named.items() if isinstance(r, ParameterPenalty)}
 
     def _overriding(self, method: str) -> list[Regularizer]:
@@ -116,9 +114,10 @@ class Regularizers:
 
     def inputs(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """The discriminator's inputs in its own step: perturbed, detached, and requiring gradients
-        where a penalty that is due takes the gradient there.
+        where a penalty that is due takes the gradient there. Generated samples take the real ones'
+        precision: under autocast a generator's output is of half precision.
         """
-        real, fake = self.perturb(real).detach(), self.perturb(fake.detach())
+        real, fake = self.perturb(real).detach(), self.perturb(fake.detach().to(real.dtype))
         at = {r.at for r in self._gradient.values() if r.is_due(step)}
         return real.requires_grad_("real" in at), fake.requires_grad_("fake" in at)
 
@@ -137,8 +136,10 @@ class Regularizers:
         Args:
             discriminator: the network, for penalties on its weights.
             score: maps samples (N, …) to scores (N,), in full precision where asked.
-            real, fake: the discriminator's inputs, as `inputs` made them.
-            real_scores, fake_scores: their scores.
+            real: the discriminator's real inputs, as `inputs` made them.
+            fake: its generated ones.
+            real_scores: scores of `real`.
+            fake_scores: scores of `fake`.
             step: steps the discriminator has made.
         """
         terms = {}

@@ -55,6 +55,7 @@ class LocalPenalty(GradientPenalty):
 
     Kodali et al. 2017 (arXiv:1705.07215), section 2.3, with the authors' perturbation
     δ = spread · std(x) · u, u uniform in [0, 1) for each value, std over the whole batch.
+    Their code then draws a point between x and x + δ; here it is x + δ, as in the paper.
 
     Args:
         weight: λ.

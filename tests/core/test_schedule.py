@@ -1,0 +1,186 @@
+"""Schedules: shapes, ends and boundaries, and the places that they drive."""
+
+import itertools
+import math
+
+import pytest
+
+from ganlab.core.schedule import Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.errors import ConfigError
+
+SHAPES = ["linear", "cosine", "exponential"]
+
+
+# --- ramps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("delay", [0, 300])
+def test_a_ramp_is_constant_outside(shape, delay):
+    ramp = Ramp(0.5, 8.0, images=1000, shape=shape, delay=delay)
+    for images in (0, delay // 2, delay):
+        assert ramp(images) == pytest.approx(0.5, rel=1e-12)
+    for images in (delay + 1000, delay + 1001, 10**9):
+        assert ramp(images) == pytest.approx(8.0, rel=1e-12)
+    assert ramp(delay + 1) > 0.5
+    assert ramp(delay + 999) < 8.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "quarter", "half"),
+    [
+        ("linear", 0.5 + 7.5 / 4, (0.5 + 8) / 2),
+        ("cosine", 0.5 + 7.5 * (0.5 - math.sqrt(0.5) / 2), (0.5 + 8) / 2),
+        ("exponential", 0.5 * 2.0, math.sqrt(0.5 * 8)),
+    ],
+)
+@pytest.mark.parametrize("delay", [0, 64])
+def test_a_ramp_on_its_way(shape, quarter, half, delay):
+    """From ½ to 8: the arithmetic mean halfway, or the geometric one (16 = 2⁴, so ×2 a quarter)."""
+    ramp = Ramp(0.5, 8.0, images=400, shape=shape, delay=delay)
+    assert ramp(delay + 100) == pytest.approx(quarter)
+    assert ramp(delay + 200) == pytest.approx(half)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("start", "end"), [(1e-4, 1e-2), (2.0, 0.5), (0.3, 0.3)])
+def test_a_ramp_is_monotonic(shape, start, end):
+    ramp = Ramp(start, end, images=100, shape=shape, delay=7)
+    values = [ramp(images) for images in range(120)]
+    sign = 1 if end >= start else -1
+    assert all(sign * (b - a) >= 0 for a, b in itertools.pairwise(values))
+    assert min(start, end) <= min(values) * (1 + 1e-12)
+    assert max(values) <= max(start, end) * (1 + 1e-12)
+
+
+def test_a_cosine_is_flat_at_both_ends():
+    ramp = Ramp(0.0, 1.0, images=1000, shape="cosine")
+    assert ramp(10) < 1e-3
+    assert 1 - ramp(990) < 1e-3
+    for images in (100, 300, 450):
+        assert ramp(images) + ramp(1000 - images) == pytest.approx(1.0)
+
+
+def test_an_exponential_has_equal_ratios_in_equal_times():
+    ramp = Ramp(1.0, 1e-4, images=1000, shape="exponential")
+    ratios = [ramp(i + 50) / ramp(i) for i in range(0, 1000, 50)]
+    assert ratios == pytest.approx([10 ** (-4 / 20)] * 20)
+
+
+def test_linear_and_cosine_ramps_reach_zero():
+    for shape in ("linear", "cosine"):
+        assert Ramp(0.1, 0.0, images=10, shape=shape)(10) == 0.0
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+def test_steps_change_at_their_boundaries():
+    steps = Steps([1.0, 0.1, 0.01], at=[100, 250])
+    found = [steps(images) for images in (0, 99, 100, 101, 249, 250, 10**9)]
+    assert found == [1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01]
+
+
+def test_steps_without_a_boundary_are_constant():
+    assert {Steps([0.3], at=[])(images) for images in (0, 5, 10**9)} == {0.3}
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: Ramp(0, 1, images=0), ["Ramp.images", "0", "above 0"]),
+        (lambda: Ramp(0, 1, images=-5), ["Ramp.images", "-5", "above 0"]),
+        (lambda: Ramp(0, 1, images=None), ["Ramp.images", "None", "above 0", "budget.images"]),
+        (lambda: Ramp(0, 1, images=float("nan")), ["Ramp.images", "nan", "above 0"]),
+        (
+            lambda: Ramp(0, 1, images=5, shape="sine"),
+            ["Ramp.shape", "'sine'", "linear, cosine, exponential"],
+        ),
+        (
+            lambda: Ramp(1.0, 0.0, images=5, shape="exponential"),
+            ["Ramp", "1.0 to 0.0", "above 0", "linear or cosine"],
+        ),
+        (lambda: Steps([1, 2], at=[]), ["Steps", "2 values", "[]", "one more value"]),
+        (lambda: Steps([1, 2, 3], at=[20, 10]), ["Steps", "[20, 10]", "increasing"]),
+        (lambda: Steps([1, 2, 3], at=[10, 10]), ["Steps", "[10, 10]", "increasing"]),
+    ],
+)
+def test_errors_name_argument_value_and_allowed(build, words):
+    with pytest.raises(ConfigError) as error:
+        build()
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_the_base_class_is_abstract():
+    with pytest.raises(NotImplementedError):
+        Schedule()(0)
+
+
+# --- what they drive ----------------------------------------------------------------------------
+
+
+class Holder:
+    """Stands for a loss or a regularizer: an object of ganlab with scalars."""
+
+    __module__ = "ganlab.testing"
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def test_schedules_are_found_in_objects_dicts_and_lists():
+    inner = Holder(weight=Ramp(0, 10, images=10), every=4)
+    holder = {"a": inner, "b": [1.0, Steps([1, 2], at=[5])], "c": Holder(inner=Holder(x=3))}
+    scheduled = ScheduledScalars()
+    scheduled.bind("loss", holder)
+    assert len(scheduled) == 2
+    assert inner.weight == 0.0
+    assert holder["b"] == [1.0, 1.0]
+    scheduled.update(5)
+    assert inner.weight == 5.0
+    assert inner.every == 4
+    assert holder["b"] == [1.0, 2.0]
+    assert scheduled.values(7) == {"loss.a.weight": 7.0, "loss.b.1": 2.0}
+
+
+def test_values_are_a_function_of_the_images_alone():
+    """No state: going there in one leap, in steps or backwards gives the same number."""
+    holder, scheduled = Holder(x=Ramp(1.0, 3.0, images=100, shape="cosine")), ScheduledScalars()
+    scheduled.bind("it", holder)
+    for images in range(0, 71):
+        scheduled.update(images)
+    stepped = holder.x
+    for images in (500, 0, 70):
+        scheduled.update(images)
+    assert holder.x == stepped == scheduled.values(70)["it.x"]
+
+
+def test_other_libraries_objects_are_left_alone():
+    class Foreign:
+        def __init__(self):
+            self.rate = Ramp(0, 1, images=10)
+
+    foreign, scheduled = Foreign(), ScheduledScalars()
+    scheduled.bind("it", Holder(child=foreign))
+    assert len(scheduled) == 0
+    assert isinstance(foreign.rate, Ramp)
+
+
+def test_drive_assigns_at_once_and_at_every_update():
+    written, scheduled = [], ScheduledScalars()
+    scheduled.drive("ema.decay", Ramp(0.0, 1.0, images=4), written.append)
+    for images in (1, 2, 8):
+        scheduled.update(images)
+    assert written == [0.0, 0.25, 0.5, 1.0]
+
+
+def test_nothing_scheduled_is_no_work():
+    holder, scheduled = Holder(x=1.0, y="z", w=None), ScheduledScalars()
+    scheduled.bind("it", holder)
+    scheduled.update(100)
+    assert vars(holder) == {"x": 1.0, "y": "z", "w": None}
+    assert scheduled.values(100) == {}

@@ -1,0 +1,202 @@
+"""The Fréchet distance of Gaussians in closed form, and of features from their moments."""
+
+import math
+
+import pytest
+import torch
+
+from ganlab.errors import ConfigError
+from ganlab.metrics import FrechetDistance, frechet_distance
+
+
+def covariance(d, seed=0, rank=None):
+    torch.manual_seed(seed)
+    factor = torch.randn(d, rank or 2 * d, dtype=torch.float64)
+    return factor @ factor.T / d
+
+
+def rotation(d, seed=0):
+    torch.manual_seed(seed)
+    return torch.linalg.qr(torch.randn(d, d, dtype=torch.float64))[0]
+
+
+ZERO = torch.zeros(6, dtype=torch.float64)
+
+
+# --- Gaussians ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rank", [12, 3])
+def test_equal_gaussians_are_at_zero(rank):
+    """Also where the covariance is singular."""
+    cov = covariance(6, rank=rank)
+    assert frechet_distance(ZERO, cov, ZERO, cov) == pytest.approx(0, abs=1e-6 * cov.trace().item())
+
+
+def test_equal_covariances_leave_the_means():
+    mean, cov = torch.tensor([3.0, 4.0, 0, 0, 0, 0]), covariance(6)
+    assert frechet_distance(mean, cov, ZERO, cov) == pytest.approx(25.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(("m1", "s1", "m2", "s2"), [(0, 1, 3, 1), (1, 2, -1, 0.5), (0, 0, 2, 3)])
+def test_one_dimension(m1, s1, m2, s2):
+    """(m₁ − m₂)² + (s₁ − s₂)²."""
+    arguments = ([m1], [[s1**2]], [m2], [[s2**2]])
+    found = frechet_distance(*(torch.tensor(x, dtype=torch.float64) for x in arguments))
+    assert found == pytest.approx((m1 - m2) ** 2 + (s1 - s2) ** 2, rel=1e-9)
+
+
+def test_commuting_covariances():
+    """Diagonal in one basis: ‖μ‖² + Σ(√a − √b)², whatever the basis."""
+    a = torch.tensor([1.0, 4.0, 9.0, 0.0, 2.0, 1e-4], dtype=torch.float64)
+    b = torch.tensor([4.0, 1.0, 0.0, 0.0, 2.0, 1e-2], dtype=torch.float64)
+    mean = torch.arange(6, dtype=torch.float64)
+    expected = (mean.square().sum() + (a.sqrt() - b.sqrt()).square().sum()).item()
+    for q in (torch.eye(6, dtype=torch.float64), rotation(6)):
+        found = frechet_distance(q @ mean, q @ a.diag() @ q.T, ZERO, q @ b.diag() @ q.T)
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_covariances_that_do_not_commute():
+    """In two dimensions tr √M = √(tr M + 2 √det M), M = Σ₁Σ₂."""
+    one = torch.tensor([[2.0, 0.8], [0.8, 1.0]], dtype=torch.float64)
+    two = torch.tensor([[1.0, -0.9], [-0.9, 3.0]], dtype=torch.float64)
+    assert (one @ two - two @ one).abs().max() > 0.1
+    product = one @ two
+    root = math.sqrt(product.trace() + 2 * math.sqrt(torch.linalg.det(product)))
+    expected = (one.trace() + two.trace()).item() - 2 * root
+    assert frechet_distance(ZERO[:2], one, ZERO[:2], two) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_scaled_copy():
+    """c·X is at (1 − c)² · tr Σ from X."""
+    cov = covariance(6)
+    for scale in (0.5, 3.0):
+        expected = (1 - scale) ** 2 * cov.trace().item()
+        found = frechet_distance(ZERO, cov, ZERO, scale**2 * cov)
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_symmetric_and_blind_to_rigid_motions():
+    one, two, q = covariance(6, 1), covariance(6, 2), rotation(6)
+    mean = torch.ones(6, dtype=torch.float64)
+    value = frechet_distance(mean, one, ZERO, two)
+    assert frechet_distance(ZERO, two, mean, one) == pytest.approx(value, rel=1e-9)
+    moved = frechet_distance(q @ mean + 7, q @ one @ q.T, ZERO + 7, q @ two @ q.T)
+    assert moved == pytest.approx(value, rel=1e-9)
+
+
+def test_single_precision_is_computed_in_double():
+    mean, one, two = ZERO.float(), covariance(6, 1).float(), covariance(6, 2).float()
+    assert frechet_distance(mean, one, mean, two) == frechet_distance(
+        mean.double(), one.double(), mean.double(), two.double()
+    )
+
+
+# --- features -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def features():
+    torch.manual_seed(0)
+    mix = torch.randn(4, 4)
+    return torch.randn(90, 4) @ mix + 3, torch.randn(70, 4) @ mix.T - 1
+
+
+def filled(real, fake, chunk):
+    metric = FrechetDistance(4)
+    for part in real.split(chunk):
+        metric.update(part, real=True)
+    for part in fake.split(chunk):
+        metric.update(part, real=False)
+    return metric
+
+
+def test_moments_are_mean_and_covariance(features):
+    metric = filled(*features, chunk=90)
+    for kind, samples in zip(("real", "fake"), features, strict=True):
+        mean, cov = metric.moments(kind)
+        torch.testing.assert_close(mean, samples.double().mean(0))
+        torch.testing.assert_close(cov, torch.cov(samples.double().T))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 32])
+def test_chunks_add_up_to_one_shot(chunk, features):
+    once, parts = filled(*features, chunk=90), filled(*features, chunk=chunk)
+    for kind in ("real", "fake"):
+        for a, b in zip(once.moments(kind), parts.moments(kind), strict=True):
+            torch.testing.assert_close(a, b)
+    assert parts.compute().item() == pytest.approx(once.compute().item(), rel=1e-9)
+
+
+def test_the_value_is_that_of_the_moments(features):
+    real, fake = (samples.double() for samples in features)
+    expected = frechet_distance(real.mean(0), torch.cov(real.T), fake.mean(0), torch.cov(fake.T))
+    assert filled(*features, chunk=90).compute().item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_metrics_of_two_ranks_merge(features):
+    """Sums add up, so that ranks of unequal size count as they should."""
+    real, fake = features
+    one, other = filled(real[:20], fake[:50], chunk=64), filled(real[20:], fake[50:], chunk=64)
+    one.merge_state(other)
+    expected = filled(real, fake, chunk=90).compute().item()
+    assert one.compute().item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_distant_mean_does_not_eat_the_covariance(features):
+    """Sums of squares around 10⁷ with variances around 1: float32 would keep no digit."""
+    real, fake = ((samples + 3000).half().float() for samples in features)
+    metric = filled(real, fake, chunk=16)
+    torch.testing.assert_close(
+        metric.moments("real")[1], torch.cov(real.double().T), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_sums_stay_in_double_precision_when_the_model_is_cast(features):
+    metric = FrechetDistance(4).half().float()
+    metric.update(features[0].half(), real=True)
+    assert metric.real_sum.dtype == metric.real_outer.dtype == torch.float64
+
+
+def test_samples_of_one_distribution_are_near_and_others_far():
+    torch.manual_seed(0)
+    real, same = torch.randn(4000, 4), torch.randn(4000, 4)
+    near, far = filled(real, same, 4000).compute(), filled(real, same + 1, 4000).compute()
+    assert near.item() < 0.02
+    assert far.item() == pytest.approx(4.0, rel=0.1)
+
+
+def test_reset_forgets(features):
+    metric = filled(*features, chunk=90)
+    metric.reset()
+    metric.update(features[0], real=True)
+    metric.update(features[0], real=False)
+    assert metric.compute().item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        (torch.zeros(3, 5), ["FrechetDistance", "(3, 5)", "(N, 4)"]),
+        (torch.zeros(3, 4, 1), ["FrechetDistance", "(3, 4, 1)", "(N, 4)"]),
+        (torch.tensor([[0.0] * 4, [float("nan")] * 4]), ["FrechetDistance", "1 of 2", "finite"]),
+        (torch.full((3, 4), float("inf")), ["FrechetDistance", "3 of 3", "finite"]),
+    ],
+)
+def test_errors_name_what_was_received(features, words):
+    metric = FrechetDistance(4)
+    with pytest.raises(ConfigError) as error:
+        metric.update(features, real=True)
+    for word in words:
+        assert word in str(error.value)
+    assert metric.real_count == 0
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_too_few_samples_have_no_covariance(features):
+    metric = FrechetDistance(4)
+    metric.update(features[0], real=True)
+    metric.update(features[1][:1], real=False)
+    with pytest.raises(ConfigError, match="1 fake samples; needs at least 2"):
+        metric.compute()
