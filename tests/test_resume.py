@@ -4,18 +4,12 @@ import functools
 
 import pytest
 import torch
-from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_ring
+from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 
 from ganlab.callbacks import EMA, Checkpoints, Tracking
 from ganlab.core import Player, Ramp, Steps
-from ganlab.families import GAN, Classifier
-from ganlab.losses import NonSaturating, Wasserstein
-from ganlab.networks import (
-    LabelledDiscriminator,
-    LabelledGenerator,
-    MLPDiscriminator,
-    MLPGenerator,
-)
+from ganlab.families import Classifier
+from ganlab.losses import Wasserstein
 from ganlab.regularizers import GradientPenalty, InstanceNoise, WeightClipping
 from ganlab.reports.loggers import CSVLogger, read_metrics
 from ganlab.reports.record import RunRecord
@@ -28,18 +22,6 @@ def both(discriminator=None, generator=None):
 
 def same(**options):
     return both({"optimizer": adam(), **options}, {"optimizer": adam(), **options})
-
-
-def conditional():
-    torch.manual_seed(1234)
-    return GAN(
-        LabelledGenerator(MLPGenerator(7, [1, 8, 8], [8], norm="batch"), classes=3),
-        LabelledDiscriminator(
-            MLPDiscriminator([64 + 3], [8], dropout=0.3), classes=3, how="concat", shape=[1, 8, 8]
-        ),
-        same(),
-        NonSaturating(smoothing=0.1, flip=0.1),
-    )
 
 
 def classifier():
@@ -59,7 +41,7 @@ def clipped(critic_steps):
 ramp = functools.partial(Ramp, images=100)
 GAMES = {
     "unconditional": lambda: tiny_gan(players=same()),
-    "conditional": conditional,
+    "conditional": lambda: tiny_labelled(players=same()),
     "classifier": classifier,
     "every_5": lambda: clipped(5),
     "learning_rate_ramp": lambda: tiny_gan(players=same(optimizer=adam(lr=ramp(1e-2, 1e-4)))),

@@ -15,7 +15,12 @@ from ganlab.core import Player
 from ganlab.data import Ring, Synthetic
 from ganlab.families import GAN
 from ganlab.losses import NonSaturating
-from ganlab.networks import MLPDiscriminator, MLPGenerator
+from ganlab.networks import (
+    LabelledDiscriminator,
+    LabelledGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -39,6 +44,22 @@ def tiny_gan(cls=GAN, players=None, seed=0, **options):
     )
     module.seed = seed
     return module
+
+
+def tiny_labelled(players=None, dropout=0.3):
+    """A conditional game on the images of `tiny_images`, with batch norm and dropout."""
+    torch.manual_seed(1234)
+    return GAN(
+        LabelledGenerator(MLPGenerator(7, [1, 8, 8], [8], norm="batch"), classes=3),
+        LabelledDiscriminator(
+            MLPDiscriminator([64 + 3], [8], dropout=dropout),
+            classes=3,
+            how="concat",
+            shape=[1, 8, 8],
+        ),
+        players or {"discriminator": Player(sgd()), "generator": Player(sgd())},
+        NonSaturating(smoothing=0.1, flip=0.1),
+    )
 
 
 def tiny_ring(batch_size=4, samples=40, seed=0):

@@ -60,8 +60,11 @@ class Checkpoints(Callback):
 
     # --- signals -------------------------------------------------------------------------------
 
-    def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Answer SIGINT and SIGTERM by stopping at the end of the batch; a second one at once."""
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Answer SIGINT and SIGTERM by stopping at the end of the batch; a second one at once.
+
+        Not earlier: before this Lightning puts its own handler, which raises, around ours.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._handlers[number] = signal.signal(number, self._interrupt)
@@ -73,7 +76,7 @@ class Checkpoints(Callback):
             raise KeyboardInterrupt
         self.interrupted_by = signal.Signals(number).name
 
-    def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Give signals back to whoever handled them before."""
         self._release_signals()
 

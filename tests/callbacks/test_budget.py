@@ -1,0 +1,54 @@
+"""A run ends at the first limit reached."""
+
+import pytest
+from tiny import fit, tiny_gan, tiny_ring
+
+from ganlab.callbacks import Budget
+from ganlab.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("limits", "batches"),
+    [
+        ({"batches": 7}, 7),
+        ({"images": 26}, 7),  # the batch that reaches it is the last
+        ({"images": 28}, 7),
+        ({"epochs": 0.5}, 5),  # ten batches of 4 in 40
+        ({"epochs": 2}, 20),
+        ({"batches": 9, "images": 12, "epochs": 1}, 3),
+        ({"batches": 2, "minutes": 10}, 2),
+    ],
+)
+def test_first_limit_reached(limits, batches):
+    module, budget = tiny_gan(), Budget(**limits)
+    fit(module, budget)
+    assert module.batches_seen == batches
+    assert budget.spent(module) >= 1
+
+
+def test_minutes(monkeypatch):
+    clock = iter(range(0, 10_000, 6))  # each look at the clock takes six seconds
+    monkeypatch.setattr("ganlab.callbacks.budget.time.monotonic", lambda: float(next(clock)))
+    module = tiny_gan()
+    fit(module, Budget(minutes=1))
+    assert module.batches_seen == 9  # 60 s after the start, which itself took one look to check
+
+
+def test_minutes_before_a_resume_count():
+    module, budget = tiny_gan(), Budget(minutes=1)
+    budget.load_state_dict({"seconds": 61.0})
+    fit(module, budget)
+    assert module.batches_seen == 0
+
+
+def test_share_is_of_the_nearest_limit():
+    module, budget = tiny_gan(), Budget(batches=10, images=80)
+    fit(module, Budget(batches=5))
+    assert budget.spent(module) == 0.5
+    assert tiny_ring().batches_per_epoch == 10
+
+
+@pytest.mark.parametrize("limits", [{}, {"batches": 0}, {"images": -1}])
+def test_refused(limits):
+    with pytest.raises(ConfigError, match="budget"):
+        Budget(**limits)

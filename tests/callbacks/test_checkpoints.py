@@ -1,0 +1,215 @@
+"""Checkpoints: when, which, and that a good one survives whatever happens."""
+
+import os
+import signal
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+from PIL import Image
+from tiny import fit, sgd, tiny_gan, tiny_images, tiny_labelled
+
+from ganlab.callbacks import EMA, Checkpoints, Samples
+from ganlab.core import Player
+from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError, RunError
+from ganlab.families import GAN
+from ganlab.reports.runs import newest_checkpoint, read_checkpoint
+
+
+def batches_in(path):
+    return read_checkpoint(path)["ganlab"]["counters"]["batches_seen"]
+
+
+class Saves(Checkpoints):
+    """Notes the batch of each save."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.at = []
+
+    def save(self, trainer, module):
+        super().save(trainer, module)
+        self.at.append(module.batches_seen)
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
+    players = {"discriminator": Player(sgd()), "generator": Player(sgd(), every=every)}
+    saves = Saves(tmp_path, every_images=10, keep_every=20)
+    fit(tiny_gan(players=players), Samples(tmp_path, every_images=16), saves, batches=11)
+    # multiples of 10 are reached in batches 3 (12), 5, 8 (32) and 10; the 11th is the last
+    assert saves.at == [3, 5, 8, 10, 11]
+    folder = tmp_path / "checkpoints"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["000000000020.ckpt", "000000000040.ckpt", "last.ckpt", "previous.ckpt"]
+    assert batches_in(folder / "last.ckpt") == 11
+    assert batches_in(folder / "previous.ckpt") == 10
+    assert batches_in(folder / "000000000020.ckpt") == 5
+    pictures = sorted(int(path.stem) for path in (tmp_path / "samples").glob("*.png"))
+    assert pictures == [16, 32, 44]
+    assert (tmp_path / "contact_sheet.png").exists()
+
+
+def test_best_by_a_monitored_score(tmp_path):
+    values = iter([3.0, 1.0, 2.0])
+
+    class Score(Callback):
+        def on_train_batch_end(self, trainer, module, *args):
+            module.scored_at = module.images_seen
+            module.log_values({"score": next(values)})
+
+    fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="score"), batches=3)
+    assert batches_in(tmp_path / "checkpoints" / "best.ckpt") == 2
+    callbacks = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["callbacks"]
+    assert {"best": 1.0, "best_images": 8} in callbacks.values()
+
+
+def test_monitoring_what_is_not_logged(tmp_path):
+    class Score(Callback):
+        def on_train_batch_end(self, trainer, module, *args):
+            module.scored_at = module.images_seen
+            module.log_values({"frechet": 1.0})
+
+    with pytest.raises(ConfigError, match="'fid' is logged; there is frechet"):
+        fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="fid"), batches=3)
+
+
+class Poisoned(GAN):
+    def discriminator_loss(self, batch):
+        terms = super().discriminator_loss(batch)
+        return {k: v * float("nan") if self.batches_seen == 6 else v for k, v in terms.items()}
+
+
+def test_a_loss_that_is_not_finite_leaves_checkpoint_and_picture(tmp_path):
+    callbacks = [Samples(tmp_path, 10**6), Checkpoints(tmp_path, every_images=8)]
+    with pytest.raises(NonFiniteLossError, match="batch 7"):
+        fit(tiny_gan(Poisoned), *callbacks, batches=20)
+    folder = tmp_path / "checkpoints"
+    assert batches_in(folder / "last.ckpt") == 6
+    assert batches_in(folder / "failed.ckpt") == 6
+    assert all(
+        v.isfinite().all() for v in read_checkpoint(folder / "last.ckpt")["state_dict"].values()
+    )
+    assert [path.stem for path in (tmp_path / "samples").iterdir()] == ["000000000024"]
+
+
+def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
+    """Where the guard reads late, a checkpoint asks it first."""
+    module = tiny_gan()
+
+    class Late(Callback):
+        def on_train_batch_end(self, trainer, module, *args):
+            if module.batches_seen == 3:
+                module._window.add("generator/late", torch.tensor(float("inf")), 3)
+
+    with pytest.raises(NonFiniteLossError, match="'late'"):
+        fit(module, Late(), Checkpoints(tmp_path, every_images=4), batches=9)
+    assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 2
+
+
+class Signals(Callback):
+    def __init__(self, *numbers):
+        self.numbers = numbers
+
+    def on_train_batch_start(self, trainer, module, *args):
+        if module.batches_seen == 2:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_with_a_checkpoint(tmp_path, number):
+    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    module, checkpoints = tiny_gan(), Checkpoints(tmp_path)
+    fit(module, Signals(number), checkpoints, batches=50)
+    assert checkpoints.interrupted_by == signal.Signals(number).name
+    assert module.batches_seen == batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_a_second_signal_ends_it_at_once_and_gives_signals_back(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    module = tiny_gan()
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        fit(module, Signals(signal.SIGINT, signal.SIGINT), Checkpoints(tmp_path), batches=50)
+    assert module.batches_seen == 2
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_an_exception_gives_signals_back(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(NonFiniteLossError):
+        fit(tiny_gan(Poisoned), Checkpoints(tmp_path), batches=20)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
+    fit(tiny_gan(), Checkpoints(tmp_path, every_images=8), batches=5)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.warns(UserWarning, match=r"last\.ckpt is damaged or cut short"):
+        path, contents = newest_checkpoint(tmp_path)
+    assert path.name == "previous.ckpt"
+    assert contents["ganlab"]["counters"]["batches_seen"] == 4
+    (tmp_path / "checkpoints" / "previous.ckpt").write_bytes(b"")
+    with pytest.raises(CheckpointError), pytest.warns(UserWarning):
+        newest_checkpoint(tmp_path)
+
+
+def test_killed_between_the_two_renames(tmp_path):
+    fit(tiny_gan(), Checkpoints(tmp_path, every_images=8), batches=5)
+    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    assert newest_checkpoint(tmp_path)[0].name == "previous.ckpt"
+    assert newest_checkpoint(tmp_path / "elsewhere") is None
+
+
+def test_checkpoint_of_another_model(tmp_path):
+    fit(tiny_gan(), EMA(), Checkpoints(tmp_path), batches=2)
+    other = tiny_gan()
+    other.generator.layers[0] = torch.nn.Linear(4, 16)
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    with pytest.raises(
+        CheckpointError, match=r"another model.*\n.*generator\.layers\.0\.bias.*8.*16"
+    ):
+        fit(other, EMA(), batches=4, ckpt_path=path)
+
+
+def test_checkpoint_of_someone_else(tmp_path):
+    torch.save({"state_dict": {}, "pytorch-lightning_version": "2.6.0"}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="not written by ganlab"):
+        read_checkpoint(tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="there is no"):
+        read_checkpoint(tmp_path / "none.ckpt")
+
+
+def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    module = tiny_gan()
+
+    class Full(Callback):
+        def on_train_batch_start(self, trainer, module, *args):
+            if module.batches_seen == 3:
+
+                def save(checkpoint, path):
+                    path.write_bytes(b"half")
+                    raise OSError(28, "No space left on device")
+
+                monkeypatch.setattr(trainer.strategy.checkpoint_io, "save_checkpoint", save)
+
+    with pytest.raises(RunError, match="No space left on device"):
+        fit(module, Full(), Checkpoints(tmp_path, every_images=4), batches=9)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["last.ckpt", "previous.ckpt"]
+    assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
+
+
+def test_picture_of_images(tmp_path):
+    fit(tiny_labelled(), Samples(tmp_path, None, n=7), batches=1, data=tiny_images())
+    with Image.open(tmp_path / "samples" / "000000000004.png") as picture:
+        assert picture.size == (3 * 58 + 2, 3 * 58 + 2)  # 3 classes, 3 rows of 8 pixels seven times
+        assert picture.info["row_height"] == "58"
+
+
+@pytest.mark.parametrize("options", [{"every_images": 0}, {"keep_every": -1}, {"mode": "least"}])
+def test_refused(options):
+    with pytest.raises(ConfigError, match=r"checkpoints\."):
+        Checkpoints("x", **options)

@@ -1,0 +1,107 @@
+"""`ganlab train`, killed or asked to stop in another process, and continued."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tiny import REPOSITORY
+
+from ganlab.cli.train import prepare, train
+from ganlab.reports.loggers import read_metrics
+from ganlab.reports.record import read_record
+from ganlab.reports.runs import read_checkpoint
+
+ARGUMENTS = [
+    "model=mlp",
+    "data=ring",
+    "loss=wgan_gp",
+    "evaluation=none",
+    "trainer=cpu",
+    "data.samples=200",
+    "data.batch_size=8",
+    "model.generator.hidden=[8]",
+    "model.discriminator.hidden=[8]",
+    "log_every=4",
+    "callbacks.progress.enabled=false",
+    "callbacks.checkpoints.every_images=120",
+    "callbacks.samples.every_images=null",
+    "budget.minutes=null",
+]
+
+
+def start(folder, batches):
+    """A run in a process of its own, under way."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ganlab", "train", *ARGUMENTS),
+            *(f"budget.batches={batches}", f"run_dir={folder}"),
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path, process, seconds=90):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            pytest.fail(f"{path.name} did not appear:\n{process.communicate()[1][-3000:]}")
+        time.sleep(0.02)
+
+
+def continued(folder, batches):
+    return train(*prepare([f"run={folder}", "resume=true", f"budget.batches={batches}"]))
+
+
+def assert_equals_a_straight_run(folder, straight, batches):
+    arguments = [*ARGUMENTS, f"budget.batches={batches}", f"run_dir={straight}"]
+    assert train(*prepare(arguments)) == 0
+    one, two = (read_checkpoint(f / "checkpoints" / "last.ckpt") for f in (straight, folder))
+    for name, value in one["state_dict"].items():
+        assert torch.equal(value, two["state_dict"][name]), name
+    for a, b in zip(one["optimizer_states"], two["optimizer_states"], strict=True):
+        assert a["param_groups"] == b["param_groups"]
+        for index, state in a["state"].items():
+            assert all(torch.equal(v, b["state"][index][k]) for k, v in state.items())
+    assert one["ganlab"]["counters"] == two["ganlab"]["counters"]
+    assert read_metrics(straight) == read_metrics(folder)
+
+
+def test_killed_run_continues_bit_for_bit(tmp_path):
+    """Killed some time after the first checkpoint, with batches behind it that are lost."""
+    folder = tmp_path / "killed"
+    process = start(folder, 10**6)
+    wait_for(folder / "checkpoints" / "last.ckpt", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert read_record(folder)["status"] == "running"
+    counters = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+    seen = counters["batches_seen"]
+    assert seen % 15 == 0
+    assert continued(folder, seen + 15) == 0
+    assert read_record(folder)["status"] == "finished"
+    assert_equals_a_straight_run(folder, tmp_path / "straight", seen + 15)
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_so(tmp_path):
+    folder = tmp_path / "stopped"
+    process = start(folder, 10**6)
+    wait_for(folder / "checkpoints" / "last.ckpt", process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"ganlab train run={folder} resume=true" in said
+    record = read_record(folder)
+    assert (record["status"], record["error"]) == ("interrupted", None)
+    saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+    assert record["counters"] == saved
+    assert continued(folder, saved["batches_seen"] + 5) == 0
+    assert_equals_a_straight_run(folder, tmp_path / "straight", saved["batches_seen"] + 5)
