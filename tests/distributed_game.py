@@ -1,4 +1,4 @@
-"""Run by tests/test_distributed.py, once in each process: trains the tiny game and saves what it became.
+"""Run by tests/test_distributed.py, once in each process: trains a tiny game and saves it.
 
 usage: distributed_game.py FOLDER DEVICES BATCH_SIZE ACCUMULATE BUDGET
 """

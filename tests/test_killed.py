@@ -8,29 +8,12 @@ import time
 
 import pytest
 import torch
-from tiny import REPOSITORY
+from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.cli.train import prepare, train
 from ganlab.reports.loggers import read_metrics
 from ganlab.reports.record import read_record
 from ganlab.reports.runs import read_checkpoint
-
-ARGUMENTS = [
-    "model=mlp",
-    "data=ring",
-    "loss=wgan_gp",
-    "evaluation=none",
-    "trainer=cpu",
-    "data.samples=200",
-    "data.batch_size=8",
-    "model.generator.hidden=[8]",
-    "model.discriminator.hidden=[8]",
-    "log_every=4",
-    "callbacks.progress.enabled=false",
-    "callbacks.checkpoints.every_images=120",
-    "callbacks.samples.every_images=null",
-    "budget.minutes=null",
-]
 
 
 def start(folder, batches):

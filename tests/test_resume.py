@@ -62,7 +62,7 @@ def _no_curves(monkeypatch):
 
 
 def train(folder, make, batches, resume=False):
-    """One session as `ganlab train` makes it; rows every 4 batches, a row being open at the stop."""
+    """One session as `ganlab train` makes it; a row every 4 batches, one being open at the stop."""
     module = make()
     module.log_every = 4
     record = RunRecord(folder)

@@ -24,6 +24,24 @@ from ganlab.networks import (
 
 REPOSITORY = Path(__file__).parents[1]
 
+# of `ganlab train`: a run on points of a few milliseconds a batch, the generator moving rarely
+ARGUMENTS = [
+    "model=mlp",
+    "data=ring",
+    "loss=wgan_gp",
+    "evaluation=none",
+    "trainer=cpu",
+    "data.samples=200",
+    "data.batch_size=8",
+    "model.generator.hidden=[8]",
+    "model.discriminator.hidden=[8]",
+    "log_every=4",
+    "callbacks.progress.enabled=false",
+    "callbacks.checkpoints.every_images=120",
+    "callbacks.samples.every_images=null",
+    "budget.minutes=null",
+]
+
 
 def sgd(lr=0.1, **options):
     return functools.partial(torch.optim.SGD, lr=lr, **options)

@@ -152,7 +152,7 @@ def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
     assert path.name == "previous.ckpt"
     assert contents["ganlab"]["counters"]["batches_seen"] == 4
     (tmp_path / "checkpoints" / "previous.ckpt").write_bytes(b"")
-    with pytest.raises(CheckpointError), pytest.warns(UserWarning):
+    with pytest.raises(CheckpointError), pytest.warns(UserWarning, match="cut short"):
         newest_checkpoint(tmp_path)
 
 

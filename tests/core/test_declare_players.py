@@ -69,7 +69,7 @@ def test_unknown_shared_submodule():
 
 
 def test_restoring_who_moves_where_players_share_parameters():
-    """After a look at another player's part, only the moving player's parameters require gradients."""
+    """After another player's part was made, only the mover's parameters require gradients."""
     trunk = nn.Linear(1, 1)
     module = Two(
         {"a": Player(sgd()), "b": Player(sgd(), shared=["a", "b"])},

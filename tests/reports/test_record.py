@@ -72,18 +72,19 @@ def test_folder_that_cannot_be_made(tmp_path):
         RunRecord(tmp_path / "file" / "run")
 
 
+def half_write(path, error):
+    with atomic(path) as part:
+        part.write_text("ne")
+        raise error
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     write_text(path, "old")
-    with (
-        pytest.raises(RunError, match=r"a\.json: cannot be written: No space left"),
-        atomic(path) as part,
-    ):
-        part.write_text("ne")
-        raise OSError(28, "No space left on device")
-    with pytest.raises(ValueError, match="mine"), atomic(path) as part:
-        part.write_text("ne")
-        raise ValueError("mine")
+    with pytest.raises(RunError, match=r"a\.json: cannot be written: No space left"):
+        half_write(path, OSError(28, "No space left on device"))
+    with pytest.raises(ValueError, match="mine"):
+        half_write(path, ValueError("mine"))
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
     write_text(path, json.dumps({"new": 1}))

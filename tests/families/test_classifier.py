@@ -1,0 +1,61 @@
+"""The game of one player learns labels."""
+
+import functools
+
+import pytest
+import torch
+from tiny import fit, tiny_gan, tiny_images, tiny_ring
+
+from ganlab.core import Player
+from ganlab.errors import ConfigError
+from ganlab.families import Classifier
+from ganlab.families.classifier import random_shift
+
+
+def classifier(features=64, **options):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(features, 3))
+    players = {"network": Player(functools.partial(torch.optim.Adam, lr=1e-2))}
+    return Classifier(network, players, **options)
+
+
+def test_learns_the_classes():
+    module, data = classifier(), tiny_images(batch_size=20)
+    fit(module, batches=60, data=data)
+    data.setup("fit")
+    images = data.train["image"].float() / 127.5 - 1
+    assert module.accuracy(images, data.train["label"]) > 0.9
+
+
+def test_untrained_cross_entropy_with_smoothing_is_closed():
+    """Equal logits give log K whatever the smoothing."""
+    module = classifier(smoothing=0.1)
+    torch.nn.init.zeros_(module.network[1].weight)
+    torch.nn.init.zeros_(module.network[1].bias)
+    batch = {"image": torch.randn(5, 1, 8, 8), "label": torch.tensor([0, 1, 2, 1, 0])}
+    loss = module.network_loss(batch)["cross_entropy"]
+    torch.testing.assert_close(loss, torch.tensor(3.0).log())
+
+
+def test_shift_moves_each_image_as_a_whole():
+    image = torch.full((50, 1, 9, 9), -1.0)
+    image[:, :, 4, 4] = 1.0
+    torch.manual_seed(0)
+    moved = random_shift(image, 2)
+    assert moved.shape == image.shape
+    assert torch.equal((moved == 1).flatten(1).sum(1), torch.ones(50, dtype=torch.long))
+    places = (moved == 1).nonzero()[:, 2:]
+    assert int(places.min()) == 2
+    assert int(places.max()) == 6
+    assert len({tuple(p) for p in places.tolist()}) > 10
+
+
+def test_refuses_data_that_does_not_fit():
+    with pytest.raises(ConfigError, match="cannot take images of shape"):
+        classifier(features=10).check_data((1, 8, 8), ("image", "label"))
+    with pytest.raises(ConfigError, match="'label'"):
+        classifier().check_data((1, 8, 8), ("image",))
+    with pytest.raises(ConfigError, match="does not generate samples"):
+        classifier().sample(3)
+    assert tiny_gan().needs == ("image",)
+    assert tiny_ring().provides == ("image", "label")
