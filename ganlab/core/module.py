@@ -142,7 +142,7 @@ class AdversarialModule(LightningModule):
         loss = reduce(torch.add, terms.values())
         # On an accelerator reading the value would wait for the device: there the guard reads the
         # whole window when it is logged, and before each checkpoint.
-        if self.device.type == "cpu" and not math.isfinite(loss):
+        if self.device.type == "cpu" and not math.isfinite(loss.detach()):
             self.check_finite()
         return loss
 

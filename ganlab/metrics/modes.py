@@ -25,14 +25,20 @@ class ModeCoverage(Metric):
         sigma: standard deviation of each mode, > 0.
         radius: in standard deviations.
         share: of all samples, that makes a mode count.
+        **options: of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     full_state_update = False
 
     def __init__(
-        self, means: Tensor, sigma: float, radius: float = 3.0, share: float = 0.002
+        self,
+        means: Tensor,
+        sigma: float,
+        radius: float = 3.0,
+        share: float = 0.002,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         self.register_buffer("means", means.float().clone(), persistent=False)
         self.sigma, self.radius, self.share = sigma, radius, share
         self.add_state("hits", torch.zeros(len(means), dtype=torch.long), dist_reduce_fx="sum")
@@ -76,7 +82,8 @@ class ModeProtocol(Protocol):
 
     def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
         """`modes` and `high_quality`."""
-        coverage = ModeCoverage(data.means, data.sigma)
+        # one rank evaluates alone, and must not wait for the others
+        coverage = ModeCoverage(data.means, data.sigma, sync_on_compute=False)
         coverage.update(module.sample(self.samples, seed=self.seed, ema=self.ema).cpu())
         values = {name: float(value) for name, value in coverage.compute().items()}
         protocol = {
