@@ -36,7 +36,9 @@ def wait_for(path, process, seconds=90):
     while not path.exists():
         if process.poll() is not None or time.monotonic() > end:
             process.kill()
-            pytest.fail(f"{path.name} did not appear:\n{process.communicate()[1][-3000:]}")
+            pytest.fail(
+                f"{path.name} did not appear (exit code {process.returncode}):\n{process.communicate()[1][-3000:]}"
+            )
         time.sleep(0.02)
 
 

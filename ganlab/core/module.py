@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import reduce
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from ganlab.core.averaging import AveragedModule
 from ganlab.core.checkpoint import check_state_fits
 from ganlab.core.devices import seed_device
 from ganlab.core.player import Player, assign_parameters
@@ -25,7 +24,7 @@ from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError
 Batch = dict[str, Tensor]
 
 
-class AdversarialModule(LightningModule):
+class AdversarialModule(AveragedModule):
     """A game between players, each minimising its own loss in turn.
 
     A family names its `roles` in the order in which they move, registers its networks, calls
@@ -39,7 +38,6 @@ class AdversarialModule(LightningModule):
     Attributes:
         roles: names of the players, in the order in which they move within a batch.
         needs: keys that a batch must have.
-        averaged_modules: submodules that an exponential moving average follows.
         batches_seen, images_seen: counters; images are counted over all ranks.
         images_in_batch: images of the newest batch, over all ranks.
         scored_at: images seen when the newest scores were taken.
@@ -50,7 +48,6 @@ class AdversarialModule(LightningModule):
 
     roles: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("image",)
-    averaged_modules: tuple[str, ...] = ("generator",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +56,6 @@ class AdversarialModule(LightningModule):
         self.log_every = 50
         self.config: dict[str, Any] | None = None
         self.players: dict[str, Player] = {}
-        self.averaged = nn.ModuleDict()
         self.scheduled = ScheduledScalars()
         self.batches_seen = 0
         self.images_seen = 0
@@ -217,33 +213,6 @@ class AdversarialModule(LightningModule):
         self.logged_at = self.images_seen
         for logger in self.loggers:
             logger.log_metrics(values, step=self.images_seen)
-
-    # --- averaged weights ----------------------------------------------------------------------
-
-    def start_averaging(self) -> None:
-        """Keep a copy of the averaged modules, in evaluation mode; `EMA` moves it."""
-        for name in self.averaged_modules:
-            if name not in self.averaged:
-                copy = deepcopy(self.get_submodule(name)).eval().requires_grad_(False)
-                self.averaged[name] = copy
-
-    def train(self, mode: bool = True) -> AdversarialModule:
-        """Set the training mode of all but the averaged copies."""
-        super().train(mode)
-        self.averaged.eval()
-        return self
-
-    @contextmanager
-    def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
-        """The submodule `name`, averaged where it can be, in evaluation mode, without gradients."""
-        module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
-        was_training = module.training
-        module.eval()
-        try:
-            with torch.no_grad():
-                yield module
-        finally:
-            module.train(was_training)
 
     # --- what a checkpoint carries ---------------------------------------------------------------
 
