@@ -36,9 +36,8 @@ def wait_for(path, process, seconds=90):
     while not path.exists():
         if process.poll() is not None or time.monotonic() > end:
             process.kill()
-            pytest.fail(
-                f"{path.name} did not appear (exit code {process.returncode}):\n{process.communicate()[1][-3000:]}"
-            )
+            said = process.communicate()[1][-3000:]
+            pytest.fail(f"no {path.name}; exit code {process.returncode}:\n{said}")
         time.sleep(0.02)
 
 
