@@ -42,7 +42,10 @@ def main(argv: list[str] | None = None) -> int:
 
     if command not in COMMANDS:
         hint = nearest(command, [*COMMANDS])
-        print(f"ganlab: no command {command!r}; there is {', '.join(COMMANDS)}.{hint}", file=sys.stderr)
+        print(
+            f"ganlab: no command {command!r}; there is {', '.join(COMMANDS)}.{hint}",
+            file=sys.stderr,
+        )
         return 2
     import importlib
 

@@ -28,7 +28,7 @@ REQUIRED = object()
 
 
 def boolean(text: str) -> bool:
-    """true or false."""
+    """True or false."""
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if text.lower() not in words:
         raise ValueError(f"received {text!r}; needs true or false")
@@ -51,7 +51,7 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
     """Values by name.
 
     Raises:
-        ConfigError: not key=value, an unknown key (with the nearest), or a value that is not allowed.
+        ConfigError: not key=value, an unknown key (with the nearest), or a wrong value.
     """
     values = {name: argument.default for name, argument in arguments.items()}
     for text in argv:

@@ -51,9 +51,7 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))
     callbacks += further
-    loggers = [
-        make(logger) for logger in (config["logger"] or {}).values()
-    ]
+    loggers = [make(logger) for logger in (config["logger"] or {}).values()]
     trainer: Trainer = make(
         config["trainer"],
         callbacks=callbacks,

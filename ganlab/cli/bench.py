@@ -102,7 +102,7 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
 
 
 def _quiet(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without an end, pictures, scores and bar; those have cadences of their own."""
+    """The configuration without an end, pictures, scores and bar: they have their own cadence."""
     budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
     return config | {"budget": budget, "callbacks": {"ema": (config["callbacks"] or {}).get("ema")}}
 

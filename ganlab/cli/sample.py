@@ -52,7 +52,9 @@ def main(argv: list[str]) -> int:
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     if not hasattr(module, "draw_inputs"):
-        raise ConfigError(f"run: {arguments['run']} holds a {type(module).__name__}, which makes none.")
+        raise ConfigError(
+            f"run: {arguments['run']} holds a {type(module).__name__}, which makes none."
+        )
     labels = arguments["labels"]
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))

@@ -158,7 +158,13 @@ class Session:
     def _stop_logging(self) -> None:
         logging.captureWarnings(False)
         if self._handler:
-            for name in ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab"):
+            for name in (
+                "py.warnings",
+                "lightning",
+                "lightning.pytorch",
+                "lightning.fabric",
+                "ganlab",
+            ):
                 logging.getLogger(name).handlers = []
             self._handler.close()
 

@@ -52,7 +52,9 @@ def prepare(argv: list[str]) -> tuple[dict[str, Any], bool]:
     if values.get("run") and values.get("resume", "").lower() in ("true", "1", "yes"):
         return continued(Path(values["run"]), argv), True
     if values.get("run"):
-        raise ConfigError("run: is for continuing a run; add resume=true, or use run_dir= to name a folder.")
+        raise ConfigError(
+            "run: is for continuing a run; add resume=true, or use run_dir= to name a folder."
+        )
     config = compose(argv)
     config.run_dir = str(config.run_dir or _new_folder(config.name))
     plain = to_plain(config)
@@ -96,5 +98,3 @@ def _new_folder(name: str) -> Path:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-

@@ -102,9 +102,7 @@ def _check_scalars(config: dict[str, Any]) -> None:
             not isinstance(value, kind) or (kind is int and isinstance(value, bool))
         ):
             words = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
-            raise ConfigError(
-                f"{key}: received {value!r} ({type(value).__name__}); needs {words}."
-            )
+            raise ConfigError(f"{key}: received {value!r} ({type(value).__name__}); needs {words}.")
     for key, allowed in CHOICES.items():
         if config.get(key) not in allowed:
             raise ConfigError(f"{key}: received {config.get(key)!r}; allowed {', '.join(allowed)}.")

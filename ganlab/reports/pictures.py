@@ -106,6 +106,7 @@ def save_curves(folder: Path) -> None:
     """`curves.png`: every logged quantity over the images seen, one panel for each kind."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     rows = read_metrics(folder)
     panels: dict[str, list[str]] = {}
@@ -124,9 +125,13 @@ def save_curves(folder: Path) -> None:
         for name in names:
             points = [(row[X], row[name]) for row in rows if name in row]
             label = name.split("/", 1)[-1]
-            axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 9 else "")
+            axes.plot(
+                *zip(*points, strict=True), label=label, marker="." if len(points) < 9 else ""
+            )
         if len(names) > 1:
             axes.legend(fontsize=7)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(alpha=0.3)
     with atomic(folder / "curves.png") as temporary:
         figure.savefig(temporary, format="png", dpi=90)

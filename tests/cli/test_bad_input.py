@@ -55,7 +55,10 @@ def ring_run(tmp_path, cli):
         (["model=cdcgan", "data=celeba64"], ["conditional", "classes"]),
         (["model=mlp"], ["data.dimensions", "model=mlp"]),
         (["data=ring"], ["data.size", "model=mlp"]),
-        (["loss=wgan", "+model.players.generator.optimizer.nesterov=true"], ["nesterov", "RMSprop"]),
+        (
+            ["loss=wgan", "+model.players.generator.optimizer.nesterov=true"],
+            ["nesterov", "RMSprop"],
+        ),
         (["budget.minutes=null"], ["budget", "budget.images"]),
         (["budget.minutes=-3"], ["budget.minutes", "-3"]),
         (["callbacks.ema.half_life=0"], ["half_life", "0"]),
@@ -63,7 +66,10 @@ def ring_run(tmp_path, cli):
         (["trainer=cpu", "trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["trainer.precision=8"], ["trainer.precision", "32-true"]),
         (["model=digit_classifier"], ["loss.adversarial", "loss=none"]),
-        (["+loss.regularizers.x={_target_: ganlab.losses.Hinge}"], ["loss.regularizers.x", "Hinge"]),
+        (
+            ["+loss.regularizers.x={_target_: ganlab.losses.Hinge}"],
+            ["loss.regularizers.x", "Hinge"],
+        ),
         (["run=outputs/x"], ["run", "resume=true"]),
         (["run=outputs/x", "resume=true"], ["outputs/x", "config.yaml"]),
         (["model=[dcgan"], ["model=[dcgan", "key=value"]),

@@ -1,0 +1,168 @@
+"""What the commands print and write."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganlab.cli import main
+from ganlab.cli.compose import compose, options
+from ganlab.reports.loggers import read_metrics
+
+
+@pytest.fixture(scope="module")
+def conditional_run(tmp_path_factory):
+    """A run of a small conditional DCGAN, two batches long."""
+    folder = tmp_path_factory.mktemp("conditional") / "run"
+    small = [
+        "data=synthetic",
+        "data.size=16",
+        "model.generator.network.features=8",
+        "model.discriminator.network.features=8",
+        "data.batch_size=8",
+    ]
+    slow_average = "callbacks.ema.ramp_up=null"
+    arguments = ["model=cdcgan", *small, "budget.batches=6", slow_average, f"run_dir={folder}"]
+    assert main(["train", *arguments]) == 0
+    return folder
+
+
+def _arrays(run, out, *arguments):
+    assert main(["sample", f"run={run}", f"out={out}", *arguments]) == 0
+    with np.load(out) as arrays:
+        return dict(arrays)
+
+
+def test_arrays(conditional_run, tmp_path):
+    arrays = _arrays(conditional_run, tmp_path / "a.npz", "n=5", "labels=3,7", "seed=1")
+    assert arrays["images"].shape == (5, 16, 16, 3)
+    assert arrays["images"].dtype == np.uint8
+    assert arrays["labels"].tolist() == [3, 7, 3, 7, 3]
+    assert arrays["latents"].shape == (5, 100)
+
+
+def test_seed_repeats_and_ema_differs(conditional_run, tmp_path):
+    one, two, other, raw = (
+        _arrays(conditional_run, tmp_path / f"{i}.npz", "n=4", *arguments)["images"]
+        for i, arguments in enumerate([["seed=1"], ["seed=1"], ["seed=2"], ["seed=1", "ema=false"]])
+    )
+    assert (one == two).all()
+    assert (one != other).any()
+    assert (one != raw).any()
+
+
+def test_truncation_bounds_the_latents(conditional_run, tmp_path):
+    latents = _arrays(conditional_run, tmp_path / "t.npz", "n=50", "truncation=0.5")["latents"]
+    assert np.abs(latents).max() <= 0.5
+
+
+def test_single_files_and_grid(conditional_run, tmp_path):
+    assert main(["sample", f"run={conditional_run}", "n=11", f"out={tmp_path / 'folder'}"]) == 0
+    files = sorted((tmp_path / "folder").iterdir())
+    assert len(files) == 11
+    assert Image.open(files[0]).size == (16, 16)
+    assert main(["sample", f"run={conditional_run}", "n=4", f"out={tmp_path / 'g.png'}"]) == 0
+    assert Image.open(tmp_path / "g.png").mode == "RGB"
+
+
+def test_points(tmp_path):
+    run = tmp_path / "run"
+    arguments = ["experiment=ring_hinge", "budget.batches=2", "data.samples=600"]
+    assert main(["train", *arguments, f"run_dir={run}"]) == 0
+    points = _arrays(run, tmp_path / "p.npz", "n=9")["points"]
+    assert points.shape == (9, 2)
+    assert points.dtype == np.float32
+
+
+def test_list_says_a_line_for_every_config(capsys):
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for group in ("model", "data", "loss", "experiment"):
+        for name in options(group):
+            line = next(x for x in printed.splitlines() if x.split()[:1] == [name])
+            assert len(line.split()) > 3, f"{group}/{name}.yaml has no describing comment"
+
+
+@pytest.mark.parametrize("command", ["train", "validate", "list", "sample", "bench"])
+def test_help_in_plain_words(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"ganlab {command}" in capsys.readouterr().out
+
+
+def test_sweep_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
+    """The job that cannot be trained says why; the other one finishes; the exit code is not 0."""
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=ring_hinge", "data.samples=300", "data.batch_size=999,64"]
+    assert main(["train", "-m", *arguments, "budget.batches=2"]) == 1
+    said = capsys.readouterr().err
+    assert "999" in said
+    records = {
+        path.parent.name: json.loads(path.read_text()) for path in tmp_path.rglob("run.json")
+    }
+    assert {name: record["status"] for name, record in records.items()} == {
+        "0": "failed",
+        "1": "finished",
+    }
+    assert "999" in records["0"]["error"]
+
+
+def test_bench_prints_one_json_object(capsys):
+    arguments = ["experiment=ring_wgan_gp", "data.samples=300", "data.batch_size=8"]
+    assert main(["bench", *arguments, "batches=5", "blocks=2", "json=true"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for key in ("milliseconds_per_batch", "images_per_second", "peak_memory_mib"):
+        assert result[key] > 0
+        assert result[f"reference_{key}"] > 0
+    assert result["ratio"] > 0
+    assert "generator: forward" in result["parts_milliseconds"]
+
+
+def test_wandb_offline_run_holds_what_was_logged(tmp_path):
+    """Read back from W&B's own file: config, x-axis, and the values of metrics.csv."""
+    run = tmp_path / "run"
+    arguments = ["experiment=ring_hinge", "budget.batches=4", "data.samples=600", "log_every=2"]
+    assert main(["train", *arguments, "logger=wandb", f"run_dir={run}"]) == 0
+    history, config, exit_codes = [], set(), []
+    for record in _wandb_records(next(run.rglob("*.wandb"))):
+        if record.WhichOneof("record_type") == "history":
+            items = record.history.item
+            values = {i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in items}
+            history.append(values)
+        config |= {update.key for update in record.config.update}
+        config |= {update.key for update in record.run.config.update}
+        if record.WhichOneof("record_type") == "exit":
+            exit_codes.append(record.exit.exit_code)
+    rows = read_metrics(run)
+    logged = [h for h in history if "discriminator/adversarial" in h]
+    for key in ("images_seen", "discriminator/adversarial"):
+        assert [h[key] for h in logged] == [row[key] for row in rows]
+    assert {"model", "loss", "seed"} <= config
+    assert exit_codes == [0]
+
+
+def _wandb_records(path):
+    """The records of a .wandb file: LevelDB's log format after a header of seven bytes."""
+    from wandb.proto import wandb_internal_pb2
+
+    content, at, parts = path.read_bytes(), 7, b""
+    while at + 7 <= len(content):
+        if 32768 - at % 32768 < 7:  # no header fits in what is left of the block
+            at += 32768 - at % 32768
+            continue
+        length, kind = struct.unpack("<HB", content[at + 4 : at + 7])
+        parts += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # a whole record, or its last part
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(parts)
+            parts = b""
+            yield record
+
+
+def test_experiment_overrides_compose_with_the_command_line():
+    config = compose(["experiment=wgan_gp_mnist", "data=mnist_5k", "loss=hinge"])
+    assert config.name == "wgan_gp_mnist"
+    assert config.loss.adversarial._target_.endswith("Hinge")
+    assert config.choices.data == "mnist_5k"
