@@ -1,0 +1,104 @@
+"""The digit classifier that ships with ganlab, and the scores over its features."""
+
+import pytest
+import torch
+
+from ganlab.data import MNIST5k, normalise
+from ganlab.errors import ConfigError, DataError
+from ganlab.metrics import DigitFeatures, DigitProtocol, FrechetDistance
+
+
+@pytest.fixture(scope="module")
+def features():
+    return DigitFeatures()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = MNIST5k()
+    data.setup("fit")
+    return data
+
+
+class _Replay:
+    """Stands for a trained model: "generates" given images."""
+
+    device, averaged = torch.device("cpu"), {}
+
+    def __init__(self, images):
+        self.images = images
+
+    def sample(self, n, seed, ema):
+        return self.images[:n]
+
+
+def _score(digits, images):
+    protocol = DigitProtocol(samples=len(images), split="train")
+    scores = protocol.evaluate(_Replay(images), digits)
+    return {name: score.value for name, score in scores.items()}
+
+
+def test_it_says_what_made_it(features):
+    assert {"config_hash", "train_data_hash", "git_commit", "scores"} <= set(features.made_by)
+    assert len(features.hash) == 16
+    assert not any(p.requires_grad for p in features.parameters())
+
+
+def test_it_knows_digits(features, digits):
+    """5,000 real digits (of the set that it was trained on) are all but a few recognised."""
+    found = torch.cat(
+        [features(normalise(x))[1].argmax(1) for x in digits.train["image"].split(1000)]
+    )
+    assert (found == digits.train["label"]).float().mean() > 0.99
+
+
+def test_colour_and_size_do_not_matter(features, digits):
+    images = normalise(digits.train["image"][:200])
+    large = torch.nn.functional.interpolate(images, scale_factor=2).expand(-1, 3, -1, -1)
+    same = features(images)[1].argmax(1) == features(large)[1].argmax(1)
+    assert same.float().mean() > 0.95
+
+
+def test_real_digits_are_at_distance_zero_from_themselves(digits):
+    scores = _score(digits, normalise(digits.train["image"]))
+    assert abs(scores["frechet_distance_digits"]) < 1e-6
+    assert scores["digit_classes_present"] == 10
+    assert sum(scores[f"digit_share/{c}"] for c in range(10)) == pytest.approx(1)
+
+
+def test_a_dropped_class_is_seen(digits):
+    image, label = digits.train["image"], digits.train["label"]
+    full = _score(digits, normalise(image[::2]))
+    without = _score(digits, normalise(image[label != 3]))
+    assert without["digit_classes_present"] == 9
+    assert without["digit_share/3"] < 0.01
+    assert without["frechet_distance_digits"] > 5 * full["frechet_distance_digits"]
+
+
+def test_noise_is_far_away(digits):
+    noise = torch.rand(500, 1, 28, 28) * 2 - 1
+    assert _score(digits, noise)["frechet_distance_digits"] > 10
+
+
+def test_a_score_carries_its_protocol(digits):
+    protocol = DigitProtocol(samples=100, split="train")
+    score = protocol.evaluate(_Replay(normalise(digits.train["image"])), digits)
+    recorded = score["frechet_distance_digits"].protocol
+    for key in (
+        "metric extractor weights_hash resizer generated_samples real_samples split "
+        "data_hash weights batch_norm truncation seed"
+    ).split():
+        assert key in recorded
+    assert recorded["generated_samples"] == 100
+
+
+def test_damaged_weights(tmp_path):
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(b"not weights")
+    with pytest.raises(DataError, match="features_mnist"):
+        DigitFeatures(path)
+
+
+def test_features_of_another_width():
+    with pytest.raises(ConfigError, match="128"):
+        FrechetDistance(128).update(torch.zeros(4, 7), real=True)
