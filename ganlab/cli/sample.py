@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,8 @@ def main(argv: list[str]) -> int:
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))
         labels = torch.tensor(repeated[: arguments["n"]])
-    latents, labels = module.draw_inputs(
-        arguments["n"], labels, arguments["seed"], arguments["truncation"]
-    )
+    seed = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
+    latents, labels = module.draw_inputs(arguments["n"], labels, seed, arguments["truncation"])
     samples = module.sample(latents=latents, labels=labels, ema=arguments["ema"]).cpu()
     out = arguments["out"] or arguments["run"] / "generated.png"
     write(samples, out, latents, labels, module)

@@ -21,6 +21,9 @@ from ganlab.reports.loggers import WandB
 from ganlab.reports.record import RunRecord
 from ganlab.reports.runs import newest_checkpoint
 
+# whose messages go to log.txt
+LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
+
 
 class Session:
     """Trains once, from a checked plain configuration.
@@ -145,7 +148,7 @@ class Session:
         """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
         self._handler = logging.FileHandler(self.folder / "log.txt") if self.is_main else None
         logging.captureWarnings(True)
-        for name in ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab"):
+        for name in LOGGED:
             logger = logging.getLogger(name)
             logger.handlers = [self._handler] if self._handler else [logging.NullHandler()]
             logger.propagate = False
@@ -158,13 +161,7 @@ class Session:
     def _stop_logging(self) -> None:
         logging.captureWarnings(False)
         if self._handler:
-            for name in (
-                "py.warnings",
-                "lightning",
-                "lightning.pytorch",
-                "lightning.fabric",
-                "ganlab",
-            ):
+            for name in LOGGED:
                 logging.getLogger(name).handlers = []
             self._handler.close()
 

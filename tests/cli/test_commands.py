@@ -53,6 +53,11 @@ def test_seed_repeats_and_ema_differs(conditional_run, tmp_path):
     assert (one != raw).any()
 
 
+def test_without_a_seed_each_call_differs(conditional_run, tmp_path):
+    one, two = (_arrays(conditional_run, tmp_path / f"{i}.npz", "n=4") for i in range(2))
+    assert (one["latents"] != two["latents"]).all()
+
+
 def test_truncation_bounds_the_latents(conditional_run, tmp_path):
     latents = _arrays(conditional_run, tmp_path / "t.npz", "n=50", "truncation=0.5")["latents"]
     assert np.abs(latents).max() <= 0.5
