@@ -34,4 +34,5 @@ def nearest(word: str, allowed: list[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
+    close = close or [name for name in allowed if word and name.startswith(word)]
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -25,6 +25,7 @@ def _shrunk(config):
             **shape,
         }
         config["callbacks"]["evaluation"] = None
+        config["callbacks"]["checkpoints"]["monitor"] = None
     else:
         config["data"] |= {"samples": 64, "batch_size": 8}
         config["callbacks"]["evaluation"]["protocol"]["samples"] = 100

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.cadence import crossed
+from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 from ganlab.reports.files import atomic
@@ -103,11 +104,13 @@ class Checkpoints(Callback):
             self.interrupted_by = self.interrupted_by or "another rank"
             trainer.should_stop = True
         is_best = self._is_best(pl_module)
-        if is_best or trainer.should_stop or crossed(pl_module, self.every_images):
+        is_kept = crossed(pl_module, self.keep_every)
+        is_due = crossed(pl_module, self.every_images)
+        if is_best or is_kept or is_due or trainer.should_stop:
             self.save(trainer, pl_module)
             if is_best:
                 self._keep_as(trainer, "best.ckpt")
-            if crossed(pl_module, self.keep_every):
+            if is_kept:
                 self._keep_as(trainer, f"{pl_module.images_seen:012d}.ckpt")
 
     def on_exception(
@@ -115,8 +118,10 @@ class Checkpoints(Callback):
     ) -> None:
         """Leave `failed.ckpt`; what was saved before is untouched."""
         self._release_signals()  # Lightning calls no teardown after an exception
-        if trainer.world_size == 1 and pl_module.steps and trainer.optimizers:
-            self._write(trainer, "failed.ckpt")
+        is_failure = isinstance(exception, Exception) and trainer.optimizers
+        if is_failure and trainer.is_global_zero:
+            with logged_failure("failed.ckpt"):
+                self._write(trainer, "failed.ckpt")
 
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
         """Write `last.ckpt`; what it was becomes `previous.ckpt`."""
@@ -124,6 +129,7 @@ class Checkpoints(Callback):
         for logger in trainer.loggers:  # what the checkpoint takes for logged must be on disk
             logger.save()
         self._write(trainer, "last.ckpt", before="previous.ckpt")
+        trainer.strategy.barrier("ganlab_checkpoint")
 
     def _write(self, trainer: Trainer, name: str, before: str | None = None) -> None:
         path = self.folder / name
@@ -133,7 +139,6 @@ class Checkpoints(Callback):
                 trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, temporary)
                 if before and path.exists():
                     os.replace(path, path.with_name(before))
-        trainer.strategy.barrier("ganlab_checkpoint")
 
     def _keep_as(self, trainer: Trainer, name: str) -> None:
         if trainer.is_global_zero:

@@ -36,7 +36,7 @@ class EMA(Callback):
         self._steps: dict[str, int] = {}
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
-        """Make the averaged copies, before the weights are moved or compiled."""
+        """Make the averaged copies, before the weights move."""
         pl_module.start_averaging()
         pl_module.scheduled.bind("ema", self)
 

@@ -31,6 +31,11 @@ class Evaluation(Callback):
         self.scores: dict[str, Score] = {}
         self.seconds = 0.0
 
+    def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
+        """Load the real data that scores need: what is missing is missed before training."""
+        if trainer.is_global_zero:
+            self.protocol.prepare(trainer.datamodule)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:

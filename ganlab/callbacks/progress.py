@@ -115,6 +115,6 @@ def _totals(module: AdversarialModule) -> dict[str, float]:
     totals: dict[str, float] = {}
     for name, value in module.latest.items():
         role, _, term = name.partition("/")
-        if role in module.players and term != "steps" and "." not in role:
+        if role in module.players and term != "steps":
             totals[role] = totals.get(role, 0.0) + value
     return totals

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.cadence import crossed
+from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 from ganlab.reports.pictures import save_contact_sheet, save_grid, save_scatter
@@ -48,8 +49,9 @@ class Samples(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Draw if it is time."""
-        if crossed(pl_module, self.every_images) or trainer.should_stop:
+        """Draw if it is time, and whenever scores were taken."""
+        is_scored = pl_module.scored_at == pl_module.images_seen
+        if crossed(pl_module, self.every_images) or is_scored or trainer.should_stop:
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
@@ -61,8 +63,9 @@ class Samples(Callback):
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
         """Leave a picture of what the generator makes now."""
-        if trainer.optimizers:
-            self.draw(trainer, pl_module)
+        if isinstance(exception, Exception) and trainer.optimizers:
+            with logged_failure("a picture"):
+                self.draw(trainer, pl_module)
 
     def draw(self, trainer: Trainer, module: AdversarialModule) -> Path | None:
         """Write this moment's picture and return its path; None where nothing is generated."""

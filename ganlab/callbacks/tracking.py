@@ -8,9 +8,11 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 
+from ganlab.callbacks.checkpoints import Checkpoints
 from ganlab.callbacks.evaluation import Evaluation
 from ganlab.core import AdversarialModule
-from ganlab.reports.loggers import CSVLogger
+from ganlab.reports.files import append_text
+from ganlab.reports.loggers import CSVLogger, TensorBoard
 from ganlab.reports.pictures import save_curves
 from ganlab.reports.record import RunRecord
 
@@ -35,7 +37,7 @@ class Tracking(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Let the log go on where the checkpoint left it."""
         for logger in trainer.loggers:
-            if isinstance(logger, CSVLogger):
+            if isinstance(logger, (CSVLogger, TensorBoard)):
                 logger.resume(pl_module.logged_at)
         self._next = time.monotonic() + self.seconds
         self._last = (time.monotonic(), pl_module.images_seen)
@@ -57,15 +59,22 @@ class Tracking(Callback):
             "batches_seen": module.batches_seen,
             "steps": dict(module.steps),
         }
+        checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
+        if checkpoints and checkpoints.best_images is not None:
+            best = {
+                "monitor": checkpoints.monitor,
+                "value": checkpoints.best,
+                "images_seen": checkpoints.best_images,
+            }
+            self.record.data["best"] = best
         self.record.write(counters=counters, scores=scores or self.record.data["scores"])
         now, (then, images) = time.monotonic(), self._last
         if module.images_seen > images:
-            if not self.timing.exists():
-                self.timing.write_text("images_seen,batches_seen,seconds,images_per_second\n")
-            with self.timing.open("a") as file:
-                rate = (module.images_seen - images) / (now - then)
-                seconds = self.record.data["seconds"]
-                file.write(f"{module.images_seen},{module.batches_seen},{seconds},{rate:.1f}\n")
+            rate = (module.images_seen - images) / (now - then)
+            seconds = self.record.data["seconds"]
+            row = f"{module.images_seen},{module.batches_seen},{seconds},{rate:.1f}\n"
+            header = "images_seen,batches_seen,seconds,images_per_second\n"
+            append_text(self.timing, row if self.timing.exists() else header + row)
             self._last = (now, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:

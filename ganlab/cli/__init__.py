@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     import importlib
+    import warnings
 
+    warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
     try:
         return importlib.import_module(f"ganlab.cli.{command}").main(rest)
     except GanlabError as error:

@@ -35,6 +35,13 @@ def boolean(text: str) -> bool:
     return words[text.lower()]
 
 
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if (n := int(text)) < 1:
+        raise ValueError(f"received {n}; needs 1 or more")
+    return n
+
+
 def wants_help(argv: list[str]) -> bool:
     """Whether the user asks for help."""
     return any(word in ("-h", "--help") for word in argv)

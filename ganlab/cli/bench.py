@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, boolean, parse, usage, wants_help
+from ganlab.cli.arguments import Argument, boolean, count, parse, usage, wants_help
 from ganlab.errors import ConfigError
 
 ARGUMENTS = {
     "json": Argument(boolean, "true prints one JSON object (false)", False),
-    "batches": Argument(int, "batches in a block (chosen so that a block takes about 2 s)"),
-    "blocks": Argument(int, "pairs of blocks, ours and the reference in turn (7)", 7),
+    "batches": Argument(count, "batches in a block (chosen so that a block takes about 2 s)"),
+    "blocks": Argument(count, "pairs of blocks, ours and the reference in turn (7)", 7),
 }
 BLOCK_SECONDS = 2.0
 
@@ -37,9 +37,28 @@ def main(argv: list[str]) -> int:
         if not config["model"]["_target_"].endswith(".GAN"):
             raise ConfigError("bench: the reference loop plays a GAN; choose such a model.")
         check(config)
+        _check_comparable(config)
         result = measure(config, arguments["batches"], arguments["blocks"])
     print(json.dumps(result) if arguments["json"] else report(result))
     return 0
+
+
+def _check_comparable(config: dict[str, Any]) -> None:
+    """Refuse what the reference loop does not do: it would be compared with unlike work."""
+    players = config["model"]["players"]
+    unlike = {
+        "trainer.precision": str(config["trainer"].get("precision")) not in ("32", "32-true"),
+        "compile": bool(config.get("compile")),
+        "model.players.discriminator.every": players["discriminator"].get("every", 1) != 1,
+    }
+    for role, player in players.items():
+        unlike[f"model.players.{role}.accumulate"] = player.get("accumulate", 1) != 1
+        unlike[f"model.players.{role}.gradient_clip"] = player.get("gradient_clip") is not None
+    for key, differs in unlike.items():
+        if differs:
+            raise ConfigError(
+                f"{key}: the reference loop of bench has no such thing; leave it out."
+            )
 
 
 def measure(config: dict[str, Any], batches: int | None, blocks: int) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Clocks(Callback):
         self._wrap(pl_module, "manual_backward", ": backward")
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
+        self._wrap(trainer.fit_loop._data_fetcher, "__next__", "data")
         for optimizer in trainer.strategy._lightning_optimizers:
             self._wrap(optimizer, "step", ": optimizer")
         for callback in trainer.callbacks:

@@ -11,20 +11,29 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.cli.bench import fit, now
+from ganlab.data import normalise
 from ganlab.families import GAN
+from ganlab.reports.record import peak_memory_mib
 
 
-def reference_loop(module: GAN, data: Any) -> Callable[[int], None]:
-    """A hand-written loop over copies of the module's networks: no Lightning, no log, no average.
+def reference_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
+    """A hand-written loop over the module's networks: no Lightning, no log, no average.
 
     It plays the same losses and penalties with optimizers of the same settings, shares the fakes
     between the two steps, and freezes the discriminator in the generator's step.
+
+    Args:
+        module: the game.
+        data: its loaded data module.
+        copy: train copies of the networks.
 
     Returns:
         A function that trains for a number of batches.
     """
     device = module.device
-    generator, discriminator = deepcopy(module.generator), deepcopy(module.discriminator)
+    generator, discriminator = module.generator, module.discriminator
+    if copy:
+        generator, discriminator = deepcopy(generator), deepcopy(discriminator)
     loss, regularizers = module.adversarial, module.regularizers
     every = module.players["generator"].every
     images, labels = data.train["image"], data.train.get("label")
@@ -50,7 +59,7 @@ def reference_loop(module: GAN, data: Any) -> Callable[[int], None]:
         index = state["order"][state["at"] : state["at"] + size]
         state["at"] += size
         real = images[index].to(device, non_blocking=True)
-        real = real.float().div_(127.5).sub_(1) if real.dtype == torch.uint8 else real
+        real = normalise(real) if real.dtype == torch.uint8 else real
         return real, labels[index].to(device) if conditional else None
 
     def train(batches: int) -> None:
@@ -154,14 +163,10 @@ def peak_memory(config: dict[str, Any], batches: int = 20) -> dict[str, float]:
 
 
 def _peak_memory_of(config: dict[str, Any], which: str, batches: int) -> float:
-    import resource
-    import sys
-
     parts = fit(config, _Alone(which, batches))
     if parts.module.device.type == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(usage / (2**20 if sys.platform == "darwin" else 2**10), 1)
+    return peak_memory_mib()
 
 
 class _Alone(Callback):
@@ -172,7 +177,7 @@ class _Alone(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if self.which == "reference":
-            reference_loop(pl_module, trainer.datamodule)(self.batches)
+            reference_loop(pl_module, trainer.datamodule, copy=False)(self.batches)
             trainer.should_stop = True
             trainer.fit_loop.epoch_loop.max_steps = 0
 

@@ -14,12 +14,14 @@ CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
 
 
 def register_resolvers() -> None:
-    """Let configs say `${sum:1,2}` and `${product:1,2}`."""
+    """Let configs say `${sum:1,2}` and `${product:1,2}`; of null, a product is null."""
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
     OmegaConf.register_new_resolver(
-        "product", lambda *factors: reduce(operator.mul, factors), replace=True
+        "product",
+        lambda *factors: None if None in factors else reduce(operator.mul, factors),
+        replace=True,
     )
 
 
@@ -48,6 +50,15 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             del config["hydra"]
             name_and_choices(config, choices)
     return config
+
+
+def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
+    """Drop settings that an experiment makes for regularizers which the user has taken away."""
+    loss = plain.get("loss") or {}
+    if loss.get("regularizers"):
+        chosen = {k: v for k, v in loss["regularizers"].items() if not v or "_target_" in v}
+        plain["loss"] = loss | {"regularizers": chosen}
+    return plain
 
 
 def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
@@ -81,7 +92,7 @@ def to_plain(config: Any) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
@@ -90,6 +101,7 @@ def to_plain(config: Any) -> dict[str, Any]:
             "not have: images need an image model (dcgan, gan, …), points of the plane need "
             "model=mlp, and a conditional model needs data with classes."
         ) from None
+    return _without_unchosen(plain)
 
 
 def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
@@ -110,7 +122,7 @@ def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
             ) from None
         key = override.key_or_group.split("@")[0]
         if (CONF / key).is_dir() and not override.is_delete():
-            _check_choice(key, override.value())
+            check_choice(key, override.value())
             choices.append(text)
         elif not override.is_add() and not override.is_force_add():
             values.append((text, override.key_or_group))
@@ -122,12 +134,15 @@ def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
         check_key(base, text, key)
 
 
-def _check_choice(group: str, value: Any) -> None:
+def check_choice(group: str, value: Any) -> None:
+    """Raise a ConfigError, with the nearest option, unless the group has all that is chosen."""
     from hydra.core.override_parser.types import Sweep
 
     allowed = options(group)
     if isinstance(value, Sweep):
-        return
+        raise ConfigError(
+            f"{group}: received several values; for a sweep over them use ganlab train -m."
+        )
     for choice in value if isinstance(value, list) else [value]:
         if choice is not None and str(choice) not in allowed:
             raise ConfigError(

@@ -22,7 +22,10 @@ FREE = (
     "choices",
     "name",
     "threads",
+    "data.root",
+    "data.download",
 )
+LIMITS = ("images", "batches", "epochs", "minutes")
 
 
 def continued(
@@ -44,9 +47,11 @@ def continued(
     from ganlab.reports.runs import read_config
 
     config = read_config(folder)
+    config = _moved(config, str(config["run_dir"]), str(folder))
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
     new |= {"resume": True, "run": None, "run_dir": str(folder), "name": config["name"]}
+    _check_budget(new.get("budget"))
     changed = [
         line for key, line in differences(config, new) if not any(_inside(key, f) for f in FREE)
     ]
@@ -77,13 +82,30 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
     return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
 
 
+def _moved(config: Any, old: str, new: str) -> Any:
+    """The configuration with the run's folder as it is called now."""
+    if isinstance(config, dict):
+        return {key: _moved(value, old, new) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_moved(value, old, new) for value in config]
+    return new if config == old else config
+
+
+def _check_budget(budget: Any) -> None:
+    if not isinstance(budget, dict):
+        raise ConfigError(f"budget: received {budget!r}; set budget.images=… or another limit.")
+    for limit in LIMITS:
+        value = budget.get(limit)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ConfigError(f"budget.{limit}: received {value!r}; needs a number above 0.")
+
+
 def _inside(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
 
 
 def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    limits = ("images", "batches", "epochs", "minutes")
-    changed = [limit for limit in limits if old.get(limit) != new.get(limit)]
+    changed = [limit for limit in LIMITS if old.get(limit) != new.get(limit)]
     return bool(changed) and all(
         new.get(limit) is None or new[limit] > (old.get(limit) or 0) for limit in changed
     )
@@ -91,6 +113,8 @@ def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from ganlab.cli.compose import check_key, groups
 
@@ -107,11 +131,15 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         check_key(base, text, key)
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
     limited = {text.partition("=")[0] for text in texts}
-    merged = OmegaConf.merge(base, OmegaConf.from_dotlist(texts))
+    try:
+        merged = OmegaConf.merge(base, OmegaConf.from_dotlist(texts))
+    except (OmegaConfBaseException, YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{' '.join(texts)}: cannot be read: {reason}") from None
     plain = OmegaConf.to_container(merged)
     if any(key.startswith("budget.") for key in limited):
         # a new limit replaces those that ended the run before
-        for limit in ("images", "batches", "epochs", "minutes"):
+        for limit in LIMITS:
             if f"budget.{limit}" not in limited:
                 plain["budget"][limit] = None
     return plain

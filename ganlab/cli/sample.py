@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import REQUIRED, Argument, boolean, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, Argument, boolean, count, parse, usage, wants_help
 from ganlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,15 +19,9 @@ def _labels(text: str) -> list[int]:
     return [int(part) for part in text.strip("[]").split(",")]
 
 
-def _count(text: str) -> int:
-    if (n := int(text)) < 1:
-        raise ValueError(f"received {n}; needs 1 or more")
-    return n
-
-
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
-    "n": Argument(_count, "how many samples (64)", 64),
+    "n": Argument(count, "how many samples (64)", 64),
     "seed": Argument(int, "seed of the latents; another one each time unless given"),
     "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
     "truncation": Argument(float, "largest absolute entry of a latent; none unless given"),
@@ -92,10 +86,11 @@ def write(
     elif out.suffix:
         raise ConfigError(f"out: received {out}; allowed x.png, x.npz, or a folder (no ending).")
     else:
-        from ganlab.reports.pictures import save_png, to_bytes
+        from ganlab.data import denormalise
+        from ganlab.reports.pictures import save_png
 
         digits = len(str(len(samples) - 1))
-        for index, image in enumerate(to_bytes(samples)):
+        for index, image in enumerate(denormalise(samples)):
             label = f"_{int(labels[index])}" if labels is not None else ""
             save_png(image, out / f"{index:0{digits}}{label}.png")
 
@@ -103,11 +98,11 @@ def write(
 def _write_arrays(samples: Tensor, out: Path, latents: Tensor, labels: Tensor | None) -> None:
     import numpy as np
 
+    from ganlab.data import denormalise
     from ganlab.reports.files import atomic
-    from ganlab.reports.pictures import to_bytes
 
     if samples.dim() == 4:
-        arrays: dict[str, Any] = {"images": to_bytes(samples).permute(0, 2, 3, 1).numpy()}
+        arrays: dict[str, Any] = {"images": denormalise(samples).permute(0, 2, 3, 1).numpy()}
     else:
         arrays = {"points": samples.float().numpy()}
     arrays["latents"] = latents.numpy()

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
 from ganlab.cli.assemble import assemble
-from ganlab.errors import CheckpointError, GanlabError
+from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError
 from ganlab.reports.files import write_text
 from ganlab.reports.loggers import WandB
 from ganlab.reports.record import RunRecord
@@ -47,7 +47,6 @@ class Session:
         self.loggers: list[Any] = []
 
     def __enter__(self) -> Session:
-        os.environ["GANLAB_RUN_DIR"] = str(self.folder)
         if not self.resume and self.is_main:
             self._refuse_other_run()
         self.record = RunRecord(self.folder) if self.is_main else None
@@ -62,6 +61,7 @@ class Session:
                 config = OmegaConf.create(self.config)
                 write_text(self.folder / "config.yaml", OmegaConf.to_yaml(config))
             self._log_to_file()
+            os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for further ranks of this run
         except BaseException:
             if self.record:
                 self.record.close()
@@ -107,7 +107,7 @@ class Session:
                 self.record.end(status, message)
             except GanlabError as full:
                 self._say(str(full))
-        self._say_goodbye(status)
+        self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
         return stopped
 
     # --- details -------------------------------------------------------------------------------
@@ -129,6 +129,8 @@ class Session:
             self._say("No checkpoint yet: the run begins anew.")
             return None
         path, contents = found
+        if path.stem != "last":
+            self._say(f"last.ckpt is damaged or gone; going on from {path}, the one before it.")
         theirs = contents["ganlab"]["config"] or {}
         if theirs.get("model") != self.config["model"]:
             from ganlab.cli.resume import differences
@@ -146,7 +148,9 @@ class Session:
 
     def _log_to_file(self) -> None:
         """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
-        self._handler = logging.FileHandler(self.folder / "log.txt") if self.is_main else None
+        self._handler = (
+            logging.FileHandler(self.folder / "log.txt", encoding="utf-8") if self.is_main else None
+        )
         logging.captureWarnings(True)
         for name in LOGGED:
             logger = logging.getLogger(name)
@@ -170,7 +174,7 @@ class Session:
             print(text, file=sys.stderr, flush=True)
             logging.getLogger("ganlab").info(text)
 
-    def _say_goodbye(self, status: str) -> None:
+    def _say_goodbye(self, status: str, can_continue: bool) -> None:
         if not self.is_main:
             return
         if status == "finished":
@@ -181,7 +185,8 @@ class Session:
             again = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
             end = f"The run {status}. What it wrote is in {self.folder}."
-            self._say(f"{end} Continue it with\n  {again}" if has_checkpoint else end)
+            with_hint = has_checkpoint and can_continue
+            self._say(f"{end} Continue it with\n  {again}" if with_hint else end)
 
 
 def _is_keyboard_interrupt(error: BaseException | None) -> bool:

@@ -8,9 +8,14 @@ from ganlab.reports.record import read_record
 
 
 def best_picture(folder: Path) -> Path | None:
-    """The run's newest sample picture; None where nothing was drawn."""
+    """The sample picture of the run's best moment by the monitored score, else its newest one.
+
+    None where nothing was drawn.
+    """
     pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
-    return pictures[-1] if pictures else None
+    best = (read_record(folder).get("best") or {}).get("images_seen")
+    at_best = [picture for picture in pictures if int(picture.stem) == best]
+    return (at_best or pictures or [None])[-1]
 
 
 def summary(folder: Path) -> str:
@@ -22,7 +27,8 @@ def summary(folder: Path) -> str:
         f"  folder    {folder}",
     ]
     if picture := best_picture(folder):
-        lines.append(f"  samples   {picture}")
+        best = " (the best by score)" if record.get("best") else ""
+        lines.append(f"  samples   {picture}{best}")
     if (sheet := folder / "contact_sheet.png").exists():
         lines.append(f"  history   {sheet}")
     if (curves := folder / "curves.png").exists():

@@ -7,17 +7,23 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import GanlabError
+from ganlab.errors import ConfigError, GanlabError
 
 
 def sweep(argv: list[str]) -> int:
     """Launch the jobs of a Hydra multirun; returns 0 when all of them finished.
 
-    A job that fails says so at once and leaves its error in its run.json; the others go on.
+    A job that fails says so at once, and leaves its error in its run.json if it had begun to train;
+    the others go on. Ctrl-C ends the sweep.
+
+    Raises:
+        ConfigError: an override that no job could be composed with.
     """
     import hydra
 
     from ganlab.cli.compose import CONF, register_resolvers
+
+    _check_overrides([word for word in argv if not word.startswith("-")])
 
     register_resolvers()
     failed: list[str] = []
@@ -37,6 +43,30 @@ def sweep(argv: list[str]) -> int:
     return 1 if failed else 0
 
 
+def _check_overrides(overrides: list[str]) -> None:
+    """Compose the first job, and look up every option that is swept over."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from ganlab.cli.compose import CONF, check_choice, compose
+
+    parser, first = OverridesParser.create(), []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except HydraException:
+            raise ConfigError(f"{text}: cannot be read; write key=value or key=a,b,c.") from None
+        if not override.is_sweep_override() or not override.is_discrete_sweep():
+            first += [] if override.is_sweep_override() else [text]
+            continue
+        values = list(override.sweep_string_iterator())
+        if (CONF / override.key_or_group).is_dir():
+            for value in values:
+                check_choice(override.key_or_group, value)
+        first.append(f"{text.partition('=')[0]}={values[0]}")
+    compose(first)
+
+
 def run_job(config: Any) -> tuple[Path, str | None]:
     """Train one job of a sweep in its own folder; returns the folder and what went wrong."""
     from hydra.core.hydra_config import HydraConfig
@@ -54,8 +84,16 @@ def run_job(config: Any) -> tuple[Path, str | None]:
     overrides = ", ".join(hydra_config.overrides.task)
     print(f"job {hydra_config.job.num}: {overrides}", file=sys.stderr, flush=True)
     try:
-        code = train(to_plain(config))
-        return folder, None if code == 0 else "interrupted"
+        plain = to_plain(config)
+        if str(plain["trainer"].get("strategy")).startswith("ddp"):
+            raise ConfigError(
+                "trainer.strategy: the jobs of a sweep run in one process each; choose "
+                "trainer=auto, or start the runs one by one for several devices."
+            )
+        code = train(plain)
+        if code == 130:
+            raise KeyboardInterrupt
+        return folder, None if code == 0 else f"exit code {code}"
     except GanlabError as error:
         print(f"job {hydra_config.job.num}: {error}", file=sys.stderr, flush=True)
         return folder, str(error)

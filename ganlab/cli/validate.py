@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganlab.cli.arguments import wants_help
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, nearest
 
 SCALARS = {
     "seed": int,
@@ -72,11 +72,18 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         module = build_module(without_norms)
     module.check_data(data.shape, data.provides)
     make(config["budget"])
-    for name, callback in (config.get("callbacks") or {}).items():
-        if callback:
-            made = make(callback)
-            if name == "evaluation":
-                made.protocol.check(data.shape, data.provides)
+    callbacks = config.get("callbacks") or {}
+    made = {name: make(callback) for name, callback in callbacks.items() if callback}
+    names: tuple[str, ...] = ()
+    if "evaluation" in made:
+        made["evaluation"].protocol.check(module, data)
+        names = made["evaluation"].protocol.names
+    monitor = (callbacks.get("checkpoints") or {}).get("monitor")
+    if monitor is not None and monitor not in names:
+        raise ConfigError(
+            f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
+            f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))}"
+        )
     return module, data
 
 

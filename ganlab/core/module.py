@@ -138,7 +138,9 @@ class AdversarialModule(AveragedModule):
         loss = reduce(torch.add, terms.values())
         # On an accelerator reading the value would wait for the device: there the guard reads the
         # whole window when it is logged, and before each checkpoint.
-        if self.device.type == "cpu" and not math.isfinite(loss.detach()):
+        # Of several ranks none may stop alone: the others would wait for it.
+        is_free = self.device.type == "cpu" and self.trainer.world_size == 1
+        if is_free and not math.isfinite(loss.detach()):
             self.check_finite()
         return loss
 
@@ -148,7 +150,12 @@ class AdversarialModule(AveragedModule):
         Raises:
             NonFiniteLossError: names the first such term, its player and the batch.
         """
-        if (found := self._window.not_finite()) is not None:
+        found = self._window.not_finite()
+        if self._trainer is not None and self.trainer.world_size > 1:
+            anywhere = self.trainer.strategy.reduce_boolean_decision(found is not None, all=False)
+            if anywhere and found is None:
+                raise NonFiniteLossError("A loss of another rank is not finite; see its message.")
+        if found is not None:
             role, _, term = found.name.partition("/")
             raise NonFiniteLossError(
                 f"The term {term!r} of player {role!r} became {found.value} at batch "

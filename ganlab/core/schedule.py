@@ -41,9 +41,9 @@ class Ramp(Schedule):
         self,
         start: float,
         end: float,
-        images: float,
+        images: float | None,
         shape: Literal["linear", "cosine", "exponential"] = "linear",
-        delay: float = 0,
+        delay: float | None = 0,
     ) -> None:
         if images is None or not images > 0:
             raise ConfigError(

@@ -33,6 +33,7 @@ class TensorDataModule(LightningDataModule):
 
     Attributes:
         provides: the keys of a batch; a family's needs are checked against it.
+        splits: the splits that the set has, "train" and perhaps "test".
         start_batch: the batch to begin with, counted from the start of the run; set on resume.
 
     Raises:
@@ -40,6 +41,7 @@ class TensorDataModule(LightningDataModule):
     """
 
     provides: tuple[str, ...] = ("image", "label")
+    splits: tuple[str, ...] = SPLITS
 
     def __init__(self, *, batch_size: int = 64, seed: int = 0) -> None:
         super().__init__()

@@ -34,6 +34,7 @@ class MNIST5k(ImageDataModule):
     """
 
     truth = 10
+    splits = ("train",)
 
     def __init__(
         self,

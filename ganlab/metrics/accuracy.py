@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ganlab.core import AdversarialModule
-from ganlab.metrics.protocol import Protocol, Score
+from ganlab.data import normalise
+from ganlab.errors import ConfigError
+from ganlab.metrics.protocol import Protocol, Score, check_split
 
 
 class AccuracyProtocol(Protocol):
@@ -18,11 +20,25 @@ class AccuracyProtocol(Protocol):
     def __init__(self, ema: bool = True) -> None:
         self.ema = ema
 
+    names = ("accuracy",)
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Only a classifier has an accuracy, and only on a test set."""
+        if not hasattr(module, "accuracy"):
+            raise ConfigError(
+                f"evaluation: accuracy is of a classifier; {type(module).__name__} is none. "
+                "Set evaluation=none."
+            )
+        check_split(data, "test")
+
+    def prepare(self, data: Any) -> None:
+        """Load the test set."""
+        data.split("test")
+
     def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
         """`accuracy`, in [0, 1]."""
-        data.setup("fit")
         images, labels = data.test["image"], data.test["label"]
-        accuracy = module.accuracy(images.float().div(127.5).sub(1), labels, self.ema)
+        accuracy = module.accuracy(normalise(images), labels, self.ema)
         protocol = {
             "metric": "accuracy",
             "split": "test",

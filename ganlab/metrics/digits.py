@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganlab.core import AdversarialModule
+from ganlab.data import normalise
 from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.frechet import FrechetDistance, frechet_distance
-from ganlab.metrics.protocol import Protocol, Score
+from ganlab.metrics.protocol import Protocol, Score, check_samples, check_split
 from ganlab.networks import DigitClassifier
 
 WEIGHTS = Path(__file__).parent / "weights" / "digits.safetensors"
@@ -96,27 +97,39 @@ class DigitProtocol(Protocol):
         self.weights = weights
         self._real: dict[str, Any] = {}
 
-    def check(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
-        """Digits are images."""
-        if len(shape) != 3:
+    names = (
+        "frechet_distance_digits",
+        "digit_classes_present",
+        *(f"digit_share/{digit}" for digit in range(10)),
+    )
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Digits are images, and there must be real ones to compare with."""
+        if len(data.shape) != 3:
             raise ConfigError(
-                f"evaluation: digit scores need images, the data has shape {shape}. "
+                f"evaluation: digit scores need images, the data has shape {tuple(data.shape)}. "
                 "Set evaluation=none."
             )
+        check_split(data, self.split)
+        check_samples(self.samples)
+
+    def prepare(self, data: Any) -> None:
+        """Load the real digits."""
+        data.split(self.split)
 
     @torch.no_grad()
     def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
         """`frechet_distance_digits`, `digit_classes_present` and `digit_share/0` … `/9`."""
         features = DigitFeatures(self.weights).to(module.device)
-        distance = FrechetDistance(features.width).to(module.device)
+        distance = FrechetDistance(features.width)  # on the CPU: not every device has float64
         classes = torch.zeros(10, dtype=torch.long)
         fake = module.sample(self.samples, seed=self.seed, ema=self.ema)
         for images in fake.split(1000):
             found, logits = features(images)
-            distance.update(found, real=False)
+            distance.update(found.cpu(), real=False)
             classes += torch.bincount(logits.argmax(1).cpu(), minlength=10)
         real = self._real_moments(features, data)
-        value = frechet_distance(*real["moments"], *distance.cpu().moments("fake"))
+        value = frechet_distance(*real["moments"], *distance.moments("fake"))
         shares = (classes / self.samples).tolist()
         protocol = {
             "extractor": "ganlab digit classifier",
@@ -138,7 +151,7 @@ class DigitProtocol(Protocol):
             distance = FrechetDistance(features.width)
             images = data.reference(self.split)
             for part in images.split(1000):
-                real = part.float().div(127.5).sub(1).to(next(features.parameters()).device)
+                real = normalise(part).to(next(features.parameters()).device)
                 distance.update(features(real)[0].cpu(), real=True)
             self._real = {
                 "moments": distance.moments("real"),

@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-from ganlab.metrics.protocol import Protocol, Score
+from ganlab.metrics.protocol import Protocol, Score, check_samples
 
 
 class ModeCoverage(Metric):
@@ -72,13 +72,16 @@ class ModeProtocol(Protocol):
     def __init__(self, samples: int = 10_000, seed: int = 0, ema: bool = True) -> None:
         self.samples, self.seed, self.ema = samples, seed, ema
 
-    def check(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
-        """Modes are counted among points."""
-        if len(shape) != 1:
+    names = ("modes", "high_quality")
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Modes can be counted where the data knows them."""
+        if not hasattr(data, "means"):
             raise ConfigError(
-                f"evaluation: modes are counted among points, the data has shape {shape}. "
-                "Set evaluation=none."
+                f"evaluation: modes are counted where the data knows their means (data=ring, "
+                f"data=grid); {type(data).__name__} does not. Set evaluation=none."
             )
+        check_samples(self.samples)
 
     def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
         """`modes` and `high_quality`."""

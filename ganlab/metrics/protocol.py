@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,38 @@ class Score:
 
 
 class Protocol:
-    """A complete recipe for scores of a model on a data set."""
+    """A complete recipe for scores of a model on a data set.
 
-    def check(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
-        """Raise a ConfigError where the data does not suit; called before anything is built."""
+    Attributes:
+        names: of the scores.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Raise a ConfigError where model or data do not suit; called before training.
+
+        Neither is loaded yet: the module may be on the meta device, the data without files.
+        """
+
+    def prepare(self, data: Any) -> None:
+        """Load what the scores need of the real data, so that it fails early where it fails."""
 
     def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
         """The scores of `module` on the data module `data`, by name."""
         raise NotImplementedError
+
+
+def check_samples(samples: int) -> None:
+    """Raise a ConfigError unless there are enough generated samples for any score."""
+    if samples < 2:
+        raise ConfigError(f"evaluation.protocol.samples: received {samples}; needs 2 or more.")
+
+
+def check_split(data: Any, split: str) -> None:
+    """Raise a ConfigError where a data module has no such split."""
+    if split not in data.splits:
+        raise ConfigError(
+            f"evaluation: {type(data).__name__} has no {split} split; it has "
+            f"{', '.join(data.splits)}. Choose other data, or evaluation=none."
+        )

@@ -47,3 +47,16 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically; see `atomic`."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append to a text file.
+
+    Raises:
+        RunError: the disk is full or read-only.
+    """
+    try:
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise cannot_write(path, error) from error

@@ -116,6 +116,11 @@ class TensorBoard(TensorBoardLogger):
     def __init__(self, folder: str | Path) -> None:
         super().__init__(str(folder), name="tensorboard", version="", default_hp_metric=False)
 
+    def resume(self, images_seen: int) -> None:
+        """Hide what was logged after `images_seen` by the run that is being continued."""
+        if images_seen:
+            self._kwargs["purge_step"] = images_seen + 1
+
 
 class WandB(WandbLogger):
     """Weights & Biases; offline by default, which needs no account.

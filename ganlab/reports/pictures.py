@@ -8,13 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganlab.data import denormalise
 from ganlab.reports.files import atomic
 from ganlab.reports.loggers import X, read_metrics
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Images in [−1, 1] to uint8, rounded to the nearest."""
-    return images.detach().float().cpu().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
@@ -25,7 +21,7 @@ def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
     """
     from torchvision.utils import make_grid
 
-    pixels = to_bytes(images if images.shape[1] != 2 else images[:, :1])
+    pixels = denormalise(images.detach().cpu() if images.shape[1] != 2 else images[:, :1])
     factor = max(1, -(-56 // pixels.shape[-1]))
     pixels = pixels.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     columns = columns or max(1, round(len(pixels) ** 0.5))

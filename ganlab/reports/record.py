@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import socket
 import subprocess
 import sys
@@ -77,9 +76,7 @@ class RunRecord:
         """Change some entries and rewrite the file."""
         self.data |= changes
         self.data["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 3)
-        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        kib = usage / 1024 if sys.platform == "darwin" else usage
-        self.data["peak_memory_mib"] = round(kib / 1024, 1)
+        self.data["peak_memory_mib"] = peak_memory_mib()
         write_text(self.path, json.dumps(self.data, indent=2, allow_nan=True) + "\n")
 
     def end(self, status: Status, error: str | None = None) -> None:
@@ -112,10 +109,29 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise RunError(f"run: {path} is damaged: {error}.") from error
 
 
+def peak_memory_mib() -> float:
+    """The most memory that this process has had at once, in MiB; NaN where nothing tells it.
+
+    Linux's VmHWM, since getrusage also counts what a parent had before this program was started.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return round(int(line.split()[1]) / 1024, 1)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(usage / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
 def git_commit() -> str | None:
     """The commit of the checkout that ganlab runs from, with "+" when it has changes; else None."""
     here = Path(__file__).parent
     try:
+        if Path(_git(here, "rev-parse", "--show-toplevel")) != here.parents[1]:
+            return None  # installed into somebody else's checkout
         commit = _git(here, "rev-parse", "HEAD")
         changed = _git(here, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):

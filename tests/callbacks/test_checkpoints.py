@@ -50,6 +50,14 @@ def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
     assert (tmp_path / "contact_sheet.png").exists()
 
 
+def test_kept_checkpoints_have_their_own_cadence(tmp_path):
+    saves = Saves(tmp_path, every_images=None, keep_every=12)
+    fit(tiny_gan(), saves, batches=10)
+    assert saves.at == [3, 6, 9, 10]
+    kept = sorted(p.stem for p in (tmp_path / "checkpoints").glob("0*.ckpt"))
+    assert kept == ["000000000012", "000000000024", "000000000036"]
+
+
 def test_best_by_a_monitored_score(tmp_path):
     values = iter([3.0, 1.0, 2.0])
 

@@ -70,6 +70,18 @@ def ring_run(tmp_path, cli):
             ["+loss.regularizers.x={_target_: ganlab.losses.Hinge}"],
             ["loss.regularizers.x", "Hinge"],
         ),
+        (["evaluation=ring", "model=mlp", "data=two_moons"], ["evaluation", "TwoMoons"]),
+        (["evaluation=mnist"], ["MNIST5k", "test split"]),
+        (["evaluation=accuracy"], ["accuracy", "GAN"]),
+        (["experiment=features_mnist", "data=mnist_5k"], ["MNIST5k", "test split"]),
+        (["callbacks.evaluation.protocol.samples=1"], ["samples", "2 or more"]),
+        (["callbacks.checkpoints.monitor=frechet"], ["monitor", "'frechet_distance_digits'"]),
+        (["evaluation=none", "callbacks.checkpoints.monitor=modes"], ["monitor", "no scores"]),
+        (["model=dcgan_fast"], ["Ramp.images", "budget.images"]),
+        (["loss=hinge,wgan"], ["loss", "ganlab train -m"]),
+        (["-m", "experiment=quikstart"], ["quikstart", "'quickstart'"]),
+        (["-m", "loss=hinge,wgn"], ["wgn", "'wgan'"]),
+        (["-m", "model.generator.featurs=1,2"], ["'features'"]),
         (["run=outputs/x"], ["run", "resume=true"]),
         (["run=outputs/x", "resume=true"], ["outputs/x", "config.yaml"]),
         (["model=[dcgan"], ["model=[dcgan", "key=value"]),
@@ -151,6 +163,28 @@ def test_resume_into_a_changed_config(cli, ring_run):
     assert "seed: 0 → 5" in said
 
 
+@pytest.mark.parametrize("budget", ["budget.images=abc", "budget.images=[", "budget=null"])
+def test_resume_with_a_bad_value(budget, cli, ring_run):
+    code, said = cli("train", f"run={ring_run}", "resume=true", budget)
+    assert code != 0
+    assert "budget" in said
+
+
+def test_run_that_was_moved(cli, ring_run, tmp_path):
+    """It goes on where it is now; nothing is written to where it was."""
+    moved = ring_run.rename(tmp_path / "moved")
+    code, said = cli("train", f"run={moved}", "resume=true", "budget.batches=6")
+    assert code == 0, said
+    assert not ring_run.exists()
+    assert load_module(moved).batches_seen == 6
+    assert (moved / "metrics.csv").read_text().count("\n") == 7
+
+
+def test_regularizer_that_an_experiment_tunes_can_be_left_out(cli):
+    assert cli("validate", "experiment=quickstart", "regularizer=[]")[0] == 0
+    assert cli("validate", "experiment=ring_wgan_gp", "loss=hinge")[0] == 0
+
+
 def test_folder_that_holds_a_run(cli, ring_run):
     before = (ring_run / "run.json").read_bytes()
     code, said = cli("train", *RING, "budget.batches=4", f"run_dir={ring_run}")
@@ -185,6 +219,7 @@ def test_checkpoint_cut_short(cli, ring_run):
         assert load_module(ring_run).batches_seen == 4
     code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=8")
     assert code == 0, said
+    assert "last.ckpt is damaged" in said
     assert load_module(ring_run).batches_seen == 8
 
 

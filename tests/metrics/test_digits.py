@@ -7,6 +7,21 @@ from ganlab.data import MNIST5k, normalise
 from ganlab.errors import ConfigError, DataError
 from ganlab.metrics import DigitFeatures, DigitProtocol, FrechetDistance
 
+PROTOCOL = (
+    "metric",
+    "extractor",
+    "weights_hash",
+    "resizer",
+    "generated_samples",
+    "real_samples",
+    "split",
+    "data_hash",
+    "weights",
+    "batch_norm",
+    "truncation",
+    "seed",
+)
+
 
 @pytest.fixture(scope="module")
 def features():
@@ -84,10 +99,7 @@ def test_a_score_carries_its_protocol(digits):
     protocol = DigitProtocol(samples=100, split="train")
     score = protocol.evaluate(_Replay(normalise(digits.train["image"])), digits)
     recorded = score["frechet_distance_digits"].protocol
-    for key in (
-        "metric extractor weights_hash resizer generated_samples real_samples split "
-        "data_hash weights batch_norm truncation seed"
-    ).split():
+    for key in PROTOCOL:
         assert key in recorded
     assert recorded["generated_samples"] == 100
 

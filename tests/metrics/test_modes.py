@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from ganlab.data import Ring, Synthetic
 from ganlab.errors import ConfigError
 from ganlab.metrics import ModeCoverage, ModeProtocol
 
@@ -137,9 +138,9 @@ def test_protocol_scores_a_model():
     assert scores["modes"].as_dict()["value"] == 7
 
 
-def test_protocol_needs_points():
-    ModeProtocol().check((2,), ("image",))
+def test_protocol_needs_known_modes():
+    ModeProtocol().check(None, Ring())
     with pytest.raises(ConfigError) as error:
-        ModeProtocol().check((1, 28, 28), ("image",))
-    for word in ("points", "(1, 28, 28)", "evaluation=none"):
+        ModeProtocol().check(None, Synthetic(size=28, channels=1))
+    for word in ("means", "Synthetic", "evaluation=none"):
         assert word in str(error.value)

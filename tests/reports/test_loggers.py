@@ -3,8 +3,9 @@
 import pytest
 from PIL import Image
 
+from ganlab.data import denormalise
 from ganlab.reports.loggers import CSVLogger, read_metrics
-from ganlab.reports.pictures import save_contact_sheet, save_curves, save_grid, to_bytes
+from ganlab.reports.pictures import save_contact_sheet, save_curves, save_grid
 
 
 @pytest.fixture
@@ -94,5 +95,5 @@ def test_contact_sheet_shows_the_first_row_of_each_time(tmp_path):
         assert sheet.height % strip == 0
         assert sheet.height // strip in (10, 11)
         first, last = (sheet.getpixel((30, y)) for y in (40, sheet.height - 20))
-    assert first[0] == int(to_bytes(torch.tensor(-1.0)))
-    assert last[0] == int(to_bytes(torch.tensor(29 / 15 - 1)))
+    assert first[0] == int(denormalise(torch.tensor(-1.0)))
+    assert last[0] == int(denormalise(torch.tensor(29 / 15 - 1)))
