@@ -65,7 +65,9 @@ class ExportWeights(Callback):
             "config_hash": config_hash(pl_module.config or {}),
             "train_data_hash": trainer.datamodule.content_hash("train"),
             "git_commit": str(git_commit()),
-            "scores": json.dumps({k: v for k, v in pl_module.latest.items() if "/" not in k}),
+            "scores": json.dumps(
+                {k: v for k, v in pl_module.latest.items() if "/" not in k and "." not in k}
+            ),
         }
         tensors = {
             k: v.cpu().contiguous()
