@@ -46,6 +46,11 @@ class Samples(Callback):
         self.folder, self.every_images = Path(folder), every_images
         self.n, self.points, self.seed = n, points, seed
 
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Draw what the generator makes before it has learned anything."""
+        if pl_module.images_seen == 0:
+            self.draw(trainer, pl_module)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:

@@ -46,7 +46,7 @@ def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
     assert batches_in(folder / "previous.ckpt") == 10
     assert batches_in(folder / "000000000020.ckpt") == 5
     pictures = sorted(int(path.stem) for path in (tmp_path / "samples").glob("*.png"))
-    assert pictures == [16, 32, 44]
+    assert pictures == [0, 16, 32, 44]
     assert (tmp_path / "contact_sheet.png").exists()
 
 
@@ -98,7 +98,8 @@ def test_a_loss_that_is_not_finite_leaves_checkpoint_and_picture(tmp_path):
     assert all(
         v.isfinite().all() for v in read_checkpoint(folder / "last.ckpt")["state_dict"].values()
     )
-    assert [path.stem for path in (tmp_path / "samples").iterdir()] == ["000000000024"]
+    pictures = sorted(path.stem for path in (tmp_path / "samples").iterdir())
+    assert pictures == ["000000000000", "000000000024"]  # the start, and where it failed
 
 
 def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
