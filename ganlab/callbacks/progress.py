@@ -41,7 +41,7 @@ class Progress(Callback):
         self.terminal = sys.stderr.isatty()
         self.every = refresh_seconds if self.terminal else line_seconds
         self._bar: Bar | None = None
-        self._next = self._batches = 0.0
+        self._next = 0.0
 
     def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Show the bar, still empty."""
@@ -49,7 +49,7 @@ class Progress(Callback):
         if not self.enabled:
             return
         self.budget = next(c for c in trainer.callbacks if isinstance(c, Budget))
-        self._next, self._batches = time.monotonic() + min(self.every, 3), pl_module.batches_seen
+        self._next = time.monotonic() + min(self.every, 3)
         self._since, self._images = time.monotonic(), pl_module.images_seen
         if self.terminal:
             columns: list[ProgressColumn] = [
@@ -80,7 +80,7 @@ class Progress(Callback):
         else:
             print(f"{share:4.0%}  {text}", file=sys.stderr, flush=True)
         self._since, self._images = now, pl_module.images_seen
-        self._batches, self._next = pl_module.batches_seen, now + self.every
+        self._next = now + self.every
 
     def _describe(self, module: AdversarialModule, seconds: float) -> str:
         rate = (module.images_seen - self._images) / seconds
