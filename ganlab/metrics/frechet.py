@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from ganlab.errors import ConfigError
+from ganlab.metrics.base import Extractor, SampleMetric, check_features
 
 
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
@@ -29,20 +31,34 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
     return float((mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * cross)
 
 
-class FrechetDistance(Metric):
+class FrechetDistance(SampleMetric):
     """Fréchet distance between real and generated features, from their moments.
 
+    Over the features of the FID Inception it is the FID (Heusel et al. 2017, arXiv:1706.08500).
     Sums are kept in float64, and add up over ranks.
 
     Args:
-        dimensions: D, the number of features.
+        dimensions: D, the number of features; `bind` takes it from the extractor.
+        **options: of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     higher_is_better = False
-    full_state_update = False
+    scores = ("frechet_distance",)
+    title = "Fréchet distance"
+    instead = "kernel_distance, which is unbiased for few samples"
 
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
+    def __init__(self, dimensions: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if dimensions is not None:
+            self._allocate(dimensions)
+
+    def bind(self, extractor: Extractor | None, data: Any) -> None:
+        """Take the number of features; a covariance needs more samples than that."""
+        if extractor is not None:
+            self._allocate(extractor.width)
+            self.fewest = extractor.width + 1
+
+    def _allocate(self, dimensions: int) -> None:
         self.dimensions = dimensions
         for kind in ("real", "fake"):
             zeros = torch.zeros(dimensions, dtype=torch.float64)
@@ -58,17 +74,7 @@ class FrechetDistance(Metric):
         Raises:
             ConfigError: features of another width, or not finite.
         """
-        if features.dim() != 2 or features.shape[1] != self.dimensions:
-            raise ConfigError(
-                f"FrechetDistance: received features of shape {tuple(features.shape)}; needs "
-                f"(N, {self.dimensions})."
-            )
-        if not features.isfinite().all():
-            bad = int((~features.isfinite()).any(1).sum())
-            raise ConfigError(
-                f"FrechetDistance: received {bad} of {len(features)} samples whose features are "
-                "not finite; needs finite ones. Look at the samples: the generator may diverge."
-            )
+        check_features(self, features, self.dimensions)
         kind, features = "real" if real else "fake", features.double()
         setattr(self, f"{kind}_sum", getattr(self, f"{kind}_sum") + features.sum(0))
         setattr(self, f"{kind}_outer", getattr(self, f"{kind}_outer") + features.T @ features)

@@ -1,0 +1,118 @@
+"""What metrics over samples, and the networks that look at samples for them, have in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from ganlab.errors import ConfigError
+
+
+class Extractor(nn.Module):
+    """A frozen network that turns images into features, and perhaps logits, for metrics.
+
+    Attributes:
+        name: ends the names of scores over it, e.g. "digits" in frechet_distance_digits.
+        title: what it is called in a score's protocol.
+        hash: 16 hex digits of the SHA-256 of its weights.
+        resizer: how images get its size, a word of `ganlab.metrics.resizers.RESIZERS`.
+        width: number of features.
+        classes: number of logits; None where it gives none.
+        published: names of scores that are published names over this network alone, e.g.
+            {"frechet_distance": "fid"}; all others end in the extractor's name.
+    """
+
+    name: str
+    title: str
+    hash: str
+    resizer: str
+    width: int
+    classes: int | None = None
+    published: ClassVar[dict[str, str]] = {}
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Images uint8 (N, C, H, W) in [0, 255] to features (N, width) and logits (N, classes).
+
+        The logits are None where there are none. Size and number of channels are adapted.
+        """
+        raise NotImplementedError
+
+    def score_name(self, score: str) -> str:
+        """What a score over this extractor is called."""
+        return self.published.get(score, f"{score}_{self.name}")
+
+    def described(self) -> dict[str, Any]:
+        """Its part of a score's protocol, which also identifies cached features."""
+        return {"extractor": self.title, "weights_hash": self.hash, "resizer": self.resizer}
+
+
+class SampleMetric(Metric):
+    """A metric that is fed with what is known of batches of samples, real ones and generated ones.
+
+    `update(*inputs, real=…)` adds a batch, where the inputs are those that the class names;
+    `update(*inputs)` where it `compares` nothing and is fed with generated samples alone.
+    States are summed or concatenated over ranks, in the ranks' order, so that several processes
+    get the score of one. Whoever evaluates on one rank alone gives `sync_on_compute=False`.
+
+    Attributes:
+        inputs: names among "samples" (uint8 images (N, C, H, W), or float32 points (N, D)),
+            "features" (N, width), "logits" (N, classes), "labels" (N,) int64.
+        compares: whether real samples are fed too.
+        real_split: the split that real samples come from, whatever the protocol says; None leaves
+            it to the protocol.
+        scores: names of what `compute` gives, a Tensor for one name, else a dict of Tensors.
+        title: what the metric is called in a score's protocol.
+        higher_is_better: of the first score; None where neither is better.
+        fewest: the fewest samples of either kind that it takes; `bind` may set it.
+        instead: what to use with fewer samples, for the error message.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    inputs: ClassVar[tuple[str, ...]] = ("features",)
+    compares: ClassVar[bool] = True
+    real_split: ClassVar[str | None] = None
+    scores: tuple[str, ...]
+    title: str
+    fewest: int = 2
+    instead: str = "more samples"
+
+    def bind(self, extractor: Extractor | None, data: Any) -> None:
+        """Take what is only known with the extractor and the data module; called once, first."""
+
+    def settings(self) -> dict[str, Any]:
+        """The metric's own parameters, for a score's protocol."""
+        return {}
+
+    def words(self, values: dict[str, float]) -> dict[str, str]:
+        """Sentences for a newcomer, by name of a score, from all values of this metric."""
+        return {}
+
+    def check_counts(self, real: int, fake: int) -> None:
+        """Raise a ConfigError, which proposes another metric, for too few samples."""
+        counts = [("real", real), ("generated", fake)] if self.compares else [("generated", fake)]
+        for kind, count in counts:
+            if count < self.fewest:
+                raise ConfigError(
+                    f"{self.title}: {count:,} {kind} samples are too few; it needs "
+                    f"{self.fewest:,} or more. Give more (protocol.samples), or use {self.instead}."
+                )
+
+
+def check_features(metric: Metric, features: Tensor, width: int | None = None) -> None:
+    """Raise a ConfigError for features that are not (N, width), or not finite."""
+    name = type(metric).__name__
+    if features.dim() != 2 or (width is not None and features.shape[1] != width):
+        raise ConfigError(
+            f"{name}: received features of shape {tuple(features.shape)}; needs "
+            f"(N, {width or 'D'})."
+        )
+    finite = torch.isfinite(features).all(1)
+    if not finite.all():
+        raise ConfigError(
+            f"{name}: received {int((~finite).sum())} of {len(features)} samples whose features "
+            "are not finite; needs finite ones. Look at the samples: the generator may diverge."
+        )
