@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 
 
@@ -100,6 +101,39 @@ class SampleMetric(Metric):
                     f"{self.title}: {count:,} {kind} samples are too few; it needs "
                     f"{self.fewest:,} or more. Give more (protocol.samples), or use {self.instead}."
                 )
+
+
+class ModelMetric(SampleMetric):
+    """A metric that asks a trained model itself, beyond its samples: its latents or its networks.
+
+    It is fed with no samples; `measure` calls `update` with what it found, and is called once.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ()
+    compares: ClassVar[bool] = False
+
+    def check_model(self, module: AdversarialModule, data: Any) -> None:
+        """Raise a ConfigError where model or data do not suit; neither may be loaded yet."""
+
+    def measure(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        extractor: Extractor | None,
+        *,
+        seed: int,
+        ema: bool,
+    ) -> None:
+        """Feed the metric.
+
+        Args:
+            module: the trained model; left as it was, in its training mode too.
+            data: the data module, whose splits `data.split(name)` loads.
+            extractor: the protocol's, on the module's device; None where it has none.
+            seed: of everything random.
+            ema: averaged weights where there are some.
+        """
+        raise NotImplementedError
 
 
 def check_features(metric: Metric, features: Tensor, width: int | None = None) -> None:
