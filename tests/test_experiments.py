@@ -5,8 +5,11 @@ import json
 import pytest
 
 from ganlab.cli.compose import compose, options, to_plain
+from ganlab.cli.protocols import named_protocol
 from ganlab.cli.train import train
 from ganlab.cli.validate import check
+from ganlab.core.build import make
+from ganlab.core.checks import check_targets
 from ganlab.reports.loggers import read_metrics
 from ganlab.reports.runs import load_module
 
@@ -52,9 +55,39 @@ def _train(overrides, folder):
     assert module.batches_seen == record["counters"]["batches_seen"]
 
 
-@pytest.mark.parametrize("experiment", options("experiment"))
+STUDIES = [name for name in options("experiment") if name.startswith("lecture/")]
+
+
+@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(STUDIES)))
 def test_experiment(experiment, tmp_path):
     _train([f"experiment={experiment}"], tmp_path)
+
+
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_study(experiment):
+    """Its names, arguments and types are right; tests/lectures looks at its numbers."""
+    assert check(to_plain(compose([f"experiment={experiment}", "run_dir=unused"]))) == (None, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_study_takes_less_than_two_minutes(experiment, tmp_path):
+    config = to_plain(compose([f"experiment={experiment}", f"run_dir={tmp_path}"]))
+    assert train(config) == 0
+    assert (tmp_path / "figure.png").exists()
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["numbers"]
+    assert record["seconds"] < 120
+
+
+@pytest.mark.parametrize("name", options("protocol"))
+def test_protocol(name):
+    """It is called what its file is called, and its scores have names before it is prepared."""
+    config = named_protocol(name)
+    check_targets({"protocol": config})
+    protocol = make(config)
+    assert protocol.names
+    assert getattr(protocol, "name", name) == name
 
 
 POINTS = {"mlp"}

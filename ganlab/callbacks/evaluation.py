@@ -20,6 +20,10 @@ class Evaluation(Callback):
         protocol: what is measured, and how.
         every_images: cadence; None scores at the end alone.
 
+    Attributes:
+        scores: the newest ones.
+        seconds: that scoring has taken in this session.
+
     Raises:
         ConfigError: a cadence below 1.
     """
@@ -33,20 +37,21 @@ class Evaluation(Callback):
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
         """Load the real data that scores need: what is missing is missed before training."""
-        if trainer.is_global_zero:
+        if trainer.is_global_zero:  # what is downloaded is downloaded once
             self.protocol.prepare(trainer.datamodule)
+        trainer.strategy.barrier("ganlab_evaluation")
+        self.protocol.prepare(trainer.datamodule)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Score if it is time; all ranks see the log's values."""
+        """Score if it is time; all ranks share the work and get the scores."""
         if not (crossed(pl_module, self.every_images) or trainer.should_stop):
             return
         started = time.monotonic()
-        if trainer.is_global_zero:
-            self.scores = self.protocol.evaluate(pl_module, trainer.datamodule)
-        values = {name: score.value for name, score in self.scores.items()}
-        values = trainer.strategy.broadcast(values)
+        self.scores = self.protocol.evaluate(
+            pl_module, trainer.datamodule, trainer.global_rank, trainer.world_size
+        )
         pl_module.scored_at = pl_module.images_seen
-        pl_module.log_values(values)
+        pl_module.log_values({name: score.value for name, score in self.scores.items()})
         self.seconds += time.monotonic() - started

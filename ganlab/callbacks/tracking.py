@@ -33,6 +33,7 @@ class Tracking(Callback):
         self.timing: Path = record.folder / "timing.csv"
         self._next = 0.0
         self._last = (time.monotonic(), 0)
+        self._evaluated_before = float(record.data.get("evaluation_seconds", 0.0))
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Let the log go on where the checkpoint left it."""
@@ -67,6 +68,10 @@ class Tracking(Callback):
                 "images_seen": checkpoints.best_images,
             }
             self.record.data["best"] = best
+        if evaluation:
+            self.record.data["evaluation_seconds"] = round(
+                self._evaluated_before + evaluation.seconds, 3
+            )
         self.record.write(counters=counters, scores=scores or self.record.data["scores"])
         now, (then, images) = time.monotonic(), self._last
         if module.images_seen > images:

@@ -9,6 +9,8 @@ COMMANDS = {
     "validate": "check a configuration without training",
     "list": "list models, losses, data sets, experiments, …",
     "sample": "make samples with a trained model",
+    "evaluate": "score a trained model, or two folders of images",
+    "doctor": "say what goes on in a run, and what to do about it",
     "bench": "measure the training loop against the leanest one, and say where time goes",
 }
 

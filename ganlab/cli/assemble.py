@@ -14,7 +14,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 
 # first what changes the model, then what looks at it, last what saves it
-ORDER = ("ema", "evaluation", "samples", "progress", "checkpoints", "export")
+ORDER = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
 
 
 @dataclass

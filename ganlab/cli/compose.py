@@ -12,6 +12,9 @@ from ganlab.errors import ConfigError, nearest
 _INSIDE, _BESIDE = Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf"
 CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
 
+# where the configuration of a training has what `protocol=` and `features=` speak of
+PROTOCOL = "callbacks.evaluation.protocol"
+
 
 def register_resolvers() -> None:
     """Let configs say `${sum:1,2}` and `${product:1,2}`; of null, a product is null."""
@@ -39,6 +42,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
     register_resolvers()
+    overrides = [spelled_out(override) for override in overrides]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             config = hydra_compose(name, overrides, return_hydra_config=True)
@@ -50,6 +54,21 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             del config["hydra"]
             name_and_choices(config, choices)
     return config
+
+
+def spelled_out(override: str) -> str:
+    """An override of `ganlab train` that speaks of `protocol` or `features`, with its whole path.
+
+    `protocol=x` is protocol@callbacks.evaluation.protocol=x, `features.weights=x` is
+    callbacks.evaluation.protocol.features.weights=x; all others stay as they are.
+    """
+    key, equals, value = override.partition("=")
+    for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
+        if key == group:
+            return f"{group}@{path}{equals}{value}"
+        if key.startswith(f"{group}."):
+            return f"{path}{key.removeprefix(group)}{equals}{value}"
+    return override
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ PLURALS = {
     "trainers": "trainer",
     "loggers": "logger",
     "evaluations": "evaluation",
+    "protocols": "protocol",
+    "features": "features",
 }
 
 

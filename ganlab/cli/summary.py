@@ -33,6 +33,8 @@ def summary(folder: Path) -> str:
         lines.append(f"  history   {sheet}")
     if (curves := folder / "curves.png").exists():
         lines.append(f"  curves    {curves}")
+    if seconds := record.get("evaluation_seconds"):
+        lines.append(f"  scoring   {seconds:.1f} s, {seconds / record['seconds']:.0%} of the time")
     words = [score["words"] for score in record["scores"].values() if score.get("words")]
     lines += [f"  {word}" for word in words]
     return "\n".join(lines)

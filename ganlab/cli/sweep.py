@@ -21,8 +21,9 @@ def sweep(argv: list[str]) -> int:
     """
     import hydra
 
-    from ganlab.cli.compose import CONF, register_resolvers
+    from ganlab.cli.compose import CONF, register_resolvers, spelled_out
 
+    argv = [word if word.startswith("-") else spelled_out(word) for word in argv]
     _check_overrides([word for word in argv if not word.startswith("-")])
 
     register_resolvers()

@@ -74,6 +74,10 @@ def train(config: dict[str, Any], resume: bool = False) -> int:
     from ganlab.cli.validate import check
 
     check(config)
+    if config.get("study"):
+        from ganlab.cli.study import run_study
+
+        return run_study(config)
     from ganlab.cli.session import Session
 
     with Session(config, resume) as session:

@@ -35,6 +35,9 @@ def main(argv: list[str]) -> int:
     config.run_dir = config.run_dir or f"outputs/{config.name}"
     plain = to_plain(config)
     module, data = check(plain)
+    if module is None:
+        print(f"{plain['name']}: valid. A study, without a model to train.")
+        return 0
     players = ", ".join(
         f"{role} {sum(p.numel() for p in module._parameters_of[role]):,}" for role in module.roles
     )
@@ -45,10 +48,17 @@ def main(argv: list[str]) -> int:
 def check(config: dict[str, Any]) -> tuple[Any, Any]:
     """Check a plain configuration; returns the game on the meta device, and the data module.
 
+    Both are None where the configuration is a study's.
+
     Raises:
         ConfigError: the first thing that is wrong.
     """
     _check_scalars(config)
+    if config.get("study"):
+        from ganlab.cli.study import check_study
+
+        check_study(config)
+        return None, None
     from ganlab.core.checks import check_targets
 
     sections = {k: v for k, v in config.items() if k != "choices"}

@@ -4,6 +4,7 @@ from ganlab.data.base import TensorDataModule
 from ganlab.data.batches import TensorBatches, denormalise, normalise
 from ganlab.data.celeba import CelebA
 from ganlab.data.cifar10 import CIFAR10
+from ganlab.data.folder import FolderData, read_images
 from ganlab.data.images import ImageDataModule
 from ganlab.data.mnist import MNIST, FashionMNIST
 from ganlab.data.mnist_5k import MNIST5k
@@ -15,6 +16,7 @@ __all__ = [
     "MNIST",
     "CelebA",
     "FashionMNIST",
+    "FolderData",
     "Grid",
     "ImageDataModule",
     "MNIST5k",
@@ -28,4 +30,5 @@ __all__ = [
     "TwoMoons",
     "denormalise",
     "normalise",
+    "read_images",
 ]

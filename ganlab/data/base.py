@@ -146,9 +146,14 @@ class TensorDataModule(LightningDataModule):
             ConfigError: if the split has another name.
             DataError: if `n` is not from 1 to the number of the split's samples.
         """
-        samples = self.split(split)["image"]
+        return self.reference_rows(split, n)["image"]
+
+    def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
+        """The same samples with all that belongs to them, e.g. "label"; see `reference`."""
+        tensors = self.split(split)
+        samples = tensors["image"]
         if n is None:
-            return samples
+            return tensors
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(samples):
             raise DataError(
                 f"The number of real samples to score against: got {n!r}, but the {split} split of "
@@ -156,7 +161,8 @@ class TensorDataModule(LightningDataModule):
                 "by giving no number."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
-        return samples.index_select(0, torch.randperm(len(samples), generator=generator)[:n])
+        chosen = torch.randperm(len(samples), generator=generator)[:n]
+        return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:
         """16 hex digits of the SHA-256 of a split's tensors: names, types, shapes and bytes.

@@ -32,7 +32,11 @@ def found(path: Path) -> str:
 
 def md5_of(path: Path) -> str:
     """A file's MD5 in hex. It tells damage apart, as the sets' publishers give no better."""
-    digest = hashlib.md5(usedforsecurity=False)
+    return _digest(path, "md5")
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
@@ -89,13 +93,14 @@ def replacing(target: Path) -> Iterator[Path]:
             part.unlink()
 
 
-def download(urls: Iterable[str], target: Path, md5: str) -> None:
+def download(urls: Iterable[str], target: Path, digest: str, algorithm: str = "md5") -> None:
     """Fetch a file from the first mirror that has it intact, with a progress bar on stderr.
 
     Args:
         urls: where it may be, in the order to try.
         target: where it goes; its folder is made.
-        md5: of the intact file, in hex.
+        digest: of the intact file, in hex; its first digits do.
+        algorithm: that the digest is of, "md5" or "sha256".
 
     Raises:
         OSError: with each mirror's reason, if none serves, or the folder cannot be written to.
@@ -105,7 +110,7 @@ def download(urls: Iterable[str], target: Path, md5: str) -> None:
         try:
             with replacing(target) as part:
                 _fetch(url, part, target.name)
-                if md5_of(part) != md5:
+                if not _digest(part, algorithm).startswith(digest):
                     raise OSError("the file that came has a wrong checksum")
             return
         except (OSError, http.client.HTTPException) as error:

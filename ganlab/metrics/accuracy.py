@@ -7,7 +7,7 @@ from typing import Any
 from ganlab.core import AdversarialModule
 from ganlab.data import normalise
 from ganlab.errors import ConfigError
-from ganlab.metrics.protocol import Protocol, Score, check_split
+from ganlab.metrics.protocol import Protocol, Score, Track, check_split
 
 
 class AccuracyProtocol(Protocol):
@@ -35,8 +35,15 @@ class AccuracyProtocol(Protocol):
         """Load the test set."""
         data.split("test")
 
-    def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
-        """`accuracy`, in [0, 1]."""
+    def evaluate(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """`accuracy`, in [0, 1]; every rank looks at all images."""
         images, labels = data.test["image"], data.test["label"]
         accuracy = module.accuracy(normalise(images), labels, self.ema)
         protocol = {

@@ -45,6 +45,11 @@ class Extractor(nn.Module):
         """What a score over this extractor is called."""
         return self.published.get(score, f"{score}_{self.name}")
 
+    @classmethod
+    def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
+        """`score_name` before the extractor is built, from its constructor's arguments."""
+        return cls.published.get(score, f"{score}_{settings.get('name') or cls.name}")
+
     def described(self) -> dict[str, Any]:
         """Its part of a score's protocol, which also identifies cached features."""
         return {"extractor": self.title, "weights_hash": self.hash, "resizer": self.resizer}

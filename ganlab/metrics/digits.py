@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch import Tensor
 
 from ganlab.core import AdversarialModule
-from ganlab.data import normalise
+from ganlab.data import denormalise, normalise
 from ganlab.errors import ConfigError, DataError
+from ganlab.metrics.base import Extractor
 from ganlab.metrics.frechet import FrechetDistance, frechet_distance
 from ganlab.metrics.protocol import Protocol, Score, check_samples, check_split
+from ganlab.metrics.resizers import RESIZERS
 from ganlab.networks import DigitClassifier
 
 WEIGHTS = Path(__file__).parent / "weights" / "digits.safetensors"
 PRESENT = 0.03  # a class counts as present from this share of the samples on
 
 
-class DigitFeatures(nn.Module):
+class DigitFeatures(Extractor):
     """The frozen digit classifier that ships with ganlab, and its 128 features.
 
     It was made by `ganlab train experiment=features_mnist`; `made_by` tells from what.
@@ -32,6 +33,11 @@ class DigitFeatures(nn.Module):
     Raises:
         DataError: the file is missing or damaged.
     """
+
+    name = "digits"
+    title = "ganlab digit classifier"
+    resizer = "torch"
+    classes = 10
 
     def __init__(self, weights: str | Path | None = None) -> None:
         from safetensors import SafetensorError, safe_open
@@ -52,23 +58,21 @@ class DigitFeatures(nn.Module):
         self.hash = hashlib.sha256(content).hexdigest()[:16]
         self.classifier = DigitClassifier()
         _load(self.classifier, tensors, path)
+        self.width = self.classifier.width
         self.eval().requires_grad_(False)
 
-    @property
-    def width(self) -> int:
-        """Number of features."""
-        return self.classifier.width
+    def train(self, mode: bool = True) -> DigitFeatures:
+        """It stays in evaluation mode."""
+        return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) in [−1, 1] to features (N, 128) and logits (N, 10).
+        """Images uint8 (N, C, H, W) in [0, 255] to features (N, 128) and logits (N, 10).
 
         Several channels are averaged; other sizes are resized to 28 (bilinear, antialiased).
         """
-        images = images.mean(1, keepdim=True) if images.shape[1] > 1 else images
-        if images.shape[-2:] != (28, 28):
-            images = interpolate(images, (28, 28), mode="bilinear", antialias=True)
-        features = self.classifier.features(images)
+        grey = RESIZERS[self.resizer](images, 28).mean(1, keepdim=True)
+        features = self.classifier.features(normalise(grey))
         return features, self.classifier.head(features)
 
 
@@ -125,16 +129,14 @@ class DigitProtocol(Protocol):
         classes = torch.zeros(10, dtype=torch.long)
         fake = module.sample(self.samples, seed=self.seed, ema=self.ema)
         for images in fake.split(1000):
-            found, logits = features(images)
+            found, logits = features(denormalise(images))
             distance.update(found.cpu(), real=False)
             classes += torch.bincount(logits.argmax(1).cpu(), minlength=10)
         real = self._real_moments(features, data)
         value = frechet_distance(*real["moments"], *distance.moments("fake"))
         shares = (classes / self.samples).tolist()
         protocol = {
-            "extractor": "ganlab digit classifier",
-            "weights_hash": features.hash,
-            "resizer": "bilinear, antialiased, to 28",
+            **features.described(),
             "generated_samples": self.samples,
             "real_samples": real["samples"],
             "split": self.split,
@@ -151,8 +153,8 @@ class DigitProtocol(Protocol):
             distance = FrechetDistance(features.width)
             images = data.reference(self.split)
             for part in images.split(1000):
-                real = normalise(part).to(next(features.parameters()).device)
-                distance.update(features(real)[0].cpu(), real=True)
+                real = features(part.to(next(features.parameters()).device))[0]
+                distance.update(real.cpu(), real=True)
             self._real = {
                 "moments": distance.moments("real"),
                 "samples": len(images),

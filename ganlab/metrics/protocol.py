@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
+
+Track = Callable[[Iterable[int], str], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,30 @@ class Protocol:
     def prepare(self, data: Any) -> None:
         """Load what the scores need of the real data, so that it fails early where it fails."""
 
-    def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
-        """The scores of `module` on the data module `data`, by name."""
+    def evaluate(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """The scores of `module` on the data module `data`, by name.
+
+        Args:
+            module: the trained model.
+            data: the data module.
+            rank: this process among `ranks`, which all call it together.
+            ranks: processes that share the work.
+            track: wraps loops over samples, with what they are, to show progress.
+        """
         raise NotImplementedError
 
 
-def check_samples(samples: int) -> None:
-    """Raise a ConfigError unless there are enough generated samples for any score."""
+def check_samples(samples: int, key: str = "samples") -> None:
+    """Raise a ConfigError unless there are enough samples for any score."""
     if samples < 2:
-        raise ConfigError(f"evaluation.protocol.samples: received {samples}; needs 2 or more.")
+        raise ConfigError(f"protocol.{key}: received {samples}; needs 2 or more.")
 
 
 def check_split(data: Any, split: str) -> None:

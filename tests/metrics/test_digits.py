@@ -57,18 +57,30 @@ def test_it_says_what_made_it(features):
     assert {"config_hash", "train_data_hash", "git_commit", "scores"} <= set(features.made_by)
     assert len(features.hash) == 16
     assert not any(p.requires_grad for p in features.parameters())
+    assert not features.train().classifier.training
+
+
+def test_it_is_an_extractor(features, digits):
+    """What its contract says of it, and of what it gives."""
+    found, logits = features(digits.train["image"][:3])
+    assert (found.shape, logits.shape) == ((3, features.width), (3, features.classes))
+    assert (features.width, features.classes) == (128, 10)
+    assert features.score_name("frechet_distance") == "frechet_distance_digits"
+    assert features.described() == {
+        "extractor": "ganlab digit classifier",
+        "weights_hash": features.hash,
+        "resizer": "torch",
+    }
 
 
 def test_it_knows_digits(features, digits):
     """5,000 real digits (of the set that it was trained on) are all but a few recognised."""
-    found = torch.cat(
-        [features(normalise(x))[1].argmax(1) for x in digits.train["image"].split(1000)]
-    )
+    found = torch.cat([features(x)[1].argmax(1) for x in digits.train["image"].split(1000)])
     assert (found == digits.train["label"]).float().mean() > 0.99
 
 
 def test_colour_and_size_do_not_matter(features, digits):
-    images = normalise(digits.train["image"][:200])
+    images = digits.train["image"][:200]
     large = torch.nn.functional.interpolate(images, scale_factor=2).expand(-1, 3, -1, -1)
     same = features(images)[1].argmax(1) == features(large)[1].argmax(1)
     assert same.float().mean() > 0.95

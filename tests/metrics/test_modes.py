@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ganlab.data import Ring, Synthetic
+from ganlab.data import MNIST5k, Ring, Synthetic
 from ganlab.errors import ConfigError
 from ganlab.metrics import ModeCoverage, ModeProtocol
+from ganlab.metrics.modes import StackedModes
 
 SIGMA = 0.02
 
@@ -109,6 +110,101 @@ def test_a_sample_counts_for_its_nearest_mode():
     metric = ModeCoverage(means, SIGMA)
     metric.update(torch.tensor([[0.4 * SIGMA, 0.0], [0.6 * SIGMA, 0.0], [1.5 * SIGMA, 0.0]]))
     assert metric.hits.tolist() == [1, 2]
+
+
+def test_means_come_from_the_data_unless_given():
+    data, metric = Ring(modes=5, sigma=0.1), ModeCoverage()
+    metric.bind(None, data)
+    assert torch.equal(metric.means, data.means)
+    assert metric.sigma == 0.1
+    given = ModeCoverage(ring(), SIGMA)
+    given.bind(None, data)
+    assert len(given.means) == 8
+
+
+def test_words_and_settings_say_what_was_counted():
+    metric = ModeCoverage(ring(), SIGMA, radius=2.0)
+    metric.update(ring()[:4])
+    words = metric.words({name: value.item() for name, value in metric.compute().items()})
+    assert words["modes"] == "4 of the 8 modes found."
+    assert "100%" in words["high_quality"]
+    assert "2 standard deviations" in words["high_quality"]
+    assert metric.settings() == {"modes": 8, "radius_in_sigma": 2.0, "share_that_counts": 0.002}
+
+
+def test_modes_that_nobody_knows():
+    with pytest.raises(ConfigError, match="means") as error:
+        ModeCoverage().bind(None, Synthetic(size=28, channels=1))
+    assert "Synthetic" in str(error.value)
+    with pytest.raises(ConfigError, match="belong together"):
+        ModeCoverage(ring())
+    with pytest.raises(ConfigError, match="7 generated samples are too few"):
+        ModeCoverage(ring(), SIGMA).check_counts(real=0, fake=7)
+
+
+# --- Stacked MNIST --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Digits that the classifier gets right, by class, a hundred of each."""
+    train = MNIST5k().train
+    metric = StackedModes()
+    right = metric.digits(train["image"])[1].argmax(1) == train["label"]
+    return torch.stack(
+        [train["image"][right & (train["label"] == k)][:100] for k in range(10)]
+    ).squeeze(2)
+
+
+def stacked(digits, classes, seed=0):
+    """An image for each class in 0 … 999, made of random digits of its three classes."""
+    rng = torch.Generator().manual_seed(seed)
+    parts = [classes // 100, classes // 10 % 10, classes % 10]
+    which = torch.randint(100, (3, len(classes)), generator=rng)
+    return torch.stack([digits[k, row] for k, row in zip(parts, which, strict=True)], 1)
+
+
+def test_all_triples_are_found_and_uniform(digits):
+    metric = StackedModes()
+    metric.update(stacked(digits, torch.arange(1000)))
+    found = metric.compute()
+    assert found["stacked_modes"] == 1000
+    assert found["stacked_kl"].item() == pytest.approx(0, abs=1e-9)
+    assert metric.words({k: v.item() for k, v in found.items()})["stacked_modes"].startswith(
+        "1,000 of"
+    )
+
+
+def test_some_triples_at_unequal_frequencies(digits):
+    """KL(p ‖ uniform) = log 1000 − H(p); the middle channel is the second digit."""
+    classes = torch.tensor([123] * 60 + [407] * 30 + [990] * 10)
+    metric = StackedModes()
+    metric.update(stacked(digits, classes))
+    assert metric.counts.nonzero().flatten().tolist() == [123, 407, 990]
+    found = metric.compute()
+    entropy = -sum(p * math.log(p) for p in (0.6, 0.3, 0.1))
+    assert found["stacked_modes"] == 3
+    assert found["stacked_kl"].item() == pytest.approx(math.log(1000) - entropy)
+
+
+def test_counts_of_two_ranks_add_up(digits):
+    images = stacked(digits, torch.arange(0, 1000, 7))
+    one, ranks = StackedModes(), [StackedModes(), StackedModes()]
+    one.update(images)
+    ranks[0].update(images[:40])
+    ranks[1].update(images[40:])
+    ranks[1].merge_state(ranks[0])
+    assert torch.equal(ranks[1].counts, one.counts)
+
+
+def test_stacked_modes_need_three_channels_and_enough_samples():
+    with pytest.raises(ConfigError, match="three channels"):
+        StackedModes().bind(None, MNIST5k())
+    StackedModes().bind(None, MNIST5k(channels=3))
+    with pytest.raises(ConfigError, match="a digit in each channel"):
+        StackedModes().update(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="it needs 10,000"):
+        StackedModes().check_counts(real=0, fake=9_999)
 
 
 # --- the protocol ---------------------------------------------------------------------------------

@@ -1,0 +1,29 @@
+"""`ganlab doctor`: what is going on in a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+
+ARGUMENTS = {"run": Argument(Path, "the run's folder, outputs/…", REQUIRED)}
+
+
+def main(argv: list[str]) -> int:
+    """Print the diagnosis, and write it to `doctor.json` in the run's folder."""
+    if wants_help(argv):
+        purpose = "say what is going on in a run, why, and what helps; going on, ended or failed."
+        print(usage("doctor", purpose, ARGUMENTS))
+        return 0
+    folder = parse(argv, ARGUMENTS)["run"]
+    from ganlab.reports.diagnosis import examine, in_words, write_findings
+    from ganlab.reports.evidence import Evidence
+
+    run = Evidence.read(folder)
+    findings = examine(run)
+    path = write_findings(folder, findings, run.images)
+    name, status = run.record.get("name", folder), run.record.get("status", "unknown")
+    print(f"{name}: {status}, {run.images:,} images in the log.")
+    print(in_words(findings))
+    print(f"Written to {path}")
+    return 0

@@ -1,0 +1,212 @@
+"""`ganlab evaluate`: scores of a trained model, or of two folders of images."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ganlab.cli.arguments import Argument, boolean, parse, usage, wants_help
+from ganlab.errors import ConfigError
+
+ARGUMENTS = {
+    "run": Argument(Path, "the run's folder, outputs/…"),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
+    "real": Argument(Path, "a folder of real images, in place of a run"),
+    "generated": Argument(Path, "a folder of generated images, made by anything"),
+    "skip_corrupt": Argument(boolean, "leave out images that cannot be read (false)", False),
+    "protocol": Argument(str, "see `ganlab list protocols`; the run's own unless given"),
+    "features": Argument(str, "in place of the protocol's, see `ganlab list features`"),
+    "seeds": Argument(
+        lambda text: [int(part) for part in text.strip("[]").split(",")],
+        "e.g. 0,1,2: of the latents; several give a mean and a spread",
+    ),
+    "device": Argument(str, "cpu, cuda, mps; the fastest there is unless given"),
+    "out": Argument(Path, "where the scores go; scores.json in the run's folder unless given"),
+}
+MORE = """
+  protocol.key=value, features.key=value and data.root=DIR change single settings, e.g.
+  protocol.samples=1000, features.weights=PATH, protocol.metrics.ms_ssim=null.
+"""
+FOLDERS = "folders_inception"
+
+
+def main(argv: list[str]) -> int:
+    """Print a table of scores, and write them with their protocols to scores.json."""
+    if wants_help(argv):
+        print(usage("evaluate", "score a trained model, or a folder of images.", ARGUMENTS) + MORE)
+        return 0
+    from ganlab.cli.protocols import chosen, is_about_protocol
+
+    about = [text for text in argv if is_about_protocol(text)]
+    dotted = [t for t in argv if t.partition("=")[0].startswith("data.")]
+    rest = [text for text in argv if text not in about and text not in dotted]
+    arguments = parse(rest, ARGUMENTS)
+    _check(arguments)
+    if arguments["run"]:
+        from ganlab.reports.runs import read_config
+
+        config = read_config(arguments["run"])
+        callback = (config.get("callbacks") or {}).get("evaluation") or {}
+        own = callback.get("protocol")
+    else:
+        config, own = None, None
+        if not any(text.startswith("protocol=") for text in about):
+            about.insert(0, f"protocol={FOLDERS}")
+    protocol = chosen(own, about)
+    from ganlab.core.checks import check_targets
+
+    check_targets({"protocol": protocol})
+    prepared = _of_run(arguments, config, dotted) if config else _of_folders(arguments)
+    seeds = arguments["seeds"] or ([protocol["seed"]] if "seed" in protocol else [None])
+    entries = [_evaluate(protocol, seed, prepared, arguments["device"]) for seed in seeds]
+    print(_table(protocol.get("name", "accuracy"), prepared["title"], entries))
+    out = arguments["out"] or prepared["folder"] / "scores.json"
+    _write(out, [prepared["described"] | entry for entry in entries])
+    print(f"Written to {out}.")
+    return 0
+
+
+def _check(arguments: dict[str, Any]) -> None:
+    folders = [key for key in ("real", "generated") if arguments[key]]
+    if arguments["run"] and folders:
+        raise ConfigError(f"{folders[0]}: give run=, or real= and generated=, not both.")
+    if not arguments["run"] and len(folders) < 2:
+        missing = "run" if not folders else "generated" if folders == ["real"] else "real"
+        raise ConfigError(
+            f"{missing}: missing; give run=outputs/…, or both real=DIR and generated=DIR."
+        )
+    if arguments["seeds"] and folders:
+        raise ConfigError("seeds: images in a folder have none; leave seeds out.")
+
+
+def _of_run(
+    arguments: dict[str, Any], config: dict[str, Any], overrides: list[str]
+) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    from ganlab.cli.compose import check_key, register_resolvers
+    from ganlab.core.build import make
+    from ganlab.reports.runs import load_module
+
+    register_resolvers()
+    base = OmegaConf.create({"data": config["data"]})
+    for text in overrides:
+        check_key(base, text, text.partition("=")[0])
+    merged = OmegaConf.merge(base, OmegaConf.from_dotlist(overrides))
+    module = load_module(arguments["run"], arguments["checkpoint"])
+    name = arguments["checkpoint"]
+    return {
+        "module": module,
+        "data": make(OmegaConf.to_container(merged)["data"]),
+        "folder": arguments["run"],
+        "title": f"{arguments['run']}, {name} checkpoint, {module.images_seen:,} images",
+        "described": {"checkpoint": name, "images_seen": module.images_seen},
+    }
+
+
+def _of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
+    from ganlab.data import FolderData
+    from ganlab.metrics import FolderSamples
+
+    real, generated = (
+        FolderData(str(arguments[key]), skip_corrupt=arguments["skip_corrupt"])
+        for key in ("real", "generated")
+    )
+    generated.split("train")
+    return {
+        "source": FolderSamples(generated),
+        "data": real,
+        "folder": arguments["generated"],
+        "title": f"{arguments['generated']} against {arguments['real']}",
+        "described": {"generated": str(arguments["generated"]), "real": str(arguments["real"])},
+    }
+
+
+def _evaluate(
+    protocol: dict[str, Any], seed: int | None, prepared: dict[str, Any], device: str | None
+) -> dict[str, Any]:
+    """One entry of scores.json."""
+    from ganlab.core.build import make
+
+    recipe = make(protocol if seed is None else protocol | {"seed": seed})
+    device = _device(device)
+    started = time.monotonic()
+    with _progress() as track:
+        if "module" in prepared:
+            module = prepared["module"].to(device)
+            recipe.check(module, prepared["data"])
+            scores = recipe.evaluate(module, prepared["data"], track=track)
+        else:
+            scores = recipe.score(prepared["source"], prepared["data"], device, track=track)
+    return {
+        "protocol": protocol.get("name", "accuracy"),
+        "seed": seed,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seconds": round(time.monotonic() - started, 1),
+        "scores": {name: score.as_dict() for name, score in scores.items()},
+    }
+
+
+def _device(name: str | None) -> str:
+    import torch
+
+    if name is None:
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        return next((device for device, is_there in there.items() if is_there), "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device: received {name!r}: {reason} Use device=cpu.") from None
+    return name
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[..., Any]]:
+    """Progress bars on stderr that go away at the end; see `Protocol.evaluate`'s `track`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        yield lambda steps, title: progress.track(steps, description=title)
+
+
+def _table(name: str, title: str, entries: list[dict[str, Any]]) -> str:
+    """Scores by name, with mean and standard deviation over seeds, and what they mean."""
+    lines = [f"{title}", f"protocol {name}, {sum(e['seconds'] for e in entries):.1f} s"]
+    first = entries[0]["scores"]
+    width = max(map(len, first))
+    for score in first:
+        values = [entry["scores"][score]["value"] for entry in entries]
+        line = f"  {score:<{width}}  {statistics.fmean(values):>10.4g}"
+        if len(values) > 1:
+            line += f" ± {statistics.stdev(values):.2g} over {len(values)} seeds"
+        lines.append(line)
+    lines += [f"  {s['words']}" for s in first.values() if s["words"]]
+    return "\n".join(lines)
+
+
+def _write(path: Path, entries: list[dict[str, Any]]) -> None:
+    """Add entries to scores.json, in place of those of the same model, protocol and seed."""
+    from ganlab.reports.files import write_text
+
+    before: list[dict[str, Any]] = []
+    if path.exists():
+        with suppress(json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+            before = json.loads(path.read_text(encoding="utf-8"))["evaluations"]
+    kept = [old for old in before if not any(_is_same(old, new) for new in entries)]
+    write_text(path, json.dumps({"evaluations": kept + entries}, indent=2) + "\n")
+
+
+def _is_same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    def settings(entry: dict[str, Any]) -> Any:
+        changing = ("at", "seconds", "scores")
+        what = {key: value for key, value in entry.items() if key not in changing}
+        return what, {name: s["protocol"] for name, s in entry["scores"].items()}
+
+    return settings(old) == settings(new)

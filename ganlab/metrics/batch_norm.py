@@ -1,0 +1,71 @@
+"""Which statistics a generator's batch normalisation uses while it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganlab.errors import ConfigError
+
+BatchNormMode = Literal["running", "batch", "standing"]
+MODES = ("running", "batch", "standing")
+
+
+@contextmanager
+def batch_norm_statistics(
+    network: nn.Module, mode: BatchNormMode, run: Callable[[], object]
+) -> Iterator[None]:
+    """Within it, the network in evaluation mode normalises as `mode` says; then all is as before.
+
+    "running" are the averages from training, "batch" those of the batch at hand, and "standing"
+    the means over the batches that `run` gives (Brock et al. 2019, arXiv:1809.11096, section 2).
+
+    Args:
+        network: any module; one without batch normalisation is left alone.
+        mode: see above.
+        run: runs the network on some batches; called for "standing" alone.
+
+    Raises:
+        ConfigError: an unknown mode.
+    """
+    if mode not in MODES:
+        raise ConfigError(f"batch_norm: received {mode!r}; allowed {', '.join(MODES)}.")
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    before = [(layer.running_mean, layer.running_var) for layer in layers]
+    try:
+        if mode != "running":
+            for layer in layers:  # without averages a layer takes the batch's own statistics
+                layer.running_mean = layer.running_var = None
+        if mode == "standing" and layers:
+            means = _mean_statistics(layers, run)
+            for layer, (mean, variance) in zip(layers, means, strict=True):
+                layer.running_mean, layer.running_var = mean, variance
+        yield
+    finally:
+        for layer, (mean, variance) in zip(layers, before, strict=True):
+            layer.running_mean, layer.running_var = mean, variance
+
+
+def _mean_statistics(
+    layers: list[_BatchNorm], run: Callable[[], object]
+) -> list[tuple[Tensor, Tensor]]:
+    seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+
+    def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        rows = inputs[0].detach().transpose(0, 1).flatten(1)
+        seen[layer].append((rows.mean(1), rows.var(1)))
+
+    handles = [layer.register_forward_pre_hook(record) for layer in layers]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [
+        (sum(m for m, _ in pairs) / len(pairs), sum(v for _, v in pairs) / len(pairs))
+        for pairs in seen.values()
+    ]

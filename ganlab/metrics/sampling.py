@@ -1,0 +1,269 @@
+"""A protocol over samples: which metrics, of how many samples, seen by what, against which."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
+from ganlab.metrics.batch_norm import MODES, BatchNormMode
+from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
+from ganlab.metrics.real import CHUNK, RealSamples, look
+from ganlab.metrics.sources import ModelSamples, Source, share
+
+
+class SampleProtocol(Protocol):
+    """Scores generated samples by any metrics, each sample made and seen once for all of them.
+
+    Several ranks look at a contiguous part each, and every rank gets the scores of one process.
+
+    Args:
+        name: of the protocol; it states metrics, number of samples and split.
+        metrics: by any name; null leaves one out.
+        features: makes the extractor that metrics of features or logits look through; null for
+            metrics of the samples themselves. A partial, so that nothing is loaded too early.
+        samples: generated samples; null for all of a folder's.
+        real_samples: null for the whole split, else a fixed random subset of this size.
+        split: "train" or "test", the real samples that are compared with.
+        seed: of the latents, and of what metrics draw.
+        ema: averaged weights where there are some.
+        batch_norm: "running", "batch" or "standing" statistics of the generator.
+        truncation: of the latents; null for none.
+
+    Raises:
+        ConfigError: a number or word that is not allowed, or metrics without what they look at.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        metrics: Mapping[str, SampleMetric | None],
+        features: Callable[[], Extractor] | None = None,
+        samples: int | None = 10_000,
+        real_samples: int | None = None,
+        split: Literal["train", "test"] = "test",
+        seed: int = 0,
+        ema: bool = True,
+        batch_norm: BatchNormMode = "running",
+        truncation: float | None = None,
+    ) -> None:
+        for key, count in (("samples", samples), ("real_samples", real_samples)):
+            if count is not None:
+                check_samples(count, key)
+        if batch_norm not in MODES:
+            raise ConfigError(
+                f"protocol.batch_norm: received {batch_norm!r}; allowed {', '.join(MODES)}."
+            )
+        self.name, self.features = name, features
+        self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
+        self.samples, self.real_samples, self.split = samples, real_samples, split
+        self.seed, self.ema = seed, ema
+        self.batch_norm, self.truncation = batch_norm, truncation
+        self.extractor: Extractor | None = None
+        self._real: RealSamples | None = None
+        self._is_fed = False
+        if features is None and (blind := [k for k, m in self.metrics.items() if _looks(m)]):
+            raise ConfigError(
+                f"protocol.metrics.{blind[0]}: looks at features, and protocol.features is null. "
+                "Choose some: features=digits, features=inception, …"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the scores, as far as they are known before anything is loaded."""
+        return tuple(
+            self._score_name(metric, s) for metric in self.metrics.values() for s in metric.scores
+        )
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
+        for split in {metric.real_split or self.split for metric in self.metrics.values()}:
+            check_split(data, split)
+        for name, metric in self.metrics.items():
+            if "labels" in metric.inputs:
+                self._check_labels(name, bool(getattr(module, "classes", None)), data)
+            if isinstance(metric, ModelMetric):
+                metric.check_model(module, data)
+            if not _looks(metric):
+                copy.deepcopy(metric).bind(None, data)
+
+    def prepare(self, data: Any) -> None:
+        """Build the extractor and load the real samples: what is missing is missed early.
+
+        A protocol belongs to the data that it was prepared with.
+        """
+        if self._real is not None:
+            return
+        if self.features is not None and any(map(_looks, self.metrics.values())):
+            self.extractor = self.features()
+        real = RealSamples(data, self.split, self.real_samples)
+        for metric in self.metrics.values():
+            metric.bind(self.extractor, data)
+            generated = metric.fewest if self.samples is None else self.samples
+            there = real.count(self._split(metric)) if metric.compares else metric.fewest
+            metric.check_counts(there, generated)
+        self._real = real
+
+    def evaluate(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """The scores of a trained model; all ranks call it together, and all get them."""
+        source = ModelSamples(module, self.seed, self.ema, self.batch_norm, self.truncation)
+        return self.score(source, data, module.device, rank, ranks, track)
+
+    def score(
+        self,
+        source: Source,
+        data: Any,
+        device: torch.device | str = "cpu",
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """The scores of generated samples from anywhere.
+
+        Args:
+            source: of the generated samples.
+            data: data module of the real ones.
+            device: where the extractor runs.
+            rank: this process among `ranks`.
+            ranks: processes that share the work.
+            track: wraps the loops over samples, to show progress.
+
+        Raises:
+            ConfigError: a metric that the samples or the model do not suit.
+        """
+        self.prepare(data)
+        if self.extractor is not None:
+            self.extractor.to(device)
+        if not self._is_fed:
+            self._feed_real(device, rank, ranks, track)
+        n = source.count(self.samples)
+        for name, metric in self.metrics.items():
+            metric.check_counts(metric.fewest, n)
+            if isinstance(metric, ModelMetric) and source.module is None:
+                raise ConfigError(
+                    f"protocol.metrics.{name}: asks the model itself, and here are only its "
+                    f"images. Leave it out: protocol.metrics.{name}=null."
+                )
+            if "labels" in metric.inputs:
+                self._check_labels(name, source.has_labels, data)
+        metrics = [_without_copying_lists(metric) for metric in self.metrics.values()]
+        fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
+        start, stop = share(n, rank, ranks) if fed else (0, 0)
+        steps = range(start, stop, CHUNK)
+        with source.open(n):
+            for first in track(steps, "generated samples") if track else steps:
+                samples, labels = source.part(first, min(first + CHUNK, stop))
+                seen = {"samples": samples.cpu()}
+                if labels is not None:
+                    seen["labels"] = labels.cpu()
+                if any(map(_looks, fed)):
+                    seen |= look(self.extractor, samples, device)
+                _feed(fed, seen, real=False)
+        scores: dict[str, Score] = {}
+        for metric in metrics:
+            if isinstance(metric, ModelMetric):  # every rank does all of it
+                metric.measure(source.module, data, self.extractor, seed=self.seed, ema=self.ema)
+            metric.sync_on_compute = ranks > 1 and not isinstance(metric, ModelMetric)
+            if ranks > 1:
+                metric.to(device)
+            scores |= self._computed(metric, source, n)
+        return scores
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _feed_real(
+        self, device: torch.device | str, rank: int, ranks: int, track: Track | None
+    ) -> None:
+        for split in ("train", "test"):
+            fed = [m for m in self.metrics.values() if m.compares and self._split(m) == split]
+            if not fed:
+                continue
+            start, stop = share(self._real.count(split), rank, ranks)
+            if any(_looks(metric) for metric in fed):
+                seen = self._real.seen(split, start, stop, self.extractor, device, track)
+            else:
+                seen = self._real.part(split, start, stop)
+            for first in range(0, stop - start, CHUNK):
+                _feed(fed, {k: x[first : first + CHUNK] for k, x in seen.items()}, real=True)
+        self._is_fed = True
+
+    def _split(self, metric: SampleMetric) -> str:
+        return metric.real_split or self.split
+
+    def _computed(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
+        computed = metric.compute()
+        if isinstance(computed, Tensor):
+            computed = {metric.scores[0]: computed}
+        values = {score: float(value) for score, value in computed.items()}
+        words = metric.words(values)
+        protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
+        if _looks(metric):
+            protocol |= self.extractor.described()
+        if not isinstance(metric, ModelMetric):
+            protocol["generated_samples"] = n
+        if metric.compares:
+            protocol |= self._real.described(self._split(metric))
+        protocol |= source.described()
+        return {
+            self._score_name(metric, score): Score(value, protocol, words.get(score, ""))
+            for score, value in values.items()
+        }
+
+    def _score_name(self, metric: SampleMetric, score: str) -> str:
+        if not _looks(metric):
+            return score
+        kind, slash, rest = score.partition("/")
+        if self.extractor is not None:
+            name = self.extractor.score_name(kind)
+        else:  # a partial, not called yet
+            settings = getattr(self.features, "keywords", {})
+            name = getattr(self.features, "func", self.features).score_name_of(kind, settings)
+        return name + slash + rest
+
+    def _check_labels(self, name: str, model_has: bool, data: Any) -> None:
+        if not model_has:
+            raise ConfigError(
+                f"protocol.metrics.{name}: needs generated samples with labels, and these have "
+                f"none. Use a conditional model (model=cdcgan, …), or protocol.metrics.{name}=null."
+            )
+        if data.classes is None:
+            raise ConfigError(
+                f"protocol.metrics.{name}: needs labels, and {data.title} has none. Choose data "
+                f"with classes, or protocol.metrics.{name}=null."
+            )
+
+
+def _looks(metric: SampleMetric) -> bool:
+    """Whether a metric looks at what an extractor gives."""
+    return "features" in metric.inputs or "logits" in metric.inputs
+
+
+def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> None:
+    for metric in metrics:
+        inputs = [seen[name] for name in metric.inputs]
+        metric.update(*inputs, real=real) if metric.compares else metric.update(*inputs)
+
+
+def _without_copying_lists(metric: SampleMetric) -> SampleMetric:
+    """A copy of a metric that holds real samples already; long lists of tensors are shared."""
+    lists = [
+        tensor
+        for part in metric.modules()
+        for state in getattr(part, "_defaults", {})
+        if isinstance(value := getattr(part, state), list)
+        for tensor in value
+    ]
+    return copy.deepcopy(metric, {id(tensor): tensor for tensor in lists})

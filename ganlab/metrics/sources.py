@@ -1,0 +1,161 @@
+"""Where generated samples come from: a trained model, or a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from ganlab.core import AdversarialModule
+from ganlab.core.randomness import mix
+from ganlab.data import denormalise
+from ganlab.errors import ConfigError, DataError
+from ganlab.metrics.batch_norm import BatchNormMode, batch_norm_statistics
+
+STANDING_BATCHES = 16
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Gives generated samples by their index, the same whoever asks for which part.
+
+    Attributes:
+        module: the model that makes them; None where there is none to ask.
+        has_labels: whether samples come with labels.
+    """
+
+    module: AdversarialModule | None
+    has_labels: bool
+
+    def count(self, wanted: int | None) -> int:
+        """How many samples there will be when `wanted` are asked for (None: as many as it has)."""
+
+    def open(self, n: int) -> AbstractContextManager[None]:
+        """Within it, `part` gives any of `n` samples."""
+
+    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Samples start … stop − 1: uint8 (N, C, H, W) or points (N, D), and labels (N,)."""
+
+    def described(self) -> dict[str, Any]:
+        """Its part of a score's protocol."""
+
+
+class ModelSamples:
+    """Samples of a trained model, of latents that are one draw of the seed.
+
+    Args:
+        module: it answers `draw_inputs` and `sample`, as `families.GAN` does.
+        seed: of latents and labels.
+        ema: averaged weights where there are some.
+        batch_norm: "running", "batch" or "standing" statistics of the generator.
+        truncation: of the latents; None for none.
+    """
+
+    def __init__(
+        self,
+        module: AdversarialModule,
+        seed: int = 0,
+        ema: bool = True,
+        batch_norm: BatchNormMode = "running",
+        truncation: float | None = None,
+    ) -> None:
+        self.module, self.seed, self.ema = module, seed, ema
+        self.batch_norm, self.truncation = batch_norm, truncation
+        self.has_labels = bool(getattr(module, "classes", None))
+
+    def count(self, wanted: int | None) -> int:
+        """`wanted`; a model has as many as one likes."""
+        if wanted is None:
+            raise ConfigError("protocol.samples: missing; say how many samples the model makes.")
+        return wanted
+
+    @contextmanager
+    def open(self, n: int) -> Iterator[None]:
+        """Draw the latents, and set the statistics of batch normalisation."""
+        draw = self.module.draw_inputs
+        self._latents, self._labels = draw(n, seed=self.seed, truncation=self.truncation)
+        with ExitStack() as stack:
+            for name in self.module.averaged_modules:
+                with self.module.evaluating(name, self.ema) as network:
+                    stack.enter_context(
+                        batch_norm_statistics(network, self.batch_norm, self._run_standing)
+                    )
+            yield
+
+    def _run_standing(self) -> None:
+        seed = mix(self.seed, 0x7374616E64)
+        for index in range(STANDING_BATCHES):
+            self.module.sample(256, seed=mix(seed, index), ema=self.ema)
+
+    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Images are rounded to 8 bits, as a picture's file would."""
+        labels = None if self._labels is None else self._labels[start:stop]
+        samples = self.module.sample(latents=self._latents[start:stop], labels=labels, ema=self.ema)
+        finite = samples.flatten(1).isfinite().all(1)
+        if not finite.all():
+            raise DataError(
+                f"{int((~finite).sum())} of {len(samples)} generated samples hold numbers that are "
+                "not finite, so there is no score: the generator has diverged. Use an earlier "
+                "checkpoint (checkpoint=best)."
+            )
+        return (denormalise(samples) if samples.dim() == 4 else samples.float()), labels
+
+    def described(self) -> dict[str, Any]:
+        """Weights, batch-norm mode, truncation and seed."""
+        averaged = self.ema and len(self.module.averaged) > 0
+        return {
+            "weights": "ema" if averaged else "raw",
+            "batch_norm": f"{self.batch_norm} statistics",
+            "truncation": self.truncation,
+            "seed": self.seed,
+        }
+
+
+class FolderSamples:
+    """Images of a folder, in the order of their names.
+
+    Args:
+        data: the folder, as a data module.
+    """
+
+    module = None
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.has_labels = data.classes is not None
+
+    def count(self, wanted: int | None) -> int:
+        """`wanted`, or all.
+
+        Raises:
+            DataError: there are fewer.
+        """
+        there = len(self.data.split("train")["image"])
+        if wanted is not None and wanted > there:
+            raise DataError(
+                f"generated: the protocol takes {wanted:,} images and {self.data.title} has "
+                f"{there:,}. Add images, or set protocol.samples={there} (which is another "
+                "protocol: its scores are not comparable)."
+            )
+        return there if wanted is None else wanted
+
+    def open(self, n: int) -> AbstractContextManager[None]:
+        """Nothing to prepare."""
+        return nullcontext()
+
+    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Images as they are in the files."""
+        rows = self.data.split("train")
+        labels = rows["label"][start:stop] if self.has_labels else None
+        return rows["image"][start:stop], labels
+
+    def described(self) -> dict[str, Any]:
+        """The folder's content."""
+        return {"generated_hash": self.data.content_hash("train")}
+
+
+def share(n: int, rank: int, ranks: int) -> tuple[int, int]:
+    """The part of n samples that a rank looks at: contiguous, so that gathering keeps the order."""
+    return rank * n // ranks, (rank + 1) * n // ranks

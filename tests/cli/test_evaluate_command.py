@@ -1,0 +1,163 @@
+"""`ganlab evaluate`: of a run, of two folders, and every likely mistake."""
+
+import json
+
+import pytest
+import torch
+
+from ganlab.cli import main
+from ganlab.reports.pictures import save_png
+
+RUN = [
+    "model=cgan",
+    "data=mnist_5k",
+    "model.generator.network.hidden=[8]",
+    "model.discriminator.network.hidden=[8]",
+    "budget.batches=2",
+    "evaluation=none",
+    "callbacks.progress.enabled=false",
+    "trainer=cpu",
+]
+SMALL = ["protocol.samples=300", "protocol.real_samples=300"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of a conditional model that has no protocol of its own."""
+    folder = tmp_path_factory.mktemp("evaluate") / "run"
+    assert main(["train", *RUN, f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def cli(capsys):
+    def call(*argv):
+        code = main(["evaluate", *map(str, argv)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def images(folder, n=40, size=(28, 28), channels=1, seed=0):
+    pixels = torch.randint(
+        256, (n, channels, *size), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
+    )
+    for index, image in enumerate(pixels):
+        save_png(image, folder / f"{index:03}.png")
+    return folder
+
+
+def read(path):
+    return json.loads((path / "scores.json").read_text())["evaluations"]
+
+
+def test_scores_of_a_run(cli, run):
+    """They are printed with what they mean, and written with their protocol; again, in place."""
+    (run / "scores.json").unlink(missing_ok=True)
+    arguments = [f"run={run}", "protocol=fd5k_train_mnist_5k", *SMALL]
+    code, said, _ = cli(*arguments)
+    assert code == 0
+    assert "frechet_distance_digits" in said
+    assert str(run / "scores.json") in said
+    (entry,) = read(run)
+    score = entry["scores"]["frechet_distance_digits"]
+    assert score["protocol"]["generated_samples"] == 300
+    assert score["protocol"]["weights"] == "ema"
+    assert entry["checkpoint"] == "last"
+    assert entry["images_seen"] == 128
+    assert cli(*arguments)[0] == 0
+    (again,) = read(run)
+    assert again["scores"] == entry["scores"]
+    assert cli(*arguments, "protocol.ema=false")[0] == 0
+    assert len(read(run)) == 2
+
+
+def test_seeds_have_a_spread(cli, run, tmp_path):
+    arguments = ["protocol=fd5k_train_mnist_5k", *SMALL, "seeds=0,1,2"]
+    code, said, _ = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
+    assert code == 0
+    assert "± " in said
+    assert "over 3 seeds" in said
+    values = [e["scores"]["frechet_distance_digits"]["value"] for e in read(tmp_path)]
+    assert len(set(values)) == 3
+
+
+def test_a_checkpoint_by_its_path(cli, run, tmp_path):
+    path = run / "checkpoints" / "last.ckpt"
+    arguments = ["protocol=fd5k_train_mnist_5k", *SMALL, f"checkpoint={path}"]
+    assert cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")[0] == 0
+    assert read(tmp_path)[0]["checkpoint"] == str(path)
+
+
+def test_scores_of_two_folders(cli, tmp_path):
+    real, made = images(tmp_path / "real"), images(tmp_path / "made", 30, seed=1)
+    code, said, _ = cli(f"real={real}", f"generated={made}", "protocol=folders_pixels")
+    assert code == 0, said
+    scores = read(made)[0]["scores"]
+    assert scores["pairwise_distance_ratio"]["value"] == pytest.approx(1, abs=0.05)
+    protocol = scores["pairwise_distance_ratio"]["protocol"]
+    assert (protocol["real_samples"], protocol["generated_samples"]) == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["run", "real=DIR"]),
+        (["real=x"], ["generated"]),
+        (["run={run}"], ["none of its own", "ganlab list protocols"]),
+        (["run={run}", "protocol=fd10k_test_mnst"], ["'fd10k_test_mnist'"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "features=digit"], ["'digits'"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.sampels=3"], ["'samples'"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.samples=1"], ["2 or more"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.samples=x"], ["whole number"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.samples=20"], ["too few"]),
+        (["run={run}", "protocol=fd10k_test_mnist"], ["MNIST5k", "test split"]),
+        (["run={run}", "protocol=modes10k"], ["modes", "MNIST5k"]),
+        (["run={run}", "protocol=accuracy"], ["accuracy", "GAN"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "checkpoint=best"], ["best"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "device=cdua"], ["cdua", "device=cpu"]),
+        (["run={run}", "real=x"], ["run="]),
+        (["run={run}", "sead=1"], ["'seeds'"]),
+        (["run=nowhere", "protocol=modes10k"], ["nowhere"]),
+        (
+            ["run={run}", "protocol=fid50k_train_inception_clean", "features.weights=nowhere.pth"],
+            ["nowhere.pth"],
+        ),
+    ],
+)
+def test_mistakes(arguments, words, cli, run):
+    code, _, said = cli(*(text.format(run=run) for text in arguments))
+    assert code != 0
+    assert "Traceback" not in said
+    for word in words:
+        assert word in said
+
+
+def test_mistakes_with_folders(cli, tmp_path):
+    real = images(tmp_path / "real")
+
+    def refused(made, *words, more=()):
+        code, _, said = cli(f"real={real}", f"generated={made}", *more)
+        assert code != 0
+        assert "Traceback" not in said
+        for word in words:
+            assert word in said, said
+        assert not (made / "scores.json").exists()
+
+    pixels = ("protocol=folders_pixels",)
+    refused(images(tmp_path / "one", 1), "too few", more=pixels)
+    uneven = images(tmp_path / "uneven")
+    images(uneven / "more", 3, size=(20, 20))
+    refused(uneven, "20", "28", more=pixels)
+    corrupt = images(tmp_path / "corrupt")
+    (corrupt / "broken.png").write_bytes(b"not a picture")
+    refused(corrupt, "broken.png", "skip_corrupt=true", more=pixels)
+    code, said, _ = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
+    assert code == 0, said
+    assert "broken.png" in said or read(corrupt)
+    refused(tmp_path / "absent", "absent", more=pixels)
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"not weights")
+    refused(images(tmp_path / "made"), "weights.pth", more=(f"features.weights={weights}",))
+    refused(images(tmp_path / "large", size=(32, 32)), "32", "28", more=pixels)

@@ -1,0 +1,220 @@
+"""A protocol over samples: what is recorded, what is refused, and that it can be repeated."""
+
+import functools
+
+import pytest
+import torch
+from tiny import tiny_gan, tiny_images, tiny_labelled, tiny_ring
+
+from ganlab.data import FolderData, denormalise
+from ganlab.errors import ConfigError, DataError
+from ganlab.metrics import (
+    ClassFrechetDistance,
+    Extractor,
+    FolderSamples,
+    FrechetDistance,
+    LinearProbe,
+    ModeCoverage,
+    ModelSamples,
+    PrecisionRecall,
+    SampleProtocol,
+)
+from ganlab.reports.pictures import save_png
+
+
+class Corner(Extractor):
+    """The sixteen pixels of a corner as features."""
+
+    name, title, hash, resizer, width = "corner", "corner pixels", "0" * 16, "none", 16
+    seen = 0
+
+    def forward(self, images):
+        type(self).seen += len(images)
+        assert images.dtype == torch.uint8
+        return images[:, 0, :4, :4].flatten(1).float() / 255, None
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def module():
+    return tiny_labelled().eval()
+
+
+def make(metrics=None, **options):
+    metrics = metrics or {"frechet_distance": FrechetDistance()}
+    settings = {"features": Corner, "samples": 60, "split": "train"}
+    return SampleProtocol("test", metrics, **settings | options)
+
+
+def value(protocol, module, data=None):
+    scores = protocol.evaluate(module, data or tiny_images())
+    return scores["frechet_distance_corner"].value
+
+
+def test_a_score_carries_its_protocol(module):
+    data = tiny_images()
+    score = make(seed=3).evaluate(module, data)["frechet_distance_corner"]
+    assert score.protocol == {
+        "protocol": "test",
+        "metric": "Fréchet distance",
+        "extractor": "corner pixels",
+        "weights_hash": "0" * 16,
+        "resizer": "none",
+        "generated_samples": 60,
+        "real_samples": 40,
+        "split": "train",
+        "data_hash": data.content_hash("train"),
+        "weights": "raw",
+        "batch_norm": "running statistics",
+        "truncation": None,
+        "seed": 3,
+    }
+
+
+def test_it_equals_the_metric_by_hand(module):
+    """Real and generated samples, rounded to 8 bits, through the extractor into the metric."""
+    data, metric, corner = tiny_images(), FrechetDistance(16), Corner()
+    latents, labels = module.draw_inputs(60, seed=0)
+    fake = denormalise(module.sample(latents=latents, labels=labels))
+    metric.update(corner(data.reference("train"))[0], real=True)
+    metric.update(corner(fake)[0], real=False)
+    assert value(make(), module, data) == pytest.approx(float(metric.compute()), rel=1e-9)
+
+
+def test_a_second_evaluation_gives_the_same(module):
+    """Real samples are fed once, and generated ones do not add up over evaluations."""
+    protocol, data = make(), tiny_images()
+    first = value(protocol, module, data)
+    Corner.seen = 0
+    assert value(protocol, module, data) == first
+    assert Corner.seen == 60  # the generated ones alone
+    assert value(make(seed=1), module) != first
+    Corner.seen = 0
+    assert value(make(), module) == first
+    assert Corner.seen == 60  # real features come from the cache
+
+
+def test_settings_change_the_samples(module):
+    """Each of them must reach the samples, or the recorded protocol would lie."""
+    plain = value(make(), module)
+    module.generator.network.train()
+    with torch.no_grad():  # averages that are not the batch's
+        module.generator(torch.randn(50, 4) * 3, torch.randint(3, (50,)))
+    module.eval()
+    values = {
+        name: value(make(**options), module)
+        for name, options in {
+            "running": {},
+            "batch": {"batch_norm": "batch"},
+            "standing": {"batch_norm": "standing"},
+            "truncation": {"truncation": 0.3},
+            "samples": {"samples": 50},
+            "real_samples": {"real_samples": 30},
+        }.items()
+    }
+    assert len({plain, *values.values()}) == 7
+    module.start_averaging()
+    for parameter in module.averaged.parameters():
+        parameter.data.mul_(0.5)
+    assert value(make(ema=True), module) != value(make(ema=False), module)
+
+
+def test_training_mode_is_left_as_it_was(module):
+    module.train()
+    before = {key: x.clone() for key, x in module.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    value(make(batch_norm="standing"), module)
+    assert torch.equal(torch.rand(1), expected)  # training's random numbers are untouched
+    assert module.generator.training
+    assert all(torch.equal(x, before[key]) for key, x in module.state_dict().items())
+
+
+def test_samples_in_a_folder_score_as_the_model_does(module, tmp_path):
+    """What `evaluate run=` sees is what a saved picture holds."""
+    latents, labels = module.draw_inputs(60, seed=0)
+    images = denormalise(module.sample(latents=latents, labels=labels))
+    for index, image in enumerate(images):
+        save_png(image, tmp_path / "made" / f"{index:02}.png")
+    folder = FolderSamples(FolderData(str(tmp_path / "made")))
+    scores = make(samples=None).score(folder, tiny_images())
+    score = scores["frechet_distance_corner"]
+    assert score.value == pytest.approx(value(make(), module), rel=1e-9)
+    assert score.protocol["generated_samples"] == 60
+    with pytest.raises(DataError, match="samples=60"):
+        make(samples=61).score(folder, tiny_images())
+    with pytest.raises(ConfigError, match="asks the model itself"):
+        make({"probe": LinearProbe()}, samples=None).score(folder, tiny_images())
+
+
+def test_names_are_known_before_anything_is_loaded():
+    metrics = {"distance": FrechetDistance(), "modes": ModeCoverage(), "none": None}
+    names = make(metrics).names
+    assert names == ("frechet_distance_corner", "modes", "high_quality")
+    named = functools.partial(Corner, name="mine")
+    assert "frechet_distance_mine" in make(features=named).names
+
+
+def test_labels_are_asked_for(module):
+    metrics = {"classes": ClassFrechetDistance()}
+    make(metrics).check(module, tiny_images())
+    with pytest.raises(ConfigError, match="conditional model"):
+        make(metrics).check(tiny_gan(), tiny_images())
+    with pytest.raises(ConfigError, match="modes"):
+        make({"modes": ModeCoverage()}).check(module, tiny_images())
+
+
+def test_bad_settings():
+    with pytest.raises(ConfigError, match="features=digits"):
+        make(features=None)
+    with pytest.raises(ConfigError, match=r"protocol\.samples"):
+        make(samples=1)
+    with pytest.raises(ConfigError, match="running, batch, standing"):
+        make(batch_norm="eval")
+
+
+def test_too_few_samples_propose_another_metric(module):
+    """Before training: `prepare` is called at its start."""
+    with pytest.raises(ConfigError, match=r"Fréchet distance: 16 .*kernel_distance"):
+        make(samples=16).prepare(tiny_images())
+    with pytest.raises(ConfigError, match=r"10 real"):
+        make(real_samples=10).prepare(tiny_images())
+
+
+def test_a_generator_that_diverged_has_no_score(module):
+    module.generator.network.layers[0].weight.data.fill_(float("nan"))
+    with pytest.raises(DataError, match=r"60 of 60 .*checkpoint=best"):
+        value(make(), module)
+
+
+def test_points_need_no_extractor():
+    module = tiny_gan().eval()
+    protocol = SampleProtocol("points", {"modes": ModeCoverage()}, samples=50, split="train")
+    scores = protocol.evaluate(module, tiny_ring())
+    assert set(scores) == {"modes", "high_quality"}
+    assert "extractor" not in scores["modes"].protocol
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_parts_are_contiguous_and_whole(ranks, module):
+    from ganlab.metrics.sources import share
+
+    parts = [share(10, rank, ranks) for rank in range(ranks)]
+    assert [i for start, stop in parts for i in range(start, stop)] == list(range(10))
+    source = ModelSamples(module, seed=1)
+    with source.open(10):
+        whole = source.part(0, 10)[0]
+        pieces = torch.cat([source.part(*part)[0] for part in parts])
+    assert torch.equal(whole, pieces)
+
+
+def test_metrics_of_features_see_each_sample_once(module):
+    metrics = {"distance": FrechetDistance(), "manifold": PrecisionRecall()}
+    Corner.seen = 0
+    make(metrics).evaluate(module, tiny_images())
+    assert Corner.seen == 100
