@@ -138,7 +138,7 @@ class LinearProbe(ModelMetric):
             "linear_probe": f"From {self.samples:,} labels a linear classifier on the "
             f"discriminator's features is right about {probe:.1%} of the test samples, on those of "
             f"an untrained discriminator about {untrained:.1%}, and on the samples themselves "
-            f"about {pixels:.1%}: the game has {'taught' if better else 'not taught'} the "
+            f"about {pixels:.1%}: the game has {'' if better else 'not measurably '}taught the "
             "discriminator to tell classes apart better than chance weights do."
         }
 

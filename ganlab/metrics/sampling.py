@@ -176,9 +176,10 @@ class SampleProtocol(Protocol):
         for metric in metrics:
             if isinstance(metric, ModelMetric):  # every rank does all of it
                 metric.measure(source.module, data, self.extractor, seed=self.seed, ema=self.ema)
-            metric.sync_on_compute = ranks > 1 and not isinstance(metric, ModelMetric)
-            if ranks > 1:
-                metric.to(device)
+            is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
+            metric.sync_on_compute = metric._to_sync = is_shared
+            if is_shared:
+                metric.to(device)  # where the ranks can talk
             scores |= self._computed(metric, source, n)
         return scores
 

@@ -39,7 +39,7 @@ def cli(capsys):
     return call
 
 
-def images(folder, n=40, size=(28, 28), channels=1, seed=0):
+def images(folder, n=120, size=(28, 28), channels=1, seed=0):
     pixels = torch.randint(
         256, (n, channels, *size), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
     )
@@ -91,13 +91,13 @@ def test_a_checkpoint_by_its_path(cli, run, tmp_path):
 
 
 def test_scores_of_two_folders(cli, tmp_path):
-    real, made = images(tmp_path / "real"), images(tmp_path / "made", 30, seed=1)
-    code, said, _ = cli(f"real={real}", f"generated={made}", "protocol=folders_pixels")
+    real, made = images(tmp_path / "real"), images(tmp_path / "made", 110, seed=1)
+    code, _, said = cli(f"real={real}", f"generated={made}", "protocol=folders_pixels")
     assert code == 0, said
     scores = read(made)[0]["scores"]
     assert scores["pairwise_distance_ratio"]["value"] == pytest.approx(1, abs=0.05)
     protocol = scores["pairwise_distance_ratio"]["protocol"]
-    assert (protocol["real_samples"], protocol["generated_samples"]) == (40, 30)
+    assert (protocol["real_samples"], protocol["generated_samples"]) == (120, 110)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_mistakes_with_folders(cli, tmp_path):
     corrupt = images(tmp_path / "corrupt")
     (corrupt / "broken.png").write_bytes(b"not a picture")
     refused(corrupt, "broken.png", "skip_corrupt=true", more=pixels)
-    code, said, _ = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
+    code, _, said = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
     assert code == 0, said
     assert "broken.png" in said or read(corrupt)
     refused(tmp_path / "absent", "absent", more=pixels)

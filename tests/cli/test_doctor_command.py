@@ -1,0 +1,68 @@
+"""`ganlab doctor` on runs of every kind."""
+
+import json
+
+import pytest
+from tiny import ARGUMENTS
+
+from ganlab.cli import main
+from ganlab.cli.doctor import main as doctor
+
+WATCHED = "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 64}"
+
+
+def train(folder, *arguments):
+    code = main(["train", *ARGUMENTS, f"run_dir={folder}", *arguments])
+    return code, folder
+
+
+def test_a_finished_run(tmp_path, capsys):
+    code, folder = train(tmp_path / "run", "budget.batches=60", WATCHED)
+    assert code == 0
+    before = (folder / "metrics.csv").read_text()
+    capsys.readouterr()
+    assert doctor([f"run={folder}"]) == 0
+    said = capsys.readouterr().out
+    assert "finished, 480 images" in said
+    assert "What cannot be told:" in said
+    written = json.loads((folder / "doctor.json").read_text())
+    assert written["images_seen"] == 480
+    assert {"condition", "words", "evidence", "remedies", "kind"} == set(written["findings"][0])
+    assert (folder / "metrics.csv").read_text() == before
+
+
+def test_a_run_without_the_callback_says_so(tmp_path, capsys):
+    _, folder = train(tmp_path / "run", "budget.batches=20", "++callbacks.doctor=null")
+    assert doctor([f"run={folder}"]) == 0
+    assert "no doctor" in capsys.readouterr().out
+
+
+def test_a_run_that_failed(tmp_path, capsys):
+    rate = "model.players.discriminator.optimizer.lr=1e30"
+    unbounded = "model.discriminator.activation=leaky_relu"
+    code, folder = train(tmp_path / "run", "budget.batches=40", rate, unbounded)
+    assert code == 1
+    assert doctor([f"run={folder}"]) == 0
+    assert "DIVERGENCE" in capsys.readouterr().out
+    assert json.loads((folder / "doctor.json").read_text())["diagnosis"] == "divergence"
+
+
+def test_a_generator_at_rest(tmp_path):
+    rate = "model.players.generator.optimizer.lr=0.0"
+    _, folder = train(tmp_path / "run", "budget.batches=60", rate, WATCHED)
+    assert doctor([f"run={folder}"]) == 0
+    written = json.loads((folder / "doctor.json").read_text())
+    assert written["diagnosis"] == "generator_not_moving"
+
+
+def test_help_and_bad_arguments(tmp_path, capsys):
+    assert doctor(["--help"]) == 0
+    assert "ganlab doctor" in capsys.readouterr().out
+    from ganlab.errors import ConfigError, RunError
+
+    with pytest.raises(ConfigError, match="run: missing"):
+        doctor([])
+    with pytest.raises(ConfigError, match="rnu"):
+        doctor(["rnu=x"])
+    with pytest.raises(RunError, match=r"run\.json"):
+        doctor([f"run={tmp_path}"])
