@@ -27,7 +27,8 @@ def test_two_processes_score_as_one(tmp_path):
         _, said = process.communicate(timeout=150)
         assert process.returncode == 0, said[-3000:]
     one, first, second = (
-        json.loads((tmp_path / f"scores{name}.json").read_text()) for name in ("0of1", "0of2", "1of2")
+        json.loads((tmp_path / f"scores{name}.json").read_text())
+        for name in ("0of1", "0of2", "1of2")
     )
     assert first == second
     assert len(one) > 20

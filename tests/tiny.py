@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 
 from ganlab.callbacks import Budget
 from ganlab.core import Player
-from ganlab.data import Ring, Synthetic
+from ganlab.data import Ring, Synthetic, TensorDataModule
 from ganlab.families import GAN
 from ganlab.losses import NonSaturating
 from ganlab.networks import (
@@ -78,6 +78,23 @@ def tiny_labelled(players=None, dropout=0.3):
         players or {"discriminator": Player(sgd()), "generator": Player(sgd())},
         NonSaturating(smoothing=0.1, flip=0.1),
     )
+
+
+class Given(TensorDataModule):
+    """Images that a test has, as a data module."""
+
+    classes = None
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = images
+
+    @property
+    def shape(self):
+        return tuple(self.images.shape[1:])
+
+    def load(self, split):
+        return {"image": self.images}
 
 
 def tiny_ring(batch_size=4, samples=40, seed=0):

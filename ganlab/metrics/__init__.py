@@ -5,7 +5,7 @@ from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.binning import BinnedProportions
 from ganlab.metrics.classifiers import TorchvisionClassifier
 from ganlab.metrics.conditional import ClassFrechetDistance, ClassShares, LabelConsistency
-from ganlab.metrics.digits import DigitFeatures, DigitProtocol
+from ganlab.metrics.digits import DigitFeatures
 from ganlab.metrics.diversity import MSSSIMDiversity, PairwiseDistance
 from ganlab.metrics.extractors import ModuleFeatures
 from ganlab.metrics.frechet import FrechetDistance, frechet_distance
@@ -13,7 +13,7 @@ from ganlab.metrics.inception import FIDInception
 from ganlab.metrics.inception_score import InceptionScore
 from ganlab.metrics.kernel import KernelDistance
 from ganlab.metrics.memorization import MemorizationInformedFrechetDistance
-from ganlab.metrics.modes import ModeCoverage, ModeProtocol, StackedModes
+from ganlab.metrics.modes import ModeCoverage, StackedModes
 from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.paired import LPIPS, PSNR, SSIM, LPIPSDistance
 from ganlab.metrics.path_length import PerceptualPathLength
@@ -35,7 +35,6 @@ __all__ = [
     "ClassShares",
     "DensityCoverage",
     "DigitFeatures",
-    "DigitProtocol",
     "Extractor",
     "FIDInception",
     "FolderSamples",
@@ -48,7 +47,6 @@ __all__ = [
     "MSSSIMDiversity",
     "MemorizationInformedFrechetDistance",
     "ModeCoverage",
-    "ModeProtocol",
     "ModelMetric",
     "ModelSamples",
     "ModuleFeatures",

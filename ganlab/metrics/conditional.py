@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
 from ganlab.metrics.frechet import FrechetDistance
+from ganlab.metrics.kept import KeptSamples
 
 LISTED = 20  # up to so many classes, each has a score of its own
 PRESENT = 0.3  # a class is present from this part of an equal share on
@@ -45,7 +45,7 @@ def listed(score: str, classes: int) -> tuple[str, ...]:
     return tuple(f"{score}/{k}" for k in range(classes)) if classes <= LISTED else ()
 
 
-class ClassFrechetDistance(SampleMetric):
+class ClassFrechetDistance(KeptSamples):
     """Mean over the classes of the Fréchet distance between real and generated samples of each.
 
     Over the features of the FID Inception it is the intra-FID: Miyato and Koyama 2018
@@ -65,10 +65,7 @@ class ClassFrechetDistance(SampleMetric):
     instead = "frechet_distance, which takes all classes together"
 
     def __init__(self, classes: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        for kind in ("real", "fake"):
-            self.add_state(f"{kind}_features", [], dist_reduce_fx="cat")
-            self.add_state(f"{kind}_labels", [], dist_reduce_fx="cat")
+        super().__init__(most=None, **options)
         if classes is not None:
             self._take(classes)
 
@@ -89,11 +86,8 @@ class ClassFrechetDistance(SampleMetric):
         Raises:
             ConfigError: features that are not finite, or labels that do not fit.
         """
-        check_features(self, features)
         check_labels(self, labels, len(features), self.classes)
-        kind = "real" if real else "fake"
-        getattr(self, f"{kind}_features").append(features.float())
-        getattr(self, f"{kind}_labels").append(labels)
+        self.keep(features.float(), real, labels)
 
     def compute(self) -> dict[str, Tensor]:
         """The mean distance, and that of each class.
@@ -103,8 +97,7 @@ class ClassFrechetDistance(SampleMetric):
         """
         sets = []
         for kind in ("real", "fake"):
-            features = dim_zero_cat(getattr(self, f"{kind}_features"))
-            labels = dim_zero_cat(getattr(self, f"{kind}_labels"))
+            features, labels = self.kept(kind), self.kept_labels(kind)
             sets.append((kind == "real", features.cpu(), labels.cpu()))
         distances = []
         for k in range(self.classes):

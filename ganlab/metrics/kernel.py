@@ -7,61 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.utilities.data import dim_zero_cat
 
 from ganlab.errors import ConfigError
-from ganlab.metrics.base import Extractor, SampleMetric, check_features
+from ganlab.metrics.kept import KeptSamples
 from ganlab.metrics.neighbours import as_double
 
 _SEED = 2020
 
 
-class CollectedFeatures(SampleMetric):
-    """A metric that keeps all features of both kinds.
-
-    Args:
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
-    """
-
-    real_features: list[Tensor] | Tensor
-    fake_features: list[Tensor] | Tensor
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.width: int | None = None
-        self.add_state("real_features", [], dist_reduce_fx="cat")
-        self.add_state("fake_features", [], dist_reduce_fx="cat")
-
-    def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of features."""
-        if extractor is not None:
-            self.width = extractor.width
-
-    def update(self, features: Tensor, real: bool) -> None:
-        """Add features (N, D) of real or of generated samples.
-
-        Raises:
-            ConfigError: features of another width, or not finite.
-        """
-        check_features(self, features, self.width)
-        self.width = features.shape[1]
-        (self.real_features if real else self.fake_features).append(features)
-
-    def collected(self) -> tuple[Tensor, Tensor]:
-        """All real features (N, D) and all generated ones (M, D).
-
-        Raises:
-            ConfigError: too few.
-        """
-        real, fake = (
-            dim_zero_cat(state) if len(state) else torch.empty(0, self.width or 0)
-            for state in (self.real_features, self.fake_features)
-        )
-        self.check_counts(len(real), len(fake))
-        return real, fake
-
-
-class KernelDistance(CollectedFeatures):
+class KernelDistance(KeptSamples):
     """Squared maximum mean discrepancy under a cubic kernel, mean and deviation over subsets.
 
     Over the features of the FID Inception it is the KID: Bińkowski et al. 2018 (arXiv:1801.01401).
@@ -84,13 +38,17 @@ class KernelDistance(CollectedFeatures):
     instead = "a smaller metric.subset_size"
 
     def __init__(self, subsets: int = 100, subset_size: int = 1000, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(most=None, **options)
         if subsets < 1 or subset_size < 2:
             raise ConfigError(
                 f"KernelDistance: received subsets={subsets}, subset_size={subset_size}; needs "
                 "subsets of 1 or more, subset_size of 2 or more."
             )
         self.subsets, self.subset_size, self.fewest = subsets, subset_size, subset_size
+
+    def update(self, features: Tensor, real: bool) -> None:
+        """Add features (N, D) of real or of generated samples; see `KeptSamples.keep`."""
+        self.keep(features, real)
 
     def settings(self) -> dict[str, Any]:
         """Kernel and subsets."""
@@ -115,7 +73,7 @@ class KernelDistance(CollectedFeatures):
 
     def compute(self) -> dict[str, Tensor]:
         """Mean and population standard deviation of the estimates."""
-        real, fake = self.collected()
+        real, fake = self.kept("real"), self.kept("fake")
         random = np.random.RandomState(_SEED)
         estimates = []
         for _ in range(self.subsets):

@@ -9,11 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 from ganlab.metrics.digits import DigitFeatures
-from ganlab.metrics.protocol import Protocol, Score, check_samples
 
 
 class ModeCoverage(SampleMetric):
@@ -178,48 +176,3 @@ class StackedModes(SampleMetric):
             "stacked_kl": f"The triples are {values['stacked_kl']:.2f} nats away from being "
             f"equally frequent (0 is best; a single one would be at {math.log(1000):.1f}).",
         }
-
-
-class ModeProtocol(Protocol):
-    """`ModeCoverage` of generated points on a mixture whose means the data set knows.
-
-    Args:
-        samples: generated points.
-        seed: of the latents.
-        ema: averaged weights where there are some.
-    """
-
-    def __init__(self, samples: int = 10_000, seed: int = 0, ema: bool = True) -> None:
-        self.samples, self.seed, self.ema = samples, seed, ema
-
-    names = ("modes", "high_quality")
-
-    def check(self, module: AdversarialModule, data: Any) -> None:
-        """Modes can be counted where the data knows them."""
-        if not hasattr(data, "means"):
-            raise ConfigError(
-                f"evaluation: modes are counted where the data knows their means (data=ring, "
-                f"data=grid); {type(data).__name__} does not. Set evaluation=none."
-            )
-        check_samples(self.samples)
-
-    def evaluate(self, module: AdversarialModule, data: Any) -> dict[str, Score]:
-        """`modes` and `high_quality`."""
-        # one rank evaluates alone, and must not wait for the others
-        coverage = ModeCoverage(data.means, data.sigma, sync_on_compute=False)
-        coverage.update(module.sample(self.samples, seed=self.seed, ema=self.ema).cpu())
-        values = {name: float(value) for name, value in coverage.compute().items()}
-        protocol = {
-            "metric": "mode coverage",
-            "radius_in_sigma": coverage.radius,
-            "share_that_counts": coverage.share,
-            "samples": self.samples,
-            "seed": self.seed,
-            "weights": "ema" if self.ema and len(module.averaged) else "raw",
-        }
-        words = {
-            "modes": f"{values['modes']:.0f} of the {len(data.means)} modes found.",
-            "high_quality": f"{values['high_quality']:.0%} of the points lie within 3 standard "
-            "deviations of a mode.",
-        }
-        return {name: Score(value, protocol, words[name]) for name, value in values.items()}

@@ -8,21 +8,25 @@ import torch
 from torch import Tensor
 
 from ganlab.errors import ConfigError
-from ganlab.metrics.kernel import CollectedFeatures
+from ganlab.metrics.kept import KeptSamples
 from ganlab.metrics.neighbours import closed_ball, distance_tiles, kth_neighbour, open_ball
 
 
-class _Neighbourhoods(CollectedFeatures):
+class _Neighbourhoods(KeptSamples):
     """Takes as a set's support the balls around its points up to their k-th neighbours."""
 
     higher_is_better = True
 
     def __init__(self, k: int, memory_mib: int, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(most=None, **options)
         if k < 1:
             raise ConfigError(f"{type(self).__name__}: received k={k}; needs 1 or more.")
         self.k, self.memory_mib, self.fewest = k, memory_mib, k + 1
         self.instead = "a smaller metric.k, or kernel_distance, which is unbiased for few samples"
+
+    def update(self, features: Tensor, real: bool) -> None:
+        """Add features (N, D) of real or of generated samples; see `KeptSamples.keep`."""
+        self.keep(features, real)
 
     def settings(self) -> dict[str, Any]:
         """The neighbour that bounds a ball."""
@@ -67,7 +71,7 @@ class PrecisionRecall(_Neighbourhoods):
 
     def compute(self) -> dict[str, Tensor]:
         """`precision` and `recall` in [0, 1]."""
-        real, fake = self.collected()
+        real, fake = self.kept("real"), self.kept("fake")
         real_balls = closed_ball(self.radii(real, "real"))
         fake_balls = closed_ball(self.radii(fake, "generated"))
         precise = torch.zeros_like(fake_balls, dtype=torch.bool)
@@ -116,7 +120,7 @@ class DensityCoverage(_Neighbourhoods):
 
     def compute(self) -> dict[str, Tensor]:
         """`density` ≥ 0 and `coverage` in [0, 1]."""
-        real, fake = self.collected()
+        real, fake = self.kept("real"), self.kept("fake")
         balls = open_ball(self.radii(real, "real"))
         inside = torch.zeros((), dtype=torch.long, device=balls.device)
         covered = torch.zeros_like(balls, dtype=torch.bool)

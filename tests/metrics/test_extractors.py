@@ -79,11 +79,19 @@ def test_inception_with_the_clean_resizer(inception, weights):
 def test_inception_says_what_it_is(inception, weights):
     assert (inception.width, inception.classes) == (2048, 1008)
     assert inception.hash == hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    assert inception.score_name("frechet_distance") == "fid"
     assert inception.score_name("precision") == "precision_inception"
     assert inception.described()["resizer"] == "tensorflow"
     assert not inception.train().body.training
     assert not any(p.requires_grad for p in inception.parameters())
+
+
+def test_only_over_the_published_weights_is_it_an_fid(inception):
+    """Random weights of the same network give a Fréchet distance, and no FID."""
+    assert inception.score_name("frechet_distance") == "frechet_distance_inception"
+    name = FIDInception.score_name_of
+    assert name("frechet_distance", {"weights": None, "hash": None}) == "fid"
+    assert name("frechet_distance", {"hash": "any"}) == "frechet_distance_inception"
+    assert name("recall", {}) == "recall_inception"
 
 
 def test_grey_images_are_refused_or_repeated(inception):

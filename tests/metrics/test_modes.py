@@ -1,14 +1,13 @@
 """Mode coverage of samples whose modes and distances are known."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ganlab.data import MNIST5k, Ring, Synthetic
 from ganlab.errors import ConfigError
-from ganlab.metrics import ModeCoverage, ModeProtocol
+from ganlab.metrics import ModeCoverage
 from ganlab.metrics.modes import StackedModes
 
 SIGMA = 0.02
@@ -205,38 +204,3 @@ def test_stacked_modes_need_three_channels_and_enough_samples():
         StackedModes().update(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
     with pytest.raises(ConfigError, match="it needs 10,000"):
         StackedModes().check_counts(real=0, fake=9_999)
-
-
-# --- the protocol ---------------------------------------------------------------------------------
-
-
-class Generator:
-    """Stands for a trained model: gives every mode but the last one."""
-
-    averaged = {}
-
-    def sample(self, n, *, seed, ema):
-        self.asked = (n, seed, ema)
-        return draw(ring()[:-1], n)
-
-
-def test_protocol_scores_a_model():
-    module, data = Generator(), SimpleNamespace(means=ring(), sigma=SIGMA)
-    scores = ModeProtocol(samples=2000, seed=7, ema=True).evaluate(module, data)
-    assert module.asked == (2000, 7, True)
-    assert scores["modes"].value == 7
-    assert scores["modes"].words.startswith("7 of the 8 modes")
-    assert scores["high_quality"].value == pytest.approx(0.989, abs=0.01)
-    for found in scores.values():
-        assert found.protocol["samples"] == 2000
-        assert found.protocol["seed"] == 7
-        assert found.protocol["weights"] == "raw"
-    assert scores["modes"].as_dict()["value"] == 7
-
-
-def test_protocol_needs_known_modes():
-    ModeProtocol().check(None, Ring())
-    with pytest.raises(ConfigError) as error:
-        ModeProtocol().check(None, Synthetic(size=28, channels=1))
-    for word in ("means", "Synthetic", "evaluation=none"):
-        assert word in str(error.value)
