@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ganlab.data.base import hash_tensors
-from ganlab.data.files import replacing
+from ganlab.files import replacing
 
 _LOG = logging.getLogger(__name__)
 

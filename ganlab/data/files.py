@@ -6,13 +6,12 @@ import hashlib
 import http.client
 import os
 import tarfile
-import tempfile
 import urllib.request
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ganlab.errors import DataError
+from ganlab.files import replacing
 
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without an answer, after which a download is given up
@@ -72,25 +71,6 @@ def damaged(path: Path, what: str) -> DataError:
         f"{path} is damaged: {what}. Delete it, and put an intact copy there or let it be "
         "downloaded again."
     )
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A path to write to that becomes `target` when the block ends, and is gone if it fails.
-
-    A reader, or another process that writes the same file, never sees half of it.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
 
 
 def download(urls: Iterable[str], target: Path, digest: str, algorithm: str = "md5") -> None:

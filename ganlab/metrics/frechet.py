@@ -89,6 +89,15 @@ class FrechetDistance(SampleMetric):
         outer = getattr(self, f"{kind}_outer")
         return mean, (outer - n * torch.outer(mean, mean)) / (n - 1)
 
+    def words(self, values: dict[str, float]) -> dict[str, str]:
+        """Where 0 is, and which numbers it can be compared with."""
+        name = self.scores[0]
+        return {
+            name: f"Generated samples are {values[name]:.2f} away from real ones (Fréchet distance "
+            "between their features: 0 for equal distributions, lower is better, comparable under "
+            "this protocol alone)."
+        }
+
     def compute(self) -> Tensor:
         """The distance."""
         distance = frechet_distance(*self.moments("real"), *self.moments("fake"))

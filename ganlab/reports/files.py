@@ -1,13 +1,13 @@
-"""Files that are whole or not there at all."""
+"""Files of a run, whose failures a user is told of."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ganlab.errors import RunError
+from ganlab.files import replacing
 
 
 @contextmanager
@@ -17,21 +17,15 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         RunError: the disk is full or read-only; what stood at `path` before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise cannot_write(path, error) from error
     except RuntimeError as error:  # torch.save reports a full disk as a RuntimeError
         if any(word in str(error) for word in ("file write failed", "unexpected pos", "iostream")):
             raise cannot_write(path, error) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: Exception) -> RunError:

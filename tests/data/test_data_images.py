@@ -8,9 +8,9 @@ from PIL import Image
 
 from ganlab.core.randomness import mix
 from ganlab.data import CelebA, MNIST5k, Synthetic
-from ganlab.data.files import replacing
 from ganlab.data.images import fit_images, luma
 from ganlab.errors import ConfigError, DataError
+from ganlab.files import replacing
 
 
 @pytest.fixture(scope="module")
