@@ -44,6 +44,7 @@ class AdversarialModule(AveragedModule):
         logged_at: images seen when something was logged last.
         steps: optimizer steps made by each player.
         latest: the newest value of everything logged.
+        watched: what `watch` was given, by name.
     """
 
     roles: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class AdversarialModule(AveragedModule):
         self.logged_at = 0
         self.steps: dict[str, int] = {}
         self.latest: dict[str, float] = {}
+        self.watched: dict[str, Tensor] = {}
         self._parameters_of: dict[str, list[nn.Parameter]] = {}
         self._window = LogWindow()
         self._pending_gradients: dict[str, Tensor] = {}
@@ -220,6 +222,10 @@ class AdversarialModule(AveragedModule):
         self.logged_at = self.images_seen
         for logger in self.loggers:
             logger.log_metrics(values, step=self.images_seen)
+
+    def watch(self, **tensors: Tensor) -> None:
+        """Let callbacks see what a loss has computed anyway, such as scores; costs nothing."""
+        self.watched |= {name: tensor.detach() for name, tensor in tensors.items()}
 
     # --- what a checkpoint carries ---------------------------------------------------------------
 

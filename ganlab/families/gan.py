@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganlab.core import AdversarialModule, Batch, Player
 from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss
+from ganlab.losses import AdversarialLoss, Unrolling
 from ganlab.regularizers import Regularizer, Regularizers
 
 
@@ -27,6 +27,8 @@ class GAN(AdversarialModule):
         adversarial: what the two minimise.
         regularizers: what holds the discriminator back, by name.
         latents: distribution of z: "normal" N(0, 1) or "uniform" in [−1, 1].
+        unrolling: steps of the discriminator that the generator looks ahead. They descend on the
+            adversarial loss alone, without the regularizers' penalties.
 
     Raises:
         ConfigError: one network takes labels and the other does not.
@@ -42,6 +44,7 @@ class GAN(AdversarialModule):
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         latents: Literal["normal", "uniform"] = "normal",
+        unrolling: Unrolling | None = None,
     ) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
@@ -53,7 +56,7 @@ class GAN(AdversarialModule):
             )
         self.needs = ("image", "label") if self.classes else ("image",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
-        self.latents = latents
+        self.latents, self.unrolling = latents, unrolling
         self.regularizers.prepare(discriminator)
         self.declare_players(players, adversarial=adversarial, regularizers=self.regularizers.named)
 
@@ -62,6 +65,7 @@ class GAN(AdversarialModule):
         label, step = self._label(batch), self.steps["discriminator"]
         real, fake = self.regularizers.inputs(batch["image"], self._fake(batch), step)
         real_scores, fake_scores = self.score(real, label), self.score(fake, label)
+        self.watch(real_scores=real_scores, fake_scores=fake_scores)
         return {
             "adversarial": self.adversarial.discriminator(real_scores, fake_scores),
             **self.regularizers.penalties(
@@ -77,12 +81,18 @@ class GAN(AdversarialModule):
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Make the discriminator take generated samples for real ones."""
-        label = self._label(batch)
-        fake_scores = self.score(self.regularizers.perturb(self._fake(batch)), label)
-        real_scores = None
+        label, score = self._label(batch), self.score
+        fake = self.regularizers.perturb(self._fake(batch))
+        if self.unrolling:
+            real = self.regularizers.perturb(batch["image"])
+            score = self.unrolling.look_ahead(
+                self.discriminator,
+                lambda at: self.adversarial.discriminator(at(real, label), at(fake, label)),
+            )
+        fake_scores, real_scores = score(fake, label), None
         if self.adversarial.paired:
-            with torch.no_grad():
-                real_scores = self.score(self.regularizers.perturb(batch["image"]), label)
+            with torch.set_grad_enabled(self.unrolling is not None):
+                real_scores = score(self.regularizers.perturb(batch["image"]), label)
         return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
 
     def after_step(self, role: str) -> None:

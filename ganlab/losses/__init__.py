@@ -10,6 +10,7 @@ from ganlab.losses.adversarial import (
 )
 from ganlab.losses.labels import flip_labels
 from ganlab.losses.relativistic import RelativisticAverage, RelativisticPairing
+from ganlab.losses.unrolling import Unrolling
 
 __all__ = [
     "AdversarialLoss",
@@ -19,6 +20,7 @@ __all__ = [
     "NonSaturating",
     "RelativisticAverage",
     "RelativisticPairing",
+    "Unrolling",
     "Wasserstein",
     "flip_labels",
 ]

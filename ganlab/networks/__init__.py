@@ -10,6 +10,7 @@ from ganlab.networks.conditional import LabelledDiscriminator, LabelledGenerator
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.digits import DigitClassifier
 from ganlab.networks.init import INITS, Init, initialise, with_gain
+from ganlab.networks.minibatch import MinibatchStd
 from ganlab.networks.mlp import Maxout, MLPDiscriminator, MLPGenerator
 from ganlab.networks.resnet import ResNetDiscriminator32, ResNetGenerator32
 
@@ -26,6 +27,7 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "Maxout",
+    "MinibatchStd",
     "Norm",
     "ResNetDiscriminator32",
     "ResNetGenerator32",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganlab.networks.blocks import Discriminator, Generator, Norm, vector_norm
 from ganlab.networks.checks import check_choice, check_count, check_counts, check_probability
 from ganlab.networks.init import Init, initialise
+from ganlab.networks.minibatch import MinibatchStd
 
 
 class Maxout(nn.Module):
@@ -111,6 +112,8 @@ class MLPDiscriminator(Discriminator):
         input_dropout: share of the sample's numbers that is dropped in training.
         pieces: linear pieces of each maxout unit.
         init: a word of `ganlab.networks.init.INITS`.
+        minibatch_std: give the last hidden layer the standard deviation over the batch as one more
+            input, see `MinibatchStd`.
 
     Raises ConfigError for a size or a word that is not allowed; norm "instance" is not.
     """
@@ -125,6 +128,7 @@ class MLPDiscriminator(Discriminator):
         input_dropout: float = 0.0,
         pieces: int = 5,
         init: Init = "default",
+        minibatch_std: bool = False,
     ) -> None:
         super().__init__()
         self.shape = check_counts("shape", shape, "the shape of one sample")
@@ -139,7 +143,11 @@ class MLPDiscriminator(Discriminator):
             layers.append(nn.Flatten())
         if input_dropout > 0:
             layers.append(nn.Dropout(input_dropout))
-        for inputs, outputs in zip((math.prod(self.shape), *widths), widths, strict=False):
+        sizes = [*zip((math.prod(self.shape), *widths), widths, strict=False)]
+        for place, (inputs, outputs) in enumerate(sizes, start=1):
+            if minibatch_std and place == len(sizes):
+                layers.append(MinibatchStd())
+                inputs += 1
             if activation == "maxout":
                 layers.append(Maxout(inputs, outputs, pieces))
             else:

@@ -1,0 +1,5 @@
+"""The pictures of a lecture on GANs, one module each: small studies in place of a training."""
+
+from ganlab.lectures.lesson import Lesson
+
+__all__ = ["Lesson"]

@@ -1,0 +1,220 @@
+"""The smallest GAN there is: data at 0, a generated point at θ, and D(x) = ψ·x.
+
+The Dirac-GAN of Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1. Its equilibrium is
+(θ, ψ) = (0, 0); which losses and regularizers arrive there?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.lectures.lesson import Lesson, new_figure
+from ganlab.losses import (
+    AdversarialLoss,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+)
+from ganlab.regularizers import (
+    R1,
+    R2,
+    GradientPenalty,
+    InstanceNoise,
+    LocalPenalty,
+    Regularizer,
+    Regularizers,
+    SpectralNorm,
+    WeightClipping,
+    WeightDecay,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# D has no bias and says 0 of the data: the labels of LSGAN that it can be right with are −1, 1, 0
+LOSSES: dict[str, AdversarialLoss] = {
+    "minimax": Minimax(),
+    "non_saturating": NonSaturating(),
+    "least_squares": LeastSquares(a=-1, b=1, c=0),
+    "hinge": Hinge(),
+    "wasserstein": Wasserstein(),
+    "relativistic_pairing": RelativisticPairing(),
+    "relativistic_average": RelativisticAverage(),
+}
+REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
+    "none": None,
+    "r1": lambda: R1(weight=1.0),
+    "r2": lambda: R2(weight=1.0),
+    "zero_centered": lambda: GradientPenalty(weight=0.5, center=0.0),
+    "instance_noise": lambda: InstanceNoise(sigma=1.0),
+    "weight_decay": lambda: WeightDecay(weight=1.0),
+    "gradient_penalty": lambda: GradientPenalty(weight=0.5, center=1.0),
+    "dragan": lambda: LocalPenalty(weight=0.5, center=1.0),
+    "weight_clipping": lambda: WeightClipping(bound=0.5),
+    "spectral_norm": SpectralNorm,
+}
+NEAR = 0.1  # of the distance at the start: counts as arrived
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A game from its start to its end.
+
+    Args:
+        points: (steps + 1, 2): θ and the slope of D.
+    """
+
+    points: Tensor
+
+    @property
+    def distance(self) -> float:
+        """The largest distance to (0, 0) in the last tenth, as a share of that at the start."""
+        radii = self.points.norm(dim=1)
+        return float(radii[-max(len(radii) // 10, 1) :].max() / radii[0])
+
+
+def study(
+    steps: int = 400,
+    lr: float = 0.2,
+    start: tuple[float, float] = (1.0, 1.0),
+    samples: int = 512,
+    simultaneous: bool = False,
+    seed: int = 0,
+) -> Lesson:
+    """Play the game with every loss and every regularizer, by gradient descent.
+
+    Args:
+        steps: of each player.
+        lr: of both players.
+        start: θ and ψ at the start.
+        samples: copies of the data point and of the generated point, which noise tells apart.
+        simultaneous: both players move at once, else D first and G after it, as in a training.
+        seed: of the noise and of the points that penalties are taken at.
+    """
+    grid = {
+        (loss, name): trajectory(loss, name, steps, lr, start, samples, simultaneous, seed)
+        for loss in LOSSES
+        for name in REGULARIZERS
+    }
+    numbers = {f"{loss}/{name}": game.distance for (loss, name), game in grid.items()}
+    converging = [
+        name.replace("_", " ")
+        for name in REGULARIZERS
+        if sum(numbers[f"{loss}/{name}"] < NEAR for loss in LOSSES) >= len(LOSSES) - 1
+    ]
+    order = "at once" if simultaneous else "D first, then G"
+    words = [
+        f"Each panel is one game of {steps} steps from the dot ({order}); green ones arrive within "
+        f"{NEAR:g} of the starting distance from the equilibrium, the cross.",
+        "Without a regularizer no loss arrives: the players circle (Wasserstein ends at "
+        f"{numbers['wasserstein/none']:.2f} of the starting distance), or spiral in ever more "
+        f"slowly (non-saturating ends at {numbers['non_saturating/none']:.2f}).",
+        f"With nearly every loss these arrive: {', '.join(converging) or 'none'}. They pull the "
+        "slope of D to 0; penalties that ask for slope 1, and bounds, do not arrive, and a single "
+        "weight divided by its own norm (spectral norm) has nothing left to learn.",
+        f"Instance noise needs a loss that bends: with the non-saturating loss it ends at "
+        f"{numbers['non_saturating/instance_noise']:.3f}, with the linear Wasserstein loss at "
+        f"{numbers['wasserstein/instance_noise']:.2f}.",
+    ]
+    return Lesson(_draw(grid, order, lr), numbers, words)
+
+
+def trajectory(
+    loss: str,
+    regularizer: str,
+    steps: int = 400,
+    lr: float = 0.2,
+    start: tuple[float, float] = (1.0, 1.0),
+    samples: int = 512,
+    simultaneous: bool = False,
+    seed: int = 0,
+) -> Trajectory:
+    """One game; `loss` and `regularizer` are keys of `LOSSES` and `REGULARIZERS`."""
+    with torch.random.fork_rng([]):  # penalties and noise draw from torch's default generator
+        torch.manual_seed(seed)
+        return _play(
+            LOSSES[loss], REGULARIZERS[regularizer], steps, lr, start, samples, simultaneous
+        )
+
+
+def _play(
+    loss: AdversarialLoss,
+    regularizer: Callable[[], Regularizer] | None,
+    steps: int,
+    lr: float,
+    start: tuple[float, float],
+    samples: int,
+    simultaneous: bool,
+) -> Trajectory:
+    critic = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(critic.weight, start[1])
+    theta = nn.Parameter(torch.tensor(start[0]))
+    regularizers = Regularizers({"chosen": regularizer() if regularizer else None})
+    regularizers.prepare(critic)
+    descent = {
+        "D": torch.optim.SGD(critic.parameters(), lr),
+        "G": torch.optim.SGD([theta], lr),
+    }
+    data = torch.zeros(samples, 1)
+
+    def score(x: Tensor) -> Tensor:
+        return critic(x).squeeze(1)
+
+    def discriminator_loss(step: int) -> Tensor:
+        real, fake = regularizers.inputs(data, theta.expand(samples, 1), step)
+        scores = score(real), score(fake)
+        penalties = regularizers.penalties(critic, score, real, fake, *scores, step)
+        return loss.discriminator(*scores) + sum(penalties.values())
+
+    def generator_loss() -> Tensor:
+        fake = score(regularizers.perturb(theta.expand(samples, 1)))
+        real = score(regularizers.perturb(data)) if loss.paired else None
+        return loss.generator(fake, real)
+
+    points = [(start[0], critic.weight.item())]
+    for step in range(steps):
+        descent["D"].zero_grad()
+        discriminator_loss(step).backward()
+        if not simultaneous:
+            descent["D"].step()
+            regularizers.constrain(critic)
+        (gradient,) = torch.autograd.grad(generator_loss(), theta)
+        theta.grad = gradient
+        descent["G"].step()
+        if simultaneous:
+            descent["D"].step()
+            regularizers.constrain(critic)
+        points.append((theta.item(), critic.weight.item()))
+    return Trajectory(torch.tensor(points))
+
+
+def _draw(grid: dict[tuple[str, str], Trajectory], order: str, lr: float) -> Figure:
+    title = f"Dirac-GAN: data at 0, generated point θ, D(x) = ψx; gradient descent of rate {lr:g}, "
+    figure = new_figure(16, 11.5, title + order)
+    axes = figure.subplots(len(LOSSES), len(REGULARIZERS), sharex=True, sharey=True)
+    for place, name in zip(axes[0], REGULARIZERS, strict=True):
+        place.set_title(name.replace("_", " "), fontsize=11)
+    for place in axes[-1]:
+        place.set_xlabel("θ")
+    for row, loss in zip(axes, LOSSES, strict=True):
+        for place, name in zip(row, REGULARIZERS, strict=True):
+            game = grid[loss, name]
+            arrived = game.distance < NEAR
+            colour = "tab:green" if arrived else "tab:red"
+            place.plot(*game.points.T, color=colour, linewidth=0.8)
+            place.plot(*game.points[0], "o", color="black", markersize=4)
+            place.plot(0, 0, "+", color="black", markersize=9)
+            place.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
+            place.set_facecolor("#eaf6ea" if arrived else "#fbeeee")
+            place.text(-2.4, -2.4, f"ends at {game.distance:.2f}", fontsize=9)
+        row[0].set_ylabel(f"{loss.replace('_', ' ')}\nψ", fontsize=11)
+    return figure

@@ -1,0 +1,53 @@
+"""Convolution by hand against torch: equal, to the last bit."""
+
+import pytest
+import torch
+from torch.nn.functional import conv2d, conv_transpose2d
+
+from ganlab.lectures import convolution
+
+
+def _whole(size, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(-5, 6, (size, size), generator=rng).double()
+
+
+def _torch(function, image, kernel, stride):
+    return function(image[None, None], kernel[None, None], stride=stride)[0, 0]
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(5, 3, 1), (5, 3, 2), (8, 2, 3), (7, 4, 3)])
+def test_by_hand(size, kernel, stride):
+    image, kernel = _whole(size), _whole(kernel, 1)
+    forward = _torch(conv2d, image, kernel, stride)
+    assert torch.equal(convolution.convolve(image, kernel, stride), forward)
+    matrix = convolution.convolution_matrix(size, kernel, stride)
+    assert torch.equal(matrix @ image.flatten(), forward.flatten())
+    backward = _torch(conv_transpose2d, image, kernel, stride)
+    assert torch.equal(convolution.transpose_convolve(image, kernel, stride), backward)
+    assert torch.equal(convolution.fractionally_strided(image, kernel, stride), backward)
+    matrix = convolution.convolution_matrix(len(backward), kernel, stride)
+    assert torch.equal(matrix.T @ image.flatten(), backward.flatten())
+
+
+def test_ones():
+    """The outer product of 1-2-3-3-2-1, 6 × 6."""
+    ones = torch.ones(4, 4).double(), torch.ones(3, 3).double()
+    slope = torch.tensor([1.0, 2, 3, 3, 2, 1], dtype=torch.float64)
+    assert torch.equal(convolution.transpose_convolve(*ones, 1), torch.outer(slope, slope))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (4, 2), (6, 3)])
+def test_pixel_shuffle_is_a_transposed_convolution(kernel, stride):
+    image, kernel = _whole(3), _whole(kernel, 1)
+    woven, channels = convolution.subpixel_convolve(image, kernel, stride)
+    assert torch.equal(woven, _torch(conv_transpose2d, image, kernel, stride))
+    assert len(channels) == stride**2
+
+
+def test_study():
+    numbers = convolution.study().numbers
+    assert not any(value for name, value in numbers.items() if "_to_" in name or "/to_" in name)
+    assert numbers["checkerboard/kernel_3_least"] == 1
+    assert numbers["checkerboard/kernel_3_most"] == 4
+    assert numbers["checkerboard/kernel_4_least"] == numbers["checkerboard/kernel_4_most"] == 4

@@ -1,0 +1,82 @@
+"""Who arrives in the Dirac-GAN."""
+
+import math
+
+import pytest
+import torch
+
+from ganlab.lectures.dirac import LOSSES, NEAR, REGULARIZERS, study, trajectory
+
+
+@pytest.mark.parametrize("regularizer", ["r1", "r2", "zero_centered", "weight_decay"])
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating", "hinge", "wasserstein"])
+def test_zero_centered_penalties_arrive(loss, regularizer):
+    assert trajectory(loss, regularizer, steps=250, samples=4).distance < 0.01
+
+
+def test_the_penalties_are_one_and_the_same_for_a_line():
+    """½γψ², γψ²/2 on interpolates and ½γψ² of the weight: the same game."""
+    games = [
+        trajectory("non_saturating", name, steps=20, samples=4).points
+        for name in ("r1", "r2", "zero_centered", "weight_decay")
+    ]
+    for game in games[1:]:
+        torch.testing.assert_close(game, games[0])
+
+
+@pytest.mark.parametrize("loss", ["wasserstein", "minimax", "non_saturating"])
+def test_plain_games_do_not_arrive(loss):
+    assert trajectory(loss, "none", steps=300, samples=4).distance > 2 * NEAR
+
+
+def test_wasserstein_circles():
+    """Alternating steps keep θ² + ψ² + η·θψ: ψ ← ψ − ηθ, then θ ← θ + ηψ."""
+    lr = 0.2
+    theta, psi = trajectory("wasserstein", "none", steps=200, lr=lr, samples=4).points.unbind(1)
+    invariant = theta**2 + psi**2 - lr * theta * psi
+    other = theta**2 + psi**2 + lr * theta * psi
+    spread = min(float(v.max() - v.min()) for v in (invariant, other))
+    assert spread < 1e-4
+
+
+def test_simultaneous_steps_grow_by_a_known_factor():
+    """Each multiplies the distance by √(1 + η²)."""
+    points = trajectory("wasserstein", "none", steps=50, samples=4, simultaneous=True).points
+    radii = points.norm(dim=1)
+    expected = torch.full((50,), math.sqrt(1 + 0.2**2))
+    torch.testing.assert_close(radii[1:] / radii[:-1], expected)
+
+
+def test_instance_noise_needs_a_loss_that_bends():
+    ends = [
+        trajectory(loss, "instance_noise", samples=1024).distance
+        for loss in ("non_saturating", "wasserstein")
+    ]
+    assert ends[0] < NEAR
+    assert ends[1] > 0.5
+
+
+@pytest.mark.parametrize("regularizer", ["gradient_penalty", "weight_clipping"])
+def test_what_asks_for_a_slope_does_not_arrive(regularizer):
+    assert trajectory("wasserstein", regularizer, samples=4).distance > 2 * NEAR
+
+
+def test_study_covers_everything():
+    lesson = study(steps=3, samples=4)
+    assert len(lesson.numbers) == len(LOSSES) * len(REGULARIZERS)
+
+
+def test_every_loss_and_regularizer_is_there():
+    """A new one in ganlab.losses or ganlab.regularizers belongs into the picture."""
+    import ganlab.losses as losses
+    import ganlab.regularizers as regularizers
+
+    played = {type(loss) for loss in LOSSES.values()}
+    known = {v for v in vars(losses).values() if isinstance(v, type)}
+    assert {k for k in known if issubclass(k, losses.AdversarialLoss)} - played == {
+        losses.AdversarialLoss
+    }
+    used = {type(make()) for make in REGULARIZERS.values() if make}
+    known = {v for v in vars(regularizers).values() if isinstance(v, type)}
+    known = {k for k in known if issubclass(k, regularizers.Regularizer)}
+    assert known - used == {regularizers.Regularizer}

@@ -1,0 +1,36 @@
+"""Every lecture's config names a study whose settings it knows, and every study has one."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+
+import ganlab.lectures as lectures
+from ganlab.cli.compose import compose, options, to_plain
+from ganlab.lectures import Lesson
+
+NAMES = [name for name in options("experiment") if name.startswith("lecture/")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config(name):
+    config = to_plain(compose([f"experiment={name}"]))
+    assert not any(config.get(group) for group in ("model", "data", "loss", "evaluation"))
+    study = instantiate(config["study"])
+    signature = inspect.signature(study.func)
+    defaults = {key: p.default for key, p in signature.parameters.items()}
+    for key, value in study.keywords.items():  # what a config says is what a plain call does
+        default = defaults[key]
+        assert value == (list(default) if isinstance(default, tuple) else default)
+    assert "seed" in defaults
+    assert signature.return_annotation in (Lesson, "Lesson")
+
+
+def test_every_lecture_has_a_config():
+    modules = {p.stem for p in Path(lectures.__file__).parent.glob("*.py")}
+    assert {name.partition("/")[2] for name in NAMES} == modules - {
+        "__init__",
+        "lesson",
+        "densities",
+    }

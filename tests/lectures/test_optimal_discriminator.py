@@ -1,0 +1,29 @@
+"""The learned discriminator against p/(p + q)."""
+
+import math
+
+import pytest
+
+from ganlab.lectures.optimal_discriminator import study
+
+
+def test_short_study():
+    numbers = study(steps=300, batch_size=1024).numbers
+    assert numbers["mean_error"] <= 0.02
+    assert numbers["value_of_best_d"] == pytest.approx(numbers["closed_form_value"], abs=1e-8)
+    assert numbers["closed_form_value"] == pytest.approx(-math.log(4) + 2 * numbers["jsd"])
+    assert numbers["value_of_learned_d"] <= numbers["value_of_best_d"]
+    assert numbers["value_of_learned_d"] == pytest.approx(numbers["value_of_best_d"], abs=0.01)
+
+
+def test_a_seed_repeats_it():
+    first, again, other = (study(steps=10, batch_size=64, seed=s).numbers for s in (0, 0, 1))
+    assert first == again != other
+
+
+@pytest.mark.slow
+def test_full_study():
+    """Within .02 everywhere in the central 99 %."""
+    numbers = study().numbers
+    assert numbers["largest_error"] <= 0.02
+    assert numbers["mean_error"] <= 0.005

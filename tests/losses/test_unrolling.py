@@ -1,0 +1,116 @@
+"""The look ahead: closed forms, and what it leaves alone."""
+
+import pytest
+import torch
+from tiny import fit, sgd, tiny_gan, tiny_labelled
+from torch import nn
+
+from ganlab.errors import ConfigError
+from ganlab.losses import NonSaturating, RelativisticPairing, Unrolling, Wasserstein
+from ganlab.networks import MLPDiscriminator
+
+
+class Line(nn.Linear):
+    """D(x) = ψ·x on points (N, 1)."""
+
+    def __init__(self, psi):
+        super().__init__(1, 1, bias=False, dtype=torch.float64)
+        nn.init.constant_(self.weight, psi)
+
+    def forward(self, x):
+        return super().forward(x).squeeze(1)
+
+
+def _surrogate(loss, unrolling, psi, theta, x=0.0):
+    """The generator's loss and its gradient in θ, for a Dirac at θ against one at x."""
+    critic = Line(psi).requires_grad_(False)
+    fake = torch.tensor([[theta]], dtype=torch.float64, requires_grad=True)
+    real = torch.tensor([[x]], dtype=torch.float64)
+    score = unrolling.look_ahead(critic, lambda at: loss.discriminator(at(real), at(fake)))
+    value = loss.generator(score(fake))
+    (gradient,) = torch.autograd.grad(value, fake)
+    assert float(critic.weight) == psi
+    assert critic.weight.grad is None
+    return value.item(), gradient.item()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+def test_wasserstein_dirac(steps):
+    """ψ_K = ψ − Kη(θ − x), so the loss is −ψθ + Kη(θ − x)θ and its gradient −ψ + Kη(2θ − x)."""
+    psi, theta, x, lr = 0.7, 1.3, 0.4, 0.1
+    value, gradient = _surrogate(Wasserstein(), Unrolling(steps, lr), psi, theta, x)
+    assert value == pytest.approx(-psi * theta + steps * lr * (theta - x) * theta, rel=1e-12)
+    assert gradient == pytest.approx(-psi + steps * lr * (2 * theta - x), rel=1e-12)
+
+
+def test_one_step_of_the_cross_entropy():
+    """ψ₁ = ψ − η σ(ψθ) θ for a real sample at 0; the loss is softplus(−ψ₁θ)."""
+    psi, theta, lr = 0.7, 1.3, 0.5
+    sigmoid = torch.tensor(psi * theta, dtype=torch.float64).sigmoid().item()
+    slope = sigmoid * (1 - sigmoid)
+    ahead = psi - lr * sigmoid * theta
+    change = -lr * (sigmoid + theta * psi * slope)  # dψ₁/dθ
+    push = torch.tensor(-ahead * theta, dtype=torch.float64).sigmoid().item()
+    _, gradient = _surrogate(NonSaturating(), Unrolling(1, lr), psi, theta)
+    assert gradient == pytest.approx(-push * (ahead + theta * change), rel=1e-12)
+
+
+def _generator_gradients(**options):
+    """The generator's gradients of one loss on one batch."""
+    module = tiny_gan(**options)
+    batch = {"image": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
+    latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    module.shared = lambda key, of, make: module.generator(latents)
+    module.generator_loss(batch)["adversarial"].backward()
+    return [p.grad for p in module.generator.parameters()]
+
+
+@pytest.mark.parametrize("loss", [NonSaturating(), RelativisticPairing()])
+def test_no_steps_are_the_ordinary_game(loss):
+    plain = _generator_gradients(adversarial=loss)
+    none = _generator_gradients(adversarial=loss, unrolling=Unrolling(steps=0))
+    some = _generator_gradients(adversarial=loss, unrolling=Unrolling(steps=2))
+    torch.testing.assert_close(none, plain)
+    assert not any(torch.allclose(a, b) for a, b in zip(some, plain, strict=True))
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    """Through two steps of a network, in double precision."""
+    torch.manual_seed(0)
+    critic = MLPDiscriminator([2], [5], activation="tanh").double()
+    real, fake = torch.randn(2, 3, 2, dtype=torch.float64)
+    loss, unrolling = NonSaturating(), Unrolling(2, 0.3)
+
+    def surrogate(fake):
+        score = unrolling.look_ahead(critic, lambda at: loss.discriminator(at(real), at(fake)))
+        return loss.generator(score(fake))
+
+    assert torch.autograd.gradcheck(surrogate, fake.requires_grad_())
+
+
+def test_training_moves_each_player_alone():
+    """The discriminator of a run is that of its own steps: with a resting generator, no unrolling
+    changes it."""
+    weights = []
+    for unrolling in (None, Unrolling(3)):
+        module = tiny_gan(unrolling=unrolling)
+        module.players["generator"].optimizer = sgd(lr=0.0)
+        fit(module, batches=3)
+        weights.append([p.detach().clone() for p in module.discriminator.parameters()])
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+def test_with_labels():
+    module = tiny_labelled()
+    module.unrolling = Unrolling(2)
+    batch = {"image": torch.zeros(4, 1, 8, 8), "label": torch.arange(4) % 3}
+    latents = module.draw_latents(4)
+    module.shared = lambda key, of, make: module.generator(latents, batch["label"])
+    module.generator_loss(batch)["adversarial"].backward()
+    assert all(p.grad.isfinite().all() for p in module.generator.parameters())
+
+
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"lr": 0.0}])
+def test_bad_settings(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Unrolling(**wrong)
