@@ -89,7 +89,7 @@ def study(
         f"After {batches:,} batches of {batch_size}: {'; '.join(found)}.",
         "A generator that is asked for a sample that D takes for real, and for nothing else, may "
         "give the same sample for every z, and run to the next place when D has caught up: see the "
-        "first row from left to right.",
+        "first column from top to bottom.",
         "High quality alone hides a collapse, and the number of modes alone hides scattered "
         "samples: both are needed. This is one seed and a short run.",
     ]
