@@ -24,8 +24,7 @@ def needed_classes(metric: SampleMetric, data: Any) -> int:
     """
     if data.classes is None:
         raise ConfigError(
-            f"{metric.title}: needs labels; {data.title} has none. Choose data with classes, or "
-            "leave this metric out."
+            f"{metric.title}: needs labels; {data.title} has none. Choose data with classes."
         )
     return data.classes
 
@@ -248,7 +247,7 @@ class ClassShares(_ByClass):
             what = "none" if extractor is None else extractor.title
             raise ConfigError(
                 f"{self.title}: needs features of a classifier; received {what}. Choose such "
-                "features (features=digits, …), or leave this metric out."
+                "features (features=digits, …)."
             )
         self._take(extractor.classes)
 

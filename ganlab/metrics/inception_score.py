@@ -59,7 +59,7 @@ class InceptionScore(SampleMetric):
             raise ConfigError(
                 f"inception_score: received {given}, which gives no logits; it needs a "
                 "classifier's. Use features=inception or features=digits, or a torchvision "
-                "classifier, or leave this metric out."
+                "classifier."
             )
         self.classes = extractor.classes
 

@@ -66,7 +66,7 @@ class ModeCoverage(SampleMetric):
         if not hasattr(data, "means"):
             raise ConfigError(
                 f"{self.title}: modes are counted where the data knows their means (data=ring, "
-                f"data=grid); {data.title} does not. Choose such data, or leave this metric out."
+                f"data=grid); {data.title} does not. Choose such data."
             )
         self._allocate(data.means, data.sigma)
 
@@ -138,7 +138,7 @@ class StackedModes(SampleMetric):
         if len(data.shape) != 3 or data.shape[0] != 3:
             raise ConfigError(
                 f"{self.title}: needs images of three channels, a digit in each; {data.title} has "
-                f"samples of shape {tuple(data.shape)}. Choose such data, or leave this metric out."
+                f"samples of shape {tuple(data.shape)}. Choose such data."
             )
 
     def update(self, samples: Tensor) -> None:

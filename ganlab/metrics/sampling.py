@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -91,7 +92,8 @@ class SampleProtocol(Protocol):
             if isinstance(metric, ModelMetric):
                 metric.check_model(module, data)
             if not _looks(metric):
-                copy.deepcopy(metric).bind(None, data)
+                with _named(name):
+                    copy.deepcopy(metric).bind(None, data)
 
     def prepare(self, data: Any) -> None:
         """Build the extractor and load the real samples: what is missing is missed early.
@@ -103,11 +105,12 @@ class SampleProtocol(Protocol):
         if self.features is not None and any(map(_looks, self.metrics.values())):
             self.extractor = self.features()
         real = RealSamples(data, self.split, self.real_samples)
-        for metric in self.metrics.values():
-            metric.bind(self.extractor, data)
-            generated = metric.fewest if self.samples is None else self.samples
-            there = real.count(self._split(metric)) if metric.compares else metric.fewest
-            metric.check_counts(there, generated)
+        for name, metric in self.metrics.items():
+            with _named(name):
+                metric.bind(self.extractor, data)
+                generated = metric.fewest if self.samples is None else self.samples
+                there = real.count(self._split(metric)) if metric.compares else metric.fewest
+                metric.check_counts(there, generated)
         self._real = real
 
     def evaluate(
@@ -151,7 +154,8 @@ class SampleProtocol(Protocol):
             self._feed_real(device, rank, ranks, track)
         n = source.count(self.samples)
         for name, metric in self.metrics.items():
-            metric.check_counts(metric.fewest, n)
+            with _named(name):
+                metric.check_counts(metric.fewest, n)
             if isinstance(metric, ModelMetric) and source.module is None:
                 raise ConfigError(
                     f"protocol.metrics.{name}: asks the model itself, and here are only its "
@@ -245,6 +249,16 @@ class SampleProtocol(Protocol):
                 f"protocol.metrics.{name}: needs labels, and {data.title} has none. Choose data "
                 f"with classes, or protocol.metrics.{name}=null."
             )
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say of a metric's refusal how to do without that metric."""
+    try:
+        yield
+    except ConfigError as error:
+        hint = f"protocol.metrics.{name}=null leaves it out."
+        raise ConfigError(f"evaluation: {error} {hint}") from None
 
 
 def _looks(metric: SampleMetric) -> bool:

@@ -23,7 +23,9 @@ from ganlab.losses import (
 EVERY_LOSS = [
     loss
     for name in losses.__all__
-    if inspect.isclass(loss := getattr(losses, name)) and loss is not AdversarialLoss
+    if inspect.isclass(loss := getattr(losses, name))
+    and issubclass(loss, AdversarialLoss)
+    and loss is not AdversarialLoss
 ]
 
 # Two distributions on four points, as counts out of eight: a batch can hold them exactly.
