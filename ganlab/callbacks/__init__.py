@@ -2,6 +2,7 @@
 
 from ganlab.callbacks.budget import Budget
 from ganlab.callbacks.checkpoints import Checkpoints
+from ganlab.callbacks.doctor import Doctor
 from ganlab.callbacks.ema import EMA
 from ganlab.callbacks.evaluation import Evaluation
 from ganlab.callbacks.export import ExportWeights
@@ -13,6 +14,7 @@ __all__ = [
     "EMA",
     "Budget",
     "Checkpoints",
+    "Doctor",
     "Evaluation",
     "ExportWeights",
     "Progress",

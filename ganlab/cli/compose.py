@@ -53,6 +53,9 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         with open_dict(config):
             del config["hydra"]
             name_and_choices(config, choices)
+            if any(is_of_protocol(override) for override in overrides):
+                protocol = OmegaConf.select(config, PROTOCOL)
+                protocol.name = f"{protocol.name} (changed)"
     return config
 
 
@@ -66,9 +69,18 @@ def spelled_out(override: str) -> str:
     for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
         if key == group:
             return f"{group}@{path}{equals}{value}"
+        if key.startswith("protocol.metrics.") and key.count(".") > 2:
+            return f"++{path}{key.removeprefix(group)}{equals}{value}"  # files leave defaults out
         if key.startswith(f"{group}."):
             return f"{path}{key.removeprefix(group)}{equals}{value}"
     return override
+
+
+def is_of_protocol(override: str) -> bool:
+    """Whether an override, spelled out, changes what a protocol measures; see `spelled_out`."""
+    key = override.partition("=")[0].lstrip("+")
+    where_from = f"{PROTOCOL}.features.weights"
+    return key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) and key != where_from
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,20 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ganlab.cli.arguments import Argument, boolean, parse, usage, wants_help
 from ganlab.errors import ConfigError
+
+
+def _seeds(text: str) -> list[int]:
+    seeds = [part.strip() for part in text.strip("[]").split(",")]
+    if not all(part.isdigit() for part in seeds) or len(set(seeds)) < len(seeds):
+        raise ValueError(f"received {text!r}; needs different whole numbers, with commas")
+    return [int(part) for part in seeds]
+
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…"),
@@ -21,10 +29,7 @@ ARGUMENTS = {
     "skip_corrupt": Argument(boolean, "leave out images that cannot be read (false)", False),
     "protocol": Argument(str, "see `ganlab list protocols`; the run's own unless given"),
     "features": Argument(str, "in place of the protocol's, see `ganlab list features`"),
-    "seeds": Argument(
-        lambda text: [int(part) for part in text.strip("[]").split(",")],
-        "e.g. 0,1,2: of the latents; several give a mean and a spread",
-    ),
+    "seeds": Argument(_seeds, "e.g. 0,1,2: of the latents; several give a mean and a spread"),
     "device": Argument(str, "cpu, cuda, mps; the fastest there is unless given"),
     "out": Argument(Path, "where the scores go; scores.json in the run's folder unless given"),
 }
@@ -33,6 +38,7 @@ MORE = """
   protocol.samples=1000, features.weights=PATH, protocol.metrics.ms_ssim=null.
 """
 FOLDERS = "folders_inception"
+GENERATION = ("seed", "ema", "batch_norm", "truncation")  # settings of how samples are made
 
 
 def main(argv: list[str]) -> int:
@@ -46,7 +52,7 @@ def main(argv: list[str]) -> int:
     dotted = [t for t in argv if t.partition("=")[0].startswith("data.")]
     rest = [text for text in argv if text not in about and text not in dotted]
     arguments = parse(rest, ARGUMENTS)
-    _check(arguments)
+    _check(arguments, argv)
     if arguments["run"]:
         from ganlab.reports.runs import read_config
 
@@ -61,17 +67,23 @@ def main(argv: list[str]) -> int:
     from ganlab.core.checks import check_targets
 
     check_targets({"protocol": protocol})
+    if arguments["seeds"] and "seed" not in protocol:
+        raise ConfigError("seeds: this protocol draws nothing; leave seeds out.")
+    out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
+    before = _read(out)
     prepared = _of_run(arguments, config, dotted) if config else _of_folders(arguments)
     seeds = arguments["seeds"] or ([protocol["seed"]] if "seed" in protocol else [None])
     entries = [_evaluate(protocol, seed, prepared, arguments["device"]) for seed in seeds]
     print(_table(protocol.get("name", "accuracy"), prepared["title"], entries))
-    out = arguments["out"] or prepared["folder"] / "scores.json"
-    _write(out, [prepared["described"] | entry for entry in entries])
+    _write(out, before, [prepared["described"] | entry for entry in entries])
     print(f"Written to {out}.")
     return 0
 
 
-def _check(arguments: dict[str, Any]) -> None:
+OF_MODELS = ("checkpoint", "seeds", "data", *(f"protocol.{key}" for key in GENERATION))
+
+
+def _check(arguments: dict[str, Any], argv: list[str]) -> None:
     folders = [key for key in ("real", "generated") if arguments[key]]
     if arguments["run"] and folders:
         raise ConfigError(f"{folders[0]}: give run=, or real= and generated=, not both.")
@@ -80,8 +92,11 @@ def _check(arguments: dict[str, Any]) -> None:
         raise ConfigError(
             f"{missing}: missing; give run=outputs/…, or both real=DIR and generated=DIR."
         )
-    if arguments["seeds"] and folders:
-        raise ConfigError("seeds: images in a folder have none; leave seeds out.")
+    unused = OF_MODELS if folders else ("skip_corrupt",)
+    for key in (text.partition("=")[0] for text in argv):
+        if key in unused or key.split(".")[0] in unused:
+            of = "a trained model" if folders else "folders of images"
+            raise ConfigError(f"{key}: is for {of}; leave it out.")
 
 
 def _of_run(
@@ -103,7 +118,6 @@ def _of_run(
     return {
         "module": module,
         "data": make(OmegaConf.to_container(merged)["data"]),
-        "folder": arguments["run"],
         "title": f"{arguments['run']}, {name} checkpoint, {module.images_seen:,} images",
         "described": {"checkpoint": name, "images_seen": module.images_seen},
     }
@@ -121,7 +135,6 @@ def _of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
     return {
         "source": FolderSamples(generated),
         "data": real,
-        "folder": arguments["generated"],
         "title": f"{arguments['generated']} against {arguments['real']}",
         "described": {"generated": str(arguments["generated"]), "real": str(arguments["real"])},
     }
@@ -134,6 +147,8 @@ def _evaluate(
     from ganlab.core.build import make
 
     recipe = make(protocol if seed is None else protocol | {"seed": seed})
+    if "source" in prepared and not hasattr(recipe, "score"):
+        raise ConfigError("protocol: this one is of a trained model, not of images in a folder.")
     device = _device(device)
     started = time.monotonic()
     with _progress() as track:
@@ -191,14 +206,31 @@ def _table(name: str, title: str, entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _write(path: Path, entries: list[dict[str, Any]]) -> None:
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The entries of a scores.json; none where there is no such file.
+
+    Raises:
+        ConfigError: another file, which is not to be lost.
+    """
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        entries = content["evaluations"]
+        if set(content) == {"evaluations"} and all("scores" in entry for entry in entries):
+            return entries
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise ConfigError(
+        f"out: {path} is there already, and holds no scores. Move it away, or choose another "
+        "place with out=FILE."
+    )
+
+
+def _write(path: Path, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
     """Add entries to scores.json, in place of those of the same model, protocol and seed."""
     from ganlab.reports.files import write_text
 
-    before: list[dict[str, Any]] = []
-    if path.exists():
-        with suppress(json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-            before = json.loads(path.read_text(encoding="utf-8"))["evaluations"]
     kept = [old for old in before if not any(_is_same(old, new) for new in entries)]
     write_text(path, json.dumps({"evaluations": kept + entries}, indent=2) + "\n")
 

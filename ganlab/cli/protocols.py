@@ -40,6 +40,10 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
 
     pairs = [text.partition("=")[::2] for text in arguments]
     names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ConfigError(f"{' '.join(arguments)}: a setting is given twice; give it once.")
+    if "protocol.features" in names and names["protocol.features"] != "null":
+        raise ConfigError("protocol.features: choose them with features=NAME.")
     plain = named_protocol(names["protocol"]) if "protocol" in names else base
     if plain is None:
         raise ConfigError(
@@ -53,13 +57,19 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     for key, value in pairs:
         if key not in names or "." in key:
             path = f"protocol.{key}" if key.startswith("features.") else key
-            check_key(tree, f"{key}={value}", path)
+            if path.startswith("protocol.features.") and plain.get("features") is None:
+                raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
+            # files leave a metric's defaults out; its constructor's arguments are checked later
+            known = path if not path.startswith("protocol.metrics.") else path.rsplit(".", 1)[0]
+            check_key(tree, f"{key}={value}", path if path.count(".") < 3 else known)
             values.append(f"{path}={value}")
     try:
         merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(values))
-        return OmegaConf.to_container(merged, throw_on_missing=True)["protocol"]
+        plain = OmegaConf.to_container(merged, throw_on_missing=True)["protocol"]
     except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"{' '.join(arguments)}: {str(error).splitlines()[0]}") from None
+    changed = set(names) - {"protocol", "features.weights"}
+    return plain | {"name": f"{plain['name']} (changed)"} if changed and "name" in plain else plain
 
 
 def _composed(name: str) -> dict[str, Any]:

@@ -37,4 +37,16 @@ def summary(folder: Path) -> str:
         lines.append(f"  scoring   {seconds:.1f} s, {seconds / record['seconds']:.0%} of the time")
     words = [score["words"] for score in record["scores"].values() if score.get("words")]
     lines += [f"  {word}" for word in words]
+    lines += _diagnosis(folder)
     return "\n".join(lines)
+
+
+def _diagnosis(folder: Path) -> list[str]:
+    """The doctor's first finding; nothing where the run has left no metrics.csv."""
+    from ganlab.errors import RunError
+    from ganlab.reports.diagnosis import diagnose
+
+    try:
+        return [f"  {diagnose(folder)[0].words}", f"  More: ganlab doctor run={folder}"]
+    except RunError:
+        return []

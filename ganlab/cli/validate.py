@@ -83,13 +83,14 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     module.check_data(data.shape, data.provides)
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
-    made = {name: make(callback) for name, callback in callbacks.items() if callback}
+    made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}
     names: tuple[str, ...] = ()
     if "evaluation" in made:
         made["evaluation"].protocol.check(module, data)
         names = made["evaluation"].protocol.names
     monitor = (callbacks.get("checkpoints") or {}).get("monitor")
-    if monitor is not None and monitor not in names:
+    one_of_each = str(monitor).rpartition("/")[0] + "/*"  # a score for each class, say
+    if monitor is not None and monitor not in names and one_of_each not in names:
         raise ConfigError(
             f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
             f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))}"

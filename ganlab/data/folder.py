@@ -85,6 +85,11 @@ class FolderData(TensorDataModule):
         return len(self.content.class_names) or None
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The sub-folders that are classes, in the order of their numbers."""
+        return self.content.class_names
+
+    @property
     def provides(self) -> tuple[str, ...]:
         """What batches hold: images, and labels where sub-folders are classes."""
         return ("image",) if self.content.labels is None else ("image", "label")
@@ -131,11 +136,13 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
         rows = [(path, images[row]) for row, (path, _) in enumerate(good)]
         failures = _in_threads(_decode, rows, "Reading images")
         broken |= {row[0]: why for row, why in zip(rows, failures, strict=True) if why}
+    labels, names = _label(folder, paths)  # of damaged files too, so that no number shifts
     if broken:
         _report(folder, broken, len(paths), skip_corrupt)
-        kept = [row for row, (path, _) in enumerate(good) if path not in broken]
-        images, good = images[kept], [good[row] for row in kept]
-    return FolderImages(images, *_label(folder, [path for path, _ in good]))
+        images = images[[row for row, (path, _) in enumerate(good) if path not in broken]]
+        if labels is not None:
+            labels = labels[[row for row, path in enumerate(paths) if path not in broken]]
+    return FolderImages(images, labels, names)
 
 
 def _list(folder: Path) -> list[Path]:
@@ -172,6 +179,8 @@ def _decode(row: tuple[Path, Tensor]) -> str | None:
     path, image = row
     try:
         with Image.open(path) as picture:
+            if picture.mode == "F":
+                return "its values are not whole numbers; save it with 8 or 16 bits"
             if picture.mode.startswith("I"):
                 pixels = _scale(np.array(picture))
             else:

@@ -20,6 +20,7 @@ class Extractor(nn.Module):
         title: what it is called in a score's protocol.
         hash: 16 hex digits of the SHA-256 of its weights.
         resizer: how images get its size, a word of `ganlab.metrics.resizers.RESIZERS`.
+        at_once: images that are looked at together, which bounds the memory.
         width: number of features.
         classes: number of logits; None where it gives none.
         published: names of scores that are published names over this network alone, e.g.
@@ -32,6 +33,7 @@ class Extractor(nn.Module):
     resizer: str
     width: int
     classes: int | None = None
+    at_once: int = 500
     published: ClassVar[dict[str, str]] = {}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -69,7 +71,9 @@ class SampleMetric(Metric):
         compares: whether real samples are fed too.
         real_split: the split that real samples come from, whatever the protocol says; None leaves
             it to the protocol.
-        scores: names of what `compute` gives, a Tensor for one name, else a dict of Tensors.
+        scores: names of what `compute` gives, a Tensor for one name, else a dict of Tensors; some
+            are known only after `bind`.
+        each: those among the latter that are "name/…", one for each class or level, by their name.
         title: what the metric is called in a score's protocol.
         higher_is_better: of the first score; None where neither is better.
         fewest: the fewest samples of either kind that it takes; `bind` may set it.
@@ -82,6 +86,7 @@ class SampleMetric(Metric):
     compares: ClassVar[bool] = True
     real_split: ClassVar[str | None] = None
     scores: tuple[str, ...]
+    each: ClassVar[tuple[str, ...]] = ()
     title: str
     fewest: int = 2
     instead: str = "more samples"
@@ -102,9 +107,10 @@ class SampleMetric(Metric):
         counts = [("real", real), ("generated", fake)] if self.compares else [("generated", fake)]
         for kind, count in counts:
             if count < self.fewest:
+                more = "protocol.samples" if kind == "generated" else "protocol.real_samples"
                 raise ConfigError(
                     f"{self.title}: {count:,} {kind} samples are too few; it needs "
-                    f"{self.fewest:,} or more. Give more (protocol.samples), or use {self.instead}."
+                    f"{self.fewest:,} or more. Give more ({more}), or use {self.instead}."
                 )
 
 
@@ -112,7 +118,12 @@ class ModelMetric(SampleMetric):
     """A metric that asks a trained model itself, beyond its samples: its latents or its networks.
 
     It is fed with no samples; `measure` calls `update` with what it found, and is called once.
+
+    Attributes:
+        asks_generator: whether truncation and batch-norm mode matter to it.
     """
+
+    asks_generator: ClassVar[bool] = False
 
     inputs: ClassVar[tuple[str, ...]] = ()
     compares: ClassVar[bool] = False
@@ -128,6 +139,7 @@ class ModelMetric(SampleMetric):
         *,
         seed: int,
         ema: bool,
+        truncation: float | None = None,
     ) -> None:
         """Feed the metric.
 
@@ -137,6 +149,7 @@ class ModelMetric(SampleMetric):
             extractor: the protocol's, on the module's device; None where it has none.
             seed: of everything random.
             ema: averaged weights where there are some.
+            truncation: of the latents; None for none.
         """
         raise NotImplementedError
 
@@ -153,5 +166,6 @@ def check_features(metric: Metric, features: Tensor, width: int | None = None) -
     if not finite.all():
         raise ConfigError(
             f"{name}: received {int((~finite).sum())} of {len(features)} samples whose features "
-            "are not finite; needs finite ones. Look at the samples: the generator may diverge."
+            "are not finite; needs finite ones. Look at the samples: a generator may diverge, and "
+            "an extractor be of other weights."
         )

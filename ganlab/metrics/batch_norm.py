@@ -22,7 +22,7 @@ def batch_norm_statistics(
     """Within it, the network in evaluation mode normalises as `mode` says; then all is as before.
 
     "running" are the averages from training, "batch" those of the batch at hand, and "standing"
-    the means over the batches that `run` gives (Brock et al. 2019, arXiv:1809.11096, section 2).
+    the means over the batches that `run` gives (Brock et al. 2019, arXiv:1809.11096, appendix C).
 
     Args:
         network: any module; one without batch normalisation is left alone.

@@ -32,6 +32,8 @@ class TorchvisionClassifier(FrozenExtractor):
         DataError: if the weights cannot be had, or are another network's.
     """
 
+    at_once = 50
+
     def __init__(
         self,
         model: str,

@@ -60,6 +60,7 @@ class ClassFrechetDistance(KeptSamples):
     higher_is_better = False
     inputs = ("features", "labels")
     scores = ("class_frechet_distance",)
+    each = ("class_frechet_distance",)
     title = "intra-class Fréchet distance"
     instead = "frechet_distance, which takes all classes together"
 
@@ -160,6 +161,7 @@ class LabelConsistency(_ByClass):
 
     inputs = ("logits", "labels")
     scores = ("label_consistency",)
+    each = ("label_consistency",)
     title = "label consistency"
 
     def __init__(self, classes: int | None = None, **options: Any) -> None:
@@ -234,6 +236,7 @@ class ClassShares(_ByClass):
 
     inputs = ("logits",)
     scores = ("classes_present",)
+    each = ("class_share",)
     title = "class shares"
 
     def __init__(self, classes: int | None = None, **options: Any) -> None:

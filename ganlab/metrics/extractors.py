@@ -114,25 +114,27 @@ class ModuleFeatures(FrozenExtractor):
         if weights is not None:
             load_state(module, weights, [])
         self.name, self.title, self.module = name, f"{type(module).__name__} ({name})", module
-        layers = re.sub(r" at 0x[0-9a-f]+", "", repr(module))  # tells slopes, paddings, … apart
-        content = f"{layers} {hash_tensors(module.state_dict())}"
-        self.hash = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.register_buffer("mean", _per_channel("mean", mean, channels), False)
         self.register_buffer("std", _per_channel("std", std, channels), False)
         self.freeze()
         self.classes = None
-        zeros = torch.zeros(2, channels, size, size, dtype=torch.uint8)
+        shape = (2, channels, size, size)
+        images = torch.randint(256, shape, generator=torch.Generator().manual_seed(0)).byte()
         try:
-            features, logits = self(zeros)
+            features, logits = self(images)
         except ConfigError:
             raise
         except (RuntimeError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"features.module: {self.title} fails on images {tuple(zeros.shape)}: {error}. "
+                f"features.module: {self.title} fails on images {shape}: {error}. "
                 "Set features.size and features.channels to what it takes."
             ) from error
         self.width = features.shape[1]
         self.classes = None if logits is None else logits.shape[1]
+        # what it gives tells its code apart, which its weights and layers do not
+        content = {**module.state_dict(), "features of two images": features}
+        layers = re.sub(r" at 0x[0-9a-f]+", "", repr(module))
+        self.hash = hashlib.sha256(f"{layers} {hash_tensors(content)}".encode()).hexdigest()[:16]
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -41,6 +41,7 @@ class FIDInception(FrozenExtractor):
     name = "inception"
     title = "FID Inception (torch-fidelity)"
     width = 2048
+    at_once = 50
     classes = 1008
     published: ClassVar[dict[str, str]] = {
         "frechet_distance": "fid",
@@ -60,8 +61,8 @@ class FIDInception(FrozenExtractor):
     ) -> None:
         super().__init__(299, 3, resizer, grey)
         content, self.hash = _read(weights, _expected(hash))
-        if not self.hash.startswith(_DIGITS):
-            self.published = {}  # over another network nothing is an FID
+        if hash is not None:
+            self.published = {}  # over other weights nothing is an FID
         network = _build(content, weights)
         self.head = network.fc
         layers = [layer for name, layer in network.named_children() if name != "fc"]

@@ -47,7 +47,7 @@ class KeptSamples(SampleMetric):
         kind = "real" if real else "fake"
         self._check(samples, [*self.real_kept[:1], *self.fake_kept[:1]])
         count = getattr(self, f"{kind}_count")
-        rng = torch.Generator().manual_seed(mix(self.seed, int(real), int(count)))
+        rng = torch.Generator().manual_seed(mix(self.seed, _rank(), int(real), int(count)))
         columns = {"kept": samples.detach(), "keys": torch.rand(len(samples), generator=rng)}
         if labels is not None:
             columns["labels"] = labels
@@ -94,3 +94,10 @@ class KeptSamples(SampleMetric):
                 f"{name}: received samples of shape {tuple(samples.shape[1:])} after ones of shape "
                 f"{tuple(before[0].shape[1:])}; needs one shape. Resize them first."
             )
+
+
+def _rank() -> int:
+    """Of this process, among those that evaluate together."""
+    distributed = torch.distributed
+    there = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_rank() if there else 0

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlab.data.base import hash_tensors
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 from ganlab.metrics.digits import DigitFeatures
@@ -93,6 +94,8 @@ class ModeCoverage(SampleMetric):
         """What makes a sample good and a mode found."""
         return {
             "modes": len(self.means),
+            "means_hash": hash_tensors({"means": self.means})[:16],
+            "sigma": self.sigma,
             "radius_in_sigma": self.radius,
             "share_that_counts": self.share,
         }

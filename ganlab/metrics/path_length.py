@@ -53,6 +53,7 @@ class PerceptualPathLength(ModelMetric):
         ConfigError: an argument is out of its range.
     """
 
+    asks_generator = True
     higher_is_better = False
     instead = "more pairs (pairs=2000)"
 
@@ -101,11 +102,12 @@ class PerceptualPathLength(ModelMetric):
         *,
         seed: int,
         ema: bool,
+        truncation: float | None = None,
     ) -> None:
         """Sample pairs of near latents and take their distance; see `ModelMetric.measure`."""
         if isinstance(self.distance, nn.Module):
             self.distance.to(module.device)
-        latents, labels = module.draw_inputs(2 * self.pairs, seed=seed)
+        latents, labels = module.draw_inputs(2 * self.pairs, seed=seed, truncation=truncation)
         start, end = latents.double().chunk(2)
         t = torch.rand(
             (self.pairs, *[1] * (start.dim() - 1)),

@@ -59,6 +59,7 @@ class LinearProbe(ModelMetric):
         """Take classes and splits from the data; a ConfigError where it has no labels."""
         self.classes = needed_classes(self, data)
         self.has_test = "test" in data.splits
+        self.data_hashes: dict[str, str] = {}
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError without labels, or without a discriminator that is not told them."""
@@ -87,6 +88,7 @@ class LinearProbe(ModelMetric):
         *,
         seed: int,
         ema: bool,
+        truncation: float | None = None,
     ) -> None:
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
@@ -94,6 +96,8 @@ class LinearProbe(ModelMetric):
             ConfigError: fewer training samples than asked for, or none left to test on.
         """
         fitted, tested = self._samples(data, seed)
+        splits = ("train", "test") if self.has_test else ("train",)
+        self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(mix(seed, 0x72616E646F6D))
             untrained = build_module(module.config).discriminator.to(module.device)
@@ -127,6 +131,7 @@ class LinearProbe(ModelMetric):
             "labelled_samples": self.samples,
             "tested_on": "test" if self.has_test else "other training samples",
             "tested_samples": int(self.total),
+            **self.data_hashes,
         }
 
     def words(self, values: dict[str, float]) -> dict[str, str]:

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlab.errors import DataError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.cache import cached_features
 from ganlab.metrics.protocol import Track
 
-CHUNK = 500  # samples seen at a time
+CHUNK = 512  # samples seen at a time
 
 
 class RealSamples:
@@ -20,25 +21,31 @@ class RealSamples:
     Args:
         data: data module.
         split: the protocol's own split.
-        n: a fixed random subset of that split; None for all. Other splits are taken whole.
+        n: a fixed random subset of it; None for all.
     """
 
     def __init__(self, data: Any, split: str, n: int | None) -> None:
         self.data, self.split, self.n = data, split, n
 
-    def count(self, split: str) -> int:
-        """How many there are."""
-        return self.n if self.n and split == self.split else len(self.data.split(split)["image"])
+    def count(self, split: str | None) -> int:
+        """How many there are: of the protocol's own split for None, else of a whole split."""
+        there = len(self.data.split(split or self.split)["image"])
+        return self.n if self.n and split is None else there
 
-    def part(self, split: str, start: int, stop: int) -> dict[str, Tensor]:
-        """Samples start … stop − 1: "samples", and "labels" where there are any."""
-        rows = self.data.reference_rows(split, self.n if split == self.split else None)
+    def part(self, split: str | None, start: int, stop: int) -> dict[str, Tensor]:
+        """Samples start … stop − 1: "samples", and "labels" where there are any; see `count`.
+
+        Raises:
+            DataError: the protocol asks for more than there are.
+        """
+        n = None if split else self.n
+        rows = self.data.reference_rows(split or self.split, n)
         names = {"image": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in rows.items() if key in names}
 
     def seen(
         self,
-        split: str,
+        split: str | None,
         start: int,
         stop: int,
         extractor: Extractor,
@@ -54,17 +61,23 @@ class RealSamples:
                 look(extractor, part["samples"][first : first + CHUNK], device)
                 for first in (track(steps, "features of real samples") if track else steps)
             ]
-            return {key: torch.cat([x[key] for x in found]) for key in found[0]}
+            tensors = {key: torch.cat([x[key] for x in found]) for key in found[0]}
+            if not tensors["features"].isfinite().all():
+                raise DataError(
+                    f"features: {extractor.title} gives features of real samples that are not "
+                    "finite. Give it other weights, or choose other features (features=…)."
+                )
+            return tensors
 
         key = {**self.described(split), "part": [start, stop], **extractor.described()}
         return part | cached_features(key, extract)
 
-    def described(self, split: str) -> dict[str, Any]:
+    def described(self, split: str | None) -> dict[str, Any]:
         """Its part of a score's protocol."""
         return {
             "real_samples": self.count(split),
-            "split": split,
-            "data_hash": self.data.content_hash(split),
+            "split": split or self.split,
+            "data_hash": self.data.content_hash(split or self.split),
         }
 
 
@@ -73,6 +86,7 @@ def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> di
 
     Metrics count in float64, which not every device has.
     """
-    features, logits = extractor(images.to(device))
-    seen = {"features": features.cpu()}
-    return seen if logits is None else seen | {"logits": logits.cpu()}
+    pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
+    seen = {"features": torch.cat([features for features, _ in pairs]).cpu()}
+    logits = [logits for _, logits in pairs if logits is not None]
+    return seen | ({"logits": torch.cat(logits).cpu()} if logits else {})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -16,6 +15,13 @@ from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.batch_norm import MODES, BatchNormMode
 from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.real import CHUNK, RealSamples, look
+from ganlab.metrics.requirements import (
+    check_generates,
+    check_labelled,
+    check_metrics,
+    looks,
+    named,
+)
 from ganlab.metrics.sources import ModelSamples, Source, share
 
 
@@ -32,7 +38,8 @@ class SampleProtocol(Protocol):
         samples: generated samples; null for all of a folder's.
         real_samples: null for the whole split, else a fixed random subset of this size.
         split: "train" or "test", the real samples that are compared with.
-        seed: of the latents, and of what metrics draw.
+        seed: of the latents, and of what metrics ask the model; all else that metrics draw has
+            seeds of its own, so that scores of several seeds differ by the samples alone.
         ema: averaged weights where there are some.
         batch_norm: "running", "batch" or "standing" statistics of the generator.
         truncation: of the latents; null for none.
@@ -63,36 +70,41 @@ class SampleProtocol(Protocol):
             )
         self.name, self.features = name, features
         self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
+        check_metrics(self.metrics, features)
         self.samples, self.real_samples, self.split = samples, real_samples, split
         self.seed, self.ema = seed, ema
         self.batch_norm, self.truncation = batch_norm, truncation
         self.extractor: Extractor | None = None
         self._real: RealSamples | None = None
         self._is_fed = False
-        if features is None and (blind := [k for k, m in self.metrics.items() if _looks(m)]):
-            raise ConfigError(
-                f"protocol.metrics.{blind[0]}: looks at features, and protocol.features is null. "
-                "Choose some: features=digits, features=inception, …"
-            )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the scores, as far as they are known before anything is loaded."""
+        """Of the scores, before anything is loaded; "name/*" where it is one for each class."""
         return tuple(
-            self._score_name(metric, s) for metric in self.metrics.values() for s in metric.scores
+            self._score_name(metric, score)
+            for metric in self.metrics.values()
+            for score in (*metric.scores, *(f"{name}/*" for name in metric.each))
         )
 
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
-        for split in {metric.real_split or self.split for metric in self.metrics.values()}:
-            check_split(data, split)
+        check_generates(module)
+        for metric in self.metrics.values():
+            if metric.compares:
+                check_split(data, metric.real_split or self.split)
+        if self.features is not None and len(data.shape) != 3:
+            raise ConfigError(
+                f"protocol.features: are of images; {data.title} has samples of shape "
+                f"{tuple(data.shape)}. Choose a protocol without features, e.g. protocol=modes10k."
+            )
         for name, metric in self.metrics.items():
             if "labels" in metric.inputs:
-                self._check_labels(name, bool(getattr(module, "classes", None)), data)
+                check_labelled(name, bool(getattr(module, "classes", None)), (), data)
             if isinstance(metric, ModelMetric):
                 metric.check_model(module, data)
-            if not _looks(metric):
-                with _named(name):
+            if not looks(metric):
+                with named(name):
                     copy.deepcopy(metric).bind(None, data)
 
     def prepare(self, data: Any) -> None:
@@ -102,14 +114,14 @@ class SampleProtocol(Protocol):
         """
         if self._real is not None:
             return
-        if self.features is not None and any(map(_looks, self.metrics.values())):
+        if self.features is not None and any(map(looks, self.metrics.values())):
             self.extractor = self.features()
         real = RealSamples(data, self.split, self.real_samples)
         for name, metric in self.metrics.items():
-            with _named(name):
+            with named(name):
                 metric.bind(self.extractor, data)
                 generated = metric.fewest if self.samples is None else self.samples
-                there = real.count(self._split(metric)) if metric.compares else metric.fewest
+                there = real.count(metric.real_split) if metric.compares else metric.fewest
                 metric.check_counts(there, generated)
         self._real = real
 
@@ -148,13 +160,9 @@ class SampleProtocol(Protocol):
             ConfigError: a metric that the samples or the model do not suit.
         """
         self.prepare(data)
-        if self.extractor is not None:
-            self.extractor.to(device)
-        if not self._is_fed:
-            self._feed_real(device, rank, ranks, track)
         n = source.count(self.samples)
         for name, metric in self.metrics.items():
-            with _named(name):
+            with named(name):
                 metric.check_counts(metric.fewest, n)
             if isinstance(metric, ModelMetric) and source.module is None:
                 raise ConfigError(
@@ -162,7 +170,11 @@ class SampleProtocol(Protocol):
                     f"images. Leave it out: protocol.metrics.{name}=null."
                 )
             if "labels" in metric.inputs:
-                self._check_labels(name, source.has_labels, data)
+                check_labelled(name, source.has_labels, source.class_names, data)
+        if self.extractor is not None:
+            self.extractor.to(device)
+        if not self._is_fed:
+            self._feed_real(device, rank, ranks, track)
         metrics = [_without_copying_lists(metric) for metric in self.metrics.values()]
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
         start, stop = share(n, rank, ranks) if fed else (0, 0)
@@ -173,13 +185,15 @@ class SampleProtocol(Protocol):
                 seen = {"samples": samples.cpu()}
                 if labels is not None:
                     seen["labels"] = labels.cpu()
-                if any(map(_looks, fed)):
+                if any(map(looks, fed)):
                     seen |= look(self.extractor, samples, device)
                 _feed(fed, seen, real=False)
+            for metric in metrics:
+                if isinstance(metric, ModelMetric):  # every rank does all of it
+                    asked = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
+                    metric.measure(source.module, data, self.extractor, **asked)
         scores: dict[str, Score] = {}
         for metric in metrics:
-            if isinstance(metric, ModelMetric):  # every rank does all of it
-                metric.measure(source.module, data, self.extractor, seed=self.seed, ema=self.ema)
             is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
             metric.sync_on_compute = metric._to_sync = is_shared
             if is_shared:
@@ -192,21 +206,18 @@ class SampleProtocol(Protocol):
     def _feed_real(
         self, device: torch.device | str, rank: int, ranks: int, track: Track | None
     ) -> None:
-        for split in ("train", "test"):
-            fed = [m for m in self.metrics.values() if m.compares and self._split(m) == split]
+        for split in (None, "train", "test"):  # None for the protocol's own
+            fed = [m for m in self.metrics.values() if m.compares and m.real_split == split]
             if not fed:
                 continue
             start, stop = share(self._real.count(split), rank, ranks)
-            if any(_looks(metric) for metric in fed):
+            if any(looks(metric) for metric in fed):
                 seen = self._real.seen(split, start, stop, self.extractor, device, track)
             else:
                 seen = self._real.part(split, start, stop)
             for first in range(0, stop - start, CHUNK):
                 _feed(fed, {k: x[first : first + CHUNK] for k, x in seen.items()}, real=True)
         self._is_fed = True
-
-    def _split(self, metric: SampleMetric) -> str:
-        return metric.real_split or self.split
 
     def _computed(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
         computed = metric.compute()
@@ -215,20 +226,23 @@ class SampleProtocol(Protocol):
         values = {score: float(value) for score, value in computed.items()}
         words = metric.words(values)
         protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
-        if _looks(metric):
+        if looks(metric):
             protocol |= self.extractor.described()
         if not isinstance(metric, ModelMetric):
             protocol["generated_samples"] = n
         if metric.compares:
-            protocol |= self._real.described(self._split(metric))
-        protocol |= source.described()
+            protocol |= self._real.described(metric.real_split)
+        described = source.described()
+        if isinstance(metric, ModelMetric) and not metric.asks_generator:
+            described = {key: described[key] for key in ("weights", "seed")}
+        protocol |= described
         return {
             self._score_name(metric, score): Score(value, protocol, words.get(score, ""))
             for score, value in values.items()
         }
 
     def _score_name(self, metric: SampleMetric, score: str) -> str:
-        if not _looks(metric):
+        if not looks(metric):
             return score
         kind, slash, rest = score.partition("/")
         if self.extractor is not None:
@@ -237,33 +251,6 @@ class SampleProtocol(Protocol):
             settings = getattr(self.features, "keywords", {})
             name = getattr(self.features, "func", self.features).score_name_of(kind, settings)
         return name + slash + rest
-
-    def _check_labels(self, name: str, model_has: bool, data: Any) -> None:
-        if not model_has:
-            raise ConfigError(
-                f"protocol.metrics.{name}: needs generated samples with labels, and these have "
-                f"none. Use a conditional model (model=cdcgan, …), or protocol.metrics.{name}=null."
-            )
-        if data.classes is None:
-            raise ConfigError(
-                f"protocol.metrics.{name}: needs labels, and {data.title} has none. Choose data "
-                f"with classes, or protocol.metrics.{name}=null."
-            )
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Say of a metric's refusal how to do without that metric."""
-    try:
-        yield
-    except ConfigError as error:
-        hint = f"protocol.metrics.{name}=null leaves it out."
-        raise ConfigError(f"evaluation: {error} {hint}") from None
-
-
-def _looks(metric: SampleMetric) -> bool:
-    """Whether a metric looks at what an extractor gives."""
-    return "features" in metric.inputs or "logits" in metric.inputs
 
 
 def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> None:

@@ -168,6 +168,7 @@ class SlicedWasserstein(_Sliced):
 
     inputs = ("samples",)
     scores = ("sliced_wasserstein",)
+    each = ("sliced_wasserstein",)
     title = "sliced Wasserstein distance"
     fewest = 100
 

@@ -13,7 +13,9 @@ from ganlab.core.randomness import mix
 from ganlab.data import denormalise
 from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.batch_norm import BatchNormMode, batch_norm_statistics
+from ganlab.metrics.requirements import check_generates
 
+BATCH = 256  # samples generated at once
 STANDING_BATCHES = 16
 
 
@@ -24,10 +26,12 @@ class Source(Protocol):
     Attributes:
         module: the model that makes them; None where there is none to ask.
         has_labels: whether samples come with labels.
+        class_names: what the labels are called; empty where they are just numbers.
     """
 
     module: AdversarialModule | None
     has_labels: bool
+    class_names: tuple[str, ...]
 
     def count(self, wanted: int | None) -> int:
         """How many samples there will be when `wanted` are asked for (None: as many as it has)."""
@@ -51,7 +55,12 @@ class ModelSamples:
         ema: averaged weights where there are some.
         batch_norm: "running", "batch" or "standing" statistics of the generator.
         truncation: of the latents; None for none.
+
+    Raises:
+        ConfigError: the model makes no samples.
     """
+
+    class_names = ()
 
     def __init__(
         self,
@@ -61,6 +70,7 @@ class ModelSamples:
         batch_norm: BatchNormMode = "running",
         truncation: float | None = None,
     ) -> None:
+        check_generates(module)
         self.module, self.seed, self.ema = module, seed, ema
         self.batch_norm, self.truncation = batch_norm, truncation
         self.has_labels = bool(getattr(module, "classes", None))
@@ -68,14 +78,19 @@ class ModelSamples:
     def count(self, wanted: int | None) -> int:
         """`wanted`; a model has as many as one likes."""
         if wanted is None:
-            raise ConfigError("protocol.samples: missing; say how many samples the model makes.")
+            raise ConfigError(
+                "protocol.samples: missing; this protocol takes all images of a folder. Say how "
+                "many samples the model makes (protocol.samples=10000)."
+            )
         return wanted
 
     @contextmanager
     def open(self, n: int) -> Iterator[None]:
         """Draw the latents, and set the statistics of batch normalisation."""
+        # whole batches, so that the last one has statistics too
+        whole = -(-n // BATCH) * BATCH if self.batch_norm == "batch" else n
         draw = self.module.draw_inputs
-        self._latents, self._labels = draw(n, seed=self.seed, truncation=self.truncation)
+        self._latents, self._labels = draw(whole, seed=self.seed, truncation=self.truncation)
         with ExitStack() as stack:
             for name in self.module.averaged_modules:
                 with self.module.evaluating(name, self.ema) as network:
@@ -87,12 +102,20 @@ class ModelSamples:
     def _run_standing(self) -> None:
         seed = mix(self.seed, 0x7374616E64)
         for index in range(STANDING_BATCHES):
-            self.module.sample(256, seed=mix(seed, index), ema=self.ema)
+            self.module.sample(
+                BATCH, seed=mix(seed, index), ema=self.ema, truncation=self.truncation
+            )
 
     def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """Images are rounded to 8 bits, as a picture's file would."""
-        labels = None if self._labels is None else self._labels[start:stop]
-        samples = self.module.sample(latents=self._latents[start:stop], labels=labels, ema=self.ema)
+        first, last = start, stop
+        if self.batch_norm == "batch":  # a sample's batch is the same whoever asks for it
+            first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
+        labels = None if self._labels is None else self._labels[first:last]
+        samples = self.module.sample(
+            latents=self._latents[first:last], labels=labels, ema=self.ema, batch_size=BATCH
+        )[start - first : stop - first]
+        labels = None if labels is None else labels[start - first : stop - first]
         finite = samples.flatten(1).isfinite().all(1)
         if not finite.all():
             raise DataError(
@@ -107,14 +130,18 @@ class ModelSamples:
         averaged = self.ema and len(self.module.averaged) > 0
         return {
             "weights": "ema" if averaged else "raw",
-            "batch_norm": f"{self.batch_norm} statistics",
+            "batch_norm": {
+                "running": "running statistics",
+                "batch": f"statistics of batches of {BATCH}",
+                "standing": f"standing statistics of {STANDING_BATCHES} batches of {BATCH}",
+            }[self.batch_norm],
             "truncation": self.truncation,
             "seed": self.seed,
         }
 
 
 class FolderSamples:
-    """Images of a folder, in the order of their names.
+    """Images of a folder: all of them, or a fixed random subset.
 
     Args:
         data: the folder, as a data module.
@@ -125,6 +152,7 @@ class FolderSamples:
     def __init__(self, data: Any) -> None:
         self.data = data
         self.has_labels = data.classes is not None
+        self.class_names = getattr(data, "class_names", ())
 
     def count(self, wanted: int | None) -> int:
         """`wanted`, or all.
@@ -142,14 +170,14 @@ class FolderSamples:
         return there if wanted is None else wanted
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Nothing to prepare."""
+        """Choose the subset."""
+        self._rows = self.data.reference_rows("train", n if n < self.count(None) else None)
         return nullcontext()
 
     def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """Images as they are in the files."""
-        rows = self.data.split("train")
-        labels = rows["label"][start:stop] if self.has_labels else None
-        return rows["image"][start:stop], labels
+        labels = self._rows["label"][start:stop] if self.has_labels else None
+        return self._rows["image"][start:stop], labels
 
     def described(self) -> dict[str, Any]:
         """The folder's content."""
