@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ganlab.core.module import AdversarialModule
@@ -47,4 +48,6 @@ def make(config: dict[str, Any], **further: Any) -> Any:
             cause = cause.__cause__
         if isinstance(cause, GanlabError):
             raise cause from None
-        raise ConfigError(f"{config.get('_target_')}: {cause}") from error
+        place = re.search(r"full_key: (\S+)", str(error))
+        where = f" ({place[1]})" if place else ""
+        raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error

@@ -71,6 +71,19 @@ def test_scores_of_a_run(cli, run):
     assert again["scores"] == entry["scores"]
     assert cli(*arguments, "protocol.ema=false")[0] == 0
     assert len(read(run)) == 2
+    assert entry["protocol"] == "fd5k_train_mnist_5k (changed)"
+
+
+def test_a_setting_that_the_file_leaves_to_its_default(cli, run, tmp_path):
+    arguments = [
+        "protocol=folders_digits",
+        *SMALL,
+        "protocol.metrics.kernel_distance.subset_size=50",
+    ]
+    code, _, said = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
+    assert code == 0, said
+    score = read(tmp_path)[0]["scores"]["kernel_distance_digits"]
+    assert score["protocol"]["subset_size"] == 50
 
 
 def test_seeds_have_a_spread(cli, run, tmp_path):
@@ -119,6 +132,23 @@ def test_scores_of_two_folders(cli, tmp_path):
         (["run={run}", "protocol=fd5k_train_mnist_5k", "device=cdua"], ["cdua", "device=cpu"]),
         (["run={run}", "real=x"], ["run="]),
         (["run={run}", "sead=1"], ["'seeds'"]),
+        (["run={run}", "protocol=modes10k", "seeds=0,0"], ["seeds", "different"]),
+        (["run={run}", "protocol=modes10k", "protocol=accuracy"], ["twice"]),
+        (["run={run}", "protocol=modes10k", "features.weights=x"], ["features=NAME"]),
+        (["run={run}", "protocol=modes10k", "skip_corrupt=true"], ["skip_corrupt"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.features=digits"], ["features="]),
+        (["run={run}", "protocol=folders_digits"], ["protocol.samples=10000"]),
+        (
+            ["run={run}", "protocol=digits5k_train_mnist_5k", "protocol.metrics.bins.bons=3"],
+            ["metrics.bins", "bons"],
+        ),
+        (["real=x", "generated=y", "data.root=z"], ["data.root", "trained model"]),
+        (["real=x", "generated=y", "protocol.ema=false"], ["protocol.ema", "trained model"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "out={run}"], ["out", "out=FILE"]),
+        (
+            ["run={run}", "protocol=fd5k_train_mnist_5k", "out={run}/config.yaml"],
+            ["config.yaml", "holds no scores"],
+        ),
         (["run=nowhere", "protocol=modes10k"], ["nowhere"]),
         (
             ["run={run}", "protocol=fid50k_train_inception_clean", "features.weights=nowhere.pth"],
@@ -155,9 +185,11 @@ def test_mistakes_with_folders(cli, tmp_path):
     refused(corrupt, "broken.png", "skip_corrupt=true", more=pixels)
     code, _, said = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
     assert code == 0, said
-    assert "broken.png" in said or read(corrupt)
+    protocol = read(corrupt)[0]["scores"]["pairwise_distance_ratio"]["protocol"]
+    assert protocol["generated_samples"] == 120
     refused(tmp_path / "absent", "absent", more=pixels)
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"not weights")
     refused(images(tmp_path / "made"), "weights.pth", more=(f"features.weights={weights}",))
     refused(images(tmp_path / "large", size=(32, 32)), "32", "28", more=pixels)
+    refused(images(tmp_path / "fine"), "trained model", more=("protocol=accuracy",))

@@ -83,7 +83,7 @@ def test_two_processes_equal_one():
 
 def test_bad_input():
     metric = KernelDistance(subset_size=100)
-    with pytest.raises(ConfigError, match=r"99 generated samples.*metric\.subset_size"):
+    with pytest.raises(ConfigError, match=r"99 generated samples.*subset_size"):
         metric.check_counts(100, 99)
     metric.update(features(100, 8), real=True)
     with pytest.raises(ConfigError, match=r"0 generated samples"):

@@ -128,7 +128,14 @@ def test_words_and_settings_say_what_was_counted():
     assert words["modes"] == "4 of the 8 modes found."
     assert "100%" in words["high_quality"]
     assert "2 standard deviations" in words["high_quality"]
-    assert metric.settings() == {"modes": 8, "radius_in_sigma": 2.0, "share_that_counts": 0.002}
+    settings = metric.settings()
+    assert len(settings.pop("means_hash")) == 16
+    assert settings == {
+        "modes": 8,
+        "sigma": SIGMA,
+        "radius_in_sigma": 2.0,
+        "share_that_counts": 0.002,
+    }
 
 
 def test_modes_that_nobody_knows():

@@ -4,11 +4,12 @@ import functools
 
 import pytest
 import torch
-from tiny import tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from tiny import Given, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 
 from ganlab.data import FolderData, denormalise
 from ganlab.errors import ConfigError, DataError
 from ganlab.metrics import (
+    PSNR,
     ClassFrechetDistance,
     Extractor,
     FolderSamples,
@@ -16,9 +17,12 @@ from ganlab.metrics import (
     LinearProbe,
     ModeCoverage,
     ModelSamples,
+    NearestNeighbours,
+    PerceptualPathLength,
     PrecisionRecall,
     SampleProtocol,
 )
+from ganlab.metrics.sources import share
 from ganlab.reports.pictures import save_png
 
 
@@ -123,6 +127,66 @@ def test_settings_change_the_samples(module):
     assert value(make(ema=True), module) != value(make(ema=False), module)
 
 
+def test_settings_reach_metrics_that_ask_the_model(module):
+    """Path length walks the truncated, standing generator that its protocol speaks of."""
+    values = set()
+    for options in ({}, {"batch_norm": "standing"}, {"truncation": 0.3}):
+        metrics = {"path": PerceptualPathLength(pairs=100)}
+        protocol = make(metrics, features=None, **options)
+        score = protocol.evaluate(module, tiny_images())["path_length_pixels"]
+        assert score.protocol["truncation"] == options.get("truncation")
+        values.add(score.value)
+    assert len(values) == 3
+
+
+@pytest.mark.parametrize("n", [257, 300])
+def test_a_sample_of_batch_statistics_has_one_batch(n, module):
+    """Whoever asks for which part, and if the last batch would have been of one sample."""
+    source = ModelSamples(module, batch_norm="batch")
+    with source.open(n):
+        whole = source.part(0, n)
+        parts = [source.part(*share(n, rank, 2)) for rank in range(2)]
+    for index in range(2):
+        assert torch.equal(whole[index], torch.cat([part[index] for part in parts]))
+    assert source.described()["batch_norm"] == "statistics of batches of 256"
+
+
+def test_a_part_of_a_folder_is_a_random_subset():
+    """Files are in the order of their names: the first ones may be of one class."""
+    images = torch.arange(200, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    source = FolderSamples(Given(images))
+    with source.open(100):
+        found = source.part(0, 100)[0][:, 0, 0, 0]
+    assert len(found.unique()) == 100
+    assert 50 < (found < 100).sum() + 25 < 100
+    with source.open(200):
+        assert torch.equal(source.part(0, 200)[0], images)
+
+
+def test_metrics_of_the_training_set_see_all_of_it(module):
+    """A subset of real samples is the protocol's; copies of any training image must be found."""
+    protocol = make(
+        {"nearest": NearestNeighbours(on="samples")}, features=None, samples=120, real_samples=110
+    )
+    score = protocol.evaluate(module, tiny_images(samples=150))["nearest_ratio"]
+    assert score.protocol["real_samples"] == 150
+
+
+def test_classes_are_told_apart_by_their_names(module, tmp_path):
+    def folder(name, classes):
+        for label, kind in enumerate(classes):
+            for index in range(20):
+                pixels = torch.full((1, 8, 8), 10 * label + index, dtype=torch.uint8)
+                save_png(pixels, tmp_path / name / kind / f"{index}.png")
+        return FolderData(str(tmp_path / name))
+
+    real, made = folder("real", ("cat", "dog")), folder("made", ("ape", "cat"))
+    metrics = {"class_frechet_distance": ClassFrechetDistance()}
+    protocol = make(metrics, features=functools.partial(Corner), samples=None)
+    with pytest.raises(ConfigError, match=r"ape, cat.*cat, dog"):
+        protocol.score(FolderSamples(made), real)
+
+
 def test_training_mode_is_left_as_it_was(module):
     module.train()
     before = {key: x.clone() for key, x in module.state_dict().items()}
@@ -169,6 +233,13 @@ def test_labels_are_asked_for(module):
         make({"modes": ModeCoverage()}).check(module, tiny_images())
 
 
+def test_models_and_data_that_do_not_suit(module):
+    with pytest.raises(ConfigError, match="makes no samples"):
+        make().check(torch.nn.Linear(1, 1), tiny_images())
+    with pytest.raises(ConfigError, match="are of images"):
+        make().check(tiny_gan(), tiny_ring())
+
+
 def test_bad_settings():
     with pytest.raises(ConfigError, match="features=digits"):
         make(features=None)
@@ -176,6 +247,14 @@ def test_bad_settings():
         make(samples=1)
     with pytest.raises(ConfigError, match="running, batch, standing"):
         make(batch_norm="eval")
+    with pytest.raises(ConfigError, match="received none"):
+        make({"distance": None})
+    with pytest.raises(ConfigError, match=r"metrics\.distnce.*dict"):
+        make({"distnce": {"k": 3}})
+    with pytest.raises(ConfigError, match=r"metrics\.psnr"):
+        make({"psnr": PSNR()})
+    with pytest.raises(ConfigError, match="features=NAME"):
+        make(features="digits")
 
 
 def test_too_few_samples_propose_another_metric(module):
@@ -202,8 +281,6 @@ def test_points_need_no_extractor():
 
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_parts_are_contiguous_and_whole(ranks, module):
-    from ganlab.metrics.sources import share
-
     parts = [share(10, rank, ranks) for rank in range(ranks)]
     assert [i for start, stop in parts for i in range(start, stop)] == list(range(10))
     source = ModelSamples(module, seed=1)
