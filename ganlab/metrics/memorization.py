@@ -24,7 +24,8 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
 
     Args:
         dimensions: D, the number of features; `bind` takes it from the extractor.
-        threshold: cosine distance from which on nothing is taken for memorised.
+        threshold: cosine distance from which on nothing is taken for memorised. The default is the
+            paper's for the FID Inception; other features have other distances, so choose another.
         memory_mib: MiB for the temporaries of the search.
         **options: of torchmetrics.Metric, e.g. sync_on_compute.
     """

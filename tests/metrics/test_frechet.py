@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from ganlab.errors import ConfigError
 from ganlab.metrics import FrechetDistance, frechet_distance
@@ -200,3 +201,17 @@ def test_too_few_samples_have_no_covariance(features):
     metric.update(features[1][:1], real=False)
     with pytest.raises(ConfigError, match="1 fake samples; needs at least 2"):
         metric.compute()
+
+
+@pytest.mark.parametrize(("n", "d"), [(500, 16), (300, 200)])
+def test_agrees_with_torch_fidelity(n, d):
+    rng = torch.Generator().manual_seed(n)
+    real = torch.randn(n, d, generator=rng).abs()
+    fake = (torch.randn(n + 50, d, generator=rng) * 1.2 + 0.1).relu()
+    theirs = fid_statistics_to_metric(
+        fid_features_to_statistics(fake), fid_features_to_statistics(real), verbose=False
+    )["frechet_inception_distance"]
+    metric = FrechetDistance(d)
+    metric.update(real, real=True)
+    metric.update(fake, real=False)
+    assert float(metric.compute()) == pytest.approx(theirs, rel=1e-4)
