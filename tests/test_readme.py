@@ -78,7 +78,15 @@ def test_runs_that_the_readme_names(folder):
     record = json.loads((folder / "outputs" / "first" / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["counters"]["batches_seen"] == 4
-    for name in ("generated.png", "samples.npz", "contact_sheet.png", "curves.png", "timing.csv"):
+    for name in (
+        "generated.png",
+        "scores.json",
+        "neighbours.png",
+        "samples.npz",
+        "contact_sheet.png",
+        "curves.png",
+        "timing.csv",
+    ):
         assert (folder / "outputs" / "first" / name).exists()
     assert len(list((folder / "outputs" / "sevens").glob("*_7.png"))) == 200
 

@@ -74,9 +74,12 @@ def main(argv: list[str]) -> int:
     prepared = _of_run(arguments, config, dotted) if config else _of_folders(arguments)
     seeds = arguments["seeds"] or ([protocol["seed"]] if "seed" in protocol else [None])
     entries = [_evaluate(protocol, seed, prepared, arguments["device"]) for seed in seeds]
+    picture = _save_neighbours(prepared, out.with_name("neighbours.png"))
     print(_table(protocol.get("name", "accuracy"), prepared["title"], entries))
     _write(out, before, [prepared["described"] | entry for entry in entries])
     print(f"Written to {out}.")
+    if picture:
+        print(f"Generated images above their nearest training images: {picture}.")
     return 0
 
 
@@ -158,6 +161,7 @@ def _evaluate(
             scores = recipe.evaluate(module, prepared["data"], track=track)
         else:
             scores = recipe.score(prepared["source"], prepared["data"], device, track=track)
+    prepared["recipe"] = recipe
     return {
         "protocol": protocol.get("name", "accuracy"),
         "seed": seed,
@@ -165,6 +169,26 @@ def _evaluate(
         "seconds": round(time.monotonic() - started, 1),
         "scores": {name: score.as_dict() for name, score in scores.items()},
     }
+
+
+def _save_neighbours(prepared: dict[str, Any], path: Path) -> Path | None:
+    """Draw some samples above their nearest training images, if the protocol looks for those."""
+    from ganlab.metrics import ModelSamples, SampleProtocol
+
+    recipe = prepared["recipe"]
+    if not isinstance(recipe, SampleProtocol):
+        return None
+    source = prepared.get("source") or ModelSamples(prepared["module"], recipe.seed, recipe.ema)
+    pairs = recipe.nearest(source)
+    if pairs is None:
+        return None
+    import torch
+
+    from ganlab.data import normalise
+    from ganlab.reports.pictures import save_grid
+
+    save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
+    return path
 
 
 def _device(name: str | None) -> str:

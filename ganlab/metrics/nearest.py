@@ -137,7 +137,7 @@ class NearestNeighbours(KeptSamples):
             Indices (N,), and distances (N,), float64.
         """
         distance, index = nearest(
-            _rows(samples), _rows(self.kept("real")), memory_mib=self.memory_mib
+            _rows(samples), _rows(self._cut("real")["kept"]), memory_mib=self.memory_mib
         )
         return index, distance
 

@@ -13,6 +13,7 @@ from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.batch_norm import MODES, BatchNormMode
+from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.real import CHUNK, RealSamples, look
 from ganlab.metrics.requirements import (
@@ -200,6 +201,25 @@ class SampleProtocol(Protocol):
                 metric.to(device)  # where the ranks can talk
             scores |= self._computed(metric, source, n)
         return scores
+
+    def nearest(self, source: Source, n: int = 10) -> tuple[Tensor, Tensor] | None:
+        """Generated images and their nearest training images, uint8 (n, C, H, W) each.
+
+        None where no metric of this protocol looks for neighbours, or samples are points. It is
+        called after `score`, in one process.
+        """
+        metric = next((m for m in self.metrics.values() if isinstance(m, NearestNeighbours)), None)
+        if metric is None or not self._is_fed:
+            return None
+        with source.open(source.count(self.samples)):
+            fake, _ = source.part(0, n)
+        if fake.dim() != 4:
+            return None
+        device = fake.device
+        seen = look(self.extractor, fake, device)["features"] if looks(metric) else fake.cpu()
+        index, _ = metric.neighbours(seen)
+        training = self._real.data.reference("train")
+        return fake.cpu(), training[index.cpu()]
 
     # --- details -------------------------------------------------------------------------------
 

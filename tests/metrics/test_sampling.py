@@ -172,6 +172,20 @@ def test_metrics_of_the_training_set_see_all_of_it(module):
     assert score.protocol["real_samples"] == 150
 
 
+def test_nearest_training_images_of_copies_are_themselves(module):
+    data = tiny_images(samples=150)
+    copies = data.train["image"].flip(0)
+    for on in ("samples", "features"):
+        protocol = make({"nearest": NearestNeighbours(on=on)}, samples=None)
+        source = FolderSamples(Given(copies))
+        assert protocol.nearest(source) is None  # nothing is fed yet
+        assert protocol.score(source, data)[protocol.names[1]].value == 1
+        generated, nearest = protocol.nearest(source, 5)
+        assert torch.equal(generated, copies[:5])
+        assert torch.equal(nearest, generated)
+    assert make().nearest(ModelSamples(module)) is None
+
+
 def test_classes_are_told_apart_by_their_names(module, tmp_path):
     def folder(name, classes):
         for label, kind in enumerate(classes):
