@@ -53,9 +53,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         with open_dict(config):
             del config["hydra"]
             name_and_choices(config, choices)
-            if any(is_of_protocol(override) for override in overrides):
-                protocol = OmegaConf.select(config, PROTOCOL)
-                protocol.name = f"{protocol.name} (changed)"
+            mark_changed_protocol(config, overrides)
     return config
 
 
@@ -76,11 +74,20 @@ def spelled_out(override: str) -> str:
     return override
 
 
-def is_of_protocol(override: str) -> bool:
-    """Whether an override, spelled out, changes what a protocol measures; see `spelled_out`."""
-    key = override.partition("=")[0].lstrip("+")
-    where_from = f"{PROTOCOL}.features.weights"
-    return key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) and key != where_from
+def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
+    """Say in a protocol's name that it is not the one of that name any more.
+
+    Args:
+        config: of a training, open for changes.
+        overrides: spelled out, see `spelled_out`.
+    """
+    from omegaconf import OmegaConf
+
+    keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+    keys -= {f"{PROTOCOL}.features.weights"}  # where they lie is not what they are
+    name = OmegaConf.select(config, f"{PROTOCOL}.name")
+    if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
+        OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:

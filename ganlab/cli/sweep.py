@@ -73,7 +73,7 @@ def run_job(config: Any) -> tuple[Path, str | None]:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 
-    from ganlab.cli.compose import name_and_choices, to_plain
+    from ganlab.cli.compose import mark_changed_protocol, name_and_choices, to_plain
     from ganlab.cli.train import train
 
     hydra_config = HydraConfig.get()
@@ -81,6 +81,7 @@ def run_job(config: Any) -> tuple[Path, str | None]:
     config = OmegaConf.create(OmegaConf.to_container(config))
     with open_dict(config):
         name_and_choices(config, OmegaConf.to_container(hydra_config.runtime.choices))
+        mark_changed_protocol(config, list(hydra_config.overrides.task))
         config.run_dir = str(folder)
     overrides = ", ".join(hydra_config.overrides.task)
     print(f"job {hydra_config.job.num}: {overrides}", file=sys.stderr, flush=True)
