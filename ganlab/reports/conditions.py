@@ -30,6 +30,8 @@ COPIES = 0.5  # nearest training image relative to that of a real one: fresh sam
 INVERTED, RIGHT = 0.35, 0.65  # separation, between which D swings when it chases G
 SWINGS = 4  # from one side to the other: two full turns
 ROWS = 12  # of the log, below which its course tells nothing
+LOOKS = 2  # at samples, before which an untrained generator's likeness is no collapse
+COPIED = 0.1  # share of samples near a training image; 0.01 of new data is
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def collapse(run: Evidence) -> Finding | None:
     """Samples that are all the same, or of a few kinds only."""
     full, partial = [], []
     apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
+    if len(run["doctor/pairwise_distance"]) < LOOKS:
+        apart = nearest = None
     if apart is not None and apart < FEW_KINDS:
         (full if apart < ALL_THE_SAME else partial).append(
             f"Two generated samples are {apart:.2g} times as far apart as two real ones."
@@ -207,13 +211,15 @@ def memorisation(run: Evidence) -> Finding | None:
         return None
     total, compared = (run[f"doctor/{kind}_images"].values[-1] for kind in ("training", "compared"))
     passes, separation = run.images / total, run["doctor/separation"].now
-    are_copies = ratio <= COPIES
+    copies = [run[name].values[-1] for name in run.names("copies")]
+    are_copies = ratio <= COPIES or any(share >= COPIED for share in copies)
     by_heart = passes >= PASSES and separation is not None and separation >= KNOWN
     if not are_copies and not by_heart:
         return None
     who = "generator repeats" if are_copies else "discriminator knows"
     so = "samples are nearly copies" if are_copies else "it overfits, and teaches little else"
     seen = [f"There are {total:,} training images; each was seen {passes:,.0f} times."]
+    seen += [f"{share:.0%} of the samples lie suspiciously near one." for share in copies]
     if by_heart:
         seen.append(
             f"A training image scores above a generated one in {separation:.1%} of the pairs, "

@@ -150,6 +150,5 @@ class Evidence:
     def modes(self) -> tuple[float, int] | None:
         """Modes or classes found at the newest evaluation, and how many there are, if known."""
         total = (self.config.get("data") or {}).get("classes")
-        names = [*self.names("modes"), *self.names("digit_classes_present")]
-        names += self.names("classes_present")
+        names = [*self.names("modes"), *self.names("classes_present")]
         return (self[names[0]].values[-1], int(total)) if names and total else None

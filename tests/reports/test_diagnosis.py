@@ -100,6 +100,7 @@ PROBLEMS = {
         {f"class_share_digits/{k}": 0.9 if k == 3 else 0.01 for k in range(10)},
     ),
     "copies": ("memorisation", {"doctor/nearest_training": 0.2}),
+    "copies by a score": ("memorisation", {"copies_digits": 0.5}),
     "known by heart": (
         "memorisation",
         {"doctor/training_images": 100, "doctor/separation": [0.7, 0.9, 0.98]},
@@ -165,6 +166,13 @@ def test_full_and_partial_collapse():
     edge = conditions.ALL_THE_SAME
     assert "fully" in main_finding({"doctor/pairwise_distance": edge * 0.99}).words
     assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).words
+
+
+def test_one_look_is_no_collapse():
+    """A generator that has hardly begun makes much the same sample, too."""
+    same = {"doctor/pairwise_distance": 0.02, "doctor/nearest_generated": 0.02}
+    assert main_finding(same).condition == "collapse"
+    assert main_finding(same, rows=1).condition == "undecided"
 
 
 def test_missing_modes_are_collapse_only_where_points_lie_on_modes():
