@@ -22,7 +22,6 @@ from ganlab.metrics import (
     PrecisionRecall,
     SampleProtocol,
 )
-from ganlab.metrics.sources import share
 from ganlab.reports.pictures import save_png
 
 
@@ -137,30 +136,6 @@ def test_settings_reach_metrics_that_ask_the_model(module):
         assert score.protocol["truncation"] == options.get("truncation")
         values.add(score.value)
     assert len(values) == 3
-
-
-@pytest.mark.parametrize("n", [257, 300])
-def test_a_sample_of_batch_statistics_has_one_batch(n, module):
-    """Whoever asks for which part, and if the last batch would have been of one sample."""
-    source = ModelSamples(module, batch_norm="batch")
-    with source.open(n):
-        whole = source.part(0, n)
-        parts = [source.part(*share(n, rank, 2)) for rank in range(2)]
-    for index in range(2):
-        assert torch.equal(whole[index], torch.cat([part[index] for part in parts]))
-    assert source.described()["batch_norm"] == "statistics of batches of 256"
-
-
-def test_a_part_of_a_folder_is_a_random_subset():
-    """Files are in the order of their names: the first ones may be of one class."""
-    images = torch.arange(200, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    source = FolderSamples(Given(images))
-    with source.open(100):
-        found = source.part(0, 100)[0][:, 0, 0, 0]
-    assert len(found.unique()) == 100
-    assert 50 < (found < 100).sum() + 25 < 100
-    with source.open(200):
-        assert torch.equal(source.part(0, 200)[0], images)
 
 
 def test_metrics_of_the_training_set_see_all_of_it(module):
@@ -291,17 +266,6 @@ def test_points_need_no_extractor():
     scores = protocol.evaluate(module, tiny_ring())
     assert set(scores) == {"modes", "high_quality"}
     assert "extractor" not in scores["modes"].protocol
-
-
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_parts_are_contiguous_and_whole(ranks, module):
-    parts = [share(10, rank, ranks) for rank in range(ranks)]
-    assert [i for start, stop in parts for i in range(start, stop)] == list(range(10))
-    source = ModelSamples(module, seed=1)
-    with source.open(10):
-        whole = source.part(0, 10)[0]
-        pieces = torch.cat([source.part(*part)[0] for part in parts])
-    assert torch.equal(whole, pieces)
 
 
 def test_metrics_of_features_see_each_sample_once(module):
