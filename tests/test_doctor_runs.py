@@ -15,7 +15,7 @@ LEAN = [
     "trainer=cpu",
     "callbacks.progress.enabled=false",
     "callbacks.samples=null",
-    "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 25000}",
+    "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 8000}",
 ]
 UNSCORED = ["callbacks.evaluation=null", "callbacks.checkpoints.monitor=null"]
 DISCRIMINATOR = "model.players.discriminator.optimizer.lr"

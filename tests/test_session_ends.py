@@ -1,10 +1,14 @@
 """How a session ends is in its record, whatever ended it."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
-from tiny import ARGUMENTS
+from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.callbacks import Samples
 from ganlab.cli.train import prepare, train
@@ -78,3 +82,22 @@ def test_checkpoint_of_another_model_in_the_folder(tmp_path):
     with pytest.raises(CheckpointError, match=r"another model(.|\n)*hidden: \[16\] → \[8\]"):
         train(*prepare([f"run={tmp_path / 'one'}", "resume=true", "budget.batches=8"]))
     assert read_record(tmp_path / "one")["status"] == "failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_study_that_is_interrupted_says_so(number, tmp_path):
+    """Also where it trains: Lightning turns Ctrl-C into an exit of its own."""
+    folder = tmp_path / "study"
+    code = (
+        "import sys; from ganlab.cli import main; sys.exit(main(["
+        f"'train', 'experiment=lecture/mode_collapse', 'run_dir={folder}']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    deadline = time.monotonic() + 120
+    while not (folder / "config.yaml").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(6)
+    process.send_signal(number)
+    assert process.wait(60) == 130
+    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"

@@ -59,7 +59,7 @@ class Doctor(Callback):
             if trainer.optimizers[pl_module.roles.index(role)] is optimizer:
                 gradients = [p.grad for p in pl_module._parameters_of[role] if p.grad is not None]
                 norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
-                self._measured[f"gradient/{role}"] = norm
+                self._measured[f"gradient/{role}"] = norm / _scale(trainer, optimizer)
                 self._before[role] = _some_weights(pl_module, role)
 
     def on_train_batch_end(
@@ -162,13 +162,14 @@ class SampleDistances:
             flat = (flat + 1) * 127.5  # the training images are in [0, 255]
         pairwise, nearest = _among(flat)
         training = self._to_training(flat, 1)[:, 0].median()
-        return {
-            "pairwise_distance": _ratio(pairwise, self.pairwise),
-            "nearest_generated": _ratio(nearest, self.nearest),
-            "nearest_training": _ratio(training, self.training),
-            "compared_images": len(self.real),
-            "training_images": self.total,
+        ratios = {
+            "pairwise_distance": (pairwise, self.pairwise),
+            "nearest_generated": (nearest, self.nearest),
+            "nearest_training": (training, self.training),
         }
+        # where most training images have a copy there is nothing to compare with
+        found = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
+        return found | {"compared_images": len(self.real), "training_images": self.total}
 
     def _to_training(self, samples: Tensor, k: int) -> Tensor:
         """Distances (n, k) to the k nearest training images, ascending."""
@@ -213,10 +214,10 @@ def _some_weights(module: AdversarialModule, role: str) -> Tensor:
 
 def _shrink(samples: Tensor) -> Tensor:
     """Images (N, C, H, W), of the same type, with `PIXELS` a side at most; points as they are."""
-    if samples.dim() != 4 or samples.shape[-1] <= PIXELS:
+    if samples.dim() != 4 or max(samples.shape[-2:]) <= PIXELS:
         return samples
     small = torch.nn.functional.interpolate(samples.float(), (PIXELS, PIXELS), mode="area")
-    return small.to(samples.dtype)
+    return small if samples.is_floating_point() else small.round().to(samples.dtype)
 
 
 def _flat(images: Tensor) -> Tensor:
@@ -231,5 +232,8 @@ def _among(samples: Tensor) -> tuple[Tensor, Tensor]:
     return pairs.median(), distances.fill_diagonal_(float("inf")).min(1).values.median()
 
 
-def _ratio(fake: Tensor, real: Tensor) -> float:
-    return float(fake / real.clamp(min=1e-12))
+def _scale(trainer: Trainer, optimizer: torch.optim.Optimizer) -> float:
+    """What mixed precision has multiplied a gradient by, where the optimizer itself divides it."""
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    is_scaled = getattr(optimizer, "_step_supports_amp_scaling", False)
+    return scaler.get_scale() if scaler is not None and is_scaled else 1.0

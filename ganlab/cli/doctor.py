@@ -21,9 +21,8 @@ def main(argv: list[str]) -> int:
 
     run = Evidence.read(folder)
     findings = examine(run)
-    path = write_findings(folder, findings, run.images)
     name, status = run.record.get("name", folder), run.record.get("status", "unknown")
     print(f"{name}: {status}, {run.images:,} images in the log.")
     print(in_words(findings))
-    print(f"Written to {path}")
+    print(f"Written to {write_findings(folder, findings, run.images)}")
     return 0

@@ -61,6 +61,8 @@ def continued(
             + "\n".join(f"  {line}" for line in changed)
             + "\nContinue it as it is, or start a new one with another run_dir."
         )
+    if config.get("study"):
+        raise RunError(f"run: {folder} holds a study, which does not go on; start it anew.")
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
         seen = record["counters"]
         raise RunError(

@@ -89,7 +89,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        stopped = _is_keyboard_interrupt(error)
+        stopped = is_keyboard_interrupt(error)
         if stopped:
             self.interrupted, error = True, None
         status = "failed" if error else "interrupted" if self.interrupted else "finished"
@@ -189,7 +189,7 @@ class Session:
             self._say(f"{end} Continue it with\n  {again}" if with_hint else end)
 
 
-def _is_keyboard_interrupt(error: BaseException | None) -> bool:
+def is_keyboard_interrupt(error: BaseException | None) -> bool:
     """Whether Ctrl-C ended the run; Lightning turns it into SystemExit."""
     return isinstance(error, KeyboardInterrupt) or (
         isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,16 @@ def check_study(config: dict[str, Any]) -> None:
     if "_target_" not in config["study"]:
         raise ConfigError("study: received no _target_; choose one, e.g. experiment=lecture/dirac.")
     check_targets({"study": config["study"]})
+    for group in ("model", "data", "loss", "callbacks", "logger"):
+        if config.get(group):
+            raise ConfigError(f"{group}: a study has none; leave it out.")
 
 
 def run_study(config: dict[str, Any]) -> int:
     """Make the figure and the numbers in the run's folder, and say what there is to see."""
     from omegaconf import OmegaConf
 
+    from ganlab.cli.session import is_keyboard_interrupt
     from ganlab.core.build import make
     from ganlab.reports.files import atomic, write_text
     from ganlab.reports.record import RunRecord
@@ -38,6 +43,7 @@ def run_study(config: dict[str, Any]) -> int:
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
     try:
         record.start(config["name"], config["seed"], choices=config.get("choices"))
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
@@ -52,13 +58,16 @@ def run_study(config: dict[str, Any]) -> int:
         write_text(folder / "numbers.json", json.dumps(lesson.numbers, indent=2) + "\n")
         record.data["numbers"] = lesson.numbers
         status = "finished"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as error:
+        if not is_keyboard_interrupt(error):
+            raise
         status = "interrupted"
-        raise
+        raise KeyboardInterrupt from None
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise
     finally:
+        signal.signal(signal.SIGTERM, before)
         record.end(status, reason)
     print(f"Finished in {record.data['seconds']:.0f} s.")
     print(f"  figure    {folder / 'figure.png'}")

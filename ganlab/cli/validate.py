@@ -61,6 +61,9 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         return None, None
     from ganlab.core.checks import check_targets
 
+    for group in ("model", "data"):
+        if not config.get(group):
+            raise ConfigError(f"{group}: none is chosen; choose one, see `ganlab list`.")
     sections = {k: v for k, v in config.items() if k != "choices"}
     loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
     check_targets(sections, given={"model": tuple(loss)})

@@ -12,9 +12,18 @@ from ganlab.core import Ramp
 from ganlab.data import TensorDataModule
 from ganlab.families import GAN
 from ganlab.lectures.densities import line, log_mixture, log_normal, wasserstein_of_samples
-from ganlab.lectures.lesson import Lesson, adam, new_figure, play
+from ganlab.lectures.lesson import (
+    Lesson,
+    adam,
+    is_number,
+    new_figure,
+    play,
+    require,
+    require_counts,
+)
 from ganlab.losses import NonSaturating
 from ganlab.networks import MLPDiscriminator, MLPGenerator
+from ganlab.networks.checks import check_count, check_counts
 from ganlab.regularizers import R1
 
 if TYPE_CHECKING:
@@ -66,7 +75,15 @@ def study(
         lr: Adam's rate of both players, which falls to 0 over the second half.
         draws: samples of each model that it is judged by.
         seed: of everything random.
+
+    Raises:
+        ConfigError: a setting outside its range.
     """
+    require_counts(batches=batches, batch_size=batch_size, draws=draws)
+    check_count("study.samples", samples, least=2)
+    for k in check_counts("study.components", components, "Gaussians in each mixture"):
+        check_count("study.components", k, most=samples)
+    require(is_number(lr, above=0), "lr", lr, "a number above 0")
     rng = torch.Generator().manual_seed(seed)
     data = draw_mixture(samples, WEIGHTS, MEANS, STDS, rng)
     fresh = draw_mixture(draws, WEIGHTS, MEANS, STDS, rng)
@@ -83,15 +100,29 @@ def study(
     valley = [float(((p > -0.4) & (p < 0.1)).double().mean()) for p in (fresh, drawn["gan"])]
     numbers |= {"data/valley": valley[0], "gan/valley": valley[1]}
     best = min(fits, key=lambda k: numbers[f"mixture_{k}/w1"])
-    words = [
-        f"One Gaussian, the best that maximum likelihood finds with too simple a model, covers the "
-        f"valley between the modes (W1 to the data {numbers[f'mixture_{min(fits)}/w1']:.3f}); with "
-        f"{best} components the family holds the truth (W1 {numbers[f'mixture_{best}/w1']:.3f}).",
+    words = []
+    if 1 in fits:
+        words.append(
+            "One Gaussian, the best that maximum likelihood finds with too simple a model, covers "
+            f"the valley between the modes (W1 to the data {numbers['mixture_1/w1']:.3f})."
+        )
+    if best >= len(WEIGHTS):
+        words.append(
+            f"With {best} components the family holds the truth "
+            f"(W1 {numbers[f'mixture_{best}/w1']:.3f})."
+        )
+    between = f"{valley[1]:.1%} in [−0.4, 0.1], where the data has {valley[0]:.1%}."
+    if numbers["gan/w1"] < 0.15 and valley[1] > valley[0]:
+        between = (
+            f"Its generator is continuous, so that some samples lie between the modes: {between}"
+        )
+    else:
+        between = f"Of its samples there are {between}"
+    words += [
         f"The GAN was told no family and no likelihood, and comes to W1 {numbers['gan/w1']:.3f} "
         f"and KL {numbers['gan/kl']:.3f} by histogram (mixture of {best}: "
         f"{numbers[f'mixture_{best}/kl']:.3f}).",
-        f"Its generator is continuous, so that some samples fall between the modes: "
-        f"{valley[1]:.1%} in [−0.4, 0.1], where the data has {valley[0]:.1%}.",
+        between,
         "It gives samples and no density: its curve is a histogram of them.",
     ]
     return Lesson(_draw(data, fits, drawn, numbers), numbers, words)
@@ -156,13 +187,16 @@ def _draw(
     drawn: dict[str, Tensor],
     numbers: dict[str, float],
 ) -> Figure:
-    figure = new_figure(14, 6.6, "Estimating a density from 1-D samples")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    rows = len(drawn) // 2 + len(drawn) % 2
+    figure = new_figure(14, 3.3 * rows, "Estimating a density from 1-D samples")
+    axes = figure.subplots(rows, 2, sharex=True, sharey=True).flatten()
+    for place in axes[len(drawn) :]:
+        place.remove()
     x = line(*RANGE, 1001)
     truth = log_mixture(x, WEIGHTS, MEANS, STDS).exp()
     titles = {f"mixture_{k}": f"maximum likelihood, {k} Gaussian{'s' * (k > 1)}" for k in fits}
     titles["gan"] = "GAN: G(z), z of four normal numbers"
-    for place, (name, title) in zip(axes.flat, titles.items(), strict=False):
+    for place, (name, title) in zip(axes[: len(drawn)], titles.items(), strict=True):
         place.hist(
             data, BINS, RANGE, density=True, color="black", alpha=0.18, label="data (histogram)"
         )

@@ -12,10 +12,11 @@ from ganlab.core import AdversarialModule, Ramp
 from ganlab.data import MNIST5k, denormalise
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
-from ganlab.lectures.lesson import Lesson, adam, new_figure, play
+from ganlab.lectures.lesson import Lesson, adam, new_figure, play, require_counts
 from ganlab.losses import NonSaturating
 from ganlab.metrics import DigitFeatures
 from ganlab.networks import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.checks import check_count
 from ganlab.regularizers import R1
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ def study(
         seed: of everything random.
 
     Raises:
-        ConfigError: the run's model makes other samples.
+        ConfigError: a setting outside its range, or the run's model makes other samples.
     """
+    require_counts(batch_size=batch_size, features=features, latent=latent, steps=steps)
+    check_count("study.images", images, least=batch_size)
+    check_count("study.judged", judged, most=2500)
     data = MNIST5k(batch_size=batch_size, seed=seed)
     if run:
         from ganlab.reports.runs import load_module
@@ -98,6 +102,9 @@ def study(
         step_ratio(_path(module, *pairs[:, i], steps, spherical)) for i in range(min(judged, 20))
     ]
     numbers["largest_to_mean_step"] = max(ratios)
+    walk = f"Over {len(ratios)} walks of {steps} steps through z"
+    if max(ratios) < 3 and numbers["recognised/samples"] > 0:
+        walk = f"A walk through z is even: over {len(ratios)} walks of {steps} steps"
     words = [
         f"An image counts as a digit where the classifier is at least {SURE:.0%} sure and its "
         f"features lie as near to a real digit as those of {USUAL:.0%} of the real ones: so do "
@@ -110,8 +117,7 @@ def study(
         f"Halfway between two samples in z, {numbers['recognised/latent_midpoints']:.0%} are "
         "digits; halfway in pixels, where the two shine through each other, "
         f"{numbers['recognised/pixel_midpoints']:.0%}.",
-        f"A walk through z is even: over {len(ratios)} walks of {steps} steps the largest step is "
-        f"{max(ratios):.1f} times the mean one.",
+        f"{walk} the largest step is {max(ratios):.1f} times the mean one.",
     ]
     walks = [
         [_path(module, *pairs[:, i], 8, spherical), _path_of_pixels(*(e[i] for e in ends), 8)]

@@ -6,6 +6,7 @@ The Dirac-GAN of Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1. Its e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ganlab.lectures.lesson import Lesson, new_figure
+from ganlab.lectures.lesson import (
+    Lesson,
+    are_numbers,
+    is_number,
+    new_figure,
+    require,
+    require_counts,
+)
 from ganlab.losses import (
     AdversarialLoss,
     Hinge,
@@ -62,6 +70,7 @@ REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
     "weight_clipping": lambda: WeightClipping(bound=0.5),
     "spectral_norm": SpectralNorm,
 }
+BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}  # slopes beside 0
 NEAR = 0.1  # of the distance at the start: counts as arrived
 
 
@@ -81,6 +90,18 @@ class Trajectory:
         radii = self.points.norm(dim=1)
         return float(radii[-max(len(radii) // 10, 1) :].max() / radii[0])
 
+    @property
+    def fate(self) -> str:
+        """What the players do, in words, judged by the end (and by the sides of θ they visit)."""
+        if self.distance < NEAR:
+            return "arrives"
+        if self.distance < 0.9:
+            return "comes nearer"
+        if self.distance > 1.1 or not math.isfinite(self.distance):
+            return "moves away"
+        both_sides = self.points[:, 0].min() < 0 < self.points[:, 0].max()
+        return "circles" if both_sides else "stays about as far"
+
 
 def study(
     steps: int = 400,
@@ -99,7 +120,14 @@ def study(
         samples: copies of the data point and of the generated point, which noise tells apart.
         simultaneous: both players move at once, else D first and G after it, as in a training.
         seed: of the noise and of the points that penalties are taken at.
+
+    Raises:
+        ConfigError: a setting outside its range.
     """
+    require_counts(steps=steps, samples=samples)
+    require(is_number(lr, above=0), "lr", lr, "a number above 0")
+    fits = are_numbers(start, 2) and any(start)
+    require(fits, "start", start, "two numbers [θ, ψ], not both 0")
     grid = {
         (loss, name): trajectory(loss, name, steps, lr, start, samples, simultaneous, seed)
         for loss in LOSSES
@@ -107,23 +135,42 @@ def study(
     }
     numbers = {f"{loss}/{name}": game.distance for (loss, name), game in grid.items()}
     converging = [
-        name.replace("_", " ")
+        name
         for name in REGULARIZERS
-        if sum(numbers[f"{loss}/{name}"] < NEAR for loss in LOSSES) >= len(LOSSES) - 1
+        if name != "none"
+        and sum(numbers[f"{loss}/{name}"] < NEAR for loss in LOSSES) >= len(LOSSES) - 1
     ]
     order = "at once" if simultaneous else "D first, then G"
+    plain = [loss.replace("_", " ") for loss in LOSSES if numbers[f"{loss}/none"] < NEAR]
+    fates = [
+        f"{loss.replace('_', '-')} {game.fate} (it ends at {game.distance:.2f} of the starting "
+        "distance)"
+        for loss, game in ((loss, grid[loss, "none"]) for loss in ("wasserstein", "non_saturating"))
+    ]
+    arrivals = "In these games no regularizer arrives with nearly every loss."
+    if converging:
+        names = ", ".join(name.replace("_", " ") for name in converging)
+        arrivals = f"With nearly every loss these arrive: {names}."
+        if not BOUNDED & {*converging}:
+            arrivals += (
+                " They pull the slope of D to 0; penalties that ask for slope 1, and bounds, are "
+                "not among them, and a single weight divided by its own norm (spectral norm) has "
+                "nothing left to learn."
+            )
+    noise = [numbers[f"{loss}/instance_noise"] for loss in ("non_saturating", "wasserstein")]
+    bends = (
+        "Instance noise needs a loss that bends"
+        if noise[0] < NEAR <= noise[1]
+        else "Instance noise"
+    )
     words = [
         f"Each panel is one game of {steps} steps from the dot ({order}); green ones arrive within "
         f"{NEAR:g} of the starting distance from the equilibrium, the cross.",
-        "Without a regularizer no loss arrives: the players circle (Wasserstein ends at "
-        f"{numbers['wasserstein/none']:.2f} of the starting distance), or spiral in ever more "
-        f"slowly (non-saturating ends at {numbers['non_saturating/none']:.2f}).",
-        f"With nearly every loss these arrive: {', '.join(converging) or 'none'}. They pull the "
-        "slope of D to 0; penalties that ask for slope 1, and bounds, do not arrive, and a single "
-        "weight divided by its own norm (spectral norm) has nothing left to learn.",
-        f"Instance noise needs a loss that bends: with the non-saturating loss it ends at "
-        f"{numbers['non_saturating/instance_noise']:.3f}, with the linear Wasserstein loss at "
-        f"{numbers['wasserstein/instance_noise']:.2f}.",
+        f"Without a regularizer these losses arrive: {', '.join(plain) or 'none'}; "
+        f"{' and '.join(fates)}.",
+        arrivals,
+        f"{bends}: with the non-saturating loss it ends at {noise[0]:.3f}, with the linear "
+        f"Wasserstein loss at {noise[1]:.2f}.",
     ]
     return Lesson(_draw(grid, order, lr), numbers, words)
 

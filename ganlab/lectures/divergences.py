@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlab.lectures.densities import jsd, kl, line, log_mixture, log_normal
-from ganlab.lectures.lesson import Lesson, new_figure
+from ganlab.lectures.lesson import Lesson, are_numbers, increasing, new_figure, require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,15 @@ def study(
         means: of p's components.
         stds: their standard deviations.
         seed: not used; nothing is random here.
+
+    Raises:
+        ConfigError: not two of each, weights that are no shares, deviations that are not above 0.
     """
+    fits = are_numbers(weights, 2, above=0) and math.isclose(sum(weights), 1, abs_tol=1e-6)
+    require(fits, "weights", weights, "two numbers above 0 with sum 1")
+    fits = are_numbers(means, 2) and increasing(means)
+    require(fits, "means", means, "two increasing numbers")
+    require(are_numbers(stds, 2, above=0), "stds", stds, "two numbers above 0")
     x = line(-12, 12, 6001)
     parts = [torch.tensor(list(v), dtype=torch.float64) for v in (weights, means, stds)]
     log_p = log_mixture(x, *parts)

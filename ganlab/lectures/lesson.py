@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 
 from ganlab.core import AdversarialModule, Player, Schedule
 from ganlab.data import TensorDataModule
+from ganlab.errors import ConfigError
+from ganlab.networks.checks import check_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +35,48 @@ class Lesson:
     figure: Figure
     numbers: dict[str, float] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
+
+
+def require_counts(**settings: object) -> None:
+    """Stop on settings of a study that are not whole numbers from 1.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name, value in settings.items():
+        check_count(f"study.{name}", value)
+
+
+def require(fits: bool, name: str, value: object, allowed: str) -> None:
+    """Stop unless the `value` of a study's setting `name` fits; `allowed` says what would.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not fits:
+        raise ConfigError(
+            f"study.{name}: received {value!r}; allowed: {allowed}. Set study.{name} so."
+        )
+
+
+def is_number(value: object, above: float = -math.inf) -> bool:
+    """Whether it is a finite number, above some bound."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and above < value < math.inf
+
+
+def are_numbers(values: object, length: int | None = None, above: float = -math.inf) -> bool:
+    """Whether it is a sequence of so many (or of any) such numbers, at least one."""
+    return (
+        isinstance(values, Sequence)
+        and (len(values) == length if length else len(values) > 0)
+        and all(is_number(value, above) for value in values)
+    )
+
+
+def increasing(values: Sequence[float]) -> bool:
+    """Whether each number is above the one before it."""
+    return all(a < b for a, b in pairwise(values))
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

@@ -15,11 +15,19 @@ from torch import Tensor
 
 from ganlab.data import Ring
 from ganlab.families import GAN
-from ganlab.lectures.lesson import Lesson, adam, new_figure, play
+from ganlab.lectures.lesson import (
+    Lesson,
+    adam,
+    is_number,
+    new_figure,
+    play,
+    require,
+    require_counts,
+)
 from ganlab.losses import NonSaturating, Unrolling, Wasserstein
 from ganlab.metrics import ModeCoverage
 from ganlab.networks import MLPDiscriminator, MLPGenerator
-from ganlab.networks.checks import check_choice
+from ganlab.networks.checks import check_choice, check_count
 from ganlab.regularizers import GradientPenalty
 
 if TYPE_CHECKING:
@@ -60,10 +68,14 @@ def study(
         seed: of weights, data and latents.
 
     Raises:
-        ConfigError: an unknown remedy.
+        ConfigError: an unknown remedy or none, or another setting outside its range.
     """
+    require(len(remedies) > 0, "remedies", remedies, f"some of {', '.join(TITLES)}")
     for name in remedies:
         check_choice("study.remedies", name, TITLES)
+    require_counts(batch_size=batch_size, width=width, steps=steps, snapshots=snapshots)
+    check_count("study.batches", batches, least=snapshots)
+    require(is_number(sigma, above=0), "sigma", sigma, "a number above 0")
     data = Ring(samples=20_000, batch_size=batch_size, sigma=sigma, seed=seed)
     at = {batches * part // snapshots for part in range(1, snapshots + 1)}
     shown: dict[str, list[Tensor]] = {}
@@ -87,12 +99,16 @@ def study(
     ]
     words = [
         f"After {batches:,} batches of {batch_size}: {'; '.join(found)}.",
-        "A generator that is asked for a sample that D takes for real, and for nothing else, may "
-        "give the same sample for every z, and run to the next place when D has caught up: see the "
-        "first column from top to bottom.",
         "High quality alone hides a collapse, and the number of modes alone hides scattered "
         "samples: both are needed. This is one seed and a short run.",
     ]
+    if "baseline" in remedies:
+        words.insert(
+            1,
+            "A generator that is asked for a sample that D takes for real, and for nothing else, "
+            "may give the same sample for every z, and run to the next place when D has caught "
+            f"up: see the column “{TITLES['baseline']}” from top to bottom.",
+        )
     return Lesson(_draw(shown, numbers, data, batches, steps), numbers, words)
 
 

@@ -14,9 +14,17 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganlab.lectures.densities import jsd, line, log_normal
-from ganlab.lectures.lesson import Lesson, new_figure
+from ganlab.lectures.lesson import (
+    Lesson,
+    are_numbers,
+    is_number,
+    new_figure,
+    require,
+    require_counts,
+)
 from ganlab.losses import Minimax
 from ganlab.networks import MLPDiscriminator
+from ganlab.networks.checks import check_counts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +49,16 @@ def study(
         batch_size: samples of each kind in a step.
         lr: Adam's rate at the start.
         seed: of the weights and the samples.
+
+    Raises:
+        ConfigError: a setting outside its range.
     """
+    for name, pair in (("real", real), ("fake", fake)):
+        fits = are_numbers(pair, 2) and pair[1] > 0
+        require(fits, name, pair, "a mean and a standard deviation above 0, as [mean, std]")
+    check_counts("study.hidden", hidden, "units of each hidden layer")
+    require_counts(steps=steps, batch_size=batch_size)
+    require(is_number(lr, above=0), "lr", lr, "a number above 0")
     x = line(min(real[0], fake[0]) - 9, max(real[0], fake[0]) + 9, 6001)
     log_p, log_q = log_normal(x, *real), log_normal(x, *fake)
     mass = 0.5 * (log_p.exp() + log_q.exp())
@@ -73,8 +90,8 @@ def study(
         f"The learned D differs from p/(p + q) by {numbers['mean_error']:.4f} on average and by "
         f"{numbers['largest_error']:.4f} at most, over the central 99 % of the samples.",
         "Outside of them it has seen hardly any, and may say anything: see the tails.",
-        f"Its value V(D, G) = {numbers['value_of_learned_d']:.4f} has risen to that of the best D, "
-        f"−log 4 + 2·JSD(p, q) = {numbers['closed_form_value']:.4f}, and cannot pass it: "
+        f"Its value V(D, G) = {numbers['value_of_learned_d']:.4f} cannot pass that of the best D, "
+        f"−log 4 + 2·JSD(p, q) = {numbers['closed_form_value']:.4f}: "
         "a trained D measures the Jensen-Shannon divergence.",
     ]
     figure = _draw(x, log_p, log_q, best, snapshots, values, central, numbers)

@@ -20,7 +20,15 @@ from ganlab.lectures.densities import (
     normal_quantiles,
     wasserstein_of_samples,
 )
-from ganlab.lectures.lesson import Lesson, new_figure
+from ganlab.lectures.lesson import (
+    Lesson,
+    are_numbers,
+    increasing,
+    is_number,
+    new_figure,
+    require,
+    require_counts,
+)
 from ganlab.losses import AdversarialLoss, LeastSquares, Minimax, NonSaturating, Wasserstein
 
 if TYPE_CHECKING:
@@ -52,11 +60,18 @@ def study(
     The generator is G(z) = z + θ; in each game it meets the best discriminator of this θ.
 
     Args:
-        distances: values of θ that numbers and densities are given for, above 0.
+        distances: increasing values of θ, above 0, that numbers and densities are given for.
         furthest: the largest θ of the curves.
         points: samples that stand for a distribution.
         seed: of the samples that the Wasserstein distance is estimated from.
+
+    Raises:
+        ConfigError: a setting outside its range.
     """
+    fits = are_numbers(distances, above=0) and increasing(distances)
+    require(fits, "distances", distances, "increasing numbers above 0, at least one")
+    require(is_number(furthest, above=0.1), "furthest", furthest, "a number above 0.1")
+    require_counts(points=points)
     thetas = torch.linspace(0.1, furthest, 80, dtype=torch.float64).tolist()
     divergences = [divergence(theta) for theta in thetas]
     rng = torch.Generator().manual_seed(seed)
@@ -77,12 +92,12 @@ def study(
     first, last = (f"theta_{theta:g}" for theta in (min(distances), max(distances)))
     words = [
         f"From θ = {min(distances):g} to {max(distances):g} the JSD rises from "
-        f"{numbers[f'{first}/jsd']:.4f} to {numbers[f'{last}/jsd']:.4f} and stays at "
-        f"log 2 = {math.log(2):.4f}; W1 grows with θ, from {numbers[f'{first}/w1']:.2f} to "
+        f"{numbers[f'{first}/jsd']:.4f} to {numbers[f'{last}/jsd']:.4f}, and never "
+        f"passes log 2 = {math.log(2):.4f}; W1 grows with θ, from {numbers[f'{first}/w1']:.2f} to "
         f"{numbers[f'{last}/w1']:.2f}.",
-        f"At θ = {max(distances):g} D is sure, and the minimax generator's gradient is "
-        f"{numbers[f'{last}/minimax_to_non_saturating']:.2%} of the non-saturating one.",
-        "Least squares and hinge vanish too at their best discriminators; that of the hinge is a "
+        f"At θ = {max(distances):g} {'D is sure, and ' if ratio < 0.05 else ''}the minimax "
+        f"generator's gradient is {ratio:.2%} of the non-saturating one.",
+        "As θ grows, least squares and hinge vanish too at their best discriminators; the hinge's is a "
         "step, whose slope is 0 wherever it is defined, so that its curve is the slope of the "
         "expectation, and backpropagation finds 0.",
         "The Wasserstein critic has slope 1 everywhere: its gradient is 1, however far q is.",
@@ -139,7 +154,8 @@ def _draw(
     left, middle, right = figure.subplots(1, 3)
     x = line(-3.5, max(distances) + 3.5, 2001)
     left.fill_between(x, log_normal(x, 0, 1).exp(), color="black", alpha=0.25, label="data N(0, 1)")
-    for theta, shade in zip(distances, ("tab:olive", "tab:orange", "tab:red"), strict=False):
+    for i, theta in enumerate(distances, start=1):
+        shade = f"C{i}"
         left.plot(x, log_normal(x, theta, 1).exp(), color=shade, label=f"generated N({theta:g}, 1)")
         left.plot(x, _logit(x, theta).sigmoid(), "--", color=shade, label=f"its D*, θ = {theta:g}")
     left.set(title="The further apart, the surer is D*", xlabel="x", ylabel="density, D*(x)")

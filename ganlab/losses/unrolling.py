@@ -14,7 +14,7 @@ Score = Callable[..., Tensor]
 
 
 class Unrolling:
-    """The surrogate objective of Metz et al. 2017 (arXiv:1611.02163), equations 3 to 5.
+    """The surrogate objective of Metz et al. 2017 (arXiv:1611.02163), section 2.
 
     The generator's loss is taken of the discriminator after K gradient steps, which answer to the
     generator's samples; its gradient flows through these steps too. The discriminator itself is
@@ -47,11 +47,12 @@ class Unrolling:
                 graph of the generated samples in it.
         """
         parameters = {k: p.detach().requires_grad_() for k, p in discriminator.named_parameters()}
+        buffers = {key: buffer.clone() for key, buffer in discriminator.named_buffers()}
 
         # at the newest of these parameters, whenever it is called
         def score(samples: Tensor, label: Tensor | None = None) -> Tensor:
             inputs = (samples,) if label is None else (samples, label)
-            return functional_call(discriminator, parameters, inputs)
+            return functional_call(discriminator, (parameters, buffers), inputs)
 
         for _ in range(self.steps):
             gradients = torch.autograd.grad(

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from ganlab.networks.checks import check_count
 
+EPSILON = 1e-8  # of the authors' code
+
 
 class MinibatchStd(nn.Module):
     """Appends the deviation over the batch: Karras et al. 2018 (arXiv:1710.10196), section 3.
@@ -30,7 +32,7 @@ class MinibatchStd(nn.Module):
         """(N, F) to (N, F + 1), or (N, C, H, W) to (N, C + 1, H, W)."""
         size = math.gcd(len(x), self.group) if self.group else len(x)
         groups = x.unflatten(0, (size, -1))  # samples n, n + N/size, … are together
-        # a norm, unlike a root, has a gradient where all samples are alike
-        deviation = torch.linalg.vector_norm(groups - groups.mean(0), dim=0) / math.sqrt(size)
+        # without ε a root has no gradient where all samples are alike
+        deviation = (groups.var(0, correction=0) + EPSILON).sqrt()
         number = deviation.flatten(1).mean(1).repeat(size)
         return torch.cat([x, number.view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])], dim=1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
-from math import isfinite
+from math import isfinite, sqrt
 from statistics import median
 from typing import Literal
 
-from ganlab.reports.evidence import Evidence
+from ganlab.reports.evidence import Evidence, swings
 
 # Each threshold with what it stands between. "Late" is the last third of the log.
 LOSS_OF_GUESSING = 10.0  # D's late loss; knowing nothing costs 0.25 to 2 in all losses with a bound
@@ -17,6 +16,7 @@ GROWTH = 100.0  # of a critic's loss, which has no natural scale
 FAR_APART = 20.0  # samples relative to real ones: 0.6 to 1.5 if healthy, 5 if left to drift
 STILL = 1e-7  # relative change of weights a step: below float32's resolution of a single weight
 VANISHED = 1e-3  # of the generator's largest early gradient; healthy runs stay above 1/30 of it
+TELLS = 0.9  # separation from which a vanished gradient is the discriminator's doing
 SEPARATED = 0.99  # P(real scores above generated): 0.5 to 0.9 in healthy games
 SURE = 0.95  # accuracy on both kinds, beside separation; below 0.9 in healthy games
 ALL_THE_SAME = 0.3  # late pairwise distance relative to real samples
@@ -24,12 +24,15 @@ FEW_KINDS = 0.7  # the same; healthy runs are above 0.9
 MISSED = 0.9  # share of the modes or classes below which some are missing
 ON_MODES = 0.3  # high quality from which points lie on modes at all, so that others are missed
 ONE_CLASS = 0.5  # share of samples in one of several classes
+FEW_IMAGES = 2000  # that a discriminator may know by heart; more take longer than runs last
 PASSES = 150  # over the training images, from which a discriminator may know them by heart
 KNOWN = 0.95  # separation that it then has; it stays below 0.9 with enough images
 COPIES = 0.5  # nearest training image relative to that of a real one: fresh samples are near 1
-INVERTED, RIGHT = 0.35, 0.65  # separation, between which D swings when it chases G
+SWING = 0.15  # of separation to either side of 0.5, between which D goes when it chases G
+CHANCE = 4.0  # standard deviations of a batch's separation, which a swing must exceed too
 SWINGS = 4  # from one side to the other: two full turns
 ROWS = 12  # of the log, below which its course tells nothing
+LAST = 3  # rows whose values must all be infinite or NaN
 LOOKS = 2  # at samples, before which an untrained generator's likeness is no collapse
 COPIED = 0.1  # share of samples near a training image; 0.01 of new data is
 
@@ -72,8 +75,8 @@ def divergence(run: Evidence) -> Finding | None:
     apart = run["doctor/pairwise_distance"].now
     if apart is not None and apart > FAR_APART:
         seen.append(f"Generated samples are {apart:.3g} times as far apart as real ones.")
-    if run.rows and (wild := [name for name, value in run.rows[-1].items() if not isfinite(value)]):
-        seen.append(f"Not finite in the last row: {', '.join(wild)}.")
+    if wild := [name for name in run.names("") if _is_wild(run, name)]:
+        seen.append(f"Not finite in the last rows: {', '.join(wild)}.")
     if not seen:
         return None
     return Finding(
@@ -98,12 +101,12 @@ def not_moving(run: Evidence) -> Finding | None:
         seen = []
         if rate == 0:
             seen.append(f"model.players.{player}.optimizer.lr is 0.")
-        if changes and max(changes.values) < STILL and gradients.now > 0:
+        if changes and max(changes.values) < STILL and (gradients.now or 0) > 0:
             seen.append(
                 f"Its weights change by at most {max(changes.values):.2g} of their norm a step, "
                 f"while its gradient has norm {gradients.now:.2g}."
             )
-        if run.rows and run[f"{player}/steps"].values[-1] == 0 and run.images:
+        if len(run.rows) >= ROWS and run[f"{player}/steps"].newest == 0:
             seen.append("It has not made a step.")
         if seen:
             return Finding(
@@ -123,14 +126,16 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
     """A generator that gets no gradient, or nothing that fools the discriminator."""
     seen = []
     gradient = run["doctor/gradient/generator"]
-    if len(gradient) >= ROWS and gradient.now <= VANISHED * max(gradient.early):
-        seen.append(
-            f"The generator's gradient has norm {gradient.now:.2g} of late; it was "
-            f"{max(gradient.early):.2g}."
-        )
+    if len(run["doctor/separation"]) < ROWS or len(gradient) < ROWS:
+        return None
     separation, fake = run["doctor/separation"].now, run["doctor/fake_accuracy"].now
-    real = run["doctor/real_accuracy"].now
-    is_separated = separation is not None and separation >= SEPARATED
+    real, early = run["doctor/real_accuracy"].now, median(gradient.early)
+    is_sure = separation >= TELLS or (fake is not None and fake >= SURE)
+    if is_sure and gradient.now <= VANISHED * early:
+        seen.append(
+            f"The generator's gradient has norm {gradient.now:.2g} of late; it was {early:.2g}."
+        )
+    is_separated = separation >= SEPARATED
     if is_separated and real is not None and fake is not None:
         if min(real, fake) >= SURE:
             seen.append(
@@ -180,10 +185,10 @@ def collapse(run: Evidence) -> Finding | None:
         partial.append(f"A sample's nearest other one is {nearest:.2g} times as far as real ones.")
     if run.modes:
         found, total = run.modes
-        quality = run["high_quality"].values[-1:] or [1.0]
-        if found < MISSED * total and quality[0] >= ON_MODES:
+        quality = run["high_quality"].newest
+        if found < MISSED * total and (quality is None or quality >= ON_MODES):
             partial.append(f"{found:.0f} of {total} modes or classes are found.")
-    shares = {n: run[n].values[-1] for n in run.names("") if "_share" in n and "/" in n}
+    shares = {n: run[n].newest for n in run.names("class_share") if run[n]}
     if len(shares) > 2 and max(shares.values()) >= ONE_CLASS:
         name = max(shares, key=shares.__getitem__)
         partial.append(f"Class {name.rpartition('/')[2]} has {shares[name]:.0%} of the samples.")
@@ -207,13 +212,16 @@ def collapse(run: Evidence) -> Finding | None:
 def memorisation(run: Evidence) -> Finding | None:
     """Samples that are nearly training images, or a discriminator that knows those by heart."""
     apart, ratio = run["doctor/pairwise_distance"].now, run["doctor/nearest_training"].now
-    if ratio is None or apart < FEW_KINDS:
+    if ratio is None or apart is None or apart < FEW_KINDS:
         return None
-    total, compared = (run[f"doctor/{kind}_images"].values[-1] for kind in ("training", "compared"))
+    total, compared = (run[f"doctor/{kind}_images"].newest for kind in ("training", "compared"))
     passes, separation = run.images / total, run["doctor/separation"].now
-    copies = [run[name].values[-1] for name in run.names("copies")]
-    are_copies = ratio <= COPIES or any(share >= COPIED for share in copies)
-    by_heart = passes >= PASSES and separation is not None and separation >= KNOWN
+    copies = [run[name].newest or 0.0 for name in run.names("copies")]
+    copies = [share for share in copies if share >= COPIED]
+    are_copies = ratio <= COPIES or bool(copies)
+    # a critic may be sure of itself without knowing anything by heart
+    is_small = total <= FEW_IMAGES and passes >= PASSES and not run.is_critic
+    by_heart = is_small and separation is not None and separation >= KNOWN
     if not are_copies and not by_heart:
         return None
     who = "generator repeats" if are_copies else "discriminator knows"
@@ -245,7 +253,11 @@ def oscillation(run: Evidence) -> Finding | None:
     """Players that chase each other in circles."""
     separation = run["doctor/separation"]
     values = separation.values[len(separation) // 3 :]
-    turns = swings(values, INVERTED, RIGHT)
+    # of n real against n generated scores that tell nothing, separation has variance 1 / 6n
+    n = (run.config.get("data") or {}).get("batch_size") or 1000
+    margin = max(SWING, CHANCE / sqrt(6 * n))
+    low, high = 0.5 - margin, 0.5 + margin
+    turns = swings(values, low, high)
     if len(separation) < ROWS or turns < SWINGS:
         return None
     return Finding(
@@ -254,8 +266,8 @@ def oscillation(run: Evidence) -> Finding | None:
         "ones, then learns, then the generator escapes again.",
         [
             f"Separation of real from generated samples swung {turns} times between below "
-            f"{INVERTED} and above {RIGHT} in {len(values)} rows; it stays above 0.5 in a game "
-            "that settles."
+            f"{low:.2f} and above {high:.2f} in {len(values)} rows; in a game that settles it "
+            "stays at 0.5 or above, but for chance."
         ],
         [
             "Less momentum: model.players.<player>.optimizer.betas=[0.0,0.99]",
@@ -263,6 +275,12 @@ def oscillation(run: Evidence) -> Finding | None:
             "Lower both learning rates, and look at averaged weights (callbacks.ema).",
         ],
     )
+
+
+def _is_wild(run: Evidence, name: str) -> bool:
+    """Whether none of the last values is finite; a single one may be a step of 16-bit training."""
+    last = [row[name] for row in run.rows[-LAST:] if name in row]
+    return bool(last) and not any(map(isfinite, last))
 
 
 # a cause before what it may lead to
@@ -274,9 +292,3 @@ PROBLEMS = (
     collapse,
     oscillation,
 )
-
-
-def swings(values: list[float], low: float, high: float) -> int:
-    """How often a course goes from below `low` to above `high` or back."""
-    sides = [value > high for value in values if value > high or value < low]
-    return sum(a != b for a, b in pairwise(sides))

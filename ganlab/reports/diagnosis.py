@@ -6,13 +6,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ganlab.reports.conditions import MISSED, PROBLEMS, ROWS, Finding
+from ganlab.reports.conditions import LOOKS, MISSED, PROBLEMS, ROWS, Finding
 from ganlab.reports.evidence import Evidence
 from ganlab.reports.files import write_text
 
 POINTS = 4  # of a score's curve, below which its course is not judged
 GAIN = 0.02  # of the best score so far, above which a score counts as improved
 WAIT = 0.4  # share of the run without improvement that is a plateau
+WORSE = 0.25  # of the best score, by which the newest is worse than chance alone makes it
 
 
 def diagnose(folder: Path) -> list[Finding]:
@@ -81,7 +82,8 @@ def _no_problem(run: Evidence) -> Finding:
             [str(run.record.get("error"))],
         )
     found, total = run.modes or (1, 1)
-    too_few = len(run["doctor/separation"]) < ROWS or not run["doctor/pairwise_distance"]
+    looks = len(run["doctor/pairwise_distance"])
+    too_few = len(run["doctor/separation"]) < ROWS or looks < LOOKS
     if too_few or found < MISSED * total:
         why = "too little was looked at" if too_few else "the samples are too poor"
         return Finding(
@@ -122,16 +124,31 @@ def _course(run: Evidence) -> Finding | None:
         f"{name} was best at {curve.images[at]:,} images, {best:.4g}; it is {curve.values[-1]:.4g} "
         f"at {curve.images[-1]:,}, after {curve.values[0]:.4g} at {curve.images[0]:,}."
     ]
+    monitored = run.monitor == name
+    take_best = "Take the best checkpoint: " + (
+        "checkpoints/best.ckpt"
+        if monitored
+        else f"callbacks.checkpoints.monitor={name}"
+        + (" callbacks.checkpoints.mode=max" if more_is_better else "")
+    )
     if since >= WAIT * run.images and len(curve) - 1 - at >= POINTS - 1:
         return Finding(
             "plateau",
             f"It has not improved for {since:,} images: stop, or change something.",
             seen,
             [
-                "Take the best checkpoint: callbacks.checkpoints.monitor=" + name,
+                take_best,
                 "Lower the learning rates towards the end (ganlab.core.Ramp).",
                 "Spend the time on another seed or setting.",
             ],
+            "advice",
+        )
+    if sign * (best - curve.values[-1]) > WORSE * abs(best):
+        return Finding(
+            "past_its_best",
+            f"It has become worse since its best, {since:,} images ago.",
+            seen,
+            [take_best, "Lower the learning rates towards the end (ganlab.core.Ramp)."],
             "advice",
         )
     last_gain = f"the last gain of more than {GAIN:.0%} is {since:,} images ago"
@@ -161,14 +178,14 @@ def _unknown(run: Evidence) -> list[Finding]:
         words.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
     if run.is_critic and run["doctor/separation"]:
         words.append(
-            "accuracies: a critic's scores have no boundary between real and generated; and how "
-            "strong it is says little, as its loss does not saturate."
+            "accuracies: with this loss scores have no boundary between real and generated, only "
+            "their differences count; nor is it said when such a critic is too strong."
         )
     words += _unknown_scores(run)
     if run.modes is None:
         words.append("which kinds are missing: no modes or classes are counted in the samples.")
     if looked:
-        total, seen = (run[f"doctor/{kind}_images"].values[-1] for kind in ("training", "compared"))
+        total, seen = (run[f"doctor/{kind}_images"].newest for kind in ("training", "compared"))
         words.append(
             f"memorisation beyond pixels: {seen:,} of {total:,} training images were compared as "
             "they are, so shifted, mirrored or otherwise changed copies are not found; nor is the "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, nan
+from functools import cached_property
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,6 +62,11 @@ class Series:
         return self.values[: max(len(self) // 3, 1)]
 
     @property
+    def newest(self) -> float | None:
+        """The last value, None where nothing was logged."""
+        return self.values[-1] if self.values else None
+
+    @property
     def now(self) -> float | None:
         """The median of `late`, None where nothing was logged."""
         return median(self.late) if self.values else None
@@ -87,6 +94,8 @@ class Evidence:
             RunError: no run there, a damaged file, or nothing logged and no failure to explain.
         """
         record, config = read_record(folder), read_config(folder)
+        if config.get("study"):
+            raise RunError(f"run: {folder} holds a study; look at {folder / 'figure.png'}.")
         try:
             rows = read_metrics(folder)
         except (ValueError, KeyError, UnicodeDecodeError) as error:
@@ -101,8 +110,18 @@ class Evidence:
 
     def __getitem__(self, name: str) -> Series:
         """The finite values logged under a name; empty where there are none."""
-        found = [(row[X], row[name]) for row in self.rows if isfinite(row.get(name, nan))]
-        return Series([x for x, _ in found], [value for _, value in found])
+        return self._columns.get(name, Series([], []))
+
+    @cached_property
+    def _columns(self) -> dict[str, Series]:
+        columns: dict[str, Series] = {}
+        for row in self.rows:
+            for name, value in row.items():
+                series = columns.setdefault(name, Series([], []))
+                if isfinite(value):
+                    series.images.append(int(row[X]))
+                    series.values.append(value)
+        return columns
 
     @property
     def images(self) -> int:
@@ -111,11 +130,7 @@ class Evidence:
 
     def names(self, prefix: str) -> list[str]:
         """Logged quantities whose names begin so, in the order of the log."""
-        return [
-            n
-            for n in dict.fromkeys(k for row in self.rows for k in row)
-            if n[: len(prefix)] == prefix
-        ]
+        return [name for name in self._columns if name.startswith(prefix)]
 
     @property
     def players(self) -> list[str]:
@@ -133,13 +148,18 @@ class Evidence:
         loss = (self.config.get("loss") or {}).get("adversarial") or {}
         return loss["_target_"].rpartition(".")[2] if "_target_" in loss else None
 
+    @property
+    def monitor(self) -> str | None:
+        """The score that best.ckpt goes by, if any."""
+        return ((self.config.get("callbacks") or {}).get("checkpoints") or {}).get("monitor")
+
     def score(self) -> tuple[str, Series, bool] | None:
         """The score to follow, its curve, and whether more is better; None where none is known.
 
         It is the one that best.ckpt goes by, else the first in the order of `SCORES`.
         """
         checkpoints = (self.config.get("callbacks") or {}).get("checkpoints") or {}
-        if (name := checkpoints.get("monitor")) and self[name]:
+        if (name := self.monitor) and self[name]:
             return name, self[name], checkpoints.get("mode", "min") == "max"
         for prefix, more_is_better in SCORES.items():
             for name in self.names(prefix):
@@ -151,4 +171,11 @@ class Evidence:
         """Modes or classes found at the newest evaluation, and how many there are, if known."""
         total = (self.config.get("data") or {}).get("classes")
         names = [*self.names("modes"), *self.names("classes_present")]
-        return (self[names[0]].values[-1], int(total)) if names and total else None
+        found = self[names[0]].newest if names else None
+        return (found, int(total)) if found is not None and total else None
+
+
+def swings(values: list[float], low: float, high: float) -> int:
+    """How often a course goes from below `low` to above `high` or back."""
+    sides = [value > high for value in values if value > high or value < low]
+    return sum(a != b for a, b in pairwise(sides))

@@ -100,7 +100,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"run: {folder} is not a run's folder (it has no run.json). Runs are in "
             "outputs/<experiment>/<date>_<time>/."

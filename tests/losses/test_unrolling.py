@@ -114,3 +114,14 @@ def test_with_labels():
 def test_bad_settings(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Unrolling(**wrong)
+
+
+def test_running_averages_of_the_discriminator_are_left_as_they_were():
+    """Batch norm in training mode moves them at every forward pass, but not at a look ahead."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    real, fake = torch.randn(8, 2), torch.randn(8, 2)
+    score = Unrolling(3, 0.1).look_ahead(network, lambda at: (at(fake) - at(real)).mean())
+    score(fake)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
