@@ -97,8 +97,8 @@ def study(
         f"{numbers[f'{last}/w1']:.2f}.",
         f"At θ = {max(distances):g} {'D is sure, and ' if ratio < 0.05 else ''}the minimax "
         f"generator's gradient is {ratio:.2%} of the non-saturating one.",
-        "As θ grows, least squares and hinge vanish too at their best discriminators; the hinge's is a "
-        "step, whose slope is 0 wherever it is defined, so that its curve is the slope of the "
+        "As θ grows, least squares and hinge vanish too at their best discriminators; the hinge's "
+        "is a step, whose slope is 0 wherever it is defined, so that its curve is the slope of the "
         "expectation, and backpropagation finds 0.",
         "The Wasserstein critic has slope 1 everywhere: its gradient is 1, however far q is.",
     ]
