@@ -93,7 +93,12 @@ def test_a_study_that_is_interrupted_says_so(number, tmp_path):
         f"'train', 'experiment=lecture/mode_collapse', 'run_dir={folder}']))"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        # a shell's background jobs, and so this test's child, may be born deaf to SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not (folder / "config.yaml").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

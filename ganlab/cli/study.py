@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def run_study(config: dict[str, Any]) -> int:
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
+    if is_main:  # SIGTERM ends it as Ctrl-C does
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         record.start(config["name"], config["seed"], choices=config.get("choices"))
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
@@ -67,7 +70,8 @@ def run_study(config: dict[str, Any]) -> int:
         reason = f"{type(error).__name__}: {error}"
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
         record.end(status, reason)
     print(f"Finished in {record.data['seconds']:.0f} s.")
     print(f"  figure    {folder / 'figure.png'}")
