@@ -72,13 +72,15 @@ def main(argv: list[str]) -> int:
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
     before = _read(out)
     prepared = _of_run(arguments, config, dotted) if config else _of_folders(arguments)
-    seeds = arguments["seeds"] or ([protocol["seed"]] if "seed" in protocol else [None])
-    entries = [_evaluate(protocol, seed, prepared, arguments["device"]) for seed in seeds]
-    picture = _save_neighbours(prepared, out.with_name("neighbours.png"))
-    print(_table(protocol.get("name", "accuracy"), prepared["title"], entries))
+    from ganlab.core.build import make
+
+    recipe = make(protocol)
+    seeds = arguments["seeds"] or [protocol.get("seed")]
+    entries = [_evaluate(recipe, seed, prepared, arguments["device"]) for seed in seeds]
+    print(_table(entries[0]["protocol"], prepared["title"], entries))
     _write(out, before, [prepared["described"] | entry for entry in entries])
     print(f"Written to {out}.")
-    if picture:
+    if picture := _save_neighbours(recipe, prepared, out.with_name("neighbours.png")):
         print(f"Generated images above their nearest training images: {picture}.")
     return 0
 
@@ -144,12 +146,10 @@ def _of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _evaluate(
-    protocol: dict[str, Any], seed: int | None, prepared: dict[str, Any], device: str | None
+    recipe: Any, seed: int | None, prepared: dict[str, Any], device: str | None
 ) -> dict[str, Any]:
-    """One entry of scores.json."""
-    from ganlab.core.build import make
-
-    recipe = make(protocol if seed is None else protocol | {"seed": seed})
+    """One entry of scores.json; real samples are looked at once for all seeds."""
+    recipe.seed = seed
     if "source" in prepared and not hasattr(recipe, "score"):
         raise ConfigError("protocol: this one is of a trained model, not of images in a folder.")
     device = _device(device)
@@ -161,9 +161,8 @@ def _evaluate(
             scores = recipe.evaluate(module, prepared["data"], track=track)
         else:
             scores = recipe.score(prepared["source"], prepared["data"], device, track=track)
-    prepared["recipe"] = recipe
     return {
-        "protocol": protocol.get("name", "accuracy"),
+        "protocol": getattr(recipe, "name", "accuracy"),
         "seed": seed,
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(time.monotonic() - started, 1),
@@ -171,15 +170,11 @@ def _evaluate(
     }
 
 
-def _save_neighbours(prepared: dict[str, Any], path: Path) -> Path | None:
+def _save_neighbours(recipe: Any, prepared: dict[str, Any], path: Path) -> Path | None:
     """Draw some samples above their nearest training images, if the protocol looks for those."""
-    from ganlab.metrics import ModelSamples, SampleProtocol
-
-    recipe = prepared["recipe"]
-    if not isinstance(recipe, SampleProtocol):
+    if not hasattr(recipe, "nearest"):
         return None
-    source = prepared.get("source") or ModelSamples(prepared["module"], recipe.seed, recipe.ema)
-    pairs = recipe.nearest(source)
+    pairs = recipe.nearest(prepared.get("source") or recipe.source(prepared["module"]))
     if pairs is None:
         return None
     import torch

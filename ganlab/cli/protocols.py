@@ -55,13 +55,13 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     tree = OmegaConf.create({"protocol": plain})
     values = []
     for key, value in pairs:
-        if key not in names or "." in key:
+        if "." in key:
             path = f"protocol.{key}" if key.startswith("features.") else key
             if path.startswith("protocol.features.") and plain.get("features") is None:
                 raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
             # files leave a metric's defaults out; its constructor's arguments are checked later
-            known = path if not path.startswith("protocol.metrics.") else path.rsplit(".", 1)[0]
-            check_key(tree, f"{key}={value}", path if path.count(".") < 3 else known)
+            is_setting = path.startswith("protocol.metrics.") and path.count(".") > 2
+            check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_setting else path)
             values.append(f"{path}={value}")
     try:
         merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(values))

@@ -43,6 +43,10 @@ class Extractor(nn.Module):
         """
         raise NotImplementedError
 
+    def train(self, mode: bool = True) -> Extractor:
+        """It stays in evaluation mode."""
+        return super().train(False)
+
     def score_name(self, score: str) -> str:
         """What a score over this extractor is called."""
         return self.published.get(score, f"{score}_{self.name}")

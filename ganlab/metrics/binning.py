@@ -10,13 +10,12 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
-from ganlab.metrics.base import Extractor
-from ganlab.metrics.kept import KeptSamples
+from ganlab.metrics.kept import KeptOnEither
 
 _CHUNK = 4096  # samples compared with all centres at once
 
 
-class BinnedProportions(KeptSamples):
+class BinnedProportions(KeptOnEither):
     """NDB and JSD of Richardson and Weiss 2018 (arXiv:1805.12462).
 
     The real samples are clustered by k-means into `bins`, and every sample goes to its nearest
@@ -53,33 +52,15 @@ class BinnedProportions(KeptSamples):
         most: int = 50_000,
         **options: Any,
     ) -> None:
-        super().__init__(most, seed, **options)
-        if on not in ("features", "samples"):
-            raise ConfigError(f"BinnedProportions: received on={on!r}; allowed features, samples.")
+        super().__init__(on, most, seed, **options)
         if bins < 2 or iterations < 1 or not 0 < alpha < 1:
             raise ConfigError(
                 f"BinnedProportions: received bins={bins}, iterations={iterations}, alpha={alpha}; "
                 "needs 2 bins or more, 1 iteration or more, and alpha in (0, 1)."
             )
-        self.bins, self.alpha, self.on, self.iterations = bins, alpha, on, iterations
-        self.inputs = (on,)
+        self.bins, self.alpha, self.iterations = bins, alpha, iterations
         self.title = f"bins of {on}"
         self.fewest = 10 * bins  # so that the test's normal approximation holds in most bins
-
-    def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Features need an extractor.
-
-        Raises:
-            ConfigError: there is none.
-        """
-        if self.on == "features" and extractor is None:
-            raise ConfigError(
-                "BinnedProportions: the protocol has no extractor. Give it one, or set on=samples."
-            )
-
-    def update(self, samples: Tensor, real: bool) -> None:
-        """Add features (N, D), images uint8 (N, C, H, W) or points (N, D)."""
-        self.keep(samples, real)
 
     def settings(self) -> dict[str, Any]:
         """Bins, level of the test and seed."""

@@ -56,10 +56,6 @@ class DigitFeatures(Extractor):
         self.width = self.classifier.width
         self.eval().requires_grad_(False)
 
-    def train(self, mode: bool = True) -> DigitFeatures:
-        """It stays in evaluation mode."""
-        return super().train(False)
-
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 (N, C, H, W) in [0, 255] to features (N, 128) and logits (N, 10).

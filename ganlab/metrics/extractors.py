@@ -45,10 +45,6 @@ class FrozenExtractor(Extractor):
         """No gradients, and evaluation mode for good."""
         self.requires_grad_(False).eval()
 
-    def train(self, mode: bool = True) -> FrozenExtractor:
-        """It stays in evaluation mode."""
-        return super().train(False)
-
     def prepare(self, images: Tensor) -> Tensor:
         """Images uint8 (N, C, H, W) to float32 (N, channels, size, size), both in [0, 255].
 

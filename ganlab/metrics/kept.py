@@ -10,7 +10,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
-from ganlab.metrics.base import SampleMetric, check_features
+from ganlab.metrics.base import Extractor, SampleMetric, check_features
 
 
 class KeptSamples(SampleMetric):
@@ -94,6 +94,38 @@ class KeptSamples(SampleMetric):
                 f"{name}: received samples of shape {tuple(samples.shape[1:])} after ones of shape "
                 f"{tuple(before[0].shape[1:])}; needs one shape. Resize them first."
             )
+
+
+class KeptOnEither(KeptSamples):
+    """`KeptSamples` of a metric that looks at features or at the samples themselves.
+
+    Args:
+        on: "features" of the protocol's extractor, or "samples".
+        most, seed, **options: as in `KeptSamples`.
+
+    Raises:
+        ConfigError: another word.
+    """
+
+    def __init__(self, on: str, most: int | None, seed: int = 0, **options: Any) -> None:
+        super().__init__(most, seed, **options)
+        if on not in ("features", "samples"):
+            raise ConfigError(
+                f"{type(self).__name__}: received on={on!r}; allowed features, samples."
+            )
+        self.on, self.inputs = on, (on,)
+
+    def bind(self, extractor: Extractor | None, data: Any) -> None:
+        """Raise a ConfigError where features are to be looked at and there is no extractor."""
+        if self.on == "features" and extractor is None:
+            raise ConfigError(
+                f"{type(self).__name__}: the protocol has no extractor. Give it one, or set "
+                "on=samples."
+            )
+
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Add features (N, D), images uint8 (N, C, H, W) or points (N, D); see `keep`."""
+        self.keep(samples, real)
 
 
 def _rank() -> int:

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
-from ganlab.metrics.base import Extractor
-from ganlab.metrics.kept import KeptSamples
+from ganlab.metrics.kept import KeptOnEither
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
 _QUANTILE = 0.01
 _ROUNDING = 1e-4  # of the median distance: features of a copy differ by less, in another batch
 
 
-class NearestNeighbours(KeptSamples):
+class NearestNeighbours(KeptOnEither):
     """How near generated samples come to training samples, beside other training samples.
 
     Two distances are compared: of a generated sample to its nearest training sample, and of a
@@ -54,31 +53,13 @@ class NearestNeighbours(KeptSamples):
         memory_mib: int = 512,
         **options: Any,
     ) -> None:
-        super().__init__(None, seed, **options)
-        if on not in ("features", "samples"):
-            raise ConfigError(f"NearestNeighbours: received on={on!r}; allowed features, samples.")
+        super().__init__(on, None, seed, **options)
         if queries < self.fewest:
             raise ConfigError(
                 f"NearestNeighbours: received queries={queries}; needs {self.fewest} or more."
             )
-        self.on, self.queries, self.memory_mib = on, queries, memory_mib
-        self.inputs = (on,)
+        self.queries, self.memory_mib = queries, memory_mib
         self.title = f"nearest training samples by {on}"
-
-    def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Features need an extractor.
-
-        Raises:
-            ConfigError: there is none.
-        """
-        if self.on == "features" and extractor is None:
-            raise ConfigError(
-                "NearestNeighbours: the protocol has no extractor. Give it one, or set on=samples."
-            )
-
-    def update(self, samples: Tensor, real: bool) -> None:
-        """Add features (N, D), images uint8 (N, C, H, W) or points (N, D); real is for training."""
-        self.keep(samples, real)
 
     def settings(self) -> dict[str, Any]:
         """What is compared, the quantile that makes a copy, queries and seed."""

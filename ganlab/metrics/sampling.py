@@ -135,8 +135,11 @@ class SampleProtocol(Protocol):
         track: Track | None = None,
     ) -> dict[str, Score]:
         """The scores of a trained model; all ranks call it together, and all get them."""
-        source = ModelSamples(module, self.seed, self.ema, self.batch_norm, self.truncation)
-        return self.score(source, data, module.device, rank, ranks, track)
+        return self.score(self.source(module), data, module.device, rank, ranks, track)
+
+    def source(self, module: AdversarialModule) -> ModelSamples:
+        """The samples of a trained model that this protocol scores."""
+        return ModelSamples(module, self.seed, self.ema, self.batch_norm, self.truncation)
 
     def score(
         self,

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.binning import (
@@ -32,18 +31,6 @@ def score(real, fake, metric=None):
         for batch in part.split(500):
             metric.update(batch, real=is_real)
     return {name: float(value) for name, value in metric.compute().items()}
-
-
-def joined(ranks):
-    """The first rank's metric with the states of all, as torchmetrics reduces them."""
-    for state, reduction in ranks[0]._reductions.items():
-        states = [getattr(metric, state) for metric in ranks]
-        if reduction is dim_zero_cat:
-            parts = [x for values in states for x in values]
-            setattr(ranks[0], state, dim_zero_cat(parts) if parts else [])
-        else:
-            setattr(ranks[0], state, reduction(torch.stack(states)))
-    return ranks[0]
 
 
 # --- the statistics ------------------------------------------------------------------------------
@@ -147,7 +134,8 @@ def test_two_processes_give_the_score_of_one():
     for rank, metric in enumerate(ranks):
         metric.update(real.tensor_split(2)[rank], real=True)
         metric.update(fake.tensor_split(2)[rank], real=False)
-    found = joined(ranks).compute()
+    ranks[1].merge_state(ranks[0])
+    found = ranks[1].compute()
     assert {name: float(value) for name, value in found.items()} == score(real, fake)
 
 

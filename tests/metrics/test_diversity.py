@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
-from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
@@ -34,18 +33,6 @@ def score(metric, real, fake, labels=()):
         metric.update(part, *labels, real=is_real)
     found = metric.compute()
     return {k: float(v) for k, v in found.items()} if isinstance(found, dict) else float(found)
-
-
-def joined(ranks):
-    """The first rank's metric with the states of all, as torchmetrics reduces them."""
-    for state, reduction in ranks[0]._reductions.items():
-        states = [getattr(metric, state) for metric in ranks]
-        if reduction is dim_zero_cat:
-            parts = [x for values in states for x in values]
-            setattr(ranks[0], state, dim_zero_cat(parts) if parts else [])
-        else:
-            setattr(ranks[0], state, reduction(torch.stack(states)))
-    return ranks[0]
 
 
 # --- pairs ---------------------------------------------------------------------------------------
@@ -157,7 +144,8 @@ def test_two_processes_give_the_score_of_one():
             ranks, part.tensor_split(2), of.tensor_split(2), strict=True
         ):
             metric.update(samples, own, real=kind)
-    assert joined(ranks).compute() == single.compute()
+    ranks[1].merge_state(ranks[0])
+    assert ranks[1].compute() == single.compute()
 
 
 # --- errors --------------------------------------------------------------------------------------

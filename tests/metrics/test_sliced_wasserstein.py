@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch.nn.functional import avg_pool2d
-from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.pyramid import enlarge, laplacian_pyramid
@@ -39,18 +38,6 @@ def score(real, fake, metric=None):
             metric.update(batch, real=is_real)
     found = metric.compute()
     return {k: float(v) for k, v in found.items()} if isinstance(found, dict) else float(found)
-
-
-def joined(ranks):
-    """The first rank's metric with the states of all, as torchmetrics reduces them."""
-    for state, reduction in ranks[0]._reductions.items():
-        states = [getattr(metric, state) for metric in ranks]
-        if reduction is dim_zero_cat:
-            parts = [x for values in states for x in values]
-            setattr(ranks[0], state, dim_zero_cat(parts) if parts else [])
-        else:
-            setattr(ranks[0], state, reduction(torch.stack(states)))
-    return ranks[0]
 
 
 def points(n, d, seed=0):
@@ -205,7 +192,8 @@ def test_two_processes_give_the_score_of_one():
     for rank, metric in enumerate(ranks):
         metric.update(real.tensor_split(2)[rank], real=True)
         metric.update(fake.tensor_split(2)[rank], real=False)
-    found = joined(ranks).compute()
+    ranks[1].merge_state(ranks[0])
+    found = ranks[1].compute()
     assert {name: float(value) for name, value in found.items()} == expected
 
 
