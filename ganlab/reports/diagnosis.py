@@ -13,6 +13,7 @@ from ganlab.reports.files import write_text
 POINTS = 4  # of a score's curve, below which its course is not judged
 GAIN = 0.02  # of the best score so far, above which a score counts as improved
 WAIT = 0.4  # share of the run without improvement that is a plateau
+ENDED = 1e-3  # of its highest value, at which a learning rate moves nothing any more
 WORSE = 0.25  # of the best score, by which the newest is worse than chance alone makes it
 
 
@@ -152,7 +153,11 @@ def _course(run: Evidence) -> Finding | None:
             "advice",
         )
     last_gain = f"the last gain of more than {GAIN:.0%} is {since:,} images ago"
-    again = "Go on: ganlab train run=… resume=true budget.images=…"
+    rates = [run[f"{player}.lr"] for player in run.players]
+    if any(rate and rate.values[-1] <= ENDED * max(rate.values) for rate in rates):
+        again = "Begin anew with a longer budget: in this run a learning rate has come to its end."
+    else:
+        again = "Go on: ganlab train run=… resume=true budget.images=…"
     return Finding(
         "still_improving", f"It is still improving, go on: {last_gain}.", seen, [again], "advice"
     )

@@ -25,7 +25,6 @@ SCORES = {
     "sliced_wasserstein": False,
     "high_quality": True,
     "inception_score": True,
-    "f1": True,
     "coverage": True,
     "recall": True,
     "precision": True,

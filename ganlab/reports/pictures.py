@@ -107,8 +107,8 @@ def save_curves(folder: Path) -> None:
     rows = read_metrics(folder)
     panels: dict[str, list[str]] = {}
     for name in dict.fromkeys(key for row in rows for key in row if key != X):
-        kind = name.split("/")[0] if "/" in name else name
-        if not name.endswith("/steps"):
+        kind = name.rpartition("/")[0] or name
+        if not name.endswith(("/steps", "_images")):  # counts, beside which nothing else is seen
             panels.setdefault(kind, []).append(name)
     if not panels:
         return
@@ -120,7 +120,7 @@ def save_curves(folder: Path) -> None:
         axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="images seen")
         for name in names:
             points = [(row[X], row[name]) for row in rows if name in row]
-            label = name.split("/", 1)[-1]
+            label = name.rpartition("/")[2]
             axes.plot(
                 *zip(*points, strict=True), label=label, marker="." if len(points) < 9 else ""
             )

@@ -190,6 +190,13 @@ def test_still_improving_and_plateau():
     assert conditions_of(scored([0.9] * 3 + [0.5] * 3, "high_quality"))[-1] == "plateau"
 
 
+def test_a_rate_that_has_ended_cannot_go_on():
+    """A resumed run keeps its ramps: after the end of one, a longer budget alone does nothing."""
+    going, ended = ({"generator.lr": [2e-4, 1e-4, rate]} for rate in (5e-5, 0.0))
+    assert "resume=true" in examine(scored([9, 5, 4, 3], **going))[1].remedies[0]
+    assert "Begin anew" in examine(scored([9, 5, 4, 3], **ended))[1].remedies[0]
+
+
 def test_three_scores_are_no_course():
     run = scored([9, 5, 3])
     assert conditions_of(run) == ["healthy"]
