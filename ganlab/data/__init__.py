@@ -1,7 +1,7 @@
 """Data sets as LightningDataModules; see `TensorDataModule` for what they have in common."""
 
 from ganlab.data.base import TensorDataModule
-from ganlab.data.batches import TensorBatches, denormalise, normalise
+from ganlab.data.batches import Crops, TensorBatches, denormalise, normalise
 from ganlab.data.celeba import CelebA
 from ganlab.data.cifar10 import CIFAR10
 from ganlab.data.folder import FolderData, read_images
@@ -15,6 +15,7 @@ __all__ = [
     "CIFAR10",
     "MNIST",
     "CelebA",
+    "Crops",
     "FashionMNIST",
     "FolderData",
     "Grid",

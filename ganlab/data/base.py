@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from ganlab.data.batches import TensorBatches, count_batches, normalise, rows
+from ganlab.data.batches import Crops, TensorBatches, count_batches, normalise, rows
 from ganlab.data.checks import one_of, whole
 from ganlab.errors import DataError
 
@@ -25,7 +25,8 @@ class TensorDataModule(LightningDataModule):
 
     Images are uint8 in [0, 255] of shape (N, C, H, W), and float32 in [-1, 1] only once a batch is
     on its device. Points are float32 of shape (N, D) and pass unchanged. Either is under the key
-    "image": the sample, whatever its shape. Labels are int64 of shape (N,).
+    "image": the sample, whatever its shape. Labels are int64 of shape (N,). Sets of two sides have
+    other keys, see `ganlab.data.translation`.
 
     Args:
         batch_size: samples in a batch of one process.
@@ -34,6 +35,8 @@ class TensorDataModule(LightningDataModule):
     Attributes:
         provides: the keys of a batch; a family's needs are checked against it.
         splits: the splits that the set has, "train" and perhaps "test".
+        crops: what batches cut out of the training pictures; None for whole ones.
+        independent: whether each key has rows of its own, in an order of its own.
         start_batch: the batch to begin with, counted from the start of the run; set on resume.
 
     Raises:
@@ -42,6 +45,8 @@ class TensorDataModule(LightningDataModule):
 
     provides: tuple[str, ...] = ("image", "label")
     splits: tuple[str, ...] = SPLITS
+    crops: Crops | None = None
+    independent: bool = False
 
     def __init__(self, *, batch_size: int = 64, seed: int = 0) -> None:
         super().__init__()
@@ -55,6 +60,11 @@ class TensorDataModule(LightningDataModule):
     def shape(self) -> tuple[int, ...]:
         """One sample's shape, (C, H, W) or (D,), known without reading files."""
         raise NotImplementedError
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of one sample's pictures or points by their batch keys."""
+        return {"image": self.shape}
 
     @property
     def classes(self) -> int | None:
@@ -76,6 +86,11 @@ class TensorDataModule(LightningDataModule):
     def train(self) -> dict[str, Tensor]:
         """The training split, loaded once."""
         return self.split("train")
+
+    @property
+    def training_rows(self) -> dict[str, Tensor]:
+        """What batches are drawn from: the training split, or larger pictures of it to crop."""
+        return self.train
 
     @property
     def test(self) -> dict[str, Tensor]:
@@ -112,26 +127,34 @@ class TensorDataModule(LightningDataModule):
         if stage == "test":
             self.split("test")
         else:
-            self.split("train")
-            count_batches(rows(self.train), self.batch_size, self._ranks()[1])
+            count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
 
     @property
     def batches_per_epoch(self) -> int:
         """Batches of each rank in one epoch of the training split, incomplete ones dropped."""
-        return count_batches(rows(self.train), self.batch_size, self._ranks()[1])
+        return count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
 
     def train_dataloader(self) -> TensorBatches:
         """Endless batches of this rank, from `start_batch` on, or from where the module is."""
         rank, ranks = self._ranks()
-        start = self._first_batch
-        return TensorBatches(self.train, self.batch_size, self.seed, rank, ranks, start)
+        return TensorBatches(
+            self.training_rows,
+            self.batch_size,
+            self.seed,
+            rank,
+            ranks,
+            self._first_batch,
+            self.crops,
+            self.independent,
+        )
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Tensor]:
         """Convert uint8 images to float32 in [-1, 1], on the device; leave all else as it is."""
-        if batch["image"].dtype == torch.uint8:
-            batch["image"] = normalise(batch["image"])
+        for key, tensor in batch.items():
+            if tensor.dtype == torch.uint8 and tensor.dim() == 4:
+                batch[key] = normalise(tensor)
         return batch
 
     def reference(self, split: str = "train", n: int | None = None) -> Tensor:
@@ -151,17 +174,17 @@ class TensorDataModule(LightningDataModule):
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
         """The same samples with all that belongs to them, e.g. "label"; see `reference`."""
         tensors = self.split(split)
-        samples = tensors["image"]
         if n is None:
             return tensors
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(samples):
+        there = rows(tensors)
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= there:
             raise DataError(
                 f"The number of real samples to score against: got {n!r}, but the {split} split of "
-                f"{self.title} has {len(samples)}. Ask for 1 to {len(samples)}, or for all of them "
-                "by giving no number."
+                f"{self.title} has {there}. Ask for 1 to {there}, or for all of them by giving no "
+                "number."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
-        chosen = torch.randperm(len(samples), generator=generator)[:n]
+        chosen = torch.randperm(there, generator=generator)[:n]
         return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:
