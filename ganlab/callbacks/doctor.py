@@ -114,7 +114,7 @@ class Doctor(Callback):
                 self._measured["fake_accuracy"] = (fake < boundary).float().mean()
 
     def _look_at_samples(self, trainer: Trainer, module: AdversarialModule) -> None:
-        if not hasattr(module, "generator") or len(trainer.datamodule.reference("train")) < 2:
+        if not hasattr(module, "draw_inputs") or len(trainer.datamodule.reference("train")) < 2:
             return
         values = {}
         if trainer.is_global_zero:

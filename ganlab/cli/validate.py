@@ -83,7 +83,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     without_norms = config | {"loss": _without_spectral_norm(config.get("loss") or {})}
     with torch.device("meta"):
         module = build_module(without_norms)
-    module.check_data(data.shape, data.provides)
+    module.check_data(data.shapes, data.provides)
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
     made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}

@@ -2,14 +2,18 @@
 
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.player import Player
-from ganlab.core.schedule import Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.core.schedule import LinearDecay, Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.core.translator import Direction, Translator
 
 __all__ = [
     "AdversarialModule",
     "Batch",
+    "Direction",
+    "LinearDecay",
     "Player",
     "Ramp",
     "Schedule",
     "ScheduledScalars",
     "Steps",
+    "Translator",
 ]

@@ -275,11 +275,11 @@ class AdversarialModule(AveragedModule):
 
     # --- what a family tells ---------------------------------------------------------------------
 
-    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check that a data module gives what this game needs; called before anything is built.
 
         Args:
-            shape: of one sample, e.g. (1, 28, 28) or (2,).
+            shapes: of one sample, e.g. {"image": (1, 28, 28)} or {"image": (2,)}.
             provides: keys of the data module's batches.
 
         Raises:

@@ -14,7 +14,13 @@ from ganlab.errors import ConfigError
 
 
 class Schedule:
-    """A scalar as a function of the images seen since the start of the run."""
+    """A scalar as a function of the images seen since the start of the run.
+
+    Attributes:
+        images_per_epoch: of the run's data; None until they are known.
+    """
+
+    images_per_epoch: int | None = None
 
     def __call__(self, images: int) -> float:
         """The value after `images` images."""
@@ -71,6 +77,34 @@ class Ramp(Schedule):
         return self.start + (self.end - self.start) * progress
 
 
+class LinearDecay(Schedule):
+    """Constant for some epochs, then linearly to 0: the learning rate of pix2pix and CycleGAN.
+
+    Args:
+        start: value up to there.
+        epochs: passes over the training set before it falls, from 0 on.
+        decay_epochs: passes until it is 0, > 0.
+
+    Raises:
+        ConfigError: a length that is not allowed.
+    """
+
+    def __init__(self, start: float, epochs: float = 100, decay_epochs: float = 100) -> None:
+        for name, value, allowed in (
+            ("epochs", epochs, epochs >= 0),
+            ("decay_epochs", decay_epochs, decay_epochs > 0),
+        ):
+            if not allowed:
+                raise ConfigError(
+                    f"LinearDecay.{name}: received {value}; needs a number of epochs."
+                )
+        self.start, self.epochs, self.decay_epochs = float(start), epochs, decay_epochs
+
+    def __call__(self, images: int) -> float:
+        epoch = images / self.images_per_epoch if self.images_per_epoch else 0.0
+        return self.start * min(max(1 - (epoch - self.epochs) / self.decay_epochs, 0.0), 1.0)
+
+
 class Steps(Schedule):
     """Piecewise constant: `values[i]` once `at[i - 1]` images have been seen.
 
@@ -104,6 +138,7 @@ class ScheduledScalars:
 
     def __init__(self) -> None:
         self._places: list[tuple[str, Schedule, Callable[[float], None]]] = []
+        self._images_per_epoch: int | None = None
 
     def __len__(self) -> int:
         return len(self._places)
@@ -121,8 +156,15 @@ class ScheduledScalars:
 
     def drive(self, name: str, schedule: Schedule, assign: Callable[[float], None]) -> None:
         """Let `schedule` drive one place, through `assign(value)`, from now on."""
+        schedule.images_per_epoch = self._images_per_epoch
         self._places.append((name, schedule, assign))
         assign(schedule(0))
+
+    def count_epochs(self, images: int) -> None:
+        """Let schedules that count in epochs know how many images one has."""
+        self._images_per_epoch = images
+        for _, schedule, _ in self._places:
+            schedule.images_per_epoch = images
 
     def update(self, images: int) -> None:
         """Write every scheduled value for this number of images seen."""

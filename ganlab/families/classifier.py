@@ -43,9 +43,10 @@ class Classifier(AdversarialModule):
         loss = cross_entropy(self.network(images), batch["label"], label_smoothing=self.smoothing)
         return {"cross_entropy": loss}
 
-    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the network takes the data's shape."""
-        super().check_data(shape, provides)
+        super().check_data(shapes, provides)
+        shape = shapes["image"]
         try:
             self.network(torch.zeros(2, *shape, device=self.device))
         except RuntimeError as error:

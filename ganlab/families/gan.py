@@ -173,10 +173,10 @@ class GAN(AdversarialModule):
             labels = torch.randint(self.classes, (n,), generator=rng)
         return latents, labels
 
-    def check_data(self, shape: tuple[int, ...], provides: tuple[str, ...]) -> None:
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the generator makes samples of the data's shape."""
-        super().check_data(shape, provides)
-        device = self.device
+        super().check_data(shapes, provides)
+        device, shape = self.device, shapes["image"]
         z = torch.zeros(2, self.generator.latent, device=device)
         label = [torch.zeros(2, dtype=torch.long, device=device)] if self.classes else []
         with torch.no_grad():

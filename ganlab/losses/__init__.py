@@ -8,9 +8,12 @@ from ganlab.losses.adversarial import (
     NonSaturating,
     Wasserstein,
 )
+from ganlab.losses.contrastive import PatchNCE
 from ganlab.losses.labels import flip_labels
 from ganlab.losses.relativistic import RelativisticAverage, RelativisticPairing
+from ganlab.losses.scales import Scores, flat_scores, over_scales
 from ganlab.losses.unrolling import Unrolling
+from ganlab.losses.variational import kl_to_standard_normal
 
 __all__ = [
     "AdversarialLoss",
@@ -18,9 +21,14 @@ __all__ = [
     "LeastSquares",
     "Minimax",
     "NonSaturating",
+    "PatchNCE",
     "RelativisticAverage",
     "RelativisticPairing",
+    "Scores",
     "Unrolling",
     "Wasserstein",
+    "flat_scores",
     "flip_labels",
+    "kl_to_standard_normal",
+    "over_scales",
 ]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ganlab.core import AdversarialModule
+from ganlab.core.batch_norm import MODES, BatchNormMode
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
-from ganlab.metrics.batch_norm import MODES, BatchNormMode
 from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.real import CHUNK, RealSamples, look

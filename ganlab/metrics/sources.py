@@ -9,10 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from ganlab.core import AdversarialModule
+from ganlab.core.batch_norm import BatchNormMode, batch_norm_statistics
 from ganlab.core.randomness import mix
 from ganlab.data import denormalise
 from ganlab.errors import ConfigError, DataError
-from ganlab.metrics.batch_norm import BatchNormMode, batch_norm_statistics
 from ganlab.metrics.requirements import check_generates
 
 BATCH = 256  # samples generated at once

@@ -267,9 +267,9 @@ def test_the_guard_names_the_batch_later_where_reading_would_wait():
 
 def test_data_must_fit_before_anything_is_built():
     module = tiny_gan()
-    module.check_data((2,), ("image",))
+    module.check_data({"image": (2,)}, ("image",))
     with pytest.raises(ValueError, match="makes samples of shape"):
-        module.check_data((3,), ("image",))
+        module.check_data({"image": (3,)}, ("image",))
     with pytest.raises(ValueError, match="'image'"):
-        module.check_data((2,), ("source",))
+        module.check_data({"source": (2,)}, ("source",))
     assert tiny_ring().shape == (2,)

@@ -52,9 +52,9 @@ def test_shift_moves_each_image_as_a_whole():
 
 def test_refuses_data_that_does_not_fit():
     with pytest.raises(ConfigError, match="cannot take images of shape"):
-        classifier(features=10).check_data((1, 8, 8), ("image", "label"))
+        classifier(features=10).check_data({"image": (1, 8, 8)}, ("image", "label"))
     with pytest.raises(ConfigError, match="'label'"):
-        classifier().check_data((1, 8, 8), ("image",))
+        classifier().check_data({"image": (1, 8, 8)}, ("image",))
     with pytest.raises(ConfigError, match="does not generate samples"):
         classifier().sample(3)
     assert tiny_gan().needs == ("image",)

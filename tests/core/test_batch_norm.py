@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ganlab.errors import ConfigError
-from ganlab.metrics.batch_norm import batch_norm_statistics
+from ganlab.core.batch_norm import batch_norm_statistics
 
 
 @pytest.fixture

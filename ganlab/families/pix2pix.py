@@ -1,0 +1,180 @@
+"""The game of pix2pix: Isola et al. 2017 (arXiv:1611.07004), pictures from paired pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
+
+from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core.translator import NormAtTest
+from ganlab.errors import ConfigError
+from ganlab.losses import AdversarialLoss, flat_scores, over_scales
+from ganlab.networks import jointly
+from ganlab.regularizers import Regularizer, Regularizers
+
+Objective = Literal["l1", "l2", "gan", "l1_gan", "l2_gan"]
+
+
+class Pix2Pix(Translator):
+    """A generator that is given a picture, against a discriminator of pairs (equations 1 to 4).
+
+    There is no latent: the noise of the paper is dropout in the generator (section 3.2).
+
+    Args:
+        generator: sources (N, C, H, W) to targets (N, C', H, W), both in [−1, 1].
+        discriminator: pairs (N, C + C', H, W), or targets alone unless `conditional`, to scores of
+            any shape, or a list of scores of several scales.
+        players: the optimizers of "discriminator" and "generator"; the former is not used by an
+            objective without it.
+        adversarial: what the two minimise.
+        regularizers: what holds the discriminator back, by name.
+        objective: "l1_gan" is the paper's (equation 4); "l1" and "l2" train the generator alone,
+            "gan" without looking at the target (tables 1 and 2).
+        reconstruction_weight: λ of the L1 or L2 term.
+        discriminator_weight: factor of the discriminator's loss; the paper halves it (section 3.3).
+        feature_matching_weight: of the L1 distance between the discriminator's features of real and
+            generated pairs (Wang et al. 2018, arXiv:1711.11585, equation 4); 0 for none. The
+            discriminator must give them (`MultiScale`).
+        conditional: whether the discriminator sees the source.
+        dropout_at_test, norm_at_test: see `Translator`; the paper's are true and "batch".
+
+    Raises:
+        ConfigError: an unknown objective, or weights below 0.
+    """
+
+    roles = ("discriminator", "generator")
+    needs = ("source", "target")
+    directions = {"source_to_target": Direction("source", "target", "generator")}
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        players: Mapping[str, Player],
+        adversarial: AdversarialLoss | None = None,
+        regularizers: Mapping[str, Regularizer | None] | None = None,
+        objective: Objective = "l1_gan",
+        reconstruction_weight: float = 100.0,
+        discriminator_weight: float = 0.5,
+        feature_matching_weight: float = 0.0,
+        conditional: bool = True,
+        dropout_at_test: bool = True,
+        norm_at_test: NormAtTest = "batch",
+    ) -> None:
+        super().__init__(dropout_at_test, norm_at_test)
+        _check(objective, reconstruction_weight, adversarial)
+        self.generator = generator
+        self.adversarial = adversarial if "gan" in objective else None
+        self.reconstruction = {"l1": l1_loss, "l2": mse_loss}.get(objective[:2])
+        self.objective, self.conditional = objective, conditional
+        self.weights = {
+            "reconstruction": reconstruction_weight,
+            "discriminator": discriminator_weight,
+            "feature_matching": feature_matching_weight,
+        }
+        self.regularizers = Regularizers(regularizers)
+        if self.adversarial is None:  # nobody would listen to a discriminator
+            self.roles = ("generator",)
+            players = {role: player for role, player in players.items() if role != "discriminator"}
+        else:
+            self.discriminator = discriminator
+            self.regularizers.prepare(discriminator)
+        self.declare_players(
+            players,
+            adversarial=self.adversarial,
+            regularizers=self.regularizers.named,
+            weights=self.weights,
+        )
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell real pairs from those with a generated target."""
+        source, step = batch["source"], self.steps["discriminator"]
+        real, fake = self.regularizers.inputs(batch["target"], self._fake(batch), step)
+        real_scores, fake_scores = jointly(
+            self.discriminator, self._pair(source, real), self._pair(source, fake)
+        )
+        flat = flat_scores(real_scores), flat_scores(fake_scores)
+        self.watch(real_scores=flat[0], fake_scores=flat[1])
+        loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
+        penalties = self.regularizers.penalties(
+            self.discriminator,
+            lambda target: flat_scores(self.discriminator(self._pair(source, target))),
+            real,
+            fake,
+            *flat,
+            step,
+        )
+        return {"adversarial": self.weights["discriminator"] * loss, **penalties}
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Make pairs that the discriminator takes for real, near the target."""
+        fake, target, terms = self._fake(batch), batch["target"], {}
+        if self.adversarial is not None:
+            terms = self._adversarial_terms(batch["source"], fake, target)
+        if self.reconstruction is not None:
+            distance = self.reconstruction(fake, target)
+            terms[self.objective[:2]] = self.weights["reconstruction"] * distance
+        return terms
+
+    def _adversarial_terms(self, source: Tensor, fake: Tensor, target: Tensor) -> dict[str, Tensor]:
+        perturb, matches = self.regularizers.perturb, self.weights["feature_matching"] > 0
+        options = {"features": True} if matches else {}
+        seen = self.discriminator(self._pair(source, perturb(fake)), **options)
+        fake_scores, fake_features = seen if matches else (seen, None)
+        real_scores = real_features = None
+        if self.adversarial.paired or matches:
+            with torch.no_grad():
+                seen = self.discriminator(self._pair(source, perturb(target)), **options)
+            real_scores, real_features = seen if matches else (seen, None)
+        scores = [fake_scores] + ([real_scores] if self.adversarial.paired else [])
+        terms = {"adversarial": over_scales(self.adversarial.generator, *scores)}
+        if matches:
+            distances = [
+                l1_loss(ours, theirs)
+                for ours, theirs in zip(fake_features, real_features, strict=True)
+            ]
+            matching = self.weights["feature_matching"] * torch.stack(distances).mean()
+            terms["feature_matching"] = matching
+        return terms
+
+    def after_step(self, role: str) -> None:
+        """Constrain the discriminator's weights where a regularizer asks for it."""
+        if role == "discriminator":
+            self.regularizers.constrain(self.discriminator)
+
+    def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
+        """Sources, what the generator makes of them, and targets."""
+        made = self.translate(batch["source"], ema=ema, seed=seed).cpu()
+        return {"source": batch["source"], "generated": made, "target": batch["target"]}
+
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
+        """Check the batch keys, and that both networks take the data's shapes."""
+        super().check_data(shapes, provides)
+        if self.adversarial is not None:
+            source, target = (torch.zeros(2, *shapes[k], device=self.device) for k in self.needs)
+            self.check_takes("discriminator", self.discriminator, self._pair(source, target))
+
+    def _pair(self, source: Tensor, target: Tensor) -> Tensor:
+        return torch.cat([source, target], 1) if self.conditional else target
+
+    def _fake(self, batch: Batch) -> Tensor:
+        """Generated targets of this batch; made once for both players."""
+        make = lambda: self.generator(batch["source"])  # noqa: E731
+        return self.shared("fake", of="generator", make=make)
+
+
+def _check(objective: str, weight: float, adversarial: AdversarialLoss | None) -> None:
+    allowed = get_args(Objective)
+    if objective not in allowed:
+        raise ConfigError(f"model.objective: received {objective!r}; allowed {', '.join(allowed)}.")
+    if "gan" in objective and adversarial is None:
+        raise ConfigError(
+            f"model.objective: {objective} needs an adversarial loss and loss=none gives none. "
+            "Choose one (loss=non_saturating), or model.objective=l1."
+        )
+    if isinstance(weight, (int, float)) and weight < 0:
+        raise ConfigError(f"model.reconstruction_weight: received {weight}; needs 0 or more.")
