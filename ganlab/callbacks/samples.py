@@ -10,22 +10,25 @@ from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Translator
+from ganlab.data import normalise
 from ganlab.errors import ConfigError
-from ganlab.reports.pictures import save_contact_sheet, save_grid, save_scatter
+from ganlab.reports.pictures import save_contact_sheet, save_grid, save_rows, save_scatter
 
 
 class Samples(Callback):
     """`samples/<images>.png` through the run, and `contact_sheet.png` of all of it.
 
     Images become a grid; of a conditional model, column c shows class c. Points become a scatter
-    plot over real points and the discriminator's scores.
+    plot over real points and the discriminator's scores. Of a translator the same pictures, of the
+    test split where there is one, stand above their translations.
 
     Args:
         folder: the run's folder.
         every_images: cadence; None draws at the end alone.
         n: images in a grid.
         points: points in a scatter plot.
+        pictures: that are translated.
         seed: of the latents.
 
     Raises:
@@ -38,13 +41,15 @@ class Samples(Callback):
         every_images: int | None = 50_000,
         n: int = 64,
         points: int = 1000,
+        pictures: int = 8,
         seed: int = 0,
     ) -> None:
-        for name, value in (("every_images", every_images), ("n", n), ("points", points)):
+        counts = {"every_images": every_images, "n": n, "points": points, "pictures": pictures}
+        for name, value in counts.items():
             if value is not None and value < 1:
                 raise ConfigError(f"samples.{name}: received {value}; needs 1 or more.")
         self.folder, self.every_images = Path(folder), every_images
-        self.n, self.points, self.seed = n, points, seed
+        self.n, self.points, self.pictures, self.seed = n, points, pictures, seed
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw what the generator makes before it has learned anything."""
@@ -74,10 +79,14 @@ class Samples(Callback):
 
     def draw(self, trainer: Trainer, module: AdversarialModule) -> Path | None:
         """Write this moment's picture and return its path; None where nothing is generated."""
-        if not trainer.is_global_zero or not hasattr(module, "generator"):
+        is_translator = isinstance(module, Translator)
+        if not trainer.is_global_zero or not (is_translator or hasattr(module, "draw_inputs")):
             return None
         path = self.folder / "samples" / f"{module.images_seen:012d}.png"
-        if len(trainer.datamodule.shape) == 1:
+        if is_translator:
+            batch = self._batch(trainer.datamodule)
+            save_rows(module.pictures(batch, seed=self.seed), path)
+        elif len(trainer.datamodule.shape) == 1:
             fake = module.sample(self.points, seed=self.seed)
             real = trainer.datamodule.reference("train")[: self.points]
             score = None if module.classes else _scorer(module)
@@ -89,6 +98,12 @@ class Samples(Callback):
         else:
             save_grid(module.sample(self.n, seed=self.seed), path)
         return path
+
+    def _batch(self, data: Any) -> dict[str, torch.Tensor]:
+        """The first pictures of each side, the same ones through the run."""
+        split = "test" if "test" in data.splits else "train"
+        rows = data.split(split)
+        return {key: normalise(rows[key][: self.pictures]) for key in data.shapes}
 
 
 def _scorer(module: AdversarialModule):  # noqa: ANN202

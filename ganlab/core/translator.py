@@ -78,8 +78,8 @@ class Translator(AdversarialModule):
             x: (N, C, H, W) in [−1, 1], on any device.
             direction: one of `directions`; the first unless given.
             ema: averaged weights where there are some, else the raw ones.
-            seed: of what is random in it, such as dropout; of each picture alone, so that it does
-                not depend on the others.
+            seed: of what is random in it, such as dropout. Picture i is made with seed + i, by
+                itself, so that it does not depend on the others.
             batch_size: pictures at once, where none influences another.
 
         Returns:
@@ -89,13 +89,18 @@ class Translator(AdversarialModule):
             ConfigError: another direction, or pictures that the network cannot take.
         """
         chosen = self.direction(direction)
-        alone = self.dropout_at_test or self.norm_at_test == "batch" or seed is not None
+        alone = self.draws or self.norm_at_test == "batch"
         with self.translating(chosen.generator, ema) as generator:
             parts = []
             for index, part in enumerate(x.split(1 if alone else batch_size)):
                 with self._drawing_from(None if seed is None else seed + index):
                     parts.append(self.generate(generator, part.to(self.device)))
         return torch.cat(parts)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a translation is drawn: one source has several."""
+        return self.dropout_at_test
 
     def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
         """What a generator makes of x (N, C, H, W); families whose generators take more say so."""

@@ -24,6 +24,7 @@ from ganlab.metrics.sampling import SampleProtocol
 from ganlab.metrics.sliced_wasserstein import PointSlicedWasserstein, SlicedWasserstein
 from ganlab.metrics.sources import FolderSamples, ModelSamples
 from ganlab.metrics.train_on_synthetic import TrainOnSynthetic
+from ganlab.metrics.translation import TranslatedSamples, TranslationProtocol
 
 __all__ = [
     "LPIPS",
@@ -63,5 +64,7 @@ __all__ = [
     "StackedModes",
     "TorchvisionClassifier",
     "TrainOnSynthetic",
+    "TranslatedSamples",
+    "TranslationProtocol",
     "frechet_distance",
 ]

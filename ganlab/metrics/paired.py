@@ -25,11 +25,28 @@ Backbone = Literal["alex", "vgg", "squeeze"]
 SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels that leave a map
 
 
+# what is compared with what: how the score's name begins, and its sentence
+COMPARISONS = {
+    ("samples", "targets"): ("", "Generated images"),
+    ("reconstructions", "sources"): ("cycle_", "Images translated there and back"),
+    ("sources", "targets"): ("source_", "Sources as they are, compared with their targets,"),
+}
+Compared = Literal["samples", "sources", "reconstructions"]
+
+
 class PairedMetric(SampleMetric):
-    """Mean over pairs of a comparison of two images, the generated one and its target.
+    """Mean over pairs of a comparison of two images, such as the generated one and its target.
 
     `update(samples, targets)` takes both as uint8 (N, C, H, W) in [0, 255], in the same order. A
     subclass compares them.
+
+    Args:
+        of: "samples", or what a translation has besides: "reconstructions", which have been
+            translated back (scores begin with "cycle_"), or "sources" ("source_").
+        against: "targets", or "sources".
+
+    Raises:
+        ConfigError: another comparison.
     """
 
     inputs = ("samples", "targets")
@@ -37,8 +54,19 @@ class PairedMetric(SampleMetric):
     fewest = 1
     smallest = 1  # pixels along a side
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self,
+        of: Compared = "samples",
+        against: Literal["targets", "sources"] = "targets",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
+        if (of, against) not in COMPARISONS:
+            allowed = ", ".join(f"{one} against {other}" for one, other in COMPARISONS)
+            raise ConfigError(f"{self.title}: received {of} against {against}; allowed {allowed}.")
+        self.inputs = (of, against)
+        prefix, self.subject = COMPARISONS[of, against]
+        self.scores = tuple(prefix + name for name in type(self).scores)
         self.add_state("values", [], dist_reduce_fx="cat")
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
@@ -98,9 +126,10 @@ class PSNR(PairedMetric):
 
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
+        (name,) = self.scores
         return {
-            "psnr": f"Generated images are {values['psnr']:.1f} dB above their errors, pixel by "
-            "pixel (20 is poor, 40 hardly visible; higher is better)."
+            name: f"{self.subject} are {values[name]:.1f} dB above their errors, pixel by pixel "
+            "(20 is poor, 40 hardly visible; higher is better)."
         }
 
 
@@ -128,9 +157,10 @@ class SSIM(PairedMetric):
 
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
+        (name,) = self.scores
         return {
-            "ssim": f"Generated images resemble their targets in local structure by "
-            f"{values['ssim']:.2f} (1 for equal images; higher is better)."
+            name: f"{self.subject} have the local structure that they should have by "
+            f"{values[name]:.2f} (1 for equal images; higher is better)."
         }
 
 
@@ -213,9 +243,10 @@ class LPIPS(PairedMetric):
 
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
+        (name,) = self.scores
         return {
-            "lpips": f"To a network's eye, generated images are {values['lpips']:.3f} away from "
-            "their targets (0 for equal images; lower is better)."
+            name: f"{self.subject} differ to a network's eye by {values[name]:.3f} (0 for equal "
+            "images; lower is better)."
         }
 
 

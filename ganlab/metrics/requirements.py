@@ -10,6 +10,7 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 
 INPUTS = {"samples", "features", "logits", "labels"}
+OF_TRANSLATIONS = {"sources", "targets", "reconstructions", "segments"}
 
 
 def looks(metric: SampleMetric) -> bool:
@@ -28,7 +29,8 @@ def check_metrics(
             f"protocol.features: received {features!r}; choose them with features=NAME."
         )
     for name, metric in metrics.items():
-        if not isinstance(metric, SampleMetric) or not set(metric.inputs) <= INPUTS:
+        known = INPUTS | OF_TRANSLATIONS
+        if not isinstance(metric, SampleMetric) or not set(metric.inputs) <= known:
             raise ConfigError(
                 f"protocol.metrics.{name}: received {type(metric).__name__}; needs a metric of "
                 "samples, features, logits or labels. Check the name: a metric's settings are "
@@ -38,6 +40,18 @@ def check_metrics(
             raise ConfigError(
                 f"protocol.metrics.{name}: looks at features, and protocol.features is null. "
                 "Choose some: features=digits, features=inception, …"
+            )
+
+
+def check_available(metrics: Mapping[str, SampleMetric], of_translations: bool) -> None:
+    """Raise a ConfigError for a metric of what these samples have not got."""
+    missing = {"labels"} if of_translations else OF_TRANSLATIONS
+    for name, metric in metrics.items():
+        if found := missing & set(metric.inputs):
+            kind = "samples of a class" if of_translations else "translations of pictures"
+            raise ConfigError(
+                f"protocol.metrics.{name}: looks at {', '.join(sorted(found))}, which only {kind} "
+                f"have. Leave it out (protocol.metrics.{name}=null), or choose another protocol."
             )
 
 

@@ -17,6 +17,7 @@ from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.real import CHUNK, RealSamples, look
 from ganlab.metrics.requirements import (
+    check_available,
     check_generates,
     check_labelled,
     check_metrics,
@@ -49,6 +50,8 @@ class SampleProtocol(Protocol):
         ConfigError: a number or word that is not allowed, or metrics without what they look at.
     """
 
+    of_translations = False  # whether samples come with what they were made of
+
     def __init__(
         self,
         name: str,
@@ -72,6 +75,7 @@ class SampleProtocol(Protocol):
         self.name, self.features = name, features
         self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
         check_metrics(self.metrics, features)
+        check_available(self.metrics, self.of_translations)
         self.samples, self.real_samples, self.split = samples, real_samples, split
         self.seed, self.ema = seed, ema
         self.batch_norm, self.truncation = batch_norm, truncation
@@ -91,6 +95,10 @@ class SampleProtocol(Protocol):
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
         check_generates(module)
+        self.check_metrics(module, data)
+
+    def check_metrics(self, module: AdversarialModule, data: Any) -> None:
+        """The part of `check` that is about metrics and real data, whatever made the samples."""
         for metric in self.metrics.values():
             if metric.compares:
                 check_split(data, metric.real_split or self.split)
@@ -185,12 +193,10 @@ class SampleProtocol(Protocol):
         steps = range(start, stop, CHUNK)
         with source.open(n):
             for first in track(steps, "generated samples") if track else steps:
-                samples, labels = source.part(first, min(first + CHUNK, stop))
-                seen = {"samples": samples.cpu()}
-                if labels is not None:
-                    seen["labels"] = labels.cpu()
+                part = source.part(first, min(first + CHUNK, stop))
+                seen = {key: tensor.cpu() for key, tensor in part.items()}
                 if any(map(looks, fed)):
-                    seen |= look(self.extractor, samples, device)
+                    seen |= look(self.extractor, part["samples"], device)
                 _feed(fed, seen, real=False)
             for metric in metrics:
                 if isinstance(metric, ModelMetric):  # every rank does all of it
@@ -215,7 +221,7 @@ class SampleProtocol(Protocol):
         if metric is None or not self._is_fed:
             return None
         with source.open(source.count(self.samples)):
-            fake, _ = source.part(0, n)
+            fake = source.part(0, n)["samples"]
         if fake.dim() != 4:
             return None
         device = fake.device

@@ -39,8 +39,10 @@ class Source(Protocol):
     def open(self, n: int) -> AbstractContextManager[None]:
         """Within it, `part` gives any of `n` samples."""
 
-    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
-        """Samples start … stop − 1: uint8 (N, C, H, W) or points (N, D), and labels (N,)."""
+    def part(self, start: int, stop: int) -> dict[str, Tensor]:
+        """Samples start … stop − 1: "samples", uint8 (N, C, H, W) or points (N, D), and what else
+        metrics may ask for: "labels" (N,), and see `TranslatedSamples`.
+        """
 
     def described(self) -> dict[str, Any]:
         """Its part of a score's protocol."""
@@ -106,7 +108,7 @@ class ModelSamples:
                 BATCH, seed=mix(seed, index), ema=self.ema, truncation=self.truncation
             )
 
-    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+    def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Images are rounded to 8 bits, as a picture's file would."""
         first, last = start, stop
         if self.batch_norm == "batch":  # a sample's batch is the same whoever asks for it
@@ -115,15 +117,9 @@ class ModelSamples:
         samples = self.module.sample(
             latents=self._latents[first:last], labels=labels, ema=self.ema, batch_size=BATCH
         )[start - first : stop - first]
-        labels = None if labels is None else labels[start - first : stop - first]
-        finite = samples.flatten(1).isfinite().all(1)
-        if not finite.all():
-            raise DataError(
-                f"{int((~finite).sum())} of {len(samples)} generated samples hold numbers that are "
-                "not finite, so there is no score: the generator has diverged. Use an earlier "
-                "checkpoint (checkpoint=best)."
-            )
-        return (denormalise(samples) if samples.dim() == 4 else samples.float()), labels
+        check_finite(samples)
+        made = {"samples": denormalise(samples) if samples.dim() == 4 else samples.float()}
+        return made if labels is None else made | {"labels": labels[start - first : stop - first]}
 
     def described(self) -> dict[str, Any]:
         """Weights, batch-norm mode, truncation and seed."""
@@ -174,14 +170,25 @@ class FolderSamples:
         self._rows = self.data.reference_rows("train", n if n < self.count(None) else None)
         return nullcontext()
 
-    def part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+    def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Images as they are in the files."""
-        labels = self._rows["label"][start:stop] if self.has_labels else None
-        return self._rows["image"][start:stop], labels
+        names = {"image": "samples", "label": "labels"}
+        return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
 
     def described(self) -> dict[str, Any]:
         """The folder's content."""
         return {"generated_hash": self.data.content_hash("train")}
+
+
+def check_finite(samples: Tensor) -> None:
+    """Raise a DataError for generated samples (N, …) that hold anything but finite numbers."""
+    finite = samples.flatten(1).isfinite().all(1)
+    if not finite.all():
+        raise DataError(
+            f"{int((~finite).sum())} of {len(samples)} generated samples hold numbers that are "
+            "not finite, so there is no score: the generator has diverged. Use an earlier "
+            "checkpoint (checkpoint=best)."
+        )
 
 
 def share(n: int, rank: int, ranks: int) -> tuple[int, int]:

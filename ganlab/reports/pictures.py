@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch import Tensor
 from ganlab.data import denormalise
 from ganlab.reports.files import atomic
 from ganlab.reports.loggers import X, read_metrics
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
@@ -29,17 +33,46 @@ def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
     save_png(grid, path, row_height=str(pixels.shape[2] + 2))
 
 
+def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
+    """Write rows of images (N, C, H, W) in [−1, 1] as one PNG, each beside its title.
+
+    Rows may differ in their number of images and channels; all have one height. Small images are
+    enlarged by a whole factor so that a cell has at least 56 pixels.
+    """
+    from PIL import Image, ImageDraw
+
+    pixels = {title: denormalise(images.detach().cpu()) for title, images in rows.items()}
+    height, width = next(iter(pixels.values())).shape[-2:]
+    factor = max(1, -(-56 // width))
+    cell, line = factor * width + 2, factor * height + 2
+    margin = 8 + max(int(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(t)) for t in pixels)
+    columns = max(map(len, pixels.values()))
+    sheet = Image.new("RGB", (margin + columns * cell, len(pixels) * line + 2), "white")
+    for row, (title, images) in enumerate(pixels.items()):
+        ImageDraw.Draw(sheet).text((4, row * line + line // 2 - 6), title, fill="black")
+        for column, image in enumerate(images):
+            enlarged = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+            sheet.paste(_picture(enlarged), (margin + column * cell, row * line + 2))
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG", compress_level=4)
+
+
+def _picture(pixels: Tensor) -> Image:
+    """uint8 pixels (C, H, W) as a picture; of two channels the first."""
+    from PIL.Image import fromarray
+
+    return fromarray(pixels[0].numpy() if len(pixels) < 3 else pixels.permute(1, 2, 0).numpy())
+
+
 def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
     """Write uint8 pixels (C, H, W), C 1, 3 or 4, as a PNG, with `texts` as its text entries."""
-    from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)
-    array = pixels.squeeze(0).numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
     with atomic(path) as temporary:
-        Image.fromarray(array).save(temporary, format="PNG", compress_level=4, pnginfo=info)
+        _picture(pixels).save(temporary, format="PNG", compress_level=4, pnginfo=info)
 
 
 def save_contact_sheet(folder: Path, rows: int = 12) -> None:
