@@ -1,6 +1,6 @@
 """Run by tests/test_distributed.py, once in each process: trains a tiny game and saves it.
 
-usage: distributed_game.py FOLDER DEVICES BATCH_SIZE ACCUMULATE BUDGET
+usage: distributed_game.py FOLDER DEVICES BATCH_SIZE ACCUMULATE BUDGET [GAME]
 """
 
 import json
@@ -10,6 +10,14 @@ from pathlib import Path
 
 import torch
 from tiny import fit, sgd, tiny_gan, tiny_ring
+from tiny_translation import (
+    DISCRIMINATORS,
+    GENERATORS,
+    TinyDomains,
+    TinyPairs,
+    tiny_cyclegan,
+    tiny_pix2pix,
+)
 
 from ganlab.callbacks import EMA, Checkpoints
 from ganlab.core import Player
@@ -28,15 +36,33 @@ class JointLatents(GAN):
         return joint[self.global_rank * n :][:n]
 
 
-def main(folder, devices, batch_size, accumulate, budget):
-    module = tiny_gan(
-        JointLatents,
-        {
-            "discriminator": Player(sgd(), accumulate=accumulate),
-            "generator": Player(sgd(), every=2, gradient_clip=0.5),
-        },
-        regularizers={"r1": R1(0.5, every=2)},
-    )
+def players(accumulate):
+    return {
+        "discriminator": Player(sgd(), accumulate=accumulate),
+        "generator": Player(sgd(), every=2, gradient_clip=0.5),
+    }
+
+
+def gan(accumulate, batch_size):
+    module = tiny_gan(JointLatents, players(accumulate), regularizers={"r1": R1(0.5, every=2)})
+    return module, tiny_ring(batch_size=batch_size, samples=64)
+
+
+def pix2pix(accumulate, batch_size):
+    """Norms of each sample, and no noise, so that ranks together are one process."""
+    module = tiny_pix2pix("instance", "instance", players(accumulate), dropout=False)
+    return module, TinyPairs(batch_size=batch_size)
+
+
+def cyclegan(accumulate, batch_size):
+    both = players(accumulate)
+    both["generator"].modules, both["discriminator"].modules = GENERATORS, DISCRIMINATORS
+    return tiny_cyclegan(pool_size=0, players=both), TinyDomains(batch_size=batch_size)
+
+
+def main(folder, devices, batch_size, accumulate, budget, game="gan"):
+    make = {"gan": gan, "pix2pix": pix2pix, "cyclegan": cyclegan}[game]
+    module, data = make(accumulate, batch_size)
     module.own_draws, module.log_every = [], 2
     options = {"strategy": "ddp_find_unused_parameters_true"} if devices > 1 else {}
     callbacks = [EMA(50, None), Checkpoints(folder, every_images=None)]
@@ -44,7 +70,7 @@ def main(folder, devices, batch_size, accumulate, budget):
         module,
         *budget_of(budget),
         *callbacks,
-        data=tiny_ring(batch_size=batch_size, samples=64),
+        data=data,
         devices=devices,
         **options,
     )
@@ -70,4 +96,4 @@ def budget_of(text):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5])
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), *sys.argv[5:])

@@ -7,10 +7,10 @@ import torch
 from tiny import REPOSITORY, run_python
 
 
-def train(folder, devices, batch_size, accumulate=1, budget="batches=6"):
+def train(folder, devices, batch_size, accumulate=1, budget="batches=6", game="gan"):
     folder.mkdir()
     script = str(REPOSITORY / "tests" / "distributed_game.py")
-    arguments = [script, str(folder), str(devices), str(batch_size), str(accumulate), budget]
+    arguments = [script, str(folder), str(devices), str(batch_size), str(accumulate), budget, game]
     done = run_python(arguments, timeout=150)
     assert done.returncode == 0, done.stderr[-3000:]
     states = [torch.load(folder / f"state{rank}.pt") for rank in range(devices)]
@@ -40,6 +40,16 @@ def test_two_processes_equal_one_on_the_joint_batch(one, two):
     assert any(name.startswith("averaged.") for name in joint)
     for name, value in joint.items():
         torch.testing.assert_close(first[name], value, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("game", ["pix2pix", "cyclegan"])
+def test_translators_in_two_processes_equal_one(game, tmp_path):
+    """Crops, mirrorings, partners and losses are those of the joint batch."""
+    first, second = train(tmp_path / "two", 2, 1, game=game)[0]
+    (joint,) = train(tmp_path / "one", 1, 2, game=game)[0]
+    for name, value in joint.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value, rtol=0, atol=1e-5)
 
 
 def test_counters_count_over_all_ranks(one, two):

@@ -5,6 +5,7 @@ import functools
 import pytest
 import torch
 from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
 from ganlab.callbacks import EMA, Checkpoints, Tracking
 from ganlab.core import Player, Ramp, Steps
@@ -52,7 +53,14 @@ GAMES = {
         players=same(), regularizers={"noise": InstanceNoise(ramp(1.0, 0.0, shape="cosine"))}
     ),
     "accumulation": lambda: tiny_gan(players=same(accumulate=4)),
+    "pix2pix": tiny_pix2pix,
+    "cyclegan": lambda: tiny_cyclegan(pool_size=6),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
+}
+DATA = {
+    ("image", "label"): tiny_images,
+    ("source", "target"): lambda: TinyPairs(batch_size=4),
+    ("a", "b"): lambda: TinyDomains(batch_size=4),
 }
 
 
@@ -73,7 +81,7 @@ def train(folder, make, batches, resume=False):
         Tracking(record, seconds=0),
     ]
     checkpoint = folder / "checkpoints" / "last.ckpt" if resume else None
-    data = tiny_images() if "label" in module.needs else tiny_ring()
+    data = DATA.get(module.needs, tiny_ring)()
     logger = CSVLogger(folder)
     fit(module, *callbacks, batches=batches, data=data, ckpt_path=checkpoint, logger=[logger])
     record.end("finished")

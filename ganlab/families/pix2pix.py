@@ -36,9 +36,9 @@ class Pix2Pix(Translator):
             "gan" without looking at the target (tables 1 and 2).
         reconstruction_weight: λ of the L1 or L2 term.
         discriminator_weight: factor of the discriminator's loss; the paper halves it (section 3.3).
-        feature_matching_weight: of the L1 distance between the discriminator's features of real and
-            generated pairs (Wang et al. 2018, arXiv:1711.11585, equation 4); 0 for none. The
-            discriminator must give them (`MultiScale`).
+        feature_matching_weight: of the L1 distances between the discriminator's maps of real and
+            generated pairs, added up over layers, averaged over scales (Wang et al. 2018,
+            arXiv:1711.11585, equation 4); 0 for none. The discriminator must be a `MultiScale`.
         conditional: whether the discriminator sees the source.
         dropout_at_test, norm_at_test: see `Translator`; the paper's are true and "batch".
 
@@ -83,11 +83,9 @@ class Pix2Pix(Translator):
         else:
             self.discriminator = discriminator
             self.regularizers.prepare(discriminator)
+        scheduled = {"adversarial": self.adversarial} if self.adversarial is not None else {}
         self.declare_players(
-            players,
-            adversarial=self.adversarial,
-            regularizers=self.regularizers.named,
-            weights=self.weights,
+            players, **scheduled, regularizers=self.regularizers.named, weights=self.weights
         )
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -137,8 +135,8 @@ class Pix2Pix(Translator):
                 l1_loss(ours, theirs)
                 for ours, theirs in zip(fake_features, real_features, strict=True)
             ]
-            matching = self.weights["feature_matching"] * torch.stack(distances).mean()
-            terms["feature_matching"] = matching
+            matching = torch.stack(distances).sum() / len(fake_scores)
+            terms["feature_matching"] = self.weights["feature_matching"] * matching
         return terms
 
     def after_step(self, role: str) -> None:

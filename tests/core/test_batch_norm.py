@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ganlab.errors import ConfigError
 from ganlab.core.batch_norm import batch_norm_statistics
+from ganlab.errors import ConfigError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from ganlab.core.schedule import Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.core.schedule import LinearDecay, Ramp, Schedule, ScheduledScalars, Steps
 from ganlab.errors import ConfigError
 
 SHAPES = ["linear", "cosine", "exponential"]
@@ -184,3 +184,20 @@ def test_nothing_scheduled_is_no_work():
     scheduled.update(100)
     assert vars(holder) == {"x": 1.0, "y": "z", "w": None}
     assert scheduled.values(100) == {}
+
+
+def test_linear_decay_counts_epochs_once_they_are_known():
+    rate, scheduled = {"lr": LinearDecay(2e-4, epochs=100, decay_epochs=50)}, ScheduledScalars()
+    scheduled.bind("player", rate)
+    scheduled.update(10**9)
+    assert rate["lr"] == 2e-4  # the data are not known yet
+    scheduled.count_epochs(400)
+    for epoch, factor in ((0, 1), (100, 1), (125, 0.5), (150, 0), (200, 0)):
+        scheduled.update(400 * epoch)
+        assert rate["lr"] == pytest.approx(2e-4 * factor, abs=1e-12)
+    later = {"lr": LinearDecay(1.0, epochs=0, decay_epochs=2)}
+    scheduled.bind("late", later)
+    scheduled.update(400)
+    assert later["lr"] == 0.5
+    with pytest.raises(ConfigError, match="decay_epochs: received 0"):
+        LinearDecay(1.0, decay_epochs=0)
