@@ -1,44 +1,54 @@
-"""CelebA's aligned and cropped faces, decoded once into memory."""
+"""CelebA's aligned faces, or any set of faces in its layout."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
-import torch
 from torch import Tensor
 
-from ganlab.data.files import damaged, draw_tree, found
+from ganlab.data.celeba_files import (
+    ATTRIBUTES,
+    IDENTITIES,
+    PICTURES,
+    attribute_names,
+    check_files,
+    read_attributes,
+    read_identities,
+    read_partition,
+)
+from ganlab.data.checks import one_of, whole
+from ganlab.data.decoding import Decoder
 from ganlab.data.images import ImageDataModule
-from ganlab.errors import DataError
-
-_PARTITION = {"train": 0, "test": 2}  # 1 is the validation split
-_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+from ganlab.data.pictures import load_pictures
+from ganlab.errors import ConfigError, DataError, nearest
 
 
 class CelebA(ImageDataModule):
     """202,599 faces with 40 attributes: Liu et al. 2015 (arXiv:1411.7766).
 
-    Files, as torchvision lays them out: `root/celeba/img_align_celeba/*.jpg`,
-    `root/celeba/list_eval_partition.txt`, and `root/celeba/list_attr_celeba.txt`, without which the
-    batches have no "attributes" (uint8 (N, 40), 0 or 1). The middle 160×160 pixels are cropped and
-    resized. All of it at 64×64 takes 2.5 GB; `limit` decodes only what it keeps.
+    Files, as torchvision lays them out, in `root/celeba/`: `img_align_celeba/*.jpg`, or
+    `img_align_celeba.zip`, which is unpacked once; `list_eval_partition.txt`; and, both optional,
+    `list_attr_celeba.txt`, which gives "attributes", uint8 (N, 40) of 0 and 1, and
+    `identity_CelebA.txt`, which gives "identity", int64 (N,). All of it at 64×64 takes 2.5 GB of
+    the cache; `limit` decodes only what it keeps.
 
     Args:
         root: the folder that holds `celeba/`.
         size: pixels along a side.
         channels: 3, or 1 for the luma.
-        classes: None; the set has attributes, not classes.
+        classes: 2 with an `attribute`; else None, as the set has no classes.
+        attribute: whose 0 or 1 is the "label", such as "Smiling"; None for no labels.
+        crop: keep the middle square of so many pixels, then resize it (Pillow's bilinear filter,
+            antialiased); None to resize the picture's shorter side and keep the middle.
+        test_split: the official part that is the split "test": "test" or "val".
+        cache: of decoded pictures, on "disk" or in "memory".
+        skip_corrupt: leave out what cannot be decoded, with a warning.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
         ConfigError: for a value that is not allowed.
     """
-
-    provides = ("image",)
-    crop = 160
 
     def __init__(
         self,
@@ -46,10 +56,17 @@ class CelebA(ImageDataModule):
         size: int = 64,
         channels: int = 3,
         classes: int | None = None,
+        attribute: str | None = None,
+        crop: int | None = 160,
+        test_split: Literal["test", "val"] = "test",
+        cache: Literal["disk", "memory"] = "disk",
+        skip_corrupt: bool = False,
         limit: int | None = None,
         batch_size: int = 128,
         seed: int = 0,
     ) -> None:
+        self.attribute = attribute
+        self.truth = None if attribute is None else 2
         super().__init__(
             size=size,
             channels=channels,
@@ -58,12 +75,35 @@ class CelebA(ImageDataModule):
             batch_size=batch_size,
             seed=seed,
         )
+        if attribute is not None and classes is None:
+            raise ConfigError(
+                f"data.classes: got None, but data.attribute={attribute} makes two classes, "
+                "without and with it. Set data.classes=2."
+            )
         self.root = Path(root).expanduser()
+        self.crop = None if crop is None else whole("crop", crop, 1)
+        one_of("test_split", test_split, ("test", "val"))
+        one_of("cache", cache, ("disk", "memory"))
+        self.test_split, self.cache, self.skip_corrupt = test_split, cache, skip_corrupt
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """The keys that every batch has: "image", and "label" with an `attribute`."""
+        return ("image",) if self.attribute is None else ("image", "label")
 
     @property
     def folder(self) -> Path:
         """Where pictures and lists are."""
         return self.root / "celeba"
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """What the columns of "attributes" mean; empty without their list.
+
+        Raises:
+            DataError: if the list cannot be read.
+        """
+        return attribute_names(self.folder) if (self.folder / ATTRIBUTES).is_file() else ()
 
     def fetch(self, split: str) -> None:
         """Check that the files are there; they cannot be downloaded without a person's consent.
@@ -71,115 +111,44 @@ class CelebA(ImageDataModule):
         Raises:
             DataError: if they are not; it draws what is expected and found.
         """
-        pictures = self.folder / "img_align_celeba"
-        has_pictures = next(pictures.glob("*.jpg"), None) is not None
-        partition = self.folder / "list_eval_partition.txt"
-        attributes = self.folder / "list_attr_celeba.txt"
-        if has_pictures and partition.is_file():
-            return
-        tree = draw_tree(
-            [
-                (pictures / "*.jpg", "found" if has_pictures else "missing"),
-                (partition, found(partition)),
-                (attributes, f"{found(attributes)}, optional"),
-            ]
-        )
-        raise DataError(
-            f"data.root: no CelebA under {self.root}. Expected\n{tree}\nPut the aligned pictures "
-            f"there (img_align_celeba.zip and the lists, from {_PAGE}), or point data.root at the "
-            "folder that holds celeba/."
-        )
+        check_files(self.folder)
+        if self.attribute is not None and self.attribute not in self.attribute_names:
+            names = self.attribute_names
+            known = ", ".join(names) or f"none, as there is no {self.folder / ATTRIBUTES}"
+            raise DataError(
+                f"data.attribute: got {self.attribute!r}, but there are: {known}."
+                + nearest(self.attribute, list(names))
+            )
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Decode the split's pictures, in threads, and take the attributes along if they are there.
+        """Decode the split's pictures, and take along what the lists say of them.
 
         Raises:
             DataError: if a picture or a list is damaged or missing.
         """
-        names = self._names(split)
+        names = read_partition(self.folder, "train" if split == "train" else self.test_split)
         chosen = self.limited(len(names)) if split == "train" else None
         if chosen is not None:
             names = [names[number] for number in chosen.tolist()]
-        tensors = {"image": self._decode(names)}
-        attributes = self.folder / "list_attr_celeba.txt"
-        if attributes.is_file():
-            tensors["attributes"] = read_attributes(attributes, names)
+        pictures = load_pictures(
+            [self.folder / PICTURES / name for name in names],
+            root=self.folder / PICTURES,
+            size=self.size,
+            fit="crop",
+            crop=self.crop,
+            resample="bilinear",
+            decoder=Decoder(self.channels),
+            cache=self.cache,
+            skip_corrupt=self.skip_corrupt,
+            title=f"{self.title} ({split})",
+        )
+        names = [path.name for path in pictures.paths]
+        tensors = {"image": pictures.images}
+        if (self.folder / ATTRIBUTES).is_file():
+            tensors["attributes"] = read_attributes(self.folder, names)
+        if self.attribute is not None:
+            column = self.attribute_names.index(self.attribute)
+            tensors["label"] = tensors["attributes"][:, column].long()
+        if (self.folder / IDENTITIES).is_file():
+            tensors["identity"] = read_identities(self.folder, names)
         return tensors
-
-    def _names(self, split: str) -> list[str]:
-        """File names of a split, in the list's order."""
-        path = self.folder / "list_eval_partition.txt"
-        try:
-            pairs = [line.split() for line in path.read_text().splitlines() if line.strip()]
-            names = [name for name, part in pairs if int(part) == _PARTITION[split]]
-        except (OSError, ValueError) as error:
-            raise damaged(path, f"it cannot be read ({error})") from error
-        if not names:
-            raise damaged(path, f"it lists no picture of the {split} split")
-        return names
-
-    def _decode(self, names: Sequence[str]) -> Tensor:
-        """uint8 (len(names), channels, size, size), with a progress bar on stderr."""
-        from rich.console import Console
-        from rich.progress import track
-
-        faces = torch.empty(len(names), *self.shape, dtype=torch.uint8)
-        folder = self.folder / "img_align_celeba"
-
-        def decode(number: int) -> None:
-            faces[number] = decode_face(folder / names[number], self.crop, self.size, self.channels)
-
-        pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-        try:
-            done = pool.map(decode, range(len(names)))
-            console = Console(stderr=True)
-            for _ in track(done, "Decoding CelebA", len(names), console=console, transient=True):
-                pass
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return faces
-
-
-def decode_face(path: Path, crop: int, size: int, channels: int) -> Tensor:
-    """The middle of a picture, resized: uint8 (channels, size, size).
-
-    Args:
-        path: of a JPEG of at least `crop` pixels each way.
-        crop: side of the middle square that is kept, in pixels.
-        size: side of the result, in pixels; Pillow's bilinear filter, which is antialiased.
-        channels: 1 (luma) or 3.
-
-    Raises:
-        DataError: if the picture is missing, damaged, or too small.
-    """
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            if min(width, height) < crop:
-                raise damaged(path, f"it is {width}×{height} pixels, less than {crop}×{crop}")
-            left, top = (width - crop) // 2, (height - crop) // 2
-            box = (left, top, left + crop, top + crop)
-            picture = picture.convert("RGB" if channels == 3 else "L")
-            face = np.array(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise damaged(path, f"it cannot be decoded ({error})") from error
-    return torch.from_numpy(face).view(size, size, channels).permute(2, 0, 1)
-
-
-def read_attributes(path: Path, names: Sequence[str]) -> Tensor:
-    """The attributes of pictures: uint8 (len(names), 40), 1 where it holds.
-
-    The file has a count, the attributes' names, then a picture's name and its 1 or -1s per line.
-
-    Raises:
-        DataError: if the file is damaged or lacks a picture.
-    """
-    try:
-        lines = (line.split() for line in path.read_text().splitlines()[2:])
-        table = {line[0]: [int(value == "1") for value in line[1:]] for line in lines if line}
-        return torch.tensor([table[name] for name in names], dtype=torch.uint8)
-    except (OSError, KeyError, ValueError) as error:
-        raise damaged(path, f"it lacks a picture or is cut short ({error!r})") from error

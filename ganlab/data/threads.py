@@ -1,0 +1,30 @@
+"""Work on many files in threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_AHEAD = 64  # results that may wait to be taken
+_LONG = 1000  # items from which on there is a progress bar
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], title: str
+) -> Iterator[Result]:
+    """Results in the order of the items, few of them in memory, with a bar on stderr for many."""
+    from rich.console import Console
+    from rich.progress import track
+
+    def results() -> Iterator[Result]:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for first in range(0, len(items), _AHEAD):
+                yield from pool.map(function, items[first : first + _AHEAD])
+
+    console = Console(stderr=True)
+    quiet = len(items) < _LONG
+    return iter(track(results(), title, len(items), console=console, transient=True, disable=quiet))

@@ -1,0 +1,299 @@
+"""Folders of pictures in the layouts that people have, and in some that they should not."""
+
+import logging
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlab.data import ImageFolder
+from ganlab.errors import ConfigError, DataError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A user's cache folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "my pictures"
+
+
+def write(root, *names, size=(8, 8)):
+    """Pictures of one colour each, which is a function of the name."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, tuple(colour(name).to_bytes(3, "big"))).save(path)
+
+
+def colour(name):
+    """24 bits."""
+    return zlib.crc32(name.encode()) >> 8
+
+
+def seen(tensors):
+    """The colours of a split."""
+    images = tensors["image"]
+    assert (images == images[:, :, :1, :1]).all()
+    return [int.from_bytes(bytes(rgb), "big") for rgb in images[:, :, 0, 0].tolist()]
+
+
+def make(root, **settings):
+    return ImageFolder(root=str(root), **{"size": 8, "batch_size": 2, **settings})
+
+
+NAMES = [f"{number:02}.png" for number in range(20)]
+
+
+def test_a_plain_folder_is_split_by_a_rule(root):
+    """A tenth for tests, none in both, the same whatever the seed, and stable under additions."""
+    write(root, *NAMES)
+    data = make(root)
+    train, test = seen(data.train), seen(data.test)
+    assert sorted(train + test) == sorted(colour(name) for name in NAMES)
+    assert len(test) == 2
+    assert seen(make(root, seed=5).test) == test
+    assert (data.provides, data.classes, data.shape) == (("image",), None, (3, 8, 8))
+    write(root, "a.png", "b.png", "c.png", "d.png")
+    assert set(seen(make(root).test)) - set(test) <= {colour(f"{x}.png") for x in "abcd"}
+    assert len(seen(make(root, test_share=0.5).test)) == 12
+
+
+def test_no_tests_if_none_are_wanted(root):
+    write(root, *NAMES)
+    data = make(root, test_share=0)
+    assert data.splits == ("train",)
+    assert len(data.train["image"]) == 20
+    with pytest.raises(DataError, match=r"no test split.*data\.test_share=0\.1"):
+        _ = data.test
+
+
+@pytest.mark.parametrize("test", ["test", "val", "Test"])
+def test_folders_of_splits_are_taken(root, test, caplog):
+    write(root / "train", *NAMES)
+    write(root / test / "deep" / "down", "x.png")
+    (root / "notes").mkdir()
+    with caplog.at_level(logging.INFO):
+        data = make(root)
+        assert seen(data.train) == [colour(name) for name in NAMES]
+        assert seen(data.test) == [colour("x.png")]
+    assert f"20 pictures to train on in train/ and 1 to test in {test}/" in caplog.text
+
+
+def test_of_test_and_val_one_is_chosen(root, caplog):
+    write(root / "train", *NAMES)
+    write(root / "test", "t.png")
+    write(root / "val", "v.png", "w.png")
+    assert len(make(root).test["image"]) == 1
+    with caplog.at_level(logging.INFO):
+        assert len(make(root, test_folder="val").test["image"]) == 2
+    assert "test/ is not used" in caplog.text
+    for name in ("v.png", "w.png"):
+        (root / "val" / name).unlink()
+    (root / "val").rmdir()
+    with pytest.raises(DataError, match=r"has only test\. Set data\.test_folder=test"):
+        make(root, test_folder="val").setup("fit")
+
+
+def test_train_alone_is_no_split_but_may_be_a_class(root):
+    write(root, *(f"train/{name}" for name in NAMES))
+    assert len(make(root).test["image"]) == 2, "a tenth, as of any folder"
+    write(root, *(f"bus/{name}" for name in NAMES))
+    data = make(root, classes=2)
+    assert len(data.train["label"]) == 36
+    assert data.class_names == ("bus", "train")
+
+
+def test_splits_and_pictures_elsewhere_are_ambiguous(root):
+    """A stray picture must not mix tests into the training."""
+    write(root, *(f"{kind}/{name}" for kind in ("train", "test", "bus") for name in NAMES[:3]))
+    with pytest.raises(DataError, match=r"(?s)pictures elsewhere: in bus\.\n.*bus +\(3 pictures\)"):
+        make(root).prepare_data()
+    for path in (root / "bus").iterdir():
+        path.unlink()
+    write(root, "stray.png")
+    with pytest.raises(DataError, match="pictures elsewhere: in no folder"):
+        make(root).prepare_data()
+    (root / "stray.png").unlink()
+    assert len(make(root).test["image"]) == 3
+
+
+def test_classes_are_first_folders(root):
+    write(root, *(f"{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
+    write(root, "cat/persian/long hair/x.png")
+    data = make(root, classes=2)
+    assert (data.classes, data.provides) == (2, ("image", "label")), "before reading"
+    for split in data.splits:
+        want = {
+            colour(f"{kind}/{name}"): k for k, kind in enumerate(("cat", "dog")) for name in NAMES
+        }
+        want[colour("cat/persian/long hair/x.png")] = 0
+        tensors = data.split(split)
+        assert tensors["label"].tolist() == [want[value] for value in seen(tensors)]
+    assert data.class_names == ("cat", "dog")
+    assert "label" not in make(root).train
+
+
+def test_classes_within_splits(root):
+    write(root, *(f"train/{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
+    write(root, "val/dog/x.png")
+    data = make(root, classes=2)
+    assert data.train["label"].bincount().tolist() == [20, 20]
+    assert data.test["label"].tolist() == [1]
+    write(root, "val/zebra/x.png")
+    with pytest.raises(DataError, match=r"val has classes that .*train has not: zebra.*cat, dog"):
+        make(root, classes=2).setup("fit")
+
+
+@pytest.mark.parametrize("declared", [1, 3])
+def test_declared_classes_are_compared_with_the_truth(root, declared):
+    write(root, *(f"{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
+    with pytest.raises(DataError, match=r"has 2 folders: cat, dog\. Set data\.classes=2"):
+        make(root, classes=declared).setup("fit")
+    write(root, "stray.png")
+    with pytest.raises(DataError, match=r"(?s)lie in no folder of a class.*<class>/\*\.png"):
+        make(root, classes=2).setup("fit")
+
+
+def test_names_of_all_kinds_in_any_channels(root):
+    names = ["ü bung/a b.png", "日本/ピ.JPG", "x'y/[1].webp", "dots.in.name/a.b.c.png", "ok/ .png"]
+    write(root, *names)
+    for channels in (1, 2, 3, 4):
+        data = make(root, test_share=0, fit="none", channels=channels)
+        assert data.train["image"].shape == (5, channels, 8, 8)
+
+
+def test_names_that_differ_only_in_case_are_named(root):
+    write(root, "a/Cat.png", "a/cat.png", "b.png")
+    if len(list((root / "a").iterdir())) == 1:
+        pytest.skip("this file system knows no case")
+    with pytest.raises(DataError, match=r"differ only in case: a/Cat\.png and a/cat\.png"):
+        make(root).setup("fit")
+
+
+def test_crops_come_from_larger_pictures(root):
+    """Every crop is a part of its picture, or of its mirror image; scores see the whole."""
+    root.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "a.png")
+    data = make(root, load_size=12, flip=True, test_share=0, batch_size=1)
+    data.setup("fit")
+    assert data.training_rows["image"].shape == (1, 3, 12, 12)
+    assert data.reference().shape == (1, 3, 8, 8) == (1, *data.shape)
+    whole = torch.from_numpy(pixels).permute(2, 0, 1)
+    places = {
+        bytes(picture[:, y : y + 8, x : x + 8].contiguous().numpy()): (y, x, mirrored)
+        for mirrored, picture in ((False, whole), (True, whole.flip(-1)))
+        for y in range(5)
+        for x in range(5)
+    }
+    batches = iter(data.train_dataloader())
+    found = {places[bytes(next(batches)["image"][0].numpy())] for _ in range(300)}
+    assert len(found) > 45, "of 50 places"
+
+
+def test_without_fitting_pictures_keep_their_pixels(root):
+    """Batches are random parts, scores see the middle."""
+    root.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 10, 12, 3), dtype=np.uint8)
+    for number, array in enumerate(pixels):
+        Image.fromarray(array).save(root / f"{number}.png")
+    data = make(root, fit="none", test_share=0)
+    whole = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    assert torch.equal(data.train["image"], whole[:, :, 1:9, 2:10])
+    assert torch.equal(data.training_rows["image"], whole)
+    assert next(iter(data.train_dataloader()))["image"].shape == (2, 3, 8, 8)
+    for stage in (lambda d: d.setup("fit"), lambda d: d.train):
+        with pytest.raises(
+            DataError, match=r"12×10 pixels.*16×16.*data\.size=10, or data\.fit=crop"
+        ):
+            stage(make(root, fit="none", size=16, test_share=0))
+
+
+def test_a_limit_decodes_a_seeded_part(root):
+    write(root, *NAMES)
+    parts = [seen(make(root, limit=5, seed=seed).train) for seed in (1, 1, 2)]
+    assert parts[0] == parts[1] != parts[2]
+    assert len(parts[0]) == 5
+    assert len(make(root, limit=5).test["image"]) == 2, "the limit is on training images alone"
+    with pytest.raises(DataError, match=r"data\.limit: got 19.*18 training images"):
+        make(root, limit=19).setup("fit")
+
+
+def test_skipped_files_leave_labels_where_they_belong(root):
+    write(root, *(f"{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
+    (root / "cat" / "03.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"(?s)1 of 40 images.*cat/03\.png.*data\.skip_corrupt"):
+        make(root, classes=2, test_share=0).setup("fit")
+    data = make(root, classes=2, test_share=0, skip_corrupt=True)
+    assert data.train["label"].bincount().tolist() == [19, 20]
+    assert seen(data.train)[19] == colour("dog/00.png")
+
+
+def test_a_folder_that_is_not_there(root):
+    root.mkdir()
+    with pytest.raises(DataError, match=r"no folder .*my picture\. Did you mean 'my pictures'"):
+        make(root.with_name("my picture")).prepare_data()
+    with pytest.raises(DataError, match=r"no folder .*x/y/z\. .*my pictures holds no folders\."):
+        make(root / "x" / "y" / "z").prepare_data()
+    (root / "file").write_text("")
+    with pytest.raises(DataError, match=r"(?s)is a file, no folder.*<class>"):
+        make(root / "file").prepare_data()
+
+
+def test_a_folder_without_pictures(root):
+    """The layouts that are expected, and what is there."""
+    root.mkdir()
+    with pytest.raises(DataError, match=r"(?s)no pictures in .*Expected.*no other files"):
+        make(root).prepare_data()
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "data.npy").write_bytes(b"")
+    (root / "README").write_text("")
+    with pytest.raises(DataError) as caught:
+        make(root).prepare_data()
+    message = str(caught.value)
+    assert f"{root}/<class>/*.png" in message
+    assert f"{root}/a" in message
+    assert "2 other files (" in message
+    assert "1 .npy" in message
+
+
+@pytest.mark.parametrize("empty", ["train", "test"])
+def test_an_empty_split(root, empty):
+    write(root / {"train": "test", "test": "train"}[empty], *NAMES)
+    (root / empty).mkdir()
+    with pytest.raises(DataError, match=rf"(?s)a split .* is empty.*{empty} +\(0 pictures\)"):
+        make(root).prepare_data()
+
+
+def test_too_few_for_a_split(root):
+    write(root, "a.png")
+    with pytest.raises(DataError, match=r"holds 1 pictures, too few.*data\.test_share=0"):
+        make(root).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"root": None}, "data.root: missing. Give the folder of your pictures: data.root=DIR."),
+        ({"channels": 5}, "data.channels: got 5, expected one of: 1, 2, 3, 4"),
+        ({"classes": 0}, "data.classes: got 0"),
+        ({"load_size": 4}, "data.load_size: got 4, expected one of 8 to 2048"),
+        ({"fit": "none", "load_size": 9}, "data.load_size: got 9, but data.fit=none"),
+        ({"fit": "pad"}, "data.fit: got 'pad', expected one of: crop, stretch, none"),
+        ({"test_share": 1}, "data.test_share: got 1"),
+        ({"test_folder": "dev"}, "data.test_folder: got 'dev'"),
+        ({"background": "x"}, "data.background: got 'x'"),
+        ({"max_pixels": -1}, "data.max_pixels: got -1"),
+        ({"cache": "ram"}, "data.cache: got 'ram'"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ConfigError) as caught:
+        ImageFolder(**{"root": "x", "size": 8, **settings})
+    assert message in str(caught.value)
