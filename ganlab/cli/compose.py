@@ -137,7 +137,8 @@ def to_plain(config: Any) -> dict[str, Any]:
         raise ConfigError(
             f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
             "not have: images need an image model (dcgan, gan, …), points of the plane need "
-            "model=mlp, and a conditional model needs data with classes."
+            "model=mlp, a conditional model needs data with classes, and a translator needs pairs "
+            "(data=paired, data=shapes) or two sets (data=unpaired, data=shapes_unpaired)."
         ) from None
     return _without_unchosen(plain)
 

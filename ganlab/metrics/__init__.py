@@ -21,6 +21,8 @@ from ganlab.metrics.precision_recall import DensityCoverage, PrecisionRecall
 from ganlab.metrics.probe import LinearProbe
 from ganlab.metrics.protocol import Protocol, Score
 from ganlab.metrics.sampling import SampleProtocol
+from ganlab.metrics.segmentation import PictureSegmenter, SegmentationAccuracy, ShapeSegmenter
+from ganlab.metrics.sharpness import EdgeSharpness
 from ganlab.metrics.sliced_wasserstein import PointSlicedWasserstein, SlicedWasserstein
 from ganlab.metrics.sources import FolderSamples, ModelSamples
 from ganlab.metrics.train_on_synthetic import TrainOnSynthetic
@@ -36,6 +38,7 @@ __all__ = [
     "ClassShares",
     "DensityCoverage",
     "DigitFeatures",
+    "EdgeSharpness",
     "Extractor",
     "FIDInception",
     "FolderSamples",
@@ -54,12 +57,15 @@ __all__ = [
     "NearestNeighbours",
     "PairwiseDistance",
     "PerceptualPathLength",
+    "PictureSegmenter",
     "PointSlicedWasserstein",
     "PrecisionRecall",
     "Protocol",
     "SampleMetric",
     "SampleProtocol",
     "Score",
+    "SegmentationAccuracy",
+    "ShapeSegmenter",
     "SlicedWasserstein",
     "StackedModes",
     "TorchvisionClassifier",

@@ -98,6 +98,9 @@ class SampleMetric(Metric):
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Take what is only known with the extractor and the data module; called once, first."""
 
+    def load(self) -> None:
+        """Get what it computes with, such as a network's weights; called once, before it is fed."""
+
     def settings(self) -> dict[str, Any]:
         """The metric's own parameters, for a score's protocol."""
         return {}

@@ -225,8 +225,18 @@ class LPIPS(PairedMetric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.distance = LPIPSDistance(network, weights)
-        self.smallest = SMALLEST[network]
+        if network not in SMALLEST:
+            raise ConfigError(
+                f"network: received {network!r}; allowed {', '.join(SMALLEST)}."
+                f"{nearest(network, list(SMALLEST))}"
+            )
+        self.network, self.weights, self.smallest = network, weights, SMALLEST[network]
+        self.distance: LPIPSDistance | None = None
+
+    def load(self) -> None:
+        """Read the network, which is downloaded once."""
+        if self.distance is None:
+            self.distance = LPIPSDistance(self.network, self.weights).to(self.device)
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
         """The distance of each pair; one channel is taken for three equal ones."""
@@ -234,6 +244,7 @@ class LPIPS(PairedMetric):
             raise ConfigError(
                 f"LPIPS: received images of {samples.shape[1]} channels; needs 1 or 3."
             )
+        self.load()
         pair = (normalise(images).expand(-1, 3, -1, -1) for images in (samples, targets))
         return self.distance(*pair)
 

@@ -128,6 +128,7 @@ class SampleProtocol(Protocol):
         real = RealSamples(data, self.split, self.real_samples)
         for name, metric in self.metrics.items():
             with named(name):
+                metric.load()
                 metric.bind(self.extractor, data)
                 generated = metric.fewest if self.samples is None else self.samples
                 there = real.count(metric.real_split) if metric.compares else metric.fewest

@@ -31,7 +31,9 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(weights):
-    return LPIPS(weights=weights)
+    metric = LPIPS(weights=weights)
+    metric.load()
+    return metric
 
 
 @pytest.fixture
