@@ -9,7 +9,11 @@ COMMANDS = {
     "validate": "check a configuration without training",
     "list": "list models, losses, data sets, experiments, …",
     "sample": "make samples with a trained model",
+    "translate": "translate pictures of any size with a trained model",
     "evaluate": "score a trained model, or two folders of images",
+    "import": "make a run of public CycleGAN or pix2pix checkpoints",
+    "export": "write a trained network as public checkpoint, ONNX, torch.export or safetensors",
+    "data": "look at a folder of pictures before training, and make pairs",
     "doctor": "say what goes on in a run, and what to do about it",
     "bench": "measure the training loop against the leanest one, and say where time goes",
 }
@@ -53,8 +57,9 @@ def main(argv: list[str] | None = None) -> int:
     import warnings
 
     warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
+    module = {"import": "importing"}.get(command, command)  # which no module can be called
     try:
-        return importlib.import_module(f"ganlab.cli.{command}").main(rest)
+        return importlib.import_module(f"ganlab.cli.{module}").main(rest)
     except GanlabError as error:
         print(f"ganlab {command}: {error}", file=sys.stderr)
         return 1

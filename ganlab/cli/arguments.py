@@ -42,6 +42,25 @@ def count(text: str) -> int:
     return n
 
 
+def device_named(name: str | None) -> str:
+    """A torch device by its name; the fastest there is for None.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    import torch
+
+    if name is None:
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        return next((device for device, is_there in there.items() if is_there), "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device: received {name!r}: {reason} Use device=cpu.") from None
+    return name
+
+
 def wants_help(argv: list[str]) -> bool:
     """Whether the user asks for help."""
     return any(word in ("-h", "--help") for word in argv)

@@ -1,4 +1,4 @@
-"""`ganlab bench`: the training loop against the leanest one, and where the time goes."""
+"""`ganlab bench`: the training loop against a hand-written one, and where the time goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,23 @@ from typing import Any
 from ganlab.cli.arguments import Argument, boolean, count, parse, usage, wants_help
 from ganlab.errors import ConfigError
 
+FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+def _precision(text: str) -> str:
+    if text not in PRECISIONS:
+        raise ValueError(f"received {text!r}; allowed {', '.join(PRECISIONS)}")
+    return text
+
+
 ARGUMENTS = {
     "json": Argument(boolean, "true prints one JSON object (false)", False),
     "batches": Argument(count, "batches in a block (chosen so that a block takes about 2 s)"),
     "blocks": Argument(count, "pairs of blocks, ours and the reference in turn (7)", 7),
+    "reference": Argument(
+        _precision, "precision of the reference, 32-true or bf16-mixed (trainer.precision)"
+    ),
 }
 BLOCK_SECONDS = 2.0
 
@@ -34,56 +47,76 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         composed.run_dir = folder
         config = to_plain(composed)
-        if not config["model"]["_target_"].endswith(".GAN"):
-            raise ConfigError("bench: the reference loop plays a GAN; choose such a model.")
+        family = config["model"]["_target_"].rpartition(".")[2]
+        if family not in FAMILIES:
+            raise ConfigError(
+                f"model: bench has no loop to compare a {family} with; allowed "
+                f"{', '.join(FAMILIES)}."
+            )
         check(config)
-        _check_comparable(config)
-        result = measure(config, arguments["batches"], arguments["blocks"])
+        own = _check_comparable(config, family)
+        precision = arguments["reference"] or own
+        result = measure(config, arguments["batches"], arguments["blocks"], precision)
     print(json.dumps(result) if arguments["json"] else report(result))
     return 0
 
 
-def _check_comparable(config: dict[str, Any]) -> None:
-    """Refuse what the reference loop does not do: it would be compared with unlike work."""
-    players = config["model"]["players"]
+def _check_comparable(config: dict[str, Any], family: str) -> str:
+    """Refuse what the reference loop does not do; the precision of ours."""
+    model, players = config["model"], config["model"]["players"]
+    precision = str(config["trainer"].get("precision")).replace("32-true", "32")
     unlike = {
-        "trainer.precision": str(config["trainer"].get("precision")) not in ("32", "32-true"),
+        "trainer.precision": precision not in ("32", "bf16-mixed"),
         "compile": bool(config.get("compile")),
         "model.players.discriminator.every": players["discriminator"].get("every", 1) != 1,
     }
     for role, player in players.items():
         unlike[f"model.players.{role}.accumulate"] = player.get("accumulate", 1) != 1
         unlike[f"model.players.{role}.gradient_clip"] = player.get("gradient_clip") is not None
+    if family != "GAN":
+        unlike |= {
+            "model.players.generator.every": players["generator"].get("every", 1) != 1,
+            "loss.regularizers": any((config["loss"].get("regularizers") or {}).values()),
+            "model.objective": model.get("objective", "l1_gan") != "l1_gan",
+            "model.feature_matching_weight": model.get("feature_matching_weight", 0) != 0,
+            "model.cycle_weight": model.get("cycle_weight", 1) == 0,
+            "model.identity_weight": model.get("identity_weight", 1) == 0,
+        }
     for key, differs in unlike.items():
         if differs:
-            raise ConfigError(
-                f"{key}: the reference loop of bench has no such thing; leave it out."
-            )
+            raise ConfigError(f"{key}: the reference loop of bench does not do this; leave it out.")
+    return "32-true" if precision == "32" else precision
 
 
-def measure(config: dict[str, Any], batches: int | None, blocks: int) -> dict[str, Any]:
+def measure(
+    config: dict[str, Any], batches: int | None, blocks: int, precision: str
+) -> dict[str, Any]:
     """Run both loops in one process, block by block in turn; then time the parts of ours.
 
     Args:
         config: plain and checked.
         batches: in a block; None chooses them by time.
         blocks: pairs of blocks; the median of their ratios is reported.
+        precision: of the reference.
     """
     from ganlab.cli.bench_parts import time_parts
     from ganlab.cli.bench_reference import Pairing, peak_memory
 
     quiet = _quiet(config)
-    pairing = Pairing(batches, blocks, BLOCK_SECONDS)
+    pairing = Pairing(batches, blocks, BLOCK_SECONDS, precision)
     fit(quiet, pairing)
     ours, reference = pairing.ours, pairing.reference
     size = pairing.images_in_batch
     milliseconds = 1000 * statistics.median(ours)
     theirs = 1000 * statistics.median(reference)
     ratios = [a / b for a, b in zip(ours, reference, strict=True)]
-    memory = peak_memory(quiet)
+    more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
+    memory = peak_memory(quiet, more, precision)
     return {
         "name": config["name"],
         "device": pairing.device,
+        "precision": str(config["trainer"].get("precision")),
+        "reference_precision": precision,
         "ratio": round(statistics.median(ratios), 4),
         "ratio_min": round(min(ratios), 4),
         "ratio_max": round(max(ratios), 4),
@@ -93,9 +126,11 @@ def measure(config: dict[str, Any], batches: int | None, blocks: int) -> dict[st
         "reference_images_per_second": round(1000 * size / theirs, 1),
         "peak_memory_mib": memory["ours"],
         "reference_peak_memory_mib": memory["reference"],
+        "calls": pairing.calls["ours"],
+        "reference_calls": pairing.calls["reference"],
         "batches_per_block": pairing.batches,
         "blocks": blocks,
-        "parts_milliseconds": time_parts(quiet, max(20, pairing.batches)),
+        "parts_milliseconds": time_parts(quiet, max(more, pairing.batches)),
     }
 
 
@@ -129,9 +164,10 @@ def _quiet(config: dict[str, Any]) -> dict[str, Any]:
 def report(result: dict[str, Any]) -> str:
     """The measurements as a table."""
     lines = [
-        f"{result['name']} on {result['device']}, {result['blocks']} pairs of blocks of "
+        f"{result['name']} on {result['device']}, {result['precision']} against "
+        f"{result['reference_precision']}, {result['blocks']} pairs of blocks of "
         f"{result['batches_per_block']} batches in turn, medians:",
-        f"{'':24}{'ganlab':>12}{'leanest loop':>14}",
+        f"{'':24}{'ganlab':>12}{'reference':>14}",
     ]
     for key in ("milliseconds_per_batch", "images_per_second", "peak_memory_mib"):
         name = key.replace("_", " ")
@@ -140,6 +176,10 @@ def report(result: dict[str, Any]) -> str:
         f"  ratio {result['ratio']:.3f} (of the pairs {result['ratio_min']:.3f} to "
         f"{result['ratio_max']:.3f})"
     )
+    for key, calls in result["calls"].items():
+        if calls:
+            name = f"{key} called"
+            lines.append(f"  {name:22}{calls:12,}{result['reference_calls'][key]:14,}")
     parts = result["parts_milliseconds"]
     total = sum(parts.values())
     lines.append("Where a batch's time goes (measured apart, with clocks in the loop):")

@@ -1,4 +1,4 @@
-"""The leanest training loop of the same networks, and how it takes turns with ours."""
+"""The training loop of the same networks that ours is compared with, and how they take turns."""
 
 from __future__ import annotations
 
@@ -11,12 +11,33 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.cli.bench import fit, now
+from ganlab.cli.bench_calls import Calls, count_calls
+from ganlab.cli.bench_translation import cyclegan_loop, pix2pix_loop
+from ganlab.core import AdversarialModule
 from ganlab.data import normalise
-from ganlab.families import GAN
+from ganlab.families import GAN, CycleGAN, Pix2Pix
 from ganlab.reports.record import peak_memory_mib
 
 
-def reference_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
+def reference_loop(
+    module: AdversarialModule, data: Any, copy: bool = True, precision: str = "32-true"
+) -> Callable[[int], None]:
+    """The hand-written loop of the module's family; see `gan_loop` for arguments and result.
+
+    With precision "bf16-mixed" it runs in autocast, as Lightning runs ours.
+    """
+    loops = {GAN: gan_loop, CycleGAN: cyclegan_loop, Pix2Pix: pix2pix_loop}
+    train = loops[type(module)](module, data, copy)
+
+    def run(batches: int) -> None:
+        mixed = precision == "bf16-mixed"
+        with torch.autocast(module.device.type, torch.bfloat16, enabled=mixed):
+            train(batches)
+
+    return run
+
+
+def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
     """A hand-written loop over the module's networks: no Lightning, no log, no average.
 
     It plays the same losses and penalties with optimizers of the same settings, shares the fakes
@@ -106,50 +127,65 @@ class Pairing(Callback):
         batches: in a block; None chooses them so that a block takes `seconds`.
         blocks: pairs of blocks that are timed, after one that is not.
         seconds: length of a block.
-        with_reference: False runs ours alone.
+        precision: of the reference.
+
+    Attributes:
+        ours, reference: seconds per batch of each block.
+        calls: of one step of "ours" and of the "reference", counted after the blocks.
     """
 
-    def __init__(
-        self, batches: int | None, blocks: int, seconds: float, with_reference: bool = True
-    ) -> None:
+    def __init__(self, batches: int | None, blocks: int, seconds: float, precision: str) -> None:
         self.chosen, self.blocks, self.seconds = batches, blocks, seconds
-        self.with_reference = with_reference
+        self.precision = precision
+        self.calls: dict[str, dict[str, int]] = {}
+        self._counter: Calls | None = None
         self.batches = batches or 10
         self.ours: list[float] = []
         self.reference: list[float] = []
         self._warm = False
 
-    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Copy the networks and start the clock."""
         self.device = str(pl_module.device)
-        self.train = reference_loop(pl_module, trainer.datamodule)
+        self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
         self._count, self._started = 0, now(pl_module.device)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Count calls, once all blocks are timed."""
+        if len(self.ours) >= self.blocks:
+            self._counter = Calls()
+            self._counter.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
         """At the end of our block, run the reference's."""
+        if self._counter is not None:
+            self.calls["ours"] = self._counter.stop()
+            self.calls["reference"] = count_calls(lambda: self.train(1))
+            trainer.should_stop = True
+            return
         self._count += 1
         if self._count < self.batches:
             return
         device = pl_module.device
         ours = (now(device) - self._started) / self.batches
         self.images_in_batch = pl_module.images_in_batch
-        reference = 0.0
-        if self.with_reference:
-            started = now(device)
-            self.train(self.batches)
-            reference = (now(device) - started) / self.batches
+        started = now(device)
+        self.train(self.batches)
+        reference = (now(device) - started) / self.batches
         if self._warm:
             self.ours.append(ours)
             self.reference.append(reference)
         elif self.chosen is None:
-            self.batches = max(5, int(self.seconds / ours))
+            self.batches = max(2, int(self.seconds / ours))
         self._warm = True
-        if len(self.ours) >= self.blocks:
-            trainer.should_stop = True
         self._count, self._started = 0, now(device)
 
 
-def peak_memory(config: dict[str, Any], batches: int = 20) -> dict[str, float]:
+def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
     """Peak memory in MiB of either loop alone, each in a process of its own.
 
     Of the device on CUDA, else of the whole process.
@@ -158,12 +194,12 @@ def peak_memory(config: dict[str, Any], batches: int = 20) -> dict[str, float]:
     result = {}
     for which in ("ours", "reference"):
         with context.Pool(1) as pool:
-            result[which] = pool.apply(_peak_memory_of, (config, which, batches))
+            result[which] = pool.apply(_peak_memory_of, (config, which, batches, precision))
     return result
 
 
-def _peak_memory_of(config: dict[str, Any], which: str, batches: int) -> float:
-    parts = fit(config, _Alone(which, batches))
+def _peak_memory_of(config: dict[str, Any], which: str, batches: int, precision: str) -> float:
+    parts = fit(config, _Alone(which, batches, precision))
     if parts.module.device.type == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return peak_memory_mib()
@@ -172,14 +208,17 @@ def _peak_memory_of(config: dict[str, Any], which: str, batches: int) -> float:
 class _Alone(Callback):
     """Runs one of the two loops for some batches (of ours, the reference needs a single one)."""
 
-    def __init__(self, which: str, batches: int) -> None:
-        self.which, self.batches = which, batches
+    def __init__(self, which: str, batches: int, precision: str) -> None:
+        self.which, self.batches, self.precision = which, batches, precision
 
-    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         if self.which == "reference":
-            reference_loop(pl_module, trainer.datamodule, copy=False)(self.batches)
+            train = reference_loop(pl_module, trainer.datamodule, False, self.precision)
+            train(self.batches)
             trainer.should_stop = True
             trainer.fit_loop.epoch_loop.max_steps = 0
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
         trainer.should_stop = pl_module.batches_seen >= self.batches or self.which == "reference"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, boolean, parse, usage, wants_help
+from ganlab.cli.arguments import Argument, boolean, device_named, parse, usage, wants_help
 from ganlab.errors import ConfigError
 
 
@@ -152,7 +152,7 @@ def _evaluate(
     recipe.seed = seed
     if "source" in prepared and not hasattr(recipe, "score"):
         raise ConfigError("protocol: this one is of a trained model, not of images in a folder.")
-    device = _device(device)
+    device = device_named(device)
     started = time.monotonic()
     with _progress() as track:
         if "module" in prepared:
@@ -184,20 +184,6 @@ def _save_neighbours(recipe: Any, prepared: dict[str, Any], path: Path) -> Path 
 
     save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
     return path
-
-
-def _device(name: str | None) -> str:
-    import torch
-
-    if name is None:
-        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        return next((device for device, is_there in there.items() if is_there), "cpu")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"device: received {name!r}: {reason} Use device=cpu.") from None
-    return name
 
 
 @contextmanager

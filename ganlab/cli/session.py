@@ -23,6 +23,7 @@ from ganlab.reports.runs import newest_checkpoint
 
 # whose messages go to log.txt
 LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
+DATA = "ganlab.data"  # whose messages are shown too
 
 
 class Session:
@@ -160,12 +161,14 @@ class Session:
         if self._handler:
             form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
             self._handler.setFormatter(form)
+            # how a folder was understood, what was skipped, what is downloaded
+            logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
         warnings.filterwarnings("default", category=UserWarning)
 
     def _stop_logging(self) -> None:
         logging.captureWarnings(False)
         if self._handler:
-            for name in LOGGED:
+            for name in (*LOGGED, DATA):
                 logging.getLogger(name).handlers = []
             self._handler.close()
 

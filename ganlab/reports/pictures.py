@@ -15,6 +15,7 @@ from ganlab.reports.loggers import X, read_metrics
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
@@ -45,16 +46,26 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
     height, width = next(iter(pixels.values())).shape[-2:]
     factor = max(1, -(-56 // width))
     cell, line = factor * width + 2, factor * height + 2
-    margin = 8 + max(int(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(t)) for t in pixels)
+    font = sans(12)
+    margin = 8 + max(int(font.getlength(title)) for title in pixels)
     columns = max(map(len, pixels.values()))
     sheet = Image.new("RGB", (margin + columns * cell, len(pixels) * line + 2), "white")
     for row, (title, images) in enumerate(pixels.items()):
-        ImageDraw.Draw(sheet).text((4, row * line + line // 2 - 6), title, fill="black")
+        place = (4, row * line + line // 2)
+        ImageDraw.Draw(sheet).text(place, title, fill="black", font=font, anchor="lm")
         for column, image in enumerate(images):
             enlarged = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
             sheet.paste(_picture(enlarged), (margin + column * cell, row * line + 2))
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", compress_level=4)
+
+
+def sans(size: int) -> FreeTypeFont:
+    """A font with arrows and letters of all Europe, `size` pixels high; it comes with Matplotlib."""
+    from matplotlib import get_data_path
+    from PIL.ImageFont import truetype
+
+    return truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def _picture(pixels: Tensor) -> Image:

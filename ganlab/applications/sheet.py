@@ -1,0 +1,79 @@
+"""Results as files: pictures of any number of channels, and a sheet of inputs above results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from ganlab.data.decoding import Decoder
+from ganlab.errors import ConfigError
+from ganlab.reports.files import atomic
+from ganlab.reports.pictures import sans, save_png
+
+CELL = 256  # pixels along the longer side of a picture on a sheet
+GAP = 6  # pixels between pictures
+
+
+def save_picture(pixels: Tensor, path: Path) -> None:
+    """Write uint8 pixels (C, H, W), C 1 to 4, as a PNG; of two channels one is transparency.
+
+    Raises:
+        ConfigError: more channels than a picture has.
+    """
+    if len(pixels) > 4:
+        raise ConfigError(
+            f"run: the generator makes {len(pixels)} channels; a PNG has 1 to 4 of them."
+        )
+    if len(pixels) != 2:
+        save_png(pixels, path)
+        return
+    with atomic(path) as temporary:
+        Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()).save(temporary, format="PNG")
+
+
+def save_sheet(pairs: list[tuple[Path, Path]], direction: str, path: Path) -> None:
+    """A picture of some inputs, each above its result and with its name.
+
+    Args:
+        pairs: files of inputs and results.
+        direction: written beside the results.
+        path: of the sheet.
+    """
+    font = sans(12)
+    columns = [(_thumbnail(source), _thumbnail(result)) for source, result in pairs]
+    widths = [max(picture.width for picture in column) for column in columns]
+    heights = [max(picture.height for picture in row) for row in zip(*columns, strict=True)]
+    left, top = 2 * GAP + int(font.getlength(direction)), 20
+    size = (left + sum(widths) + GAP * len(widths), top + sum(heights) + 2 * GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    tops = (top, top + heights[0] + GAP)
+    for y, height, title in zip(tops, heights, ("input", direction), strict=True):
+        draw.text((GAP, y + height // 2), title, fill="black", font=font, anchor="lm")
+    x = left
+    for (source, _), column, width in zip(pairs, columns, widths, strict=True):
+        name = source.name
+        while font.getlength(name) > width and len(name) > 1:
+            name = name.removesuffix("…")[:-1] + "…"
+        draw.text((x, 2), name, fill="black", font=font)
+        for y, picture in zip(tops, column, strict=True):
+            sheet.paste(picture, (x, y))
+        x += width + GAP
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def _thumbnail(path: Path) -> Image.Image:
+    """A picture on white, its longer side 256 pixels; small ones are enlarged to 128 or more."""
+    pixels = Decoder(3, max_pixels=2**62)(path)  # it was read before, or written
+    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+    longer = max(picture.size)
+    if longer > CELL:
+        picture.thumbnail((CELL, CELL))
+        return picture
+    factor = max(1, -(-CELL // 2 // longer))
+    return picture.resize(
+        (picture.width * factor, picture.height * factor), Image.Resampling.NEAREST
+    )

@@ -1,0 +1,144 @@
+"""Pictures of any size through a network that maps pictures to pictures, whole or in tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from ganlab.data import normalise
+from ganlab.errors import ConfigError
+
+LARGE = 2**20  # pixels above which a picture is tiled unless told
+TILE = 512  # pixels along a side of a tile unless told
+SMALLEST = 32  # pixels along a side that a network is given at least
+
+
+def translate_picture(
+    network: Callable[[Tensor], Tensor],
+    picture: Tensor,
+    *,
+    multiple: int = 1,
+    tile: int | None = None,
+    overlap: int | None = None,
+    progress: Callable[[float], object] = lambda share: None,
+) -> Tensor:
+    """A picture's translation, of the picture's own size.
+
+    Sides are padded to a multiple that the network takes, and to 32 pixels at least, by reflection
+    (by repeating the border where the picture is smaller than the padding); the padding is cut off
+    the result. A picture of more than 2²⁰ pixels, or one larger than `tile` where that is given, is
+    cut into tiles that overlap, whose results are blended with smooth weights that add up to one.
+    A quarter of the overlap at a tile's inner edges has no weight, since the network sees no
+    further there: tiles give what the whole picture gives wherever a result depends on no more
+    than a quarter of the overlap to each side, and on nothing of the picture as a whole. Instance
+    normalisation does: its statistics are then each tile's own.
+
+    Args:
+        network: (1, C, h, w) in [−1, 1] to (1, C', h, w); one that draws noise should draw the
+            same for each tile.
+        picture: uint8 (C, H, W) in [0, 255], or float in [−1, 1].
+        multiple: what h and w must be multiples of.
+        tile: side of a tile; None for 512, rounded up to `multiple`, in large pictures alone.
+        overlap: pixels that neighbouring tiles share at least; None for a quarter of a tile.
+        progress: called with the share of the picture that was just done.
+
+    Returns:
+        float32 (C', H, W) on the CPU.
+
+    Raises:
+        ConfigError: a tile that the network does not take, an overlap of more than half a tile, or
+            a network whose results are not as large as its inputs.
+    """
+    padded, (top, left) = _pad(picture, multiple)
+    height, width = padded.shape[1:]
+    if tile is None and height * width <= LARGE:
+        tile_height, tile_width, overlap = height, width, 0
+    else:
+        side, overlap = _check_tile(tile, overlap, multiple)
+        tile_height, tile_width = min(side, height), min(side, width)
+    rows = _windows(height, tile_height, overlap)
+    columns = _windows(width, tile_width, overlap)
+    result = None
+    for (y, down), (x, across) in product(rows, columns):
+        part = padded[:, y : y + tile_height, x : x + tile_width].unsqueeze(0)
+        part = normalise(part) if part.dtype == torch.uint8 else part
+        output = network(part).float().cpu()
+        if output.shape[2:] != part.shape[2:]:
+            raise ConfigError(
+                f"run: the generator makes {_size(output)} of {_size(part)} pixels; only those "
+                "that keep the size can be used here."
+            )
+        if result is None:
+            result = torch.zeros(output.shape[1], height, width)
+        weighted = output[0] * down[:, None] * across
+        result[:, y : y + tile_height, x : x + tile_width] += weighted
+        progress(1 / (len(rows) * len(columns)))
+    return result[:, top : top + picture.shape[1], left : left + picture.shape[2]]
+
+
+def _check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:
+    smallest = _rounded_up(SMALLEST, multiple)
+    side = tile or _rounded_up(TILE, multiple)
+    if side % multiple or side < smallest:
+        lower = max(smallest, side // multiple * multiple)
+        nearby = sorted({lower, _rounded_up(max(side, smallest), multiple)})
+        raise ConfigError(
+            f"tile: received {side}; this generator takes multiples of {multiple} from {smallest} "
+            f"on, such as {' or '.join(map(str, nearby))}."
+        )
+    overlap = side // 4 if overlap is None else overlap
+    if not 0 <= overlap <= side // 2:
+        raise ConfigError(
+            f"overlap: received {overlap}; with tiles of {side} pixels allowed 0 … {side // 2}."
+        )
+    return side, overlap
+
+
+def _windows(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
+    """Tiles along one axis, evenly spread: where each begins, and its weights (tile,).
+
+    At every position the weights of all tiles there add up to one.
+    """
+    count = 1 if tile >= length else -(-(length - overlap) // (tile - overlap))
+    starts = [round(i * (length - tile) / max(1, count - 1)) for i in range(count)]
+    total, weights = torch.zeros(length), []
+    margin = overlap // 4
+    distance = torch.arange(tile) + 0.5 - margin
+    rise = (distance / max(1, overlap - 2 * margin)).clamp(0, 1)
+    rise = torch.sin(rise * torch.pi / 2).square() if overlap else torch.ones(tile)
+    for index, start in enumerate(starts):
+        weight = torch.ones(tile)
+        if index > 0:
+            weight = weight * rise
+        if index < count - 1:
+            weight = weight * rise.flip(0)
+        total[start : start + tile] += weight
+        weights.append(weight)
+    return [(s, w / total[s : s + tile]) for s, w in zip(starts, weights, strict=True)]
+
+
+def _pad(picture: Tensor, multiple: int) -> tuple[Tensor, tuple[int, int]]:
+    """The picture with sides that the network takes, and where it begins in it."""
+    offsets = []
+    for axis in (1, 2):
+        side = picture.shape[axis]
+        more = _rounded_up(max(side, SMALLEST), multiple) - side
+        before = more // 2
+        offsets.append(before)
+        if more:
+            index = torch.arange(-before, side + more - before)
+            if more - before < side:  # one reflection reaches far enough
+                index = side - 1 - (side - 1 - index.abs()).abs()
+            picture = picture.index_select(axis, index.clamp(0, side - 1).to(picture.device))
+    return picture, (offsets[0], offsets[1])
+
+
+def _rounded_up(side: int, multiple: int) -> int:
+    return -(-side // multiple) * multiple
+
+
+def _size(pictures: Tensor) -> str:
+    return f"{pictures.shape[3]}×{pictures.shape[2]}"

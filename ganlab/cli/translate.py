@@ -1,0 +1,231 @@
+"""`ganlab translate`: translate pictures of any size with a trained model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganlab.cli.arguments import (
+    REQUIRED,
+    Argument,
+    boolean,
+    count,
+    device_named,
+    parse,
+    usage,
+    wants_help,
+)
+from ganlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganlab.data.decoding import Decoder
+
+SHEET = "sheet.png"
+_SHOWN = 8  # pictures on the sheet
+_NAMED = 10  # files that a message names
+
+
+def _whole(text: str) -> int:
+    if (n := int(text)) < 0:
+        raise ValueError(f"received {n}; needs 0 or more")
+    return n
+
+
+ARGUMENTS = {
+    "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
+    "input": Argument(Path, "a picture, or a folder of them (its sub-folders too)", REQUIRED),
+    "output": Argument(Path, "folder for the results, x.png for each x.*, and sheet.png", REQUIRED),
+    "direction": Argument(str, "such as a_to_b; the model's first unless given"),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
+    "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
+    "tile": Argument(count, "side of the tiles that larger pictures are cut into; see below"),
+    "overlap": Argument(_whole, "pixels that neighbouring tiles share (a quarter of a tile)"),
+    "seed": Argument(int, "seed of noise, where the model has any (0)", 0),
+    "max_pixels": Argument(count, "files that state more pixels are refused (67108864)", 2**26),
+    "device": Argument(str, "cpu, cuda, mps; the fastest there is unless given"),
+}
+NOTES = """
+Sides that the generator cannot take are padded by reflection and cut back: to a multiple of 4 for a
+ResNet with 2 downsamplings, to one of 2**depth for a U-Net (256 at full depth), at least 32 pixels.
+Pictures of more than 1,048,576 pixels are translated in tiles of 512 pixels whose seams are blended
+smoothly; tile= sets another size, and tiles pictures of fewer pixels too. A tile sees nothing
+beyond itself: instance normalisation, and pix2pix's batch normalisation of each picture by itself,
+take each tile's own statistics, so that colours may drift over a large picture, less with larger
+tiles. tile=131072 tiles none.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Write a result for each picture, and a sheet of the first; say where they are."""
+    if wants_help(argv):
+        print(usage("translate", "translate pictures with a trained model.", ARGUMENTS))
+        print(NOTES, end="")
+        return 0
+    arguments = parse(argv, ARGUMENTS)
+    paths = find_pictures(arguments["input"], arguments["output"])
+    targets = name_results(paths, arguments["input"], arguments["output"])
+    from ganlab.cli.compose import register_resolvers
+    from ganlab.core.translator import Translator
+    from ganlab.data.decoding import Decoder
+    from ganlab.reports.runs import load_module
+
+    register_resolvers()
+    module = load_module(arguments["run"], arguments["checkpoint"])
+    if not isinstance(module, Translator):
+        raise ConfigError(
+            f"run: {arguments['run']} holds a {type(module).__name__}, which translates nothing. "
+            "Give the run of a model such as pix2pix or cyclegan."
+        )
+    chosen = module.direction(arguments["direction"])
+    direction = next(name for name, other in module.directions.items() if other == chosen)
+    generator = module.to(device_named(arguments["device"])).get_submodule(chosen.generator)
+    translate = partial(
+        _translate,
+        network=partial(
+            module.translate, direction=direction, ema=arguments["ema"], seed=arguments["seed"]
+        ),
+        multiple=generator.multiple,
+        tile=arguments["tile"],
+        overlap=arguments["overlap"],
+    )
+    decoder = Decoder(generator.in_channels, max_pixels=arguments["max_pixels"])
+    pairs = list(zip(paths, targets, strict=True))
+    failures = translate_all(dict(pairs), decoder, translate)
+    done = [pair for pair in pairs if pair[0] not in failures]
+    if done:
+        from ganlab.applications import save_sheet
+
+        save_sheet(done[:_SHOWN], direction, arguments["output"] / SHEET)
+        print(f"{len(done)} translated {direction}: {arguments['output']}")
+    if failures:
+        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:_NAMED]]
+        more = [f"  … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
+        raise DataError(
+            f"input: {len(failures)} of {len(paths)} pictures could not be read and have no "
+            "result:\n" + "\n".join(lines + more)
+        )
+    return 0
+
+
+def find_pictures(place: Path, output: Path) -> list[Path]:
+    """The picture at `place`, or all under it but for hidden ones and those in `output`; sorted.
+
+    Raises:
+        DataError: there is none.
+        ConfigError: `output` is a file, or the folder that `place` is.
+    """
+    from ganlab.data.decoding import ENDINGS
+
+    if not place.exists():
+        raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"output: {output} is a file; name a folder.")
+    if place.is_file():
+        return [place]
+    if output.resolve() == place.resolve():
+        raise ConfigError(f"output: {output} is the input's folder; name another one.")
+    inside = output.resolve()
+    paths = [
+        path
+        for path in sorted(place.rglob("*"))
+        if path.suffix.lower() in ENDINGS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(place).parts)
+        and inside not in path.resolve().parents
+    ]
+    if not paths:
+        raise DataError(
+            f"input: {place} holds no pictures, in sub-folders neither. Pictures end in "
+            f"{', '.join(ENDINGS)}."
+        )
+    return paths
+
+
+def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
+    """Where each picture's result goes: below `output` as the picture lies below `place`, x.png.
+
+    Pictures of one folder and one stem (x.jpg and x.png) keep their endings: x.jpg.png, x.png.png;
+    so does one whose result would take the sheet's name.
+
+    Raises:
+        ConfigError: a result would replace one of the pictures, or another's result.
+    """
+    relative = [path.relative_to(place) if place.is_dir() else Path(path.name) for path in paths]
+    # names that differ in case alone are one file on some systems
+    taken = Counter(str(path.with_suffix("")).casefold() for path in relative)
+    taken[Path(SHEET).stem] += 1
+    targets = [
+        output / f"{path}.png"
+        if taken[str(path.with_suffix("")).casefold()] > 1
+        else output / path.with_suffix(".png")
+        for path in relative
+    ]
+    inputs = {path.resolve() for path in paths}
+    seen: dict[str, Path] = {}
+    for path, target in zip(paths, targets, strict=True):
+        other = seen.setdefault(str(target).casefold(), path)
+        if other is not path:
+            raise ConfigError(f"input: {other} and {path} would both become {target}; rename one.")
+        if target.resolve() in inputs:
+            raise ConfigError(
+                f"output: the result of {path} would replace the picture {target}; name another "
+                "folder."
+            )
+    return targets
+
+
+def _translate(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
+    import torch
+
+    from ganlab.applications import translate_picture
+    from ganlab.data import denormalise
+
+    try:
+        return denormalise(translate_picture(picture=picture, progress=progress, **options))
+    except torch.OutOfMemoryError as error:
+        _, height, width = picture.shape
+        raise ConfigError(
+            f"tile: the device has too little memory for {width}×{height} pixels in tiles of "
+            f"{options['tile'] or 'the usual size'}; use smaller ones, or device=cpu."
+        ) from error
+
+
+def translate_all(
+    targets: dict[Path, Path],
+    decoder: Decoder,
+    translate: Callable[[Tensor, Callable[[float], object]], Tensor],
+) -> dict[Path, str]:
+    """Translate one picture after the other, with a progress bar on stderr.
+
+    Args:
+        targets: where the result of each picture goes.
+        decoder: reads a picture as `translate` is to see it.
+        translate: uint8 (C, H, W), and a function that hears of progress, to uint8 (C', H, W).
+
+    Returns:
+        Why a picture could not be read, for those that could not.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ganlab.applications import save_picture
+    from ganlab.data.decoding import CorruptImageError
+
+    failures = {}
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Translating", total=len(targets))
+        for number, (path, target) in enumerate(targets.items(), start=1):
+            try:
+                picture = decoder(path)
+            except CorruptImageError as error:
+                failures[path] = error.reason
+            else:
+                result = translate(picture, partial(bar.advance, task))
+                save_picture(result, target)
+            bar.update(task, completed=number)
+    return failures

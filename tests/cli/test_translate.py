@@ -1,0 +1,184 @@
+"""`ganlab translate`, on a translator whose results are known: it inverts pictures."""
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from ganlab.cli import main
+from ganlab.core import AdversarialModule
+from ganlab.core.translator import Direction, Translator
+from ganlab.data.decoding import Decoder
+
+
+class Inverter(nn.Module):
+    """−x, at sides that are multiples of 8."""
+
+    multiple = 8
+
+    def __init__(self, channels):
+        super().__init__()
+        self.in_channels = channels
+        self.conv = nn.Conv2d(channels, channels, 1, bias=False)
+        with torch.no_grad():
+            self.conv.weight.copy_(-torch.eye(channels)[:, :, None, None])
+
+    def forward(self, x):
+        if x.shape[2] % 8 or x.shape[3] % 8:
+            raise RuntimeError(f"sides {x.shape[2:]}")
+        return self.conv(x)
+
+
+class Noise(Inverter):
+    """One number, drawn anew at each call."""
+
+    def forward(self, x):
+        return torch.zeros_like(x) + torch.rand(())
+
+
+class Game(Translator):
+    """Pictures of three channels inverted, of one channel too; and noise."""
+
+    directions = {
+        "a_to_b": Direction("a", "b", "generator_ab"),
+        "b_to_a": Direction("b", "a", "generator_ba"),
+        "noise": Direction("a", "b", "noise"),
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.generator_ab, self.generator_ba, self.noise = Inverter(3), Inverter(1), Noise(1)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Arguments of a command whose run holds the game."""
+    monkeypatch.setattr("ganlab.reports.runs.load_module", lambda folder, checkpoint: Game())
+    return ["translate", "run=anything", "device=cpu"]
+
+
+def write(path, size=(40, 30), colour=(10, 20, 30), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+def read(path, channels=3):
+    return Decoder(channels)(path)
+
+
+@pytest.mark.parametrize("options", [[], ["tile=64"], ["tile=64", "overlap=0"]])
+def test_one_picture_of_any_size(run, tmp_path, options):
+    """Every byte is inverted, in tiles too, and the picture keeps its size."""
+    path = tmp_path / "in" / "ein Bild.bmp"
+    path.parent.mkdir()
+    given = torch.randint(256, (101, 133, 3), dtype=torch.uint8)
+    Image.fromarray(given.numpy()).save(path)
+    arguments = [*run, f"input={path}", f"output={tmp_path / 'out'}"]
+    assert main([*arguments, *options]) == 0
+    result = read(tmp_path / "out" / "ein Bild.png")
+    assert torch.equal(result, 255 - given.permute(2, 0, 1))
+    assert (tmp_path / "out" / "sheet.png").exists()
+
+
+def test_a_folder_keeps_its_sub_folders(run, tmp_path):
+    """Clashing stems keep their endings, hidden files are left out, and a second run does not
+    translate the results of the first."""
+    place = tmp_path / "in"
+    for name in ("x.png", "deep/er/x.png", "y.png", "y.BMP", "sheet.png", ".hidden/z.png"):
+        write(place / name)
+    for _ in range(2):
+        assert main([*run, f"input={place}", f"output={place / 'out'}"]) == 0
+        results = {str(p.relative_to(place / "out")) for p in (place / "out").rglob("*.png")}
+        expected = {"x.png", "deep/er/x.png", "y.png.png", "y.BMP.png", "sheet.png.png"}
+        assert results == expected | {"sheet.png"}
+    assert read(place / "x.png")[:, 0, 0].tolist() == [10, 20, 30]
+    assert read(place / "out" / "x.png")[:, 0, 0].tolist() == [245, 235, 225]
+
+
+def test_channels_are_those_of_the_generator(run, tmp_path):
+    """The other direction takes grey: a colour picture becomes its luma, inverted."""
+    path = write(tmp_path / "x.png", colour=(90, 90, 90))
+    arguments = [*run, f"input={path}", f"output={tmp_path / 'out'}", "direction=b_to_a"]
+    assert main(arguments) == 0
+    with Image.open(tmp_path / "out" / "x.png") as picture:
+        assert picture.mode == "L"
+        assert picture.getpixel((0, 0)) == 165
+
+
+def test_noise_is_the_same_in_all_tiles_and_pictures(run, tmp_path):
+    """It depends on the seed alone: one style for a large picture and for a folder."""
+    for name in ("x.png", "y.png"):
+        write(tmp_path / "in" / name, size=(150, 150))
+    shades = []
+    for seed in ([], ["seed=0"], ["seed=1"]):
+        arguments = [*run, f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}", "tile=64"]
+        assert main([*arguments, "direction=noise", *seed]) == 0
+        results = torch.stack([read(tmp_path / "out" / f"{x}.png", 1) for x in "xy"])
+        assert results.max() - results.min() <= 1  # a rounding where seams are blended
+        shades.append(int(results.max()))
+    assert shades[0] == shades[1] != shades[2]
+
+
+def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path, capsys):
+    place = tmp_path / "in"
+    write(place / "good.png")
+    (place / "broken.png").write_bytes(b"no picture")
+    (place / "cut.png").write_bytes((place / "good.png").read_bytes()[:60])
+    assert main([*run, f"input={place}", f"output={tmp_path / 'out'}"]) == 1
+    said = capsys.readouterr().err
+    assert "2 of 3" in said
+    assert "broken.png: no format" in said
+    assert "cut.png" in said
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"good.png", "sheet.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["input={here}/none"], "there is no"),
+        (["input={here}/empty"], "holds no pictures"),
+        (["input={here}/in", "output={here}/in"], "name another"),
+        (["input={here}/in/x.png", "output={here}/in"], "would replace"),
+        (["input={here}/in", "output={here}/in/x.png"], "is a file"),
+        (["direction=b_to"], "a_to_b, b_to_a, noise. Did you mean 'b_to_a'?"),
+        (["tile=60"], "tile: received 60"),
+        (["tile=64", "overlap=50"], "0 … 32"),
+        (["max_pixels=9999"], "1 of 1 pictures could not be read"),
+        (["overlap=-1"], "overlap: received -1"),
+        (["titel=64"], "Did you mean 'tile'?"),
+        (["device=gpu"], "device: received 'gpu'"),
+    ],
+)
+def test_bad_arguments_have_one_message(run, tmp_path, capsys, arguments, said):
+    """Nothing is written, and no picture is changed."""
+    original = write(tmp_path / "in" / "x.png", size=(100, 100)).read_bytes()
+    (tmp_path / "empty").mkdir()
+    given = [text.format(here=tmp_path) for text in arguments]
+    for key, folder in (("input", "in"), ("output", "out")):
+        if not any(text.startswith(f"{key}=") for text in given):
+            given.append(f"{key}={tmp_path / folder}")
+    assert main([*run, *given]) == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "Traceback" not in printed
+    assert (tmp_path / "in" / "x.png").read_bytes() == original
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_run_that_is_no_translator(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(
+        "ganlab.reports.runs.load_module", lambda folder, checkpoint: AdversarialModule()
+    )
+    path = write(tmp_path / "x.png")
+    assert main(["translate", "run=other", f"input={path}", f"output={tmp_path / 'out'}"]) == 1
+    assert "run: other holds a AdversarialModule, which translates nothing" in (
+        capsys.readouterr().err
+    )
+
+
+def test_help_tells_of_tiles(capsys):
+    assert main(["translate", "--help"]) == 0
+    said = capsys.readouterr().out
+    for word in ("padded by reflection", "instance normalisation", "1,048,576", "overlap="):
+        assert word in said
