@@ -3,16 +3,29 @@
 A generator has `latent`, `shape` and `classes` and maps z (N, latent) to samples (N, *shape),
 images in [-1, 1]. A discriminator has `shape` and `classes` and maps samples to scores (N,),
 unbounded. Those with classes take the labels (N,) int64 as a second argument.
+
+A generator of translation maps pictures (N, in_channels, H, W) to pictures (N, out_channels, H, W)
+in [-1, 1], whose sides are multiples of its `multiple`; a discriminator of patches maps pictures to
+scores (N, 1, h, w).
 """
 
 from ganlab.networks.blocks import Discriminator, Generator, Norm
 from ganlab.networks.conditional import LabelledDiscriminator, LabelledGenerator
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.digits import DigitClassifier
+from ganlab.networks.encoders import ResidualEncoder, draw_latents
 from ganlab.networks.init import INITS, Init, initialise, with_gain
+from ganlab.networks.jointly import jointly
+from ganlab.networks.latent_unet import LatentUNet
 from ganlab.networks.minibatch import MinibatchStd
 from ganlab.networks.mlp import Maxout, MLPDiscriminator, MLPGenerator
+from ganlab.networks.patch_sampling import PatchHeads, draw_places
+from ganlab.networks.patchgan import ImageGAN, PatchGAN, PixelGAN
+from ganlab.networks.pix2pixhd import GlobalGenerator, MultiScale
 from ganlab.networks.resnet import ResNetDiscriminator32, ResNetGenerator32
+from ganlab.networks.styled_resnet import StyledResNet
+from ganlab.networks.translation_resnet import ResNetGenerator
+from ganlab.networks.unet import UNetGenerator
 
 __all__ = [
     "INITS",
@@ -21,16 +34,30 @@ __all__ = [
     "DigitClassifier",
     "Discriminator",
     "Generator",
+    "GlobalGenerator",
+    "ImageGAN",
     "Init",
     "LabelledDiscriminator",
     "LabelledGenerator",
+    "LatentUNet",
     "MLPDiscriminator",
     "MLPGenerator",
     "Maxout",
     "MinibatchStd",
+    "MultiScale",
     "Norm",
+    "PatchGAN",
+    "PatchHeads",
+    "PixelGAN",
     "ResNetDiscriminator32",
+    "ResNetGenerator",
     "ResNetGenerator32",
+    "ResidualEncoder",
+    "StyledResNet",
+    "UNetGenerator",
+    "draw_latents",
+    "draw_places",
     "initialise",
+    "jointly",
     "with_gain",
 ]

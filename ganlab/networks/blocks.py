@@ -3,7 +3,8 @@
 from typing import Literal
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ganlab.errors import ConfigError
 from ganlab.networks.checks import check_choice
@@ -35,11 +36,12 @@ class Discriminator(nn.Module):
     classes: int | None = None
 
 
-def image_norm(norm: Norm, channels: int) -> nn.Module | None:
+def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module | None:
     """The norm of a (N, channels, H, W) map, or None for "none".
 
     "layer" normalises each sample over channels and places (arXiv:1607.06450), with a scale and
-    offset per channel; "instance" each channel of each sample (arXiv:1607.08022).
+    offset per channel; "instance" each channel of each sample (arXiv:1607.08022), with a scale and
+    an offset unless `plain`: image translation's have none.
     """
     check_choice("norm", norm, NORMS)
     if norm == "batch":
@@ -47,8 +49,22 @@ def image_norm(norm: Norm, channels: int) -> nn.Module | None:
     if norm == "layer":
         return nn.GroupNorm(1, channels)
     if norm == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
+        return InstanceNorm(channels) if plain else nn.InstanceNorm2d(channels, affine=True)
     return None
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm without scale, offset and running statistics (arXiv:1607.08022), quickly.
+
+    A group norm with a group for each channel is the same, and on a CPU its kernel takes less than
+    half the time for contiguous float32 maps. It is slower for all others.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W), each channel of each normalised to mean 0 and variance 1."""
+        if x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous():
+            return F.group_norm(x, self.num_features, eps=self.eps)
+        return super().forward(x)
 
 
 def vector_norm(norm: Norm, features: int) -> nn.Module | None:
@@ -64,6 +80,39 @@ def vector_norm(norm: Norm, features: int) -> nn.Module | None:
             "allowed: batch, layer, none; nearest 'layer'. Set norm to one of these words."
         )
     return None
+
+
+def has_bias(norm: Norm) -> bool:
+    """Whether a convolution before this norm has a bias: a batch norm would take it away again."""
+    return norm != "batch"
+
+
+def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
+    """Stop on pictures (N, C, H, W) that a network cannot take.
+
+    Args:
+        x: the pictures.
+        channels: that the network was built for.
+        multiple: both sides must be multiples of it.
+        least: the shortest side.
+
+    Raises:
+        ConfigError: names the nearest sides that are allowed.
+    """
+    if x.dim() != 4 or x.shape[1] != channels:
+        raise ConfigError(
+            f"x: received a batch of shape {tuple(x.shape)}; allowed (N, {channels}, H, W). Build "
+            "the network with the channels of the data, or change the data's channels."
+        )
+    height, width = x.shape[2:]
+    if height % multiple or width % multiple or min(height, width) < least:
+        near = [max(round(side / multiple) * multiple, least) for side in (height, width)]
+        sides = "sides" if multiple == 1 else f"multiples of {multiple}"
+        raise ConfigError(
+            f"x: received pictures of {height} × {width}; allowed {sides} from {least}; nearest "
+            f"{near[0]} × {near[1]}. Resize, crop or pad the pictures to that, or give the network "
+            "fewer layers (halvings, scales)."
+        )
 
 
 def label_embedding(classes: int, width: int) -> nn.Embedding:

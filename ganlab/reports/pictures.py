@@ -61,7 +61,7 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
 
 
 def sans(size: int) -> FreeTypeFont:
-    """A font with arrows and letters of all Europe, `size` pixels high; it comes with Matplotlib."""
+    """A font with arrows and the letters of Europe, `size` pixels high, out of Matplotlib."""
     from matplotlib import get_data_path
     from PIL.ImageFont import truetype
 

@@ -1,0 +1,87 @@
+"""Encoders of pictures into the parameters of a distribution of latents."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.networks.checks import check_count, check_image_channels
+from ganlab.networks.init import Init, initialise
+
+
+class ResidualEncoder(nn.Module):
+    """The encoder E of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), its code's "resnet_256".
+
+    A 4×4 convolution of stride 2, then residual blocks that halve the sides until at most 8 to 15
+    pixels are left; the mean over places gives two linear layers the mean and the log-variance.
+    Instance norm without scale and offset.
+
+    Args:
+        size: of the pictures, at least 16; larger ones than the stated may be given as well.
+        channels: of the pictures.
+        latent: dimensions of the distribution.
+        features: channels after the first convolution; twice, three and four times as many after
+            the first, second and all further blocks.
+        init: of the weights.
+
+    Raises:
+        ConfigError: a size below 16, or numbers below 1.
+    """
+
+    def __init__(
+        self,
+        size: int = 256,
+        channels: int = 3,
+        latent: int = 8,
+        features: int = 64,
+        init: Init = "dcgan",
+    ) -> None:
+        super().__init__()
+        check_count("size", size, 16)
+        check_image_channels("ResidualEncoder", channels)
+        self.latent = check_count("latent", latent)
+        width = check_count("features", features)
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1)]
+        for block in range(max(int(math.log2(size / 16)), 1)):
+            wider = features * min(block + 2, 4)
+            layers.append(_HalvingBlock(width, wider))
+            width = wider
+        self.layers = nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
+        self.mean = nn.Linear(width, latent)
+        self.log_variance = nn.Linear(width, latent)
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (N, C, H, W) in [−1, 1] to means and log-variances (N, latent)."""
+        features = self.layers(x).mean((2, 3))
+        return self.mean(features), self.log_variance(features)
+
+
+class _HalvingBlock(nn.Module):
+    """A residual block with norm and activation first, which halves the sides."""
+
+    def __init__(self, width: int, wider: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.InstanceNorm2d(width),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.InstanceNorm2d(width),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(width, wider, 3, padding=1),
+        )
+        self.shortcut = nn.Conv2d(width, wider, 1)
+        self.pool = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(self.residual(x)) + self.shortcut(self.pool(x))
+
+
+def draw_latents(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Z = mean + σ·ε with ε ~ N(0, 1), all (N, D), so that gradients reach both parameters.
+
+    Kingma and Welling 2014 (arXiv:1312.6114), section 2.4.
+    """
+    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)

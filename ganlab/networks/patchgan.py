@@ -1,0 +1,177 @@
+"""Discriminators that judge patches: Isola et al. 2017, arXiv:1611.07004, section 3.2.2, appendix.
+
+A score judges the square of pixels that it depends on, the receptive field: 1 for a PixelGAN, 70
+for the paper's PatchGAN, and all of the picture for an ImageGAN.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ganlab.errors import ConfigError
+from ganlab.networks.blocks import Norm, check_picture, has_bias, image_norm
+from ganlab.networks.checks import check_count
+from ganlab.networks.init import Init, initialise
+
+MOST_LAYERS = 7
+
+
+def field_of(layers: int) -> int:
+    """Side of what a score of a `PatchGAN` of so many halvings sees, in pixels."""
+    return 9 * 2**layers - 2
+
+
+def layers_for(field: int) -> int:
+    """The halvings that give a receptive field of 16, 34, 70, 142, 286, 574 or 1150 pixels.
+
+    Raises:
+        ConfigError: another number, with the nearest of these.
+    """
+    fields = {field_of(layers): layers for layers in range(1, MOST_LAYERS + 1)}
+    if field in fields:
+        return fields[field]
+    near = min(fields, key=lambda f: abs(f - field)) if isinstance(field, (int, float)) else 70
+    raise ConfigError(
+        f"receptive_field: received {field!r}; allowed {', '.join(map(str, fields))} pixels; "
+        f"nearest {near}. For a field of 1 take PixelGAN."
+    )
+
+
+class PatchGAN(nn.Module):
+    """4 × 4 convolutions, `layers` of which halve the map, and two that do not.
+
+    2,768,705 parameters with 6 channels in; 2,764,737 with 3 channels and norm "instance".
+
+    Args:
+        in_channels: of the pictures; those of source and target together where it sees both.
+        features: channels of the first map; each halving doubles them, up to 8 times as many.
+        layers: halvings; 3 gives the paper's 70 × 70.
+        norm: of all maps but the first: "batch" as in the paper, "instance" without scale and
+            offset, as in CycleGAN, "layer" or "none". Convolutions between have a bias but with
+            "batch".
+        init: a word of `ganlab.networks.init.INITS`.
+        padding: of zeros around each map, 1; pix2pixHD's is 2.
+        receptive_field: side of what one score sees in pixels, in place of `layers`: 16, 34, 70,
+            142, 286, 574 or 1150.
+
+    Attributes:
+        layers, receptive_field: see above; both are known, whichever was given.
+        least: the shortest side of pictures, of which one score is left.
+
+    Raises:
+        ConfigError: a count or word that is not allowed.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        features: int = 64,
+        layers: int = 3,
+        norm: Norm = "batch",
+        init: Init = "dcgan",
+        padding: int = 1,
+        receptive_field: int | None = None,
+    ) -> None:
+        super().__init__()
+        if receptive_field is not None:
+            layers = layers_for(receptive_field)
+        self.in_channels = check_count("in_channels", in_channels)
+        self.features = check_count("features", features)
+        self.layers = check_count("layers", layers, 1, MOST_LAYERS)
+        self.receptive_field = field_of(layers)
+        self.padding = check_count("padding", padding, 1, 2)
+        self.least = (5 - 2 * padding) * 2**layers
+        self.norm = norm
+        widths = [features * 2 ** min(level, 3) for level in range(layers + 1)]
+        stages = []
+        for level, width in enumerate(widths):
+            inputs = in_channels if level == 0 else widths[level - 1]
+            stride, bias = (2 if level < layers else 1), level == 0 or has_bias(norm)
+            stage = nn.Sequential(nn.Conv2d(inputs, width, 4, stride, padding, bias=bias))
+            normalise = image_norm(norm, width, plain=True)
+            if level > 0 and normalise is not None:
+                stage.append(normalise)
+            stages.append(stage.append(nn.LeakyReLU(0.2, inplace=True)))
+        self.stages = nn.ModuleList([*stages, nn.Conv2d(widths[-1], 1, 4, 1, padding)])
+        initialise(self, init)
+
+    def forward(self, x: Tensor, features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Pictures (N, in_channels, H, W) in [-1, 1] to scores (N, 1, h, w), unbounded.
+
+        With `features`, also the map after each activation, from the largest to the smallest.
+
+        Raises:
+            ConfigError: pictures of other channels, or so small that no score is left.
+        """
+        check_picture(x, self.in_channels, 1, self.least)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return (maps[-1], maps[:-1]) if features else maps[-1]
+
+
+class ImageGAN(PatchGAN):
+    """A `PatchGAN` as deep as its receptive field needs to be at least as large as the picture.
+
+    The paper's for 256 pixels has 286.
+
+    Args:
+        size: side of the pictures, at least 8.
+        in_channels, features, norm, init: see `PatchGAN`.
+
+    Raises:
+        ConfigError: a size above 1150, or another argument that is not allowed.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        in_channels: int = 3,
+        features: int = 64,
+        norm: Norm = "batch",
+        init: Init = "dcgan",
+    ) -> None:
+        check_count("size", size, 8, field_of(MOST_LAYERS))
+        enough = (n for n in range(1, MOST_LAYERS + 1) if field_of(n) >= size)
+        super().__init__(in_channels, features, next(enough), norm, init)
+
+
+class PixelGAN(nn.Module):
+    """1 × 1 convolutions: each pixel is judged alone. 9,024 parameters with 6 channels in.
+
+    Args:
+        in_channels, features, norm, init: see `PatchGAN`; the norm is of the second map.
+
+    Raises:
+        ConfigError: a count or word that is not allowed.
+    """
+
+    receptive_field = 1
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        features: int = 64,
+        norm: Norm = "batch",
+        init: Init = "dcgan",
+    ) -> None:
+        super().__init__()
+        self.in_channels = check_count("in_channels", in_channels)
+        self.features = check_count("features", features)
+        self.norm = norm
+        bias = has_bias(norm)
+        self.stages = nn.Sequential(
+            nn.Conv2d(in_channels, features, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(features, 2 * features, 1, bias=bias),
+            image_norm(norm, 2 * features, plain=True) or nn.Identity(),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(2 * features, 1, 1, bias=bias),
+        )
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, in_channels, H, W) in [-1, 1] to scores (N, 1, H, W), unbounded."""
+        check_picture(x, self.in_channels, 1, 1)
+        return self.stages(x)

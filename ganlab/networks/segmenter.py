@@ -1,0 +1,65 @@
+"""A small network that says what each pixel belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganlab.errors import ConfigError
+
+
+class Segmenter(nn.Module):
+    """Pictures to the logits of each pixel's class, by a U-Net (arXiv:1505.04597) that is narrow.
+
+    Every level has two convolutions on the way down and one on the way up, where the map from below
+    is repeated and joined to the level's own. 103,686 parameters by default.
+
+    Args:
+        in_channels: of the pictures.
+        classes: number of classes.
+        widths: channels of each level, from the pictures' own size to a half of it, a quarter, …
+
+    Attributes:
+        multiple: the pictures' sides must be multiples of it.
+    """
+
+    def __init__(
+        self, in_channels: int = 3, classes: int = 6, widths: Sequence[int] = (16, 24, 32, 48)
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** (len(widths) - 1)
+        down = zip([in_channels, *widths], widths, strict=False)
+        self.down = nn.ModuleList(
+            nn.Sequential(*_convolution(one, two), *_convolution(two, two)) for one, two in down
+        )
+        up = pairwise(widths)
+        self.up = nn.ModuleList(nn.Sequential(*_convolution(a + b, a)) for a, b in up)
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, in_channels, H, W) in [−1, 1] to logits (N, classes, H, W).
+
+        Raises:
+            ConfigError: H or W is no multiple of `multiple`.
+        """
+        if images.shape[-2] % self.multiple or images.shape[-1] % self.multiple:
+            raise ConfigError(
+                f"Segmenter: received pictures of {images.shape[-2]} × {images.shape[-1]}; needs "
+                f"sides that are multiples of {self.multiple}. Set data.size to one."
+            )
+        x, levels = images, []
+        for number, level in enumerate(self.down):
+            x = level(nn.functional.max_pool2d(x, 2) if number else x)
+            levels.append(x)
+        for number in reversed(range(len(self.up))):
+            above = interpolate(x, scale_factor=2.0)
+            x = self.up[number](torch.cat([levels[number], above], 1))
+        return self.head(x)
+
+
+def _convolution(channels: int, out: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]

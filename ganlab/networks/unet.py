@@ -1,0 +1,131 @@
+"""The U-Net of pix2pix, of any depth: Isola et al. 2017, arXiv:1611.07004, appendix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganlab.errors import ConfigError
+from ganlab.networks.blocks import Norm, check_picture, has_bias, image_norm
+from ganlab.networks.checks import check_count, check_counts
+from ganlab.networks.init import Init, initialise
+
+DEEPEST = 8  # the paper's, unless more is asked for
+
+
+def default_depth(size: int | Sequence[int]) -> int:
+    """How often the sides can be halved, 8 at most: 8 for 256, 7 for 128, 5 for 96."""
+    sides = check_counts("size", (size,) if isinstance(size, int) else size, "the sides")
+    # the lowest bit that is set in any side is the largest power of two that divides them all
+    together = 0
+    for side in sides:
+        together |= side
+    return min((together & -together).bit_length() - 1, DEEPEST)
+
+
+class UNetGenerator(nn.Module):
+    """Halvings to a bottleneck, and doublings that also see the map of their size on the way down.
+
+    54,413,955 parameters at 256, 41,828,995 at 128. The maps have features × 1, 2, 4, 8, 8, …
+    channels. Neither the first nor the innermost halving has a norm, so that a batch of one picture
+    and a bottleneck of 1 × 1 are fine.
+
+    Args:
+        size: side of the pictures, or [height, width]; multiples of 2**depth. Other such sizes may
+            be given to `forward`.
+        in_channels, out_channels: of what comes in and goes out.
+        features: channels of the first map.
+        depth: halvings, at least 2; None for as many as `size` allows, 8 at most.
+        norm: "batch" as in the paper, "instance" without scale and offset, "layer" or "none".
+            Convolutions have a bias but with "batch".
+        dropout: whether half of the channels' values are dropped after the three innermost
+            doublings, as in the paper, or which doublings, the innermost being 0: those of its
+            PyTorch port are [1, 2, 3] at 256.
+        init: a word of `ganlab.networks.init.INITS`.
+
+    Attributes:
+        multiple: sides of pictures must be multiples of it, 2**depth.
+
+    Raises:
+        ConfigError: a size, count or word that is not allowed.
+    """
+
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        in_channels: int = 3,
+        out_channels: int = 3,
+        features: int = 64,
+        depth: int | None = None,
+        norm: Norm = "batch",
+        dropout: bool | Sequence[int] = True,
+        init: Init = "dcgan",
+    ) -> None:
+        super().__init__()
+        self.in_channels = check_count("in_channels", in_channels)
+        self.out_channels = check_count("out_channels", out_channels)
+        self.features = check_count("features", features)
+        self.depth = default_depth(size) if depth is None else check_count("depth", depth, 2)
+        self.multiple = 2**self.depth
+        self.norm = norm
+        self._check_size(size)
+        if isinstance(dropout, bool):
+            dropout = range(3) if dropout else ()
+        self.dropout = tuple(d for d in dropout if d < self.depth - 1)
+
+        bias = has_bias(norm)
+        widths = [features * 2 ** min(level, 3) for level in range(self.depth)]
+        self.down = nn.ModuleList()
+        inputs = in_channels
+        for level, width in enumerate(widths):
+            stage = nn.Sequential(nn.Conv2d(inputs, width, 4, 2, 1, bias=bias))
+            if 0 < level < self.depth - 1:
+                _append(stage, image_norm(norm, width, plain=True))
+            self.down.append(stage)
+            inputs = width
+        self.up = nn.ModuleList()
+        for place, width in enumerate([*reversed(widths[:-1]), out_channels]):
+            last = place == self.depth - 1
+            stage = nn.Sequential(nn.ConvTranspose2d(inputs, width, 4, 2, 1, bias=bias or last))
+            if not last:
+                _append(stage, image_norm(norm, width, plain=True))
+            if place in self.dropout:
+                stage.append(nn.Dropout(0.5))
+            self.up.append(stage)
+            inputs = 2 * width
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W) in [-1, 1]."""
+        check_picture(x, self.in_channels, self.multiple, self.multiple)
+        maps = []
+        h = x
+        for level, stage in enumerate(self.down):
+            # in place: the way up takes the positive part, which a LeakyReLU does not touch
+            h = stage(h if level == 0 else F.leaky_relu(h, 0.2, inplace=True))
+            maps.append(h)
+        h = maps.pop()
+        for stage in self.up:
+            h = stage(F.relu(h, inplace=True))
+            if maps:
+                h = torch.cat([maps.pop(), h], 1)
+        return h.tanh()
+
+    def _check_size(self, size: int | Sequence[int]) -> None:
+        sides = (size,) if isinstance(size, int) else tuple(size)
+        if self.depth < 2 or any(side % self.multiple for side in sides):
+            multiple = max(self.multiple, 4)
+            near = [max(round(side / multiple), 1) * multiple for side in sides]
+            raise ConfigError(
+                f"size: received {size} for a U-Net of depth {self.depth}; allowed multiples of "
+                f"{multiple}; nearest {' × '.join(map(str, near))}. Set the data's size to that, "
+                "or depth to fewer halvings (depth=null takes as many as the size allows)."
+            )
+
+
+def _append(stage: nn.Sequential, layer: nn.Module | None) -> None:
+    if layer is not None:
+        stage.append(layer)

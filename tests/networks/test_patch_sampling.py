@@ -1,0 +1,49 @@
+"""Heads and places of patches."""
+
+import pytest
+import torch
+
+from ganlab.errors import ConfigError
+from ganlab.networks import PatchHeads, draw_places
+
+
+def _maps(n=2):
+    rng = torch.Generator().manual_seed(0)
+    return [torch.randn(n, c, h, h, generator=rng) for c, h in ((3, 16), (5, 4))]
+
+
+def test_parameters_for_the_papers_layers():
+    """RGB, two downsamplings and two blocks of ResNet-9: c·256 + 256 + 256·256 + 256 each."""
+    heads = PatchHeads([3, 128, 256, 256, 256])
+    assert sum(p.numel() for p in heads.parameters()) == 560_384
+
+
+def test_vectors_are_of_length_one_and_belong_to_their_places():
+    torch.manual_seed(0)
+    maps, heads = _maps(), PatchHeads([3, 5], features=32)
+    places = draw_places(maps, 10)
+    for index, (vectors, head) in enumerate(zip(heads(maps, places), heads.heads, strict=True)):
+        count = len(places[index])
+        assert vectors.shape == (2, count, 32)
+        torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2, count))
+        for s, at in enumerate(places[index].tolist()):
+            row, column = divmod(at, maps[index].shape[3])
+            one = head(maps[index][1, :, row, column])
+            torch.testing.assert_close(vectors[1, s], one / one.norm())
+
+
+def test_places_are_drawn_without_repetition_and_no_more_than_there_are():
+    torch.manual_seed(0)
+    wide, narrow = draw_places(_maps(), 100)
+    assert len(set(wide.tolist())) == 100
+    assert sorted(narrow.tolist()) == list(range(16))  # all of 4×4
+    assert 0 <= int(wide.min()) <= int(wide.max()) < 256
+    torch.manual_seed(0)
+    assert torch.equal(draw_places(_maps(), 100)[0], wide)
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ConfigError, match=r"received 2 maps and 1 sets of places; needs 3"):
+        PatchHeads([3, 5, 5], 8)(_maps(), draw_places(_maps(), 2)[:1])
+    with pytest.raises(ConfigError, match="channels"):
+        PatchHeads([])

@@ -1,0 +1,93 @@
+"""CycleGAN's residual generator: counts, the public network's function, and its inner maps."""
+
+import pytest
+import torch
+from peer_networks import ResNet, randomised
+
+from ganlab.errors import ConfigError
+from ganlab.networks import GlobalGenerator, ResNetGenerator
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_parameters_of_the_papers():
+    with torch.device("meta"):
+        assert parameters(ResNetGenerator()) == 11_378_179
+        assert parameters(ResNetGenerator(blocks=6)) == 7_837_699
+        assert parameters(GlobalGenerator(36)) == 182_546_755
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_the_function_of_the_public_network(norm):
+    """Two programs of one network: equal parameters in equal order, equal results and gradients."""
+    theirs = randomised(ResNet(2, 4, f=4, blocks=3, norm=norm))
+    ours = ResNetGenerator(2, 4, features=4, blocks=3, norm=norm)
+    values = theirs.state_dict().values()
+    ours.load_state_dict(dict(zip(ours.state_dict(), values, strict=True)))
+    x = torch.randn(2, 2, 24, 32)
+    for mode in (True, False):
+        ours.train(mode), theirs.train(mode)
+        made, expected = ours(x), theirs(x)
+        torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
+        for network, out in ((ours, made), (theirs, expected)):
+            network.zero_grad()
+            out.square().mean().backward()
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["instance", "none"])
+def test_inner_maps_are_those_of_the_layers(norm):
+    network = ResNetGenerator(features=4, blocks=5, norm=norm)
+    seen = {}
+    for place, layer in enumerate(network.layers):  # copied: an activation in place would write
+        layer.register_forward_hook(lambda _, __, out, place=place: seen.update({place: out + 0}))
+    x = torch.randn(2, 3, 16, 24)
+    network(x)
+    expected = dict(seen)
+    places = (0, 4, 5, 7, 10, 14)
+    maps = network.encode(x, places)
+    shapes = [(3, 22, 30), (8, 8, 12), (8, 8, 12), (16, 4, 6), (16, 4, 6), (16, 4, 6)]
+    assert [tuple(m.shape[1:]) for m in maps] == shapes
+    for place, inner in zip(places, maps, strict=True):
+        torch.testing.assert_close(inner, expected[place])
+
+
+def test_encode_refuses_places_that_are_not_there():
+    network = ResNetGenerator(features=2, blocks=1)
+    for places in ([], [-1], [4, 3], [4, 4], [99]):
+        with pytest.raises(ConfigError, match="rising order"):
+            network.encode(torch.zeros(1, 3, 16, 16), places)
+
+
+@pytest.mark.parametrize("downsamplings", [1, 2, 3])
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_sizes(downsamplings, upsampling):
+    network = ResNetGenerator(1, 2, 2, blocks=1, downsamplings=downsamplings, upsampling=upsampling)
+    side = 2 * network.multiple
+    assert network(torch.zeros(1, 1, side, 3 * side)).shape == (1, 2, side, 3 * side)
+    with pytest.raises(ConfigError, match=f"multiples of {network.multiple}"):
+        network(torch.zeros(1, 1, 4 * side, 4 * side + 1))
+    with pytest.raises(ConfigError, match=f"from {side}; nearest {side} × {side}"):
+        network(torch.zeros(1, 1, side // 2, side))
+
+
+def test_dropout_is_between_the_convolutions_of_blocks():
+    """Its noise is there in training alone, and it adds no parameters."""
+    torch.manual_seed(0)
+    plain, noisy = (ResNetGenerator(features=4, blocks=2, dropout=d) for d in (False, True))
+    assert parameters(plain) == parameters(noisy)
+    x = torch.randn(1, 3, 16, 16)
+    assert not torch.equal(noisy(x), noisy(x))
+    noisy.eval()
+    assert torch.equal(noisy(x), noisy(x))
+
+
+def test_instance_norm_sees_each_picture_alone():
+    network = ResNetGenerator(features=4, blocks=1)
+    x = torch.randn(3, 3, 16, 16)
+    together = network(x)
+    alone = torch.cat([network(picture[None]) for picture in x])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)

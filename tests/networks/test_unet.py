@@ -1,0 +1,96 @@
+"""The U-Net: the paper's counts, any depth, and the function of its public PyTorch port."""
+
+import pytest
+import torch
+from peer_networks import UNet, randomised
+from torch import nn
+
+from ganlab.errors import ConfigError
+from ganlab.networks import UNetGenerator
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(("size", "count"), [(256, 54_413_955), (128, 41_828_995)])
+def test_parameters_of_the_paper(size, count):
+    with torch.device("meta"):
+        assert parameters(UNetGenerator(size)) == count
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("depth", [5, 6])
+def test_the_function_of_the_public_network(norm, depth):
+    """Two programs of one network: equal parameters in equal order, equal results and gradients."""
+    theirs = randomised(UNet(2, 4, levels=depth, f=4, norm=norm, drop=False))
+    ours = UNetGenerator(64, 2, 4, features=4, depth=depth, norm=norm, dropout=False)
+    values = theirs.state_dict().values()
+    ours.load_state_dict(dict(zip(ours.state_dict(), values, strict=True)))
+    x = torch.randn(2, 2, 64, 64)
+    for mode in (True, False):
+        ours.train(mode), theirs.train(mode)
+        made, expected = ours(x), theirs(x)
+        torch.testing.assert_close(made, expected, rtol=0, atol=1e-6)
+        for network, out in ((ours, made), (theirs, expected)):
+            network.zero_grad()
+            out.square().mean().backward()
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("size", "depth"), [(256, 8), (512, 8), (128, 7), (96, 5), (32, 5), (28, 2), ((64, 48), 4)]
+)
+def test_depth_follows_the_size(size, depth):
+    network = UNetGenerator(size, 1, 1, features=2)
+    assert network.depth == depth
+    assert network.multiple == 2**depth
+
+
+def test_other_sizes_that_are_multiples():
+    network = UNetGenerator(32, 1, 2, features=2, depth=3)
+    assert network(torch.zeros(1, 1, 40, 8)).shape == (1, 2, 40, 8)
+    with pytest.raises(ConfigError, match="nearest 40 × 24"):
+        network(torch.zeros(1, 1, 42, 21))
+    with pytest.raises(ConfigError, match=r"allowed \(N, 1, H, W\)"):
+        network(torch.zeros(1, 3, 32, 32))
+
+
+def test_dropout_is_where_the_paper_has_it():
+    """After the three innermost doublings; the port leaves out the innermost at 256 pixels."""
+
+    def dropped(network):
+        return [place for place, stage in enumerate(network.up) if _has_dropout(stage)]
+
+    def _has_dropout(stage):
+        return any(isinstance(layer, nn.Dropout) for layer in stage)
+
+    assert dropped(UNetGenerator(256, features=1)) == [0, 1, 2]
+    assert dropped(UNetGenerator(256, features=1, dropout=[1, 2, 3])) == [1, 2, 3]
+    assert dropped(UNetGenerator(256, features=1, dropout=False)) == []
+    assert dropped(UNetGenerator(8, features=1)) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 100, "depth": 8}, "nearest 256"),
+        ({"size": 300, "depth": 6}, "nearest 320"),
+        ({"size": 33}, "nearest 32"),
+        ({"size": [64, 50], "depth": 5}, "nearest 64 × 64"),
+        ({"size": 64, "depth": 1}, "depth: received 1"),
+        ({"size": 64, "norm": "group"}, "allowed: batch"),
+    ],
+)
+def test_what_does_not_fit(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        UNetGenerator(**{"features": 2} | arguments)
+
+
+def test_weights_are_drawn_as_in_the_paper():
+    torch.manual_seed(0)
+    network = UNetGenerator(32, features=16)
+    weights = torch.cat([p.flatten() for n, p in network.named_parameters() if p.dim() == 4])
+    assert weights.mean().abs() < 1e-3
+    assert abs(weights.std() - 0.02) < 1e-3
