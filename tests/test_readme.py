@@ -9,7 +9,7 @@ import pytest
 
 from ganlab.cli import main
 from ganlab.cli.compose import compose
-from ganlab.data import MNIST5k
+from ganlab.data import MNIST5k, Shapes
 from ganlab.reports.pictures import save_png
 
 README = Path(__file__).parents[1] / "README.md"
@@ -24,11 +24,18 @@ SMALL_SCORES = ["protocol.samples=200"]
 OFFLINE = {"cifar10": ["data=synthetic"], "dcgan_celeba64": ["data=synthetic", "data.batch_size=2"]}
 
 
+# for the project's own classifiers and segmenters, and what is no choice
+INTERNAL = {"digit_classifier", "shape_segmenter", "shape_segments", "none"}
+
+
 def _shortened(words):
     """A training command with two batches, on the CPU, without downloads."""
     config = compose([word for word in words if word not in ("-m",) and "," not in word])
     if config.get("study"):
         return words
+    if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
+        name = "generator" if "generator" in config.model else "generator_ab"
+        words = [*words, "data.size=32", f"model.{name}.features=8"]
     replaced = ("trainer=", "budget.", "compile=", "protocol.samples=")
     words = [word for word in words if not word.startswith(replaced)]
     words += ["trainer=cpu", *SHORT]
@@ -47,8 +54,17 @@ def _shortened(words):
 def folder(tmp_path_factory):
     """One working directory for all commands: later ones use the runs of earlier ones."""
     folder = tmp_path_factory.mktemp("readme")
+    my = folder / "my"
     for index, image in enumerate(MNIST5k().train["image"][::40]):
-        save_png(image, folder / "my" / "images" / f"{index:03}.png")
+        save_png(image, my / "images" / f"{index:03}.png")
+        save_png(image, my / "classes" / ("odd" if index % 2 else "even") / f"{index:03}.png")
+    pairs = Shapes(size=64, samples=20, test_samples=4).train
+    for index, (source, target) in enumerate(zip(pairs["source"], pairs["target"], strict=True)):
+        save_png(source, my / "pairs" / "A" / f"{index}.png")
+        save_png(target, my / "pairs" / "B" / f"{index}.png")
+        save_png(source, my / "maps" / f"{index}.png")
+        save_png(source, my / "two_sets" / "trainA" / f"{index}.png")
+        save_png(target, my / "two_sets" / "trainB" / f"{index + 1}.png")
     return folder
 
 
@@ -99,4 +115,4 @@ def test_choices_are_those_of_the_configs():
     for group in ("model", "data", "loss", "trainer"):
         row = re.search(rf"\| `{group}=` \|(.*)\|", text).group(1)
         named = set(re.findall(r"`(\w+)`", row))
-        assert named == set(options(group)) - {"digit_classifier", "none"}
+        assert named == set(options(group)) - INTERNAL

@@ -48,7 +48,9 @@ class LatentUNet(nn.Module):
         self.in_channels = check_count("in_channels", in_channels)
         self.out_channels = out_channels
         inputs = in_channels + latent
-        self.unet = UNetGenerator(size, inputs, out_channels, features, depth, norm, dropout, init)
+        self.unet = UNetGenerator(
+            size, inputs, out_channels, features, depth, norm, dropout, init=init
+        )
         self.multiple = self.unet.multiple
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ class UNetGenerator(nn.Module):
         dropout: whether half of the channels' values are dropped after the three innermost
             doublings, as in the paper, or which doublings, the innermost being 0: those of its
             PyTorch port are [1, 2, 3] at 256.
+        skips: whether doublings see the maps on the way down; without them it is an autoencoder, as
+            in the paper's section 4.2 and in DiscoGAN.
         init: a word of `ganlab.networks.init.INITS`.
 
     Attributes:
@@ -62,6 +64,7 @@ class UNetGenerator(nn.Module):
         depth: int | None = None,
         norm: Norm = "batch",
         dropout: bool | Sequence[int] = True,
+        skips: bool = True,
         init: Init = "dcgan",
     ) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class UNetGenerator(nn.Module):
         self.features = check_count("features", features)
         self.depth = default_depth(size) if depth is None else check_count("depth", depth, 2)
         self.multiple = 2**self.depth
-        self.norm = norm
+        self.norm, self.skips = norm, skips
         self._check_size(size)
         if isinstance(dropout, bool):
             dropout = range(3) if dropout else ()
@@ -95,7 +98,7 @@ class UNetGenerator(nn.Module):
             if place in self.dropout:
                 stage.append(nn.Dropout(0.5))
             self.up.append(stage)
-            inputs = 2 * width
+            inputs = 2 * width if skips else width
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,7 +113,7 @@ class UNetGenerator(nn.Module):
         h = maps.pop()
         for stage in self.up:
             h = stage(F.relu(h, inplace=True))
-            if maps:
+            if maps and self.skips:
                 h = torch.cat([maps.pop(), h], 1)
         return h.tanh()
 
