@@ -1,0 +1,207 @@
+"""The game of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), many pictures from one of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import l1_loss
+
+from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core.translator import NormAtTest
+from ganlab.errors import ConfigError
+from ganlab.losses import AdversarialLoss, flat_scores, kl_to_standard_normal, over_scales
+from ganlab.networks import draw_latents, jointly
+from ganlab.regularizers import Regularizer, Regularizers
+
+STYLES = 4  # latents that `pictures` shows
+
+
+class _Made(NamedTuple):
+    encoded: Tensor  # from a latent of the target's own code
+    random: Tensor  # from a latent of the prior
+    latents: Tensor  # the latter latents
+    mean: Tensor  # of the code
+    log_variance: Tensor
+
+
+class BicycleGAN(Translator):
+    """A generator that is given a source and a latent, tied to it from both ends (section 3).
+
+    cVAE-GAN: the target is encoded, and generator and encoder must get it back. cLR-GAN: a latent
+    is drawn, and the generator must make a picture in which the encoder finds it. Each has a
+    discriminator. Both take all pictures of a batch. The latent's regression moves the generator
+    alone: with the encoder they would hide z in the picture (section 4). Pictures of encoded and of
+    drawn latents go through the generator in one batch.
+
+    Args:
+        generator: sources (N, C, H, W) in [−1, 1] and z (N, latent) to targets; it has `latent`.
+        encoder: targets to mean and log-variance (N, latent) each.
+        discriminator_encoded, discriminator_random: targets to scores of any shape, or a list of
+            several scales, for pictures of encoded and of drawn latents. They do not see the
+            source (section 4).
+        players: the optimizers of "generator", with `modules: [generator, encoder]`, and of
+            "discriminator", with `modules: [discriminator_encoded, discriminator_random]`.
+        adversarial: what they minimise.
+        regularizers: what holds the discriminators back, by name.
+        adversarial_weight: of the generator's adversarial terms.
+        reconstruction_weight: λ, of ‖target − G(source, E(target))‖₁.
+        kl_weight: λ_KL, of the code's divergence from N(0, 1).
+        latent_weight: λ_latent, of ‖z − E(G(source, z))‖₁.
+        dropout_at_test, norm_at_test: see `Translator`.
+
+    Raises:
+        ConfigError: latents of two lengths, or weights below 0.
+    """
+
+    roles = ("discriminator", "generator")
+    needs = ("source", "target")
+    averaged_modules = ("generator", "encoder")
+    directions = {"source_to_target": Direction("source", "target", "generator")}
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        encoder: nn.Module,
+        discriminator_encoded: nn.Module,
+        discriminator_random: nn.Module,
+        players: Mapping[str, Player],
+        adversarial: AdversarialLoss,
+        regularizers: Mapping[str, Regularizer | None] | None = None,
+        adversarial_weight: float = 1.0,
+        reconstruction_weight: float = 10.0,
+        kl_weight: float = 0.01,
+        latent_weight: float = 0.5,
+        dropout_at_test: bool = False,
+        norm_at_test: NormAtTest = "running",
+    ) -> None:
+        super().__init__(dropout_at_test, norm_at_test)
+        if generator.latent != encoder.latent:
+            raise ConfigError(
+                f"model.encoder.latent: received {encoder.latent}; the generator takes "
+                f"{generator.latent} numbers. Give both the same."
+            )
+        self.weights = {
+            "adversarial": adversarial_weight,
+            "reconstruction": reconstruction_weight,
+            "kl": kl_weight,
+            "latent": latent_weight,
+        }
+        for name, weight in self.weights.items():
+            if isinstance(weight, (int, float)) and weight < 0:
+                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.generator, self.encoder = generator, encoder
+        self.discriminator_encoded = discriminator_encoded
+        self.discriminator_random = discriminator_random
+        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
+        for discriminator in self._discriminators().values():
+            self.regularizers.prepare(discriminator)
+        self.declare_players(
+            players,
+            adversarial=adversarial,
+            regularizers=self.regularizers.named,
+            weights=self.weights,
+        )
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell targets from pictures of encoded latents, and from those of drawn ones."""
+        made, step = self._made(batch), self.steps["discriminator"]
+        terms: dict[str, Tensor] = {}
+        for name, discriminator in self._discriminators().items():
+            real, fake = self.regularizers.inputs(batch["target"], getattr(made, name), step)
+            real_scores, fake_scores = jointly(discriminator, real, fake)
+            flat = flat_scores(real_scores), flat_scores(fake_scores)
+            if name == "random":  # what the generator is used with
+                self.watch(real_scores=flat[0], fake_scores=flat[1])
+            loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
+            terms[f"adversarial_{name}"] = loss
+            score = lambda x, of=discriminator: flat_scores(of(x))  # noqa: E731
+            penalties = self.regularizers.penalties(discriminator, score, real, fake, *flat, step)
+            terms |= {f"{term}_{name}": penalty for term, penalty in penalties.items()}
+        return terms
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Target to latent to target, and latent to target to latent."""
+        made, target = self._made(batch), batch["target"]
+        kl = kl_to_standard_normal(made.mean, made.log_variance)
+        terms = {
+            "reconstruction": self.weights["reconstruction"] * l1_loss(made.encoded, target),
+            "kl": self.weights["kl"] * kl,
+        }
+        if self.weights["latent"]:
+            distance = l1_loss(self._read(made.random), made.latents)
+            terms["latent"] = self.weights["latent"] * distance
+        for name, discriminator in self._discriminators().items():
+            loss = self._adversarial(discriminator, getattr(made, name), target)
+            terms[f"adversarial_{name}"] = self.weights["adversarial"] * loss
+        return terms
+
+    def after_step(self, role: str) -> None:
+        """Constrain the discriminators' weights where a regularizer asks for it."""
+        if role == "discriminator":
+            for discriminator in self._discriminators().values():
+                self.regularizers.constrain(discriminator)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a translation is drawn: always, its latent is."""
+        return True
+
+    def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
+        """Pictures of latents that are drawn, on the CPU, so that all devices draw the same."""
+        return generator(x, torch.randn(len(x), generator.latent).to(x))
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
+        """Sources, targets, what comes back through the code, and some latents for all sources."""
+        source, target = batch["source"], batch["target"]
+        rng = torch.Generator().manual_seed(seed)
+        styles = torch.randn(STYLES, self.generator.latent, generator=rng)
+        rows = {"source": source, "target": target}
+        with self.translating("generator", ema) as generator:
+            with self.evaluating("encoder", ema) as encoder:
+                code, _ = encoder(target.to(self.device))
+            rows["encoded"] = generator(source.to(self.device), code).cpu()
+            for index, style in enumerate(styles.to(self.device), 1):
+                made = generator(source.to(self.device), style.expand(len(source), -1))
+                rows[f"latent {index}"] = made.cpu()
+        return rows
+
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
+        """Check the batch keys, and that all networks take the data's shapes."""
+        super().check_data(shapes, provides)
+        target = torch.zeros(2, *shapes["target"], device=self.device)
+        for name in ("encoder", "discriminator_encoded", "discriminator_random"):
+            self.check_takes(name, self.get_submodule(name), target)
+
+    def _discriminators(self) -> dict[str, nn.Module]:
+        return {"encoded": self.discriminator_encoded, "random": self.discriminator_random}
+
+    def _made(self, batch: Batch) -> _Made:
+        """Pictures of encoded and of drawn latents; made once for both players."""
+
+        def make() -> _Made:
+            source = batch["source"]
+            mean, log_variance = self.encoder(batch["target"])
+            latents = torch.randn_like(mean)
+            both = torch.cat([draw_latents(mean, log_variance), latents])
+            encoded, random = self.generator(source.repeat(2, 1, 1, 1), both).chunk(2)
+            return _Made(encoded, random, latents, mean, log_variance)
+
+        return self.shared("made", of="generator", make=make)
+
+    def _read(self, pictures: Tensor) -> Tensor:
+        """The mean of the pictures' code; gradients reach the pictures, not the encoder."""
+        constants = {name: p.detach() for name, p in self.encoder.named_parameters()}
+        return functional_call(self.encoder, constants, (pictures,))[0]
+
+    def _adversarial(self, discriminator: nn.Module, fake: Tensor, real: Tensor) -> Tensor:
+        perturb = self.regularizers.perturb
+        scores = [discriminator(perturb(fake))]
+        if self.adversarial.paired:
+            with torch.no_grad():
+                scores.append(discriminator(perturb(real)))
+        return over_scales(self.adversarial.generator, *scores)

@@ -1,0 +1,205 @@
+"""The game of CUT: Park et al. 2020 (arXiv:2007.15651), one way, without pairs or a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core.translator import NormAtTest
+from ganlab.errors import ConfigError
+from ganlab.losses import AdversarialLoss, PatchNCE, flat_scores, over_scales
+from ganlab.networks import PatchHeads, draw_places, jointly
+from ganlab.regularizers import Regularizer, Regularizers
+
+
+class _Translated(NamedTuple):
+    made: Tensor  # of the sources, and then of the targets where they go through as well
+    keys: list[Tensor]  # the encoder's maps of what went in, without gradients
+    flipped: bool  # whether `made` is left for right
+
+
+class CUT(Translator):
+    """A generator from a to b whose every patch shall be recognised among those of its source.
+
+    The first half of the generator is also the encoder, and each of its `layers` has a head that
+    maps patches onto the unit sphere, where `contrast` compares them. The generator and the heads
+    are one player. FastCUT is the same without targets that go through the generator, and flipped.
+
+    Args:
+        generator: pictures (N, C, H, W) of a to those of b, both in [−1, 1]; a `ResNetGenerator`,
+            or any network whose `layers` and `encode(x, layers)` are as its are.
+        discriminator: pictures of b to scores of any shape, or a list of several scales.
+        players: the optimizers of "generator", with `modules: [generator, heads]`, and of
+            "discriminator".
+        adversarial: what the two minimise.
+        regularizers: what holds the discriminator back, by name.
+        contrast: the contrastive loss.
+        layers: maps of the generator that are compared, as its `encode` counts them.
+        patches: places of each map that are looked at, at most.
+        head_features: dimensions of the sphere.
+        adversarial_weight: of the generator's adversarial term.
+        contrastive_weight: λ_X, of the patches of a and G(a), averaged over the layers.
+        identity_weight: λ_Y, of those of b and G(b), which keeps the generator from changing what
+            needs no change; 0 for none.
+        flip_equivariance: whether in half of the batches the generator sees its pictures flipped
+            left for right, and its maps are flipped back, as in the authors' FastCUT.
+        dropout_at_test, norm_at_test: see `Translator`.
+
+    Raises:
+        ConfigError: a generator without `encode`, layers that it does not have, or numbers outside
+            their ranges.
+    """
+
+    roles = ("discriminator", "generator")
+    needs = ("a", "b")
+    directions = {"a_to_b": Direction("a", "b", "generator")}
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        players: Mapping[str, Player],
+        adversarial: AdversarialLoss,
+        regularizers: Mapping[str, Regularizer | None] | None = None,
+        contrast: PatchNCE | None = None,
+        layers: Sequence[int] = (0, 4, 7, 10, 14),
+        patches: int = 256,
+        head_features: int = 256,
+        adversarial_weight: float = 1.0,
+        contrastive_weight: float = 1.0,
+        identity_weight: float = 1.0,
+        flip_equivariance: bool = False,
+        dropout_at_test: bool = False,
+        norm_at_test: NormAtTest = "running",
+    ) -> None:
+        super().__init__(dropout_at_test, norm_at_test)
+        if patches < 2:
+            raise ConfigError(f"model.patches: received {patches}; needs 2 or more to compare.")
+        self.weights = {
+            "adversarial": adversarial_weight,
+            "contrastive": contrastive_weight,
+            "identity": identity_weight,
+        }
+        for name, weight in self.weights.items():
+            if isinstance(weight, (int, float)) and weight < 0:
+                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.generator, self.discriminator = generator, discriminator
+        self.layers, self.patches = list(layers), patches
+        self.heads = PatchHeads(_channels(generator, self.layers), head_features)
+        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
+        self.contrast = contrast or PatchNCE()
+        self.flip_equivariance = flip_equivariance
+        self.regularizers.prepare(discriminator)
+        self.declare_players(
+            players,
+            adversarial=adversarial,
+            regularizers=self.regularizers.named,
+            contrast=self.contrast,
+            weights=self.weights,
+        )
+
+    def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell pictures of b from translations of a."""
+        made, step = self._translated(batch).made, self.steps["discriminator"]
+        real, fake = self.regularizers.inputs(batch["b"], made[: len(batch["a"])], step)
+        real_scores, fake_scores = jointly(self.discriminator, real, fake)
+        flat = flat_scores(real_scores), flat_scores(fake_scores)
+        self.watch(real_scores=flat[0], fake_scores=flat[1])
+        score = lambda x: flat_scores(self.discriminator(x))  # noqa: E731
+        return {
+            "adversarial": over_scales(self.adversarial.discriminator, real_scores, fake_scores),
+            **self.regularizers.penalties(self.discriminator, score, real, fake, *flat, step),
+        }
+
+    def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Fool the discriminator with patches that say where they come from."""
+        translated, n = self._translated(batch), len(batch["a"])
+        terms = {}
+        if self.weights["adversarial"]:
+            loss = self._adversarial(translated.made[:n], batch["b"])
+            terms["adversarial"] = self.weights["adversarial"] * loss
+        parts = {"contrastive": slice(0, n), "identity": slice(n, None)}
+        parts = {name: part for name, part in parts.items() if self.weights[name]}
+        contrasts = self._contrasts(translated) if parts else []
+        for name, part in parts.items():
+            losses = [self.contrast(queries[part], keys[part]) for queries, keys in contrasts]
+            terms[name] = self.weights[name] * torch.stack(losses).mean()
+        return terms
+
+    def after_step(self, role: str) -> None:
+        """Constrain the discriminator's weights where a regularizer asks for it."""
+        if role == "discriminator":
+            self.regularizers.constrain(self.discriminator)
+
+    def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
+        """Pictures of a, translated; and of b, which should be left alone if that is trained."""
+        rows = super().pictures(batch, ema=ema, seed=seed) | {"b": batch["b"]}
+        if self.weights["identity"]:
+            rows["b → b"] = self.translate(batch["b"], ema=ema, seed=seed).cpu()
+        return rows
+
+    def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
+        """Check the batch keys, and that both networks take the data's shapes."""
+        super().check_data(shapes, provides)
+        if self.weights["identity"] and shapes["a"] != shapes["b"]:
+            raise ConfigError(
+                f"model.identity_weight: received {self.weights['identity']}, and the generator of "
+                f"a's {tuple(shapes['a'])} cannot take b's {tuple(shapes['b'])}. Set it to 0."
+            )
+        real = torch.zeros(2, *shapes["b"], device=self.device)
+        self.check_takes("discriminator", self.discriminator, real)
+
+    def _translated(self, batch: Batch) -> _Translated:
+        """What the generator makes of this batch, and its maps on the way; once for both players.
+
+        The targets go through it together with the sources, as in the authors' code.
+        """
+
+        def make() -> _Translated:
+            x = torch.cat([batch["a"], batch["b"]]) if self.weights["identity"] else batch["a"]
+            flipped = self.flip_equivariance and float(torch.rand(())) < 0.5
+            maps = self.generator.encode(x.flip(3) if flipped else x, self.layers)
+            rest = self.generator.layers[self.layers[-1] + 1 :]
+            made = rest(maps[-1].clone()).tanh()  # what follows may write in place
+            if flipped:
+                with torch.no_grad():
+                    maps = self.generator.encode(x, self.layers)
+            return _Translated(made, [x.detach() for x in maps], flipped)
+
+        return self.shared("translated", of="generator", make=make)
+
+    def _adversarial(self, fake: Tensor, real: Tensor) -> Tensor:
+        perturb = self.regularizers.perturb
+        scores = [self.discriminator(perturb(fake))]
+        if self.adversarial.paired:
+            with torch.no_grad():
+                scores.append(self.discriminator(perturb(real)))
+        return over_scales(self.adversarial.generator, *scores)
+
+    def _contrasts(self, translated: _Translated) -> list[tuple[Tensor, Tensor]]:
+        """Of each layer, vectors (N, S, F) of the translations' patches and of the sources'."""
+        maps = self.generator.encode(translated.made, self.layers)
+        if translated.flipped:
+            maps = [x.flip(3) for x in maps]
+        places = draw_places(maps, self.patches)
+        with torch.no_grad():
+            keys = self.heads(translated.keys, places)
+        return list(zip(self.heads(maps, places), keys, strict=True))
+
+
+def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
+    """The channels of the maps that are compared, found without computing them."""
+    if not hasattr(generator, "encode") or not hasattr(generator, "layers"):
+        raise ConfigError(
+            f"model.generator: received {type(generator).__name__}, which has no `encode`; CUT "
+            "compares patches by the generator's own maps. Take ganlab.networks.ResNetGenerator."
+        )
+    side = 16 * generator.multiple
+    x = torch.zeros(1, generator.in_channels, side, side, device="meta")
+    with torch.no_grad():
+        return [maps.shape[1] for maps in deepcopy(generator).to("meta").encode(x, layers)]

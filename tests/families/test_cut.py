@@ -1,0 +1,236 @@
+"""The game of CUT: what is compared with what, who moves, and that it learns."""
+
+import math
+
+import pytest
+import torch
+from tiny import adam, fit, sgd
+from tiny_translation import TinyDomains
+
+from ganlab.callbacks import Checkpoints
+from ganlab.core import Player
+from ganlab.errors import ConfigError
+from ganlab.families import CUT
+from ganlab.losses import LeastSquares, PatchNCE, RelativisticPairing
+from ganlab.networks import MLPGenerator, PatchGAN, ResNetGenerator, UNetGenerator
+from ganlab.regularizers import R1
+
+
+def cut(make=sgd, norm="instance", **options):
+    torch.manual_seed(1234)
+    return CUT(
+        ResNetGenerator(features=4, blocks=3, norm=norm),
+        PatchGAN(features=4, layers=1, norm="instance"),
+        {
+            "discriminator": Player(make()),
+            "generator": Player(make(), modules=["generator", "heads"]),
+        },
+        **{
+            "adversarial": LeastSquares(),
+            "layers": (0, 4, 7, 10),
+            "patches": 16,
+            "head_features": 8,
+            **options,
+        },
+    )
+
+
+def batch(n=2):
+    rng = torch.Generator().manual_seed(3)
+    return dict(zip("ab", torch.rand(2, n, 3, 16, 16, generator=rng) * 2 - 1, strict=True))
+
+
+def start(module, *moving):
+    """As the base does before a player's loss."""
+    module._require_gradients_of(*moving)
+    module._shared.clear()
+    module._moved.clear()
+    return module
+
+
+def test_heads_fit_the_maps_and_are_built_with_the_module():
+    module = cut()
+    assert module.heads.channels == (3, 8, 16, 16)
+    assert set(module._parameters_of["generator"]) == {
+        *module.generator.parameters(),
+        *module.heads.parameters(),
+    }
+    with torch.device("meta"):
+        assert cut().heads.channels == (3, 8, 16, 16)
+
+
+def test_each_player_moves_its_own_parameters_alone():
+    module = cut()
+    before = {n: p.detach().clone() for n, p in module.named_parameters()}
+    after = {}
+    module.after_step = lambda role: after.setdefault(
+        role, {n for n, p in module.named_parameters() if not torch.equal(p, before[n])}
+    )
+    fit(module, batches=1, data=TinyDomains(batch_size=2))
+    assert {n.partition(".")[0] for n in after["discriminator"]} == {"discriminator"}
+    assert {n.partition(".")[0] for n in after["generator"]} == {
+        "discriminator",
+        "generator",
+        "heads",
+    }
+
+
+def test_the_generator_runs_once_for_both_players():
+    """Encoder, its other half, and the encoder on what came out: no map is computed twice."""
+    module, seen = cut(), []
+    layers = module.generator.layers
+    for place in (1, 10, len(layers) - 1):
+        layers[place].register_forward_hook(lambda _, x, __, at=place: seen.append((at, len(x[0]))))
+    module.discriminator.register_forward_hook(lambda _, x, __: seen.append(("D", len(x[0]))))
+    fit(module, batches=1, data=TinyDomains(batch_size=2))
+    last = len(layers) - 1
+    assert seen == [(1, 4), (10, 4), (last, 4), ("D", 4), ("D", 2), (1, 4), (10, 4)]
+
+
+def test_what_is_made_is_what_the_generator_makes():
+    """Going on from the encoder's last map is the same as the whole generator."""
+    for layers in ((0, 4, 7, 10), (2, 5), (3,)):  # a norm is followed by a ReLU in place
+        module, data = cut(layers=layers), batch()
+        translated = start(module, "generator")._translated(data)
+        both = torch.cat([data["a"], data["b"]])
+        assert torch.equal(translated.made, module.generator(both))
+        keys = module.generator.encode(both, layers)
+        assert all(torch.equal(k, x) for k, x in zip(keys, translated.keys, strict=True))
+        assert not any(key.requires_grad for key in translated.keys)
+
+
+def test_terms_are_the_means_over_layers():
+    module, data = cut(contrastive_weight=3.0, identity_weight=0.5, adversarial_weight=2.0), batch()
+    torch.manual_seed(5)
+    terms = start(module, "generator").generator_loss(data)
+    torch.manual_seed(5)
+    contrasts = module._contrasts(module._translated(data))
+    made = module.generator(torch.cat([data["a"], data["b"]]))
+    nce = PatchNCE()
+    for name, weight, part in (
+        ("contrastive", 3.0, slice(2)),
+        ("identity", 0.5, slice(2, None)),
+    ):
+        expected = weight * sum(nce(q[part], k[part]) for q, k in contrasts) / 4
+        torch.testing.assert_close(terms[name], expected)
+    scores = module.discriminator(made[:2])
+    torch.testing.assert_close(terms["adversarial"], (scores - 1).square().mean())
+
+
+def test_keys_teach_the_heads_nothing():
+    """The gradient is that of the queries with keys held fast, by the definition written out."""
+    module, data = cut(identity_weight=0.0, adversarial_weight=0.0), batch()
+    start(module, "generator")
+    torch.manual_seed(5)
+    module.generator_loss(data)["contrastive"].backward()
+    ours = {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
+    module.zero_grad()
+    torch.manual_seed(5)
+    layers = [0, 4, 7, 10]
+    maps = module.generator.encode(module.generator(data["a"]), layers)
+    places = [torch.randperm(x[0, 0].numel())[:16] for x in maps]
+    with torch.no_grad():
+        keys = module.heads(module.generator.encode(data["a"], layers), places)
+    losses = [PatchNCE()(q, k) for q, k in zip(module.heads(maps, places), keys, strict=True)]
+    (sum(losses) / 4).backward()
+    assert any(n.startswith("heads") for n in ours)
+    for name, gradient in ours.items():
+        torch.testing.assert_close(gradient, dict(module.named_parameters())[name].grad)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_half_of_the_batches_are_flipped_and_flipped_back(monkeypatch, flipped):
+    """The generator sees the flipped picture; its maps are compared with the unflipped one's."""
+    module, data = cut(flip_equivariance=True, identity_weight=0.0), batch()
+    module.layers, module.patches = [1], 10**6  # one map, all of its places
+    module.heads = torch.nn.Identity()
+    module.heads.forward = lambda maps, places: [x.flatten(2)[:, :, places[0]] for x in maps]
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.1 if flipped else 0.9))
+    translated = start(module, "generator")._translated(data)
+    way = (lambda x: x.flip(3)) if flipped else (lambda x: x)
+    assert torch.equal(translated.made, module.generator(way(data["a"])))
+    torch.manual_seed(0)
+    [(queries, keys)] = module._contrasts(translated)
+    torch.manual_seed(0)
+    places = torch.randperm(16 * 16)
+    made, given = (module.generator.encode(x, [1])[0] for x in (translated.made, data["a"]))
+    torch.testing.assert_close(queries, way(made).flatten(2)[:, :, places])
+    torch.testing.assert_close(keys, given.flatten(2)[:, :, places])
+
+
+def test_flips_come_in_half_of_the_batches():
+    module, data, flips = cut(flip_equivariance=True), batch(1), 0
+    torch.manual_seed(0)
+    for _ in range(100):
+        flips += start(module)._translated(data).flipped
+    assert 30 < flips < 70
+    assert not start(cut())._translated(data).flipped
+
+
+def test_without_identity_only_a_goes_through():
+    module, seen = cut(identity_weight=0.0), []
+    module.generator.layers[1].register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
+    fit(module, batches=1, data=TinyDomains(batch_size=2))
+    assert seen == [2, 2]
+    assert "identity" not in "".join(module._window.take_means())
+
+
+def test_translation_is_a_function_of_the_weights_and_rows_say_what_they_are():
+    module, data = cut(), batch(3)
+    made = module.translate(data["a"])
+    assert torch.equal(made, module.translate(data["a"]))
+    torch.testing.assert_close(made, module.generator(data["a"]).detach())
+    rows = module.pictures(data)
+    assert list(rows) == ["a", "a → b", "b", "b → b"]
+    torch.testing.assert_close(rows["b → b"], module.generator(data["b"]).detach())
+    assert list(cut(identity_weight=0.0).pictures(data)) == ["a", "a → b", "b"]
+
+
+def test_resumed_equals_uninterrupted(tmp_path):
+    def train(folder, batches, checkpoint=None):
+        module = cut(adam, flip_equivariance=True, norm="batch", regularizers={"r1": R1(1.0)})
+        saves = Checkpoints(folder, every_images=2)
+        data = TinyDomains(batch_size=2)
+        fit(module, saves, batches=batches, data=data, ckpt_path=checkpoint)
+        return module.state_dict()
+
+    whole = train(tmp_path / "whole", 5)
+    train(tmp_path / "parts", 2)
+    resumed = train(tmp_path / "parts", 5, tmp_path / "parts" / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+def test_patches_are_recognised_after_some_batches():
+    """Chance is log 16; the heads and the generator get well below it."""
+    module = cut(lambda: adam(1e-2), adversarial_weight=0.0)
+    data = TinyDomains(batch_size=4)
+    fit(module, batches=300, data=data)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        terms = start(module).generator_loss({k: v / 127.5 - 1 for k, v in data.train.items()})
+    assert float(terms["contrastive"]) < 0.5 * math.log(16)
+
+
+def test_a_loss_that_compares_with_real_scores():
+    fit(cut(adversarial=RelativisticPairing()), batches=1, data=TinyDomains(batch_size=2))
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ConfigError, match=r"MLPGenerator, which has no `encode`"):
+        cut().__class__(
+            MLPGenerator(4, [3, 16, 16]), PatchGAN(features=4), {}, adversarial=LeastSquares()
+        )
+    with pytest.raises(ConfigError, match=r"received UNetGenerator"):
+        CUT(UNetGenerator(16, features=4), PatchGAN(features=4), {}, LeastSquares())
+    with pytest.raises(ConfigError, match=r"layers: received \[0, 99\]"):
+        cut(layers=(0, 99))
+    with pytest.raises(ConfigError, match=r"model.patches: received 1"):
+        cut(patches=1)
+    with pytest.raises(ConfigError, match=r"model.identity_weight: received -1"):
+        cut(identity_weight=-1)
+    with pytest.raises(ConfigError, match=r"needs batches with 'a'"):
+        cut().check_data({"image": (3, 16, 16)}, ("image",))
+    shapes = {"a": (3, 16, 16), "b": (1, 16, 16)}
+    with pytest.raises(ConfigError, match=r"model.generator: makes pictures of shape"):
+        cut().check_data(shapes, ("a", "b"))
+    cut().check_data(TinyDomains.shapes, TinyDomains.provides)
