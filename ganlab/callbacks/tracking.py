@@ -84,8 +84,6 @@ class Tracking(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Write the record and draw the curves."""
-        if not pl_module.logged_at:  # a run too short for the log has one row at its end
-            pl_module.flush_log()
         for logger in trainer.loggers:
             logger.save()
         self.update(trainer, pl_module)

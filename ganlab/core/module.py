@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from ganlab.core.window import LogWindow
 from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError
 
 Batch = dict[str, Tensor]
+T = TypeVar("T")
 
 
 class AdversarialModule(AveragedModule):
@@ -69,7 +70,7 @@ class AdversarialModule(AveragedModule):
         self._parameters_of: dict[str, list[nn.Parameter]] = {}
         self._window = LogWindow()
         self._pending_gradients: dict[str, Tensor] = {}
-        self._shared: dict[str, tuple[str, Tensor]] = {}
+        self._shared: dict[str, tuple[str, Any]] = {}
         self._moved: set[str] = set()
         self._training: tuple[str, ...] = ()  # whose parameters require gradients
 
@@ -130,6 +131,11 @@ class AdversarialModule(AveragedModule):
             self.after_step(role)
         self._moved.add(role)
         self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if of != role}
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Log at the end of a run that is too short for a row; all ranks do, as they must."""
+        if self.trainer.should_stop and not self.logged_at:
+            self.flush_log()
 
     def after_step(self, role: str) -> None:
         """Called after a player's optimizer has stepped; weight clipping lives here."""
@@ -194,7 +200,7 @@ class AdversarialModule(AveragedModule):
         finally:
             self._require_gradients_of(*before)
 
-    def shared(self, key: str, of: str, make: Callable[[], Tensor]) -> Tensor:
+    def shared(self, key: str, of: str, make: Callable[[], T]) -> T:
         """What `make` returns, made once in a batch and kept until the player `of` has moved.
 
         It carries the gradient of `of`'s parameters if that player is still to move in this batch,
