@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Literal
 
 from torch import Tensor
@@ -136,8 +137,11 @@ class TranslationProtocol(Protocol):
             found = self._recipes[way.target].score(
                 source, data.domain(way.target), module.device, rank, ranks, track
             )
-            suffix = f"/{name}" if len(module.directions) > 1 else ""
-            scores |= {score + suffix: value for score, value in found.items()}
+            if len(module.directions) > 1:
+                found = {
+                    f"{key}/{name}": _in_direction(name, score) for key, score in found.items()
+                }
+            scores |= found
         return scores
 
     def _inputs(self) -> set[str]:
@@ -226,6 +230,11 @@ class TranslatedSamples:
             "dropout": self.module.dropout_at_test,
             "seed": self.seed,
         }
+
+
+def _in_direction(name: str, score: Score) -> Score:
+    """The same, its words begun with the direction."""
+    return replace(score, words=f"{name}: {score.words}") if score.words else score
 
 
 def _back(module: Translator, way: Direction) -> str | None:

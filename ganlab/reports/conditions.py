@@ -135,7 +135,8 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
         seen.append(
             f"The generator's gradient has norm {gradient.now:.2g} of late; it was {early:.2g}."
         )
-    is_separated = separation >= SEPARATED
+    # a generator that is led by other terms learns beside a discriminator that knows its pictures
+    is_separated = separation >= SEPARATED and not run.has_other_terms
     if is_separated and real is not None and fake is not None:
         if min(real, fake) >= SURE:
             seen.append(

@@ -29,6 +29,10 @@ SCORES = {
     "recall": True,
     "precision": True,
     "accuracy": True,
+    "mean_iou": True,
+    "lpips": False,
+    "psnr": True,
+    "ssim": True,
 }
 
 # losses whose scores are above a boundary for real samples, and that cost little when guessing
@@ -135,6 +139,12 @@ class Evidence:
     def players(self) -> list[str]:
         """Of the game, as the log tells."""
         return [name.removesuffix("/steps") for name in self.names("") if name.endswith("/steps")]
+
+    @property
+    def has_other_terms(self) -> bool:
+        """Whether the generator minimises more than an adversarial loss, such as a distance."""
+        terms = [name.partition("/")[2] for name in self.names("generator/")]
+        return any(not term.startswith(("adversarial", "steps")) for term in terms)
 
     @property
     def is_critic(self) -> bool:
