@@ -130,9 +130,10 @@ class CelebA(ImageDataModule):
         chosen = self.limited(len(names)) if split == "train" else None
         if chosen is not None:
             names = [names[number] for number in chosen.tolist()]
+        place = self.folder / PICTURES
         pictures = load_pictures(
-            [self.folder / PICTURES / name for name in names],
-            root=self.folder / PICTURES,
+            [place / name for name in names],
+            root=place,
             size=self.size,
             fit="crop",
             crop=self.crop,

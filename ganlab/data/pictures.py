@@ -87,7 +87,6 @@ def load_pictures(
     one_of("resample", resample, ("bicubic", "bilinear"))
     if not paths:
         raise DataError(f"{title}: there are no pictures to load in {root}.")
-    paths = [Path(path) for path in paths]
     wanted = (size, size) if isinstance(size, int) else size
     fit = "none" if wanted is None else fit
 

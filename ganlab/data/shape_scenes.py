@@ -20,6 +20,7 @@ LABEL_COLOURS = torch.tensor(
 _CELLS = 4  # places for shapes, the quarters of the picture; the background is the fifth surface
 _SURFACES = _CELLS + 1
 _GRAINS = 64  # along a side of the grain, which repeats after that
+_GROUND = (0.78, 0.78, 0.76)  # of textured pictures
 _PIXELS = 1 << 22  # drawn at a time, which bounds the memory
 
 
@@ -35,7 +36,7 @@ class Scenes:
         centre: (N, 4, 2), x and y in [0, 1].
         radius: (N, 4), of the circle; squares and triangles are about as large.
         hue: int64 (N, 5), of `HUES`.
-        colour: (N, 5, 3), the surface's mean RGB in [0, 1].
+        colour: (N, 5, 3), the surface's mean RGB in [0, 1]; the background's is light grey.
         contrast: (N, 5), how far lighter and darker parts are from the mean, as a share of it.
         turn: (N, 5), angle of the texture.
         phase: (N, 5, 2), where the texture begins, in its periods.
@@ -64,13 +65,16 @@ class Scenes:
         return Scenes(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def imagine(n: int, generator: torch.Generator, hues: int = len(HUES)) -> Scenes:
+def imagine(
+    n: int, generator: torch.Generator, hues: int = len(HUES), turn: float = 360.0
+) -> Scenes:
     """Describe `n` scenes of three or four shapes; texture, colour and all else are independent.
 
     Args:
         n: how many.
         generator: of all that is drawn, on the CPU.
         hues: how many of `HUES` occur.
+        turn: angles of textures are from 0 to so many degrees.
     """
 
     def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -87,6 +91,12 @@ def imagine(n: int, generator: torch.Generator, hues: int = len(HUES)) -> Scenes
     middle = torch.tensor([[x, y] for y in (0.25, 0.75) for x in (0.25, 0.75)])
     texture = torch.cat([whole(len(TEXTURES), _CELLS, low=1), torch.zeros(n, 1).long()], 1)
     hue = whole(hues, _SURFACES)
+    colour = from_hsv(
+        (hue + uniform(_SURFACES, low=-0.3, high=0.3)) / len(HUES),
+        uniform(_SURFACES, low=0.35, high=0.75),
+        uniform(_SURFACES, low=0.45, high=0.7),
+    )
+    colour[:, _CELLS] = torch.tensor(_GROUND)
     return Scenes(
         there=there,
         kind=whole(len(KINDS), _CELLS),
@@ -95,13 +105,9 @@ def imagine(n: int, generator: torch.Generator, hues: int = len(HUES)) -> Scenes
         centre=middle + room * uniform(_CELLS, 2, low=-1.0),
         radius=radius,
         hue=hue,
-        colour=from_hsv(
-            (hue + uniform(_SURFACES, low=-0.3, high=0.3)) / len(HUES),
-            uniform(_SURFACES, low=0.35, high=0.75),
-            uniform(_SURFACES, low=0.45, high=0.7),
-        ),
+        colour=colour,
         contrast=uniform(_SURFACES, low=0.4, high=0.5) * (whole(2, _SURFACES) * 2 - 1),
-        turn=uniform(_SURFACES, high=2 * math.pi),
+        turn=uniform(_SURFACES, high=math.radians(turn)),
         phase=uniform(_SURFACES, 2),
         period=uniform(_SURFACES, low=0.8, high=1.2),
         grain=uniform(_GRAINS, _GRAINS, low=-1.0),
@@ -215,20 +221,39 @@ def textured(canvas: Canvas, period: float) -> Tensor:
 
 def by_day(canvas: Canvas) -> Tensor:
     """Pictures of plain coloured shapes on light paper: uint8 (N, 3, size, size) in [0, 255]."""
-    paper = torch.tensor([0.93, 0.9, 0.84]).view(1, 3, 1, 1) * (1.05 - 0.1 * canvas.y.view(-1, 1))
-    return _bytes(_on(paper, canvas, canvas.coloured(vivid(canvas.scenes))))
+    return _bytes(_on(_paper(canvas), canvas, canvas.coloured(vivid(canvas.scenes))))
+
+
+def in_the_evening(canvas: Canvas) -> Tensor:
+    """The same in two thirds of the light, which is bluer, and with a bright rim around each shape.
+
+    uint8 (N, 3, size, size) in [0, 255].
+    """
+    light = torch.tensor([0.62, 0.66, 0.8])
+    return _rimmed(canvas, _paper(canvas) * light.view(1, 3, 1, 1), vivid(canvas.scenes) * light)
 
 
 def by_night(canvas: Canvas) -> Tensor:
-    """The same at night: a dark sky, colours a little bluer, and a bright rim around each shape.
+    """The same on a dark sky, colours a little bluer, and with a bright rim around each shape.
 
     uint8 (N, 3, size, size) in [0, 255].
     """
     sky = torch.tensor([0.05, 0.08, 0.22]).view(1, 3, 1, 1) * (0.6 + 0.9 * canvas.y.view(-1, 1))
+    return _rimmed(canvas, sky, vivid(canvas.scenes) * torch.tensor([0.88, 0.94, 1.0]))
+
+
+STYLES = {"evening": in_the_evening, "night": by_night}
+
+
+def _paper(canvas: Canvas) -> Tensor:
+    return torch.tensor([0.93, 0.9, 0.84]).view(1, 3, 1, 1) * (1.05 - 0.1 * canvas.y.view(-1, 1))
+
+
+def _rimmed(canvas: Canvas, ground: Tensor, colours: Tensor) -> Tensor:
     size = len(canvas.x)
-    shapes = canvas.coloured(vivid(canvas.scenes) * torch.tensor([0.88, 0.94, 1.0]))
+    shapes = canvas.coloured(colours)
     rim = (canvas.depth < max(1.0, size / 32) / size).unsqueeze(1)
-    return _bytes(_on(sky, canvas, torch.where(rim, 0.5 * shapes + 0.5, shapes)))
+    return _bytes(_on(ground, canvas, torch.where(rim, 0.5 * shapes + 0.5, shapes)))
 
 
 def vivid(scenes: Scenes) -> Tensor:

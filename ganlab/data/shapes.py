@@ -13,11 +13,11 @@ from ganlab.data.base import SPLITS, TensorDataModule
 from ganlab.data.checks import agree_on_classes, one_of, positive, whole
 from ganlab.data.shape_scenes import (
     HUES,
+    STYLES,
     TEXTURES,
     Canvas,
     Scenes,
     by_day,
-    by_night,
     captions_of,
     drawn,
     imagine,
@@ -49,6 +49,7 @@ class DrawnScenes(TranslationData):
     """
 
     has_pairs = True
+    turn = 360.0  # degrees, of textures
 
     def __init__(
         self,
@@ -82,7 +83,9 @@ class DrawnScenes(TranslationData):
         """The scenes of "train" or "test"; another part has as many other ones."""
         one_of("split", split, SPLITS)
         seed = mix(_SEED, SPLITS.index(split), part)
-        return imagine(self.counts[split], torch.Generator().manual_seed(seed), self.hues)
+        return imagine(
+            self.counts[split], torch.Generator().manual_seed(seed), self.hues, self.turn
+        )
 
     def draw(self, scenes: Scenes, draw: Callable[[Canvas], Tensor]) -> Tensor:
         """Scenes at the set's size."""
@@ -105,6 +108,7 @@ class Shapes(DrawnScenes):
 
     Args:
         period: mean length of a texture in pixels; None for 5, and more in pictures above 64.
+        turn: textures have angles from 0 to so many degrees; 360 for any, less is easier.
         source_channels: 3, checked.
         size, samples, test_samples, hues, channels, direction, batch_size, seed: as in
             `DrawnScenes`.
@@ -123,6 +127,7 @@ class Shapes(DrawnScenes):
         test_samples: int = 500,
         hues: int = len(HUES),
         period: float | None = None,
+        turn: float = 360.0,
         channels: int = 3,
         source_channels: int = 3,
         direction: Directions = "a_to_b",
@@ -131,7 +136,7 @@ class Shapes(DrawnScenes):
     ) -> None:
         super().__init__(size, samples, test_samples, hues, channels, direction, batch_size, seed)
         one_of("source_channels", source_channels, (3,))
-        self.source_channels = source_channels
+        self.source_channels, self.turn = source_channels, positive("turn", turn, zero=True)
         self.period = 5 * max(1.0, size / 64) if period is None else positive("period", period)
 
     @property
@@ -161,14 +166,16 @@ class Shapes(DrawnScenes):
 
 
 class ShapesUnpaired(DrawnScenes):
-    """Coloured shapes on light paper (a), and others at night with a bright rim (b).
+    """Coloured shapes by day (a), and others in the evening or at night with a bright rim (b).
 
-    By night each colour is a little bluer, so that the natural translation is the one that is
-    nearest to the identity. Colours are random: a translation that looks real in every picture may
-    still have exchanged them. Training pictures of the two sides show different scenes; row i of
-    both sides of the test split shows the same one.
+    Colours are darker and bluer there, by a smooth map: the natural translation is the one that is
+    nearest to the identity. The shapes' hues are random: a translation that looks real in every
+    picture may have exchanged or forgotten them. Training pictures of the two sides show different
+    scenes; row i of both sides of the test split shows the same one.
 
     Args:
+        style: of b: "evening", where all of a picture is darker, or "night", where the ground is
+            darker than the shapes and by day it is lighter, which is harder.
         size, samples, test_samples, hues, channels, direction, batch_size, seed: as in
             `DrawnScenes`; `samples` is of each side.
 
@@ -179,10 +186,27 @@ class ShapesUnpaired(DrawnScenes):
     keys = provides = ("a", "b")
     independent = True
 
+    def __init__(
+        self,
+        size: int = 64,
+        samples: int = 2000,
+        test_samples: int = 500,
+        hues: int = len(HUES),
+        style: Literal["evening", "night"] = "evening",
+        channels: int = 3,
+        direction: Directions = "a_to_b",
+        batch_size: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(size, samples, test_samples, hues, channels, direction, batch_size, seed)
+        one_of("style", style, tuple(STYLES))
+        self.style = style
+
     def load(self, split: str) -> dict[str, Tensor]:
         """Both sides: of the same scenes to test with, of different ones to train on."""
         other = self.scenes(split, part=1 if split == "train" else 0)
-        return self.sided(self.draw(self.scenes(split), by_day), self.draw(other, by_night))
+        b = self.draw(other, STYLES[self.style])
+        return self.sided(self.draw(self.scenes(split), by_day), b)
 
 
 class ShapeSegments(TensorDataModule):

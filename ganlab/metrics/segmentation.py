@@ -106,8 +106,9 @@ class PictureSegmenter(nn.Module):
 class ShapeSegmenter(PictureSegmenter):
     """The segmenter of `ganlab.data.Shapes` that ships with ganlab.
 
-    It was made by `ganlab train experiment=segmenter_shapes` from pictures of 64 pixels; larger
-    ones are made smaller for it.
+    It was made by `ganlab train experiment=segmenter_shapes` from pictures of 64 pixels, of which
+    it finds 99.96 % of the pixels right (test split); larger pictures are made smaller for it, with
+    98.5 % or more.
 
     Args:
         weights: another safetensors file of the same network.
@@ -116,12 +117,28 @@ class ShapeSegmenter(PictureSegmenter):
         DataError: the file is missing or damaged.
     """
 
+    fewest = 48  # pixels along a side; below, shapes have too few periods to be told apart
+
     def __init__(self, weights: str | None = None) -> None:
         with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
             network = Segmenter(3, len(TEXTURES))
         path = Path(weights) if weights else WEIGHTS
         super().__init__(_with_counters(network, path), most=64, title="ganlab segmenter of shapes")
         self.hash = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 (N, 3, H, W) in [0, 255] to logits (N, 6, H, W).
+
+        Raises:
+            ConfigError: they are smaller than `fewest`.
+        """
+        if min(images.shape[-2:]) < self.fewest:
+            raise ConfigError(
+                f"{self.title}: received pictures of {images.shape[-2]} × {images.shape[-1]}; "
+                f"needs {self.fewest} × {self.fewest} or more. Set data.size=64, or leave the "
+                "segmentation out (protocol.metrics.segmentation=null)."
+            )
+        return super().forward(images)
 
 
 class SegmentationAccuracy(SampleMetric):
