@@ -14,13 +14,18 @@ from ganlab.core.checks import check_targets, locate
 from ganlab.reports.loggers import read_metrics
 from ganlab.reports.runs import load_module
 
-
 # sets that are drawn or installed, in place of those whose files are elsewhere
 DRAWN = {
     "ganlab.data.PairedImages": "ganlab.data.Shapes",
     "ganlab.data.UnpairedImages": "ganlab.data.ShapesUnpaired",
 }
-TRANSLATED = {*DRAWN, *DRAWN.values(), "ganlab.data.Edges2Digits", "ganlab.data.DigitsUnpaired"}
+TRANSLATED = {
+    *DRAWN,
+    *DRAWN.values(),
+    "ganlab.data.ShapeSegments",
+    "ganlab.data.Edges2Digits",
+    "ganlab.data.DigitsUnpaired",
+}
 
 
 def _shrunk(config):

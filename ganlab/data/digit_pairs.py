@@ -37,6 +37,7 @@ class _Digits(TranslationData):
         ConfigError: for a value that is not allowed.
     """
 
+    label_classes = 10
     most: int  # digits to test with, so that there are enough to train on
 
     def __init__(

@@ -16,10 +16,13 @@ class TranslationData(TensorDataModule):
     Attributes:
         keys: of the batches, where a translation starts and where it ends.
         has_pairs: whether row i of both sides of the split "test" belong together.
+        label_classes: how many classes the pictures of both sides have, whose labels splits hold
+            under "a_label" and "b_label", or "label" for a pair; None without.
     """
 
     keys: tuple[str, str]
     has_pairs: bool = False
+    label_classes: int | None = None
     provides: tuple[str, ...] = ()
 
     @property
@@ -63,7 +66,6 @@ class Domain(TensorDataModule):
     """
 
     provides = ("image",)
-    classes = None
 
     def __init__(self, data: TranslationData, key: str) -> None:
         super().__init__(batch_size=data.batch_size, seed=data.seed)
@@ -75,9 +77,16 @@ class Domain(TensorDataModule):
         """(C, H, W)."""
         return self.data.shapes[self.key]
 
+    @property
+    def classes(self) -> int | None:
+        """How many the pictures have."""
+        return self.data.label_classes
+
     def load(self, split: str) -> dict[str, Tensor]:
-        """The side's pictures."""
-        return {"image": self.data.split(split)[self.key]}
+        """The side's pictures, and their labels where there are any."""
+        rows = self.data.split(split)
+        label = rows.get(f"{self.key}_label", rows.get("label"))
+        return {"image": rows[self.key], **({} if label is None else {"label": label})}
 
     @property
     def title(self) -> str:

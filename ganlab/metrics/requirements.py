@@ -43,15 +43,14 @@ def check_metrics(
             )
 
 
-def check_available(metrics: Mapping[str, SampleMetric], of_translations: bool) -> None:
-    """Raise a ConfigError for a metric of what these samples have not got."""
-    missing = {"labels"} if of_translations else OF_TRANSLATIONS
+def check_no_translations(metrics: Mapping[str, SampleMetric]) -> None:
+    """Raise a ConfigError for a metric of what only translations have."""
     for name, metric in metrics.items():
-        if found := missing & set(metric.inputs):
-            kind = "samples of a class" if of_translations else "translations of pictures"
+        if found := OF_TRANSLATIONS & set(metric.inputs):
             raise ConfigError(
-                f"protocol.metrics.{name}: looks at {', '.join(sorted(found))}, which only {kind} "
-                f"have. Leave it out (protocol.metrics.{name}=null), or choose another protocol."
+                f"protocol.metrics.{name}: looks at {', '.join(sorted(found))}, which only "
+                "translations of pictures have. Leave it out "
+                f"(protocol.metrics.{name}=null), or choose another protocol."
             )
 
 

@@ -17,10 +17,10 @@ from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.real import CHUNK, RealSamples, look
 from ganlab.metrics.requirements import (
-    check_available,
     check_generates,
     check_labelled,
     check_metrics,
+    check_no_translations,
     looks,
     named,
 )
@@ -75,7 +75,8 @@ class SampleProtocol(Protocol):
         self.name, self.features = name, features
         self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
         check_metrics(self.metrics, features)
-        check_available(self.metrics, self.of_translations)
+        if not self.of_translations:
+            check_no_translations(self.metrics)
         self.samples, self.real_samples, self.split = samples, real_samples, split
         self.seed, self.ema = seed, ema
         self.batch_norm, self.truncation = batch_norm, truncation
@@ -95,9 +96,9 @@ class SampleProtocol(Protocol):
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
         check_generates(module)
-        self.check_metrics(module, data)
+        self.check_metrics(module, data, bool(getattr(module, "classes", None)))
 
-    def check_metrics(self, module: AdversarialModule, data: Any) -> None:
+    def check_metrics(self, module: AdversarialModule, data: Any, has_labels: bool) -> None:
         """The part of `check` that is about metrics and real data, whatever made the samples."""
         for metric in self.metrics.values():
             if metric.compares:
@@ -109,7 +110,7 @@ class SampleProtocol(Protocol):
             )
         for name, metric in self.metrics.items():
             if "labels" in metric.inputs:
-                check_labelled(name, bool(getattr(module, "classes", None)), (), data)
+                check_labelled(name, has_labels, (), data)
             if isinstance(metric, ModelMetric):
                 metric.check_model(module, data)
             if not looks(metric):

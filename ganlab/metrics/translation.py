@@ -91,11 +91,13 @@ class TranslationProtocol(Protocol):
         has = {
             "targets": data.has_pairs and (self.split == "test" or not data.independent),
             "segments": getattr(data, "has_segments", False),
+            "labels": data.label_classes is not None,
             "reconstructions": all(_back(module, way) for way in module.directions.values()),
         }
         why = {
             "targets": f"{data.title} has no pairs in its {self.split} split",
             "segments": f"{data.title} does not say what is where",
+            "labels": f"{data.title} has none",
             "reconstructions": f"a {type(module).__name__} does not translate back",
         }
         for name, inputs in asked.items():
@@ -105,7 +107,7 @@ class TranslationProtocol(Protocol):
                     f"out (protocol.metrics.{name}=null), or choose another protocol."
                 )
         for way in module.directions.values():
-            self._recipe.check_metrics(module, data.domain(way.target))
+            self._recipe.check_metrics(module, data.domain(way.target), has["labels"])
 
     def prepare(self, data: Any) -> None:
         """Build the extractor and load the pictures of both sides: what is missing is missed early.
@@ -168,11 +170,11 @@ class TranslatedSamples:
         split: whose pictures are translated.
         seed: of what is random in a translation.
         ema: averaged weights where there are some.
-        wanted: besides "samples": "sources", "targets", "reconstructions", "segments".
+        wanted: besides "samples": "sources", "targets", "reconstructions", "segments", and the
+            "labels" of the sources.
     """
 
     class_names = ()
-    has_labels = False
 
     def __init__(
         self,
@@ -187,6 +189,7 @@ class TranslatedSamples:
         self.module, self.data, self.name, self.split = module, data, direction, split
         self.seed, self.ema, self.wanted = seed, ema, wanted
         self.way = module.direction(direction)
+        self.has_labels = data.label_classes is not None
 
     def count(self, wanted: int | None) -> int:
         """`wanted`, or as many as the split has."""
@@ -194,9 +197,8 @@ class TranslatedSamples:
 
     def open(self, n: int) -> AbstractContextManager[None]:
         """Choose the pictures."""
-        whole = n == self.count(None)
-        chosen = None if whole else n
-        self._rows = self.data.reference_rows(self.split, chosen)
+        self._chosen = None if n == self.count(None) else n
+        self._rows = self.data.reference_rows(self.split, self._chosen)
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
@@ -208,6 +210,9 @@ class TranslatedSamples:
         part = {"samples": denormalise(made), "sources": sources}
         if "targets" in self.wanted:
             part["targets"] = self._rows[self.way.target][start:stop]
+        if "labels" in self.wanted:
+            labels = self.data.domain(self.way.source).reference_rows(self.split, self._chosen)
+            part["labels"] = labels["label"][start:stop]
         if "segments" in self.wanted:
             part["segments"] = self._rows["segments"][start:stop]
         if "reconstructions" in self.wanted:
