@@ -84,6 +84,11 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     with torch.device("meta"):
         module = build_module(without_norms)
     module.check_data(data.shapes, data.provides)
+    if config.get("compile") and not module.calls_whole:
+        raise ConfigError(
+            f"compile: {type(module).__name__} trains parts of its networks by themselves, which "
+            "compiling them as wholes does not reach. Set compile=false."
+        )
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
     made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}
@@ -169,6 +174,8 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
             f"trainer.precision: received {precision!r}; allowed 32-true, bf16-mixed, 16-mixed."
         )
     for role, player in (config["model"].get("players") or {}).items():
+        if player is None:
+            raise ConfigError(f"model.players.{role}: received null; give it an optimizer.")
         fused = (player.get("optimizer") or {}).get("fused")
         if precision == "16-mixed" and fused and player.get("gradient_clip") is not None:
             raise ConfigError(

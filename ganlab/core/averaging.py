@@ -16,10 +16,12 @@ class AveragedModule(LightningModule):
 
     Attributes:
         averaged_modules: submodules that an exponential moving average follows.
+        calls_whole: whether training calls these modules as wholes, which is what can be compiled.
         averaged: their copies by name, once averaging has started; always in evaluation mode.
     """
 
     averaged_modules: tuple[str, ...] = ("generator",)
+    calls_whole: bool = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -132,6 +132,7 @@ def assign_parameters(
             raise ConfigError(f"model.players.{role}: missing; {played_by} Give it an optimizer.")
     parameters = {role: _trained_by(module, role, players[role]) for role in roles}
     _check_no_overlap(module, players, parameters)
+    _check_none_left(module, roles, parameters)
     return parameters
 
 
@@ -151,6 +152,18 @@ def _trained_by(module: nn.Module, role: str, player: Player) -> list[nn.Paramet
             "submodule with parameters that require gradients."
         )
     return list(parameters)
+
+
+def _check_none_left(
+    module: nn.Module, roles: Sequence[str], parameters: dict[str, list[nn.Parameter]]
+) -> None:
+    trained = {parameter for own in parameters.values() for parameter in own}
+    for name, child in module.named_children():
+        if any(p.requires_grad and p not in trained for p in child.parameters()):
+            raise ConfigError(
+                f"model.players: nobody trains {name}. Name it in model.players.<player>.modules "
+                f"of one of {', '.join(roles)}."
+            )
 
 
 def _check_no_overlap(

@@ -32,19 +32,21 @@ class ImagePool:
         """What the discriminator is to see in place of new pictures (N, …), without gradients.
 
         Args:
-            pictures: generated ones; they are kept, not copied.
+            pictures: generated ones.
             generator: on the CPU; what is exchanged is drawn from it.
         """
         pictures = pictures.detach()
         if not self.size:
             return pictures
+        if self.pictures and self.pictures[0].device != pictures.device:  # out of a checkpoint
+            self.pictures = [picture.to(pictures.device) for picture in self.pictures]
         shown = []
         for picture in pictures:
             if len(self.pictures) < self.size:
-                self.pictures.append(picture)
+                self.pictures.append(picture.clone())  # a part would keep the whole batch
             elif float(torch.rand((), generator=generator)) < 0.5:
                 place = int(torch.randint(self.size, (), generator=generator))
-                self.pictures[place], picture = picture, self.pictures[place].to(picture)
+                self.pictures[place], picture = picture.clone(), self.pictures[place].to(picture)
             shown.append(picture)
         return torch.stack(shown)
 
@@ -53,5 +55,5 @@ class ImagePool:
         return {"pictures": torch.stack(self.pictures)} if self.pictures else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """The inverse of `state_dict`."""
-        self.pictures = list(state["pictures"]) if state else []
+        """The inverse of `state_dict`, on whatever device."""
+        self.pictures = [picture.clone() for picture in state["pictures"]] if state else []

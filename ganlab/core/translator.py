@@ -45,7 +45,10 @@ class Translator(AdversarialModule):
             know the difference.
 
     Attributes:
-        directions: the ways to translate, by name; the first is what is meant by none.
+        directions: the ways to translate, by name; the first is what is meant by none. Their
+            generators have `in_channels`, and `multiple`, which sides of pictures must be multiples
+            of.
+        weights: of the terms, by name.
 
     Raises:
         ConfigError: an unknown word.
@@ -61,6 +64,17 @@ class Translator(AdversarialModule):
                 f"{', '.join(get_args(NormAtTest))}."
             )
         self.dropout_at_test, self.norm_at_test = dropout_at_test, norm_at_test
+
+    def set_weights(self, **weights: float) -> None:
+        """Keep the weights of a family's terms in `weights`, by name; they may be schedules.
+
+        Raises:
+            ConfigError: one below 0.
+        """
+        for name, weight in weights.items():
+            if isinstance(weight, (int, float)) and weight < 0:
+                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.weights = weights
 
     @torch.no_grad()
     def translate(

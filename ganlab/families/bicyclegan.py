@@ -13,9 +13,9 @@ from torch.nn.functional import l1_loss
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss, flat_scores, kl_to_standard_normal, over_scales
-from ganlab.networks import draw_latents, jointly
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.losses import AdversarialLoss, kl_to_standard_normal
+from ganlab.networks import draw_latents
+from ganlab.regularizers import Adversary, Regularizer
 
 STYLES = 4  # latents that `pictures` shows
 
@@ -84,25 +84,21 @@ class BicycleGAN(Translator):
                 f"model.encoder.latent: received {encoder.latent}; the generator takes "
                 f"{generator.latent} numbers. Give both the same."
             )
-        self.weights = {
-            "adversarial": adversarial_weight,
-            "reconstruction": reconstruction_weight,
-            "kl": kl_weight,
-            "latent": latent_weight,
-        }
-        for name, weight in self.weights.items():
-            if isinstance(weight, (int, float)) and weight < 0:
-                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.set_weights(
+            adversarial=adversarial_weight,
+            reconstruction=reconstruction_weight,
+            kl=kl_weight,
+            latent=latent_weight,
+        )
         self.generator, self.encoder = generator, encoder
         self.discriminator_encoded = discriminator_encoded
         self.discriminator_random = discriminator_random
-        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
-        for discriminator in self._discriminators().values():
-            self.regularizers.prepare(discriminator)
+        self.adversarial = adversarial
+        self.adversary = Adversary(adversarial, regularizers, *self._discriminators().values())
         self.declare_players(
             players,
             adversarial=adversarial,
-            regularizers=self.regularizers.named,
+            regularizers=self.adversary.regularizers,
             weights=self.weights,
         )
 
@@ -111,16 +107,12 @@ class BicycleGAN(Translator):
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for name, discriminator in self._discriminators().items():
-            real, fake = self.regularizers.inputs(batch["target"], getattr(made, name), step)
-            real_scores, fake_scores = jointly(discriminator, real, fake)
-            flat = flat_scores(real_scores), flat_scores(fake_scores)
+            found, watched = self.adversary.told_apart(
+                discriminator, batch["target"], getattr(made, name), step
+            )
             if name == "random":  # what the generator is used with
-                self.watch(real_scores=flat[0], fake_scores=flat[1])
-            loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
-            terms[f"adversarial_{name}"] = loss
-            score = lambda x, of=discriminator: flat_scores(of(x))  # noqa: E731
-            penalties = self.regularizers.penalties(discriminator, score, real, fake, *flat, step)
-            terms |= {f"{term}_{name}": penalty for term, penalty in penalties.items()}
+                self.watch(**watched)
+            terms |= {f"{term}_{name}": value for term, value in found.items()}
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -135,15 +127,14 @@ class BicycleGAN(Translator):
             distance = l1_loss(self._read(made.random), made.latents)
             terms["latent"] = self.weights["latent"] * distance
         for name, discriminator in self._discriminators().items():
-            loss = self._adversarial(discriminator, getattr(made, name), target)
+            loss = self.adversary.fooled(discriminator, getattr(made, name), target)
             terms[f"adversarial_{name}"] = self.weights["adversarial"] * loss
         return terms
 
     def after_step(self, role: str) -> None:
         """Constrain the discriminators' weights where a regularizer asks for it."""
         if role == "discriminator":
-            for discriminator in self._discriminators().values():
-                self.regularizers.constrain(discriminator)
+            self.adversary.constrain()
 
     @property
     def draws(self) -> bool:
@@ -161,13 +152,18 @@ class BicycleGAN(Translator):
         rng = torch.Generator().manual_seed(seed)
         styles = torch.randn(STYLES, self.generator.latent, generator=rng)
         rows = {"source": source, "target": target}
-        with self.translating("generator", ema) as generator:
+        with self.translating("generator", ema) as generator, self._drawing_from(seed):
+
+            def made(latents: Tensor) -> Tensor:
+                """Each picture by itself, as `translate` makes them."""
+                pairs = zip(source.to(self.device).split(1), latents.split(1), strict=True)
+                return torch.cat([generator(x, z) for x, z in pairs]).cpu()
+
             with self.evaluating("encoder", ema) as encoder:
                 code, _ = encoder(target.to(self.device))
-            rows["encoded"] = generator(source.to(self.device), code).cpu()
+            rows["encoded"] = made(code)
             for index, style in enumerate(styles.to(self.device), 1):
-                made = generator(source.to(self.device), style.expand(len(source), -1))
-                rows[f"latent {index}"] = made.cpu()
+                rows[f"latent {index}"] = made(style.expand(len(source), -1))
         return rows
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
@@ -197,11 +193,3 @@ class BicycleGAN(Translator):
         """The mean of the pictures' code; gradients reach the pictures, not the encoder."""
         constants = {name: p.detach() for name, p in self.encoder.named_parameters()}
         return functional_call(self.encoder, constants, (pictures,))[0]
-
-    def _adversarial(self, discriminator: nn.Module, fake: Tensor, real: Tensor) -> Tensor:
-        perturb = self.regularizers.perturb
-        scores = [discriminator(perturb(fake))]
-        if self.adversarial.paired:
-            with torch.no_grad():
-                scores.append(discriminator(perturb(real)))
-        return over_scales(self.adversarial.generator, *scores)

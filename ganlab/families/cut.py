@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss, PatchNCE, flat_scores, over_scales
-from ganlab.networks import PatchHeads, draw_places, jointly
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.losses import AdversarialLoss, PatchNCE
+from ganlab.networks import PatchHeads, draw_places
+from ganlab.regularizers import Adversary, Regularizer
 
 
 class _Translated(NamedTuple):
@@ -57,6 +57,7 @@ class CUT(Translator):
 
     roles = ("discriminator", "generator")
     needs = ("a", "b")
+    calls_whole = False
     directions = {"a_to_b": Direction("a", "b", "generator")}
 
     def __init__(
@@ -80,48 +81,43 @@ class CUT(Translator):
         super().__init__(dropout_at_test, norm_at_test)
         if patches < 2:
             raise ConfigError(f"model.patches: received {patches}; needs 2 or more to compare.")
-        self.weights = {
-            "adversarial": adversarial_weight,
-            "contrastive": contrastive_weight,
-            "identity": identity_weight,
-        }
-        for name, weight in self.weights.items():
-            if isinstance(weight, (int, float)) and weight < 0:
-                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.set_weights(
+            adversarial=adversarial_weight,
+            contrastive=contrastive_weight,
+            identity=identity_weight,
+        )
+        if not any(self.weights.values()):
+            raise ConfigError("model: all weights of CUT are 0, so that nothing is learned.")
         self.generator, self.discriminator = generator, discriminator
         self.layers, self.patches = list(layers), patches
         self.heads = PatchHeads(_channels(generator, self.layers), head_features)
-        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
+        self.adversarial = adversarial
+        self.adversary = Adversary(adversarial, regularizers, discriminator)
         self.contrast = contrast or PatchNCE()
         self.flip_equivariance = flip_equivariance
-        self.regularizers.prepare(discriminator)
         self.declare_players(
             players,
             adversarial=adversarial,
-            regularizers=self.regularizers.named,
+            regularizers=self.adversary.regularizers,
             contrast=self.contrast,
             weights=self.weights,
         )
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell pictures of b from translations of a."""
-        made, step = self._translated(batch).made, self.steps["discriminator"]
-        real, fake = self.regularizers.inputs(batch["b"], made[: len(batch["a"])], step)
-        real_scores, fake_scores = jointly(self.discriminator, real, fake)
-        flat = flat_scores(real_scores), flat_scores(fake_scores)
-        self.watch(real_scores=flat[0], fake_scores=flat[1])
-        score = lambda x: flat_scores(self.discriminator(x))  # noqa: E731
-        return {
-            "adversarial": over_scales(self.adversarial.discriminator, real_scores, fake_scores),
-            **self.regularizers.penalties(self.discriminator, score, real, fake, *flat, step),
-        }
+        fake = self._translated(batch).made[: len(batch["a"])]
+        terms, watched = self.adversary.told_apart(
+            self.discriminator, batch["b"], fake, self.steps["discriminator"]
+        )
+        self.watch(**watched)
+        return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Fool the discriminator with patches that say where they come from."""
         translated, n = self._translated(batch), len(batch["a"])
         terms = {}
         if self.weights["adversarial"]:
-            loss = self._adversarial(translated.made[:n], batch["b"])
+            loss = self.adversary.fooled(self.discriminator, translated.made[:n], batch["b"])
             terms["adversarial"] = self.weights["adversarial"] * loss
         parts = {"contrastive": slice(0, n), "identity": slice(n, None)}
         parts = {name: part for name, part in parts.items() if self.weights[name]}
@@ -134,7 +130,7 @@ class CUT(Translator):
     def after_step(self, role: str) -> None:
         """Constrain the discriminator's weights where a regularizer asks for it."""
         if role == "discriminator":
-            self.regularizers.constrain(self.discriminator)
+            self.adversary.constrain()
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Pictures of a, translated; and of b, which should be left alone if that is trained."""
@@ -172,14 +168,6 @@ class CUT(Translator):
             return _Translated(made, [x.detach() for x in maps], flipped)
 
         return self.shared("translated", of="generator", make=make)
-
-    def _adversarial(self, fake: Tensor, real: Tensor) -> Tensor:
-        perturb = self.regularizers.perturb
-        scores = [self.discriminator(perturb(fake))]
-        if self.adversarial.paired:
-            with torch.no_grad():
-                scores.append(self.discriminator(perturb(real)))
-        return over_scales(self.adversarial.generator, *scores)
 
     def _contrasts(self, translated: _Translated) -> list[tuple[Tensor, Tensor]]:
         """Of each layer, vectors (N, S, F) of the translations' patches and of the sources'."""

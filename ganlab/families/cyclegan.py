@@ -14,9 +14,9 @@ from ganlab.core.pool import ImagePool
 from ganlab.core.randomness import mix
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss, flat_scores, over_scales
+from ganlab.losses import AdversarialLoss
 from ganlab.networks import jointly
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.regularizers import Adversary, Regularizer
 
 
 class CycleGAN(Translator):
@@ -38,7 +38,8 @@ class CycleGAN(Translator):
         cycle_weight: λ of equation 3; 0 for no cycle.
         identity_weight: of ‖G(b) − b‖₁, relative to the cycle's λ or to 1 without a cycle
             (section 5.2, "photo generation from paintings"); 0 for none.
-        pool_size: of the history of generated pictures (section 4).
+        pool_size: of the history of generated pictures (section 4). Of several processes each has
+            its own, and a checkpoint holds the first one's, which all take up on resume.
         dropout_at_test, norm_at_test: see `Translator`.
 
     Raises:
@@ -73,28 +74,22 @@ class CycleGAN(Translator):
         super().__init__(dropout_at_test, norm_at_test)
         if cycle not in ("l1", "l2"):
             raise ConfigError(f"model.cycle: received {cycle!r}; allowed l1, l2.")
-        self.weights = {
-            "adversarial": adversarial_weight,
-            "cycle": cycle_weight,
-            "identity": identity_weight,
-        }
-        for name, weight in self.weights.items():
-            if isinstance(weight, (int, float)) and weight < 0:
-                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.set_weights(
+            adversarial=adversarial_weight,
+            cycle=cycle_weight,
+            identity=identity_weight,
+        )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
+        self.adversarial = adversarial
+        self.adversary = Adversary(adversarial, regularizers, discriminator_a, discriminator_b)
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
-        self._fakes: dict[str, Tensor] | None = (
-            None  # of the batch under way, for the second player
-        )
-        for discriminator in (discriminator_a, discriminator_b):
-            self.regularizers.prepare(discriminator)
+        self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # fakes, and of which batch
         self.declare_players(
             players,
             adversarial=adversarial,
-            regularizers=self.regularizers.named,
+            regularizers=self.adversary.regularizers,
             weights=self.weights,
         )
 
@@ -113,43 +108,39 @@ class CycleGAN(Translator):
             terms["identity_b"] = weight * l1_loss(same_b, b)
         else:
             fake_b, fake_a = self.generator_ab(a), self.generator_ba(b)
-        self._fakes = {"a": fake_a.detach(), "b": fake_b.detach()}
+        self._newest = (self.batches_seen, {"a": fake_a.detach(), "b": fake_b.detach()})
         if self.weights["cycle"]:
             back_a, back_b = self.generator_ba(fake_b), self.generator_ab(fake_a)
             terms["cycle_a"] = self.weights["cycle"] * self.cycle_distance(back_a, a)
             terms["cycle_b"] = self.weights["cycle"] * self.cycle_distance(back_b, b)
         for domain, fake in (("a", fake_a), ("b", fake_b)):
-            loss = self._adversarial(domain, fake, batch[domain])
+            discriminator = self.get_submodule(f"discriminator_{domain}")
+            loss = self.adversary.fooled(discriminator, fake, batch[domain])
             terms[f"adversarial_{domain}"] = self.weights["adversarial"] * loss
         return terms
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell each domain's pictures from what was translated into it, now or earlier."""
         terms: dict[str, Tensor] = {}
-        fakes, self._fakes = self._fakes or self._translated(batch), None
-        step = self.steps["discriminator"]
+        fakes = self._fakes(batch)
         for place, domain in enumerate(("a", "b")):
-            discriminator = self.get_submodule(f"discriminator_{domain}")
             rng = torch.Generator()
             rng.manual_seed(mix(self.seed, self.global_rank, self.batches_seen, place, 0x706F6F6C))
-            shown = self.pools[domain].exchange(fakes[domain], rng)
-            real, fake = self.regularizers.inputs(batch[domain], shown, step)
-            real_scores, fake_scores = jointly(discriminator, real, fake)
-            flat = flat_scores(real_scores), flat_scores(fake_scores)
+            found, watched = self.adversary.told_apart(
+                self.get_submodule(f"discriminator_{domain}"),
+                batch[domain],
+                self.pools[domain].exchange(fakes[domain], rng),
+                self.steps["discriminator"],
+            )
             if domain == "b":  # each discriminator has a scale of its own: one is enough to see
-                self.watch(real_scores=flat[0], fake_scores=flat[1])
-            loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
-            terms[f"adversarial_{domain}"] = loss
-            score = lambda x, of=discriminator: flat_scores(of(x))  # noqa: E731
-            penalties = self.regularizers.penalties(discriminator, score, real, fake, *flat, step)
-            terms |= {f"{name}_{domain}": penalty for name, penalty in penalties.items()}
+                self.watch(**watched)
+            terms |= {f"{name}_{domain}": term for name, term in found.items()}
         return terms
 
     def after_step(self, role: str) -> None:
         """Constrain the discriminators' weights where a regularizer asks for it."""
         if role == "discriminator":
-            self.regularizers.constrain(self.discriminator_a)
-            self.regularizers.constrain(self.discriminator_b)
+            self.adversary.constrain()
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Of each domain: pictures, translated, translated back, and what leaves them alone."""
@@ -183,15 +174,10 @@ class CycleGAN(Translator):
         for domain, pool in self.pools.items():
             pool.load_state_dict(checkpoint["ganlab"]["pools"][domain])
 
-    def _adversarial(self, domain: str, fake: Tensor, real: Tensor) -> Tensor:
-        discriminator = self.get_submodule(f"discriminator_{domain}")
-        perturb = self.regularizers.perturb
-        scores = [discriminator(perturb(fake))]
-        if self.adversarial.paired:
+    def _fakes(self, batch: Batch) -> dict[str, Tensor]:
+        """What the generators have just been trained with; else made now, without gradients."""
+        if self._newest[0] != self.batches_seen:
             with torch.no_grad():
-                scores.append(discriminator(perturb(real)))
-        return over_scales(self.adversarial.generator, *scores)
-
-    @torch.no_grad()
-    def _translated(self, batch: Batch) -> dict[str, Tensor]:
-        return {"a": self.generator_ba(batch["b"]), "b": self.generator_ab(batch["a"])}
+                made = {"a": self.generator_ba(batch["b"]), "b": self.generator_ab(batch["a"])}
+            self._newest = (self.batches_seen, made)
+        return self._newest[1]

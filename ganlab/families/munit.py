@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
-from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss, flat_scores, over_scales
-from ganlab.networks import jointly
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.losses import AdversarialLoss
+from ganlab.regularizers import Adversary, Regularizer
 
 OTHER = {"a": "b", "b": "a"}
 STYLES = 3  # that `pictures` shows
@@ -55,6 +53,7 @@ class MUNIT(Translator):
     roles = ("discriminator", "generator")
     needs = ("a", "b")
     averaged_modules = ("generator_ab", "generator_ba")
+    calls_whole = False
     directions = {
         "a_to_b": Direction("a", "b", "generator_ab"),
         "b_to_a": Direction("b", "a", "generator_ba"),
@@ -75,24 +74,20 @@ class MUNIT(Translator):
         style_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.weights = {
-            "adversarial": adversarial_weight,
-            "reconstruction": reconstruction_weight,
-            "content": content_weight,
-            "style": style_weight,
-        }
-        for name, weight in self.weights.items():
-            if isinstance(weight, (int, float)) and weight < 0:
-                raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
+        self.set_weights(
+            adversarial=adversarial_weight,
+            reconstruction=reconstruction_weight,
+            content=content_weight,
+            style=style_weight,
+        )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
-        for discriminator in (discriminator_a, discriminator_b):
-            self.regularizers.prepare(discriminator)
+        self.adversarial = adversarial
+        self.adversary = Adversary(adversarial, regularizers, discriminator_a, discriminator_b)
         self.declare_players(
             players,
             adversarial=adversarial,
-            regularizers=self.regularizers.named,
+            regularizers=self.adversary.regularizers,
             weights=self.weights,
         )
 
@@ -102,16 +97,12 @@ class MUNIT(Translator):
         terms: dict[str, Tensor] = {}
         for domain in self.needs:
             discriminator = self.get_submodule(f"discriminator_{domain}")
-            real, fake = self.regularizers.inputs(batch[domain], made.fakes[domain], step)
-            real_scores, fake_scores = jointly(discriminator, real, fake)
-            flat = flat_scores(real_scores), flat_scores(fake_scores)
+            found, watched = self.adversary.told_apart(
+                discriminator, batch[domain], made.fakes[domain], step
+            )
             if domain == "b":  # each discriminator has a scale of its own: one is enough to see
-                self.watch(real_scores=flat[0], fake_scores=flat[1])
-            loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
-            terms[f"adversarial_{domain}"] = loss
-            score = lambda x, of=discriminator: flat_scores(of(x))  # noqa: E731
-            penalties = self.regularizers.penalties(discriminator, score, real, fake, *flat, step)
-            terms |= {f"{name}_{domain}": penalty for name, penalty in penalties.items()}
+                self.watch(**watched)
+            terms |= {f"{name}_{domain}": term for name, term in found.items()}
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -124,14 +115,15 @@ class MUNIT(Translator):
             terms[f"reconstruction_{domain}"] = l1_loss(made.same[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(found, made.content[other])
             terms[f"style_{domain}"] = l1_loss(read, made.drawn[domain])
-            terms[f"adversarial_{domain}"] = self._adversarial(domain, fake, batch[domain])
+            discriminator = self.get_submodule(f"discriminator_{domain}")
+            loss = self.adversary.fooled(discriminator, fake, batch[domain])
+            terms[f"adversarial_{domain}"] = loss
         return {name: self.weights[name[:-2]] * term for name, term in terms.items()}
 
     def after_step(self, role: str) -> None:
         """Constrain the discriminators' weights where a regularizer asks for it."""
         if role == "discriminator":
-            self.regularizers.constrain(self.discriminator_a)
-            self.regularizers.constrain(self.discriminator_b)
+            self.adversary.constrain()
 
     @property
     def draws(self) -> bool:
@@ -193,12 +185,3 @@ class MUNIT(Translator):
             return _Made(content, drawn, same, fakes)
 
         return self.shared("made", of="generator", make=make)
-
-    def _adversarial(self, domain: str, fake: Tensor, real: Tensor) -> Tensor:
-        discriminator = self.get_submodule(f"discriminator_{domain}")
-        perturb = self.regularizers.perturb
-        scores = [discriminator(perturb(fake))]
-        if self.adversarial.paired:
-            with torch.no_grad():
-                scores.append(discriminator(perturb(real)))
-        return over_scales(self.adversarial.generator, *scores)

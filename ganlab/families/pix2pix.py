@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -12,9 +13,8 @@ from torch.nn.functional import l1_loss, mse_loss
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
-from ganlab.losses import AdversarialLoss, flat_scores, over_scales
-from ganlab.networks import jointly
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.losses import AdversarialLoss
+from ganlab.regularizers import Adversary, Regularizer
 
 Objective = Literal["l1", "l2", "gan", "l1_gan", "l2_gan"]
 
@@ -66,83 +66,65 @@ class Pix2Pix(Translator):
         norm_at_test: NormAtTest = "batch",
     ) -> None:
         super().__init__(dropout_at_test, norm_at_test)
-        _check(objective, reconstruction_weight, adversarial)
         self.generator = generator
         self.adversarial = adversarial if "gan" in objective else None
         self.reconstruction = {"l1": l1_loss, "l2": mse_loss}.get(objective[:2])
         self.objective, self.conditional = objective, conditional
-        self.weights = {
-            "reconstruction": reconstruction_weight,
-            "discriminator": discriminator_weight,
-            "feature_matching": feature_matching_weight,
-        }
-        self.regularizers = Regularizers(regularizers)
+        self.set_weights(
+            reconstruction=reconstruction_weight,
+            discriminator=discriminator_weight,
+            feature_matching=feature_matching_weight,
+        )
+        self._check(objective, adversarial, discriminator)
         if self.adversarial is None:  # nobody would listen to a discriminator
             self.roles = ("generator",)
             players = {role: player for role, player in players.items() if role != "discriminator"}
+            _check_alone(self.weights, regularizers, players)
+            self.declare_players(players, weights=self.weights)
         else:
             self.discriminator = discriminator
-            self.regularizers.prepare(discriminator)
-        scheduled = {"adversarial": self.adversarial} if self.adversarial is not None else {}
-        self.declare_players(
-            players, **scheduled, regularizers=self.regularizers.named, weights=self.weights
-        )
+            self.adversary = Adversary(adversarial, regularizers, discriminator)
+            self.declare_players(
+                players,
+                adversarial=adversarial,
+                regularizers=self.adversary.regularizers,
+                weights=self.weights,
+            )
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell real pairs from those with a generated target."""
-        source, step = batch["source"], self.steps["discriminator"]
-        real, fake = self.regularizers.inputs(batch["target"], self._fake(batch), step)
-        real_scores, fake_scores = jointly(
-            self.discriminator, self._pair(source, real), self._pair(source, fake)
-        )
-        flat = flat_scores(real_scores), flat_scores(fake_scores)
-        self.watch(real_scores=flat[0], fake_scores=flat[1])
-        loss = over_scales(self.adversarial.discriminator, real_scores, fake_scores)
-        penalties = self.regularizers.penalties(
+        terms, watched = self.adversary.told_apart(
             self.discriminator,
-            lambda target: flat_scores(self.discriminator(self._pair(source, target))),
-            real,
-            fake,
-            *flat,
-            step,
+            batch["target"],
+            self._fake(batch),
+            self.steps["discriminator"],
+            see=lambda target: self._pair(batch["source"], target),
         )
-        return {"adversarial": self.weights["discriminator"] * loss, **penalties}
+        self.watch(**watched)
+        return {name: self.weights["discriminator"] * term for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Make pairs that the discriminator takes for real, near the target."""
         fake, target, terms = self._fake(batch), batch["target"], {}
         if self.adversarial is not None:
-            terms = self._adversarial_terms(batch["source"], fake, target)
+            see = lambda target: self._pair(batch["source"], target)  # noqa: E731
+            if self.weights["feature_matching"]:
+                loss, distance = self.adversary.fooled_and_matched(
+                    self.discriminator, fake, target, see
+                )
+                terms["feature_matching"] = self.weights["feature_matching"] * distance
+            else:
+                loss = self.adversary.fooled(self.discriminator, fake, target, see)
+            terms["adversarial"] = loss
         if self.reconstruction is not None:
             distance = self.reconstruction(fake, target)
             terms[self.objective[:2]] = self.weights["reconstruction"] * distance
         return terms
 
-    def _adversarial_terms(self, source: Tensor, fake: Tensor, target: Tensor) -> dict[str, Tensor]:
-        perturb, matches = self.regularizers.perturb, self.weights["feature_matching"] > 0
-        options = {"features": True} if matches else {}
-        seen = self.discriminator(self._pair(source, perturb(fake)), **options)
-        fake_scores, fake_features = seen if matches else (seen, None)
-        real_scores = real_features = None
-        if self.adversarial.paired or matches:
-            with torch.no_grad():
-                seen = self.discriminator(self._pair(source, perturb(target)), **options)
-            real_scores, real_features = seen if matches else (seen, None)
-        scores = [fake_scores] + ([real_scores] if self.adversarial.paired else [])
-        terms = {"adversarial": over_scales(self.adversarial.generator, *scores)}
-        if matches:
-            distances = [
-                l1_loss(ours, theirs)
-                for ours, theirs in zip(fake_features, real_features, strict=True)
-            ]
-            matching = torch.stack(distances).sum() / len(fake_scores)
-            terms["feature_matching"] = self.weights["feature_matching"] * matching
-        return terms
-
     def after_step(self, role: str) -> None:
         """Constrain the discriminator's weights where a regularizer asks for it."""
         if role == "discriminator":
-            self.regularizers.constrain(self.discriminator)
+            self.adversary.constrain()
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Sources, what the generator makes of them, and targets."""
@@ -164,15 +146,51 @@ class Pix2Pix(Translator):
         make = lambda: self.generator(batch["source"])  # noqa: E731
         return self.shared("fake", of="generator", make=make)
 
+    def _check(
+        self, objective: str, adversarial: AdversarialLoss | None, discriminator: nn.Module
+    ) -> None:
+        allowed = get_args(Objective)
+        if objective not in allowed:
+            raise ConfigError(
+                f"model.objective: received {objective!r}; allowed {', '.join(allowed)}."
+            )
+        if "gan" not in objective:
+            return
+        if adversarial is None:
+            raise ConfigError(
+                f"model.objective: {objective} needs an adversarial loss and loss=none gives none. "
+                "Choose one (loss=non_saturating), or model.objective=l1."
+            )
+        takes = inspect.signature(discriminator.forward).parameters
+        if self.weights["feature_matching"] and "features" not in takes:
+            raise ConfigError(
+                f"model.feature_matching_weight: a {type(discriminator).__name__} gives no maps to "
+                "match. Set it to 0, or take a PatchGAN or MultiScale."
+            )
 
-def _check(objective: str, weight: float, adversarial: AdversarialLoss | None) -> None:
-    allowed = get_args(Objective)
-    if objective not in allowed:
-        raise ConfigError(f"model.objective: received {objective!r}; allowed {', '.join(allowed)}.")
-    if "gan" in objective and adversarial is None:
+
+def _check_alone(
+    weights: Mapping[str, float],
+    regularizers: Mapping[str, Regularizer | None] | None,
+    players: Mapping[str, Player],
+) -> None:
+    """What makes no sense where the generator plays alone."""
+    without = "the generator plays alone with model.objective=l1 or l2"
+    if any(regularizer is not None for regularizer in (regularizers or {}).values()):
+        names = ", ".join(regularizers or {})
         raise ConfigError(
-            f"model.objective: {objective} needs an adversarial loss and loss=none gives none. "
-            "Choose one (loss=non_saturating), or model.objective=l1."
+            f"loss.regularizers: received {names}; {without}, and there is nobody to hold back. "
+            "Leave them out: loss=none regularizer=[]."
         )
-    if isinstance(weight, (int, float)) and weight < 0:
-        raise ConfigError(f"model.reconstruction_weight: received {weight}; needs 0 or more.")
+    if not weights["reconstruction"] or weights["feature_matching"]:
+        raise ConfigError(
+            f"model: {without}, so that it needs a reconstruction_weight above 0 and a "
+            f"feature_matching_weight of 0; received {weights['reconstruction']} and "
+            f"{weights['feature_matching']}."
+        )
+    generator = players.get("generator")
+    if generator is not None and generator.every > 1:
+        raise ConfigError(
+            f"model.players.generator.every: received {generator.every}; {without}, and "
+            "would skip batches for nobody. Set it to 1, or take another loss."
+        )

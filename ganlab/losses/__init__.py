@@ -11,7 +11,7 @@ from ganlab.losses.adversarial import (
 from ganlab.losses.contrastive import PatchNCE
 from ganlab.losses.labels import flip_labels
 from ganlab.losses.relativistic import RelativisticAverage, RelativisticPairing
-from ganlab.losses.scales import Scores, flat_scores, over_scales
+from ganlab.losses.scales import Scores, flat_scores, mean_scores, over_scales
 from ganlab.losses.unrolling import Unrolling
 from ganlab.losses.variational import kl_to_standard_normal
 
@@ -30,5 +30,6 @@ __all__ = [
     "flat_scores",
     "flip_labels",
     "kl_to_standard_normal",
+    "mean_scores",
     "over_scales",
 ]

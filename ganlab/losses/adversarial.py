@@ -78,23 +78,33 @@ class LeastSquares(AdversarialLoss):
             minimises the Pearson χ² divergence (equation 8), (0, 1, 1) is the usual choice
             (equation 9).
         flip: probability that a pair of labels is exchanged for the discriminator, in [0, 0.5).
+        generator_factor: of the generator's loss: ½ in the equations, 1 in CycleGAN and pix2pixHD.
+            It weighs beside other terms alone: Adam does not see it.
 
     Raises:
         ConfigError: a probability outside its range, or a == b (nothing to tell apart).
     """
 
-    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0, flip: float = 0.0) -> None:
+    def __init__(
+        self,
+        a: float = 0.0,
+        b: float = 1.0,
+        c: float = 1.0,
+        flip: float = 0.0,
+        generator_factor: float = 0.5,
+    ) -> None:
         check_probability("flip", flip, 0.5)
         if a == b:
             raise ConfigError(f"LeastSquares: a and b are both {a}; the labels must differ.")
         self.a, self.b, self.c, self.flip = a, b, c, flip
+        self.generator_factor = generator_factor
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         real, fake = flip_labels(real, fake, self.flip)
         return 0.5 * (real - self.b).square().mean() + 0.5 * (fake - self.a).square().mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return 0.5 * (fake - self.c).square().mean()
+        return self.generator_factor * (fake - self.c).square().mean()
 
 
 class Wasserstein(AdversarialLoss):

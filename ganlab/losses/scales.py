@@ -23,6 +23,12 @@ def over_scales(objective: Callable[..., Tensor], *scores: Scores) -> Tensor:
     return torch.stack(terms).sum()
 
 
+def mean_scores(scores: Scores) -> Tensor:
+    """One score (N,) for each sample: the mean over its places, added up over scales."""
+    parts = [scores] if isinstance(scores, Tensor) else scores
+    return torch.stack([part.flatten(1).mean(1) for part in parts]).sum(0)
+
+
 def flat_scores(scores: Scores) -> Tensor:
     """All scores of each sample: (N, number of places, over all scales)."""
     parts = [scores] if isinstance(scores, Tensor) else scores

@@ -16,6 +16,7 @@ from ganlab.metrics.memorization import MemorizationInformedFrechetDistance
 from ganlab.metrics.modes import ModeCoverage, StackedModes
 from ganlab.metrics.nearest import NearestNeighbours
 from ganlab.metrics.paired import LPIPS, PSNR, SSIM, LPIPSDistance
+from ganlab.metrics.palettes import PaletteSegmenter
 from ganlab.metrics.path_length import PerceptualPathLength
 from ganlab.metrics.precision_recall import DensityCoverage, PrecisionRecall
 from ganlab.metrics.probe import LinearProbe
@@ -56,6 +57,7 @@ __all__ = [
     "ModuleFeatures",
     "NearestNeighbours",
     "PairwiseDistance",
+    "PaletteSegmenter",
     "PerceptualPathLength",
     "PictureSegmenter",
     "PointSlicedWasserstein",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,10 @@ from ganlab.data.shape_scenes import TEXTURES
 from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.base import SampleMetric
 from ganlab.metrics.extractors import load_state
+from ganlab.metrics.palettes import IGNORED, classes_of, palette_named
 from ganlab.networks.segmenter import Segmenter
 
 WEIGHTS = Path(__file__).parent / "weights" / "shapes.safetensors"
-IGNORED = 255  # the class of pixels that belong to none, as in Cityscapes
 _AT_ONCE = 1 << 20  # pixels that are looked at together, which bounds the memory
 
 
@@ -152,8 +152,11 @@ class SegmentationAccuracy(SampleMetric):
     "FCN score" of pix2pix (arXiv:1611.07004).
 
     Args:
-        segmenter: what looks at the pictures; None for `ShapeSegmenter`.
+        segmenter: what looks at the pictures, or a partial that makes it (so that weights are read
+            when they are needed); None for `ShapeSegmenter`.
         classes: their number, in which segmenter and segments have to agree.
+        truth: "segments", or "sources" or "targets", which are label maps then.
+        palette: of label maps, see `PALETTES`; None with "segments".
         **options: of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
@@ -166,17 +169,38 @@ class SegmentationAccuracy(SampleMetric):
 
     def __init__(
         self,
-        segmenter: PictureSegmenter | None = None,
+        segmenter: nn.Module | Callable[[], nn.Module] | None = None,
         classes: int = len(TEXTURES),
+        truth: Literal["segments", "sources", "targets"] = "segments",
+        palette: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.segmenter, self.classes = segmenter or ShapeSegmenter(), classes
+        if truth not in ("segments", "sources", "targets"):
+            raise ConfigError(
+                f"{self.title}: truth: received {truth!r}; allowed segments, sources, targets."
+            )
+        if (palette is None) != (truth == "segments"):
+            raise ConfigError(
+                f"{self.title}: truth={truth} with palette={palette}; a palette is of label maps: "
+                "give one with truth=sources or truth=targets, and none with segments."
+            )
+        self.inputs = ("samples", truth)
+        self.palette_name, self.palette = palette, palette and palette_named(palette)
+        self._segmenter, self.classes = segmenter or ShapeSegmenter, classes
+        self.segmenter = segmenter if isinstance(segmenter, nn.Module) else None
         zeros = torch.zeros(classes, classes, dtype=torch.long)
         self.add_state("confusion", zeros, dist_reduce_fx="sum")  # of true class i taken for j
 
+    def load(self) -> None:
+        """Make the segmenter, whose weights are read now."""
+        if self.segmenter is None:
+            self.segmenter = self._segmenter().to(self.device)
+
     def update(self, samples: Tensor, segments: Tensor) -> None:
         """Add pictures uint8 (N, C, H, W) in [0, 255] and their segments uint8 (N, H, W).
+
+        With a palette the latter are label maps uint8 (N, 3, H, W).
 
         Raises:
             ConfigError: they do not fit each other, the segmenter or the classes.
@@ -186,6 +210,9 @@ class SegmentationAccuracy(SampleMetric):
                 f"{self.title}: samples: received {samples.dtype} of shape "
                 f"{tuple(samples.shape)}; needs uint8 (N, C, H, W) in [0, 255]."
             )
+        self.load()
+        if self.palette is not None:
+            segments = classes_of(segments, self.palette)
         if segments.shape != (len(samples), *samples.shape[2:]):
             raise ConfigError(
                 f"{self.title}: received samples of shape {tuple(samples.shape)} and segments of "
@@ -240,6 +267,7 @@ class SegmentationAccuracy(SampleMetric):
             "segmenter": self.segmenter.title,
             "segmenter_hash": self.segmenter.hash,
             "classes": self.classes,
+            **({"palette": self.palette_name} if self.palette else {}),
         }
 
     def words(self, values: dict[str, float]) -> dict[str, str]:

@@ -57,9 +57,10 @@ class TranslationProtocol(Protocol):
         self.name, self.split, self.seed, self.ema = name, split, seed, ema
         self.samples, self.features = samples, features
         self._extractor: Extractor | None = None
-        self._recipe = _OfTranslations(
-            name, metrics, features and self._built, samples, real_samples, split
+        self._make_recipe = lambda: _OfTranslations(
+            name, copy.deepcopy(metrics), features and self._built, samples, real_samples, split
         )
+        self._recipe = self._make_recipe()  # to be asked; those of `_recipes` are fed
         for key, metric in self._recipe.metrics.items():
             if isinstance(metric, ModelMetric):
                 raise ConfigError(
@@ -115,9 +116,15 @@ class TranslationProtocol(Protocol):
         A protocol belongs to the data that it was prepared with.
         """
         for key in data.shapes:
+            there = len(data.domain(key).reference(self.split))
+            if self.samples is not None and self.samples > there:
+                raise ConfigError(
+                    f"protocol.samples: received {self.samples:,}, and the {self.split} split of "
+                    f"{data.domain(key).title} has {there:,} pictures to translate. Set it to "
+                    f"{there} or less, or to null for all."
+                )
             if key not in self._recipes:
-                recipe = copy.deepcopy(self._recipe)
-                recipe.features = self._recipe.features  # one extractor for all
+                recipe = self._make_recipe()
                 recipe.prepare(data.domain(key))
                 self._recipes[key] = recipe
 

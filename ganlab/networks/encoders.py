@@ -84,4 +84,5 @@ def draw_latents(mean: Tensor, log_variance: Tensor) -> Tensor:
 
     Kingma and Welling 2014 (arXiv:1312.6114), section 2.4.
     """
-    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+    deviation = (0.5 * log_variance.float()).exp()
+    return mean.float() + deviation * torch.randn_like(deviation)

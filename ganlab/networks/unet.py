@@ -14,6 +14,7 @@ from ganlab.networks.checks import check_count, check_counts
 from ganlab.networks.init import Init, initialise
 
 DEEPEST = 8  # the paper's, unless more is asked for
+LARGEST_BOTTLENECK = 16  # pixels along a side, unless the depth is given
 
 
 def default_depth(size: int | Sequence[int]) -> int:
@@ -75,9 +76,18 @@ class UNetGenerator(nn.Module):
         self.multiple = 2**self.depth
         self.norm, self.skips = norm, skips
         self._check_size(size)
+        if depth is None:
+            _check_bottleneck(size, self.depth)
         if isinstance(dropout, bool):
             dropout = range(3) if dropout else ()
-        self.dropout = tuple(d for d in dropout if d < self.depth - 1)
+            self.dropout = tuple(d for d in dropout if d < self.depth - 1)
+        else:
+            self.dropout = tuple(dropout)
+            if outside := [d for d in self.dropout if d not in range(self.depth - 1)]:
+                raise ConfigError(
+                    f"dropout: received doubling {outside[0]}; allowed 0 (the innermost) to "
+                    f"{self.depth - 2}. Leave it out, or set dropout=true."
+                )
 
         bias = has_bias(norm)
         widths = [features * 2 ** min(level, 3) for level in range(self.depth)]
@@ -127,6 +137,18 @@ class UNetGenerator(nn.Module):
                 f"{multiple}; nearest {' × '.join(map(str, near))}. Set the data's size to that, "
                 "or depth to fewer halvings (depth=null takes as many as the size allows)."
             )
+
+
+def _check_bottleneck(size: int | Sequence[int], depth: int) -> None:
+    """Refuse a size that can be halved so seldom that a U-Net of it would see little at once."""
+    longest = max((size,) if isinstance(size, int) else size)
+    if longest // 2**depth > LARGEST_BOTTLENECK:
+        near = round(longest / 32) * 32
+        raise ConfigError(
+            f"size: {size} can be halved {depth} times only, which leaves a bottleneck of "
+            f"{longest // 2**depth} pixels; nearest {near}. Set the data's size to a multiple of "
+            f"32, or say depth={depth} if that is meant."
+        )
 
 
 def _append(stage: nn.Sequential, layer: nn.Module | None) -> None:

@@ -1,5 +1,6 @@
 """What holds a discriminator back: penalties, constraints, noise."""
 
+from ganlab.regularizers.adversary import Adversary
 from ganlab.regularizers.base import Regularizer, Regularizers
 from ganlab.regularizers.constraints import InstanceNoise, SpectralNorm, WeightClipping, WeightDecay
 from ganlab.regularizers.penalties import R1, R2, GradientPenalty, LocalPenalty
@@ -8,6 +9,7 @@ from ganlab.regularizers.spectral_norm import spectral_normalize
 __all__ = [
     "R1",
     "R2",
+    "Adversary",
     "GradientPenalty",
     "InstanceNoise",
     "LocalPenalty",

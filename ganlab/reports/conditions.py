@@ -62,8 +62,9 @@ def divergence(run: Evidence) -> Finding | None:
     error = str(run.record.get("error") or "")
     if error.startswith("NonFiniteLossError"):
         seen.append(error.partition(": ")[2] or error)
-    for player in run.players:
-        loss = run[f"{player}/adversarial"]
+    terms = [(p, n) for p in run.players for n in run.names(f"{p}/adversarial")]
+    for player, name in terms:
+        loss = run[name]
         if not loss:
             continue
         now, then = abs(loss.now), abs(median(loss.early))
@@ -71,7 +72,7 @@ def divergence(run: Evidence) -> Finding | None:
         if run.is_critic:
             bound = max(GROWTH * then, 10 * LOSS_LOST)
         if now > bound:
-            seen.append(f"{player}'s loss is at {now:.3g} of late; {bound:.3g} is far too much.")
+            seen.append(f"{name} is at {now:.3g} of late; {bound:.3g} is far too much.")
     apart = run["doctor/pairwise_distance"].now
     if apart is not None and apart > FAR_APART:
         seen.append(f"Generated samples are {apart:.3g} times as far apart as real ones.")

@@ -172,7 +172,7 @@ def test_without_identity_only_a_goes_through():
     module.generator.layers[1].register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
     fit(module, batches=1, data=TinyDomains(batch_size=2))
     assert seen == [2, 2]
-    assert "identity" not in "".join(module._window.take_means())
+    assert "identity" not in "".join(module.latest)
 
 
 def test_translation_is_a_function_of_the_weights_and_rows_say_what_they_are():

@@ -1,5 +1,7 @@
 """What a segmenter finds: closed forms of the confusion, and the segmenter that ships."""
 
+import functools
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,13 @@ from torchvision.models.segmentation import fcn_resnet50
 
 from ganlab.data import Shapes
 from ganlab.errors import ConfigError, DataError
-from ganlab.metrics import PictureSegmenter, SegmentationAccuracy, ShapeSegmenter
+from ganlab.metrics import (
+    PaletteSegmenter,
+    PictureSegmenter,
+    SegmentationAccuracy,
+    ShapeSegmenter,
+)
+from ganlab.metrics.palettes import classes_of, palette_named
 from ganlab.networks.segmenter import Segmenter
 
 
@@ -206,3 +214,41 @@ def test_weights_that_are_missing_or_anothers_are_named(tmp_path):
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "linear.pth")
     with pytest.raises(DataError, match=r"segmenter\.weights.*Conv2d"):
         PictureSegmenter(nn.Conv2d(3, 2, 1), weights=str(tmp_path / "linear.pth"))
+
+
+def test_classes_of_label_maps_are_told_by_colour():
+    """Each colour is its class, a little off it too; what is not scored is 255."""
+    palette = palette_named("cityscapes")
+    colours = torch.tensor([*palette.classes, *palette.ignored], dtype=torch.uint8)
+    maps = colours.T.reshape(1, 3, 1, -1)
+    expected = torch.tensor([*range(19), *[255] * 10], dtype=torch.uint8).view(1, 1, -1)
+    assert torch.equal(classes_of(maps, palette), expected)
+    off = maps.int().add(2).clamp(0, 255).to(torch.uint8)
+    assert torch.equal(classes_of(off, palette), expected)
+
+
+@pytest.mark.parametrize("truth", ["sources", "targets"])
+def test_label_maps_as_truth(truth):
+    """Generated label maps that equal the true ones are all right, ignored pixels aside."""
+    palette = palette_named("cityscapes")
+    rng = torch.Generator().manual_seed(0)
+    numbers = torch.randint(0, 29, (2, 6, 6), generator=rng)
+    colours = torch.tensor([*palette.classes, *palette.ignored], dtype=torch.uint8)
+    maps = colours[numbers].permute(0, 3, 1, 2)
+    wrong = colours[(numbers + 1) % 19].permute(0, 3, 1, 2)
+    for made, accuracy in ((maps, 1.0), (wrong, 0.0)):
+        metric = SegmentationAccuracy(PaletteSegmenter(), 19, truth, "cityscapes")
+        assert metric.inputs == ("samples", truth)
+        metric.update(made, maps)
+        assert metric.compute()["pixel_accuracy"] == accuracy
+    with pytest.raises(ConfigError, match="a palette is of label maps"):
+        SegmentationAccuracy(truth=truth)
+    with pytest.raises(ConfigError, match=r"received 'citiscapes'; allowed cityscapes"):
+        SegmentationAccuracy(truth=truth, palette="citiscapes")
+
+
+def test_weights_are_read_when_they_are_needed(tmp_path):
+    late = functools.partial(ShapeSegmenter, weights=str(tmp_path / "none.safetensors"))
+    metric = SegmentationAccuracy(late)
+    with pytest.raises(DataError, match=r"none\.safetensors cannot be read"):
+        metric.load()

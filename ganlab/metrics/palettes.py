@@ -1,0 +1,105 @@
+"""Classes that are told by colours, as the label maps of Cityscapes are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.errors import ConfigError, nearest
+
+IGNORED = 255  # the class of pixels that belong to none, as in Cityscapes
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a set's label maps.
+
+    Attributes:
+        classes: RGB of each class that is scored, by its number.
+        ignored: RGB of what is not scored.
+    """
+
+    classes: tuple[tuple[int, int, int], ...]
+    ignored: tuple[tuple[int, int, int], ...]
+
+
+PALETTES = {
+    # Cordts et al. 2016 (arXiv:1604.01685): the 19 classes that are evaluated, then the others
+    "cityscapes": Palette(
+        (
+            *((128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153)),
+            *((153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152)),
+            *((70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70)),
+            *((0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32)),
+        ),
+        (
+            *((0, 0, 0), (111, 74, 0), (81, 0, 81), (250, 170, 160), (230, 150, 140)),
+            *((180, 165, 180), (150, 100, 100), (150, 120, 90), (0, 0, 90), (0, 0, 110)),
+        ),
+    )
+}
+
+
+def palette_named(name: str) -> Palette:
+    """A palette by its name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in PALETTES:
+        raise ConfigError(
+            f"palette: received {name!r}; allowed {', '.join(PALETTES)}."
+            f"{nearest(name, list(PALETTES))}"
+        )
+    return PALETTES[name]
+
+
+def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...]) -> Tensor:
+    """From each pixel of uint8 images (N, 3, H, W) to each colour: float32 (N, colours, H, W).
+
+    Raises:
+        ConfigError: images of other than three channels.
+    """
+    if images.dim() != 4 or images.shape[1] != 3:
+        raise ConfigError(
+            f"palette: received images of shape {tuple(images.shape)}; needs (N, 3, H, W), whose "
+            "colours tell classes."
+        )
+    table = torch.tensor(colours, dtype=torch.float32, device=images.device)
+    pixels = images.float()
+    return torch.stack([(pixels - colour.view(3, 1, 1)).square().sum(1) for colour in table], dim=1)
+
+
+def classes_of(images: Tensor, palette: Palette) -> Tensor:
+    """The class of the colour nearest to each pixel: uint8 (N, H, W), 255 where it is not scored.
+
+    Args:
+        images: label maps, uint8 (N, 3, H, W) in [0, 255].
+        palette: of the set.
+    """
+    found = squared_distances(images, (*palette.classes, *palette.ignored)).argmin(1)
+    return found.masked_fill(found >= len(palette.classes), IGNORED).to(torch.uint8)
+
+
+class PaletteSegmenter(nn.Module):
+    """Reads classes off generated label maps, by the nearest of the scored colours.
+
+    Args:
+        palette: a name in `PALETTES`.
+
+    Raises:
+        ConfigError: no such palette.
+    """
+
+    def __init__(self, palette: str = "cityscapes") -> None:
+        super().__init__()
+        self.palette = palette_named(palette)
+        self.title = f"nearest colour of {palette}"
+        self.hash = hashlib.sha256(repr(self.palette).encode()).hexdigest()[:16]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Label maps uint8 (N, 3, H, W) to logits (N, classes, H, W)."""
+        return -squared_distances(images, self.palette.classes)
