@@ -55,6 +55,9 @@ GAMES = {
     "accumulation": lambda: tiny_gan(players=same(accumulate=4)),
     "pix2pix": tiny_pix2pix,
     "cyclegan": lambda: tiny_cyclegan(pool_size=6),
+    "cyclegan_of_uneven_players": lambda: tiny_cyclegan(
+        pool_size=6, generator={"every": 2}, discriminator={"every": 3}
+    ),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
 DATA = {

@@ -42,6 +42,20 @@ def test_no_pool_and_no_gradient():
         ImagePool(-1)
 
 
+def test_pictures_of_a_checkpoint_may_be_on_another_device():
+    """They come from the CPU; new ones may not. (The meta device stands for another one.)"""
+    pool = ImagePool(3)
+    pool.load_state_dict({"pictures": numbered(0, 2)})
+    pool.exchange(numbered(5, 1).to("meta"), torch.Generator())
+    assert {picture.device.type for picture in pool.pictures} == {"meta"}
+
+
+def test_a_picture_of_a_batch_does_not_keep_the_batch():
+    pool = ImagePool(3)
+    pool.exchange(torch.zeros(16, 3, 8, 8), torch.Generator().manual_seed(0))
+    assert all(p.untyped_storage().nbytes() == 4 * 3 * 8 * 8 for p in pool.pictures)
+
+
 def test_state_goes_on_where_it_was():
     one, other = ImagePool(3), ImagePool(3)
     one.exchange(numbered(0, 5), torch.Generator().manual_seed(0))

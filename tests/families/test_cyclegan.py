@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from tiny import fit
-from tiny_translation import TinyDomains, tiny_cyclegan
+from tiny import adam, fit
+from tiny_translation import DISCRIMINATORS, TinyDomains, tiny_cyclegan
 from torch.nn.functional import l1_loss, mse_loss
 
+from ganlab.core import Player
 from ganlab.data import normalise
 from ganlab.errors import ConfigError
 from ganlab.families import CycleGAN
@@ -118,6 +119,13 @@ def test_critics_that_move_more_often_than_generators():
 
 
 def test_refuses():
+    with pytest.raises(ConfigError, match="nobody trains generator_ba"):
+        tiny_cyclegan(
+            players={
+                "generator": Player(adam(), modules=["generator_ab"]),
+                "discriminator": Player(adam(), modules=DISCRIMINATORS),
+            }
+        )
     with pytest.raises(ConfigError, match="cycle: received 'l3'; allowed l1, l2"):
         tiny_cyclegan(cycle="l3")
     with pytest.raises(ConfigError, match="identity_weight: received -1"):

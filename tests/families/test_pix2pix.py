@@ -12,7 +12,7 @@ from ganlab.data import normalise
 from ganlab.errors import ConfigError
 from ganlab.families import Pix2Pix
 from ganlab.losses import RelativisticPairing, Wasserstein
-from ganlab.networks import MultiScale, PatchGAN
+from ganlab.networks import MultiScale, PatchGAN, PixelGAN
 from ganlab.regularizers import GradientPenalty
 
 BATCH = {key: normalise(rows[:3]) for key, rows in TinyPairs().train.items()}
@@ -120,13 +120,45 @@ def test_other_objectives_and_a_penalty_on_pairs(adversarial):
     fit(module, batches=2, data=TinyPairs(batch_size=2))
 
 
+def test_the_discriminators_whole_loss_is_halved():
+    """λ of a penalty means what it means beside an unweighted loss."""
+    found = []
+    for weight in (0.5, 1.0):
+        module = tiny_pix2pix(
+            discriminator_norm="instance",
+            discriminator_weight=weight,
+            adversarial=Wasserstein(),
+            regularizers={"gradient_penalty": GradientPenalty(10.0)},
+        )
+        torch.manual_seed(0)
+        found.append(terms(module, "discriminator")[0])
+    torch.testing.assert_close(found[0], {key: x / 2 for key, x in found[1].items()})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"reconstruction_weight": 0.0}, "reconstruction_weight above 0"),
+        ({"feature_matching_weight": 1.0}, "feature_matching_weight of 0"),
+        ({"regularizers": {"penalty": GradientPenalty()}}, "nobody to hold back"),
+        ({"players": {"generator": Player(adam(), every=5)}}, "skip batches for nobody"),
+    ],
+)
+def test_settings_that_would_do_nothing_where_the_generator_plays_alone(options, words):
+    with pytest.raises(ConfigError, match=words):
+        tiny_pix2pix(objective="l1", **options)
+
+
 def test_refuses():
     with pytest.raises(ConfigError, match=r"objective: received 'l3'; allowed l1, l2, gan"):
         tiny_pix2pix(objective="l3")
     with pytest.raises(ConfigError, match="l1_gan needs an adversarial loss"):
         tiny_pix2pix(adversarial=None)
-    with pytest.raises(ConfigError, match="reconstruction_weight: received -1"):
-        tiny_pix2pix(reconstruction_weight=-1)
+    for name in ("reconstruction", "discriminator", "feature_matching"):
+        with pytest.raises(ConfigError, match=f"{name}_weight: received -1"):
+            tiny_pix2pix(**{f"{name}_weight": -1})
+    with pytest.raises(ConfigError, match="a PixelGAN gives no maps"):
+        tiny_pix2pix(discriminator=PixelGAN(6, features=4), feature_matching_weight=1.0)
     module = tiny_pix2pix(adversarial=None, objective="l1")
     with pytest.raises(ConfigError, match="received 'critic'"):
         Pix2Pix(module.generator, None, {"critic": Player(adam())}, objective="l1")

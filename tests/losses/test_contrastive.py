@@ -81,3 +81,11 @@ def test_kl_agrees_with_torch():
 def test_kl_of_a_shifted_normal_is_half_the_squared_shift():
     mean = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     assert float(kl_to_standard_normal(mean, torch.zeros(2, 2))) == pytest.approx(25 / 2 / 2)
+
+
+def test_a_divergence_of_half_precision_is_counted_in_full():
+    """Near the prior its terms cancel: in bfloat16 they would leave a negative number."""
+    mean, log_variance = torch.full((2, 8), 0.02), torch.full((2, 8), 0.03)
+    exact = kl_to_standard_normal(mean.bfloat16().float(), log_variance.bfloat16().float())
+    half = kl_to_standard_normal(mean.bfloat16(), log_variance.bfloat16())
+    assert half == exact > 0

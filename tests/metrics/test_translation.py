@@ -120,6 +120,8 @@ def test_what_neither_model_nor_data_can_give():
         SampleProtocol("tiny", {"psnr": PSNR()})
     with pytest.raises(ConfigError, match="allowed samples against targets"):
         PSNR("sources", "sources")
+    with pytest.raises(ConfigError, match=r"protocol.samples: received 17.* has 16 pictures"):
+        TranslationProtocol("tiny", {"psnr": PSNR()}, samples=17).prepare(TinyDomains())
     with torch.no_grad():
         for parameter in cyclegan.generator_ab.parameters():
             parameter.fill_(float("nan"))

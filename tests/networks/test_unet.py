@@ -96,6 +96,14 @@ def test_weights_are_drawn_as_in_the_paper():
     assert abs(weights.std() - 0.02) < 1e-3
 
 
+def test_sizes_that_can_hardly_be_halved_and_doublings_that_are_not_there():
+    with pytest.raises(ConfigError, match=r"100 can be halved 2 times only.*nearest 96"):
+        UNetGenerator(100, features=4)
+    assert UNetGenerator(100, features=4, depth=2).multiple == 4
+    with pytest.raises(ConfigError, match=r"dropout: received doubling 9; allowed 0"):
+        UNetGenerator(32, features=4, dropout=[0, 9])
+
+
 def test_without_skips_nothing_passes_by_the_bottleneck():
     """Two pictures whose innermost maps are made equal come out equal."""
     torch.manual_seed(0)
