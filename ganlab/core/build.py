@@ -44,7 +44,7 @@ def make(config: dict[str, Any], **further: Any) -> Any:
         return instantiate(config, **further, _convert_="all")
     except InstantiationException as error:
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while not isinstance(cause, GanlabError) and cause.__cause__ is not None:
             cause = cause.__cause__
         if isinstance(cause, GanlabError):
             raise cause from None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ganlab.data.checks import one_of
 from ganlab.data.files import download, draw_tree, found
-from ganlab.data.layouts import Kind, draw_found, find_layout
+from ganlab.data.folder_walk import draw_found
+from ganlab.data.layouts import Kind, find_layout
 from ganlab.data.unpacking import unpacked
 from ganlab.errors import DataError
 
@@ -117,6 +118,12 @@ def fetch_archive(name: str, root: Path) -> Path:
 
 def _fetch(archive: _Archive, root: Path) -> Path:
     target = archive.folders(root)[0]
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(
+            f"data.root: {target} holds something else than {archive.name} of {archive.family}: "
+            f"found\n{draw_found(target)}\nMove it away, or point data.root at another folder, "
+            f"and start again; {archive.name} is put there."
+        )
     file = next((path for path in archive.files(root) if path.is_file()), None)
     if file is None:
         if archive.name == _NOT_GIVEN:
@@ -144,10 +151,11 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
     try:
         with unpacked(file, target, most_bytes) as part:
             folder = part / archive.name
-            if not archive.is_in(folder):
+            if not _holds(archive, folder):
+                inside = draw_found(part).replace(str(part), file.name)  # the part is gone soon
                 raise DataError(
-                    f"{file} does not hold {archive.name}: found\n{draw_found(part)}\nIt is not "
-                    "the publisher's archive; delete it and get that one."
+                    f"{file} does not hold {archive.name}: found\n{inside}\nIt is not the "
+                    "publisher's archive; delete it and get that one."
                 )
             folder.replace(target)
     except OSError as error:  # a full disk, or another process that was first
@@ -156,6 +164,13 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
             "hand, or point data.root at a folder that can be written to."
         ) from error
     return target
+
+
+def _holds(archive: _Archive, folder: Path) -> bool:
+    try:
+        return archive.is_in(folder)
+    except DataError:  # it is half of a layout
+        return False
 
 
 def _archive(name: str) -> _Archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from ganlab.data.celeba_files import (
@@ -114,7 +115,9 @@ class CelebA(ImageDataModule):
         check_files(self.folder)
         if self.attribute is not None and self.attribute not in self.attribute_names:
             names = self.attribute_names
-            known = ", ".join(names) or f"none, as there is no {self.folder / ATTRIBUTES}"
+            path = self.folder / ATTRIBUTES
+            why = f"line 2 of {path} is empty" if path.is_file() else f"there is no {path}"
+            known = ", ".join(names) or f"none, as {why}"
             raise DataError(
                 f"data.attribute: got {self.attribute!r}, but there are: {known}."
                 + nearest(self.attribute, list(names))
@@ -130,6 +133,11 @@ class CelebA(ImageDataModule):
         chosen = self.limited(len(names)) if split == "train" else None
         if chosen is not None:
             names = [names[number] for number in chosen.tolist()]
+        listed = {}  # before pictures are decoded, which takes long
+        if (self.folder / ATTRIBUTES).is_file():
+            listed["attributes"] = read_attributes(self.folder, names)
+        if (self.folder / IDENTITIES).is_file():
+            listed["identity"] = read_identities(self.folder, names)
         place = self.folder / PICTURES
         pictures = load_pictures(
             [place / name for name in names],
@@ -143,13 +151,11 @@ class CelebA(ImageDataModule):
             skip_corrupt=self.skip_corrupt,
             title=f"{self.title} ({split})",
         )
-        names = [path.name for path in pictures.paths]
+        kept = {path.name for path in pictures.paths}
+        rows = torch.tensor([row for row, name in enumerate(names) if name in kept])
         tensors = {"image": pictures.images}
-        if (self.folder / ATTRIBUTES).is_file():
-            tensors["attributes"] = read_attributes(self.folder, names)
+        tensors |= {key: values[rows] for key, values in listed.items()}
         if self.attribute is not None:
             column = self.attribute_names.index(self.attribute)
             tensors["label"] = tensors["attributes"][:, column].long()
-        if (self.folder / IDENTITIES).is_file():
-            tensors["identity"] = read_identities(self.folder, names)
         return tensors

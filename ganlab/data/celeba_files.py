@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 
 from ganlab.data.files import damaged, draw_tree, found, safe_name
-from ganlab.data.unpacking import unpacked
+from ganlab.data.unpacking import DAMAGE, unpacked
 from ganlab.errors import DataError
 
 PICTURES = "img_align_celeba"
@@ -22,6 +23,11 @@ IDENTITIES = "identity_CelebA.txt"
 PARTS = {"train": 0, "val": 1, "test": 2}
 _PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 _NAMED = 5  # files that a message names
+_ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {  # values of a list, and in words
+    PARTITION: ({"0", "1", "2"}.__contains__, "0, 1 or 2"),
+    ATTRIBUTES: ({"1", "-1"}.__contains__, "1 or -1"),
+    IDENTITIES: (re.compile(r"-?[0-9]{1,18}").fullmatch, "a whole number"),
+}
 
 
 def check_files(folder: Path) -> None:
@@ -58,7 +64,7 @@ def read_partition(folder: Path, part: str) -> list[str]:
         DataError: if the list is damaged, or it and the folder of pictures do not agree.
     """
     path = folder / PARTITION
-    parts = {name: _number(path, values) for name, values in _table(path, 1).items()}
+    parts = {name: int(value) for name, (value,) in _table(path, 1).items()}
     there = {entry.name for entry in os.scandir(folder / PICTURES)}
     missing = sorted(parts.keys() - there)
     if missing:
@@ -112,7 +118,7 @@ def read_identities(folder: Path, names: Sequence[str]) -> Tensor:
         DataError: if the file is damaged or lacks a picture.
     """
     path = folder / IDENTITIES
-    return torch.tensor([_number(path, row) for row in _of(path, _table(path, 1), names)])
+    return torch.tensor([int(value) for (value,) in _of(path, _table(path, 1), names)])
 
 
 def _of(path: Path, table: dict[str, list[str]], names: Sequence[str]) -> list[list[str]]:
@@ -131,12 +137,13 @@ def _head(path: Path) -> tuple[str, str]:
 
 
 def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
-    """Values by the name that begins each line."""
+    """Values, all of them allowed, by the name that begins each line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise damaged(path, f"it cannot be read ({error})") from error
-    table = {}
+    table: dict[str, list[str]] = {}
+    is_allowed, allowed = _ALLOWED[path.name]
     for number, line in enumerate(lines[skip:], skip + 1):
         if not (words := line.split()):
             continue
@@ -145,15 +152,14 @@ def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
                 path,
                 f"line {number} has {len(words)} words, not a name and {columns}: {line[:60]!r}",
             )
-        table[words[0]] = words[1:]
+        name, *values = words
+        if not all(map(is_allowed, values)):
+            wrong = next(value for value in values if not is_allowed(value))
+            raise damaged(path, f"line {number} has {wrong!r} where {allowed} is expected")
+        if name in table:
+            raise damaged(path, f"line {number} lists {name}, as a line before it does")
+        table[name] = values
     return table
-
-
-def _number(path: Path, values: Sequence[str]) -> int:
-    try:
-        return int(values[0])
-    except ValueError as error:
-        raise damaged(path, f"{values[0]!r} is no number") from error
 
 
 def _holds_pictures(folder: Path) -> bool:
@@ -162,7 +168,7 @@ def _holds_pictures(folder: Path) -> bool:
 
 def _unpack(archive: Path, pictures: Path) -> None:
     """Unpack the zip once; several processes may do so at the same time."""
-    _check_names(archive)
+    check_names(archive)
     try:
         most = 4 * archive.stat().st_size + 2**30  # JPEG is hardly smaller in a zip
         with unpacked(archive, pictures, most) as part:
@@ -180,11 +186,16 @@ def _unpack(archive: Path, pictures: Path) -> None:
         ) from error
 
 
-def _check_names(archive: Path) -> None:
+def check_names(archive: Path) -> None:
+    """Check that a zip is that of the aligned pictures, by the names in it.
+
+    Raises:
+        DataError: if it is damaged, a name leaves the folder, or it holds something else.
+    """
     try:
         with zipfile.ZipFile(archive) as file:
-            names = [safe_name(archive, name) for name in file.namelist() if name[-1] != "/"]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            names = [safe_name(archive, name) for name in file.namelist() if name[-1:] != "/"]
+    except (*DAMAGE, OSError) as error:
         raise damaged(archive, f"it cannot be read ({error})") from error
     wanted = [PurePosixPath(name) for name in names]
     if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in wanted):

@@ -81,8 +81,12 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the pixels depend on, for the key of a cache."""
-        return {"channels": self.channels, "background": list(self.background)}
+        """All that the pixels, and whether there are any, depend on: for the key of a cache."""
+        return {
+            "channels": self.channels,
+            "background": list(self.background),
+            "max_pixels": self.max_pixels,
+        }
 
     def __call__(self, path: Path) -> Tensor:
         """The pixels of a file: uint8 (channels, H, W) in [0, 255].

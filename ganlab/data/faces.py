@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +15,7 @@ from ganlab.data.checks import whole
 from ganlab.data.face_drawing import ATTRIBUTES as DRAWN
 from ganlab.data.face_drawing import POSE, draw_faces, imagine_faces
 from ganlab.data.files import cache_folder
+from ganlab.data.part_folders import part_folder
 from ganlab.errors import DataError
 
 EXACT = "attributes.csv"
@@ -29,7 +28,8 @@ OFFICIAL = (  # CelebA's attributes, in its order
     "Young"
 )
 SIZES = (32, 256)  # pixels along a side
-_VERSION = 1  # of the drawing; files of another are not used
+_VERSION = 2  # of the drawing; files of another are not used
+SAMPLES = 20  # the fewest: of five people, three are to train on
 _SEED = 0x6661636573  # of the set that `CartoonFaces` draws, the same for every run
 _AT_ONCE = 500  # faces in memory
 _QUALITY = 95  # of the JPEGs, whose colours are not subsampled
@@ -38,15 +38,16 @@ _QUALITY = 95  # of the JPEGs, whose colours are not subsampled
 class CartoonFaces(CelebA):
     """Drawn faces with exact attributes, written once in CelebA's layout and read as CelebA is.
 
-    Of ten faces in order, eight are to train on, one is for validation and one is to test with. The
-    files are in `root/<samples>_<size>_v1/celeba/`. Besides CelebA's own there is `attributes.csv`,
+    Nobody is in two parts: of ten people, the faces of eight are to train on, of one for validation
+    and of one to test with, see `write_faces`. The files are in
+    `root/<samples>_<size>_v2/celeba/`. Besides CelebA's own there is `attributes.csv`,
     which says all that a picture shows, see `ganlab.data.face_drawing`. Of the 40 attributes, those
     that are drawn hold exactly and all others never.
 
     Args:
         root: a folder to write to; None for one in the cache folder.
         size: pixels along a side, 32 to 256, of the files too.
-        samples: faces of all parts.
+        samples: faces of all parts, 20 or more.
         channels, classes, attribute, test_split, cache, limit, batch_size, seed: as in `CelebA`;
             the faces are the same in every run whatever the seed.
 
@@ -69,7 +70,7 @@ class CartoonFaces(CelebA):
         seed: int = 0,
     ) -> None:
         whole("size", size, *SIZES)
-        self.samples = whole("samples", samples, 10)
+        self.samples = whole("samples", samples, SAMPLES)
         parent = cache_folder() / "cartoon_faces" if root is None else Path(root).expanduser()
         super().__init__(
             root=str(parent / f"{samples}_{size}_v{_VERSION}"),
@@ -105,7 +106,8 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
 
     Args:
         folder: what is made.
-        n: faces.
+        n: faces, 20 or more, of about n / 4 people. Of the people that are drawn, in order, the
+            faces of the first of ten are to test with, of the second for validation.
         size: pixels along a side, 32 to 256.
         seed: of the faces.
 
@@ -114,32 +116,28 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
         DataError: if there is a folder already, or it cannot be written.
     """
     folder = Path(folder).expanduser()
-    whole("samples", n, 1)
+    whole("samples", n, SAMPLES)
     whole("size", size, *SIZES)
     whole("seed", seed, 0)
     if folder.exists():
         raise DataError(f"{folder} is there already; faces are drawn into a new folder. Name one.")
-    part = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
-        part.chmod(0o755)
-        faces = imagine_faces(n, torch.Generator().manual_seed(seed))
-        _write_lists(part, faces)
-        _write_pictures(part / PICTURES, faces, size)
-        try:
-            part.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was first, with the same faces
-                raise
+        with part_folder(folder.parent, f".{folder.name}.") as part:
+            part.chmod(0o755)
+            faces = imagine_faces(n, torch.Generator().manual_seed(seed))
+            _write_lists(part, faces)
+            _write_pictures(part / PICTURES, faces, size)
+            try:
+                part.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another process was first, with the same faces
+                    raise
     except OSError as error:
         raise DataError(
             f"The faces could not be written to {folder}: {error}. Make room, or point data.root "
             "at a folder that can be written to."
         ) from error
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
 
 
 def official(faces: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -185,7 +183,8 @@ def _write_lists(folder: Path, faces: dict[str, Tensor]) -> None:
         for name, row in zip(names, table.tolist(), strict=True)
     ]
     head = [str(len(names)), OFFICIAL]
-    parts = [max(0, place % 10 - 7) for place in range(len(names))]  # eight 0, then 1 and 2
+    order = faces["person"].unique(return_inverse=True)[1]
+    parts = (2 - order % 10).clamp(min=0).tolist()  # 2 to test with, 1 for validation, 0 to train
     people = faces["person"].tolist()
     (folder / ATTRIBUTES).write_text("\n".join([*head, *rows, ""]))
     for list_name, values in ((PARTITION, parts), (IDENTITIES, people)):

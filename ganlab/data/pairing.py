@@ -147,11 +147,16 @@ class PartnerDecoder(Decoder):
         """The picture as an image of Pillow.
 
         Raises:
-            CorruptImageError: as for a `Decoder`; if its partner has another size.
+            CorruptImageError: as for a `Decoder`; if its partner has another size, or none that
+                can be read.
         """
         picture = super().picture(path)
         partner = self.partners[path]
-        height, width, _ = self.head(partner)
+        try:
+            height, width, _ = self.head(partner)
+        except CorruptImageError as error:
+            reason = f"its partner {partner} cannot be read: {error.reason}"
+            raise CorruptImageError(path, reason) from error
         if picture.size != (width, height):
             raise CorruptImageError(
                 path,

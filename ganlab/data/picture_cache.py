@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import prod
@@ -18,12 +17,13 @@ import torch
 from torch import Tensor
 
 from ganlab.data.files import cache_folder
+from ganlab.data.part_folders import part_folder
 from ganlab.data.threads import in_threads
 from ganlab.files import replacing
 
 VERSION = 1  # of the layout and of what the pixels are; raised when either changes
 _LOG = logging.getLogger(__name__)
-Prepared = Callable[[], tuple[tuple[int, ...], Iterator[Tensor | str]]]
+Pixels = Callable[[Sequence[Path], tuple[int, ...]], Iterator[Tensor | str]]
 Built = tuple[Tensor, dict[int, str]]  # images, and why rows of the files have none
 
 
@@ -33,7 +33,9 @@ class PictureCache:
     An entry is a folder `<key>/` of `images.bin`, the kept pictures one after another, and
     `manifest.json`. It is built beside its place and moved there when it is whole, under a lock
     that dies with its process. The key is of the files' contents, in order, and the settings;
-    `stamps/` remembers the contents of files by name, length and time of change.
+    `stamps/` remembers the contents of files by name, length and time of change. Files that an
+    entry lacks are tried again at every use, as a file may fail for what is not in it, such as the
+    other one of its pair.
 
     Args:
         paths: of the files.
@@ -48,12 +50,15 @@ class PictureCache:
         self.paths, self.root, self.settings, self.title = paths, root, settings, title
         self.folder = cache_folder() / "pictures"
 
-    def get(self, prepared: Prepared, skip_corrupt: bool) -> Built | None:
+    def get(
+        self, shape: Callable[[], tuple[int, ...]], pixels: Pixels, skip_corrupt: bool
+    ) -> Built | None:
         """The entry, built if need be; None, after a warning, where the disk cannot hold it.
 
         Args:
-            prepared: gives the shape of a picture, (C, H, W), and for each file its uint8 pixels or
-                why it has none.
+            shape: gives that of a picture, (C, H, W).
+            pixels: gives for each of some files its uint8 pixels at such a shape, or why it has
+                none.
             skip_corrupt: keep an entry that some files are missing from.
 
         Returns:
@@ -64,12 +69,10 @@ class PictureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             key = self._key()
             entry = self.folder / key
-            with _locked(self._lock(key), self.title) as held:
+            with _locked(self.folder / f"{key}.lock", self.title):
                 built = _read(entry)
-                if built is None:
-                    if held:
-                        self._remove_leftovers(key)
-                    built = self._build(entry, *prepared(), skip_corrupt)
+                if built is None or self._is_mended(*built, pixels):
+                    built = self._build(entry, shape(), pixels, skip_corrupt)
             return built
         except OSError as error:
             _LOG.warning(
@@ -86,21 +89,20 @@ class PictureCache:
         self,
         entry: Path,
         shape: tuple[int, ...],
-        prepared: Iterator[Tensor | str],
+        pixels: Pixels,
         skip_corrupt: bool,
     ) -> Built | None:
         need, free = len(self.paths) * prod(shape), shutil.disk_usage(self.folder).free
         if free < need:
             raise OSError(f"{need / 2**20:,.0f} MiB are needed and {free / 2**20:,.0f} are free")
-        part = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{entry.name}.", suffix=".part"))
-        try:
+        with part_folder(self.folder, "") as part:
             broken: dict[int, str] = {}
             with (part / "images.bin").open("wb") as file:
-                for row, pixels in enumerate(prepared):
-                    if isinstance(pixels, str):
-                        broken[row] = pixels
+                for row, picture in enumerate(pixels(self.paths, shape)):
+                    if isinstance(picture, str):
+                        broken[row] = picture
                     else:
-                        file.write(pixels.contiguous().numpy())
+                        file.write(picture.contiguous().numpy())
                 file.flush()
                 os.fsync(file.fileno())
             kept = len(self.paths) - len(broken)
@@ -109,29 +111,19 @@ class PictureCache:
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
             note = {"title": self.title, "root": str(self.root), **self.settings}  # for people
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
-            shutil.rmtree(entry, ignore_errors=True)  # of another version, or damaged
+            shutil.rmtree(entry, ignore_errors=True)  # of another version, damaged, or mended since
             try:
                 part.replace(entry)
             except OSError:  # where there are no locks, another process may have been first
                 if not entry.exists():
                     raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return _read(entry)
 
-    def _lock(self, key: str) -> Path:
-        return self.folder / f"{key}.lock"
-
-    def _remove_leftovers(self, mine: str) -> None:
-        """Remove what killed processes have half built: their locks are free."""
-        for part in self.folder.glob("*.part"):
-            key = part.name.partition(".")[0]
-            if key == mine:
-                shutil.rmtree(part, ignore_errors=True)
-                continue
-            with _locked(self._lock(key)) as held:
-                if held:
-                    shutil.rmtree(part, ignore_errors=True)
+    def _is_mended(self, images: Tensor, broken: dict[int, str], pixels: Pixels) -> bool:
+        """Whether any file that an entry lacks can be prepared by now."""
+        lacking = [self.paths[row] for row in broken]
+        again = pixels(lacking, tuple(images.shape[1:])) if lacking else ()
+        return any(not isinstance(picture, str) for picture in again)
 
     def _key(self) -> str:
         text = json.dumps(self.settings, sort_keys=True) + self._contents()
@@ -172,33 +164,30 @@ def _read(entry: Path) -> Built | None:
 
 
 @contextmanager
-def _locked(path: Path, title: str | None = None) -> Iterator[bool]:
-    """Hold a lock file, and give True; False where the file system has no locks.
+def _locked(path: Path, title: str) -> Iterator[None]:
+    """Hold a lock file, which is made; without, where the file system has no locks.
 
     Args:
-        path: of the file, which is made.
-        title: wait until it is free, and say what for; None to give False if it is not.
+        path: of the file.
+        title: says what is waited for.
     """
     with path.open("wb") as file:
-        yield _lock(file, title)  # closing the file, or the end of the process, frees it
+        _lock(file, title)
+        yield  # closing the file, or the end of the process, frees it
 
 
-def _lock(file: Any, title: str | None) -> bool:
+def _lock(file: Any, title: str) -> None:
     try:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
     except BlockingIOError:
-        if title is None:
-            return False
         from rich.console import Console
 
         with Console(stderr=True).status(f"Waiting for another process to prepare {title}"):
             fcntl.flock(file, fcntl.LOCK_EX)
-        return True
     except (ImportError, OSError):  # Windows, some network file systems
-        return False
+        return
 
 
 def _state(path: Path) -> str:

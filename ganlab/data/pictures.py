@@ -90,13 +90,17 @@ def load_pictures(
     wanted = (size, size) if isinstance(size, int) else size
     fit = "none" if wanted is None else fit
 
-    def prepared() -> tuple[tuple[int, ...], Iterator[Tensor | str]]:
+    def shape() -> tuple[int, ...]:
         side = wanted
         if fit == "none":
             side = _common_size(paths, root, decoder, skip_corrupt, crop)
             _check_size(root, side, wanted)
+        return (decoder.channels, *side)
+
+    def pixels(some: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Tensor | str]:
+        side = shape[1:]
         work = partial(_prepare, decoder=decoder, side=side, fit=fit, crop=crop, resample=resample)
-        return (decoder.channels, *side), in_threads(work, paths, f"Preparing {title}")
+        return in_threads(work, some, f"Preparing {title}")
 
     found = None
     if cache == "disk":
@@ -104,8 +108,11 @@ def load_pictures(
         if fit == "none":
             fitted["size"] = fitted["resample"] = None
         place = PictureCache(paths, root, {**decoder.settings, **fitted}, title)
-        found = place.get(prepared, skip_corrupt)
-    images, broken = found or _into_memory(*prepared(), len(paths))
+        found = place.get(shape, pixels, skip_corrupt)
+    if found is None:
+        side = shape()
+        found = _into_memory(side, pixels(paths, side), len(paths))
+    images, broken = found
     if broken:
         report_corrupt(
             root, {paths[row]: why for row, why in broken.items()}, len(paths), skip_corrupt
@@ -118,16 +125,18 @@ def load_pictures(
 def list_pictures(folder: Path) -> list[Path]:
     """Files under a folder that end in one of `ENDINGS`, in any case, sorted by their parts.
 
-    Hidden files and folders are left out, and what a Mac adds to archives; links are followed.
+    Hidden files and folders are left out, and what a Mac adds to archives; links are followed,
+    except to a folder that they lie in.
     """
-    found, seen = [], set()
+    found: list[Path] = []
+    above: dict[str, frozenset[str]] = {}  # real paths of a folder and of those walked to it
     for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
+        real, passed = os.path.realpath(place), above.get(os.path.dirname(place), frozenset())
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        if real in seen:  # a link to a folder above would never end
+        if real in passed:  # a link to a folder above would never end
             folders.clear()
             continue
-        seen.add(real)
+        above[place] = passed | {real}
         named = (name for name in files if not name.startswith("."))
         found += [Path(place, name) for name in named if name.lower().endswith(ENDINGS)]
     return sorted(found, key=lambda path: path.parts)
@@ -207,9 +216,10 @@ def _common_size(
 
 def _check_size(root: Path, found: tuple[int, int], wanted: tuple[int, int] | None) -> None:
     if wanted not in (None, found):
+        own = f" Or take them as they are: data.size={found[0]}." if found[0] == found[1] else ""
         raise DataError(
             f"{root} holds images of {found[1]}×{found[0]} pixels (width×height), but {wanted[1]}×"
-            f"{wanted[0]} are asked for.\n{_REMEDY}"
+            f"{wanted[0]} are asked for.\n{_REMEDY}{own}"
         )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import shutil
+import lzma
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,17 +14,29 @@ from pathlib import Path
 from typing import IO
 
 from ganlab.data.files import damaged, safe_name
+from ganlab.data.part_folders import part_folder
 from ganlab.errors import DataError
 
 _CHUNK = 1 << 20  # bytes
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile)
+DAMAGE = (  # what the standard library raises for archives that are damaged, or not of its kinds
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    IndexError,
+    RuntimeError,  # with NotImplementedError
+    ValueError,
+)
 
 
 @contextmanager
 def unpacked(archive: Path, beside: Path, most_bytes: int) -> Iterator[Path]:
     """A folder that holds every file of a .tar.gz or .zip, and is gone when the block ends.
 
-    Checksums of the archive (of gzip's whole stream, of each file of a zip) are compared.
+    Checksums of the archive (of gzip's whole stream, of each file of a zip) are compared. Such
+    folders of killed processes are removed first, see `part_folder`.
 
     Args:
         archive: the file; its contents tell which of the two it is.
@@ -38,16 +49,13 @@ def unpacked(archive: Path, beside: Path, most_bytes: int) -> Iterator[Path]:
         OSError: if it cannot be read, or files cannot be written.
     """
     beside.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=beside.parent, prefix=f".{beside.name}.", suffix=".part"))
-    try:
+    with part_folder(beside.parent, f".{beside.name}.") as part:
         try:
             with _members(archive) as (members, total), _progress(archive, total) as advance:
                 _write(archive, members, part, most_bytes, advance)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise damaged(archive, f"it cannot be unpacked ({error})") from error
         yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write(

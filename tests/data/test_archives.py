@@ -137,6 +137,34 @@ def test_what_came_damaged_is_deleted_and_said(tmp_path, server, what):
     assert files_of(tmp_path / "sets") == []
 
 
+def test_half_a_set_is_drawn_as_it_lies_in_the_archive(tmp_path, server):
+    """What it was unpacked into is gone when the message is read."""
+    half = {name: data for name, data in HORSES.items() if "B/" not in name}
+    write_zip(server / "cyclegan/datasets/horse2zebra.zip", half)
+    with pytest.raises(DataError, match=r"(?s)zip does not hold horse2zebra: found") as caught:
+        fetch_archive("cyclegan/horse2zebra", tmp_path / "sets")
+    assert "\n  horse2zebra.zip/horse2zebra/testA " in str(caught.value)
+    assert ".part" not in str(caught.value)
+    assert files_of(tmp_path / "sets") == []
+
+
+@pytest.mark.parametrize("place", ["pix2pix/facades/mine/1.png", "pix2pix/facades"])
+def test_other_files_in_its_place_are_named_before_anything_is_downloaded(
+    tmp_path, server, monkeypatch, place
+):
+    monkeypatch.setattr(archives, "download", lambda *_: pytest.fail("nothing is downloaded"))
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_bytes(picture(8))
+    with pytest.raises(DataError, match=r"(?s)pix2pix/facades holds something else.*Move it away"):
+        fetch_archive("pix2pix/facades", tmp_path)
+    assert files_of(tmp_path / "pix2pix") == [place.removeprefix("pix2pix/")]
+
+
+def test_an_empty_folder_in_its_place_is_filled(tmp_path, server):
+    (tmp_path / "pix2pix/facades").mkdir(parents=True)
+    assert fetch_archive("pix2pix/facades", tmp_path) == tmp_path / "pix2pix/facades"
+
+
 def test_a_tar_gz_of_a_wrong_checksum_is_damaged(tmp_path):
     """The last bytes are gzip's checksum and length, which reading the members alone never sees."""
     archive = tmp_path / "facades.tar.gz"

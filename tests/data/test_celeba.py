@@ -103,6 +103,9 @@ def test_an_attribute_is_a_label(celeba):
     assert data.train["label"].dtype == torch.int64
     with pytest.raises(DataError, match=r"data\.attribute: got 'Smilling'.*mean 'Smiling'"):
         make(celeba, attribute="Smilling", classes=2).prepare_data()
+    (celeba / "list_attr_celeba.txt").write_text("")
+    with pytest.raises(DataError, match=r"none, as line 2 of .*list_attr_celeba\.txt is empty"):
+        make(celeba, attribute="Smiling", classes=2).prepare_data()
     (celeba / "list_attr_celeba.txt").unlink()
     with pytest.raises(DataError, match=r"none, as there is no .*list_attr_celeba\.txt"):
         make(celeba, attribute="Smiling", classes=2).prepare_data()
@@ -260,13 +263,14 @@ def test_a_list_without_a_count_that_fits_but_a_picture_missing(celeba):
     ("name", "text", "message"),
     [
         ("list_eval_partition.txt", "000001.jpg 0\nnonsense\n", "line 2 has 1 words"),
-        ("list_eval_partition.txt", "000001.jpg x\n", "'x' is no number"),
+        ("list_eval_partition.txt", "000001.jpg x\n", "line 1 has 'x' where 0, 1 or 2"),
         ("list_attr_celeba.txt", f"1\n{' '.join(TRAITS)}\n000001.jpg 1 -1\n", "line 3 has 3 words"),
-        ("identity_CelebA.txt", "000001.jpg one\n", "lacks 3 pictures"),
+        ("identity_CelebA.txt", "000001.jpg 1\n", "lacks 3 pictures"),
     ],
 )
-def test_damaged_lists_are_named(celeba, name, text, message):
+def test_damaged_lists_are_named(celeba, monkeypatch, name, text, message):
     (celeba / name).write_text(text)
+    monkeypatch.setattr("ganlab.data.celeba.load_pictures", None)  # lists are read before that
     with pytest.raises(DataError, match=rf"{name} is damaged: .*{message}"):
         make(celeba).setup("fit")
 

@@ -126,11 +126,29 @@ def test_the_official_attributes_are_those_of_the_rows(folder, exact):
 def test_celebas_own_reader_reads_them(folder):
     data = CelebA(root=str(folder.parent), size=SIZE, crop=None, attribute="Smiling", classes=2)
     drawn = draw_faces(faces(seed=0x6661636573), SIZE)
-    test = torch.arange(COUNT) % 10 == 9
-    assert data.test["image"].shape == (COUNT // 10, 3, SIZE, SIZE)
+    people = faces(seed=0x6661636573)["person"]
+    test = torch.isin(people, data.test["identity"])
+    assert data.test["image"].shape[1:] == (3, SIZE, SIZE)
     assert (data.test["image"].float() - drawn[test].float()).abs().mean() < 3  # JPEG's loss
-    assert len(data.train["image"]) == COUNT * 8 // 10
     assert set(data.train) == {"image", "attributes", "label", "identity"}
+
+
+@pytest.mark.parametrize("count", [20, 600])
+def test_nobody_is_in_two_parts(tmp_path, count):
+    """Eight of ten people to train on, one for validation, one to test with; also of a few."""
+    write_faces(tmp_path / "celeba", count, 32)
+    options = {"root": str(tmp_path), "size": 32, "crop": None, "cache": "memory"}
+    data = CelebA(**options)
+    parts = [data.train, CelebA(**options, test_split="val").test, data.test]
+    people = [set(part["identity"].tolist()) for part in parts]
+    assert sum(len(part["identity"]) for part in parts) == count
+    assert sum(map(len, people)) == len(set.union(*people))
+    assert min(map(len, people)) > 0
+    if count == 600:
+        total = sum(map(len, people))
+        assert [len(part) for part in people] == pytest.approx(
+            [0.8 * total, 0.1 * total, 0.1 * total], abs=2
+        )
 
 
 def test_pictures_of_a_person_share_what_stays():
@@ -155,7 +173,7 @@ def test_drawing_in_parts_changes_nothing(monkeypatch):
 def test_the_set_draws_itself_once(tmp_path, size):
     options = {"root": str(tmp_path), "size": size, "samples": 20, "batch_size": 4}
     data = CartoonFaces(**options, cache="memory")
-    assert data.train["image"].shape == (16, 3, size, size)
+    assert data.train["image"].shape[1:] == (3, size, size)
     stamp = (data.folder / "attributes.csv").stat().st_mtime_ns
     again = CartoonFaces(**options, seed=1, cache="memory")
     assert again.content_hash("test") == data.content_hash("test")
@@ -181,23 +199,30 @@ def test_several_runs_may_draw_at_once(tmp_path):
     assert len(list((folder / "img_align_celeba").iterdir())) == 20
 
 
+def test_what_a_killed_drawing_left_is_removed(tmp_path):
+    pytest.importorskip("fcntl")
+    (tmp_path / ".celeba.killed.part" / "img_align_celeba").mkdir(parents=True)
+    write_faces(tmp_path / "celeba", 20, 32)
+    assert [path.name for path in tmp_path.iterdir()] == ["celeba"]
+
+
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr("ganlab.data.faces._write_pictures", fail)
     with pytest.raises(DataError, match="disk full"):
-        write_faces(tmp_path / "celeba", 5, 32)
+        write_faces(tmp_path / "celeba", 20, 32)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(DataError, match="already"):
-        write_faces(tmp_path / "mine", 5, 32)
+        write_faces(tmp_path / "mine", 20, 32)
 
 
-@pytest.mark.parametrize("options", [{"size": 16}, {"size": 512}, {"samples": 5}])
+@pytest.mark.parametrize("options", [{"size": 16}, {"size": 512}, {"samples": 19}])
 def test_values_that_are_not_allowed_are_named(options):
     with pytest.raises(ConfigError, match=f"data.{next(iter(options))}"):
         CartoonFaces(**options)

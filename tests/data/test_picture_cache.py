@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import ganlab.data.picture_cache as picture_cache
-from ganlab.data.decoding import Decoder
+from ganlab.data.decoding import CorruptImageError, Decoder
 from ganlab.data.pictures import list_pictures, load_pictures
+from ganlab.errors import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,40 @@ def test_settings_have_entries_of_their_own(folder, cache):
     }
     assert shapes == {(4, 3, 8, 8), (4, 1, 8, 8), (4, 3, 6, 8)}
     assert len(entries(cache)) == 5
+
+
+def test_the_limit_on_pixels_counts_for_cached_pictures_too(folder):
+    write(folder)
+    load(folder, size=8, fit="crop")
+    with pytest.raises(DataError, match=r"(?s)4 of 4 .*more than max_pixels=100 allows"):
+        load(folder, size=8, fit="crop", decoder=Decoder(max_pixels=100))
+
+
+def test_what_an_entry_lacks_is_tried_again_and_nothing_else(folder, cache):
+    """A file may fail for what is not in it: it is taken in when it does not any more."""
+
+    class Moody(Decoder):
+        refused, read = ("1.png", "2.png"), 0
+
+        def picture(self, path):
+            self.read += 1
+            if path.name in self.refused:
+                raise CorruptImageError(path, "not today")
+            return super().picture(path)
+
+    pixels, decoder = write(folder), Moody()
+    options = {"size": (12, 10), "fit": "crop", "decoder": decoder, "skip_corrupt": True}
+    for kept, refused, read in [
+        ([0, 3], ("1.png", "2.png"), 4),
+        ([0, 3], ("1.png", "2.png"), 2),
+        ([0, 2, 3], ("1.png",), 6),  # two tried, then all four
+        ([0, 1, 2, 3], (), 5),
+        ([0, 1, 2, 3], ("0.png",), 0),
+    ]:
+        decoder.refused, decoder.read = refused, 0
+        assert torch.equal(load(folder, **options).images, pixels[kept])
+        assert decoder.read == read
+    assert len(entries(cache)) == 1
 
 
 def test_writing_to_the_images_leaves_the_cache_as_it_is(folder):

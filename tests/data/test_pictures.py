@@ -89,6 +89,11 @@ def test_unequal_sizes_are_listed_with_the_setting_that_helps(folder):
     with pytest.raises(DataError, match=r"(?s)2 sizes.*10×12: 4, .*20×20: 2, .*data\.fit=crop"):
         load(folder)
     write(folder / "more", n=2)
+    with pytest.raises(DataError, match=r"are asked for.*\n.*give up their aspect\.$"):
+        load(folder, size=16)
+    write(folder.with_name("squares"), height=20, width=20)
+    with pytest.raises(DataError, match=r"data\.fit=stretch.* data\.size=20\."):
+        load(folder.with_name("squares"), size=16)
     with pytest.raises(DataError, match=r"10×12 pixels \(width×height\), but 16×16 are asked for"):
         load(folder, size=16)
 
@@ -132,6 +137,16 @@ def test_pictures_are_listed_through_links_and_without_hidden_ones(folder, tmp_p
     (folder / "class b" / "é.JPG").write_bytes(b"")
     found = [path.relative_to(folder) for path in list_pictures(folder)]
     assert found == [Path("c/0.png"), Path("class b/0.png"), Path("class b/é.JPG")]
+
+
+def test_a_folder_that_is_linked_twice_counts_twice(folder, tmp_path):
+    """A link is left out only where it leads to a folder that it lies in."""
+    write(folder / "a", n=2)
+    (folder / "b").symlink_to(folder / "a")
+    (folder / "a" / "deep").mkdir()
+    (folder / "a" / "deep" / "up").symlink_to(folder / "a")
+    found = [path.relative_to(folder).as_posix() for path in list_pictures(folder)]
+    assert found == ["a/0.png", "a/1.png", "b/0.png", "b/1.png"]
 
 
 def test_bad_arguments_are_named(folder):
