@@ -35,8 +35,10 @@ def _shortened(words):
         return words
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
         name = "generator" if "generator" in config.model else "generator_ab"
-        words = [*words, "data.size=32", f"model.{name}.features=8"]
-    replaced = ("trainer=", "budget.", "compile=", "protocol.samples=")
+        words = [*words, "data.size=32", f"model.{name}.features=8", "protocol.samples=2"]
+    if config.callbacks.evaluation is not None and "protocol.samples=2" not in words:
+        words = [word for word in words if "protocol.samples" not in word] + SMALL_SCORES
+    replaced = ("trainer=", "budget.", "compile=")
     words = [word for word in words if not word.startswith(replaced)]
     words += ["trainer=cpu", *SHORT]
     for name, replacement in OFFLINE.items():
@@ -44,9 +46,8 @@ def _shortened(words):
             words = [word for word in words if word != f"data={name}"] + replacement
             if "batch_size" not in str(replacement):
                 words.append("data.batch_size=2")
+            words = [word for word in words if "protocol.samples" not in word]
             return [*words, "evaluation=none", "data.size=32"] if name == "cifar10" else words
-    if config.callbacks.evaluation is not None:
-        words += SMALL_SCORES
     return words
 
 
@@ -82,8 +83,10 @@ def test_command(command, folder, monkeypatch):
         words = [word for word in words if not word.startswith("budget.")] + ["budget.batches=4"]
     elif subcommand == "train":
         words = _shortened(words)
-    elif subcommand == "evaluate" and "protocol=" in command and "run=" in command:
+    elif subcommand == "evaluate" and "_mnist" in command:
         words += ["protocol.samples=1300"]  # the fewest that all their metrics take
+    elif subcommand == "evaluate" and "protocol=hidden" in command:
+        words += ["protocol.samples=20"]
     elif subcommand == "bench":
         words += ["batches=2", "blocks=2"]
     assert main([subcommand, *words]) == 0

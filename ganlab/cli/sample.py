@@ -42,14 +42,19 @@ def main(argv: list[str]) -> int:
     import torch
 
     from ganlab.cli.compose import register_resolvers
+    from ganlab.core import Translator
     from ganlab.reports.runs import load_module
 
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     if not hasattr(module, "draw_inputs"):
-        raise ConfigError(
-            f"run: {arguments['run']} holds a {type(module).__name__}, which makes none."
-        )
+        what = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
+        if isinstance(module, Translator):
+            raise ConfigError(
+                f"{what} but translates: ganlab translate run={arguments['run']} input=DIR "
+                "output=DIR"
+            )
+        raise ConfigError(f"{what}.")
     labels = arguments["labels"]
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))

@@ -295,8 +295,9 @@ class AdversarialModule(AveragedModule):
             if key not in provides:
                 raise ConfigError(
                     f"data: {type(self).__name__} needs batches with {key!r}; this data set "
-                    f"gives {', '.join(provides)}. Choose another data set, or a model without "
-                    f"{key}s."
+                    f"gives {', '.join(provides)}. Choose data and a model that fit: pairs for "
+                    "pix2pix (data=paired, data=shapes), two sets for cyclegan (data=unpaired), "
+                    "classes for conditional models."
                 )
 
     def sample(

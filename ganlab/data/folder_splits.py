@@ -6,15 +6,18 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from ganlab.data.files import draw_tree
-from ganlab.data.layouts import check_case, draw_found
+from ganlab.data.folder_walk import draw_found
+from ganlab.data.layouts import check_case
 from ganlab.data.pictures import list_pictures
 from ganlab.errors import DataError, nearest
 
 _TESTS = ("test", "val")
 _NAMED = 10  # files or folders that a message names
+_COUNTED = 10_000  # files that are not pictures, as a wrong root may be a whole disk
 
 
 def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], str]:
@@ -29,16 +32,19 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
 
     Raises:
         DataError: if there is no such folder, no picture in it or in one of the splits, or no
-            `test_folder`; if there are splits and pictures elsewhere.
+            `test_folder`; if there are splits and pictures elsewhere, or only one for tests; if
+            names differ only in case.
     """
     if not root.is_dir():
         raise _no_folder(root)
     paths = list_pictures(root)
     if not paths:
         raise _no_pictures(root)
+    children = sorted(path for path in root.iterdir() if path.is_dir())
+    check_case(root, children)
     check_case(root, paths)
     first = Counter(_first(root, path) for path in paths)
-    named = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    named = {path.name.lower(): path for path in children}
     tests = [name for name in _TESTS if name in named]
     others = [name or "no folder" for name in first if name.lower() not in ("train", *_TESTS)]
     if "train" in named and tests:
@@ -55,6 +61,12 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
         )
         unused = "".join(f"; {named[name].name}/ is not used" for name in tests if name != chosen)
         return folders, said + unused
+    if lonely := [name for name in first if name.lower() in _TESTS]:
+        raise DataError(
+            f"data.root: {root} holds {lonely[0]}/ without train/.\n{_layouts(root)}\nFound\n"
+            f"{draw_found(root)}\nName the folder to train on train/, or give {lonely[0]}/ another "
+            "name if it is a class."
+        )
     if test_folder:
         raise DataError(
             f"data.test_folder: got {test_folder}, but {root} has no such split.\n{_layouts(root)}"
@@ -66,6 +78,12 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
     if "" not in first and len(first) > 1:
         said += f", in {len(first):,} folders that may be classes"
     return {"train": root, "test": root}, said
+
+
+def has_test_folder(root: Path) -> bool:
+    """Whether a folder has a split for tests, by the names in it alone; False if there is none."""
+    names = {path.name.lower() for path in root.iterdir()} if root.is_dir() else set()
+    return "train" in names and not names.isdisjoint(_TESTS)
 
 
 def _chosen(root: Path, test_folder: str | None, tests: list[str]) -> str:
@@ -171,12 +189,13 @@ def _no_folder(root: Path) -> DataError:
 
 
 def _no_pictures(root: Path) -> DataError:
-    files = [path for path in root.rglob("*") if path.is_file()]
+    files = list(islice((path for path in root.rglob("*") if path.is_file()), _COUNTED))
     kinds = Counter(path.suffix.lower() or "no ending" for path in files).most_common(_NAMED)
     others = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
+    more = "at least " if len(files) == _COUNTED else ""
     return DataError(
         f"data.root: no pictures in {root}.\n{_layouts(root)}\nFound\n{draw_found(root)}\n"
-        + (f"and {len(files):,} other files ({others})." if files else "and no other files.")
+        + (f"and {more}{len(files):,} other files ({others})." if files else "and no other files.")
     )
 
 

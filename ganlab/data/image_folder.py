@@ -13,7 +13,13 @@ from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
 from ganlab.data.checks import one_of, whole
 from ganlab.data.decoding import MAX_PIXELS, Decoder
-from ganlab.data.folder_splits import by_rule, class_names, class_of, find_splits
+from ganlab.data.folder_splits import (
+    by_rule,
+    class_names,
+    class_of,
+    find_splits,
+    has_test_folder,
+)
 from ganlab.data.images import MAX_SIZE, ImageDataModule
 from ganlab.data.pictures import FITS, list_pictures, load_pictures
 from ganlab.errors import ConfigError, DataError
@@ -111,8 +117,8 @@ class ImageFolder(ImageDataModule):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Both, unless there are to be no tests."""
-        return SPLITS if self.test_share else SPLITS[:1]
+        """Both, unless no folder is for tests and `test_share` is 0."""
+        return SPLITS if self.test_share or has_test_folder(self.root) else SPLITS[:1]
 
     @property
     def title(self) -> str:

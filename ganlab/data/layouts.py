@@ -9,11 +9,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from ganlab.data.decoding import ENDINGS
 from ganlab.data.files import draw_tree
+from ganlab.data.folder_walk import LOOKED_AT, draw_found, pictures_in, walk_folders
 from ganlab.data.pictures import list_pictures
 from ganlab.errors import DataError
 
@@ -30,7 +32,8 @@ class Layout:
         root: the set's folder.
         form: the layout in words.
         folders: folder by split and side.
-        unused: sub-folders of the root that hold something and are no part of it.
+        unused: what lies beside the folders and is no part of it, in words: "notes/", or "3
+            pictures in A/ itself".
     """
 
     root: Path
@@ -46,7 +49,7 @@ class Layout:
         """
         folder = self.folders[split][side]
         # files of both sides must lie in the folder itself: sub-folders there are another layout
-        paths = _in_itself(folder) if side == "ab" else list_pictures(folder)
+        paths = pictures_in(folder) if side == "ab" else list_pictures(folder)
         if not paths:
             inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
             why = f"pictures in it lie in sub-folders ({_listed(inside)})" if inside else "empty"
@@ -64,13 +67,11 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
     Raises:
         DataError: if one side lacks a folder that the other has, or folders differ only in case.
     """
+    if not root.is_dir():
+        return None
     here = _children(root)
     joined = _joined(root, here)
-    within = {
-        split: {side: _children(here[split])[side] for side in ("a", "b")}
-        for split in SPLITS
-        if split in here and {"a", "b"} <= set(_children(here[split]))
-    }
+    within = _within(here)
     sides = _sides(root, here)
     single = {s: {"ab": here[s]} for s in SPLITS if s in here}
     forms: list[tuple[str, dict[str, dict[str, Path]]]] = [
@@ -86,14 +87,34 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
         forms[0], forms[1] = forms[1], forms[0]
     for form, folders in forms:
         if folders:
-            used = {
-                path.relative_to(root).parts[0] for x in folders.values() for path in x.values()
-            }
-            return Layout(root, form, folders, tuple(sorted(_holding(here, used))))
-    inside = _in_itself(root)
-    if kind == "paired" and inside and inside == list_pictures(root):
-        return Layout(root, "files of both sides, A left of B", {"all": {"ab": root}})
+            used = {path for sides in folders.values() for path in sides.values()}
+            return Layout(root, form, folders, tuple(_beside(root, used)))
+    if kind == "paired" and pictures_in(root):
+        deeper = any(n for folder, n in walk_folders(root) if folder != root)
+        form = "files of both sides, A left of B"
+        return None if deeper else Layout(root, form, {"all": {"ab": root}})
     return None
+
+
+def sets_below(root: Path, *kinds: Kind) -> list[Path]:
+    """Folders under a root that are sets of one of the kinds by themselves, at most `_NAMED`.
+
+    A folder of nothing but files is not taken for one, as it may be a class.
+    """
+    places = {
+        place
+        for folder, n in islice(walk_folders(root), LOOKED_AT)
+        for place in (folder, *folder.parents[:2])  # pictures of a set lie up to two levels down
+        if n and root in place.parents
+    }
+    found: list[Path] = []
+    for place in sorted(places, key=lambda path: (len(path.parts), path)):
+        is_new = not any(above in place.parents for above in found)
+        if is_new and any(_recognised(place, kind) for kind in kinds):
+            found.append(place)
+        if len(found) == _NAMED:
+            break
+    return found
 
 
 def unknown_layout(root: Path, kind: Kind) -> DataError:
@@ -102,9 +123,9 @@ def unknown_layout(root: Path, kind: Kind) -> DataError:
         state = "it is a file" if root.exists() else "there is none"
         return DataError(f"data.root: {root} is not a folder: {state}. {_advice(root, kind)}")
     hints = []
-    inside = [child for child in _children(root, check=False).values() if _recognised(child, kind)]
-    if inside:
-        hints.append(f"Did you mean data.root={inside[0]}?")
+    if inside := sets_below(root, kind):
+        roots = " or ".join(f"data.root={path}" for path in inside)
+        hints.append(f"Did you mean {roots}?")
     other: Kind = "unpaired" if kind == "paired" else "paired"
     if _recognised(root, other):
         hints.append(f"It has the layout of {other} pictures: data={other} data.root={root}.")
@@ -131,14 +152,12 @@ def _advice(root: Path, kind: Kind) -> str:
 
 
 def _recognised(folder: Path, kind: Kind) -> bool:
+    """Whether a folder has a layout that says more than that there are files in it."""
     try:
-        return find_layout(folder, kind) is not None
-    except DataError:
+        layout = find_layout(folder, kind)
+    except (DataError, OSError):
         return False
-
-
-def _in_itself(folder: Path) -> list[Path]:
-    return [path for path in list_pictures(folder) if path.parent == folder]
+    return layout is not None and layout.folders != {"all": {"ab": folder}}
 
 
 def check_case(folder: Path, paths: Sequence[Path]) -> None:
@@ -165,25 +184,10 @@ def case_clashes(folder: Path, paths: Sequence[Path]) -> list[tuple[Path, Path]]
     return clashes
 
 
-def draw_found(root: Path) -> str:
-    """The folders under a root with the number of pictures that lie in each itself."""
-    counts: dict[Path, int] = {root: 0}
-    for path in list_pictures(root):
-        counts[path.parent] = counts.get(path.parent, 0) + 1
-    for folder in _children(root, check=False).values():
-        counts.setdefault(folder, 0)
-    rows = [(folder, f"{n:,} pictures") for folder, n in sorted(counts.items())]
-    more = f"\n  … and {len(rows) - _NAMED} more folders" if len(rows) > _NAMED else ""
-    return draw_tree(rows[:_NAMED]) + more
-
-
-def _children(root: Path, check: bool = True) -> dict[str, Path]:
+def _children(root: Path) -> dict[str, Path]:
     """Sub-folders by their name in lower case, hidden ones left out."""
-    if not root.is_dir():
-        return {}
     paths = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
-    if check:
-        check_case(root, paths)
+    check_case(root, paths)
     return {path.name.lower(): path for path in paths}
 
 
@@ -192,14 +196,30 @@ def _joined(root: Path, here: dict[str, Path]) -> dict[str, dict[str, Path]]:
     for split in splits:
         for side, other in (("a", "b"), ("b", "a")):
             if split + side not in here:
-                missing = root / f"{split}{side.upper()}"
-                there = here[split + other]
-                raise DataError(
-                    f"{there} has no counterpart. Expected\n"
-                    + draw_tree([(there, "found"), (missing, "missing")])
-                    + f"\nPut the other side's pictures into {missing}, or take {there.name} away."
-                )
+                raise _no_counterpart(here[split + other], root / f"{split}{side.upper()}")
     return {s: {"a": here[f"{s}a"], "b": here[f"{s}b"]} for s in splits}
+
+
+def _within(here: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    inside = {split: _children(here[split]) for split in SPLITS if split in here}
+    sides = {
+        split: {side: children[side] for side in ("a", "b")}
+        for split, children in inside.items()
+        if {"a", "b"} <= set(children)
+    }
+    for split, children in inside.items():
+        for side, other in (("a", "b"), ("b", "a")):
+            if sides and side not in children and other in children:
+                raise _no_counterpart(children[other], here[split] / side.upper())
+    return sides
+
+
+def _no_counterpart(there: Path, missing: Path) -> DataError:
+    return DataError(
+        f"{there} has no counterpart. Expected\n"
+        + draw_tree([(there, "found"), (missing, "missing")])
+        + f"\nPut the other side's pictures into {missing}, or take {there.name} away."
+    )
 
 
 def _sides(root: Path, here: dict[str, Path]) -> dict[str, dict[str, Path]]:
@@ -222,8 +242,17 @@ def _sides(root: Path, here: dict[str, Path]) -> dict[str, dict[str, Path]]:
     return {s: {"a": a[s], "b": b[s]} for s in splits}
 
 
-def _holding(here: dict[str, Path], used: set[str]) -> list[str]:
-    return [p.name for p in here.values() if p.name not in used and next(p.iterdir(), None)]
+def _beside(root: Path, used: set[Path]) -> list[str]:
+    """What lies in the root, or between it and the folders used, and is no part of the set."""
+    unused = []
+    above = {root} | {path.parent for path in used}
+    for folder in sorted(above):
+        name = "" if folder == root else f"{folder.name}/"
+        if n := len(pictures_in(folder)):
+            unused.append(f"{n:,} pictures in {name or 'the folder'} itself")
+        others = [path for path in _children(folder).values() if path not in used | above]
+        unused += [f"{name}{path.name}/" for path in others if next(path.iterdir(), None)]
+    return unused
 
 
 def _shown(splits: dict[str, dict[str, Path]]) -> str:

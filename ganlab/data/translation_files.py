@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlab.data.archives import fetch_archive, unpacked_archive
+from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
 from ganlab.data.checks import one_of, whole
 from ganlab.data.decoding import Decoder
@@ -109,6 +110,19 @@ class TranslationFiles(TranslationData):
         self._training: dict[str, Tensor] | None = None
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        """Both, unless no folder is for tests and `test_share` is 0; nothing is downloaded."""
+        layout = self._layout
+        if self.test_share or (self.archive is not None and layout is None):
+            return SPLITS  # every public set has tests
+        try:
+            layout = layout or find_layout(self.root, self.kind)
+        except (DataError, OSError):  # which is raised again where the files are asked for
+            return SPLITS[:1]
+        has_tests = layout is not None and not {"test", "val"}.isdisjoint(layout.folders)
+        return SPLITS if has_tests else SPLITS[:1]
+
+    @property
     def title(self) -> str:
         """The set's folder or name."""
         return f"{type(self).__name__} {self.archive or self.root}"
@@ -130,7 +144,7 @@ class TranslationFiles(TranslationData):
             raise DataError(f"data.root: {root} cannot be read: {error}.") from error
         if self._layout is None:
             raise unknown_layout(root, self.kind)
-        unused = ", ".join(f"{name}/" for name in self._layout.unused)
+        unused = ", ".join(self._layout.unused)
         _LOG.info("%s: %s%s.", root, self._layout.form, f"; {unused} not used" if unused else "")
 
     @property

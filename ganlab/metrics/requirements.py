@@ -57,9 +57,10 @@ def check_no_translations(metrics: Mapping[str, SampleMetric]) -> None:
 def check_generates(module: Any) -> None:
     """Raise a ConfigError for a model that makes no samples."""
     if not hasattr(module, "draw_inputs"):
+        suits = "pairs, hidden_pairs, cycle" if hasattr(module, "translate") else "accuracy"
         raise ConfigError(
             f"evaluation: a {type(module).__name__} makes no samples. Choose a protocol that suits "
-            "it (protocol=accuracy), or evaluation=none in a training."
+            f"it (protocol= {suits}), or evaluation=none in a training."
         )
 
 

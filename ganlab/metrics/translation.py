@@ -84,7 +84,8 @@ class TranslationProtocol(Protocol):
         if not isinstance(module, Translator):
             raise ConfigError(
                 f"evaluation: a {type(module).__name__} translates no pictures. Choose a protocol "
-                "that suits it, or evaluation=none in a training."
+                "that suits it (of samples: fd5k_train_mnist_5k, modes10k, …), or evaluation=none "
+                "in a training."
             )
         check_split(data, self.split)
         self._directions = tuple(module.directions)

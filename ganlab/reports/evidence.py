@@ -103,6 +103,11 @@ class Evidence:
             rows = read_metrics(folder)
         except (ValueError, KeyError, UnicodeDecodeError) as error:
             raise RunError(f"run: {folder / 'metrics.csv'} is damaged: {error}.") from error
+        if not rows and record.get("imported"):
+            raise RunError(
+                f"run: {folder} was imported and has not been trained here, so there is nothing to "
+                f"say yet. Train it further: ganlab train run={folder} resume=true"
+            )
         if not rows and record.get("status") != "failed":
             raise RunError(
                 f"run: {folder} has logged nothing yet (it is {record.get('status', 'unknown')}); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint: there is no {path}.")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle, and torch errors of many kinds
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"checkpoint: {path} holds more than tensors and plain containers, and is not read, "
+            "since that could run its code. It was not written by ganlab."
+        ) from error
+    except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"checkpoint: {path} is damaged or cut short: {reason}") from error
     if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
@@ -86,7 +92,7 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
         RunError, CheckpointError: no run, or no readable checkpoint there.
     """
     folder = Path(folder)
-    read_config(folder)
+    config = read_config(folder)
     if checkpoint == "last":
         found = newest_checkpoint(folder)
         if found is None:
@@ -98,7 +104,13 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
     else:
         named = folder / "checkpoints" / f"{checkpoint}.ckpt"
         contents = read_checkpoint(named if named.exists() else Path(checkpoint))
-    module = build_module(contents["ganlab"]["config"])
+    own = contents["ganlab"]["config"] or {}
+    if own.get("model") != config.get("model"):
+        raise CheckpointError(
+            f"checkpoint: {checkpoint} is of another model than {folder}. Give the run that it "
+            "belongs to."
+        )
+    module = build_module(own)
     module.on_load_checkpoint(contents)
     module.load_state_dict(contents["state_dict"])
     return module.eval()

@@ -1,5 +1,7 @@
 """`ganlab data check` and `ganlab data pair` on folders that the tests write."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,7 +77,10 @@ def test_classes_and_plain_folders(tmp_path, capsys):
     code, said, command = check(tmp_path / "mine", capsys)
     assert code == 0
     assert "2 classes: cats, dogs" in said
-    assert command == f"ganlab train model=dcgan data=folder data.root={tmp_path / 'mine'}"
+    assert command == (
+        f"ganlab train model=dcgan data=folder data.root={tmp_path / 'mine'} data.classes=2 "
+        "data.batch_size=4"
+    )
     code, said, command = check(tmp_path / "mine/cats", capsys)
     assert "pictures without classes" in said
     assert "data=folder" in command
@@ -143,9 +148,15 @@ def test_nothing_to_use(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path / "nowhere")]) == 1
     assert "there is none" in capsys.readouterr().err
     write(tmp_path / "sets/one/train", THREE, 16, 32, 3)
-    write(tmp_path / "sets/two/train", THREE, 16, 32, 3)
+    write(tmp_path / "sets/deep/er/two/A/train", THREE, 16, 16, 3)
+    write(tmp_path / "sets/deep/er/two/B/train", THREE, 16, 16, 3)
     _, said, _ = check(tmp_path / "sets", capsys)
-    assert f"one/ is a set by itself: ganlab data check {tmp_path / 'sets/one'}" in said
+    hint = said.index(f"one/ is a set by itself: ganlab data check {tmp_path / 'sets/one'}\n")
+    assert (
+        f"deep/er/two/ is a set by itself: ganlab data check {tmp_path}/sets/deep/er/two\n" in said
+    )
+    assert said.count("is a set by itself") == 2
+    assert hint < said.index("Used as")
 
 
 def test_celeba(tmp_path, capsys):
@@ -169,12 +180,24 @@ def test_celeba(tmp_path, capsys):
 
 def test_celeba_packed_is_left_packed(tmp_path, capsys):
     (tmp_path / "celeba").mkdir()
-    (tmp_path / "celeba/img_align_celeba.zip").write_bytes(b"a zip, say")
+    archive = tmp_path / "celeba/img_align_celeba.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("img_align_celeba/1.jpg", b"")
     (tmp_path / "celeba/list_eval_partition.txt").write_text("1.jpg 0\n")
     code, said, _ = check(tmp_path, capsys)
     assert code == 0
     assert "The first training unpacks img_align_celeba.zip" in said
     assert len([*(tmp_path / "celeba").iterdir()]) == 2
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("other/1.jpg", b"")
+    code, said, _ = check(tmp_path, capsys)
+    assert code == 1
+    assert "is not the zip of the aligned pictures" in said
+    assert "other/1.jpg" in said
+    archive.write_bytes(b"no zip")
+    code, said, _ = check(tmp_path, capsys)
+    assert code == 1
+    assert "img_align_celeba.zip is damaged" in said
 
 
 def test_pairs_are_written_as_they_are(tmp_path, capsys):

@@ -5,7 +5,7 @@ import logging
 import pytest
 from PIL import Image
 
-from ganlab.data import ImageFolder, PairedImages, UnpairedImages, folder_walk
+from ganlab.data import ImageFolder, PairedImages, UnpairedImages, folder_walk, layouts
 from ganlab.data.folder_walk import draw_found, walk_folders
 from ganlab.data.layouts import find_layout, sets_below, unknown_layout
 from ganlab.data.pictures import list_pictures
@@ -167,3 +167,10 @@ def test_a_message_looks_at_so_many_folders(tmp_path, monkeypatch):
     text = draw_found(tmp_path)
     assert len(looked) == 20
     assert "… and at least 10 more folders" in text
+
+
+def test_sets_are_looked_for_in_so_many_folders(tmp_path, monkeypatch):
+    write(tmp_path, "a/1.png", "b/1.png", "c/train/1.png")
+    assert sets_below(tmp_path, "paired") == [tmp_path / "c"]
+    monkeypatch.setattr(layouts, "LOOKED_AT", 3)
+    assert sets_below(tmp_path, "paired") == []

@@ -62,7 +62,7 @@ def test_side_by_side_files_kept_beside_are_left_alone(tmp_path):
     write(tmp_path / "train", [200])
     data = exact(tmp_path)
     assert values(data.train["a"]) == [*range(5)]
-    assert data.layout.unused == ("train",)
+    assert data.layout.unused == ("train/",)
 
 
 def test_sides_are_drawn_independently_and_anew_each_epoch(tmp_path):
