@@ -60,6 +60,8 @@ def check(argv: list[str]) -> int:
     from ganlab.cli.compose import options
     from ganlab.reports.data_check import check_data
 
+    if values["out"] is not None and values["out"].exists():
+        raise ConfigError(f"out: {values['out']} is there already; choose another file.")
     found = check_data(root, tuple(options("experiment")))
     print(_text(found))
     rows = {title: files for title, files in found.samples.items() if files}
@@ -86,8 +88,8 @@ def pair(argv: list[str]) -> int:
     a, b, out = (Path(text).expanduser() for text in argv)
     counts = write_pairs(a, b, out)
     listed = ", ".join(f"{n:,} in {split}/" if split else f"{n:,}" for split, n in counts.items())
-    print(f"Wrote {sum(counts.values()):,} pairs to {out} ({listed}).\nLook at them with\n")
-    print(f"  ganlab data check {out}")
+    print(f"Wrote {sum(counts.values()):,} pairs to {out} ({listed}).\nTrain on them with\n")
+    print(f"  ganlab train experiment=pix2pix data.root={out}")
     return 0
 
 
@@ -102,6 +104,7 @@ def _text(found: DataCheck) -> str:
         lines.append(f"  {name:<{width}}  {folder.pictures:>7,}  {'; '.join(facts)}".rstrip())
     if len(found.folders) > len(shown):
         lines.append(f"  … and {len(found.folders) - len(shown):,} more folders")
+    lines += found.hints
     lines.append(f"Used as: {found.use or 'nothing that this program knows'}")
     lines += [f"  {n:,} {what}" for what, n in found.counts.items()]
     for title, texts in (

@@ -121,6 +121,12 @@ class Session:
                 f"run_dir: {self.folder} holds a run already. Continue it with "
                 f"`ganlab train run={self.folder} resume=true`, or choose another folder."
             )
+        for name in ("config.yaml", "metrics.csv", "checkpoints"):
+            if (self.folder / name).exists():
+                raise RunError(
+                    f"run_dir: {self.folder} holds {name}, and no run that it belongs to; it would "
+                    "be lost. Choose another folder."
+                )
 
     def _checkpoint(self, module: Any) -> Path | None:
         if not self.resume:

@@ -278,3 +278,29 @@ def test_full_disk(cli, tmp_path):
         assert not list(Path(folder).rglob("*.part"))
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_folder_with_files_of_the_users_own_is_not_taken(tmp_path, cli):
+    (tmp_path / "config.yaml").write_text("mine: 1\n")
+    code, said = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path}")
+    assert code == 1
+    assert "holds config.yaml" in said
+    assert (tmp_path / "config.yaml").read_text() == "mine: 1\n"
+
+
+def test_a_checkpoint_of_another_model_is_not_taken(tmp_path, cli, ring_run):
+    other = tmp_path / "other"
+    small = ["model.generator.hidden=[8]", "budget.batches=2", f"run_dir={other}"]
+    assert cli("train", *RING, *small)[0] == 0
+    code, said = cli("sample", f"run={ring_run}", f"checkpoint={other}/checkpoints/last.ckpt")
+    assert code == 1
+    assert "of another model" in said
+
+
+def test_a_checkpoint_that_holds_code_is_not_read(tmp_path, cli, ring_run):
+    path = tmp_path / "code.ckpt"
+    torch.save({"ganlab": Path("/")}, path)  # a class that is no plain container
+    code, said = cli("sample", f"run={ring_run}", f"checkpoint={path}")
+    assert code == 1
+    assert "could run its code" in said
+    assert "weights_only" not in said
