@@ -38,7 +38,7 @@ def _shrunk(config):
     if data["_target_"] in TRANSLATED:
         counts = {"samples": 8, "test_samples": 4} if "hapes" in config["data"]["_target_"] else {}
         config["data"] |= {**counts, "batch_size": 2}
-        if evaluation := config["callbacks"]["evaluation"]:
+        if counts and (evaluation := config["callbacks"]["evaluation"]):
             evaluation["protocol"]["samples"] = 4
     elif "size" in data:
         shape = {key: data[key] for key in ("size", "channels")}

@@ -57,7 +57,7 @@ def translate_picture(
     if tile is None and height * width <= LARGE:
         tile_height, tile_width, overlap = height, width, 0
     else:
-        side, overlap = _check_tile(tile, overlap, multiple)
+        side, overlap = check_tile(tile, overlap, multiple)
         tile_height, tile_width = min(side, height), min(side, width)
     rows = _windows(height, tile_height, overlap)
     columns = _windows(width, tile_width, overlap)
@@ -79,7 +79,12 @@ def translate_picture(
     return result[:, top : top + picture.shape[1], left : left + picture.shape[2]]
 
 
-def _check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:
+def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:
+    """The side and the overlap of tiles; see `translate_picture`.
+
+    Raises:
+        ConfigError: a tile that the network does not take, or an overlap of more than half a tile.
+    """
     smallest = _rounded_up(SMALLEST, multiple)
     side = tile or _rounded_up(TILE, multiple)
     if side % multiple or side < smallest:

@@ -38,6 +38,11 @@ def main(argv: list[str]) -> int:
     if wants_help(argv):
         print(usage("bench", "time the training loop; any key of `ganlab train`, and", ARGUMENTS))
         return 0
+    for text in argv:
+        if (key := text.partition("=")[0]) in ("run", "resume"):
+            raise ConfigError(
+                f"{key}: is for ganlab train; bench measures a new model. Leave it out."
+            )
     own = [text for text in argv if text.partition("=")[0] in ARGUMENTS]
     arguments = parse(own, ARGUMENTS)
     from ganlab.cli.compose import compose, to_plain

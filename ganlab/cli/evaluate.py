@@ -30,7 +30,7 @@ ARGUMENTS = {
     "protocol": Argument(str, "see `ganlab list protocols`; the run's own unless given"),
     "features": Argument(str, "in place of the protocol's, see `ganlab list features`"),
     "seeds": Argument(_seeds, "e.g. 0,1,2: of the latents; several give a mean and a spread"),
-    "device": Argument(str, "cpu, cuda, mps; the fastest there is unless given"),
+    "device": Argument(str, "cpu, cuda, mps, xpu; the fastest there is unless given"),
     "out": Argument(Path, "where the scores go; scores.json in the run's folder unless given"),
 }
 MORE = """

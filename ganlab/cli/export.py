@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import REQUIRED, Argument, boolean, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, Argument, boolean, check_folder, parse, usage, wants_help
 from ganlab.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3  # of numbers in [-1, 1], between programs
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 FORMATS = ("pth", *ENDINGS)
+UNUSED = {"direction": ("pth",), "size": ("pth", "safetensors")}
 
 
 def _format(text: str) -> str:
@@ -56,6 +58,13 @@ def main(argv: list[str]) -> int:
         print(usage("export", "write trained networks for other programs.", ARGUMENTS))
         return 0
     arguments = parse(argv, ARGUMENTS)
+    for key, formats in UNUSED.items():
+        if arguments[key] is not None and arguments["format"] in formats:
+            others = " and ".join(name for name in FORMATS if name not in formats)
+            raise ConfigError(f"{key}: is for {others}; leave it out.")
+    if arguments["out"] is not None:
+        is_folder = arguments["format"] == "pth"
+        check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
     from ganlab.cli.compose import register_resolvers
     from ganlab.reports.runs import load_module
 
@@ -125,7 +134,6 @@ def _export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
             if role.startswith("G"):
                 raise
             print(f"{name} is left out: {error}")  # the public code needs none to translate
-    folder.mkdir(parents=True, exist_ok=True)
     for role, state in states.items():
         path = folder / f"latest_net_{role}.pth"
         with atomic(path) as temporary:
@@ -151,7 +159,6 @@ def _export_safetensors(module: AdversarialModule, name: str, path: Path, ema: b
         "weights": "ema" if ema and name in module.averaged else "raw",
         "images_seen": str(module.images_seen),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata)
     _check_weights(path, network, load_file(path))
@@ -160,10 +167,18 @@ def _export_safetensors(module: AdversarialModule, name: str, path: Path, ema: b
 
 
 def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> None:
-    """Stop unless a file holds the network's very tensors."""
+    """Stop unless a file holds the network's very tensors, to the byte."""
     own = network.state_dict()
-    if own.keys() != back.keys() or not all((own[k].cpu() == back[k]).all() for k in own):
+    if own.keys() != back.keys() or not all(_is_same(own[key].cpu(), back[key]) for key in own):
         raise ConfigError(f"{path}: what was written is not what is read back; do not use it.")
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    import torch
+
+    # NaN is not equal to itself, its bytes are
+    pair = [x.contiguous().reshape(-1).view(torch.uint8) for x in (a, b)]
+    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(*pair)
 
 
 def _export_graph(
@@ -176,7 +191,6 @@ def _export_graph(
 
     network = as_used(module, network_of(module, name, arguments["ema"]))
     inputs = example_inputs(module, network, name, arguments["size"])
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         run = WRITERS[arguments["format"]](network, inputs, temporary)
     shapes = " and ".join(
@@ -191,6 +205,8 @@ def _export_graph(
         inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
         difference = (network(*inputs.values()) - run(inputs)).abs().max().item()
     print(f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}")
+    if math.isnan(difference):
+        raise ConfigError(f"run: {name} makes NaN; do not use {path}. Choose another checkpoint.")
     if not difference <= TOLERANCE:
         raise ConfigError(
             f"format: {path} computes something else than the run's {name} (by {difference:.1e}); "

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import wants_help
-from ganlab.cli.public_files import ROLES, Network, find_files, read_networks
+from ganlab.cli.arguments import check_folder, wants_help
+from ganlab.cli.public_files import DIRECTIONS, ROLES, Network, find_files, read_networks
 from ganlab.errors import CheckpointError, ConfigError, RunError, nearest
 
 if TYPE_CHECKING:
@@ -43,12 +43,13 @@ def main(argv: list[str]) -> int:
     networks = read_networks(kind, files, own)
     name = paths[0].resolve().name if paths[0].is_dir() else paths[0].resolve().parent.name
     folder = Path(own.get("out") or Path("outputs") / "imported" / name)
+    check_folder("out", folder)
     if (folder / "run.json").exists():
         raise RunError(f"out: {folder} holds a run already. Choose another folder with out=DIR.")
     print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
     config = configure(kind, networks, own, overrides, name, folder)
     module = write_run(config, networks, folder)
-    print(_summary(kind, module, networks, folder))
+    print(_summary(kind, config, module, networks, folder))
     return 0
 
 
@@ -79,8 +80,9 @@ def configure(
         section, _, last = key.partition(".")
         if key not in keys and last in (config[section] or {}):
             config[section][last] = value
-    if "archive" in config.data and not (config.data.archive or config.data.root):
-        config.data.root = "(not known yet: give data.root=DIR)"
+    is_rootless = "archive" in config.data and not (config.data.archive or config.data.root)
+    if is_rootless:
+        config.data.root = "."  # to check the rest; it comes with data.root=DIR when it is needed
     plain = to_plain(config)
     plain["model"] |= {submodule: network.config for submodule, network in networks.items()}
     if kind == "cyclegan":
@@ -90,6 +92,8 @@ def configure(
                 swapped = {"in_channels": like["out_channels"], "out_channels": like["in_channels"]}
                 plain["model"][missing] = like | swapped
     check(plain)
+    if is_rootless:
+        plain["data"]["root"] = None
     return plain
 
 
@@ -190,7 +194,11 @@ def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]
 
 
 def _summary(
-    kind: str, module: AdversarialModule, networks: dict[str, Network], folder: Path
+    kind: str,
+    config: dict[str, Any],
+    module: AdversarialModule,
+    networks: dict[str, Network],
+    folder: Path,
 ) -> str:
     lines = []
     for name in ROLES[kind].values():
@@ -204,11 +212,13 @@ def _summary(
         lines.append(
             f"{name}: {type(network).__name__}, {', '.join(facts)}, {count:,} parameters; {source}"
         )
-    return "\n".join(
-        [
-            *lines,
-            f"The run is in {folder}. Use it with",
-            f"  ganlab translate run={folder} input=DIR output=DIR",
-            f"  ganlab train run={folder} resume=true data.root=DIR",
-        ]
-    )
+    is_second = kind == "cyclegan" and DIRECTIONS["a_to_b"] not in networks
+    direction = " direction=b_to_a" if is_second else ""
+    root = " data.root=DIR" if config["data"].get("root", "none needed") is None else ""
+    lines += [
+        f"The run is in {folder}. Use it with",
+        f"  ganlab translate run={folder} input=DIR output=DIR{direction}",
+    ]
+    if (config.get("callbacks") or {}).get("evaluation"):
+        lines.append(f"  ganlab evaluate run={folder}{root}")
+    return "\n".join([*lines, f"  ganlab train run={folder} resume=true{root}"])

@@ -11,7 +11,7 @@ from ganlab.cli.arguments import boolean
 from ganlab.errors import CheckpointError, ConfigError, nearest
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 # the submodule that each file holds; a public D_A judges domain B
 ROLES = {
@@ -24,6 +24,11 @@ ROLES = {
     "pix2pix": {"G": "generator", "D": "discriminator"},
 }
 DIRECTIONS = {"a_to_b": "generator_ab", "b_to_a": "generator_ba"}
+USES = {
+    "objective": "a pix2pix",
+    "direction": "a pix2pix, and for a CycleGAN's only generator that is not called G_A or G_B",
+    "dropout": "U-Nets with dropout",
+}
 FILE = re.compile(r"(?:(?P<epoch>.+)_)?net_(?P<role>[GD](?:_[AB])?)\.pth")
 
 
@@ -39,6 +44,8 @@ class Network:
 def find_files(paths: list[Path], epoch: str) -> list[Path]:
     """The checkpoints' files: those of one epoch in a folder, or the files themselves.
 
+    Where a folder has none of the latest epoch, files without an epoch (net_G.pth) are meant.
+
     Raises:
         CheckpointError: a path that is not there, or a folder without such files.
     """
@@ -50,8 +57,10 @@ def find_files(paths: list[Path], epoch: str) -> list[Path]:
         inside = sorted(path.glob("*.pth")) if path.is_dir() else []
         named = [(match, file) for file in inside if (match := FILE.fullmatch(file.name))]
         chosen = [file for match, file in named if match["epoch"] == epoch]
+        if not chosen and epoch == "latest":
+            chosen = [file for match, file in named if match["epoch"] is None]
         if not chosen:
-            there = sorted({str(match["epoch"]) for match, _ in named})
+            there = sorted({match["epoch"] for match, _ in named if match["epoch"]})
             listed = "\n  ".join(file.name for file in inside[:10]) or "no .pth files"
             advice = f"Choose epoch={'|'.join(there)}." if there else "Give the files by name."
             if not path.exists():
@@ -72,16 +81,19 @@ def read_networks(kind: str, files: list[Path], own: dict[str, str]) -> dict[str
     Raises:
         CheckpointError: a file that cannot be read, holds more than tensors or another network, or
             networks that do not fit together.
-        ConfigError: an unknown direction.
+        ConfigError: an unknown direction, or an argument that these files have no use for.
     """
     from ganlab.networks.public_checkpoints import GENERATORS, read_public
 
     networks: dict[str, Network] = {}
+    has_use = {"objective": kind == "pix2pix", "direction": kind == "pix2pix", "dropout": False}
     for file in files:
         network, arguments, state = read_public(read_tensors(file), str(file))
+        _check_finite(file, network, arguments, state)
         is_generator = issubclass(network, GENERATORS)
         match = FILE.fullmatch(file.name)
         role = match["role"] if match else "G" if is_generator else "D"
+        has_use["direction"] |= role in ("G", "D")
         submodule = _submodule(kind, role, file, own)
         if is_generator != (role[0] == "G"):
             raise CheckpointError(
@@ -93,6 +105,7 @@ def read_networks(kind: str, files: list[Path], own: dict[str, str]) -> dict[str
                 f"{file}: is a {submodule}, as {networks[submodule].file} is; give one of them."
             )
         if arguments.get("dropout") and isinstance(arguments["dropout"], list):
+            has_use["dropout"] = True
             arguments["dropout"] = _boolean("dropout", own) and arguments["dropout"]
         config = {"_target_": f"ganlab.networks.{network.__name__}", **arguments}
         networks[submodule] = Network(file, config, state)
@@ -101,7 +114,28 @@ def read_networks(kind: str, files: list[Path], own: dict[str, str]) -> dict[str
             f"{', '.join(map(str, files))}: no generator among them; give latest_net_G.pth (or "
             "_G_A, _G_B) too."
         )
+    for key, words in USES.items():
+        if own.get(key) and not has_use[key]:
+            raise ConfigError(f"{key}: is for {words}; leave it out.")
     return networks
+
+
+def _check_finite(
+    file: Path, network: type[nn.Module], arguments: dict[str, Any], state: dict[str, Tensor]
+) -> None:
+    import torch
+
+    from ganlab.networks.public_checkpoints import public_names
+
+    bad = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if bad:
+        with torch.device("meta"):
+            theirs = public_names(network(**arguments))
+        more = f" and {len(bad) - 1} tensors more" if len(bad) > 1 else ""
+        raise CheckpointError(
+            f"{file}: {theirs[bad[0]]}{more} holds NaN or infinite numbers: the training that "
+            "wrote it had diverged. Take a file of an earlier epoch."
+        )
 
 
 def read_tensors(file: Path) -> Any:

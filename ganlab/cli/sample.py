@@ -6,7 +6,17 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import REQUIRED, Argument, boolean, count, parse, usage, wants_help
+from ganlab.cli.arguments import (
+    REQUIRED,
+    Argument,
+    boolean,
+    count,
+    number,
+    parse,
+    seed,
+    usage,
+    wants_help,
+)
 from ganlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,9 +32,9 @@ def _labels(text: str) -> list[int]:
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
     "n": Argument(count, "how many samples (64)", 64),
-    "seed": Argument(int, "seed of the latents; another one each time unless given"),
+    "seed": Argument(seed, "seed of the latents; another one each time unless given"),
     "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
-    "truncation": Argument(float, "largest absolute entry of a latent; none unless given"),
+    "truncation": Argument(number, "largest absolute entry of a latent; none unless given"),
     "labels": Argument(_labels, "classes, e.g. 7 or 0,1,2, repeated to n; random unless given"),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
     "out": Argument(
@@ -59,8 +69,11 @@ def main(argv: list[str]) -> int:
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))
         labels = torch.tensor(repeated[: arguments["n"]])
-    seed = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
-    latents, labels = module.draw_inputs(arguments["n"], labels, seed, arguments["truncation"])
+    given = arguments["seed"]
+    drawn_from = secrets.randbits(62) if given is None else given
+    latents, labels = module.draw_inputs(
+        arguments["n"], labels, drawn_from, arguments["truncation"]
+    )
     samples = module.sample(latents=latents, labels=labels, ema=arguments["ema"]).cpu()
     out = arguments["out"] or arguments["run"] / "generated.png"
     write(samples, out, latents, labels, module)

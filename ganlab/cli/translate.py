@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -12,26 +13,31 @@ from ganlab.cli.arguments import (
     REQUIRED,
     Argument,
     boolean,
+    check_folder,
     count,
     device_named,
     parse,
+    seed,
     usage,
     wants_help,
+    whole,
 )
 from ganlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganlab.core.translator import Translator
     from ganlab.data.decoding import Decoder
 
 SHEET = "sheet.png"
 _SHOWN = 8  # pictures on the sheet
 _NAMED = 10  # files that a message names
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def _whole(text: str) -> int:
-    if (n := int(text)) < 0:
+def _from_zero(text: str) -> int:
+    if (n := whole(text)) < 0:
         raise ValueError(f"received {n}; needs 0 or more")
     return n
 
@@ -44,10 +50,10 @@ ARGUMENTS = {
     "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
     "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
     "tile": Argument(count, "side of the tiles that larger pictures are cut into; see below"),
-    "overlap": Argument(_whole, "pixels that neighbouring tiles share (a quarter of a tile)"),
-    "seed": Argument(int, "seed of noise, where the model has any (0)", 0),
+    "overlap": Argument(_from_zero, "pixels that neighbouring tiles share (a quarter of a tile)"),
+    "seed": Argument(seed, "seed of noise, where the model has any (0)", 0),
     "max_pixels": Argument(count, "files that state more pixels are refused (67108864)", 2**26),
-    "device": Argument(str, "cpu, cuda, mps; the fastest there is unless given"),
+    "device": Argument(str, "cpu, cuda, mps, xpu; the fastest there is unless given"),
 }
 NOTES = """
 Sides that the generator cannot take are padded by reflection and cut back: to a multiple of 4 for a
@@ -69,6 +75,7 @@ def main(argv: list[str]) -> int:
     arguments = parse(argv, ARGUMENTS)
     paths = find_pictures(arguments["input"], arguments["output"])
     targets = name_results(paths, arguments["input"], arguments["output"])
+    from ganlab.applications import check_tile
     from ganlab.cli.compose import register_resolvers
     from ganlab.core.translator import Translator
     from ganlab.data.decoding import Decoder
@@ -84,6 +91,8 @@ def main(argv: list[str]) -> int:
     chosen = module.direction(arguments["direction"])
     direction = next(name for name, other in module.directions.items() if other == chosen)
     generator = module.to(device_named(arguments["device"])).get_submodule(chosen.generator)
+    check_tile(arguments["tile"], arguments["overlap"], generator.multiple)
+    _warn_of_random(arguments["run"], module, chosen.generator)
     translate = partial(
         _translate,
         network=partial(
@@ -123,8 +132,7 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
 
     if not place.exists():
         raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"output: {output} is a file; name a folder.")
+    check_folder("output", output)
     if place.is_file():
         return [place]
     if output.resolve() == place.resolve():
@@ -179,19 +187,38 @@ def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
     return targets
 
 
+def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
+    """Say so where an import had no file for a generator, and nothing has been trained since."""
+    from ganlab.reports.record import read_record
+
+    if module.batches_seen or not (folder / "run.json").exists():
+        return
+    imported = read_record(folder).get("imported")
+    if imported and generator not in imported:
+        learnt = [name for name, d in module.directions.items() if d.generator in imported]
+        print(
+            f"ganlab: warning: {generator} was drawn anew at the import of {folder} and has not "
+            f"been trained: its results mean nothing. Choose direction={'|'.join(learnt)}.",
+            file=sys.stderr,
+        )
+
+
 def _translate(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
-    import torch
 
     from ganlab.applications import translate_picture
     from ganlab.data import denormalise
 
     try:
         return denormalise(translate_picture(picture=picture, progress=progress, **options))
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:  # torch has a class of its own for accelerators alone
+        if not any(words in str(error).lower() for words in _NO_MEMORY):
+            raise
         _, height, width = picture.shape
+        on_cpu = "DefaultCPUAllocator" in str(error)
         raise ConfigError(
-            f"tile: the device has too little memory for {width}×{height} pixels in tiles of "
-            f"{options['tile'] or 'the usual size'}; use smaller ones, or device=cpu."
+            f"tile: {'this computer' if on_cpu else 'the device'} has too little memory for "
+            f"{width}×{height} pixels in tiles of {options['tile'] or 'the usual size'}; use "
+            f"smaller ones{'.' if on_cpu else ', or device=cpu.'}"
         ) from error
 
 

@@ -147,7 +147,12 @@ def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path, capsys):
         (["max_pixels=9999"], "1 of 1 pictures could not be read"),
         (["overlap=-1"], "overlap: received -1"),
         (["titel=64"], "Did you mean 'tile'?"),
-        (["device=gpu"], "device: received 'gpu'"),
+        (["device=gpu"], "device: received 'gpu'; allowed cpu, cuda, mps, xpu"),
+        (["device=meta"], "device: received 'meta'; allowed cpu, cuda, mps, xpu"),
+        (["seed=x"], "seed: received 'x'; needs a whole number. It is"),
+        (["seed=99999999999999999999"], "needs 0 … 4294967295"),
+        (["overlap=5000"], "with tiles of 512 pixels allowed 0 … 256"),
+        (["output={here}/in/x.png/y"], "x.png is a file"),
     ],
 )
 def test_bad_arguments_have_one_message(run, tmp_path, capsys, arguments, said):
@@ -164,6 +169,54 @@ def test_bad_arguments_have_one_message(run, tmp_path, capsys, arguments, said):
     assert "Traceback" not in printed
     assert (tmp_path / "in" / "x.png").read_bytes() == original
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_tiles_are_checked_before_the_first_picture(run, tmp_path, capsys):
+    """Of which this one is too small to be cut into any, and the next cannot even be read."""
+    write(tmp_path / "in" / "a.png", size=(20, 20))
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    words = [*run, f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}"]
+    assert main([*words, "tile=64", "overlap=33"]) == 1
+    assert "0 … 32" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "unsaid"),
+    [
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+            "this computer has too little memory for 40×30 pixels",
+            "device=cpu",
+        ),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried 9 bytes"),
+            "this computer has too little memory",
+            "device=cpu",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory."), "or device=cpu", "this computer"),
+    ],
+)
+def test_too_little_memory(run, tmp_path, capsys, monkeypatch, error, said, unsaid):
+    def fail(self, x):
+        raise error
+
+    monkeypatch.setattr(Inverter, "forward", fail)
+    path = write(tmp_path / "x.png")
+    assert main([*run, f"input={path}", f"output={tmp_path / 'out'}"]) == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert unsaid not in printed
+
+
+def test_other_runtime_errors_keep_their_trace(run, tmp_path, monkeypatch):
+    def fail(self, x):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(Inverter, "forward", fail)
+    path = write(tmp_path / "x.png")
+    with pytest.raises(RuntimeError, match="a defect"):
+        main([*run, f"input={path}", f"output={tmp_path / 'out'}"])
 
 
 def test_a_run_that_is_no_translator(monkeypatch, tmp_path, capsys):
