@@ -129,6 +129,7 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
         ConfigError: `output` is a file, or the folder that `place` is.
     """
     from ganlab.data.decoding import ENDINGS
+    from ganlab.data.pictures import list_pictures
 
     if not place.exists():
         raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
@@ -138,14 +139,7 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
     if output.resolve() == place.resolve():
         raise ConfigError(f"output: {output} is the input's folder; name another one.")
     inside = output.resolve()
-    paths = [
-        path
-        for path in sorted(place.rglob("*"))
-        if path.suffix.lower() in ENDINGS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(place).parts)
-        and inside not in path.resolve().parents
-    ]
+    paths = [path for path in list_pictures(place) if inside not in path.resolve().parents]
     if not paths:
         raise DataError(
             f"input: {place} holds no pictures, in sub-folders neither. Pictures end in "

@@ -145,11 +145,10 @@ class SegmentationAccuracy(SampleMetric):
     """Agreement of what a segmenter sees in generated pictures with what they were made from.
 
     With nᵢⱼ pixels of class i taken for class j, over all pictures, and tᵢ = Σⱼ nᵢⱼ, it gives, as
-    Long et al. 2015 (arXiv:1411.4038) define them,
-    pixel accuracy Σᵢ nᵢᵢ / Σᵢ tᵢ, class accuracy (the mean over classes of nᵢᵢ / tᵢ) and mean IoU
-    (the mean of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)). Classes that no true pixel has are left out of both
-    means, and pixels of class 255 of everything. With an FCN trained on Cityscapes it is the
-    "FCN score" of pix2pix (arXiv:1611.07004).
+    Long et al. 2015 (arXiv:1411.4038) define them, pixel accuracy Σᵢ nᵢᵢ / Σᵢ tᵢ, class accuracy
+    (the mean over classes of nᵢᵢ / tᵢ) and mean IoU (the mean of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)).
+    Classes that no true pixel has are left out of both means, and pixels of class 255 of
+    everything. With an FCN trained on Cityscapes it is pix2pix's FCN score (arXiv:1611.07004).
 
     Args:
         segmenter: what looks at the pictures, or a partial that makes it (so that weights are read
