@@ -55,8 +55,10 @@ def _shrunk(config):
     else:
         config["data"] |= {"samples": 64, "batch_size": 8}
         config["callbacks"]["evaluation"]["protocol"]["samples"] = 100
-    for network in config["model"].values():
+    for role, network in config["model"].items():
         if isinstance(network, dict) and "_target_" in network:
+            if role in ("generator_ab", "generator_ba") and "blocks" in network:
+                network["blocks"] = 1
             inner = network.get("network", network)
             if "features" in inner:
                 inner["features"] = 8

@@ -36,6 +36,9 @@ def _shortened(words):
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
         name = "generator" if "generator" in config.model else "generator_ab"
         words = [*words, "data.size=32", f"model.{name}.features=8", "protocol.samples=2"]
+    if "test_samples" in config.data:  # drawn; enough for every score
+        words = [*words, "data.test_samples=200"]
+        words += ["data.samples=40"] if "samples" in config.data else []
     if config.callbacks.evaluation is not None and "protocol.samples=2" not in words:
         words = [word for word in words if "protocol.samples" not in word] + SMALL_SCORES
     replaced = ("trainer=", "budget.", "compile=")
