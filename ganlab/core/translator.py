@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.devices import seed_device
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from ganlab.regularizers import Adversary
 
 NormAtTest = Literal["running", "batch"]
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -49,12 +52,14 @@ class Translator(AdversarialModule):
             generators have `in_channels`, and `multiple`, which sides of pictures must be multiples
             of.
         weights: of the terms, by name.
+        adversary: how discriminators are played against, where there are any.
 
     Raises:
         ConfigError: an unknown word.
     """
 
     directions: Mapping[str, Direction] = {}
+    adversary: Adversary
 
     def __init__(self, dropout_at_test: bool = False, norm_at_test: NormAtTest = "running") -> None:
         super().__init__()
@@ -75,6 +80,11 @@ class Translator(AdversarialModule):
             if isinstance(weight, (int, float)) and weight < 0:
                 raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
         self.weights = weights
+
+    def after_step(self, role: str) -> None:
+        """Let regularizers constrain the discriminators' weights after their step."""
+        if role == "discriminator":
+            self.adversary.constrain()
 
     @torch.no_grad()
     def translate(
@@ -114,11 +124,17 @@ class Translator(AdversarialModule):
     @property
     def draws(self) -> bool:
         """Whether a translation is drawn: one source has several."""
-        return self.dropout_at_test
+        generators = (self.get_submodule(way.generator) for way in self.directions.values())
+        return self.dropout_at_test or any(hasattr(network, "latent") for network in generators)
 
     def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
-        """What a generator makes of x (N, C, H, W); families whose generators take more say so."""
-        return generator(x)
+        """What a generator makes of x (N, C, H, W), and of a latent that is drawn if it takes one.
+
+        Latents are drawn on the CPU, so that all devices draw the same.
+        """
+        if not hasattr(generator, "latent"):
+            return generator(x)
+        return generator(x, torch.randn(len(x), generator.latent).to(x))
 
     def direction(self, name: str | None = None) -> Direction:
         """A direction by its name, or the first one.

@@ -25,6 +25,10 @@ class TranslationData(TensorDataModule):
     label_classes: int | None = None
     provides: tuple[str, ...] = ()
 
+    def __init__(self, *, batch_size: int = 64, seed: int = 0) -> None:
+        super().__init__(batch_size=batch_size, seed=seed)
+        self._domains: dict[str, Domain] = {}
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, H, W) of the second side, where a translation ends."""
@@ -45,7 +49,9 @@ class TranslationData(TensorDataModule):
             ConfigError: for another key.
         """
         one_of("domain", key, self.keys)
-        return Domain(self, key)
+        if key not in self._domains:  # each hashes its pictures once
+            self._domains[key] = Domain(self, key)
+        return self._domains[key]
 
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
         """Real samples of both sides, see `TensorDataModule.reference_rows`.

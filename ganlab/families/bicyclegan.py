@@ -131,20 +131,6 @@ class BicycleGAN(Translator):
             terms[f"adversarial_{name}"] = self.weights["adversarial"] * loss
         return terms
 
-    def after_step(self, role: str) -> None:
-        """Constrain the discriminators' weights where a regularizer asks for it."""
-        if role == "discriminator":
-            self.adversary.constrain()
-
-    @property
-    def draws(self) -> bool:
-        """Whether a translation is drawn: always, its latent is."""
-        return True
-
-    def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
-        """Pictures of latents that are drawn, on the CPU, so that all devices draw the same."""
-        return generator(x, torch.randn(len(x), generator.latent).to(x))
-
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Sources, targets, what comes back through the code, and some latents for all sources."""

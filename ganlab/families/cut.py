@@ -127,11 +127,6 @@ class CUT(Translator):
             terms[name] = self.weights[name] * torch.stack(losses).mean()
         return terms
 
-    def after_step(self, role: str) -> None:
-        """Constrain the discriminator's weights where a regularizer asks for it."""
-        if role == "discriminator":
-            self.adversary.constrain()
-
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Pictures of a, translated; and of b, which should be left alone if that is trained."""
         rows = super().pictures(batch, ema=ema, seed=seed) | {"b": batch["b"]}

@@ -137,11 +137,6 @@ class CycleGAN(Translator):
             terms |= {f"{name}_{domain}": term for name, term in found.items()}
         return terms
 
-    def after_step(self, role: str) -> None:
-        """Constrain the discriminators' weights where a regularizer asks for it."""
-        if role == "discriminator":
-            self.adversary.constrain()
-
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Of each domain: pictures, translated, translated back, and what leaves them alone."""
         rows: dict[str, Tensor] = {}

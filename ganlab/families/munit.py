@@ -120,20 +120,6 @@ class MUNIT(Translator):
             terms[f"adversarial_{domain}"] = loss
         return {name: self.weights[name[:-2]] * term for name, term in terms.items()}
 
-    def after_step(self, role: str) -> None:
-        """Constrain the discriminators' weights where a regularizer asks for it."""
-        if role == "discriminator":
-            self.adversary.constrain()
-
-    @property
-    def draws(self) -> bool:
-        """Whether a translation is drawn: always, its style is."""
-        return True
-
-    def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
-        """Pictures in styles that are drawn, on the CPU, so that all devices draw the same."""
-        return generator(x, torch.randn(len(x), generator.latent).to(x))
-
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Of each domain: pictures, in some drawn styles, and in those of the other's pictures."""

@@ -121,11 +121,6 @@ class Pix2Pix(Translator):
             terms[self.objective[:2]] = self.weights["reconstruction"] * distance
         return terms
 
-    def after_step(self, role: str) -> None:
-        """Constrain the discriminator's weights where a regularizer asks for it."""
-        if role == "discriminator":
-            self.adversary.constrain()
-
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Sources, what the generator makes of them, and targets."""
         made = self.translate(batch["source"], ema=ema, seed=seed).cpu()
