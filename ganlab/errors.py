@@ -25,6 +25,10 @@ class RunError(GanlabError):
     """A run's folder that is in use, finished, or differs from what is asked of it."""
 
 
+class HeldError(RunError):
+    """A run's folder that another process is writing."""
+
+
 class NonFiniteLossError(GanlabError, ArithmeticError):
     """A term of a player's loss that became NaN or infinite."""
 

@@ -14,9 +14,17 @@ COMMANDS = {
     "import": "make a run of public CycleGAN or pix2pix checkpoints",
     "export": "write a trained network as public checkpoint, ONNX, torch.export or safetensors",
     "data": "look at a folder of pictures before training, and make pairs",
+    "compare": "compare runs and sweeps: scores over seeds, cost, settings; or as a web page",
+    "sweep": "how far the jobs of a sweep are, and run what is missing",
+    "tune": "search for good settings with Optuna",
+    "reproduce": "train a paper's recipe and hold it against the published figures",
+    "wandb": "send runs that were logged offline to Weights & Biases",
     "doctor": "say what goes on in a run, and what to do about it",
     "bench": "measure the training loop against the leanest one, and say where time goes",
 }
+
+# of commands whose name a module cannot have, or has for something else
+MODULES = {"import": "importing", "sweep": "sweep_command", "wandb": "wandb_command"}
 
 HELP = """ganlab: train, compare and understand generative adversarial models.
 
@@ -57,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     import warnings
 
     warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
-    module = {"import": "importing"}.get(command, command)  # which no module can be called
+    module = MODULES.get(command, command)
     try:
         return importlib.import_module(f"ganlab.cli.{module}").main(rest)
     except GanlabError as error:

@@ -115,6 +115,27 @@ def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
     return f"ganlab {command}: {purpose}\n\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def split_options(
+    argv: list[str], arguments: Mapping[str, Argument]
+) -> tuple[list[str], list[str]]:
+    """Words that stand by themselves, and options as the key=value texts that `parse` takes.
+
+    Options may be written key=value, --key=value or --key value, with dashes for underscores; one
+    of true or false may be a bare --key.
+    """
+    words, options, waiting = [], [], iter(argv)
+    for text in waiting:
+        if not text.startswith("--"):
+            (options if "=" in text else words).append(text)
+            continue
+        key, equals, value = text[2:].partition("=")
+        key = key.replace("-", "_")
+        if not equals and key in arguments:
+            value = "true" if arguments[key].parse is boolean else next(waiting, "")
+        options.append(f"{key}={value}")
+    return words, options
+
+
 def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
     """Values by name.
 

@@ -19,6 +19,7 @@ PLURALS = {
     "evaluations": "evaluation",
     "protocols": "protocol",
     "features": "features",
+    "sweeps": "sweep",
 }
 
 

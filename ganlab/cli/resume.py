@@ -19,6 +19,7 @@ FREE = (
     "run",
     "run_dir",
     "resume",
+    "dry_run",
     "choices",
     "name",
     "threads",
@@ -61,7 +62,7 @@ def continued(
             + "\n".join(f"  {line}" for line in changed)
             + "\nContinue it as it is, or start a new one with another run_dir."
         )
-    if config.get("study"):
+    if config.get("study") and record.get("status") == "finished":
         raise RunError(f"run: {folder} holds a study, which does not go on; start it anew.")
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
         seen = record["counters"]

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,11 +16,13 @@ from omegaconf import OmegaConf
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
 from ganlab.cli.assemble import assemble
+from ganlab.cli.others import Others, end_on_slurms_signal, leave
 from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError
+from ganlab.ranks import check_launch, is_main
 from ganlab.reports.files import write_text
-from ganlab.reports.loggers import WandB
 from ganlab.reports.record import RunRecord
 from ganlab.reports.runs import newest_checkpoint
+from ganlab.reports.wandb_logger import WandB
 
 # whose messages go to log.txt
 LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
@@ -34,25 +37,31 @@ class Session:
     Args:
         config: plain and resolved.
         resume: go on from the folder's newest checkpoint.
+        *callbacks: beside the configuration's.
 
     Raises:
         GanlabError: a folder in use, a data set that is not there, a loss that is not finite, ….
     """
 
-    def __init__(self, config: dict[str, Any], resume: bool) -> None:
-        self.config, self.resume = config, resume
+    def __init__(self, config: dict[str, Any], resume: bool, *callbacks: Any) -> None:
+        self.config, self.resume, self.callbacks = config, resume, callbacks
         self.folder = Path(config["run_dir"])
-        self.is_main = int(os.environ.get("LOCAL_RANK", 0)) == 0
+        self.is_main = is_main()
         self.exit_code = 1
-        self.interrupted = False
+        self.interrupted = self.pruned = False
+        self.has_begun = False
         self.loggers: list[Any] = []
+        self.others: Others | None = None
 
     def __enter__(self) -> Session:
+        check_launch(self.config["trainer"])
+        end_on_slurms_signal()
         if not self.resume and self.is_main:
             self._refuse_other_run()
         self.record = RunRecord(self.folder) if self.is_main else None
         try:
             if self.record:
+                self.has_begun = "started" in self.record.data
                 self.record.start(
                     self.config["name"],
                     self.config["seed"],
@@ -73,16 +82,19 @@ class Session:
         """Build everything and train."""
         self._say(f"{self.config['name']}: loading the data …")
         tracking = [Tracking(self.record)] if self.record else []
-        parts = assemble(self.config, *tracking)
+        parts = assemble(self.config, *self.callbacks, *tracking)
         module, self.loggers = parts.module, parts.loggers
         self._log_config(parts.loggers)
         path = self._checkpoint(module)
         self._say(f"{self.config['name']}: writing to {self.folder}")
+        if self.is_main:
+            self.others = Others(parts.trainer, self._say_failed)
         parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
         stopped = any(c.interrupted_by for c in checkpoints)
         self.interrupted = stopped and budget.spent(module) < 1
+        self.pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
 
     def __exit__(
         self,
@@ -93,13 +105,16 @@ class Session:
         stopped = is_keyboard_interrupt(error)
         if stopped:
             self.interrupted, error = True, None
-        status = "failed" if error else "interrupted" if self.interrupted else "finished"
-        self.exit_code = {"failed": 1, "interrupted": 130, "finished": 0}[status]
+        status = "interrupted" if self.interrupted else "pruned" if self.pruned else "finished"
+        explained = self.others.stop(error) if self.others else None
+        status = "failed" if error else status
+        self.exit_code = {"failed": 1, "interrupted": 130}.get(status, 0)
         for logger in self.loggers:
             if isinstance(logger, WandB):
-                logger.finish(self.exit_code)
+                logger.finish(self.exit_code, error)
         if error is not None:
             logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
+            error = explained or error
         os.environ.pop("GANLAB_RUN_DIR", None)
         self._stop_logging()
         if self.record:
@@ -109,6 +124,14 @@ class Session:
             except GanlabError as full:
                 self._say(str(full))
         self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
+        if self.others:
+            self.others.end(failed=error is not None)
+        if explained:
+            raise explained from None
+        if not self.is_main:
+            self.exit_code = 0  # who started it must not take it for failed; the main one tells
+            if error is not None:
+                leave(error)
         return stopped
 
     # --- details -------------------------------------------------------------------------------
@@ -133,7 +156,8 @@ class Session:
             return None
         found = newest_checkpoint(self.folder)
         if found is None:
-            self._say("No checkpoint yet: the run begins anew.")
+            if self.has_begun:
+                self._say("No checkpoint yet: the run begins anew.")
             return None
         path, contents = found
         if path.stem != "last":
@@ -150,8 +174,8 @@ class Session:
 
     def _log_config(self, loggers: list[Any]) -> None:
         for logger in loggers:
-            if isinstance(logger, WandB) and self.is_main:
-                logger.experiment.config.update(self.config, allow_val_change=True)
+            if isinstance(logger, WandB) and (said := logger.start(self.config)):
+                self._say(said)
 
     def _log_to_file(self) -> None:
         """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
@@ -183,6 +207,12 @@ class Session:
             print(text, file=sys.stderr, flush=True)
             logging.getLogger("ganlab").info(text)
 
+    def _say_failed(self, failure: str) -> None:
+        """Let the record say so at once, for this process may be killed before it notices."""
+        with suppress(GanlabError):
+            self.record.write(status="failed", error=failure)
+        self._say(failure)
+
     def _say_goodbye(self, status: str, can_continue: bool) -> None:
         if not self.is_main:
             return
@@ -190,7 +220,7 @@ class Session:
             from ganlab.cli.summary import summary
 
             print(summary(self.folder))
-        else:
+        elif status != "pruned":  # else the search says it
             again = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
             end = f"The run {status}. What it wrote is in {self.folder}."

@@ -38,7 +38,7 @@ def run_study(config: dict[str, Any]) -> int:
     from ganlab.reports.record import RunRecord
 
     folder = Path(config["run_dir"])
-    if (folder / "run.json").exists():
+    if (folder / "run.json").exists() and not config["resume"]:
         from ganlab.errors import RunError
 
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")

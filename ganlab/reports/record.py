@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab import __version__
-from ganlab.errors import RunError
+from ganlab.errors import HeldError, RunError
 from ganlab.reports.files import cannot_write, write_text
 
-Status = Literal["running", "finished", "interrupted", "failed"]
+Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
 
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "torchmetrics")
 
@@ -32,7 +32,8 @@ class RunRecord:
         folder: the run's folder; made if it is not there.
 
     Raises:
-        RunError: another process is writing this run, or the folder cannot be written.
+        HeldError: another process is writing this run.
+        RunError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +43,7 @@ class RunRecord:
             self._lock = open(folder / ".lock", "w")  # noqa: SIM115 (held while the run lasts)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        _lock(self._lock, folder)
+        hold(self._lock, folder)
         before = read_record(folder) if self.path.exists() else {}
         self._seconds_before = float(before.get("seconds", 0.0))
         self._started = time.monotonic()
@@ -160,16 +161,24 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def _lock(file: Any, folder: Path) -> None:
+def hold(file: Any, folder: Path) -> None:
+    """Lock a folder by its open `.lock` file, until that is closed or the process ends.
+
+    Raises:
+        HeldError: another process holds it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows has no flock; there the folder is not guarded
         return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise RunError(
-            f"run_dir: {folder} is being written by another process. Wait for it to end, or "
-            "choose another folder with run_dir=…"
-        ) from None
+    for _ in range(10):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            time.sleep(0.05)  # who only looks whether it is held does so for a moment
+    file.close()
+    raise HeldError(
+        f"run_dir: {folder} is being written by another process. Wait for it to end, or "
+        "choose another folder with run_dir=…"
+    )

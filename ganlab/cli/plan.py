@@ -1,0 +1,207 @@
+"""Planned runs: folders that say what to train, and are trained later, here or elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import ConfigError, GanlabError, HeldError, RunError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a planned run ended.
+
+    Attributes:
+        folder: of the run.
+        status: finished, failed, or pruned by a search; running where another process is at it.
+        error: what went wrong, if something did.
+    """
+
+    folder: Path
+    status: str
+    error: str | None = None
+
+
+def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Write the configuration of a run into its folder; nothing is trained.
+
+    Args:
+        folder: of the run; made if it is not there.
+        overrides: as for `ganlab train`.
+        of: what the run is part of, for its run.json: name, kind (sweep, tune, reproduce), ….
+
+    Returns:
+        The plain configuration.
+
+    Raises:
+        ConfigError: an override that is mistyped, or values that do not fit.
+        RunError: the folder cannot be written.
+    """
+    from ganlab.cli.compose import compose, to_plain
+
+    composed = compose(overrides)
+    composed.run_dir = str(folder)
+    config = to_plain(composed)
+    wandb = (config.get("logger") or {}).get("wandb")
+    if wandb and of:
+        wandb["group"] = wandb.get("group") or of["name"]
+        wandb["job_type"] = wandb.get("job_type") or of["kind"]
+    write_plan(folder, config, of)
+    return config
+
+
+def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None = None) -> None:
+    """Write config.yaml and the record of a planned run; see `plan`.
+
+    Raises:
+        RunError: the folder holds a run already, or cannot be written.
+    """
+    from omegaconf import OmegaConf
+
+    from ganlab.reports.files import write_text
+
+    if (folder / "run.json").exists():
+        raise RunError(f"run_dir: {folder} holds a run already; choose another folder.")
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+    record = {
+        "status": "planned",
+        "name": config["name"],
+        "seed": config["seed"],
+        "choices": config.get("choices"),
+        "baseline": config.get("baseline"),
+        "sweep": of,
+    }
+    write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def run_planned(folder: Path, *callbacks: Any) -> Outcome:
+    """Train a planned run, or continue one that was stopped, in this process.
+
+    A run over several processes gets a process of its own that starts them. A finished run, and one
+    that another process is at, are left alone.
+
+    Args:
+        folder: of the run.
+        *callbacks: of Lightning, beside the configuration's; not for runs over several processes.
+
+    Returns:
+        How it ended. What goes wrong is printed, written to run.json, and not raised.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the run can be continued.
+    """
+    from ganlab.cli.resume import continued
+    from ganlab.cli.train import train
+    from ganlab.reports.record import read_record
+
+    try:
+        if (status := read_record(folder).get("status")) in ("finished", "pruned"):
+            return Outcome(folder, status)
+        config = continued(folder, [])
+        if str((config.get("trainer") or {}).get("strategy")).startswith("ddp"):
+            if callbacks:
+                raise ConfigError(
+                    "trainer.strategy: a search that prunes runs each in one process; choose "
+                    "trainer=auto, or prune=false."
+                )
+            code = _train_apart(folder)
+        else:
+            with _own_threads():
+                code = train(config, True, *callbacks)
+    except HeldError as error:
+        return Outcome(folder, "running", _say(folder, error))
+    except GanlabError as error:
+        return _failed(folder, _say(folder, error))
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(folder, f"{type(error).__name__}: {error}")
+    if code == 130:
+        raise KeyboardInterrupt
+    record = read_record(folder)
+    if code == 0:
+        return Outcome(folder, record["status"])
+    return _failed(folder, record.get("error") or f"exit code {code}")
+
+
+def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
+    """The overrides of every run of conf/sweep/<name>.yaml, and what it sweeps over.
+
+    Raises:
+        ConfigError: no such sweep, with the nearest.
+    """
+    import yaml
+
+    from ganlab.cli.compose import CONF, check_choice
+
+    check_choice("sweep", name)
+    path = CONF / "sweep" / f"{name}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return list(content.get("overrides") or []), {
+        key: str(value) for key, value in (content.get("params") or {}).items()
+    }
+
+
+def with_sweep(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """A sweep's name, and overrides with its own put in where the user has not given others.
+
+    Args:
+        words: key=value texts, one of which may be sweep=NAME.
+
+    Raises:
+        ConfigError: no such sweep.
+    """
+    name = next((w.partition("=")[2] for w in words if w.startswith("sweep=")), None)
+    given = [word for word in words if not word.startswith("sweep=")]
+    if name is None:
+        return None, given
+    overrides, params = read_sweep(name)
+    own = overrides + [f"{key}={value}" for key, value in params.items()]
+    keys = {_key(word) for word in given}
+    return name, [word for word in own if _key(word) not in keys] + given
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
+
+
+def _train_apart(folder: Path) -> int:
+    command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
+    return subprocess.run(command, check=False).returncode
+
+
+def _failed(folder: Path, error: str) -> Outcome:
+    """The outcome of a failed run, whose record says so too, if it can be written."""
+    from ganlab.reports.record import RunRecord, read_record
+
+    try:
+        record = read_record(folder)
+        if record.get("status") != "failed" or error not in str(record.get("error")):
+            RunRecord(folder).end("failed", error)
+    except GanlabError as worse:
+        _say(folder, worse)
+    return Outcome(folder, "failed", error)
+
+
+def _say(folder: Path, error: Exception) -> str:
+    print(f"{folder}: {error}", file=sys.stderr, flush=True)
+    return str(error)
+
+
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Within it, torch's number of threads may be changed; it is as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

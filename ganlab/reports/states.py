@@ -1,0 +1,47 @@
+"""Where a run stands, as its folder tells: also of runs whose process is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab.reports.record import read_record
+
+State = Literal["planned", "running", "finished", "interrupted", "failed", "killed", "pruned"]
+
+
+def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
+    """Where the run in a folder stands.
+
+    It is "killed" where its record says "running" and no process holds the folder: such a run has
+    had no time to say how it ended.
+
+    Args:
+        folder: the run's folder.
+        record: its run.json, if that has been read before.
+
+    Raises:
+        RunError: there is no run, or its record is damaged.
+    """
+    status = (read_record(folder) if record is None else record).get("status", "finished")
+    return "killed" if status == "running" and not is_held(folder) else status
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is writing the run in a folder (its `RunRecord` is open).
+
+    Where the system has no flock (Windows) no folder counts as held.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        with open(folder / ".lock") as file:
+            # shared, so that two who look do not see each other
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
