@@ -9,11 +9,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ganlab.cli.sweep import Job, jobs_of
+from ganlab.cli.sweep_job import STOP, run_job
 from ganlab.errors import ConfigError, HeldError, RunError, nearest
 
 LAUNCHERS = {  # and the extra of the package that has it
@@ -23,7 +24,6 @@ LAUNCHERS = {  # and the extra of the package that has it
     "submitit_slurm": "submitit",
     "ray": "ray",
 }
-STOP = ".stop"  # a file in the sweep's folder: no further job is to begin
 TRIES = 2  # of a job whose process dies
 OPEN = ("planned", "killed", "interrupted")
 
@@ -97,38 +97,48 @@ def launch(folder: Path, words: list[str], again: bool = False) -> int:
 
 def _run_all(folder: Path, words: list[str], again: bool) -> None:
     """Launch what is open until nothing is; a job whose process died is tried once more."""
-    tries: Counter[int] = Counter()
+    deaths: Counter[int] = Counter()
+    ended: set[int] = set()
     while True:
-        states = {job.number: _state(job) for job in jobs_of(folder)}
+        jobs = jobs_of(folder)
+        states = {job.number: _state(job) for job in jobs}
+        for job in jobs:
+            if deaths[job.number] and job.number not in ended and states[job.number] == "killed":
+                _say_died(job, last=deaths[job.number] == TRIES)
+        wanted = (*OPEN, "failed") if again else OPEN
         ready = [
             job
-            for job in jobs_of(folder)
-            if tries[job.number] < TRIES
-            and (states[job.number] in OPEN or (again and states[job.number] == "failed"))
+            for job in jobs
+            if states[job.number] in wanted
+            and job.number not in ended
+            and deaths[job.number] < TRIES
         ]
         if not ready:
-            held = [job for job in jobs_of(folder) if states[job.number] == "running"]
-            if not _wait_for(held):
+            if not _wait_for([job for job in jobs if states[job.number] == "running"]):
                 return
             continue
+        before = {job.number: _record_text(job) for job in ready}
         error = _with_hydra(folder, ready, words)
         if (folder / STOP).exists():
             return
-        if error is None:  # each of them ended, in one way or another
-            tries.update({job.number: TRIES for job in ready})
+        if error is None:
+            ended.update(job.number for job in ready)
             continue
-        if all(_state(job) == states[job.number] for job in ready):
+        begun = [job for job in ready if _record_text(job) != before[job.number]]
+        if not begun:
             raise RunError(
                 f"hydra/launcher={launcher_of(words)}: no job could be started: {error} "
                 f"The jobs are planned in {folder}; run them otherwise with `ganlab sweep "
                 f"resume {folder} hydra/launcher=basic`."
             )
-        for job in ready:
-            if states[job.number] == "failed":
-                tries[job.number] += 1
-            elif _state(job) == "killed":
-                tries[job.number] += 1
-                _say_died(job, last=tries[job.number] == TRIES)
+        deaths.update(job.number for job in begun)
+
+
+def _record_text(job: Job) -> str:
+    try:
+        return (job.folder / "run.json").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _wait_for(held: list[Job]) -> bool:
@@ -198,78 +208,6 @@ def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | 
     finally:
         (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's, which lists numbers alone
     return None
-
-
-def run_job(config: Any) -> str:
-    """Train one job, in whatever process and on whatever machine Hydra's launcher runs it.
-
-    Args:
-        config: conf/sweep_job.yaml with values for folder, job and cwd.
-
-    Returns:
-        How it ended; "planned" where the sweep was stopped before.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    folder = Path(config.folder)
-    os.chdir(config.cwd)
-    shares_the_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
-    job = jobs_of(folder)[config.job]
-    if (folder / STOP).exists():
-        return "planned"
-    print(f"job {job.number}: {_described(job)}", file=sys.stderr, flush=True)
-    started = time.monotonic()
-    try:
-        status = _run_here(job) if shares_the_process else _run_apart(job)
-    except KeyboardInterrupt:
-        if shares_the_process:
-            raise
-        status = "interrupted"
-    ended = f"job {job.number}: {status} after {time.monotonic() - started:.0f} s"
-    print(ended + _scores(job.folder), file=sys.stderr, flush=True)
-    return status
-
-
-def _run_here(job: Job) -> str:
-    from ganlab.cli.plan import run_planned
-
-    return run_planned(_shown(job.folder)).status
-
-
-def _run_apart(job: Job) -> str:
-    """Train beside other jobs that share the terminal: all but errors goes to screen.txt."""
-    from ganlab.cli.plan import run_planned
-
-    with (
-        open(job.folder / "screen.txt", "a", encoding="utf-8") as screen,
-        redirect_stdout(screen),
-        redirect_stderr(screen),
-    ):
-        outcome = run_planned(_shown(job.folder))
-    if outcome.error:
-        print(f"job {job.number}: {outcome.error}", file=sys.stderr, flush=True)
-    return outcome.status
-
-
-def _scores(folder: Path) -> str:
-    """The first few scores of a run."""
-    from ganlab.reports.record import read_record
-
-    scores = read_record(folder).get("scores") or {}
-    few = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
-    return ": " + ", ".join(few) if few else ""
-
-
-def _described(job: Job) -> str:
-    return " ".join(job.differing or job.overrides)
-
-
-def _shown(folder: Path) -> Path:
-    """The folder from the working directory on, if it is below it."""
-    try:
-        return folder.relative_to(Path.cwd())
-    except ValueError:
-        return folder
 
 
 def _own_settings(launcher: str, words: list[str]) -> list[str]:

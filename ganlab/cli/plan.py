@@ -62,13 +62,14 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     """Write config.yaml and the record of a planned run; see `plan`.
 
     Raises:
-        RunError: the folder holds a run already, or cannot be written.
+        RunError: the folder holds a run that is more than planned, or cannot be written.
     """
     from omegaconf import OmegaConf
 
     from ganlab.reports.files import write_text
+    from ganlab.reports.record import read_record
 
-    if (folder / "run.json").exists():
+    if (folder / "run.json").exists() and read_record(folder).get("status") != "planned":
         raise RunError(f"run_dir: {folder} holds a run already; choose another folder.")
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
     record = {
