@@ -84,7 +84,7 @@ class Samples(Callback):
             return None
         path = self.folder / "samples" / f"{module.images_seen:012d}.png"
         if is_translator:
-            batch = self._batch(trainer.datamodule)
+            batch = self.batch(trainer.datamodule)
             save_rows(module.pictures(batch, seed=self.seed), path)
         elif len(trainer.datamodule.shape) == 1:
             fake = module.sample(self.points, seed=self.seed)
@@ -99,7 +99,7 @@ class Samples(Callback):
             save_grid(module.sample(self.n, seed=self.seed), path)
         return path
 
-    def _batch(self, data: Any) -> dict[str, torch.Tensor]:
+    def batch(self, data: Any) -> dict[str, torch.Tensor]:
         """The first pictures of each side, the same ones through the run."""
         split = "test" if "test" in data.splits else "train"
         rows = data.split(split)

@@ -122,16 +122,22 @@ def split_options(
 
     Options may be written key=value, --key=value or --key value, with dashes for underscores; one
     of true or false may be a bare --key.
+
+    Raises:
+        ConfigError: an option without its value.
     """
     words, options, waiting = [], [], iter(argv)
     for text in waiting:
         if not text.startswith("--"):
-            (options if "=" in text else words).append(text)
+            is_option = "/" not in text.partition("=")[0] and "=" in text  # not a folder a/b=1
+            (options if is_option else words).append(text)
             continue
         key, equals, value = text[2:].partition("=")
         key = key.replace("-", "_")
         if not equals and key in arguments:
-            value = "true" if arguments[key].parse is boolean else next(waiting, "")
+            value = "true" if arguments[key].parse is boolean else next(waiting, None)
+            if value is None:
+                raise ConfigError(f"{text}: needs a value; it is {arguments[key].help}")
         options.append(f"{key}={value}")
     return words, options
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from ganlab.callbacks.wandb_media import WandBMedia
 from ganlab.cli.compose import register_resolvers
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
+from ganlab.reports.wandb_logger import WandB
 
 # first what changes the model, then what looks at it, last what saves it
 ORDER = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
@@ -51,8 +53,11 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))
-    callbacks += further
     loggers = [make(logger) for logger in (config["logger"] or {}).values()]
+    for logger in loggers:
+        if isinstance(logger, WandB):
+            callbacks.append(WandBMedia(logger, config["run_dir"]))
+    callbacks += further
     trainer: Trainer = make(
         config["trainer"],
         callbacks=callbacks,

@@ -36,7 +36,8 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
     Args:
         folder: of the run; made if it is not there.
         overrides: as for `ganlab train`.
-        of: what the run is part of, for its run.json: name, kind (sweep, tune, reproduce), ….
+        of: what the run is part of, for its run.json: name, kind (sweep, tune, reproduce),
+            group (of Weights & Biases, else the name), ….
 
     Returns:
         The plain configuration.
@@ -52,7 +53,7 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
     config = to_plain(composed)
     wandb = (config.get("logger") or {}).get("wandb")
     if wandb and of:
-        wandb["group"] = wandb.get("group") or of["name"]
+        wandb["group"] = wandb.get("group") or of.get("group", of["name"])
         wandb["job_type"] = wandb.get("job_type") or of["kind"]
     write_plan(folder, config, of)
     return config

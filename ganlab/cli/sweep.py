@@ -146,6 +146,7 @@ def plan_missing(folder: Path) -> None:
         (job.folder / "run.json").unlink(missing_ok=True)
         of = {
             "name": content["name"],
+            "group": f"{content['name']}/{folder.name}",
             "kind": "sweep",
             "job": job.number,
             "overrides": job.differing,

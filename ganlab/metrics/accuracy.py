@@ -54,4 +54,4 @@ class AccuracyProtocol(Protocol):
             "weights": "ema" if self.ema and len(module.averaged) else "raw",
         }
         words = f"{accuracy:.2%} of {len(images):,} test images are classified right."
-        return {"accuracy": Score(accuracy, protocol, words)}
+        return {"accuracy": Score(accuracy, protocol, words, higher_is_better=True)}

@@ -79,7 +79,9 @@ class SampleMetric(Metric):
             are known only after `bind`.
         each: those among the latter that are "name/…", one for each class or level, by their name.
         title: what the metric is called in a score's protocol.
-        higher_is_better: of the first score; None where neither is better.
+        higher_is_better: of the first score, and its parts for each class or level; None where
+            neither is better.
+        others_higher: the same of the other scores; none of those left out is better either way.
         fewest: the fewest samples of either kind that it takes; `bind` may set it.
         instead: what to use with fewer samples, for the error message.
     """
@@ -91,6 +93,7 @@ class SampleMetric(Metric):
     real_split: ClassVar[str | None] = None
     scores: tuple[str, ...]
     each: ClassVar[tuple[str, ...]] = ()
+    others_higher: ClassVar[dict[str, bool]] = {}
     title: str
     fewest: int = 2
     instead: str = "more samples"
@@ -108,6 +111,12 @@ class SampleMetric(Metric):
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """Sentences for a newcomer, by name of a score, from all values of this metric."""
         return {}
+
+    def is_higher_better(self, score: str) -> bool | None:
+        """Whether more of one of its scores is better; None where neither is."""
+        if score.partition("/")[0] == self.scores[0]:
+            return self.higher_is_better
+        return self.others_higher.get(score)
 
     def check_counts(self, real: int, fake: int) -> None:
         """Raise a ConfigError, which proposes another metric, for too few samples."""

@@ -40,6 +40,7 @@ class BinnedProportions(KeptOnEither):
 
     scores = ("ndb_share", "binned_jsd")
     higher_is_better = False
+    others_higher = {"binned_jsd": False}
     instead = "precision and recall, or fewer bins"
 
     def __init__(

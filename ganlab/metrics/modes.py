@@ -33,6 +33,7 @@ class ModeCoverage(SampleMetric):
     inputs = ("samples",)
     compares = False
     higher_is_better = True
+    others_higher = {"high_quality": True}
     scores = ("modes", "high_quality")
     title = "mode coverage"
     instead = "data with fewer modes"
@@ -126,6 +127,7 @@ class StackedModes(SampleMetric):
     inputs = ("samples",)
     compares = False
     higher_is_better = True
+    others_higher = {"stacked_kl": False}
     scores = ("stacked_modes", "stacked_kl")
     title = "modes of Stacked MNIST"
     fewest = 10_000

@@ -41,6 +41,7 @@ class NearestNeighbours(KeptOnEither):
     """
 
     scores = ("nearest_ratio", "copies")
+    others_higher = {"copies": False}
     real_split = "train"
     fewest = 100
     instead = "the pictures of nearest neighbours, which need no statistics"

@@ -69,6 +69,10 @@ class PairedMetric(SampleMetric):
         self.scores = tuple(prefix + name for name in type(self).scores)
         self.add_state("values", [], dist_reduce_fx="cat")
 
+    def is_higher_better(self, score: str) -> bool | None:
+        """See `SampleMetric`; of sources against targets neither, since no model takes part."""
+        return None if self.inputs[0] == "sources" else super().is_higher_better(score)
+
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
         """One value (N,) for each pair of float32 images (N, C, H, W) in [0, 255]."""
         raise NotImplementedError

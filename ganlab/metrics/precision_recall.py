@@ -54,6 +54,7 @@ class PrecisionRecall(_Neighbourhoods):
         ConfigError: k below 1.
     """
 
+    others_higher = {"recall": True}
     scores = ("precision", "recall")
     title = "precision and recall"
 
@@ -103,6 +104,7 @@ class DensityCoverage(_Neighbourhoods):
         ConfigError: k below 1.
     """
 
+    others_higher = {"coverage": True}
     scores = ("density", "coverage")
     title = "density and coverage"
 

@@ -20,15 +20,22 @@ class Score:
         value: the score.
         protocol: metric, extractor and hash of its weights, samples, split, EMA or raw, …
         words: what the number means, for a newcomer; empty where another score says it.
+        higher_is_better: None where neither is better.
     """
 
     value: float
     protocol: dict[str, Any] = field(default_factory=dict)
     words: str = ""
+    higher_is_better: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""
-        return {"value": self.value, "protocol": self.protocol, "words": self.words}
+        return {
+            "value": self.value,
+            "protocol": self.protocol,
+            "words": self.words,
+            "higher_is_better": self.higher_is_better,
+        }
 
 
 class Protocol:

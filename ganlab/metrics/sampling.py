@@ -268,7 +268,9 @@ class SampleProtocol(Protocol):
             described = {key: described[key] for key in ("weights", "seed")}
         protocol |= described
         return {
-            self._score_name(metric, score): Score(value, protocol, words.get(score, ""))
+            self._score_name(metric, score): Score(
+                value, protocol, words.get(score, ""), metric.is_higher_better(score)
+            )
             for score, value in values.items()
         }
 

@@ -163,6 +163,7 @@ class SegmentationAccuracy(SampleMetric):
     compares = False
     fewest = 1
     higher_is_better = True
+    others_higher = {"class_accuracy": True, "mean_iou": True}
     scores = ("pixel_accuracy", "class_accuracy", "mean_iou")
     title = "segmentation accuracy"
 

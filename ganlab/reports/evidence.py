@@ -11,29 +11,10 @@ from statistics import median
 from typing import Any
 
 from ganlab.errors import RunError
+from ganlab.reports.comparison_scores import SCORES
 from ganlab.reports.loggers import X, read_metrics
 from ganlab.reports.record import read_record
 from ganlab.reports.runs import read_config
-
-# beginnings of the names of scores, the best judge of quality first, and whether more is better
-SCORES = {
-    "fid": False,
-    "frechet_distance": False,
-    "kid": False,
-    "kernel_distance": False,
-    "mifid": False,
-    "sliced_wasserstein": False,
-    "high_quality": True,
-    "inception_score": True,
-    "coverage": True,
-    "recall": True,
-    "precision": True,
-    "accuracy": True,
-    "mean_iou": True,
-    "lpips": False,
-    "psnr": True,
-    "ssim": True,
-}
 
 # losses whose scores are above a boundary for real samples, and that cost little when guessing
 BOUNDED = ("NonSaturating", "Minimax", "Hinge", "LeastSquares")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.reports.files import cannot_write, write_text
@@ -122,39 +122,10 @@ class TensorBoard(TensorBoardLogger):
             self._kwargs["purge_step"] = images_seen + 1
 
 
-class WandB(WandbLogger):
-    """Weights & Biases; offline by default, which needs no account.
+def __getattr__(name: str) -> Any:
+    """The Weights & Biases logger by the place that older runs' config.yaml name."""
+    if name != "WandB":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ganlab.reports.wandb_logger import WandB
 
-    Args:
-        folder: the run's folder; W&B writes under `wandb/` in it.
-        name: the run's name.
-        project: the W&B project.
-        offline: keep the run on this machine, to be synchronised later.
-        **options: passed to wandb.init (entity, group, tags, …).
-    """
-
-    def __init__(
-        self,
-        folder: str | Path,
-        name: str,
-        project: str = "ganlab",
-        offline: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            name=name, project=project, save_dir=str(folder), offline=offline, **options
-        )
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log values; `images_seen` is every chart's x-axis."""
-        if not getattr(self, "_axis_defined", False):
-            self.experiment.define_metric(X)
-            self.experiment.define_metric("*", step_metric=X)
-            self._axis_defined = True
-        self.experiment.log({**metrics, X: step})
-
-    def finish(self, exit_code: int) -> None:
-        """End the W&B run, as a failure where the exit code says so; the next run is a new one."""
-        if self._experiment is not None:
-            self._experiment.finish(exit_code=exit_code)
+    return WandB

@@ -1,7 +1,6 @@
 """What the commands print and write."""
 
 import json
-import struct
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from PIL import Image
 
 from ganlab.cli import main
 from ganlab.cli.compose import compose, options
-from ganlab.reports.loggers import read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -122,48 +120,6 @@ def test_bench_prints_one_json_object(capsys):
         assert result[f"reference_{key}"] > 0
     assert result["ratio"] > 0
     assert "generator: forward" in result["parts_milliseconds"]
-
-
-def test_wandb_offline_run_holds_what_was_logged(tmp_path):
-    """Read back from W&B's own file: config, x-axis, and the values of metrics.csv."""
-    run = tmp_path / "run"
-    arguments = ["experiment=ring_hinge", "budget.batches=4", "data.samples=600", "log_every=2"]
-    assert main(["train", *arguments, "logger=wandb", f"run_dir={run}"]) == 0
-    history, config, exit_codes = [], set(), []
-    for record in _wandb_records(next(run.rglob("*.wandb"))):
-        if record.WhichOneof("record_type") == "history":
-            items = record.history.item
-            values = {i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in items}
-            history.append(values)
-        config |= {update.key for update in record.config.update}
-        config |= {update.key for update in record.run.config.update}
-        if record.WhichOneof("record_type") == "exit":
-            exit_codes.append(record.exit.exit_code)
-    rows = read_metrics(run)
-    logged = [h for h in history if "discriminator/adversarial" in h]
-    for key in ("images_seen", "discriminator/adversarial"):
-        assert [h[key] for h in logged] == [row[key] for row in rows]
-    assert {"model", "loss", "seed"} <= config
-    assert exit_codes == [0]
-
-
-def _wandb_records(path):
-    """The records of a .wandb file: LevelDB's log format after a header of seven bytes."""
-    from wandb.proto import wandb_internal_pb2
-
-    content, at, parts = path.read_bytes(), 7, b""
-    while at + 7 <= len(content):
-        if 32768 - at % 32768 < 7:  # no header fits in what is left of the block
-            at += 32768 - at % 32768
-            continue
-        length, kind = struct.unpack("<HB", content[at + 4 : at + 7])
-        parts += content[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # a whole record, or its last part
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(parts)
-            parts = b""
-            yield record
 
 
 def test_experiment_overrides_compose_with_the_command_line():

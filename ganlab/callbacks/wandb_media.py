@@ -1,0 +1,141 @@
+"""Pictures, samples and scores of a run, for Weights & Biases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from ganlab.callbacks.evaluation import Evaluation
+from ganlab.callbacks.failures import logged_failure
+from ganlab.callbacks.samples import Samples
+from ganlab.core import AdversarialModule, Translator
+from ganlab.data import denormalise
+from ganlab.reports.wandb_logger import WandB
+
+
+class WandBMedia(Callback):
+    """Sends what other callbacks have made: it draws no grid and takes no score itself.
+
+    Logged are `samples/grid` whenever `Samples` has drawn, and at the end `samples/contact_sheet`
+    and `samples/table`, which has single samples with their latent's index (and label), or pictures
+    beside their translations. Scores are the summary's `scores/<name>`, each with
+    `protocols/<name>`. Runs on points of the plane have no table.
+
+    It stands after the callbacks whose work it sends.
+
+    Args:
+        logger: that is sent to.
+        folder: the run's folder.
+        samples: rows of the table.
+    """
+
+    def __init__(self, logger: WandB, folder: str | Path, samples: int = 32) -> None:
+        self.logger, self.folder, self.samples = logger, Path(folder), samples
+        self._sent: Path | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Send what the generator made before it learned anything."""
+        if pl_module.images_seen == 0:
+            self._send_grid(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Send the scores and the picture of this batch, if there are any."""
+        if self.logger.run is None:
+            return
+        if pl_module.scored_at == pl_module.images_seen:
+            self._send_scores(trainer)
+        self._send_grid(pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Send the run on one sheet, and single samples."""
+        if self.logger.run is None:
+            return
+        from wandb import Image
+
+        at, sheet = pl_module.images_seen, self.folder / "contact_sheet.png"
+        if sheet.exists():
+            self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, at)
+        if (table := self._table(trainer, pl_module)) is not None:
+            self.logger.log_metrics({"samples/table": table}, at)
+        self.logger.summarise({"batches_seen": pl_module.batches_seen})
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
+    ) -> None:
+        """Send the picture that the failure has left."""
+        with logged_failure("a picture for Weights & Biases"):
+            self._send_grid(pl_module)
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _send_grid(self, module: AdversarialModule) -> None:
+        path = self.folder / "samples" / f"{module.images_seen:012d}.png"
+        if self.logger.run is None or path == self._sent or not path.exists():
+            return
+        from wandb import Image
+
+        grid = Image(str(path), caption=f"{module.images_seen:,} images")
+        self.logger.log_metrics({"samples/grid": grid}, module.images_seen)
+        self._sent = path
+
+    def _send_scores(self, trainer: Trainer) -> None:
+        for callback in trainer.callbacks:
+            if isinstance(callback, Evaluation):
+                for name, score in callback.scores.items():
+                    values = {f"scores/{name}": score.value, f"protocols/{name}": score.protocol}
+                    self.logger.summarise(values)
+
+    def _table(self, trainer: Trainer, module: AdversarialModule) -> Any:
+        """A wandb.Table of samples, from the latents of the grid; None where there is no image."""
+        drawing = next((c for c in trainer.callbacks if isinstance(c, Samples)), None)
+        if drawing is None:
+            return None
+        from wandb import Image, Table
+
+        if isinstance(module, Translator):
+            titles, rows = _translations(drawing, trainer, module)
+        elif not hasattr(module, "draw_inputs") or len(trainer.datamodule.shape) == 1:
+            return None
+        else:
+            titles, rows = _samples(drawing, module)
+        table = Table(columns=titles)
+        for row in rows[: self.samples]:
+            table.add_data(*(x if isinstance(x, int) else Image(_picture(x)) for x in row))
+        return table
+
+
+Rows = list[tuple[int | Tensor, ...]]
+
+
+def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Rows]:
+    """Titles and rows: the samples of the grid, one by one."""
+    if not module.classes:
+        images = module.sample(drawing.n, seed=drawing.seed)
+        return ["latent", "sample"], list(enumerate(images))
+    labels = torch.arange(drawing.n) % module.classes
+    images = module.sample(labels=labels, seed=drawing.seed)
+    return ["latent", "label", "sample"], [
+        (index, label, image)
+        for index, (label, image) in enumerate(zip(labels.tolist(), images, strict=True))
+    ]
+
+
+def _translations(drawing: Samples, trainer: Trainer, module: Translator) -> tuple[list[str], Rows]:
+    """Titles and rows: pictures, each beside what it was translated to."""
+    pictures = module.pictures(drawing.batch(trainer.datamodule), seed=drawing.seed)
+    return ["picture", *pictures], [
+        (index, *row) for index, row in enumerate(zip(*pictures.values(), strict=False))
+    ]
+
+
+def _picture(image: Tensor) -> Any:
+    """A PIL picture of an image (C, H, W) in [−1, 1]; of two channels the first."""
+    from torchvision.transforms.functional import to_pil_image
+
+    return to_pil_image(denormalise(image.cpu() if len(image) != 2 else image[:1].cpu()))

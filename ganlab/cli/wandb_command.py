@@ -1,0 +1,151 @@
+"""`ganlab wandb sync`: send runs that were logged offline to Weights & Biases."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.errors import ConfigError, RunError, nearest
+from ganlab.reports.states import is_held
+
+HELP = """ganlab wandb sync DIR …: send runs that were logged offline to Weights & Biases.
+
+  DIR        a run's folder, a sweep's, or any folder above runs
+  entity=    the W&B user or team; as the run says, or the account's own, unless given
+  project=   as the run says unless given
+
+Sent are the runs with logger=wandb that have not been sent yet; one that is still being trained is
+left for later. The parts of a run that was resumed become one W&B run. `wandb login` logs in.
+"""
+ARGUMENTS = {
+    "entity": Argument(str, "the W&B user or team; as the run says unless given"),
+    "project": Argument(str, "the W&B project; as the run says unless given"),
+}
+PATIENCE = 15  # seconds that the server has to say who is logged in
+
+
+def main(argv: list[str]) -> int:
+    """Send runs, and say which; returns 0 when all of them arrived.
+
+    Raises:
+        ConfigError: no such action, or no folder.
+        RunError: nobody is logged in, or the server does not answer.
+    """
+    if not argv or wants_help(argv):
+        print(HELP)
+        return 0 if argv else 2
+    words, options = split_options(argv, ARGUMENTS)
+    chosen = parse(options, ARGUMENTS)
+    if not words or words[0] != "sync":
+        received = words[0] if words else "nothing"
+        raise ConfigError(
+            f"wandb: received {received!r}; allowed sync, as in `ganlab wandb sync outputs/sweep`."
+            f"{nearest(received, ['sync'])}"
+        )
+    folders = [Path(word) for word in words[1:]]
+    if not folders:
+        raise ConfigError("wandb sync: name a run's folder, or one above runs, e.g. outputs.")
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"wandb sync: there is no folder {folder}.")
+    files = offline_files(folders)
+    waiting, notes = unsent(files)
+    for note in notes:
+        print(note)
+    if not waiting:
+        print(_nothing(folders, len(files)))
+        return 0
+    check_login()
+    return send(waiting, [f"--{key}={value}" for key, value in chosen.items() if value])
+
+
+def offline_files(folders: list[Path]) -> list[Path]:
+    """The `.wandb` files of runs logged offline in and below some folders, each once."""
+    found = {
+        file.resolve()
+        for folder in folders
+        for file in folder.resolve().rglob("run-*.wandb")
+        if file.parent.name.startswith("offline-run-")
+    }
+    return sorted(found)
+
+
+def unsent(files: list[Path]) -> tuple[list[Path], list[str]]:
+    """The files that are to be sent, and what is said about the others."""
+    waiting = [file for file in files if not _is_sent(file)]
+    running = [file for file in waiting if is_held(_folder(file))]  # W&B would never send the rest
+    notes = [
+        f"{_named(_folder(file))}: is still being trained; send it when it has ended."
+        for file in running
+    ]
+    if sent := len(files) - len(waiting):
+        notes.append(f"{sent} sent before, and left out.")
+    return [file for file in waiting if file not in running], notes
+
+
+def check_login() -> None:
+    """Ask the server who is logged in.
+
+    Raises:
+        RunError: nobody, or no answer.
+    """
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))  # and so without a question
+    try:
+        wandb.Api(timeout=PATIENCE).viewer  # noqa: B018 (asks the server)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise RunError(
+            f"wandb sync: {reason}. Nothing was sent. Log in with `wandb login` (or set "
+            "WANDB_API_KEY; WANDB_BASE_URL for a server of your own), and try again."
+        ) from None
+    finally:
+        wandb.teardown()
+
+
+def send(files: list[Path], options: list[str]) -> int:
+    """Hand the files to `wandb sync`, and say what arrived; 0 when all did."""
+    folders = list(dict.fromkeys(_folder(file) for file in files))  # a resumed run has two files
+    count = f"{len(folders)} {'run' if len(folders) == 1 else 'runs'}"
+    print(f"Sending {count} to Weights & Biases …", flush=True)
+    command = [sys.executable, "-m", "wandb", "sync", *options, *map(str, files)]
+    with tempfile.TemporaryDirectory() as scratch:  # for its logs, which else go where we are
+        environment = os.environ | {"WANDB_DIR": scratch, "WANDB_CACHE_DIR": scratch}
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=False)
+    missing = {_folder(file) for file in files if not _is_sent(file)}
+    for folder in folders:
+        print(f"{_named(folder)}: {'not sent' if folder in missing else 'sent'}")
+    if missing:
+        raise RunError(
+            f"wandb sync: {len(missing)} of {len(folders)} runs were not sent whole (exit code "
+            f"{done.returncode}; W&B's own words are above). Try once more: what has arrived is "
+            "not sent again."
+        )
+    return 0
+
+
+def _is_sent(file: Path) -> bool:
+    """Whether W&B has put its mark beside a file."""
+    return file.with_name(f"{file.name}.synced").exists()
+
+
+def _folder(file: Path) -> Path:
+    """The run's folder: <folder>/wandb/offline-run-…/run-….wandb."""
+    return file.parents[2]
+
+
+def _named(folder: Path) -> str:
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+def _nothing(folders: list[Path], sent: int) -> str:
+    where = ", ".join(map(str, folders))
+    if sent:
+        return f"There is nothing to send in {where}."
+    return f"There are no runs logged offline in {where}. `ganlab train … logger=wandb` makes them."

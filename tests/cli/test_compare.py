@@ -1,0 +1,127 @@
+"""`ganlab compare` from its arguments to its table, its page and its data."""
+
+import json
+import time
+
+import pytest
+from written_runs import score, write_run
+
+from ganlab.cli import main
+
+LR = "model.players.generator.optimizer.lr"
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for i, (loss, value) in enumerate((("hinge", 0.2), ("wgan_gp", 0.8))):
+        for seed in range(2):
+            place = tmp_path / "losses" / str(2 * i + seed)
+            write_run(place, seed=seed, loss=loss, scores=value + 0.1 * seed)
+    return tmp_path / "losses"
+
+
+def test_the_table(sweep, capsys):
+    assert main(["compare", str(sweep)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "4 runs in 2 groups: loss"
+    assert lines[1] == "Score: high_quality, higher is better."
+    assert lines[2] == "Ranked, the best mean first."
+    start = next(i for i, line in enumerate(lines) if line.startswith("loss "))
+    assert lines[start].split() == [
+        *("loss", "n", "mean", "sd", "95", "%", "interval"),
+        *("minutes", "images", "MiB", "status"),
+    ]
+    best, worst = lines[start + 1 : start + 3]
+    # sd of two values that are 0.1 apart is 0.1 / √2, and the interval ± 12.706 · 0.05
+    assert best.split()[:7] == ["wgan_gp", "2", "0.85", "0.071", "0.2147", "…", "1.485"]
+    assert worst.split()[:7] == ["hinge", "2", "0.25", "0.071", "-0.3853", "…", "0.8853"]
+    assert best.endswith("1.0   51.2k  800  2 finished")
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_further_scores_are_left_out_until_the_table_fits(sweep, tmp_path, capsys):
+    names = ["precision_digits", "recall_digits", "coverage_digits", "density_digits"]
+    for i in range(2):
+        scores = {name: score(0.123456, True) for name in names}
+        write_run(tmp_path / "wide" / str(i), seed=i, scores=scores)
+    assert main(["compare", str(tmp_path / "wide")]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in out.splitlines())
+    assert "more with --score)" in out
+    assert "Score: coverage_digits" in out
+
+
+def test_the_data(sweep, tmp_path, capsys):
+    file = tmp_path / "new" / "table.json"
+    assert main(["compare", str(sweep), "--json", str(file), "--group-by", "loss"]) == 0
+    data = json.loads(file.read_text())
+    assert data["score"] == "high_quality"
+    best = data["parts"][0]["groups"][0]
+    assert best["settings"] == {"loss": "wgan_gp"}
+    assert best["runs"] == ["losses/2", "losses/3"]
+    assert best["scores"]["high_quality"]["mean"] == pytest.approx(0.85)
+    assert len(data["runs"]) == 4
+
+
+def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr("ganlab.reports.page.write_page", lambda *given: written.append(given))
+    assert main(["compare", str(sweep), f"--html={tmp_path / 'report.html'}"]) == 0
+    ((comparison, path),) = written
+    assert (len(comparison.runs), path) == (4, tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "FOLDER: missing"),
+        (["SWEEP", "--group-by=los"], "Did you mean 'loss'?"),
+        (["SWEEP", "--group-by", "loss,"], "group_by: received 'loss,'"),
+        (["SWEEP", "--score", "high_qualty"], "Did you mean 'high_quality'?"),
+        (["SWEEP", "--scor=x"], "Did you mean 'score'?"),
+        (["SWEEP", "--html", "SWEEP"], "is a folder; name a file"),
+        (["nowhere"], "nowhere: there is no such folder."),
+        (["wandb:me"], "needs wandb:ENTITY/PROJECT"),
+    ],
+)
+def test_what_is_wrong_is_one_message(sweep, arguments, words, capsys):
+    arguments = [text.replace("SWEEP", str(sweep)) for text in arguments]
+    assert main(["compare", *arguments]) == 1
+    streams = capsys.readouterr()
+    assert words in streams.err
+    assert "Traceback" not in streams.err
+
+
+def test_a_note_on_what_is_no_run_and_the_rest_goes_on(sweep, tmp_path, capsys):
+    assert main(["compare", str(sweep), str(tmp_path / "nowhere"), str(sweep / "0")]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{tmp_path / 'nowhere'}: there is no such folder." in out
+    assert f"{sweep / '0'}: it is named already" in out
+
+
+def test_a_folder_whose_name_looks_like_an_option(tmp_path, monkeypatch, capsys):
+    write_run(tmp_path / "outputs" / "lr=0.1")
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "outputs/lr=0.1"]) == 0
+    assert "1 run in 1 group" in capsys.readouterr().out
+
+
+def test_five_hundred_runs_are_compared_in_seconds(tmp_path):
+    """The figure of the whole command is 5 s; here its own work, in time of this process."""
+    for i in range(500):
+        place = tmp_path / "sweep" / str(i)
+        write_run(place, seed=i // 5, loss=f"loss{i % 5}", scores=i / 500, settings={LR: i % 3})
+    started = time.process_time()
+    assert main(["compare", str(tmp_path)]) == 0
+    assert time.process_time() - started < 5
+
+
+def test_of_many_settings_that_differ_some_are_columns_and_runs_are_named(tmp_path, capsys):
+    for i in range(3):
+        settings = {f"model.part_{letter}.width": 64 + i for letter in "abcdefgh"}
+        write_run(tmp_path / "runs" / f"r{i}", seed=i, scores=0.5, settings=settings)
+    assert main(["compare", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in out.splitlines())
+    assert "more settings (--html FILE and --json FILE show them)" in " ".join(out.split())
+    assert "runs/r2" in out
