@@ -1,0 +1,220 @@
+// The curves of the selected runs: what is drawn, over what, and the read-out.
+
+const ACROSS = { images: "images", minutes: "minutes", steps: "steps" };
+const view = { quantity: null, across: "images", log: false, smooth: 0, cursor: null, near: null };
+const canvas = el("canvas", { tabIndex: 0, role: "img" });
+let drawn = { lines: [], scale: null };
+
+// A value at x between the points of a growing list; null outside of them.
+function between(x, xs, ys) {
+  if (!xs.length || x < xs[0] || x > xs[xs.length - 1]) return null;
+  let low = 0;
+  let high = xs.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (xs[middle] <= x) low = middle;
+    else high = middle;
+  }
+  const share = xs[high] > xs[low] ? (x - xs[low]) / (xs[high] - xs[low]) : 0;
+  return ys[low] + share * (ys[high] - ys[low]);
+}
+
+// A running mean that forgets at a rate, unbiased at its start, anew after each gap.
+function smoothed(values, rate) {
+  let mean = 0;
+  let weight = 0;
+  return values.map((value) => {
+    if (value === null) {
+      mean = weight = 0;
+      return null;
+    }
+    mean = rate * mean + (1 - rate) * value;
+    weight = rate * weight + (1 - rate);
+    return mean / weight;
+  });
+}
+
+// A run's line, null where the quantity was not logged or its place on the axis is not known.
+function lineOf(id) {
+  const own = curvesOf(id);
+  const series = own.series[view.quantity];
+  if (!series) return null;
+  let x = own.axes[series[0]];
+  let raw = view.log ? series[1].map((value) => (value > 0 ? value : null)) : series[1];
+  if (view.across !== "images") {
+    const [images, steps, minutes] = own.times;
+    x = x.map((at) => between(at, images, view.across === "steps" ? steps : minutes));
+    raw = raw.filter((_, i) => x[i] !== null);
+    x = x.filter((at) => at !== null);
+  }
+  if (!raw.some((value) => value !== null)) return null;
+  return { id, x, raw, y: view.smooth ? smoothed(raw, view.smooth) : raw };
+}
+
+function drawCurves() {
+  const lines = selected().map(lineOf).filter(Boolean);
+  drawn = { lines, scale: drawLines(canvas, lines, { ...view, names: { x: ACROSS[view.across] } }) };
+  canvas.setAttribute("aria-label",
+    `${view.quantity} of ${lines.length} runs against ${view.across}. Left and right arrow keys move the read-out.`);
+}
+
+// The value nearest to the cursor, null where the line is not there.
+function valueAt(line, x) {
+  let best = null;
+  for (let i = 0; i < line.x.length; i += 1) {
+    if (line.y[i] === null) continue;
+    if (best === null || Math.abs(line.x[i] - x) < Math.abs(line.x[best] - x)) best = i;
+  }
+  const [low, high] = drawn.scale.xEnds;
+  const ends = x > line.x[line.x.length - 1] + (high - low) * 0.02;
+  return best === null || ends ? null : line.y[best];
+}
+
+function newest(line) {
+  return line.y.filter((value) => value !== null).at(-1);
+}
+
+// Values in the legend: at the cursor, or else the newest.
+function readOut() {
+  const { cursor } = view;
+  for (const item of byId("legend").children) {
+    const line = drawn.lines.find((other) => other.id === Number(item.dataset.id));
+    const value = line ? (cursor === null ? newest(line) : valueAt(line, cursor)) : null;
+    item.querySelector(".value").textContent = line ? number(value) : "not logged";
+    item.classList.toggle("near", view.near === Number(item.dataset.id));
+  }
+  const text = cursor === null
+    ? "The newest values. Point at the curves, or press the arrow keys on them, for others."
+    : `At ${number(view.across === "minutes" ? Number(cursor.toPrecision(3)) : Math.round(cursor))} ${view.across}`;
+  byId("reading").textContent = drawn.lines.length ? text : "None of the selected runs logged this quantity.";
+}
+
+function pointAt(pixelX, pixelY) {
+  const { scale, lines } = drawn;
+  view.cursor = scale.back(pixelX);
+  view.near = null;
+  let least = 30;
+  for (const line of lines) {
+    const value = valueAt(line, view.cursor);
+    const distance = value === null ? Infinity : Math.abs(scale.y(value) - pixelY);
+    if (distance < least) [least, view.near] = [distance, line.id];
+  }
+  refreshCurves();
+}
+
+function clearCursor() {
+  view.cursor = view.near = null;
+  refreshCurves();
+}
+
+function onKey(event) {
+  const [low, high] = drawn.scale.xEnds;
+  const step = (high - low) / (event.shiftKey ? 10 : 100);
+  const now = view.cursor;
+  const to = {
+    ArrowLeft: (now ?? high) - step, ArrowRight: (now ?? low) + step, Home: low, End: high,
+  }[event.key];
+  if (event.key === "Escape") clearCursor();
+  if (to === undefined) return;
+  event.preventDefault();
+  view.cursor = Math.min(high, Math.max(low, to));
+  view.near = null;
+  refreshCurves();
+}
+
+function refreshCurves() {
+  drawCurves();
+  readOut();
+}
+
+function drawLegend() {
+  byId("legend").replaceChildren(...selected().map((id) => {
+    const { label } = runs[id];
+    return el("li", { "data-id": String(id) },
+      swatch(id),
+      el("span", { className: "no", textContent: String(id + 1) }),
+      el("span", { className: "label", textContent: label, title: label }),
+      el("span", { className: "value" }),
+      el("button", { type: "button", textContent: "×", "aria-label": `Unselect run ${id + 1}, ${label}`, onclick: () => select([id], false) }),
+    );
+  }));
+}
+
+// Quantities under the part of their name before the first slash.
+function quantityList() {
+  const groups = new Map();
+  for (const name of page.quantities) {
+    const kind = name.includes("/") ? name.split("/")[0] : "scores";
+    groups.set(kind, [...(groups.get(kind) || []), name]);
+  }
+  const control = el("select", {
+    id: "quantity",
+    onchange: () => {
+      view.quantity = control.value;
+      clearCursor();
+    },
+  });
+  for (const [kind, names] of [...groups].sort(([a], [b]) => (b === "scores") - (a === "scores"))) {
+    const own = names.map((name) => el("option", { value: name, textContent: name }));
+    control.append(el("optgroup", { label: kind }, ...own));
+  }
+  control.value = view.quantity;
+  return control;
+}
+
+// A score that half of the runs have a course of, else the loss that most have, else anything.
+function firstQuantity() {
+  const ids = selected();
+  const courses = (name) => ids.filter((id) => (curvesOf(id).series[name]?.[1].length || 0) >= 3).length;
+  const losses = page.quantities.filter((name) => name.endsWith("/adversarial"));
+  return page.scores.find((name) => 2 * courses(name) >= ids.length)
+    || losses.sort((a, b) => courses(b) - courses(a))[0] || page.quantities[0];
+}
+
+function startCurves() {
+  if (!page.quantities.length) {
+    byId("curve-controls").append(notice("Nothing was logged by these runs."));
+    byId("reading").hidden = byId("plot").hidden = true;
+    return;
+  }
+  view.quantity = firstQuantity();
+  const smoothness = el("output", { textContent: "0" });
+  const smoothing = el("input", {
+    type: "range", id: "smoothing", min: "0", max: "0.98", step: "0.02", value: "0",
+    oninput: () => {
+      view.smooth = Number(smoothing.value);
+      smoothness.textContent = smoothing.value;
+      refreshCurves();
+    },
+  });
+  const log = el("button", {
+    type: "button", id: "log", textContent: "Log scale", "aria-pressed": "false",
+    onclick: () => {
+      view.log = !view.log;
+      log.setAttribute("aria-pressed", String(view.log));
+      refreshCurves();
+    },
+  });
+  byId("curve-controls").append(
+    field("Quantity", quantityList()),
+    el("div", { className: "field" }, "Against", group("Against", ACROSS, "images", (value) => {
+      view.across = value;
+      clearCursor();
+    })),
+    el("label", { className: "field" }, el("span", { className: "quiet" }, "Smoothing ", smoothness), smoothing),
+    log,
+  );
+  byId("plot").append(canvas);
+  const point = (event) => pointAt(event.offsetX, event.offsetY);
+  canvas.addEventListener("pointermove", point);
+  canvas.addEventListener("pointerdown", point);
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && clearCursor());
+  canvas.addEventListener("keydown", onKey);
+  new ResizeObserver(drawCurves).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCurves);
+  onSelection(() => {
+    view.near = null;
+    drawLegend();
+    refreshCurves();
+  });
+}

@@ -1,0 +1,47 @@
+// Puts the page together.
+
+const FIRST = 6; // runs that are selected when the page opens
+const FEW = 8; // of which all are
+
+const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
+
+function startTheme() {
+  const button = byId("theme");
+  const names = Object.keys(THEMES);
+  let theme = "auto";
+  const show = () => {
+    if (theme === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    button.textContent = THEMES[theme];
+  };
+  button.addEventListener("click", () => {
+    theme = names[(names.indexOf(theme) + 1) % names.length];
+    show();
+    if (page.quantities.length) drawCurves();
+  });
+  show();
+}
+
+function firstRuns() {
+  const ids = runs.map((_, id) => id);
+  if (ids.length <= FEW) return ids;
+  const shown = ids.filter((id) => runs[id].pictures.length || runs[id].doctor.findings);
+  return (shown.length ? shown : ids).slice(0, FIRST);
+}
+
+byId("title").textContent = `Comparison of ${runs.length} run${runs.length === 1 ? "" : "s"}`;
+byId("made").textContent = `ganlab ${page.version}, ${page.made}`;
+byId("note-list").append(
+  ...(page.notes.length ? page.notes : ["Nothing was left out."]).map((text) => el("li", { textContent: text })),
+);
+startTheme();
+drawFilters();
+drawTable();
+onSelection(markSelection);
+for (const id of firstRuns()) places.set(id, places.size);
+startCurves();
+startSamples();
+startSettings();
+startVerdicts();
+select([], true);
+document.documentElement.dataset.ready = String(Math.round(performance.now()));

@@ -1,0 +1,185 @@
+// The table of runs: columns, sorting, selection.
+
+const SHOWN_SETTINGS = 3;
+const SHOWN_SCORES = 2;
+const STATES = { finished: "good", failed: "bad", killed: "bad", interrupted: "warn" };
+const GOOD = ["healthy", "still_improving"];
+
+const textCell = (text) =>
+  el("td", text === null ? { className: "absent", textContent: "–" } : { textContent: text, title: text });
+const numberCell = (text) => el("td", { className: "number", textContent: text });
+const tagCell = (text, kind) => el("td", {}, el("span", { className: `tag ${kind || ""}`, textContent: text }));
+
+// The doctor's main finding, in a word.
+function condition(run) {
+  return run.doctor.findings ? run.doctor.findings[0].condition.replaceAll("_", " ") : null;
+}
+
+// How a finding is marked: problems, and what is well.
+const toneOf = (finding) => (finding.kind === "problem" ? "bad" : GOOD.includes(finding.condition) ? "good" : "");
+
+function scoreOf(run, kind) {
+  return run.scores.find((score) => score.kind === kind) || null;
+}
+
+// The best value among all runs of a kind of score, null where there is nothing to rank.
+const bestOf = page.kinds.map((kind, place) => {
+  const values = runs.map((run) => scoreOf(run, place)?.value).filter(isNumber);
+  if (values.length < 2 || !kind.better) return null;
+  return kind.better === "lower" ? Math.min(...values) : Math.max(...values);
+});
+
+const judges = page.kinds.map((_, place) => place).filter((place) => page.kinds[place].better);
+const shownScores = judges.slice(0, SHOWN_SCORES);
+
+// Each column: its name, what is sorted by, and a cell.
+const columns = [
+  { key: "label", name: "Run", of: (run) => run.label, cell: nameCell, always: true },
+  {
+    key: "state", name: "State", of: (run) => run.state, shown: true,
+    cell: (run) => tagCell(run.state, STATES[run.state]),
+  },
+  {
+    key: "doctor", name: "Doctor", of: condition, shown: true,
+    cell: (run) => condition(run) === null
+      ? textCell(null)
+      : tagCell(condition(run), toneOf(run.doctor.findings[0])),
+  },
+  ...page.varying.map((key, place) => ({
+    key: `setting:${key}`, name: key, shown: place < SHOWN_SETTINGS,
+    of: (run, id) => comparable(setting(key, id)),
+    cell: (run, id) => textCell(setting(key, id)),
+  })),
+  {
+    key: "seed", name: "Seed", of: (run) => run.seed, shown: true,
+    cell: (run) => numberCell(run.seed === null ? "–" : String(run.seed)), numeric: true,
+  },
+  ...page.kinds.map((kind, place) => ({
+    key: `score:${place}`, name: kind.name, note: protocolNote(kind, place), numeric: true,
+    shown: shownScores.includes(place), descends: kind.better === "higher",
+    of: (run) => scoreOf(run, place)?.value ?? null,
+    cell: (run) => scoreCell(scoreOf(run, place), place),
+  })),
+  {
+    key: "seconds", name: "Time", of: (run) => run.seconds, shown: true, numeric: true,
+    cell: (run) => numberCell(duration(run.seconds)),
+  },
+  {
+    key: "images", name: "Images", of: (run) => run.images, shown: true, numeric: true,
+    cell: (run) => numberCell(number(run.images)),
+  },
+  {
+    key: "memory", name: "Memory", note: "peak, MiB", of: (run) => run.memory, shown: true, numeric: true,
+    cell: (run) => numberCell(isNumber(run.memory) ? whole.format(Math.round(run.memory)) : "–"),
+  },
+  {
+    key: "started", name: "Started", of: (run) => run.started, shown: false,
+    cell: (run) => textCell(run.started ? run.started.slice(0, 16).replace("T", " ") : null),
+  },
+];
+
+// On a phone the table begins with what is looked for first; the rest is in the menu.
+if (matchMedia("(max-width: 40rem)").matches) {
+  const kept = ["state", `score:${shownScores[0]}`];
+  for (const column of columns) column.shown = column.shown && kept.includes(column.key);
+}
+
+// Settings that are numbers are sorted as such.
+function comparable(text) {
+  if (text === null || text === "null") return null;
+  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+// Kinds of one name are told apart by a letter.
+function letterOf(place) {
+  const same = page.kinds.map((kind, i) => (kind.name === page.kinds[place].name ? i : -1)).filter((i) => i >= 0);
+  return same.length > 1 ? String.fromCharCode(65 + same.indexOf(place)) : "";
+}
+
+function protocolNote(kind, place) {
+  const letter = letterOf(place);
+  const direction = { lower: "lower is better", higher: "higher is better" }[kind.better];
+  return [letter && `protocol ${letter}`, kind.protocol_name, direction].filter(Boolean).join(" · ");
+}
+
+function nameCell(run, id) {
+  const box = el("input", {
+    type: "checkbox", checked: places.has(id), "aria-label": `Select run ${id + 1}, ${run.label}`,
+    onchange: (event) => select([id], event.currentTarget.checked),
+  });
+  const words = el("span", { textContent: run.label, title: run.folder || "" });
+  if (run.error) words.append(el("small", { className: "error", textContent: run.error.split("\n")[0].slice(0, 160) }));
+  const no = el("span", { className: "no", textContent: String(id + 1) });
+  return el("th", { scope: "row", className: "name" }, el("label", {}, box, no, words));
+}
+
+function scoreCell(score, place) {
+  if (!score) return numberCell("–");
+  const cell = numberCell(number(score.value));
+  if (bestOf[place] !== null && score.value === bestOf[place]) {
+    cell.classList.add("best");
+    cell.title = "The best of those with this protocol";
+  }
+  return cell;
+}
+
+const order = { key: null, descending: false };
+let rows = []; // one for each run, in the runs' order
+const body = el("tbody");
+
+const shownColumns = () => columns.filter((column) => column.always || column.shown);
+
+function drawTable() {
+  const heads = shownColumns().map((column) => {
+    const button = el("button", { type: "button", onclick: () => sortBy(column.key) }, ...broken(column.name));
+    const notes = (column.note || "").split(" · ").filter(Boolean).map((text) => el("small", { textContent: text }));
+    const kind = [column.numeric && "number", column.always && "name", column.key.startsWith("score") && "score"].filter(Boolean).join(" ");
+    return el("th", { scope: "col", className: kind, "aria-sort": "none", "data-key": column.key }, button, ...notes);
+  });
+  rows = runs.map((run, id) => el("tr", {}, ...shownColumns().map((column) => column.cell(run, id))));
+  byId("table").replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body));
+  arrange();
+  markSelection();
+}
+
+function sortBy(key) {
+  const column = columns.find((other) => other.key === key);
+  order.descending = order.key === key ? !order.descending : Boolean(column.descends);
+  order.key = key;
+  arrange();
+}
+
+// Rows in the order of the sorted column; what has no value comes last either way.
+function arrange() {
+  const column = columns.find((other) => other.key === order.key);
+  const ids = runs.map((_, id) => id);
+  if (column) {
+    const values = runs.map((run, id) => column.of(run, id));
+    const isMissing = (value) => value === null || value === undefined || (column.numeric && !isNumber(value));
+    const sign = order.descending ? -1 : 1;
+    ids.sort((a, b) => {
+      const missing = isMissing(values[a]) - isMissing(values[b]);
+      if (missing || isMissing(values[a])) return missing || a - b;
+      const bothNumbers = isNumber(values[a]) && isNumber(values[b]);
+      const difference = bothNumbers
+        ? values[a] - values[b]
+        : String(values[a]).localeCompare(String(values[b]), "en", { numeric: true });
+      return sign * difference || a - b;
+    });
+  }
+  for (const head of document.querySelectorAll("#table thead th")) {
+    const direction = order.descending ? "descending" : "ascending";
+    head.setAttribute("aria-sort", head.dataset.key === order.key ? direction : "none");
+  }
+  body.replaceChildren(...ids.map((id) => rows[id]));
+  applyFilters();
+}
+
+function markSelection() {
+  for (const [id, row] of rows.entries()) {
+    row.classList.toggle("chosen", places.has(id));
+    row.style.setProperty("--own", places.has(id) ? `var(${colourOf(id)})` : "");
+    row.querySelector("input").checked = places.has(id);
+  }
+  byId("chosen").textContent = `${places.size} of ${runs.length} selected`;
+}

@@ -1,0 +1,108 @@
+// Scores with their protocols, and the doctor's findings, of the selected runs.
+
+const TAKEN = { training: "in training", evaluate: "by ganlab evaluate" };
+const OPEN = 4; // protocols that are spelled out when the page opens
+
+const protocolValue = (value) =>
+  value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+function protocolOf(kind) {
+  const entries = Object.entries(kind.protocol).map(([key, value]) =>
+    el("div", {}, el("dt", { textContent: key.replaceAll("_", " ") }), el("dd", { textContent: protocolValue(value) })),
+  );
+  return el("dl", {}, ...entries);
+}
+
+// The kinds of scores that were taken in one way, as lists of their places.
+function protocolGroups() {
+  const groups = new Map();
+  for (const [place, kind] of page.kinds.entries()) {
+    const key = JSON.stringify([kind.protocol_name, kind.protocol]);
+    groups.set(key, [...(groups.get(key) || []), place]);
+  }
+  return [...groups.values()];
+}
+
+// Runs and their scores of one protocol, the best of its first score on top.
+function scoreTable(places, shown) {
+  const has = (id) => places.some((place) => scoreOf(runs[id], place));
+  const [first] = places;
+  const sign = { higher: -1, lower: 1 }[page.kinds[first].better] || 0;
+  const key = (id) => {
+    const value = scoreOf(runs[id], first)?.value;
+    return isNumber(value) ? sign * value : Infinity;
+  };
+  const ids = shown.filter(has).sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b));
+  const heads = places.map((place) => {
+    const { name, better } = page.kinds[place];
+    const note = better ? el("small", { textContent: `${better} is better` }) : null;
+    return el("th", { scope: "col", className: "number" }, ...broken(name), letterOf(place) && ` ${letterOf(place)}`, note);
+  });
+  const lines = ids.map((id) => {
+    const how = [...new Set(places.map((place) => scoreOf(runs[id], place)?.taken).filter(Boolean))];
+    return el("tr", {},
+      el("th", { scope: "row", className: "name" }, swatch(id), ` ${id + 1}  ${runs[id].label}`),
+      ...places.map((place) => scoreCell(scoreOf(runs[id], place), place)),
+      el("td", { className: "quiet", textContent: how.map((text) => TAKEN[text] || text).join(", ") }));
+  });
+  const head = el("tr", {}, el("th", { scope: "col", textContent: "Run" }), ...heads, el("th", { scope: "col", textContent: "Taken" }));
+  const table = el("table", {}, el("thead", {}, head), el("tbody", {}, ...lines));
+  return ids.length ? el("div", { className: "scroll" }, table) : null;
+}
+
+function drawScores() {
+  const shown = selected();
+  const cards = [];
+  for (const places of protocolGroups()) {
+    const table = scoreTable(places, shown);
+    if (!table) continue;
+    const { protocol, protocol_name: name } = page.kinds[places[0]];
+    const title = [protocol.metric, name].filter(Boolean).join(" · ") || page.kinds[places[0]].name;
+    const apart = places.filter((place) => page.kinds[place].unlike).map((place) =>
+      el("p", { className: "apart", textContent:
+        `${page.kinds[place].name} ${letterOf(place)} cannot be compared with ${page.kinds[place].name} A: ${page.kinds[place].unlike}.` }));
+    const how = el("details", { open: cards.length < OPEN }, el("summary", { textContent: "How they were taken" }), protocolOf(page.kinds[places[0]]));
+    cards.push(el("div", { className: "card" }, el("h3", { textContent: title }), ...apart, table, how));
+  }
+  const none = notice(shown.length ? "The selected runs have no scores." : "Select runs in the table.");
+  byId("score-list").replaceChildren(...(cards.length ? cards : [none]));
+}
+
+const items = (texts) => el("ul", {}, ...texts.map((text) => el("li", { textContent: text })));
+
+function findingOf(finding) {
+  const name = finding.condition.replaceAll("_", " ");
+  const tag = el("span", { className: `tag ${toneOf(finding)}` }, el("strong", { textContent: name }));
+  const parts = [el("p", {}, tag, `  ${finding.words}`)];
+  if (finding.evidence.length) parts.push(items(finding.evidence));
+  if (finding.remedies.length) parts.push(el("p", { className: "quiet", textContent: "What usually helps" }), items(finding.remedies));
+  return el("div", { className: "finding" }, ...parts);
+}
+
+function diagnosisOf(id) {
+  const run = runs[id];
+  const card = el("div", { className: "card" }, heading(id));
+  if (run.error) card.append(el("p", { className: "error", textContent: run.error }));
+  if (run.doctor.why) {
+    card.append(notice(run.doctor.why));
+    return card;
+  }
+  const known = run.doctor.findings.filter((finding) => finding.kind !== "unknown");
+  const unknown = run.doctor.findings.filter((finding) => finding.kind === "unknown");
+  card.append(...known.map(findingOf));
+  if (unknown.length) {
+    card.append(el("details", {}, el("summary", { textContent: "What cannot be told" }), items(unknown.map((f) => f.words))));
+  }
+  return card;
+}
+
+function drawFindings() {
+  const shown = selected();
+  const cards = shown.length ? shown.map(diagnosisOf) : [notice("Select runs in the table.")];
+  byId("findings").replaceChildren(...cards);
+}
+
+function startVerdicts() {
+  onSelection(drawScores);
+  onSelection(drawFindings);
+}

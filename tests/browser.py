@@ -1,0 +1,173 @@
+"""A small driver of Debian's chromium, by its debugging pipe; nothing but the standard library."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
+KEYS = {"Enter": 13, "Tab": 9, " ": 32, "Escape": 27, "Home": 36, "End": 35}
+KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+TEXTS = {"Enter": "\r", " ": " "}
+SHIFT = 8
+
+
+def find_browser():
+    """The path of a chromium, None where there is none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class BrowserError(AssertionError):
+    """The browser refused, ended, or a script in the page threw."""
+
+
+class Browser:
+    """One browser with one page.
+
+    Attributes:
+        problems: errors that the page's scripts threw or the console shows, since `open`.
+        requests: addresses that the page asked for, since `open`, itself and data apart.
+    """
+
+    def __init__(self, program, seconds=30.0):
+        self.seconds, self.problems, self.requests, self._url = seconds, [], [], None
+        self._folder = tempfile.mkdtemp(prefix="ganlab-browser-")
+        reads, self._to = os.pipe()
+        self._from, writes = os.pipe()
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (reads, writes)]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, end, place) for end, place in zip(ends, (3, 4), strict=True)
+        ]
+        actions += [(os.POSIX_SPAWN_OPEN, n, os.devnull, os.O_WRONLY, 0) for n in (1, 2)]
+        options = ["--remote-debugging-pipe", f"--user-data-dir={self._folder}", "about:blank"]
+        self._pid = os.posix_spawn(
+            program, [program, *FLAGS, *options], os.environ, file_actions=actions, setpgroup=0
+        )
+        for end in (reads, writes, *ends):
+            os.close(end)
+        self._buffer, self._number, self._session = b"", 0, None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def close(self):
+        """End the browser, kindly and else by force, and remove what it wrote."""
+        with contextlib.suppress(BrowserError, OSError):
+            self._session = None
+            self.call("Browser.close")
+        os.close(self._to)
+        os.close(self._from)
+        until = time.monotonic() + 5
+        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > until:
+                os.killpg(self._pid, signal.SIGKILL)
+            time.sleep(0.02)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def call(self, method, **parameters):
+        """Send a command of the DevTools protocol and return its result."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._to, data) :]
+        until = time.monotonic() + self.seconds
+        while True:
+            answer = self._receive(until)
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise BrowserError(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def _receive(self, until):
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._from], [], [], max(0, until - time.monotonic()))
+            more = os.read(self._from, 1 << 16) if ready else b""
+            if not more:
+                raise BrowserError("the browser ended or does not answer")
+            self._buffer += more
+        text, _, self._buffer = self._buffer.partition(b"\0")
+        message = json.loads(text)
+        self._note(message.get("method"), message.get("params", {}))
+        return message
+
+    def _note(self, event, told):
+        if event == "Runtime.exceptionThrown":
+            self.problems.append(str(told["exceptionDetails"]))
+        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+            self.problems.append(told["entry"]["text"])
+        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
+            self.problems.append(str(told["args"]))
+        elif event == "Network.requestWillBeSent":
+            url = told["request"]["url"]
+            if not url.startswith("data:") and url.partition("#")[0] != self._url:
+                self.requests.append(url)
+
+    def open(self, path):
+        """Open a file and wait until the page says that it is ready; the milliseconds it took."""
+        self.problems, self.requests, self._url = [], [], Path(path).resolve().as_uri()
+        self.call("Page.navigate", url=self._url)
+        self.wait("document.documentElement?.dataset.ready")
+        return float(self.evaluate("document.documentElement.dataset.ready"))
+
+    def wait(self, expression):
+        """Wait until an expression is true."""
+        until = time.monotonic() + self.seconds
+        while not self.evaluate(expression):
+            if time.monotonic() > until:
+                raise BrowserError(f"never true: {expression}; {self.problems}")
+            time.sleep(0.02)
+
+    def evaluate(self, expression):
+        """The value of a JavaScript expression (or of its promise), as JSON carries it."""
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in result:
+            details = result["exceptionDetails"]
+            raise BrowserError(details.get("exception", {}).get("description") or details["text"])
+        return result["result"].get("value")
+
+    def press(self, *keys, shift=False):
+        """Press keys one after the other, as a person does."""
+        for key in keys:
+            told = {"key": key, "code": "Space" if key == " " else key}
+            told |= {"windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))}
+            told |= {"modifiers": SHIFT if shift else 0}
+            text = TEXTS.get(key, key if len(key) == 1 else None)
+            more = {"text": text} if text else {}
+            self.call("Input.dispatchKeyEvent", type="keyDown", **told, **more)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    def point(self, x, y):
+        """Move the mouse to a place in the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def look(self, width=1280, height=900, dark=False):
+        """Set the window's size, and whether the system is dark."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def screenshot(self, path, whole=True):
+        """Write a PNG of the whole page, or of what the window shows."""
+        data = self.call("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
+        Path(path).write_bytes(base64.b64decode(data["data"]))

@@ -1,0 +1,175 @@
+"""The web page's data: curves and pictures thinned, sizes kept, everything escaped."""
+
+import json
+import math
+import random
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from sample_runs import PROTOCOL, sample_run
+
+from ganlab.errors import RunError
+from ganlab.reports import page_curves, page_pictures
+from ganlab.reports.comparison import read_comparison
+from ganlab.reports.loggers import read_metrics
+from ganlab.reports.page import write_page
+from ganlab.reports.page_curves import curves, read_times, thin
+from ganlab.reports.page_pictures import pictures
+
+HOSTILE = "</script><script>window.hurt=1</script><img src=x onerror=window.hurt=1>"
+
+
+class Tags(HTMLParser):
+    """Which elements a page has, and the data in it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.data, self._id = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._id = dict(attributes).get("id") if tag == "script" else None
+
+    def handle_endtag(self, tag):
+        self._id = None
+
+    def handle_data(self, data):
+        if self._id:
+            self.data[self._id] = json.loads(data)
+
+
+def page_of(paths, folder, **changes):
+    comparison = read_comparison(paths)
+    write_page(replace(comparison, **changes), folder / "page.html")
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("points", [40, 121, 1000])
+def test_thinning_keeps_the_ends_and_all_extremes(points):
+    chance = random.Random(points)
+    x = list(range(100, 100 + 64 * 5000, 64))
+    y = [round(chance.gauss(0, 1), 3) for _ in x]
+    y[777], y[3210] = 9.5, -9.25
+    xs, ys = thin(x, y, points)
+    assert len(xs) == len(ys) <= points
+    assert (xs[0], ys[0], xs[-1], ys[-1]) == (x[0], y[0], x[-1], y[-1])
+    assert xs == sorted(xs)
+    for place, extreme in ((777, 9.5), (3210, -9.25)):
+        at = xs[ys.index(extreme)]
+        assert abs(at - x[place]) <= (x[-1] - x[0]) / (points // 2 - 2)
+
+
+def test_a_short_curve_stays_as_it_is():
+    assert thin([1, 2, 3], [0.5, 0.25, 12345.0], 40) == ([1, 2, 3], [0.5, 0.25, 12345])
+
+
+def test_a_curve_is_interrupted_where_nothing_was_logged():
+    x = [*range(0, 1000, 10), *range(5000, 6000, 10)]
+    y = [1.0] * len(x)
+    short_x, short_y = thin(x, y, 1000)
+    assert short_y.count(None) == 1
+    assert short_x[short_y.index(None)] == (990 + 5000) // 2
+    long_x, long_y = thin(x, y, 100)
+    empty = [at for at, value in zip(long_x, long_y, strict=True) if value is None]
+    assert min(empty) > 990
+    assert max(empty) < 5000
+    assert max(empty) - min(empty) > 3500
+    assert thin([1, 2, 3], [1.0, math.nan, 2.0], 40)[1] == [1, None, 2]
+
+
+def test_a_run_that_was_continued_has_one_course_of_time(tmp_path):
+    rows = ["100,1,10.0,1", "200,2,20.0,1", "300,3,30.0,1", "200,2,45.0,1", "300,3,55"]
+    text = "\n".join(["images_seen,batches_seen,seconds,images_per_second", *rows, "4"])
+    (tmp_path / "timing.csv").write_text(text)
+    times = read_times(tmp_path, 400, 4, 65.0)
+    assert times == [(0, 0, 0.0), (100, 1, 10.0), (200, 2, 45.0), (300, 3, 55.0), (400, 4, 65.0)]
+    assert read_times(tmp_path / "none", None, None, None) == []
+
+
+def test_two_hundred_runs_stay_within_the_page(tmp_path):
+    """The worst: long logs of many quantities, and pictures of noise."""
+    folder = sample_run(tmp_path / "run", rows=3000, pictures=12, side=460, extra=40)
+    text = json.dumps(curves(read_metrics(folder), [], 200), separators=(",", ":"))
+    assert len(text) <= 1.2 * page_curves.BYTES / 200
+    shown, notes = pictures(folder, 200)
+    assert sum(len(p["data"]) for p in shown) <= 1.01 * page_pictures.BYTES / 200
+    assert not notes
+    assert (shown[0]["images"], shown[-1]["images"]) == (0, 3200 * 3000)
+    assert 1.2 * page_curves.BYTES + 1.01 * page_pictures.BYTES <= 14.6e6
+
+
+def test_pictures_that_cannot_be_read_are_told_of(tmp_path):
+    folder = sample_run(tmp_path / "run", pictures=3)
+    (folder / "samples" / "000000000000.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    text = page_of([folder], tmp_path)
+    data = Tags(text).data
+    assert len(data["pictures-0"]) == 2
+    assert any("000000000000.png cannot be read" in note for note in data["comparison"]["notes"])
+
+
+def test_nothing_of_a_run_becomes_markup(tmp_path):
+    plain = Tags(page_of([sample_run(tmp_path / "plain")], tmp_path))
+    name = "<img src=x onerror=alert(1)>"
+    more = f"note: {json.dumps(HOSTILE)}\n{json.dumps(HOSTILE)}: 1"
+    run = sample_run(
+        tmp_path / name,
+        name=HOSTILE,
+        error=HOSTILE,
+        status="failed",
+        sweep={"name": HOSTILE},
+        more=more,
+    )
+    text = page_of([run], tmp_path, notes=(HOSTILE, "{{script}} {{data}}"))
+    hostile = Tags(text)
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+    assert hostile.data["comparison"]["settings"]["note"]["values"] == [HOSTILE]
+    assert hostile.data["comparison"]["notes"] == [HOSTILE, "{{script}} {{data}}"]
+
+
+def test_the_page_asks_nobody_for_anything(tmp_path):
+    tags = Tags(page_of([sample_run(tmp_path / "run")], tmp_path)).tags
+    links = [v for _, given in tags for k, v in given.items() if k in ("src", "href", "action")]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    policy = next(given["content"] for _, given in tags if "http-equiv" in given)
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+
+
+def test_runs_without_a_folder_log_or_sense_are_shown(tmp_path):
+    healthy = sample_run(tmp_path / "runs" / "healthy", 0)
+    damaged = sample_run(tmp_path / "runs" / "damaged", 1)
+    (damaged / "metrics.csv").write_text("images_seen,a\nnonsense,2\n")
+    silent = sample_run(tmp_path / "runs" / "silent", 2, rows=1)
+    (silent / "metrics.csv").unlink()
+    comparison = read_comparison([tmp_path / "runs"])
+    remote = replace(comparison.runs[0], label="remote", folder=None, peak_memory_mib=math.nan)
+    write_page(replace(comparison, runs=(*comparison.runs, remote)), tmp_path / "page.html")
+    data = Tags((tmp_path / "page.html").read_text(encoding="utf-8")).data
+    runs = {Path(run["label"]).name: run for run in data["comparison"]["runs"]}
+    assert runs["healthy"]["doctor"]["findings"]
+    assert "damaged" in runs["damaged"]["doctor"]["why"]
+    assert "logged nothing" in runs["silent"]["doctor"]["why"]
+    assert "Weights & Biases" in runs["remote"]["remote"]
+    assert any("metrics.csv cannot be read" in note for note in data["comparison"]["notes"])
+    assert healthy.exists()
+
+
+def test_scores_of_unlike_protocols_are_of_two_kinds(tmp_path):
+    paths = [sample_run(tmp_path / str(n), n) for n in range(2)]
+    unlike = {"value": 1.0, "protocol": {**PROTOCOL, "protocol": "fd5k", "generated_samples": 64}}
+    paths.append(sample_run(tmp_path / "2", 2, scores={"fd": unlike}))
+    data = Tags(page_of(paths, tmp_path)).data["comparison"]
+    first, second = data["kinds"]
+    assert (first["name"], second["name"]) == ("fd", "fd")
+    assert first["unlike"] is None
+    assert "generated_samples" in second["unlike"]
+    assert [[score["kind"] for score in run["scores"]] for run in data["runs"]] == [[0], [0], [1]]
+
+
+def test_a_full_or_missing_place_is_told_of(tmp_path):
+    comparison = read_comparison([sample_run(tmp_path / "run")])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        write_page(comparison, tmp_path / "file" / "page.html")
