@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 from ganlab.cli.arguments import Argument, boolean, count, parse, usage, wants_help
+from ganlab.cli.trial import fit, quiet
 from ganlab.errors import ConfigError
 
 FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
@@ -107,16 +106,16 @@ def measure(
     from ganlab.cli.bench_parts import time_parts
     from ganlab.cli.bench_reference import Pairing, peak_memory
 
-    quiet = _quiet(config)
+    silent = quiet(config, "ema")
     pairing = Pairing(batches, blocks, BLOCK_SECONDS, precision)
-    fit(quiet, pairing)
+    fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference
     size = pairing.images_in_batch
     milliseconds = 1000 * statistics.median(ours)
     theirs = 1000 * statistics.median(reference)
     ratios = [a / b for a, b in zip(ours, reference, strict=True)]
     more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
-    memory = peak_memory(quiet, more, precision)
+    memory = peak_memory(silent, more, precision)
     return {
         "name": config["name"],
         "device": pairing.device,
@@ -135,35 +134,8 @@ def measure(
         "reference_calls": pairing.calls["reference"],
         "batches_per_block": pairing.batches,
         "blocks": blocks,
-        "parts_milliseconds": time_parts(quiet, max(more, pairing.batches)),
+        "parts_milliseconds": time_parts(silent, max(more, pairing.batches)),
     }
-
-
-def fit(config: dict[str, Any], *callbacks: Any) -> Any:
-    """Train silently with further callbacks until they stop the trainer; returns the assembly."""
-    import logging
-    import warnings
-
-    from ganlab.callbacks import Tracking
-    from ganlab.cli.assemble import assemble
-    from ganlab.reports.record import RunRecord
-
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
-    folder = Path(tempfile.mkdtemp(dir=config["run_dir"]))
-    record = RunRecord(folder)
-    record.start(config["name"], config["seed"])
-    parts = assemble(config, Tracking(record), *callbacks)
-    parts.trainer.fit(parts.module, datamodule=parts.data)
-    record.close()
-    return parts
-
-
-def _quiet(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without an end, pictures, scores and bar: they have their own cadence."""
-    budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
-    return config | {"budget": budget, "callbacks": {"ema": (config["callbacks"] or {}).get("ema")}}
 
 
 def report(result: dict[str, Any]) -> str:
@@ -190,19 +162,3 @@ def report(result: dict[str, Any]) -> str:
     lines.append("Where a batch's time goes (measured apart, with clocks in the loop):")
     lines += [f"  {name:32}{ms:9.3f} ms {ms / total:6.1%}" for name, ms in parts.items()]
     return "\n".join(lines)
-
-
-def synchronize(device: Any) -> None:
-    """Wait until an accelerator has done all that was asked of it."""
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
-def now(device: Any) -> float:
-    """Seconds, once the device is done."""
-    synchronize(device)
-    return time.perf_counter()

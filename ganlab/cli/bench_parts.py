@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 
-from ganlab.cli.bench import fit, now
+from ganlab.cli.trial import fit, now
 from ganlab.core import AdversarialModule
 
 

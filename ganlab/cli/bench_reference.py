@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from ganlab.cli.bench import fit, now
 from ganlab.cli.bench_calls import Calls, count_calls
 from ganlab.cli.bench_translation import cyclegan_loop, pix2pix_loop
+from ganlab.cli.trial import fit, now
 from ganlab.core import AdversarialModule
 from ganlab.data import normalise
 from ganlab.families import GAN, CycleGAN, Pix2Pix

@@ -71,8 +71,10 @@ def main(argv: list[str]) -> int:
     if arguments["html"]:
         from ganlab.reports.page import write_page
 
+        count = len(comparison.runs)
+        print(f"\nWriting the page of {count} runs …", file=sys.stderr, flush=True)
         write_page(comparison, arguments["html"])
-        print(f"\nThe page: {arguments['html']}", file=sys.stderr)
+        print(f"The page: {arguments['html']}", file=sys.stderr)
     return 0
 
 

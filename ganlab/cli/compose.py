@@ -46,7 +46,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             config = hydra_compose(name, overrides, return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             _explain(overrides, name, hydra_compose)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
@@ -167,7 +167,7 @@ def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
             values.append((text, override.key_or_group))
     try:
         base = hydra_compose(name, choices)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # group=null
         raise ConfigError(str(error).splitlines()[0]) from None
     for text, key in values:
         check_key(base, text, key)

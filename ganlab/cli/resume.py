@@ -47,7 +47,7 @@ def continued(
     from ganlab.reports.record import read_record
     from ganlab.reports.runs import read_config
 
-    config = read_config(folder)
+    config = {"dry_run": False} | read_config(folder)  # which older runs have not
     config = _moved(config, str(config["run_dir"]), str(folder))
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)

@@ -217,6 +217,8 @@ class TensorDataModule(LightningDataModule):
 
     def _first_batch(self) -> int:
         """Where an iteration begins; another one within a run goes on where the last one ended."""
+        if self.trainer is not None and self.trainer.overfit_batches:
+            return 0  # Lightning begins anew after so many batches: always the same ones
         return max(self.start_batch, self._batches_seen())
 
     def _batches_seen(self) -> int:
