@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     command, rest = argv[0], argv[1:]
     from ganlab.errors import GanlabError, nearest
+    from ganlab.ranks import is_main
 
     if command not in COMMANDS:
         hint = nearest(command, [*COMMANDS])
@@ -69,7 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return importlib.import_module(f"ganlab.cli.{module}").main(rest)
     except GanlabError as error:
-        print(f"ganlab {command}: {error}", file=sys.stderr)
+        if is_main():
+            print(f"ganlab {command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -87,7 +87,7 @@ class Session:
         self._log_config(parts.loggers)
         path = self._checkpoint(module)
         self._say(f"{self.config['name']}: writing to {self.folder}")
-        if self.is_main:
+        if self.is_main and parts.trainer.world_size > 1:
             self.others = Others(parts.trainer, self._say_failed)
         parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))

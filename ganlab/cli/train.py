@@ -116,4 +116,7 @@ def new_folder(name: str) -> Path:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    from ganlab.ranks import is_main
+
+    if is_main():
+        print(text, file=sys.stderr, flush=True)

@@ -159,10 +159,20 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
+    if accelerator not in (*there, "cpu", "auto"):
+        raise ConfigError(
+            f"trainer.accelerator: received {accelerator!r}; allowed cpu, gpu, cuda, mps, auto."
+        )
     if not there.get(accelerator, True):
         raise ConfigError(
             f"trainer.accelerator: {accelerator} is not there (torch {torch.__version__} sees no "
             "such device). Use trainer=cpu, or install the torch build for your device."
+        )
+    _check_processes(trainer)
+    if trainer.get("sync_batchnorm") and config.get("compile"):
+        raise ConfigError(
+            "compile: cannot compile batch norm that waits for other processes; set compile=false "
+            "or trainer.sync_batchnorm=false."
         )
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(there.values()))
     if precision == "16-mixed" and on_cpu:
@@ -182,3 +192,34 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
                 f"model.players.{role}: gradient_clip with 16-mixed needs an optimizer that is not "
                 f"fused; set model.players.{role}.optimizer.fused=false, or use bf16-mixed."
             )
+
+
+def _check_processes(trainer: dict[str, Any]) -> None:
+    import torch
+
+    from ganlab.ranks import devices_of
+
+    devices, nodes, strategy = (trainer.get(key) for key in ("devices", "num_nodes", "strategy"))
+    is_list = isinstance(devices, list) and devices and all(isinstance(d, int) for d in devices)
+    is_number = str(devices) == "-1" or (str(devices).isdigit() and int(devices) > 0)
+    if not (is_list or is_number or devices == "auto"):
+        raise ConfigError(
+            f"trainer.devices: received {devices!r}; needs a number above 0, -1 for all GPUs of "
+            "each machine, or a list of GPUs."
+        )
+    if nodes is not None and nodes < 1:
+        raise ConfigError(f"trainer.num_nodes: received {nodes}; needs 1 or more.")
+    accelerator, ranks = trainer.get("accelerator"), devices_of(trainer) * (nodes or 1)
+    if accelerator == "cpu" and str(devices) == "-1":
+        raise ConfigError("trainer.devices: received -1; say how many processes the CPU shall run.")
+    if accelerator in ("gpu", "cuda") and devices_of(trainer) > torch.cuda.device_count():
+        raise ConfigError(
+            f"trainer.devices: received {devices}; there are {torch.cuda.device_count()} GPUs."
+        )
+    if ranks > 1 and accelerator == "mps":
+        raise ConfigError(f"trainer.devices: received {devices}; mps has one process.")
+    if ranks > 1 and isinstance(strategy, str) and strategy in ("auto", "ddp"):
+        raise ConfigError(
+            f"trainer.strategy: received {strategy!r} for {ranks} processes; players that take "
+            "turns need ddp_find_unused_parameters_true. Use trainer=ddp, ddp_cpu or multi_node."
+        )

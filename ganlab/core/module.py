@@ -16,6 +16,7 @@ from ganlab.core.averaging import AveragedModule
 from ganlab.core.checkpoint import check_state_fits
 from ganlab.core.devices import seed_device
 from ganlab.core.player import Player, assign_parameters
+from ganlab.core.processes import first_found, share_buffers
 from ganlab.core.randomness import mix
 from ganlab.core.schedule import ScheduledScalars
 from ganlab.core.window import LogWindow
@@ -111,6 +112,7 @@ class AdversarialModule(AveragedModule):
         for index, role in enumerate(self.roles):
             if self.players[role].is_due(self.batches_seen):
                 self._move(index, role, batch)
+        share_buffers(self)
         self.batches_seen += 1
         self.images_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
         self.images_seen += self.images_in_batch
@@ -158,11 +160,7 @@ class AdversarialModule(AveragedModule):
         Raises:
             NonFiniteLossError: names the first such term, its player and the batch.
         """
-        found = self._window.not_finite()
-        if self._trainer is not None and self.trainer.world_size > 1:
-            anywhere = self.trainer.strategy.reduce_boolean_decision(found is not None, all=False)
-            if anywhere and found is None:
-                raise NonFiniteLossError("A loss of another rank is not finite; see its message.")
+        found = first_found(self, self._window.not_finite())
         if found is not None:
             role, _, term = found.name.partition("/")
             raise NonFiniteLossError(

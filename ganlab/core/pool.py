@@ -51,8 +51,8 @@ class ImagePool:
         return torch.stack(shown)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The pictures, for a checkpoint; empty before the first one."""
-        return {"pictures": torch.stack(self.pictures)} if self.pictures else {}
+        """The pictures on the CPU, for a checkpoint; empty before the first one."""
+        return {"pictures": torch.stack(self.pictures).cpu()} if self.pictures else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """The inverse of `state_dict`, on whatever device."""

@@ -11,6 +11,7 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.pool import ImagePool
+from ganlab.core.processes import gathered
 from ganlab.core.randomness import mix
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
@@ -39,7 +40,7 @@ class CycleGAN(Translator):
         identity_weight: of ‖G(b) − b‖₁, relative to the cycle's λ or to 1 without a cycle
             (section 5.2, "photo generation from paintings"); 0 for none.
         pool_size: of the history of generated pictures (section 4). Of several processes each has
-            its own, and a checkpoint holds the first one's, which all take up on resume.
+            its own; on another number of processes a run goes on with the first ones' pools.
         dropout_at_test, norm_at_test: see `Translator`.
 
     Raises:
@@ -158,16 +159,19 @@ class CycleGAN(Translator):
             self.check_takes(name, self.get_submodule(name), x)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the pools."""
+        """Add the pools of all processes."""
         super().on_save_checkpoint(checkpoint)
         pools = {domain: pool.state_dict() for domain, pool in self.pools.items()}
-        checkpoint["ganlab"]["pools"] = pools
+        checkpoint["ganlab"]["pools"] = gathered(self, pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the pools."""
+        """Restore the process's own pools."""
         super().on_load_checkpoint(checkpoint)
+        pools = checkpoint["ganlab"]["pools"]
+        if isinstance(pools, list):  # a checkpoint of an older version has one process's
+            pools = pools[self.global_rank % len(pools)]
         for domain, pool in self.pools.items():
-            pool.load_state_dict(checkpoint["ganlab"]["pools"][domain])
+            pool.load_state_dict(pools[domain])
 
     def _fakes(self, batch: Batch) -> dict[str, Tensor]:
         """What the generators have just been trained with; else made now, without gradients."""
