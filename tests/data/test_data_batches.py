@@ -44,7 +44,8 @@ def visited(batches, count):
 
 def attach(data, **trainer):
     data.trainer = types.SimpleNamespace(
-        **{"global_rank": 0, "world_size": 1, "lightning_module": None, **trainer}
+        **{"global_rank": 0, "world_size": 1, "lightning_module": None, "overfit_batches": 0}
+        | trainer
     )
     if data.trainer.lightning_module is None:
         data.trainer.lightning_module = types.SimpleNamespace(batches_seen=0)
