@@ -11,7 +11,7 @@ import torch
 from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.cli.train import prepare, train
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.record import read_record
 from ganlab.reports.runs import read_checkpoint
 

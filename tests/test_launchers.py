@@ -18,9 +18,9 @@ from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.cli.plan import plan
 from ganlab.core.build import make
-from ganlab.reports.loggers import read_metrics
-from ganlab.reports.record import read_record
-from ganlab.reports.runs import load_module, read_checkpoint, read_config
+from ganlab.reports.log import read_metrics
+from ganlab.reports.record import read_config, read_record
+from ganlab.reports.runs import load_module, read_checkpoint
 
 TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + [
     "trainer=ddp_cpu",

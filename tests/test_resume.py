@@ -12,7 +12,8 @@ from ganlab.core import Player, Ramp, Steps
 from ganlab.families import Classifier
 from ganlab.losses import Wasserstein
 from ganlab.regularizers import GradientPenalty, InstanceNoise, WeightClipping
-from ganlab.reports.loggers import CSVLogger, read_metrics
+from ganlab.reports.log import read_metrics
+from ganlab.reports.loggers import CSVLogger
 from ganlab.reports.record import RunRecord
 from ganlab.reports.runs import read_checkpoint
 

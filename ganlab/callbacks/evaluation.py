@@ -55,3 +55,11 @@ class Evaluation(Callback):
         pl_module.scored_at = pl_module.images_seen
         pl_module.log_values({name: score.value for name, score in self.scores.items()})
         self.seconds += time.monotonic() - started
+
+    def state_dict(self) -> dict[str, Any]:
+        """The newest scores, so that they are not lost where a run dies before it has noted them."""
+        return {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See `state_dict`."""
+        self.scores = {name: Score(**score) for name, score in state_dict["scores"].items()}

@@ -44,8 +44,7 @@ def continued(
             is; the difference is printed.
         ConfigError: an unknown key.
     """
-    from ganlab.reports.record import read_record
-    from ganlab.reports.runs import read_config
+    from ganlab.reports.record import read_config, read_record
 
     config = {"dry_run": False} | read_config(folder)  # which older runs have not
     config = _moved(config, str(config["run_dir"]), str(folder))

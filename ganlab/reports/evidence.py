@@ -12,9 +12,8 @@ from typing import Any
 
 from ganlab.errors import RunError
 from ganlab.reports.comparison_scores import SCORES
-from ganlab.reports.loggers import X, read_metrics
-from ganlab.reports.record import read_record
-from ganlab.reports.runs import read_config
+from ganlab.reports.log import X, read_metrics
+from ganlab.reports.record import read_config, read_record
 
 # losses whose scores are above a boundary for real samples, and that cost little when guessing
 BOUNDED = ("NonSaturating", "Minimax", "Hinge", "LeastSquares")

@@ -12,8 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.reports.files import cannot_write, write_text
-
-X = "images_seen"
+from ganlab.reports.log import X, read_metrics
 
 
 class CSVLogger(Logger):
@@ -86,28 +85,6 @@ class CSVLogger(Logger):
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path, text.getvalue())
-
-
-def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out."""
-    path = folder / "metrics.csv"
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    rows = []
-    for row in csv.DictReader(whole):
-        if None in row.values() or None in row:
-            continue
-        values = {key: _number(value) for key, value in row.items() if value != ""}
-        values[X] = int(values[X])
-        rows.append(values)
-    return rows
-
-
-def _number(text: str) -> float:
-    """A whole number stays one, so that a file rewritten has the same text."""
-    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 class TensorBoard(TensorBoardLogger):

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ganlab.reports.loggers import X
+from ganlab.reports.log import X
 
 BYTES = 4_000_000  # of all curves in a page
 RUN_BYTES = 400_000  # of one run's at most

@@ -13,7 +13,7 @@ from ganlab.errors import GanlabError
 from ganlab.reports.comparison import like
 from ganlab.reports.diagnosis import examine
 from ganlab.reports.evidence import SCORES, Evidence
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.page_curves import curves, read_times
 from ganlab.reports.page_pictures import pictures
 

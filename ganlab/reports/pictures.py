@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data import denormalise
 from ganlab.reports.files import atomic
-from ganlab.reports.loggers import X, read_metrics
+from ganlab.reports.log import X, read_metrics
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -110,6 +110,23 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise RunError(f"run: {path} is damaged: {error}.") from error
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of a run.
+
+    Raises:
+        RunError: the folder holds no run.
+    """
+    from omegaconf import OmegaConf
+
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        )
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
 def peak_memory_mib() -> float:
     """The most memory that this process has had at once, in MiB; NaN where nothing tells it.
 

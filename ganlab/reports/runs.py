@@ -11,26 +11,10 @@ import torch
 
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
-from ganlab.errors import CheckpointError, RunError
+from ganlab.errors import CheckpointError
+from ganlab.reports.record import read_config
 
 CHECKPOINTS = ("last", "previous")
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The resolved configuration of a run.
-
-    Raises:
-        RunError: the folder holds no run.
-    """
-    from omegaconf import OmegaConf
-
-    path = folder / "config.yaml"
-    if not path.exists():
-        raise RunError(
-            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
-            "outputs/<experiment>/<date>_<time>/."
-        )
-    return OmegaConf.to_container(OmegaConf.load(path))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

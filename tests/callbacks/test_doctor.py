@@ -9,7 +9,8 @@ from ganlab.callbacks.doctor import Doctor, SampleDistances, boundary_of, separa
 from ganlab.core import Player
 from ganlab.errors import ConfigError
 from ganlab.losses import Hinge, LeastSquares, Minimax, RelativisticPairing, Wasserstein
-from ganlab.reports.loggers import CSVLogger, read_metrics
+from ganlab.reports.log import read_metrics
+from ganlab.reports.loggers import CSVLogger
 from ganlab.reports.record import RunRecord
 
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from ganlab.cli import main
 from ganlab.reports.pictures import save_png
-from ganlab.reports.runs import load_module, read_config
+from ganlab.reports.record import read_config
+from ganlab.reports.runs import load_module
 
 QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]
 SMALL = ["data.size=32", "data.load_size=32"]

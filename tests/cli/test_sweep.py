@@ -14,7 +14,7 @@ from ganlab.cli.plan import Outcome, plan, read_sweep, run_planned, with_sweep
 from ganlab.cli.sweep import expand, jobs_of
 from ganlab.cli.sweep_table import status_table
 from ganlab.errors import ConfigError, HeldError
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.record import RunRecord, read_record
 from ganlab.reports.states import is_held, state_of
 
@@ -132,6 +132,21 @@ def test_interrupted_plan_goes_on_bit_for_bit(tmp_path):
     assert run_planned(stopped) == Outcome(stopped, "finished")
     assert run_planned(straight) == Outcome(straight, "finished")
     assert read_metrics(stopped) == read_metrics(straight)
+
+
+def test_scores_are_not_lost_between_the_last_checkpoint_and_the_record(tmp_path):
+    folder = tmp_path / "run"
+    scored = [word for word in SHORT if word != "evaluation=none"]
+    plan(folder, [*scored, "protocol.samples=100"])
+    run_planned(folder)
+    record = read_record(folder)
+    assert record["scores"]
+    killed = record | {"status": "running", "scores": {}}
+    (folder / "run.json").write_text(json.dumps(killed))
+    log = read_metrics(folder)
+    assert run_planned(folder) == Outcome(folder, "finished")
+    assert read_record(folder)["scores"] == record["scores"]
+    assert read_metrics(folder) == log
 
 
 def test_what_another_process_is_at_is_left_alone(tmp_path):

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from ganlab.data import denormalise
-from ganlab.reports.loggers import CSVLogger, read_metrics
+from ganlab.reports.log import read_metrics
+from ganlab.reports.loggers import CSVLogger
 from ganlab.reports.pictures import save_contact_sheet, save_curves, save_grid
 
 

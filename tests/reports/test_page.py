@@ -13,7 +13,7 @@ from sample_runs import PROTOCOL, sample_run
 from ganlab.errors import RunError
 from ganlab.reports import page_curves, page_pictures
 from ganlab.reports.comparison import read_comparison
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.page import write_page
 from ganlab.reports.page_curves import curves, read_times, thin
 from ganlab.reports.page_pictures import pictures

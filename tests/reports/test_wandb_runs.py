@@ -12,7 +12,7 @@ from wandb_files import offline_runs
 from ganlab.callbacks import Samples
 from ganlab.cli.train import prepare, train
 from ganlab.errors import NonFiniteLossError
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 
 LEFT = [
     a for a in ARGUMENTS if a.split("=")[0] not in ("evaluation", "callbacks.samples.every_images")

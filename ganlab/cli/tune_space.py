@@ -1,0 +1,149 @@
+"""A search space: from overrides in Hydra's grammar to Optuna's distributions."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
+from hydra.errors import HydraException
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from ganlab.errors import ConfigError, nearest
+
+Space = dict[str, BaseDistribution]
+
+TAGS = ["log", "int"]
+
+
+def split_space(overrides: list[str]) -> tuple[list[str], Space]:
+    """Overrides of every trial, and what is searched over, by key.
+
+    choice(a,b) and a,b become choices, range(…) whole or other numbers in steps, interval(a,b) a
+    real number, tag(int,interval(a,b)) a whole one, tag(log,…) one on a logarithmic scale.
+
+    Raises:
+        ConfigError: a text that cannot be read, or an empty or impossible range.
+    """
+    parser, fixed, space = OverridesParser.create(), [], {}
+    for text in overrides:
+        key = text.partition("=")[0]
+        try:
+            override = parser.parse_override(text)
+        except HydraException as error:
+            raise ConfigError(
+                f"{text}: cannot be read: {str(error).splitlines()[0]}. Write key=value, key=a,b, "
+                "key=range(1,9), key=interval(0.1,0.9) or key=tag(log,interval(1e-4,1e-2))."
+            ) from None
+        if not override.is_sweep_override():
+            fixed.append(text)
+            continue
+        try:
+            space[key] = _distribution(override)
+        except ValueError as error:
+            raise ConfigError(f"{text}: {str(error).rstrip('.')}.") from None
+    return fixed, space
+
+
+def suggest(trial: Trial, space: Space) -> list[str]:
+    """The overrides of one trial; values that it has been given before stay."""
+    return [f"{key}={_suggest(trial, key, one)}" for key, one in space.items()]
+
+
+def ends(space: Space) -> tuple[list[str], list[str]]:
+    """The overrides with the first value of each key, and those with the last."""
+    pairs = {
+        key: (one.choices[0], one.choices[-1])
+        if isinstance(one, CategoricalDistribution)
+        else (one.low, one.high)
+        for key, one in space.items()
+    }
+    return tuple([f"{key}={pair[end]!s}" for key, pair in pairs.items()] for end in (0, 1))
+
+
+def in_words(one: BaseDistribution | None) -> str:
+    """A distribution for a reader."""
+    if one is None:
+        return "not searched over"
+    if isinstance(one, CategoricalDistribution):
+        return f"one of {', '.join(map(str, one.choices))}"
+    scale = " on a logarithmic scale" if one.log else ""
+    step = f" in steps of {one.step:g}" if one.step is not None else ""
+    return f"{one.low:g} … {one.high:g}{step}{scale}"
+
+
+def changes(old: Space, new: Space) -> list[str]:
+    """What `new` has changed in a way that a search cannot go on with; numbers may reach wider."""
+    return [
+        f"{key}: {in_words(old.get(key))} → {in_words(new.get(key))}"
+        for key in (*old, *(key for key in new if key not in old))
+        if not _extends(old.get(key), new.get(key))
+    ]
+
+
+def _extends(old: BaseDistribution | None, new: BaseDistribution | None) -> bool:
+    if old == new:
+        return True
+    kinds = (FloatDistribution, IntDistribution)
+    if type(old) is not type(new) or not isinstance(old, kinds) or not isinstance(new, kinds):
+        return False
+    same_grid = old.log == new.log and old.step == new.step
+    if old.step is not None:  # each value of old is one of new
+        same_grid &= float((old.low - new.low) / old.step).is_integer()
+    return same_grid and new.low <= old.low and old.high <= new.high
+
+
+def _suggest(trial: Trial, key: str, one: BaseDistribution) -> Any:
+    if isinstance(one, CategoricalDistribution):
+        return trial.suggest_categorical(key, one.choices)
+    if isinstance(one, IntDistribution):
+        return trial.suggest_int(key, one.low, one.high, step=one.step, log=one.log)
+    return trial.suggest_float(key, one.low, one.high, step=one.step, log=one.log)
+
+
+def _distribution(override: Any) -> BaseDistribution:
+    sweep = override.value()
+    tags = getattr(sweep, "tags", set())
+    for tag in sorted(tags):
+        if tag not in TAGS:
+            raise ValueError(
+                f"there is no tag {tag!r}; allowed {', '.join(TAGS)}.{nearest(tag, TAGS)}"
+            )
+    if isinstance(sweep, ChoiceSweep):
+        if tags:
+            raise ValueError("choices have no order, so a tag says nothing of them; leave it out")
+        return CategoricalDistribution(list(dict.fromkeys(override.sweep_string_iterator())))
+    if isinstance(sweep, IntervalSweep):
+        low, high = sweep.start, sweep.end
+        if "int" not in tags and not isinstance(low, int):
+            return FloatDistribution(low, high, log="log" in tags)
+        if int(low) != low or int(high) != high:
+            raise ValueError("an interval of whole numbers has whole ends")
+        return IntDistribution(int(low), int(high), log="log" in tags)
+    if isinstance(sweep, RangeSweep):
+        return _steps(sweep)
+    raise ValueError("tune cannot expand glob(); write the choices out")
+
+
+def _steps(sweep: RangeSweep) -> IntDistribution | FloatDistribution:
+    if sweep.step == 0:
+        raise ValueError("received a step of 0")
+    values = list(islice(sweep.range(), 1_000_001))
+    if not 1 <= len(values) <= 1_000_000:
+        raise ValueError(f"has {'no' if not values else 'too many'} values; its end is exclusive")
+    low, high = sorted((values[0], values[-1]))
+    log = "log" in sweep.tags
+    if all(isinstance(value, int) for value in (low, high, sweep.step)):
+        return IntDistribution(low, high, step=abs(sweep.step), log=log)
+    # rounded, since steps of 0.1 add up to 0.7000000000000001
+    low, high, step = (float(f"{value:.12g}") for value in (low, high, abs(sweep.step)))
+    if "int" in sweep.tags:
+        raise ValueError("a range of whole numbers has whole ends and steps")
+    return FloatDistribution(low, high, step=None if log else step, log=log)

@@ -1,0 +1,218 @@
+"""Published figures, ours beside them, and whether one reproduces the other.
+
+A baseline is the `baseline` block of an experiment's file. Of a published figure it is rarely known
+how much it varies between trainings, so tolerances follow rules that were made before anything was
+measured:
+
+- the figure of a recipe that is followed as it is: 5 % of it, or what other groups differ by;
+- of a recipe that differs in something named in `note`: 10 %;
+- of shares and accuracies: .03;
+- of distances over some hundred test pictures, in which groups differ by a tenth and more: 10, or
+  less or more where it is known by how much;
+- of a failure: whatever is still no success, with the reason beside it;
+- of our own short experiments, which nobody has published: the mean over seeds 0, 1 and 2 is the
+  target, and `short_tolerance` of those three the tolerance.
+
+It is reproduced when the mean over our seeds is no further than the tolerance on the worse side of
+the target; a failure, when it is no further on the better side.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganlab.errors import ConfigError, nearest
+
+REQUIRED = ("paper", "score", "protocol", "better", "published", "target", "tolerance")
+OPTIONAL = ("checkpoint", "failure", "ours", "note", "why")
+PUBLISHED = ("by", "value", "how", "source")
+CHECKPOINTS = ("last", "best")
+
+Word = Literal[
+    "reproduced",
+    "not reproduced",
+    "failure reproduced",
+    "failure not reproduced",
+    "not comparable",
+    "no verdict",
+]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a paper or a peer claims of a recipe, and how it is checked here.
+
+    Attributes:
+        name: of the experiment.
+        model: of the group `model`.
+        data: of the group `data`.
+        paper: whose method it is.
+        score: the name of the score.
+        protocol: of conf/protocol; None where no program can measure it, and `why` says so.
+        better: "lower" or "higher".
+        published: figures, each with by, value, how, source; `comparable: false` marks one that was
+            taken in another way than the protocol's.
+        target: the figure that ours is held against; None until a short one has been measured.
+        tolerance: how far from it is still the same.
+        checkpoint: "last", or "best" by the run's own monitor.
+        failure: the figure is a failure, to be reproduced as such.
+        ours: mean, interval, seeds, … where it was measured before.
+        note: what is unlike the recipe of the figure.
+        why: there is no protocol.
+    """
+
+    name: str
+    model: str
+    data: str
+    paper: str
+    score: str
+    protocol: str | None
+    better: Literal["lower", "higher"]
+    published: tuple[dict[str, Any], ...]
+    target: float | None
+    tolerance: float | None
+    checkpoint: Literal["last", "best"] = "last"
+    failure: bool = False
+    ours: dict[str, Any] | None = None
+    note: str | None = None
+    why: str | None = None
+
+    def excess(self, value: float) -> float:
+        """How much worse than the target a value is; negative where it is better."""
+        return (value - self.target) * (1 if self.better == "lower" else -1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reproduction came to: one of a few words, and a sentence."""
+
+    word: Word
+    words: str
+
+
+def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Baseline:
+    """The baseline in an experiment's block.
+
+    Raises:
+        ConfigError: a key that is missing or unknown, or a value that is not allowed.
+    """
+    where = f"experiment {name}: baseline"
+    for key in block:
+        if key not in REQUIRED + OPTIONAL:
+            hint = nearest(key, [*REQUIRED, *OPTIONAL])
+            raise ConfigError(f"{where}.{key}: there is no such entry.{hint}")
+    if missing := [key for key in REQUIRED if key not in block]:
+        raise ConfigError(f"{where}: lacks {', '.join(missing)}.")
+    for key, allowed in (("better", ("lower", "higher")), ("checkpoint", CHECKPOINTS)):
+        if block.get(key, allowed[0]) not in allowed:
+            raise ConfigError(f"{where}.{key}: received {block[key]!r}; allowed {allowed}.")
+    for figure in block["published"]:
+        if not set(PUBLISHED) <= set(figure) <= {*PUBLISHED, "comparable"}:
+            raise ConfigError(
+                f"{where}.published: received {sorted(figure)}; each figure has "
+                f"{', '.join(PUBLISHED)}, and perhaps comparable."
+            )
+    if (block["protocol"] is None) != bool(block.get("why")):
+        raise ConfigError(f"{where}.why: says why protocol is null, and is there with that alone.")
+    if (block["target"] is None) != (block["tolerance"] is None):
+        raise ConfigError(f"{where}.tolerance: target and tolerance are both given, or both null.")
+    values = [f["value"] for f in block["published"] if f.get("comparable", True)]
+    if block["published"] and block["target"] not in values:
+        raise ConfigError(
+            f"{where}.target: received {block['target']}; needs one of the comparable published "
+            f"figures, {values}."
+        )
+    more = {key: block[key] for key in OPTIONAL if key in block}
+    kept = {key: block[key] for key in REQUIRED if key != "published"}
+    return Baseline(name, model, data, published=tuple(block["published"]), **kept, **more)
+
+
+def in_percent(share: float) -> str:
+    """0.01 is "1 %"."""
+    return f"{100 * share:.4g} %"
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the mean by Student's t; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    from scipy.special import stdtrit
+
+    half = stdtrit(len(values) - 1, 0.975) * statistics.stdev(values) / math.sqrt(len(values))
+    mean = statistics.fmean(values)
+    return mean - half, mean + half
+
+
+def short_tolerance(values: Sequence[float]) -> float:
+    """Of a short experiment of ours: three standard deviations over its seeds, 5 % at least."""
+    return max(3 * statistics.stdev(values), 0.05 * abs(statistics.fmean(values)))
+
+
+def judge(
+    baseline: Baseline,
+    values: Sequence[float],
+    *,
+    changed: Sequence[str] = (),
+    scale: float = 1.0,
+    missing: Sequence[str] = (),
+) -> Verdict:
+    """Hold our scores against the target.
+
+    Args:
+        baseline: with the target.
+        values: one score a seed; NaN or infinity for a training that diverged.
+        changed: what of recipe or protocol is not the baseline's, in words.
+        scale: of the recipe's length; only 1 is ever given a verdict.
+        missing: seeds without a score, each with the reason.
+    """
+    if baseline.protocol is None:
+        return Verdict("no verdict", f"no verdict: {baseline.why}")
+    if scale != 1:
+        return Verdict("no verdict", f"scaled to {in_percent(scale)}: no verdict")
+    if changed:
+        return Verdict("not comparable", f"not comparable: {'; '.join(changed)}")
+    if missing or not values:
+        reason = "; ".join(missing) or "there are no scores"
+        return Verdict("no verdict", f"no verdict: {reason}")
+    if baseline.target is None:
+        return Verdict("no verdict", "no verdict: there is no target yet")
+    seeds = "one seed" if len(values) == 1 else f"mean of {len(values)} seeds"
+    if diverged := sum(not math.isfinite(value) for value in values):
+        words = f"training diverged in {diverged} of {len(values)} seeds"
+        word = "failure reproduced" if baseline.failure else "not reproduced"
+        return Verdict(word, f"{word}: {words}")
+    excess = baseline.excess(statistics.fmean(values))
+    within = f"{_distance(baseline, excess)}, {seeds}, tolerance {baseline.tolerance:g}"
+    if baseline.failure:
+        is_failure = excess >= -baseline.tolerance
+        word = "failure reproduced" if is_failure else "failure not reproduced"
+    else:
+        word = "reproduced" if excess <= baseline.tolerance else "not reproduced"
+    return Verdict(word, f"{word}: {within}")
+
+
+def _distance(baseline: Baseline, excess: float) -> str:
+    target = f"{baseline.target:g}" if baseline.published else f"our own {baseline.target:g}"
+    if abs(excess) < 1e-4 * abs(baseline.target):
+        return f"equal to {target}"
+    return f"{abs(excess):.3g} {'worse' if excess > 0 else 'better'} than {target}"
+
+
+def measured(values: Sequence[float], facts: dict[str, Any]) -> str:
+    """The lines of a baseline block that its first measurement gives, for a person to paste.
+
+    Args:
+        values: of two seeds or more.
+        facts: how it was measured: seeds, minutes, torch, ….
+    """
+    low, high = interval(values)
+    mean = statistics.fmean(values)
+    told = "".join(f", {key}: {value}" for key, value in facts.items())
+    return (
+        f"  target: {mean:.4g}\n  tolerance: {short_tolerance(values):.2g}\n"
+        f"  ours: {{mean: {mean:.4g}, interval: [{low:.4g}, {high:.4g}]{told}}}"
+    )

@@ -1,0 +1,30 @@
+"""Reads `metrics.csv`, the log of a run."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+X = "images_seen"  # the x-axis of every log
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out."""
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    rows = []
+    for row in csv.DictReader(whole):
+        if None in row.values() or None in row:
+            continue
+        values = {key: _number(value) for key, value in row.items() if value != ""}
+        values[X] = int(values[X])
+        rows.append(values)
+    return rows
+
+
+def _number(text: str) -> float:
+    """A whole number stays one, so that a file rewritten has the same text."""
+    return int(text) if text.lstrip("-").isdigit() else float(text)

@@ -1,0 +1,52 @@
+"""Runs that are stopped early by somebody who compares scores."""
+
+import pytest
+from tiny import fit, tiny_gan, tiny_ring
+
+from ganlab.callbacks import Checkpoints, Evaluation
+from ganlab.callbacks.pruning import Pruning
+from ganlab.errors import ConfigError
+from ganlab.metrics import ModeCoverage, SampleProtocol
+from ganlab.reports.runs import read_checkpoint
+
+
+def evaluation():
+    protocol = SampleProtocol("test", {"modes": ModeCoverage()}, samples=50, split="train")
+    return Evaluation(protocol, every_images=10)
+
+
+def trained(folder, judge, score="high_quality"):
+    """Seven batches of 4 images, which cross 10 at 12 and 20 at 20, and end at 28."""
+    module, pruning = tiny_gan(), Pruning(score, judge)
+    fit(
+        module,
+        evaluation(),
+        Checkpoints(folder, every_images=None),
+        pruning,
+        batches=7,
+        data=tiny_ring(),
+    )
+    saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+    return module, pruning, saved["images_seen"]
+
+
+def test_judge_sees_scores_at_multiples_of_their_cadence_and_at_the_end(tmp_path):
+    seen = []
+    module, pruning, saved = trained(tmp_path, lambda *what: seen.append(what))
+    assert [images for images, _ in seen] == [10, 20, 28]
+    assert (module.images_seen, saved, pruning.pruned) == (28, 28, False)
+
+
+def test_run_stops_at_the_batch_of_the_score_with_a_checkpoint(tmp_path):
+    module, pruning, saved = trained(tmp_path, lambda images, value: images >= 20)
+    assert (module.images_seen, saved, pruning.pruned) == (20, 20, True)
+
+
+def test_verdict_on_a_run_that_has_ended_is_none(tmp_path):
+    module, pruning, saved = trained(tmp_path, lambda images, value: images > 20)
+    assert (module.images_seen, saved, pruning.pruned) == (28, 28, False)
+
+
+def test_unknown_score_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"'fid' is logged; there is .*high_quality"):
+        trained(tmp_path, lambda *_: False, score="fid")
