@@ -57,7 +57,7 @@ class Evaluation(Callback):
         self.seconds += time.monotonic() - started
 
     def state_dict(self) -> dict[str, Any]:
-        """The newest scores, so that they are not lost where a run dies before it has noted them."""
+        """The newest scores, which a run that dies before it has noted them would lose."""
         return {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

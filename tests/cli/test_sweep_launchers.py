@@ -13,7 +13,7 @@ from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.cli import main
 from ganlab.cli.sweep import jobs_of
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.record import read_record
 from ganlab.reports.states import state_of
 
