@@ -11,7 +11,7 @@ from ganlab.cli.train import train
 from ganlab.cli.validate import check
 from ganlab.core.build import make
 from ganlab.core.checks import check_targets, locate
-from ganlab.reports.loggers import read_metrics
+from ganlab.reports.log import read_metrics
 from ganlab.reports.runs import load_module
 
 # sets that are drawn or installed, in place of those whose files are elsewhere
@@ -170,11 +170,3 @@ def test_data(data):
     }
     overrides = [f"data={data}", *folder, f"model={models[given.provides[0]]}"]
     check(to_plain(compose([*overrides, "run_dir=unused"])))
-
-
-@pytest.mark.parametrize("experiment", options("experiment"))
-def test_baseline_is_complete(experiment):
-    """Whoever claims a paper's figure says what, how, within what, and where it stands."""
-    baseline = compose([f"experiment={experiment}"]).get("baseline")
-    if baseline is not None:
-        assert set(baseline) == {"paper", "metric", "value", "protocol", "tolerance", "source"}

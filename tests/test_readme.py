@@ -9,6 +9,8 @@ import pytest
 
 from ganlab.cli import main
 from ganlab.cli.compose import compose
+from ganlab.cli.plan import with_sweep
+from ganlab.cli.sweep import expand
 from ganlab.data import MNIST5k, Shapes
 from ganlab.reports.pictures import save_png
 
@@ -30,7 +32,9 @@ INTERNAL = {"digit_classifier", "shape_segmenter", "shape_segments", "none"}
 
 def _shortened(words):
     """A training command with two batches, on the CPU, without downloads."""
-    config = compose([word for word in words if word not in ("-m",) and "," not in word])
+    words = [*words, "regularizer=[]"] if "sweep=ring_losses" in words else words
+    composed = [word for word in words if word != "-m" and not word.startswith("hydra/")]
+    config = compose(expand(with_sweep(composed)[1])[0] if "-m" in words else composed)
     if config.get("study"):
         return words
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
@@ -92,6 +96,12 @@ def test_command(command, folder, monkeypatch):
         words += ["protocol.samples=20"]
     elif subcommand == "bench":
         words += ["batches=2", "blocks=2"]
+    elif subcommand == "tune":
+        words = ["trials=2" if word.startswith("trials=") else word for word in words]
+        words += ["budget.images=128", "protocol.samples=600", "trainer=cpu"]
+    elif subcommand == "reproduce" and "list" not in words:
+        scale = words.index("--scale") if "--scale" in words else len(words)
+        words = [*words[:scale], "--scale", "0.0001", "trainer=cpu"]
     assert main([subcommand, *words]) == 0
 
 

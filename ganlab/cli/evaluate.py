@@ -54,13 +54,12 @@ def main(argv: list[str]) -> int:
     arguments = parse(rest, ARGUMENTS)
     _check(arguments, argv)
     if arguments["run"]:
-        from ganlab.reports.runs import read_config
+        from ganlab.reports.record import read_config
 
-        config = read_config(arguments["run"])
-        callback = (config.get("callbacks") or {}).get("evaluation") or {}
-        own = callback.get("protocol")
+        callbacks = read_config(arguments["run"]).get("callbacks") or {}
+        own = (callbacks.get("evaluation") or {}).get("protocol")
     else:
-        config, own = None, None
+        own = None
         if not any(text.startswith("protocol=") for text in about):
             about.insert(0, f"protocol={FOLDERS}")
     protocol = chosen(own, about)
@@ -70,8 +69,9 @@ def main(argv: list[str]) -> int:
     if arguments["seeds"] and "seed" not in protocol:
         raise ConfigError("seeds: this protocol draws nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
-    before = _read(out)
-    prepared = _of_run(arguments, config, dotted) if config else _of_folders(arguments)
+    before = read_entries(out)
+    run, checkpoint = arguments["run"], arguments["checkpoint"]
+    prepared = _of_run(run, checkpoint, dotted) if run else _of_folders(arguments)
     from ganlab.core.build import make
 
     recipe = make(protocol)
@@ -104,27 +104,56 @@ def _check(arguments: dict[str, Any], argv: list[str]) -> None:
             raise ConfigError(f"{key}: is for {of}; leave it out.")
 
 
-def _of_run(
-    arguments: dict[str, Any], config: dict[str, Any], overrides: list[str]
+def evaluate_run(
+    folder: Path,
+    protocol: dict[str, Any],
+    checkpoint: str = "last",
+    device: str | None = None,
 ) -> dict[str, Any]:
+    """Score a run's model, and add the scores to its scores.json.
+
+    Args:
+        folder: of the run.
+        protocol: its plain configuration, see `ganlab.cli.protocols.chosen`.
+        checkpoint: last, best, or a checkpoint's file.
+        device: the fastest there is for None.
+
+    Returns:
+        The entry of scores.json: checkpoint, images_seen, protocol, seed, scores by name, ….
+
+    Raises:
+        GanlabError: a run, checkpoint, data set or protocol that is missing or does not fit.
+    """
+    from ganlab.core.build import make
+
+    out = folder / "scores.json"
+    before = read_entries(out)
+    prepared = _of_run(folder, checkpoint, [])
+    recipe = make(protocol)
+    entry = prepared["described"] | _evaluate(recipe, protocol.get("seed"), prepared, device)
+    _write(out, before, [entry])
+    return entry
+
+
+def _of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     from ganlab.cli.compose import check_key, register_resolvers
     from ganlab.core.build import make
+    from ganlab.reports.record import read_config
     from ganlab.reports.runs import load_module
 
     register_resolvers()
-    base = OmegaConf.create({"data": config["data"]})
+    base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])
     merged = OmegaConf.merge(base, OmegaConf.from_dotlist(overrides))
-    module = load_module(arguments["run"], arguments["checkpoint"])
-    name = arguments["checkpoint"]
+    module = load_module(folder, checkpoint)
     return {
         "module": module,
         "data": make(OmegaConf.to_container(merged)["data"]),
-        "title": f"{arguments['run']}, {name} checkpoint, {module.images_seen:,} images",
-        "described": {"checkpoint": name, "images_seen": module.images_seen},
+        "title": f"{folder}, {checkpoint} checkpoint, {module.images_seen:,} images",
+        "described": {"checkpoint": checkpoint, "images_seen": module.images_seen},
     }
 
 
@@ -211,7 +240,7 @@ def _table(name: str, title: str, entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read_entries(path: Path) -> list[dict[str, Any]]:
     """The entries of a scores.json; none where there is no such file.
 
     Raises:

@@ -197,7 +197,7 @@ def judge(
 
 def _distance(baseline: Baseline, excess: float) -> str:
     target = f"{baseline.target:g}" if baseline.published else f"our own {baseline.target:g}"
-    if abs(excess) < 1e-4 * abs(baseline.target):
+    if abs(excess) <= 1e-4 * abs(baseline.target):
         return f"equal to {target}"
     return f"{abs(excess):.3g} {'worse' if excess > 0 else 'better'} than {target}"
 
