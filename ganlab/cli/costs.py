@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import make
 from ganlab.data.batches import rows
 from ganlab.errors import DataError
-from ganlab.reports.record import peak_memory_mib
+from ganlab.reports.record import forget_peak_memory, peak_memory_mib
 
 WARM_UP = 3  # batches
 BATCHES = 10  # measured at least, and
@@ -138,11 +138,7 @@ class Measurement(Callback):
         """Note the memory that is taken already."""
         device = pl_module.device
         self.costs.loading = self._peak(device)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        else:
-            with suppress(OSError):  # Linux: the process's peak (VmHWM) is counted anew
-                Path("/proc/self/clear_refs").write_text("5")
+        forget_peak_memory()
         self.costs.before = self._peak(device)
 
     def on_train_batch_end(

@@ -123,7 +123,11 @@ class Session:
                 self.record.end(status, message)
             except GanlabError as full:
                 self._say(str(full))
-        self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
+        try:
+            self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
+        except Exception as unsaid:  # the record has said how the run ended
+            traceback.print_exc()
+            print(f"The run {status}; its summary failed: {unsaid}", file=sys.stderr, flush=True)
         if self.others:
             self.others.end(failed=error is not None)
         if explained:

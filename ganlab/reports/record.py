@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +45,7 @@ class RunRecord:
         except OSError as error:
             raise cannot_write(folder, error) from error
         hold(self._lock, folder)
+        forget_peak_memory()  # of an earlier run in this process
         before = read_record(folder) if self.path.exists() else {}
         self._seconds_before = float(before.get("seconds", 0.0))
         self._started = time.monotonic()
@@ -64,6 +66,7 @@ class RunRecord:
                 "host": socket.gethostname(),
                 "system": platform.platform(),
                 "cpu_cores": os.cpu_count(),
+                "accelerator": _accelerator(),
             },
             "pid": os.getpid(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -78,6 +81,8 @@ class RunRecord:
         self.data |= changes
         self.data["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 3)
         self.data["peak_memory_mib"] = peak_memory_mib()
+        if (gpu := peak_gpu_memory_mib()) is not None:
+            self.data["peak_gpu_memory_mib"] = gpu
         write_text(self.path, json.dumps(self.data, indent=2, allow_nan=True) + "\n")
 
     def end(self, status: Status, error: str | None = None) -> None:
@@ -142,6 +147,33 @@ def peak_memory_mib() -> float:
         return float("nan")
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(usage / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def peak_gpu_memory_mib() -> float | None:
+    """The most memory that tensors of this process have had on its GPU at once; None without."""
+    cuda = _cuda()
+    return round(cuda.max_memory_allocated() / 2**20, 1) if cuda else None
+
+
+def forget_peak_memory() -> None:
+    """Let the peaks be those from now on, where the system can."""
+    with suppress(OSError):  # Linux
+        Path("/proc/self/clear_refs").write_text("5")
+    if cuda := _cuda():
+        cuda.reset_peak_memory_stats()
+
+
+def _cuda() -> Any | None:
+    """torch.cuda, if it is in use; torch is not imported for it."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch and torch.cuda.is_initialized() else None
+
+
+def _accelerator() -> str | None:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
 
 
 def git_commit() -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from tiny import run_python
@@ -89,3 +90,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]
     write_text(path, json.dumps({"new": 1}))
     assert json.loads(path.read_text()) == {"new": 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts anew")
+def test_peak_memory_is_that_of_the_run_and_not_of_an_earlier_one(tmp_path):
+    first = RunRecord(tmp_path / "first")
+    much = bytearray(300 * 2**20)
+    much[:: 2**12] = b"1" * len(much[:: 2**12])
+    first.end("finished")
+    del much
+    RunRecord(tmp_path / "second").end("finished")
+    before, after = (read_record(tmp_path / n)["peak_memory_mib"] for n in ("first", "second"))
+    assert after < before - 200
