@@ -23,9 +23,10 @@ class WandBMedia(Callback):
     Logged are `samples/grid` whenever `Samples` has drawn, and at the end `samples/contact_sheet`
     and `samples/table`, which has single samples with their latent's index (and label), or pictures
     beside their translations. Scores are the summary's `scores/<name>`, each with
-    `protocols/<name>`. Runs on points of the plane have no table.
+    `protocols/<name>` and `higher_is_better/<name>`. Runs on points of the plane have no table.
 
-    It stands after the callbacks whose work it sends.
+    It stands after the callbacks whose work it sends. What goes wrong here ends what is sent, and
+    never the training.
 
     Args:
         logger: that is sent to.
@@ -40,30 +41,33 @@ class WandBMedia(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Send what the generator made before it learned anything."""
         if pl_module.images_seen == 0:
-            self._send_grid(pl_module)
+            with self.logger.harmless():
+                self._send_grid(pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
         """Send the scores and the picture of this batch, if there are any."""
-        if self.logger.run is None:
+        if not self.logger.is_live:
             return
-        if pl_module.scored_at == pl_module.images_seen:
-            self._send_scores(trainer)
-        self._send_grid(pl_module)
+        with self.logger.harmless():
+            if pl_module.scored_at == pl_module.images_seen:
+                self._send_scores(trainer)
+            self._send_grid(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Send the run on one sheet, and single samples."""
-        if self.logger.run is None:
+        if not self.logger.is_live:
             return
-        from wandb import Image
+        with self.logger.harmless():
+            from wandb import Image
 
-        at, sheet = pl_module.images_seen, self.folder / "contact_sheet.png"
-        if sheet.exists():
-            self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, at)
-        if (table := self._table(trainer, pl_module)) is not None:
-            self.logger.log_metrics({"samples/table": table}, at)
-        self.logger.summarise({"batches_seen": pl_module.batches_seen})
+            self.logger.summarise({"batches_seen": pl_module.batches_seen})
+            at, sheet = pl_module.images_seen, self.folder / "contact_sheet.png"
+            if sheet.exists():
+                self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, at)
+            if (table := self._table(trainer, pl_module)) is not None:
+                self.logger.log_metrics({"samples/table": table}, at)
 
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
@@ -76,7 +80,7 @@ class WandBMedia(Callback):
 
     def _send_grid(self, module: AdversarialModule) -> None:
         path = self.folder / "samples" / f"{module.images_seen:012d}.png"
-        if self.logger.run is None or path == self._sent or not path.exists():
+        if not self.logger.is_live or path == self._sent or not path.exists():
             return
         from wandb import Image
 
@@ -88,8 +92,13 @@ class WandBMedia(Callback):
         for callback in trainer.callbacks:
             if isinstance(callback, Evaluation):
                 for name, score in callback.scores.items():
-                    values = {f"scores/{name}": score.value, f"protocols/{name}": score.protocol}
-                    self.logger.summarise(values)
+                    self.logger.summarise(
+                        {
+                            f"scores/{name}": score.value,
+                            f"protocols/{name}": score.protocol,
+                            f"higher_is_better/{name}": score.higher_is_better,
+                        }
+                    )
 
     def _table(self, trainer: Trainer, module: AdversarialModule) -> Any:
         """A wandb.Table of samples, from the latents of the grid; None where there is no image."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.cli.arguments import Argument, check_folder, parse, split_options, wants_help
 from ganlab.errors import ConfigError
 
 
@@ -49,14 +49,20 @@ def main(argv: list[str]) -> int:
     places, options = split_options(argv, ARGUMENTS)
     named_so = [text for text in options if Path(text).is_dir()]  # e.g. outputs/lr=0.1
     places, options = places + named_so, [text for text in options if text not in named_so]
+    for text in options:
+        key, _, value = text.partition("=")
+        if key in ARGUMENTS and not value.strip():
+            raise ConfigError(f"{key}: needs a value; it is {ARGUMENTS[key].help}")
     arguments = parse(options, ARGUMENTS)
     if not places:
         raise ConfigError(
             "FOLDER: missing; give runs' or sweeps' folders, e.g. outputs/ring_hinge."
         )
     for key in ("html", "json"):
-        if arguments[key] and arguments[key].is_dir():
-            raise ConfigError(f"{key}: {arguments[key]} is a folder; name a file.")
+        if arguments[key]:
+            if arguments[key].is_dir():
+                raise ConfigError(f"{key}: {arguments[key]} is a folder; name a file.")
+            check_folder(key, arguments[key].parent)
     from ganlab.reports.comparison import read_comparison
     from ganlab.reports.comparison_groups import tabulate
     from ganlab.reports.comparison_text import render
@@ -73,7 +79,7 @@ def main(argv: list[str]) -> int:
 
         count = len(comparison.runs)
         print(f"\nWriting the page of {count} runs …", file=sys.stderr, flush=True)
-        write_page(comparison, arguments["html"])
+        write_page(comparison, arguments["html"], table)
         print(f"The page: {arguments['html']}", file=sys.stderr)
     return 0
 
@@ -81,5 +87,6 @@ def main(argv: list[str]) -> int:
 def _write(path: Path, data: dict[str, Any]) -> None:
     from ganlab.reports.files import write_text
 
-    write_text(path, json.dumps(data, indent=2, default=str, ensure_ascii=False) + "\n")
+    text = json.dumps(data, indent=2, default=str, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n", "Make room, or give another file with --json FILE.")
     print(f"\nThe data: {path}", file=sys.stderr)

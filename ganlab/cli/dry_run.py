@@ -13,6 +13,7 @@ from ganlab.cli.costs import Costs, measure, memory_of, without_downloads
 from ganlab.core import AdversarialModule
 from ganlab.data.batches import count_batches
 from ganlab.errors import DataError
+from ganlab.ranks import devices_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def plan(config: dict[str, Any]) -> Plan:
         GanlabError: as training.
     """
     costs, length, why = None, None, ""
-    ranks = ranks_of(config["trainer"])
+    trainer = config["trainer"]
+    ranks = devices_of(trainer) * int(trainer.get("num_nodes") or 1)
     with tempfile.TemporaryDirectory() as folder, without_downloads() as refused:
         try:
             costs, module = measure(config, folder, refused)
@@ -118,21 +120,6 @@ def plan(config: dict[str, Any]) -> Plan:
         missing=dict(refused),
         why_missing=why,
     )
-
-
-def ranks_of(trainer: dict[str, Any]) -> int:
-    """How many processes a trainer's configuration asks for on this machine and others like it."""
-    import torch
-
-    devices = trainer.get("devices", 1)
-    if isinstance(devices, list):
-        count = len(devices)
-    elif str(devices) in ("auto", "-1"):
-        on_cpu = trainer.get("accelerator") == "cpu"
-        count = 1 if on_cpu else max(torch.cuda.device_count(), 1)
-    else:
-        count = int(devices)
-    return count * int(trainer.get("num_nodes") or 1)
 
 
 def length_of(

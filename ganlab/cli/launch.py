@@ -13,59 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.sweep import Job, jobs_of
+from ganlab.cli.compose import CONF
+from ganlab.cli.launchers import as_config_error, launcher_of, own_settings
 from ganlab.cli.sweep_job import STOP, run_job
-from ganlab.errors import ConfigError, HeldError, RunError, nearest
+from ganlab.errors import ConfigError, HeldError, RunError
+from ganlab.reports.sweeps import Job, jobs_of, read_sweep_file
 
-LAUNCHERS = {  # and the extra of the package that has it
-    "basic": None,
-    "joblib": "joblib",
-    "submitit_local": "submitit",
-    "submitit_slurm": "submitit",
-    "ray": "ray",
-}
 TRIES = 2  # of a job whose process dies
 OPEN = ("planned", "killed", "interrupted")
-
-
-def launcher_of(words: list[str]) -> str:
-    """The launcher that Hydra's overrides choose."""
-    chosen = [w.partition("=")[2] for w in words if w.startswith("hydra/launcher=")]
-    return chosen[-1] if chosen else "basic"
-
-
-def check_launcher(name: str) -> None:
-    """Check that a launcher can be used here.
-
-    Raises:
-        ConfigError: an unknown one, one that is not installed, or Slurm where there is none.
-    """
-    import shutil
-    from importlib.util import find_spec
-
-    if name not in LAUNCHERS:
-        raise ConfigError(
-            f"hydra/launcher={name}: there is no such launcher; allowed {', '.join(LAUNCHERS)}."
-            f"{nearest(name, list(LAUNCHERS))}"
-        )
-    extra = LAUNCHERS[name]
-    if extra and find_spec(f"hydra_plugins.hydra_{extra}_launcher") is None:
-        raise ConfigError(
-            f"hydra/launcher={name}: is not installed. Install it with "
-            f"pip install 'ganlab[{extra}]' (in a checkout: pip install -e '.[{extra}]')."
-        )
-    if name == "submitit_slurm" and shutil.which("srun") is None:
-        raise ConfigError(
-            "hydra/launcher=submitit_slurm: there is no Slurm here (no srun). Start the sweep on "
-            "a login node of the cluster, or use hydra/launcher=joblib."
-        )
 
 
 def launch(folder: Path, words: list[str], again: bool = False) -> int:
     """Run the jobs of a sweep that are open; returns 0 when all have finished.
 
     Args:
-        folder: of the sweep, its jobs planned.
+        folder: of the sweep; jobs that are not planned yet are.
         words: overrides of Hydra's own settings, such as hydra/launcher=joblib.
         again: failed jobs too.
 
@@ -73,10 +35,11 @@ def launch(folder: Path, words: list[str], again: bool = False) -> int:
         HeldError: another process runs this sweep.
         RunError: the launcher does not work here.
     """
+    from ganlab.cli.sweep import plan_missing
     from ganlab.cli.sweep_table import print_end
     from ganlab.reports.record import hold
 
-    with open(folder / ".lock", "w") as lock:
+    with _lock_of(folder) as lock:
         try:
             hold(lock, folder)
         except HeldError:
@@ -86,6 +49,7 @@ def launch(folder: Path, words: list[str], again: bool = False) -> int:
             ) from None
         (folder / STOP).unlink(missing_ok=True)
         try:
+            plan_missing(folder)
             _run_all(folder, words, again)
         except KeyboardInterrupt:
             print_end(folder, interrupted=True)
@@ -93,6 +57,15 @@ def launch(folder: Path, words: list[str], again: bool = False) -> int:
         interrupted = (folder / STOP).exists()
         (folder / STOP).unlink(missing_ok=True)
     return print_end(folder, interrupted)
+
+
+def _lock_of(folder: Path) -> Any:
+    from ganlab.reports.files import cannot_write
+
+    try:
+        return open(folder / ".lock", "w")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _run_all(folder: Path, words: list[str], again: bool) -> None:
@@ -117,6 +90,8 @@ def _run_all(folder: Path, words: list[str], again: bool) -> None:
             if not _wait_for([job for job in jobs if states[job.number] == "running"]):
                 return
             continue
+        # a worker that dies takes others with it: who was there is tried again alone
+        ready = [job for job in ready if deaths[job.number]][:1] or ready
         before = {job.number: _record_text(job) for job in ready}
         error = _with_hydra(folder, ready, words)
         if (folder / STOP).exists():
@@ -177,46 +152,40 @@ def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | 
         KeyboardInterrupt: Ctrl-C.
     """
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from ganlab.cli.compose import CONF
 
     launcher = launcher_of(words)
-    own = [*words, *_own_settings(launcher, words)]
+    own = [*words, *own_settings(launcher, words, jobs)]
+    program = sys.argv
     numbers = ",".join(str(job.number) for job in jobs)
     sys.argv = [
         "ganlab train",
         "-m",
         f"job={numbers}",
         f"folder={_quoted(folder.absolute())}",
-        f"cwd={_quoted(Path.cwd())}",
+        f"cwd={_quoted(_started_in(folder))}",
         *(word for word in own if not word.startswith("hydra.sweep.dir=")),
     ]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, in place of printing and leaving the program
     main = hydra.main(config_path=str(CONF), config_name="sweep_job", version_base="1.3")(run_job)
     try:
-        with _stopping(folder, jobs_share_the_process=launcher == "basic"):
+        with _stopping(folder, launcher), as_config_error(words):
             main()
-    except (HydraException, OmegaConfBaseException) as error:
-        given = " ".join(words) or "hydra"
-        raise ConfigError(f"{given}: {str(error).splitlines()[0]}") from None
+    except ConfigError:
+        raise
     except Exception as error:  # of joblib, submitit, ray: a process that died, no cluster, …
         reason = (str(error).splitlines() or [""])[0]
         print(f"hydra/launcher={launcher}: {type(error).__name__}: {reason}", file=sys.stderr)
         return error
     finally:
+        sys.argv = program
         (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's, which lists numbers alone
     return None
 
 
-def _own_settings(launcher: str, words: list[str]) -> list[str]:
-    """What ganlab sets of a launcher, unless the user has: as many processes as cores or GPUs."""
-    if launcher != "joblib" or any(w.startswith("hydra.launcher.n_jobs=") for w in words):
-        return []
-    import torch
-
-    return [f"hydra.launcher.n_jobs={torch.cuda.device_count() or -1}"]
+def _started_in(folder: Path) -> Path:
+    """The directory from which relative paths of a sweep's jobs lead."""
+    began = Path(read_sweep_file(folder).get("cwd") or ".")
+    return began if began.is_dir() else Path.cwd()
 
 
 def _quoted(path: Path) -> str:
@@ -225,25 +194,25 @@ def _quoted(path: Path) -> str:
 
 
 @contextmanager
-def _stopping(folder: Path, jobs_share_the_process: bool) -> Iterator[None]:
-    """Let the first Ctrl-C stop a sweep whose jobs run in other processes when these have ended.
+def _stopping(folder: Path, launcher: str) -> Iterator[None]:
+    """Let the first Ctrl-C begin no further job of a sweep whose jobs run in other processes.
 
     A second one leaves them. Jobs in this process answer Ctrl-C themselves.
     """
-    if jobs_share_the_process or threading.current_thread() is not threading.main_thread():
+    if launcher == "basic" or threading.current_thread() is not threading.main_thread():
         yield
         return
+    under_way = {
+        "joblib": "those under way end with a checkpoint",
+        "submitit_local": "those under way end, and can be continued from their last checkpoint",
+    }.get(launcher, "those under way go on")
 
     def stop(*_: Any) -> None:
         if (folder / STOP).exists():
             raise KeyboardInterrupt
         (folder / STOP).touch()
-        print(
-            "\nNo further job begins; waiting for those under way to end or to save a checkpoint. "
-            "Ctrl-C again leaves at once.",
-            file=sys.stderr,
-            flush=True,
-        )
+        said = f"\nNo further job begins; {under_way}. Ctrl-C again leaves them at once."
+        print(said, file=sys.stderr, flush=True)
 
     before = signal.signal(signal.SIGINT, stop)
     try:

@@ -84,7 +84,7 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
 
 
-def run_planned(folder: Path, *callbacks: Any) -> Outcome:
+def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None) -> Outcome:
     """Train a planned run, or continue one that was stopped, in this process.
 
     A run over several processes gets a process of its own that starts them. A finished run, and one
@@ -93,6 +93,7 @@ def run_planned(folder: Path, *callbacks: Any) -> Outcome:
     Args:
         folder: of the run.
         *callbacks: of Lightning, beside the configuration's; not for runs over several processes.
+        devices: the accelerators by number, in place of the configuration's.
 
     Returns:
         How it ended. What goes wrong is printed, written to run.json, and not raised.
@@ -108,6 +109,8 @@ def run_planned(folder: Path, *callbacks: Any) -> Outcome:
         if (status := read_record(folder).get("status")) in ("finished", "pruned"):
             return Outcome(folder, status)
         config = continued(folder, [])
+        if devices is not None:
+            config["trainer"]["devices"] = devices
         if str((config.get("trainer") or {}).get("strategy")).startswith("ddp"):
             if callbacks:
                 raise ConfigError(
@@ -175,8 +178,30 @@ def _key(word: str) -> str:
 
 
 def _train_apart(folder: Path) -> int:
+    """Train in a process of its own; Ctrl-C reaches that too, so it is waited for.
+
+    A second Ctrl-C ends it.
+    """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
-    return subprocess.run(command, check=False).returncode
+    process = subprocess.Popen(command, stdout=_file(sys.stdout), stderr=_file(sys.stderr))
+    asked = False
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            if asked:
+                process.terminate()
+            asked = True
+
+
+def _file(stream: Any) -> Any:
+    """A stream that a further process can write to; None, its own, where it is not a file."""
+    try:
+        stream.flush()
+        stream.fileno()
+    except (OSError, AttributeError, ValueError):
+        return None
+    return stream
 
 
 def _failed(folder: Path, error: str) -> Outcome:

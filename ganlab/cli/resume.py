@@ -47,7 +47,7 @@ def continued(
     from ganlab.reports.record import read_config, read_record
 
     config = {"dry_run": False} | read_config(folder)  # which older runs have not
-    config = _moved(config, str(config["run_dir"]), str(folder))
+    config = moved(config, str(config.get("run_dir")), str(folder))
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
     new |= {"resume": True, "run": None, "run_dir": str(folder), "name": config["name"]}
@@ -84,12 +84,12 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
     return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
 
 
-def _moved(config: Any, old: str, new: str) -> Any:
+def moved(config: Any, old: str, new: str) -> Any:
     """The configuration with the run's folder as it is called now."""
     if isinstance(config, dict):
-        return {key: _moved(value, old, new) for key, value in config.items()}
+        return {key: moved(value, old, new) for key, value in config.items()}
     if isinstance(config, list):
-        return [_moved(value, old, new) for value in config]
+        return [moved(value, old, new) for value in config]
     return new if config == old else config
 
 

@@ -111,7 +111,7 @@ class Session:
         self.exit_code = {"failed": 1, "interrupted": 130}.get(status, 0)
         for logger in self.loggers:
             if isinstance(logger, WandB):
-                logger.finish(self.exit_code, error)
+                logger.finish(status, error)
         if error is not None:
             logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
             error = explained or error

@@ -7,30 +7,14 @@ that one that is killed is continued by `ganlab sweep resume`.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganlab.errors import ConfigError, RunError
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a sweep.
-
-    Attributes:
-        number: from 0 on.
-        folder: of the run.
-        overrides: all of them, as for `ganlab train`.
-        differing: those in which the jobs differ.
-    """
-
-    number: int
-    folder: Path
-    overrides: list[str]
-    differing: list[str]
+from ganlab.reports.sweeps import jobs_of, read_sweep_file
 
 
 def sweep(argv: list[str]) -> int:
@@ -41,22 +25,50 @@ def sweep(argv: list[str]) -> int:
     Raises:
         ConfigError: overrides that no job can be composed of; nothing has been written then.
     """
-    from ganlab.cli.launch import check_launcher, launch, launcher_of
+    from ganlab.cli.launch import launch
+    from ganlab.cli.launchers import check_launcher
     from ganlab.cli.plan import with_sweep
 
+    check_started_once()
     words = [word for word in argv if word not in ("-m", "--multirun")]
-    hydra_words = [word for word in words if word.startswith(("hydra.", "hydra/"))]
+    hydra_words = [word for word in words if is_of_hydra(word)]
     name, words = with_sweep([word for word in words if word not in hydra_words])
-    words = [w for w in words if not w.startswith("run_dir=")]
-    check_launcher(launcher_of(hydra_words))
+    given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
+    words = [word for word in words if not word.startswith("run_dir=")]
+    for word in words:
+        if word.startswith(("run=", "resume=")):
+            raise ConfigError(f"{word}: a sweep is continued by `ganlab sweep resume DIR`.")
+    check_launcher(hydra_words)
     jobs = expand(words)
-    _check_one_composes(jobs)
-    if any(word.lower() in ("dry_run=true", "dry_run=1", "dry_run=yes") for word in words):
-        return _dry_run(jobs)
-    folder = _folder(argv, name or _name_of(words))
-    _write(folder, name or _name_of(words), hydra_words, jobs)
-    plan_missing(folder)
+    first = _first_that_composes(jobs)
+    name = name or _name_of(jobs)
+    if first["dry_run"]:
+        return _dry_run(jobs, first, given)
+    if len(jobs) == 1:
+        print("ganlab: 1 job; write key=a,b,c for several.", file=sys.stderr)
+    folder = _write(given, name, hydra_words, jobs)
     return launch(folder, hydra_words)
+
+
+def check_started_once() -> None:
+    """Refuse to start a sweep in each of several processes.
+
+    Raises:
+        ConfigError: torchrun or srun has started this process.
+    """
+    from ganlab.ranks import launched
+
+    if (by := launched().by) != "ganlab":
+        raise ConfigError(
+            f"-m: a sweep starts its runs itself, over several processes each where trainer=ddp "
+            f"says so. Start it once, without {by}; for jobs of Slurm use "
+            "hydra/launcher=submitit_slurm."
+        )
+
+
+def is_of_hydra(word: str) -> bool:
+    """Whether an override is of Hydra's own settings, such as the launcher."""
+    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
 
 
 def expand(words: list[str]) -> list[list[str]]:
@@ -87,47 +99,10 @@ def expand(words: list[str]) -> list[list[str]]:
         group = override.key_or_group.split("@")[0]
         if override.is_sweep_override() and (CONF / group).is_dir():
             for value in override.sweep_string_iterator():
-                if not value.startswith("["):
+                if not value.startswith("[") and value != "null":
                     check_choice(group, value)
         overrides.append(override)
     return BasicSweeper.split_arguments(overrides, None)[0]
-
-
-def read_sweep_file(folder: Path) -> dict[str, Any]:
-    """The contents of a sweep's sweep.json.
-
-    Raises:
-        RunError: no sweep there, or a damaged file.
-    """
-    path = folder / "sweep.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"sweep: {folder} is not a sweep's folder (it has no sweep.json). Sweeps are in "
-            "outputs/<name>/<date>_<time>/."
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"sweep: {path} is damaged: {error}.") from error
-
-
-def jobs_of(folder: Path) -> list[Job]:
-    """The jobs of a sweep, in order.
-
-    Raises:
-        RunError: see `read_sweep_file`.
-    """
-    listed = read_sweep_file(folder)["jobs"]
-    first = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
-    return [
-        Job(
-            entry["job"],
-            folder / entry["folder"],
-            entry["overrides"],
-            [text for text in entry["overrides"] if text not in first],
-        )
-        for entry in listed
-    ]
 
 
 def plan_missing(folder: Path) -> None:
@@ -143,7 +118,7 @@ def plan_missing(folder: Path) -> None:
     if len(missing) > 20:
         print(f"ganlab: planning {len(missing)} runs …", file=sys.stderr, flush=True)
     for job in missing:
-        (job.folder / "run.json").unlink(missing_ok=True)
+        _put_aside(job.folder / "run.json")
         of = {
             "name": content["name"],
             "group": f"{content['name']}/{folder.name}",
@@ -160,74 +135,115 @@ def plan_missing(folder: Path) -> None:
 
 
 def _is_planned(folder: Path) -> bool:
-    return (folder / "run.json").exists() and (folder / "config.yaml").exists()
+    from ganlab.reports.record import read_config, read_record
+
+    try:
+        return bool(read_record(folder)) and bool(read_config(folder))
+    except RunError:
+        return False
 
 
-def _check_one_composes(jobs: list[list[str]]) -> None:
-    """Raise what is wrong with the first job, unless some job can be composed."""
+def _put_aside(record: Path) -> None:
+    """Make room for a new plan where a record has no configuration, or cannot be read."""
+    from ganlab.reports.record import read_record
+
+    try:
+        read_record(record.parent)
+        record.unlink()
+    except RunError:
+        if record.exists():
+            record.replace(record.with_suffix(".json.damaged"))
+
+
+def _first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
+    """The checked configuration of the first job that can be composed, of nine at most.
+
+    Raises:
+        ConfigError: what is wrong with the first job, where none can be.
+    """
     from ganlab.cli.compose import compose, to_plain
+    from ganlab.cli.validate import check
 
     first = None
-    for overrides in jobs:
+    for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
         try:
-            to_plain(compose(overrides))
-            return
+            composed = compose(overrides)
+            composed.run_dir = "unknown yet"
+            config = to_plain(composed)
+            check(config)
+            return config
         except ConfigError as error:
             first = first or error
-    raise first or ConfigError("sweep: received no jobs.")
+    raise first or ConfigError("-m: received no jobs.")
 
 
-def _dry_run(jobs: list[list[str]]) -> int:
+def _name_of(jobs: list[list[str]]) -> str:
+    """The name, or the experiment, that all jobs have; else "sweep"."""
+    for key in ("name=", "experiment="):
+        named = {text.partition("=")[2] for job in jobs for text in job if text.startswith(key)}
+        if len(named) == 1:
+            return named.pop()
+    return "sweep"
+
+
+def _dry_run(jobs: list[list[str]], first: dict[str, Any], given: list[str]) -> int:
     """Say which jobs there would be, and what the first of them would do."""
-    from ganlab.cli.train import prepare, train
+    from ganlab.cli.dry_run import dry_run
+    from ganlab.cli.resume import moved
 
     print(f"{len(jobs)} jobs:")
     for number, overrides in enumerate(jobs):
         print(f"  {number}  {' '.join(text for text in overrides if 'dry_run' not in text)}")
-    print("\nThe first of them:\n")
-    return train(*prepare(jobs[0]))
+    folder = given[-1] if given else f"outputs/{first['name']}/<date>_<time>"
+    print("\nEach of them about as the first that can be composed:\n", flush=True)
+    return dry_run(moved(first, first["run_dir"], f"{folder}/0"))
 
 
-def _name_of(words: list[str]) -> str:
-    """The experiment's name, if there is one alone; else "sweep"."""
-    named = [word.partition("=")[2] for word in words if word.startswith("experiment=")]
-    return named[0] if named and "," not in named[0] and "(" not in named[0] else "sweep"
+def _write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) -> Path:
+    """Write sweep.json, and return the sweep's folder.
 
-
-def _folder(argv: list[str], name: str) -> Path:
-    """The folder of a new sweep: run_dir= or hydra.sweep.dir=, else outputs/<name>/<date>_<time>.
+    Args:
+        given: the folder, if the user names one; else it is outputs/<name>/<date>_<time>.
+        name: of the sweep.
+        words: Hydra's own settings.
+        jobs: overrides of each.
 
     Raises:
-        RunError: it holds a sweep or a run already.
+        RunError: the folder holds a sweep or a run already, or cannot be written.
     """
     from ganlab.cli.train import new_folder
+    from ganlab.reports.files import cannot_write
 
-    given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
-    if not given:
-        return new_folder(name)
-    folder = Path(given[-1])
-    if (folder / "sweep.json").exists():
-        raise RunError(
-            f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
-            f"{folder}`, or choose another folder."
-        )
+    folder = Path(given[-1]) if given else new_folder(name)
     if (folder / "run.json").exists():
         raise RunError(f"run_dir: {folder} holds a run; choose another folder for a sweep.")
-    return folder
-
-
-def _write(folder: Path, name: str, words: list[str], jobs: list[list[str]]) -> None:
-    entries = [
-        {"job": number, "folder": str(number), "overrides": overrides}
-        for number, overrides in enumerate(jobs)
-    ]
     content = {
         "name": name,
         "planned": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": ["ganlab", *sys.argv[1:]],
+        "cwd": str(Path.cwd()),
         "launcher": [word for word in words if not word.startswith("hydra.sweep.dir=")],
-        "jobs": entries,
+        "jobs": [
+            {"job": number, "folder": str(number), "overrides": overrides}
+            for number, overrides in enumerate(jobs)
+        ],
     }
-    _write_json(folder / "sweep.json", content)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".sweep.{os.getpid()}.part"
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        try:
+            os.link(part, folder / "sweep.json")  # whole, and of one of two who start at once
+        finally:
+            part.unlink()
+    except FileExistsError:
+        raise RunError(
+            f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
+            f"{folder}`, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return folder
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

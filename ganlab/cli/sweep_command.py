@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from ganlab.cli.arguments import wants_help
-from ganlab.errors import ConfigError, nearest
+from ganlab.cli.sweep import check_started_once, is_of_hydra
+from ganlab.errors import ConfigError, GanlabError, nearest
 
 HELP = """ganlab sweep status DIR [DIR …]       how far the jobs of a sweep are
 ganlab sweep resume DIR [hydra/…=…]   run what is missing or failed, and continue what was stopped
@@ -27,10 +29,11 @@ def main(argv: list[str]) -> int:
             f"sweep: received {command!r}; allowed {', '.join(commands)}."
             f"{nearest(command, list(commands))}"
         )
-    folders = [Path(word) for word in words if "=" not in word]
+    settings = [word for word in words if is_of_hydra(word)]
+    folders = [Path(word) for word in words if word not in settings]
     if not folders:
         raise ConfigError(f"sweep {command}: give the sweep's folder, outputs/….")
-    return commands[command](folders, [word for word in words if "=" in word])
+    return commands[command](folders, settings)
 
 
 def _status(folders: list[Path], words: list[str]) -> int:
@@ -38,26 +41,34 @@ def _status(folders: list[Path], words: list[str]) -> int:
 
     if words:
         raise ConfigError(f"{words[0]}: sweep status takes folders alone.")
+    code = 0
     for folder in folders:
-        table, counts = status_table(folder)
+        try:
+            table, counts = status_table(folder)
+        except GanlabError as error:
+            print(error, file=sys.stderr)
+            code = 1
+            continue
         print(f"{folder}\n{table}\n{in_words(counts)}.")
-    return 0
+    return code
 
 
 def _resume(folders: list[Path], words: list[str]) -> int:
-    from ganlab.cli.launch import check_launcher, launch, launcher_of
-    from ganlab.cli.sweep import plan_missing, read_sweep_file
+    from ganlab.cli.launch import launch
+    from ganlab.cli.launchers import check_launcher
+    from ganlab.reports.sweeps import read_sweep_file
 
-    for word in words:
-        if not word.startswith(("hydra/", "hydra.")):
-            raise ConfigError(
-                f"{word}: the jobs of a sweep keep their settings; only Hydra's own can be given, "
-                "e.g. hydra/launcher=joblib. For other settings start a new sweep."
-            )
+    check_started_once()
     code = 0
     for folder in folders:
-        own = words or read_sweep_file(folder).get("launcher") or []
-        check_launcher(launcher_of(own))
-        plan_missing(folder)
-        code = max(code, launch(folder, own, again=True))
+        try:
+            own = words or read_sweep_file(folder).get("launcher") or []
+            check_launcher(own)
+            ended = launch(folder, own, again=True)
+        except GanlabError as error:
+            print(f"ganlab sweep: {error}", file=sys.stderr)
+            ended = 1
+        if ended == 130:
+            return 130
+        code = max(code, ended)
     return code

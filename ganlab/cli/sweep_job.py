@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.sweep import Job, jobs_of
+from ganlab.errors import HeldError
+from ganlab.reports.sweeps import Job, jobs_of
 
 STOP = ".stop"  # a file in the sweep's folder: no further job is to begin
 
@@ -23,12 +25,19 @@ def run_job(config: Any) -> str:
     Returns:
         How it ended; "planned" where the sweep was stopped before.
     """
+    before = Path.cwd()
+    os.chdir(config.cwd)
+    try:
+        return _run(Path(config.folder), config.job)
+    finally:
+        os.chdir(before)
+
+
+def _run(folder: Path, number: int) -> str:
     from hydra.core.hydra_config import HydraConfig
 
-    folder = Path(config.folder)
-    os.chdir(config.cwd)
     shares_the_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
-    job = jobs_of(folder)[config.job]
+    job = jobs_of(folder)[number]
     if (folder / STOP).exists():
         return "planned"
     print(f"job {job.number}: {_described(job)}", file=sys.stderr, flush=True)
@@ -55,14 +64,44 @@ def _run_apart(job: Job) -> str:
     from ganlab.cli.plan import run_planned
 
     with (
+        _own_gpu(job) as devices,
         open(job.folder / "screen.txt", "a", encoding="utf-8") as screen,
         redirect_stdout(screen),
         redirect_stderr(screen),
     ):
-        outcome = run_planned(_shown(job.folder))
+        outcome = run_planned(_shown(job.folder), devices=devices)
     if outcome.error:
         print(f"job {job.number}: {outcome.error}", file=sys.stderr, flush=True)
     return outcome.status
+
+
+@contextmanager
+def _own_gpu(job: Job) -> Iterator[list[int] | None]:
+    """A GPU that no other job of this sweep has on this machine, for a joblib job that needs one.
+
+    None where the launcher, or the run's own trainer, says which it takes, and where none is free.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from ganlab.reports.record import hold, read_config
+
+    launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+    trainer = read_config(job.folder).get("trainer") or {}
+    if launcher != "joblib" or trainer.get("accelerator") == "cpu" or trainer.get("devices") != 1:
+        yield None
+        return
+    import torch
+
+    for number in range(torch.cuda.device_count()):
+        lock = open(job.folder.parent / f".gpu{number}", "w")  # noqa: SIM115 (held by the job)
+        try:
+            hold(lock, job.folder.parent)
+        except HeldError:
+            continue
+        with lock:
+            yield [number]
+        return
+    yield None
 
 
 def _scores(folder: Path) -> str:

@@ -16,7 +16,7 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
     Raises:
         RunError: no sweep there.
     """
-    from ganlab.cli.sweep import jobs_of
+    from ganlab.reports.sweeps import jobs_of
 
     rows, counts = [], Counter[str]()
     for job in jobs_of(folder):
@@ -38,10 +38,12 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
 
 def print_end(folder: Path, interrupted: bool) -> int:
     """Say how a sweep ended, and what to do next; returns 0 when all jobs finished, 130 or 1."""
+    from ganlab.reports.sweeps import jobs_of
+
     table, counts = status_table(folder)
     print(table)
     print(f"{in_words(counts)}. The sweep is in {folder}.")
-    if counts["finished"] > 1:
+    if any(_read(job.folder)[1].get("scores") for job in jobs_of(folder)):
         print(f"  ganlab compare {folder}")
     if set(counts) == {"finished"}:
         return 0

@@ -14,7 +14,7 @@ from ganlab.cli.validate import check
 from ganlab.core.build import make
 from ganlab.errors import ConfigError, nearest
 from ganlab.metrics import Protocol
-from ganlab.reports.evidence import SCORES
+from ganlab.reports.comparison_scores import direction_of, judged
 
 
 def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
@@ -55,7 +55,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     if score is None and (monitor := checkpoints.get("monitor")):
         return monitor, known.get(monitor, checkpoints.get("mode", "min") == "max")
     if score is None:
-        ranked = [name for prefix in SCORES for name in names if name.startswith(prefix)]
+        ranked = sorted((name for name in names if direction_of(name)), key=judged)
         score = next((name for name in [*ranked, *known] if name in known), "")
     of_each = f"{score.rpartition('/')[0]}/*"  # of one class, say
     if score not in names and of_each not in names:
@@ -122,4 +122,4 @@ def _better(name: str, protocol: Protocol) -> bool | None:
     for score in sorted(of_metrics, key=len, reverse=True):  # names add the extractor to a score
         if name.startswith(score):
             return of_metrics[score]
-    return next((better for prefix, better in SCORES.items() if name.startswith(prefix)), None)
+    return {"higher": True, "lower": False}.get(direction_of(name))

@@ -13,6 +13,7 @@ SCALARS = {
     "threads": int,
     "compile": bool,
     "resume": bool,
+    "dry_run": bool,
     "name": str,
     "memory_format": str,
     "discriminator_norm": str,

@@ -55,6 +55,7 @@ class ComparedRun:
         peak_memory_mib: of its process.
         sweep: the sweep that it is a job of, as in run.json.
         baseline: the figures that it is held against, as in run.json.
+        address: wandb:ENTITY/PROJECT/ID of a run that was read from Weights & Biases.
     """
 
     label: str
@@ -73,6 +74,7 @@ class ComparedRun:
     peak_memory_mib: float | None
     sweep: dict[str, Any] | None
     baseline: dict[str, Any] | None
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,15 @@ def classes(scores: Iterable[RunScore]) -> list[list[RunScore]]:
 
 
 def value_of(run: ComparedRun, key: str) -> Any:
-    """A choice, a setting, or "name", "seed" or "sweep" of a run; None where it has none."""
+    """A choice, a setting, or "name", "seed" or "sweep" of a run; None where it has none.
+
+    Sweeps of one name that were started at different times are different ones.
+    """
     if key in ("name", "seed"):
         return getattr(run, key)
     if key == "sweep":
-        return (run.sweep or {}).get("name")
+        sweep = run.sweep or {}
+        return sweep.get("group") or sweep.get("name")
     return run.choices[key] if key in run.choices else run.settings.get(key)
 
 

@@ -14,10 +14,9 @@ from ganlab.reports.comparison_facts import (
     RunScore,
     classes,
     like,
-    value_of,
 )
 from ganlab.reports.comparison_scores import judged
-from ganlab.reports.comparison_settings import comparable, matching
+from ganlab.reports.comparison_settings import compared_value, matching, shown_value
 from ganlab.reports.comparison_table import Group, Part, Spread, Table
 
 SPECIAL = ("name", "sweep", "seed")  # that one may group by, beside choices and settings
@@ -122,8 +121,10 @@ def _part(
         first = classes(s for run in runs for s in run.scores if s.name == name and counts(run, s))
         if len(first) == 1:
             alike[name] = first[0][0]
-        else:
-            notes.append(f"{name} is left out: it was taken in unlike ways. See --score {name}.")
+            continue
+        note = f"{name} is left out: it was taken in unlike ways. See --score {name}."
+        if note not in notes:
+            notes.append(note)
     groups = [
         _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
     ]
@@ -148,7 +149,7 @@ def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[Compar
     """Runs of equal values; one whose settings are unknown is with those of its name alone."""
     groups: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
-        values = tuple(comparable(value_of(run, key)) for key in keys)
+        values = tuple(compared_value(run, key) for key in keys)
         groups[values if run.settings else ("unknown", run.name, *values)].append(run)
     return [*groups.values()]
 
@@ -167,7 +168,7 @@ def _group(
         return fmean(known) if known else None
 
     return Group(
-        {key: value_of(runs[0], key) for key in keys},
+        {key: shown_value(runs[0], key) for key in keys},
         tuple(runs),
         {name: Spread.of([one[name] for one in found if name in one]) for name in names},
         mean("seconds"),
@@ -202,7 +203,7 @@ def _with_others(
 
 def _identity(group: Group) -> tuple:
     known = () if group.runs[0].settings else ("unknown", group.runs[0].name)
-    return (*known, *(comparable(value) for value in group.values.values()))
+    return (*known, *(compared_value(group.runs[0], key) for key in group.values))
 
 
 def _joined(group: Group, more: Group) -> Group:
@@ -232,7 +233,7 @@ def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -
     pooled = [
         key
         for key in left
-        if any(len({comparable(value_of(run, key)) for run in g.runs}) > 1 for g in groups)
+        if any(len({compared_value(run, key) for run in g.runs}) > 1 for g in groups)
     ]
     if pooled:
         notes.append(
@@ -242,7 +243,7 @@ def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -
     twice = 0
     for group in groups:
         drawn = [
-            (run.seed, *(comparable(value_of(run, key)) for key in left))
+            (run.seed, *(compared_value(run, key) for key in left))
             for run in group.runs
             if run.seed is not None and any(counts(run, s) for s in run.scores)
         ]

@@ -57,29 +57,40 @@ def _runs_below(path: Path, notes: list[str]) -> list[Path]:
         what = "is a file; give the run's folder" if path.exists() else "there is no such folder"
         notes.append(f"{path}: {what}.")
         return []
-    try:
-        folders = sorted(_walk(path, set()), key=_natural)
-    except OSError as error:
-        notes.append(f"{path}: cannot be read: {error.strerror}.")
-        return []
-    if not folders:
+    before = len(notes)
+    folders = sorted(_walk(path, set(), notes), key=_natural)
+    if not folders and len(notes) == before:
         notes.append(f"{path}: holds no run (no run.json in it or below).")
     return folders
 
 
-def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
-    """Run folders at or below a folder; nothing is looked for inside a run."""
+def _walk(folder: Path, seen: set[str], notes: list[str]) -> Iterator[Path]:
+    """Run folders at or below a folder; nothing is looked for inside a run.
+
+    A folder that cannot be read gets a note, and the search goes on beside it.
+    """
     if (real := os.path.realpath(folder)) in seen:  # a link to a folder above
         return
     seen.add(real)
-    with os.scandir(folder) as entries:
-        names = {entry.name: entry for entry in entries}
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name: _is_dir(entry) for entry in entries}
+    except OSError as error:
+        notes.append(f"{folder}: cannot be read: {error.strerror}.")
+        return
     if "run.json" in names or ("config.yaml" in names and "checkpoints" in names):
         yield folder
         return
-    for name, entry in names.items():
-        if not name.startswith(".") and entry.is_dir():
-            yield from _walk(folder / name, seen)
+    for name, is_folder in names.items():
+        if is_folder and not name.startswith("."):
+            yield from _walk(folder / name, seen, notes)
+
+
+def _is_dir(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # e.g. a link that leads in a circle
+        return False
 
 
 def _natural(folder: Path) -> list[tuple[int, int, str]]:
@@ -170,7 +181,7 @@ def labelled(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ...]:
 def _names(run: ComparedRun) -> list[str]:
     """What a run may be called, the shortest first."""
     if run.folder is None:
-        return [run.label, f"wandb:{run.label}"]
+        return [run.label, f"wandb:{run.label}", run.address or f"wandb:{run.label}"]
     parts = Path(os.path.abspath(run.folder)).parts[1:]
     ends = ["/".join(parts[-n:]) for n in range(min(2, len(parts)), len(parts) + 1)]
     job = (run.sweep or {}).get("job", (run.sweep or {}).get("trial"))

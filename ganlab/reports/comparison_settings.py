@@ -37,6 +37,7 @@ WATCHING = (
     "callbacks.checkpoints",
     "callbacks.export",
 )
+RUN_SEED = "the run's seed"  # in place of a seed that equals it
 # Groups of the configuration that make a run what it is, in the order of columns.
 MAIN_CHOICES = ("model", "loss", "regularizer", "data")
 
@@ -161,7 +162,7 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
     by_hand, others = [], []
     for key in dict.fromkeys(key for run in known for key in run.settings):
         is_watching = any(f"{key}.".startswith(f"{word}.") for word in WATCHING)
-        if not is_watching and _differs(known, key) and not _is_seed(known, key):
+        if not is_watching and _differs(known, key):
             if any(_speaks_of(word, key) for word in given if word not in groups):
                 by_hand.append(key)
             elif not _implied(known, ordered, key):
@@ -170,21 +171,17 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
 
 
 def _differs(runs: Sequence[ComparedRun], key: str) -> bool:
-    return len({comparable(value_of(run, key)) for run in runs}) > 1
+    """Whether values differ, both as they are and as what follows the run's seed."""
+    plain = {comparable(value_of(run, key)) for run in runs}
+    return len(plain) > 1 and len({compared_value(run, key) for run in runs}) > 1
 
 
 def _implied(runs: Sequence[ComparedRun], by: Sequence[str], key: str) -> bool:
     """Whether the values of `key` are a function of those of `by`, as far as these runs tell."""
     found: dict[tuple, set] = defaultdict(set)
     for run in runs:
-        found[tuple(value_of(run, k) for k in by)].add(comparable(value_of(run, key)))
+        found[tuple(value_of(run, k) for k in by)].add(compared_value(run, key))
     return all(len(values) == 1 for values in found.values())
-
-
-def _is_seed(runs: Sequence[ComparedRun], key: str) -> bool:
-    """Whether a setting is a seed that follows the run's."""
-    last = key.rpartition(".")[2]
-    return last == "seed" and all(run.settings.get(key) in (None, run.seed) for run in runs)
 
 
 def _speaks_of(word: str, key: str) -> bool:
@@ -193,10 +190,28 @@ def _speaks_of(word: str, key: str) -> bool:
     return is_end or f"{key}.".startswith(f"{word}.")
 
 
+def shown_value(run: ComparedRun, key: str) -> Any:
+    """A run's value for a table; `RUN_SEED` for a setting such as data.seed that follows it."""
+    value = value_of(run, key)
+    follows = key.endswith(".seed") and value is not None and value == run.seed
+    return RUN_SEED if follows else value
+
+
+def compared_value(run: ComparedRun, key: str) -> Any:
+    """What two runs are compared by: `comparable`, and seeds that follow the run's are alike.
+
+    A run without such a setting is as one that follows its seed.
+    """
+    value = shown_value(run, key)
+    return RUN_SEED if value is None and key.endswith(".seed") else comparable(value)
+
+
 def comparable(value: Any) -> Any:
     """A value that can be put into a set; 1 and 1.0 are the same, 1 and True are not."""
-    if isinstance(value, (list, dict)):
-        return repr(value)
+    if isinstance(value, dict):
+        return ("dict", frozenset((key, comparable(one)) for key, one in value.items()))
+    if isinstance(value, (list, tuple)):
+        return ("list", *map(comparable, value))
     return ("bool", value) if isinstance(value, bool) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from statistics import fmean, stdev
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ class Table:
 
 def as_data(comparison: Comparison, table: Table) -> dict[str, Any]:
     """The table, and the runs in it, as plain containers, for JSON."""
-    return {
+    data = {
         "group_by": list(table.keys),
         "score": table.score,
         "other_scores": list(table.others),
@@ -116,6 +117,18 @@ def as_data(comparison: Comparison, table: Table) -> dict[str, Any]:
         ],
         "runs": [asdict(run) for run in comparison.runs],
     }
+    return finite(data)
+
+
+def finite(contents: Any) -> Any:
+    """The same containers, with words for numbers that JSON has no name for, e.g. "inf"."""
+    if isinstance(contents, dict):
+        return {str(key): finite(value) for key, value in contents.items()}
+    if isinstance(contents, (list, tuple)):
+        return [finite(value) for value in contents]
+    if isinstance(contents, float) and not isfinite(contents):
+        return str(contents)
+    return contents
 
 
 def _group(group: Group) -> dict[str, Any]:

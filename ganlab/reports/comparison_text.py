@@ -65,10 +65,14 @@ def _title(
     """What is compared, by which score, and whether that ranks the groups."""
     n = len({repr(group.values) for part in table.parts for group in part.groups})
     runs = len(comparison.runs)
-    by = ", ".join(keys) if keys else "the seed alone differs"
+    by = ", ".join(keys)
+    if not keys and runs > 1:
+        is_seed = n == 1 and len({run.seed for run in comparison.runs}) > 1
+        by = "the seed alone differs" if is_seed else "no setting is known to differ"
     if more := len(table.keys) - len(keys):
         by += f", and {more} more settings (--html FILE and --json FILE show them)"
-    lines = [f"{runs} run{'s' * (runs > 1)} in {n} group{'s' * (n > 1)}: {by}"]
+    by = f": {by}" if by else ""
+    lines = [f"{runs} run{'s' * (runs > 1)} in {n} group{'s' * (n > 1)}{by}"]
     if table.score is None:
         return lines
     better = next((part.better for part in table.parts if part.better), None)
@@ -112,9 +116,9 @@ def _columns(
         columns.append((name, lambda group, name=name: _of(group, name, _short), True))
     return [
         *columns,
-        ("minutes", lambda group: _figure(group.seconds, 60, ".1f"), True),
+        ("minutes", lambda group: _minutes(group.seconds), True),
         ("images", lambda group: _count(group.images_seen), True),
-        ("MiB", lambda group: _figure(group.peak_memory_mib, 1, ",.0f"), True),
+        ("MiB", lambda group: _whole(group.peak_memory_mib), True),
         ("status", lambda group: ", ".join(f"{n} {s}" for s, n in group.states.items()), False),
     ]
 
@@ -156,8 +160,15 @@ def _value(value: Any) -> str:
     return text if len(text) <= 32 else f"{text[:15]}…{text[-16:]}"
 
 
-def _figure(value: float | None, unit: float, form: str) -> str:
-    return NOTHING if value is None else f"{value / unit:{form}}"
+def _whole(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def _minutes(seconds: float | None) -> str:
+    """With three significant digits: 2 seconds are 0.0333."""
+    if seconds is None or seconds >= 6000:
+        return _whole(seconds and seconds / 60)
+    return f"{seconds / 60:#.3g}"
 
 
 def _count(value: float | None) -> str:

@@ -24,6 +24,8 @@ STATES = {
     "preempting": "running",
     "pending": "planned",
 }
+# What a run itself says of its end, where W&B knows no name for it.
+ENDS = ("finished", "interrupted", "pruned")
 
 
 def read_project(place: str, found: Found, api: Any = None) -> None:
@@ -62,7 +64,8 @@ def read_project(place: str, found: Found, api: Any = None) -> None:
             found.notes.append(f"wandb:{place}: {run.label} is there as a folder; counted once.")
             continue
         label = f"{run.label} ({number})" if names[run.label] > 1 else run.label
-        found.runs.append(replace(run, label=label))
+        address = f"wandb:{'/'.join(parts[:2])}/{number}"
+        found.runs.append(replace(run, label=label, address=address))
 
 
 @contextmanager
@@ -87,6 +90,8 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
     if not config.get("choices"):
         notes.append(f"wandb:{place}: {title} has no choices (model, loss, …) in its config.")
     state = STATES.get(run.state, run.state)
+    if run.state in ("finished", "killed") and summary.get("status") in ENDS:
+        state = summary["status"]
     seed = config.get("seed")
     group = getattr(run, "group", None)
     runtime = (summary.get("_wandb") or {}).get("runtime", summary.get("_runtime"))
@@ -112,7 +117,7 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
 
 
 def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunScore, ...]:
-    """Those under scores/<name>, with protocols/<name>; one without a protocol is no score."""
+    """Those under scores/<name>, with their direction; one without protocols/<name> is none."""
     found = []
     for key, value in summary.items():
         if not key.startswith("scores/"):
@@ -124,7 +129,10 @@ def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunS
                 protocol = json.loads(protocol)
             except ValueError:
                 protocol = None
-        score = score_from(name, {"value": value, "protocol": protocol}, "training")
+        entry = {"value": value, "protocol": protocol}
+        if f"higher_is_better/{name}" in summary:  # not in runs of older versions
+            entry["higher_is_better"] = summary[f"higher_is_better/{name}"]
+        score = score_from(name, entry, "training")
         if score is None or not isinstance(protocol, dict):
             what = "is no finite number" if score is None else "has no protocol"
             notes.append(f"{label}: {name} {what}; left out.")

@@ -9,10 +9,16 @@ from pathlib import Path
 from ganlab.errors import RunError
 from ganlab.files import replacing
 
+RUN_HINT = "What was saved before stays valid. Make room, or choose another folder with run_dir=…"
+
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes `path`'s place when all went well.
+
+    Args:
+        path: of the file.
+        hint: what the user can do where it cannot be written.
 
     Raises:
         RunError: the disk is full or read-only; what stood at `path` before is untouched.
@@ -21,25 +27,22 @@ def atomic(path: Path) -> Iterator[Path]:
         with replacing(path) as temporary:
             yield temporary
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, hint) from error
     except RuntimeError as error:  # torch.save reports a full disk as a RuntimeError
         if any(word in str(error) for word in ("file write failed", "unexpected pos", "iostream")):
-            raise cannot_write(path, error) from error
+            raise cannot_write(path, error, hint) from error
         raise
 
 
-def cannot_write(path: Path, error: Exception) -> RunError:
-    """The error for a file that could not be written."""
+def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError:
+    """The error for a file that could not be written, with what the user can do."""
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-    return RunError(
-        f"{path}: cannot be written: {reason}. What was saved before stays valid. Make room, or "
-        "choose another folder with run_dir=…"
-    )
+    return RunError(f"{path}: cannot be written: {reason}. {hint}")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
     """Write a text file atomically; see `atomic`."""
-    with atomic(path) as temporary:
+    with atomic(path, hint) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

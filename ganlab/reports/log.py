@@ -5,18 +5,28 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from ganlab.errors import RunError
+
 X = "images_seen"  # the x-axis of every log
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out."""
+    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out.
+
+    Raises:
+        RunError: the file is no table, e.g. with a cell of endless length.
+    """
     path = folder / "metrics.csv"
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
+    try:
+        table = list(csv.DictReader(whole))
+    except csv.Error as error:
+        raise RunError(f"run: {path} is damaged: {error}.") from error
     rows = []
-    for row in csv.DictReader(whole):
+    for row in table:
         if None in row.values() or None in row:
             continue
         values = {key: _number(value) for key, value in row.items() if value != ""}

@@ -10,20 +10,23 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.reports.files import cannot_write, write_text
+from ganlab.reports.comparison_table import finite
+from ganlab.reports.files import write_text
 
 if TYPE_CHECKING:
     from ganlab.reports.comparison import Comparison
+    from ganlab.reports.comparison_table import Table
 
 PARTS = Path(__file__).parent / "page_parts"
-SCRIPTS = ("base", "table", "filters", "axes", "curves", "samples", "settings", "verdicts", "main")
+SCRIPTS = ("base", "table", "groups", "filters", "axes", "curves", "samples", "settings")
+SCRIPTS += ("verdicts", "main")
+HINT = "Make room, or give another file with --html FILE."
 
 
-def write_page(comparison: Comparison, path: Path) -> None:
+def write_page(comparison: Comparison, path: Path, table: Table) -> None:
     """Write the page of a comparison.
 
     Curves and pictures are thinned so that the page of 200 runs stays below 15 MB. A run that
@@ -32,13 +35,14 @@ def write_page(comparison: Comparison, path: Path) -> None:
     Args:
         comparison: runs from folders, or from Weights & Biases, which have no curves and pictures.
         path: of the page, whose folder is made if it is not there.
+        table: of the runs, as `tabulate` makes it; its score and its keys come first.
 
     Raises:
         RunError: the disk is full or read-only.
     """
     from ganlab.reports.page_data import gather
 
-    page = gather(comparison)
+    page = gather(comparison, table)
     blocks = [_block("comparison", page.comparison)]
     blocks += [_block(f"curves-{i}", curves) for i, curves in enumerate(page.curves)]
     blocks += [_block(f"pictures-{i}", pictures) for i, pictures in enumerate(page.pictures)]
@@ -51,12 +55,7 @@ def write_page(comparison: Comparison, path: Path) -> None:
     )
     template = (PARTS / "template.html").read_text(encoding="utf-8")
     entries = {"policy": policy, "style": style, "script": script, "data": "\n".join(blocks)}
-    pieces = list(_filled(template, entries))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    write_text(path, "".join(pieces))
+    write_text(path, "".join(_filled(template, entries)), HINT)
 
 
 def _filled(template: str, entries: dict[str, str]) -> Iterator[str]:
@@ -78,18 +77,7 @@ def _hash(text: str) -> str:
 def _block(name: str, contents: Any) -> str:
     """Data for the page's scripts, which no text in it can end early."""
     text = json.dumps(
-        _finite(contents), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str
+        finite(contents), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str
     )
     text = text.replace("<", r"\u003c")
     return f'<script type="application/json" id="{name}">{text}</script>'
-
-
-def _finite(contents: Any) -> Any:
-    """The same with words for numbers that JSON has no name for."""
-    if isinstance(contents, dict):
-        return {str(key): _finite(value) for key, value in contents.items()}
-    if isinstance(contents, (list, tuple)):
-        return [_finite(value) for value in contents]
-    if isinstance(contents, float) and not isfinite(contents):
-        return str(contents)
-    return contents

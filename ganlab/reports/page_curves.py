@@ -125,7 +125,11 @@ def read_times(
         text = (folder / "timing.csv").read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    for row in csv.DictReader(text.splitlines()):
+    try:
+        rows = list(csv.DictReader(text.splitlines()))
+    except csv.Error:  # damaged: the record's counters are left
+        rows = []
+    for row in rows:
         try:
             now = int(row[X]), int(row["batches_seen"]), float(row["seconds"])
         except (KeyError, TypeError, ValueError):

@@ -44,7 +44,7 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
         try:
             with Image.open(path) as picture:
                 opened[path] = _flat(picture)
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             notes.append(f"{path.name} cannot be read ({str(error).splitlines()[0]})")
     encoded: dict[Path, bytes] = {}
     last = list(opened.values())[-1:]

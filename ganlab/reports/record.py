@@ -45,6 +45,8 @@ class RunRecord:
         except OSError as error:
             raise cannot_write(folder, error) from error
         hold(self._lock, folder)
+        for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+            part.unlink(missing_ok=True)  # of a process that was killed while it wrote
         forget_peak_memory()  # of an earlier run in this process
         before = read_record(folder) if self.path.exists() else {}
         self._seconds_before = float(before.get("seconds", 0.0))
@@ -119,8 +121,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The resolved configuration of a run.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: the folder holds no run, or a damaged one.
     """
+    import yaml
     from omegaconf import OmegaConf
 
     path = folder / "config.yaml"
@@ -129,7 +132,13 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
             "outputs/<experiment>/<date>_<time>/."
         )
-    return OmegaConf.to_container(OmegaConf.load(path))
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunError(f"run: {path} is damaged: {str(error).splitlines()[0]}.") from error
+    if not isinstance(config, dict):
+        raise RunError(f"run: {path} is damaged: it is not the configuration of a run.")
+    return config
 
 
 def peak_memory_mib() -> float:

@@ -24,7 +24,10 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
         RunError: there is no run, or its record is damaged.
     """
     status = (read_record(folder) if record is None else record).get("status", "finished")
-    return "killed" if status == "running" and not is_held(folder) else status
+    if status == "running" and not is_held(folder):
+        now = read_record(folder).get("status")  # it may have ended since it was read
+        return "killed" if now == "running" else now
+    return status
 
 
 def is_held(folder: Path) -> bool:

@@ -24,8 +24,9 @@ TAGGED = ("experiment", "model", "data", "loss", "regularizer")  # choices that 
 TAG_LENGTH = 64  # W&B takes no longer ones
 PATIENCE = 30  # seconds that a server has to answer at the start
 LAST_UPLOADS = 600  # seconds that the end of a run waits for them, checkpoints apart
-# How W&B itself tells a run that was stopped by Ctrl-C (state "killed") from one that failed.
-STOPPED = 255
+# W&B's state of a run is by its exit code; with 255 "killed", which is what it calls one that was
+# stopped by Ctrl-C, and no failure.
+EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 255, "pruned": 255}
 
 
 class WandB(Logger):
@@ -73,6 +74,7 @@ class WandB(Logger):
         self.group, self.job_type, self.tags = group, job_type, list(tags or [])
         self.log_checkpoints = log_checkpoints
         self.run: Any = None
+        self._broken = False
         self._environment: dict[str, str | None] = {}
 
     @property
@@ -82,6 +84,11 @@ class WandB(Logger):
     @property
     def version(self) -> str:
         return ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a W&B run, and nothing has gone wrong with it."""
+        return self.run is not None and not self._broken
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: `start` is given the whole configuration."""
@@ -124,39 +131,60 @@ class WandB(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values (numbers, pictures, tables) at `step` images."""
-        if self.run is not None:
-            with self._harmless():
+        if self.is_live:
+            with self.harmless():
                 self.run.log({**metrics, X: step})
 
     @rank_zero_only
     def summarise(self, values: Mapping[str, Any]) -> None:
         """Put values into the run's summary, in place of older ones of the same name."""
-        if self.run is not None:
-            with self._harmless():
+        if self.is_live:
+            with self.harmless():
                 for key, value in values.items():
                     self.run.summary[key] = value
 
     @rank_zero_only
-    def finish(self, exit_code: int, error: BaseException | None = None) -> None:
-        """End the W&B run; the next one in this process is a new one.
+    def finish(self, status: str, error: BaseException | None = None) -> None:
+        """End the W&B run, also one that has taken no more values since something went wrong.
+
+        The next one in this process is a new one.
 
         Args:
-            exit_code: 0 finished, 130 stopped by Ctrl-C, else failed.
+            status: "finished", "failed", "interrupted" or "pruned"; the summary's `status`.
             error: that ended the run; its message becomes the summary's `error`.
         """
         if self.run is None:
             return
         again = f"`wandb sync --include-online {self.folder / 'wandb'}` sends what is missing."
-        with self._harmless(again):
-            if error is not None:
-                self.run.summary["error"] = f"{type(error).__name__}: {error}"
-            self.run.summary["peak_memory_mib"] = peak_memory_mib()
-            if self.log_checkpoints:
-                self._send_checkpoints()
-            self.run.finish(exit_code=STOPPED if exit_code == 130 else exit_code)
-        self.run = None
-        self._tear_down()
-        self._restore_environment()
+        try:
+            with self.harmless(again):
+                self.run.summary["status"] = status
+                if error is not None:
+                    self.run.summary["error"] = f"{type(error).__name__}: {error}"
+                self.run.summary["peak_memory_mib"] = peak_memory_mib()
+                if self.log_checkpoints:
+                    self._send_checkpoints()
+            with self.harmless(again):
+                self.run.finish(exit_code=EXIT_CODES[status])
+        finally:
+            self._restore_environment()
+            self._tear_down()
+
+    @contextmanager
+    def harmless(self, then: str = "The run goes on without it.") -> Iterator[None]:
+        """Say once what goes wrong within, and log no more values; the training goes on.
+
+        Args:
+            then: a sentence on what follows.
+        """
+        try:
+            yield
+        except Exception as error:
+            text = f"Weights & Biases: {_reason(error)} {then}"
+            if not self._broken:
+                print(text, file=sys.stderr, flush=True)
+            logging.getLogger("ganlab").warning(text)
+            self._broken = True
 
     # --- details -------------------------------------------------------------------------------
 
@@ -189,6 +217,7 @@ class WandB(Logger):
             mode=mode,
             settings=settings,
         )
+        self._broken = False
         self.run.define_metric(X)
         self.run.define_metric("*", step_metric=X)
         identity = {"id": self.run.id, "project": self.project, "entity": self.run.entity or None}
@@ -240,21 +269,10 @@ class WandB(Logger):
 
     def _tear_down(self) -> None:
         """End W&B's own process, which else keeps the id and the settings of this run."""
-        import wandb
-
-        with self._harmless():
-            wandb.teardown()
-
-    @contextmanager
-    def _harmless(self, then: str = "The run goes on without it.") -> Iterator[None]:
-        """Say once what went wrong, and log no more; the training goes on."""
-        try:
-            yield
-        except Exception as error:
-            self.run = None
-            text = f"Weights & Biases: {_reason(error)} {then}"
-            print(text, file=sys.stderr, flush=True)
-            logging.getLogger("ganlab").warning(text)
+        self.run = None
+        if (wandb := sys.modules.get("wandb")) is not None:  # else it could not be imported
+            with self.harmless():
+                wandb.teardown()
 
 
 def _reason(error: Exception) -> str:

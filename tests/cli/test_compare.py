@@ -35,7 +35,7 @@ def test_the_table(sweep, capsys):
     # sd of two values that are 0.1 apart is 0.1 / √2, and the interval ± 12.706 · 0.05
     assert best.split()[:7] == ["wgan_gp", "2", "0.85", "0.071", "0.2147", "…", "1.485"]
     assert worst.split()[:7] == ["hinge", "2", "0.25", "0.071", "-0.3853", "…", "0.8853"]
-    assert best.endswith("1.0   51.2k  800  2 finished")
+    assert best.endswith("1.00   51.2k  800  2 finished")
     assert all(len(line) <= 100 for line in lines)
 
 
@@ -63,12 +63,41 @@ def test_the_data(sweep, tmp_path, capsys):
     assert len(data["runs"]) == 4
 
 
+def test_the_data_is_json_whatever_the_settings(tmp_path):
+    write_run(tmp_path / "a", settings={"model.bound": float("inf"), "model.x": [float("nan")]})
+    assert main(["compare", str(tmp_path / "a"), "--json", str(tmp_path / "table.json")]) == 0
+    data = json.loads((tmp_path / "table.json").read_text(), parse_constant=pytest.fail)
+    settings = data["runs"][0]["settings"]
+    assert (settings["model.bound"], settings["model.x"]) == ("inf", ["nan"])
+
+
+@pytest.mark.parametrize("key", ["json", "html"])
+def test_a_place_that_no_file_can_be_in_is_found_before_reading(sweep, key, monkeypatch, capsys):
+    monkeypatch.setattr("ganlab.reports.comparison.read_comparison", pytest.fail)
+    place = sweep / "0" / "run.json" / "table"
+    assert main(["compare", str(sweep), f"--{key}={place}"]) == 1
+    assert f"{key}: {place.parent} is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["json", "html"])
+def test_a_full_disk_is_no_matter_of_the_runs_folder(sweep, key, tmp_path, monkeypatch, capsys):
+    def full(*given, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    assert main(["compare", str(sweep), f"--{key}={tmp_path / 'file'}"]) == 1
+    told = capsys.readouterr().err
+    assert f"No space left on device. Make room, or give another file with --{key} FILE" in told
+    assert "run_dir" not in told
+
+
 def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr("ganlab.reports.page.write_page", lambda *given: written.append(given))
     assert main(["compare", str(sweep), f"--html={tmp_path / 'report.html'}"]) == 0
-    ((comparison, path),) = written
+    ((comparison, path, table),) = written
     assert (len(comparison.runs), path) == (4, tmp_path / "report.html")
+    assert table.keys == ("loss",)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +106,8 @@ def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch)
         ([], "FOLDER: missing"),
         (["SWEEP", "--group-by=los"], "Did you mean 'loss'?"),
         (["SWEEP", "--group-by", "loss,"], "group_by: received 'loss,'"),
+        (["SWEEP", "--group-by="], "group_by: needs a value"),
+        (["SWEEP", "--score", ""], "score: needs a value"),
         (["SWEEP", "--score", "high_qualty"], "Did you mean 'high_quality'?"),
         (["SWEEP", "--scor=x"], "Did you mean 'score'?"),
         (["SWEEP", "--html", "SWEEP"], "is a folder; name a file"),

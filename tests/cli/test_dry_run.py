@@ -7,7 +7,7 @@ from tiny import ARGUMENTS
 
 from ganlab.cli import costs
 from ganlab.cli.costs import Costs, Look, period_of, relocated
-from ganlab.cli.dry_run import dry_run, length_of, moments, plan, ranks_of
+from ganlab.cli.dry_run import dry_run, length_of, moments, plan
 from ganlab.cli.dry_run_report import describe, tree
 from ganlab.cli.train import prepare, train
 from ganlab.cli.validate import check
@@ -117,11 +117,6 @@ def test_several_processes_share_the_images():
     assert found.ranks == 2
     assert (found.length.batches, found.length.images, found.length.epochs) == (20, 320, 20 / 12)
     assert "measured in one process" in describe(config, found)
-
-
-def test_processes_are_counted():
-    assert ranks_of({"devices": [0, 2], "num_nodes": 3}) == 6
-    assert ranks_of({"devices": "auto", "accelerator": "cpu"}) == 1
 
 
 def test_scores_are_timed_unless_they_take_too_long(monkeypatch):

@@ -1,22 +1,21 @@
 """`ganlab train -m` and `ganlab sweep`: every job ends once, whatever happens to the others."""
 
 import json
-import signal
 
 import pytest
-import torch
-from lightning.pytorch import Callback
 from tiny import ARGUMENTS
 
 from ganlab.cli import main
-from ganlab.cli.launch import check_launcher
-from ganlab.cli.plan import Outcome, plan, read_sweep, run_planned, with_sweep
-from ganlab.cli.sweep import expand, jobs_of
+from ganlab.cli.launchers import check_launcher, own_settings
+from ganlab.cli.plan import read_sweep, with_sweep
+from ganlab.cli.sweep import expand
+from ganlab.cli.sweep_job import _own_gpu
 from ganlab.cli.sweep_table import status_table
 from ganlab.errors import ConfigError, HeldError
 from ganlab.reports.log import read_metrics
-from ganlab.reports.record import RunRecord, read_record
-from ganlab.reports.states import is_held, state_of
+from ganlab.reports.record import read_record
+from ganlab.reports.states import state_of
+from ganlab.reports.sweeps import Job, jobs_of
 
 SHORT = [*ARGUMENTS, "budget.batches=6"]
 
@@ -113,55 +112,6 @@ def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
     assert read_record(tmp_path / "both" / "1")["ended"] == ended
 
 
-class Stop(Callback):
-    """Interrupts a run as Ctrl-C does."""
-
-    def on_train_batch_end(self, trainer, pl_module, *args):
-        if pl_module.batches_seen == 16:
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_interrupted_plan_goes_on_bit_for_bit(tmp_path):
-    stopped, straight = tmp_path / "stopped", tmp_path / "straight"
-    for folder in (stopped, straight):
-        plan(folder, [*ARGUMENTS, "budget.batches=24"])
-        assert state_of(folder) == "planned"
-    with pytest.raises(KeyboardInterrupt):
-        run_planned(stopped, Stop())
-    assert state_of(stopped) == "interrupted"
-    assert run_planned(stopped) == Outcome(stopped, "finished")
-    assert run_planned(straight) == Outcome(straight, "finished")
-    assert read_metrics(stopped) == read_metrics(straight)
-
-
-def test_scores_are_not_lost_between_the_last_checkpoint_and_the_record(tmp_path):
-    folder = tmp_path / "run"
-    scored = [word for word in SHORT if word != "evaluation=none"]
-    plan(folder, [*scored, "protocol.samples=100"])
-    run_planned(folder)
-    record = read_record(folder)
-    assert record["scores"]
-    killed = record | {"status": "running", "scores": {}}
-    (folder / "run.json").write_text(json.dumps(killed))
-    log = read_metrics(folder)
-    assert run_planned(folder) == Outcome(folder, "finished")
-    assert read_record(folder)["scores"] == record["scores"]
-    assert read_metrics(folder) == log
-
-
-def test_what_another_process_is_at_is_left_alone(tmp_path):
-    folder = tmp_path / "run"
-    plan(folder, SHORT)
-    record = RunRecord(folder)
-    record.write(status="running")
-    assert is_held(folder)
-    assert state_of(folder) == "running"
-    assert run_planned(folder).status == "running"
-    record.close()
-    assert state_of(folder) == "killed"
-    assert run_planned(folder).status == "finished"
-
-
 def test_sweep_that_another_process_runs(swept):
     from ganlab.reports.record import hold
 
@@ -175,13 +125,6 @@ def test_sweep_that_another_process_runs(swept):
             hold(other, folder)
 
 
-def test_threads_of_one_job_are_not_those_of_the_next(tmp_path):
-    plan(tmp_path / "run", [*SHORT, "threads=2"])
-    before = torch.get_num_threads()
-    run_planned(tmp_path / "run")
-    assert torch.get_num_threads() == before != 2
-
-
 @pytest.mark.parametrize(
     ("launcher", "says"),
     [("jolib", "Did you mean 'joblib'"), ("submitit_slurm", "no srun"), ("ray", "pip install")],
@@ -191,7 +134,112 @@ def test_launcher_that_is_not_there(launcher, says, monkeypatch):
     if launcher == "ray":
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=says):
-        check_launcher(launcher)
+        check_launcher([f"hydra/launcher={launcher}"])
+
+
+def test_settings_that_a_launcher_has_not_leave_nothing_behind(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for word in ("hydra.launcher.n_jobs=x", "hydra.foo=1"):
+        words = [*SHORT, "seed=1,2", "hydra/launcher=joblib", word]
+        assert main(["train", "-m", *words]) == 1
+        assert word in capsys.readouterr().err
+    assert main(["train", "-m", *SHORT, "seed=1,2", "run=somewhere", "resume=true"]) == 1
+    assert "ganlab sweep resume" in capsys.readouterr().err
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    for name in ("RANK", "LOCAL_RANK", "GROUP_RANK"):
+        monkeypatch.setenv(name, "0")
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"):
+        monkeypatch.setenv(name, "2")
+    assert main(["train", "-m", *SHORT, "seed=1,2"]) == 1
+    assert "without torchrun" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "-m", *SHORT, "seed=1,2", "++dry_run=true", "run_dir=there"]) == 0
+    said = capsys.readouterr().out
+    assert "2 jobs:" in said
+    assert "there/0" in said
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "cores", "gpus", "jobs", "processes"),
+    [
+        ({"accelerator": "cpu", "devices": 1}, 64, 1, 4, 4),
+        ({"accelerator": "cpu", "devices": 2}, 8, 0, 9, 4),
+        ({"accelerator": "auto", "devices": 1}, 64, 2, 9, 2),
+        ({"accelerator": "gpu", "devices": 4}, 64, 4, 9, 1),
+        ({"accelerator": "auto", "devices": 1}, 2, 0, 9, 2),
+    ],
+)
+def test_joblib_starts_as_many_as_find_a_place(
+    trainer, cores, gpus, jobs, processes, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpus > 0)
+    monkeypatch.setattr("ganlab.reports.record.read_config", lambda folder: {"trainer": trainer})
+    listed = [Job(number, tmp_path / str(number), [], []) for number in range(jobs)]
+    assert own_settings("joblib", [], listed) == [f"hydra.launcher.n_jobs={processes}"]
+    assert own_settings("joblib", ["hydra.launcher.n_jobs=3"], listed) == []
+    assert own_settings("basic", [], listed) == []
+
+
+def test_jobs_side_by_side_have_a_gpu_each(swept, monkeypatch):
+    from types import SimpleNamespace
+
+    choices = SimpleNamespace(runtime=SimpleNamespace(choices={"hydra/launcher": "joblib"}))
+    monkeypatch.setattr("hydra.core.hydra_config.HydraConfig.get", lambda: choices)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(
+        "ganlab.reports.record.read_config",
+        lambda folder: {"trainer": {"accelerator": "gpu", "devices": 1}},
+    )
+    job = jobs_of(swept[0])[0]
+    with _own_gpu(job) as first, _own_gpu(job) as second, _own_gpu(job) as third:
+        assert (first, second, third) == ([0], [1], None)
+    with _own_gpu(job) as again:
+        assert again == [0]
+
+
+def test_damaged_files_are_said_or_made_anew(tmp_path, capsys):
+    folder = tmp_path / "sweep"
+    assert main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={folder}"]) == 0
+    whole = read_metrics(folder / "0")
+    (folder / "0" / "run.json").write_text('{"status": "fin')
+    (folder / "1" / "config.yaml").write_text("")
+    for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
+        (folder / "1" / name).unlink()
+    assert status_table(folder)[1] == {"damaged": 1, "finished": 1}
+    assert main(["sweep", "resume", str(folder)]) == 0
+    assert read_metrics(folder / "0") == whole
+    assert (folder / "0" / "run.json.damaged").exists()
+    for text in ("[]", '{"jobs": []}', "{"):
+        (folder / "sweep.json").write_text(text)
+        assert main(["sweep", "resume", str(folder)]) == 1
+        assert "damaged" in capsys.readouterr().err
+
+
+def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypatch):
+    from ganlab.data import MNIST5k
+    from ganlab.reports.pictures import save_png
+
+    there = tmp_path / "there"
+    for index, image in enumerate(MNIST5k().train["image"][:8]):
+        save_png(image, there / "pictures" / f"{index}.png")
+    monkeypatch.chdir(there)
+    words = ["model=gan", "data=folder", "data.root=pictures", "data.size=28", "data.channels=1"]
+    words += ["data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"]
+    assert main(["train", "-m", *words, "seed=1,2", "run_dir=sweep"]) == 0
+    for name in ("run.json", "config.yaml"):
+        (there / "sweep" / "1" / name).unlink()
+    for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
+        (there / "sweep" / "1" / name).unlink()
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "resume", "there/sweep"]) == 0
+    assert state_of(there / "sweep" / "1") == "finished"
 
 
 def test_folder_of_a_sweep_is_not_overwritten(swept, capsys):

@@ -12,10 +12,10 @@ import pytest
 from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.cli import main
-from ganlab.cli.sweep import jobs_of
 from ganlab.reports.log import read_metrics
 from ganlab.reports.record import read_record
 from ganlab.reports.states import state_of
+from ganlab.reports.sweeps import jobs_of
 
 
 def finished(process, seconds=200):
@@ -29,7 +29,7 @@ def run(folder, *words):
     """A sweep of `words`, started and under way."""
     arguments = [sys.executable, "-m", "ganlab", "train", "-m", *ARGUMENTS, *words]
     return subprocess.Popen(
-        [*arguments, f"run_dir={folder}"],
+        [*arguments, f"run_dir={folder.name}"],
         cwd=folder.parent,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,

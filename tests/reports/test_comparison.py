@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from omegaconf import OmegaConf
@@ -13,7 +14,8 @@ from written_runs import score, write_run
 
 from ganlab.errors import RunError
 from ganlab.reports.comparison import read_comparison
-from ganlab.reports.comparison_settings import read_yaml, short_names
+from ganlab.reports.comparison_runs import labelled
+from ganlab.reports.comparison_settings import comparable, read_yaml, short_names
 
 
 def test_reads_what_a_run_recorded(tmp_path):
@@ -68,6 +70,32 @@ def test_labels_are_the_shortest_that_are_unique(tmp_path):
         write_run(tmp_path / place)
     labels = {run.label for run in read_comparison([tmp_path]).runs}
     assert labels == {"x/losses/0", "y/losses/0", "other/1"}
+
+
+def test_runs_of_one_name_in_several_projects_have_labels_of_their_own(tmp_path):
+    local = read_comparison([write_run(tmp_path / "a")]).runs[0]
+    places = ("wandb:me/gans/x1", "wandb:me/other/x1")
+    remote = [replace(local, folder=None, label="same", address=place) for place in places]
+    assert [run.label for run in labelled(remote)] == list(places)
+    assert labelled(remote[:1])[0].label == "same"
+
+
+def test_a_folder_that_cannot_be_read_leaves_those_beside_it(tmp_path, monkeypatch):
+    for place in ("a/0", "locked/0", "z/0"):
+        write_run(tmp_path / place)
+    scandir = os.scandir
+
+    def refusing(folder):
+        if os.fspath(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    read = read_comparison([tmp_path])
+    assert [run.folder.parent.name for run in read.runs] == ["a", "z"]
+    assert read.notes == (f"{tmp_path / 'locked'}: cannot be read: Permission denied.",)
+    with pytest.raises(RunError, match="Permission denied"):
+        read_comparison([tmp_path / "locked"])
 
 
 def damaged(folder):
@@ -183,6 +211,16 @@ def test_the_seed_alone_differs_between_seeds(tmp_path):
     for seed in range(3):
         write_run(tmp_path / str(seed), seed=seed)
     assert read_comparison([tmp_path]).varying == ()
+
+
+def test_equal_lists_are_one_setting(tmp_path):
+    for seed, widths in enumerate(([128, 128], [128.0, 128.0], [128, {"last": 64}])):
+        write_run(tmp_path / str(seed), seed=seed, settings={"model.widths": widths})
+    (key,) = read_comparison([tmp_path]).varying
+    assert key == "model.widths"
+    assert read_comparison([tmp_path / "0", tmp_path / "1"]).varying == ()
+    assert comparable([1, [True]]) != comparable([1, [1]])
+    assert comparable({"a": [1], "b": 2}) == comparable({"b": 2.0, "a": [1.0]})
 
 
 def test_what_a_choice_implies_is_no_column_but_what_was_given_is(tmp_path):

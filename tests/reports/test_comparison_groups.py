@@ -123,6 +123,58 @@ def test_without_a_direction_nothing_is_ranked(tmp_path):
     assert "Not ranked: which way it is better is not recorded." in render(read, table)
 
 
+def test_sweeps_of_one_name_are_two_groups(tmp_path):
+    for job, day in enumerate(("2026-11-22", "2026-11-23")):
+        told = {"name": "losses", "group": f"losses/{day}", "job": job}
+        write_run(tmp_path / day, seed=job, scores=0.5, sweep=told)
+    table = tabulate(read_comparison([tmp_path]), ["sweep"])
+    values = [group.values["sweep"] for group in table.parts[0].groups]
+    assert values == ["losses/2026-11-22", "losses/2026-11-23"]
+
+
+def test_one_fixed_seed_of_the_data_leaves_the_other_runs_together(tmp_path):
+    for seed in range(4):
+        write_run(tmp_path / str(seed), seed=seed, settings={"data.seed": 7} if seed == 3 else None)
+    read = read_comparison([tmp_path])
+    assert read.varying == ("data.seed",)
+    groups = [group for part in tabulate(read).parts for group in part.groups]
+    assert [(group.values["data.seed"], len(group.runs)) for group in groups] == [
+        ("the run's seed", 3),
+        (7, 1),
+    ]
+    for seed in range(3):  # all fixed, and one like its own
+        write_run(tmp_path / "fixed" / str(seed), seed=seed, settings={"data.seed": 0})
+    assert read_comparison([tmp_path / "fixed"]).varying == ()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "line"),
+    [
+        ((0,), "1 run in 1 group"),
+        ((0, 1), "2 runs in 1 group: the seed alone differs"),
+        ((0, 0), "2 runs in 1 group: no setting is known to differ"),
+    ],
+)
+def test_the_title_says_what_differs(tmp_path, seeds, line):
+    for place, seed in enumerate(seeds):
+        write_run(tmp_path / str(place), seed=seed, seconds=2.0)
+    read = read_comparison([tmp_path])
+    lines = render(read, tabulate(read)).splitlines()
+    assert lines[0] == line
+    assert any("0.0333" in row for row in lines)  # minutes
+
+
+def test_a_score_that_is_left_out_is_named_once(tmp_path):
+    for place, (fid, samples) in enumerate(((5000, 10), (5000, 20), (9000, 10), (9000, 20))):
+        scores = {
+            "fid": score(1.0, False, generated_samples=fid),
+            "recall": score(0.5, samples=samples),
+        }
+        write_run(tmp_path / str(place), seed=place, scores=scores)
+    notes = tabulate(read_comparison([tmp_path])).notes
+    assert sum("recall is left out" in note for note in notes) == 1
+
+
 # --- scores ------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,8 @@ from written_runs import PROTOCOL, score, write_evaluations, write_run
 
 import ganlab.metrics
 from ganlab.metrics import SampleMetric, SampleProtocol, Score
-from ganlab.reports import evidence
 from ganlab.reports.comparison import RunScore, like, read_comparison
-from ganlab.reports.comparison_scores import SCORES, direction_of
+from ganlab.reports.comparison_scores import direction_of
 
 METRICS = [
     metric
@@ -59,10 +58,6 @@ def test_the_published_names_have_their_metrics_direction():
     for score_name, name in ganlab.metrics.FIDInception.published.items():
         if direction_of(name) is not None:
             assert direction_of(name) == ("higher" if metrics[score_name] else "lower")
-
-
-def test_there_is_one_order_of_judges():
-    assert list(evidence.SCORES.items()) == list(SCORES.items())
 
 
 def test_parts_of_a_score_are_better_as_the_score_is():

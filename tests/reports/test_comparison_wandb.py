@@ -62,6 +62,12 @@ def test_a_run_has_settings_scores_and_cost(folder):
         "protocols/high_quality": Nested(PROTOCOL),
         "scores/fid": 12.5,
         "protocols/fid": json.dumps(PROTOCOL | {"metric": "FID"}),
+        "scores/diversity": 0.5,
+        "protocols/diversity": PROTOCOL,
+        "higher_is_better/diversity": True,
+        "scores/recall": 0.4,
+        "protocols/recall": PROTOCOL,
+        "higher_is_better/recall": None,
         "images_seen": 51200,
         "_runtime": 61.0,
         "generator/adversarial": 0.7,
@@ -76,6 +82,9 @@ def test_a_run_has_settings_scores_and_cost(folder):
     scores = {s.name: (s.value, s.better, s.protocol) for s in run.scores}
     assert scores["high_quality"] == (0.25, "higher", PROTOCOL)
     assert scores["fid"] == (12.5, "lower", PROTOCOL | {"metric": "FID"})
+    # what the run says goes before what its score's name tells
+    assert scores["diversity"] == (0.5, "higher", PROTOCOL)
+    assert scores["recall"] == (0.4, None, PROTOCOL)
 
 
 def test_local_and_remote_runs_of_like_protocols_share_a_group(folder, monkeypatch):
@@ -103,6 +112,22 @@ def test_local_and_remote_runs_of_like_protocols_share_a_group(folder, monkeypat
 def test_states_have_our_names(folder, theirs, ours):
     (run,) = read(remote(folder, "x1", theirs, {"error": "ValueError: no"})).runs
     assert (run.state, run.error) == (ours, "ValueError: no")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said", "ours"),
+    [
+        ("finished", "pruned", "pruned"),
+        ("killed", "pruned", "pruned"),
+        ("killed", "interrupted", "interrupted"),
+        ("running", "interrupted", "running"),  # gone on with
+        ("crashed", "interrupted", "killed"),  # gone on with, then killed
+        ("finished", "great", "finished"),  # no word of ours
+    ],
+)
+def test_what_a_run_says_of_its_end_counts(folder, theirs, said, ours):
+    (run,) = read(remote(folder, "x1", theirs, {"status": said})).runs
+    assert run.state == ours
 
 
 def test_a_score_without_protocol_is_none(folder):

@@ -13,6 +13,7 @@ from sample_runs import PROTOCOL, sample_run
 from ganlab.errors import RunError
 from ganlab.reports import page_curves, page_pictures
 from ganlab.reports.comparison import read_comparison
+from ganlab.reports.comparison_groups import tabulate
 from ganlab.reports.log import read_metrics
 from ganlab.reports.page import write_page
 from ganlab.reports.page_curves import curves, read_times, thin
@@ -41,9 +42,9 @@ class Tags(HTMLParser):
             self.data[self._id] = json.loads(data)
 
 
-def page_of(paths, folder, **changes):
-    comparison = read_comparison(paths)
-    write_page(replace(comparison, **changes), folder / "page.html")
+def page_of(paths, folder, group_by=None, score=None, **changes):
+    comparison = replace(read_comparison(paths), **changes)
+    write_page(comparison, folder / "page.html", tabulate(comparison, group_by, score))
     return (folder / "page.html").read_text(encoding="utf-8")
 
 
@@ -126,7 +127,7 @@ def test_nothing_of_a_run_becomes_markup(tmp_path):
     hostile = Tags(text)
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
     assert hostile.data["comparison"]["settings"]["note"]["values"] == [HOSTILE]
-    assert hostile.data["comparison"]["notes"] == [HOSTILE, "{{script}} {{data}}"]
+    assert hostile.data["comparison"]["notes"][1:3] == [HOSTILE, "{{script}} {{data}}"]
 
 
 def test_the_page_asks_nobody_for_anything(tmp_path):
@@ -145,7 +146,8 @@ def test_runs_without_a_folder_log_or_sense_are_shown(tmp_path):
     (silent / "metrics.csv").unlink()
     comparison = read_comparison([tmp_path / "runs"])
     remote = replace(comparison.runs[0], label="remote", folder=None, peak_memory_mib=math.nan)
-    write_page(replace(comparison, runs=(*comparison.runs, remote)), tmp_path / "page.html")
+    comparison = replace(comparison, runs=(*comparison.runs, remote))
+    write_page(comparison, tmp_path / "page.html", tabulate(comparison))
     data = Tags((tmp_path / "page.html").read_text(encoding="utf-8")).data
     runs = {Path(run["label"]).name: run for run in data["comparison"]["runs"]}
     assert runs["healthy"]["doctor"]["findings"]
@@ -168,8 +170,56 @@ def test_scores_of_unlike_protocols_are_of_two_kinds(tmp_path):
     assert [[score["kind"] for score in run["scores"]] for run in data["runs"]] == [[0], [0], [1]]
 
 
+def test_what_is_asked_for_comes_first(tmp_path):
+    names = ("inception_score_std", "coverage", "fid", "recall")
+    scores = {name: {"value": 1.0, "protocol": PROTOCOL} for name in names}
+    for n in range(4):
+        sample_run(tmp_path / "runs" / str(n), n, scores=scores)
+    told = {"group_by": ["generator.optimizer.lr", "loss"], "score": "recall"}
+    data = Tags(page_of([tmp_path / "runs"], tmp_path, **told)).data["comparison"]
+    assert [kind["name"] for kind in data["kinds"]] == ["recall", "fid", "coverage", names[0]]
+    assert data["varying"][-1] == "loss"
+    assert data["table"]["keys"] == data["varying"]
+    assert data["table"]["score"] == "recall"
+    ((one, two),) = (part["groups"] for part in data["table"]["parts"])
+    assert [one["values"][-1], two["values"][-1]] == ["hinge", "wasserstein"]
+    assert [one["runs"], two["runs"]] == [[0, 2], [1, 3]]
+    spread = one["scores"]["recall"]
+    assert (spread["n"], spread["mean"], spread["interval"]) == (2, 1.0, [1.0, 1.0])
+
+
+def test_scores_of_runs_that_have_not_ended_are_marked(tmp_path):
+    paths = [
+        sample_run(tmp_path / str(n), n, status=s) for n, s in enumerate(("running", "failed"))
+    ]
+    data = Tags(page_of([*paths, sample_run(tmp_path / "2", 2)], tmp_path)).data["comparison"]
+    assert [run["scores"][0]["counts"] for run in data["runs"]] == [False, False, True]
+    assert any("not finished" in note for note in data["notes"])
+
+
+def test_logs_and_pictures_of_any_damage_leave_the_page(tmp_path, monkeypatch):
+    paths = [sample_run(tmp_path / str(n), n) for n in range(2)]
+    for name in ("metrics.csv", "timing.csv"):
+        (paths[0] / name).write_text(f"images_seen,a\n1,{'9' * 200_000}\n")
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
+    data = Tags(page_of(paths, tmp_path)).data
+    assert data["curves-1"]["series"]
+    assert data["curves-0"]["series"] == {}
+    notes = " ".join(data["comparison"]["notes"])
+    assert "metrics.csv is damaged: field larger than field limit" in notes
+    assert "000000000000.png cannot be read" in notes
+    assert data["pictures-0"] == []
+
+
+def test_equal_lists_are_one_value_of_a_setting(tmp_path):
+    mores = ("widths: [128, 128]", "widths: [128.0, 128.0]", "widths: [64, 64]")
+    paths = [sample_run(tmp_path / str(n), 0, more=more) for n, more in enumerate(mores)]
+    settings = Tags(page_of(paths, tmp_path)).data["comparison"]["settings"]
+    assert settings["widths"] == {"values": ["[128, 128]", "[64, 64]"], "of": [0, 0, 1]}
+
+
 def test_a_full_or_missing_place_is_told_of(tmp_path):
     comparison = read_comparison([sample_run(tmp_path / "run")])
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
-        write_page(comparison, tmp_path / "file" / "page.html")
+        write_page(comparison, tmp_path / "file" / "page.html", tabulate(comparison))

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -21,10 +23,13 @@ class Kept:
     """A W&B run that keeps what it is given."""
 
     def __init__(self):
-        self.logged, self.summary = [], {}
+        self.logged, self.summary, self.exit_codes = [], {}, []
 
     def log(self, values):
         self.logged.append(values)
+
+    def finish(self, exit_code):
+        self.exit_codes.append(exit_code)
 
     def get(self, key):
         return [(row["images_seen"], row[key]) for row in self.logged if key in row]
@@ -54,7 +59,7 @@ def test_disabled_is_respected(tmp_path, monkeypatch):
     assert "WANDB_MODE=disabled" in logger.start({})
     logger.log_metrics({"a": 1.0}, step=3)
     logger.summarise({"a": 1})
-    logger.finish(0)
+    logger.finish("finished")
     assert not (tmp_path / "run").exists()
 
 
@@ -73,7 +78,7 @@ def test_without_a_login_nobody_is_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("wandb.errors.term._isatty", lambda stream: True)
     logger = WandB(tmp_path / "run", tags=["t" * 100], offline=False)
     said = logger.start({"name": "x", "choices": {"loss": "hinge", "experiment": None}})
-    logger.finish(0)
+    logger.finish("finished")
     assert said.startswith("Weights & Biases refused: No API key configured.")
     assert "`wandb login`" in said
     (part,) = offline_runs(tmp_path / "run")
@@ -84,17 +89,44 @@ def test_without_a_login_nobody_is_asked(tmp_path, monkeypatch):
 
 def test_what_goes_wrong_ends_the_log_and_not_the_run(tmp_path, capsys):
     logger = kept(tmp_path)
-    logger.run.log = lambda values: {}["gone"]
+    run = logger.run
+    run.log = lambda values: {}["gone"]
     for step in range(3):
         logger.log_metrics({"a": 1.0}, step=step)
-    logger.finish(0)
-    assert capsys.readouterr().err.count("goes on without it") == 1
+    logger.summarise({"a": 1.0})
+    logger.finish("failed", ValueError("no"))
+    assert capsys.readouterr().err.count("Weights & Biases") == 1
+    assert "a" not in run.summary
+    # how the run ended is said all the same
+    assert run.exit_codes == [1]
+    assert (run.summary["status"], run.summary["error"]) == ("failed", "ValueError: no")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("finished", 0), ("failed", 1), ("interrupted", 255), ("pruned", 255)]
+)
+def test_how_a_run_ended_is_its_exit_code_and_in_its_summary(tmp_path, status, code):
+    logger = kept(tmp_path)
+    run = logger.run
+    logger.finish(status)
+    assert (run.exit_codes, run.summary["status"]) == ([code], status)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_without_the_wandb_module_the_run_goes_on(tmp_path, monkeypatch, capsys, offline):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    logger, before = WandB(tmp_path, offline=offline), dict(os.environ)
+    assert logger.start({}).endswith("The run goes on without it.")
+    fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
+    logger.finish("finished")
+    assert dict(os.environ) == before
+    assert "Weights & Biases" not in capsys.readouterr().err
 
 
 def test_an_upload_that_does_not_end_is_said(tmp_path, capsys):
     logger = kept(tmp_path)
     logger.run.finish = lambda exit_code: {}["too late"]
-    logger.finish(0)
+    logger.finish("finished")
     assert f"`wandb sync --include-online {tmp_path / 'wandb'}`" in capsys.readouterr().err
     assert logger.run is None
 
@@ -147,6 +179,18 @@ def test_points_have_pictures_and_no_table(tmp_path):
     fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
     assert [at for at, _ in logger.run.get("samples/grid")] == [0, 4]
     assert logger.run.get("samples/table") == []
+
+
+@pytest.mark.parametrize("broken", ["000000000000", "000000000008", "contact_sheet"])
+def test_a_picture_that_cannot_be_sent_does_not_end_the_training(
+    tmp_path, monkeypatch, capsys, broken
+):
+    """One at the start, one after a batch, one at the end."""
+    monkeypatch.setattr("wandb.Image", lambda image, caption=None: 1 / (broken not in str(image)))
+    module, drawing = tiny_labelled(), Samples(str(tmp_path), every_images=8, n=6)
+    fit(module, drawing, WandBMedia(kept(tmp_path), tmp_path), batches=3, data=tiny_images())
+    assert module.images_seen == 12
+    assert capsys.readouterr().err.count("Weights & Biases: division by zero.") == 1
 
 
 def test_nothing_is_sampled_without_a_wandb_run(tmp_path):

@@ -56,7 +56,7 @@ def test_it_can_be_searched_and_grouped(folder, parts):
     assert list(first.run.tags) == ["mine", "model=mlp", "data=ring", "loss=wgan_gp"]
     assert (first.run.run_group, first.run.job_type) == ("sweeps", "sweep")
     assert first.run.display_name == "mlp_ring_wgan_gp/run"
-    assert first.exit_codes == [0]
+    assert (first.exit_codes, first.summary["status"]) == ([0], "finished")
 
 
 def test_values_are_those_of_metrics_csv_over_images(folder, parts):
@@ -74,6 +74,7 @@ def test_scores_are_in_the_summary_with_their_protocol(folder, parts):
     for name, score in scores.items():
         assert summary[f"scores/{name}"] == score["value"]
         assert summary[f"protocols/{name}"] == score["protocol"]
+        assert summary[f"higher_is_better/{name}"] == score["higher_is_better"]
     assert (summary["images_seen"], summary["batches_seen"]) == (64, 8)
     assert summary["peak_memory_mib"] > 0
 
@@ -110,9 +111,13 @@ def test_nothing_is_written_elsewhere(folder, parts):
 
 
 def test_one_run_each_and_the_right_end_of_jobs_of_one_process(tmp_path, monkeypatch):
-    """A failure, then Ctrl-C: different W&B runs, and neither counts as finished."""
-    with pytest.raises(NonFiniteLossError):
-        run(tmp_path / "0", "model.players.discriminator.optimizer.lr=1e38", batches=50)
+    """A failure, of W&B's log too, then Ctrl-C: different runs, and neither counts as finished."""
+    before = dict(os.environ)
+    with monkeypatch.context() as patch:
+        patch.setattr("wandb.sdk.wandb_run.Run.log", lambda *values: {}["gone"])
+        with pytest.raises(NonFiniteLossError):
+            run(tmp_path / "0", "model.players.discriminator.optimizer.lr=1e38", batches=50)
+    assert dict(os.environ) == before
 
     def interrupt(self, trainer, module, *args):
         if module.batches_seen == 2:
@@ -121,9 +126,10 @@ def test_one_run_each_and_the_right_end_of_jobs_of_one_process(tmp_path, monkeyp
     monkeypatch.setattr(Samples, "on_train_batch_start", interrupt)
     assert run(tmp_path / "1", batches=50) == 130
     (failed,), (stopped,) = (offline_runs(tmp_path / job) for job in "01")
-    assert failed.exit_codes == [1]
+    assert (failed.exit_codes, failed.summary["status"]) == ([1], "failed")
+    assert failed.history == []
     assert failed.summary["error"].startswith("NonFiniteLossError: The term")
-    assert stopped.exit_codes == [255]
+    assert (stopped.exit_codes, stopped.summary["status"]) == ([255], "interrupted")
     assert "error" not in stopped.summary
     assert failed.run.run_id != stopped.run.run_id
 
@@ -149,14 +155,19 @@ def test_a_server_that_refuses_is_said_once_and_the_run_is_logged_offline(
 
 def test_a_killed_process_leaves_what_it_had_logged(tmp_path):
     script = f"""
-import os, signal, time
+import os, signal, sys, time
+from types import SimpleNamespace as Module
 os.environ["WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL"] = "0.2"  # seconds; 15 unless told
+# of Lightning, which takes seconds to import, as much as the logger needs
+sys.modules["lightning"] = sys.modules["lightning.pytorch"] = Module()
+sys.modules["lightning.pytorch.loggers"] = Module(Logger=object)
+sys.modules["lightning.pytorch.utilities"] = Module(rank_zero_only=lambda function: function)
 from ganlab.reports.wandb_logger import WandB
 logger = WandB({str(tmp_path)!r}, "killed")
 logger.start({{"seed": 3}})
 for n in range(100):
     logger.log_metrics({{"loss": float(n)}}, step=n)
-time.sleep(2)
+time.sleep(1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert run_python(script).returncode == -signal.SIGKILL

@@ -53,9 +53,12 @@ function duration(seconds) {
   return `${Number((seconds / 3600).toPrecision(3))} h`;
 }
 
+// An entry of an object, whatever its name: "constructor" is none that all objects have.
+const entryOf = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 // A setting of a run as text, null where the run has none.
 function setting(key, id) {
-  const entry = page.settings[key];
+  const entry = entryOf(page.settings, key);
   if (!entry) return null;
   const place = entry.of === 0 ? 0 : entry.of[id];
   return place < 0 ? null : entry.values[place];

@@ -37,7 +37,7 @@ function smoothed(values, rate) {
 // A run's line, null where the quantity was not logged or its place on the axis is not known.
 function lineOf(id) {
   const own = curvesOf(id);
-  const series = own.series[view.quantity];
+  const series = entryOf(own.series, view.quantity);
   if (!series) return null;
   let x = own.axes[series[0]];
   let raw = view.log ? series[1].map((value) => (value > 0 ? value : null)) : series[1];
@@ -165,7 +165,7 @@ function quantityList() {
 // A score that half of the runs have a course of, else the loss that most have, else anything.
 function firstQuantity() {
   const ids = selected();
-  const courses = (name) => ids.filter((id) => (curvesOf(id).series[name]?.[1].length || 0) >= 3).length;
+  const courses = (name) => ids.filter((id) => (entryOf(curvesOf(id).series, name)?.[1].length || 0) >= 3).length;
   const losses = page.quantities.filter((name) => name.endsWith("/adversarial"));
   return page.scores.find((name) => 2 * courses(name) >= ids.length)
     || losses.sort((a, b) => courses(b) - courses(a))[0] || page.quantities[0];

@@ -39,6 +39,7 @@ drawFilters();
 drawTable();
 onSelection(markSelection);
 for (const id of firstRuns()) places.set(id, places.size);
+drawGroups();
 startCurves();
 startSamples();
 startSettings();

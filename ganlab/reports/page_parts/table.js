@@ -22,14 +22,21 @@ function scoreOf(run, kind) {
   return run.scores.find((score) => score.kind === kind) || null;
 }
 
+// The value that a run is ranked by, null where it has none or its training has not ended.
+function rankedOf(run, kind) {
+  const score = scoreOf(run, kind);
+  return score && score.counts ? score.value : null;
+}
+
 // The best value among all runs of a kind of score, null where there is nothing to rank.
 const bestOf = page.kinds.map((kind, place) => {
-  const values = runs.map((run) => scoreOf(run, place)?.value).filter(isNumber);
+  const values = runs.map((run) => rankedOf(run, place)).filter(isNumber);
   if (values.length < 2 || !kind.better) return null;
   return kind.better === "lower" ? Math.min(...values) : Math.max(...values);
 });
 
-const judges = page.kinds.map((_, place) => place).filter((place) => page.kinds[place].better);
+const judges = page.kinds.map((_, place) => place)
+  .filter((place) => page.kinds[place].better || page.kinds[place].name === page.table.score);
 const shownScores = judges.slice(0, SHOWN_SCORES);
 
 // Each column: its name, what is sorted by, and a cell.
@@ -37,7 +44,7 @@ const columns = [
   { key: "label", name: "Run", of: (run) => run.label, cell: nameCell, always: true },
   {
     key: "state", name: "State", of: (run) => run.state, shown: true,
-    cell: (run) => tagCell(run.state, STATES[run.state]),
+    cell: (run) => tagCell(run.state, entryOf(STATES, run.state)),
   },
   {
     key: "doctor", name: "Doctor", of: condition, shown: true,
@@ -57,7 +64,7 @@ const columns = [
   ...page.kinds.map((kind, place) => ({
     key: `score:${place}`, name: kind.name, note: protocolNote(kind, place), numeric: true,
     shown: shownScores.includes(place), descends: kind.better === "higher",
-    of: (run) => scoreOf(run, place)?.value ?? null,
+    of: (run) => rankedOf(run, place),
     cell: (run) => scoreCell(scoreOf(run, place), place),
   })),
   {
@@ -116,7 +123,8 @@ function nameCell(run, id) {
 function scoreCell(score, place) {
   if (!score) return numberCell("–");
   const cell = numberCell(number(score.value));
-  if (bestOf[place] !== null && score.value === bestOf[place]) {
+  if (!score.counts) cell.append(el("small", { textContent: "not finished" }));
+  else if (bestOf[place] !== null && score.value === bestOf[place]) {
     cell.classList.add("best");
     cell.title = "The best of those with this protocol";
   }

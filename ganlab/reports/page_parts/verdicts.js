@@ -29,7 +29,7 @@ function scoreTable(places, shown) {
   const [first] = places;
   const sign = { higher: -1, lower: 1 }[page.kinds[first].better] || 0;
   const key = (id) => {
-    const value = scoreOf(runs[id], first)?.value;
+    const value = rankedOf(runs[id], first);
     return isNumber(value) ? sign * value : Infinity;
   };
   const ids = shown.filter(has).sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b));
@@ -43,7 +43,7 @@ function scoreTable(places, shown) {
     return el("tr", {},
       el("th", { scope: "row", className: "name" }, swatch(id), ` ${id + 1}  ${runs[id].label}`),
       ...places.map((place) => scoreCell(scoreOf(runs[id], place), place)),
-      el("td", { className: "quiet", textContent: how.map((text) => TAKEN[text] || text).join(", ") }));
+      el("td", { className: "quiet", textContent: how.map((text) => entryOf(TAKEN, text) || text).join(", ") }));
   });
   const head = el("tr", {}, el("th", { scope: "col", textContent: "Run" }), ...heads, el("th", { scope: "col", textContent: "Taken" }));
   const table = el("table", {}, el("thead", {}, head), el("tbody", {}, ...lines));

@@ -1,0 +1,78 @@
+// Groups of runs: the mean of their scores, with its spread over them.
+
+const NUMBERS = 12; // of runs, that a cell names
+
+function groupWords() {
+  const { keys, score, others, parts, unlike } = page.table;
+  const better = parts.map((part) => part.better).find(Boolean);
+  const by = keys.length ? `of equal ${keys.join(", ")}` : "of equal settings";
+  const words = [`Runs ${by}. All runs are here, selected or not.`];
+  if (score) {
+    words.push(`Ranked by ${score}${better ? `, ${better} is better` : ""}: mean, sample standard deviation, and the mean's 95 % interval by Student's t.`);
+  }
+  if (score && !better && !unlike) words[1] = `Not ranked: which way ${score} is better is not recorded.`;
+  if (unlike) words[1] = `Not ranked against each other, for ${score} was taken in unlike ways: ${unlike}.`;
+  if (others.length) words.push("Further scores are mean ± standard deviation.");
+  return words.join(" ");
+}
+
+const rounded = (value) => (isNumber(value) ? String(Number(value.toPrecision(2))) : "–");
+
+function spreadCells(spread, isBest) {
+  if (!spread) return Array.from({ length: 4 }, () => numberCell("–"));
+  const mean = numberCell(number(spread.mean));
+  if (isBest) mean.classList.add("best");
+  const ends = spread.interval ? spread.interval.map(number).join(" … ") : "–";
+  return [numberCell(String(spread.n)), mean, numberCell(rounded(spread.deviation)), numberCell(ends)];
+}
+
+function shortSpread(spread) {
+  if (!spread) return "–";
+  return number(spread.mean) + (isNumber(spread.deviation) ? ` ± ${rounded(spread.deviation)}` : "");
+}
+
+function groupRow(group, isBest) {
+  const { score, others } = page.table;
+  const named = group.runs.slice(0, NUMBERS).map((id) => id + 1).join(", ");
+  const more = group.runs.length > NUMBERS ? `, … (${group.runs.length})` : "";
+  return el("tr", {},
+    ...group.values.map(textCell),
+    ...(score ? spreadCells(entryOf(group.scores, score), isBest) : []),
+    ...others.map((name) => numberCell(shortSpread(entryOf(group.scores, name)))),
+    numberCell(duration(group.seconds)),
+    numberCell(isNumber(group.images) ? number(Math.round(group.images)) : "–"),
+    numberCell(isNumber(group.memory) ? whole.format(Math.round(group.memory)) : "–"),
+    el("td", { textContent: group.states }),
+    el("td", { textContent: named + more, title: group.runs.map((id) => runs[id].label).join("\n") }));
+}
+
+function groupTable(part) {
+  const { keys, score, others } = page.table;
+  const numeric = (text, note) =>
+    el("th", { scope: "col", className: "number" }, ...broken(text), note ? el("small", { textContent: note }) : null);
+  const plain = (text) => el("th", { scope: "col" }, ...broken(text));
+  const heads = [
+    ...keys.map(plain),
+    ...(score ? [numeric("n"), numeric("mean", score), numeric("sd"), numeric("95 % interval")] : []),
+    ...others.map((name) => numeric(name)),
+    numeric("Time"), numeric("Images"), numeric("Memory", "peak, MiB"), plain("Status"), plain("Runs"),
+  ];
+  const isRanked = part.better && part.groups.filter((group) => entryOf(group.scores, score)).length > 1;
+  const lines = part.groups.map((group, i) => groupRow(group, isRanked && i === 0));
+  const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines));
+  return el("div", { className: "scroll tall", role: "region", "aria-label": "Table of groups", tabIndex: 0 }, table);
+}
+
+function drawGroups() {
+  const { parts, score } = page.table;
+  byId("group-words").textContent = groupWords();
+  byId("group-list").replaceChildren(...parts.map((part) => {
+    const known = Object.keys(part.protocol).length > 0;
+    const title = known ? [part.protocol.metric, part.protocol_name].filter(Boolean).join(" · ") : "";
+    const head = title || (score && parts.length > 1 ? `Without ${score}` : "");
+    const how = known
+      ? el("details", {}, el("summary", { textContent: "How they were taken" }), protocolOf(part))
+      : null;
+    return el("div", { className: "card" }, head ? el("h3", { textContent: head }) : null, groupTable(part), how);
+  }));
+}

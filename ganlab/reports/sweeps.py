@@ -1,0 +1,67 @@
+"""Reads a sweep's folder: which jobs it has, and with what settings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import RunError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        number: from 0 on.
+        folder: of the run.
+        overrides: all of them, as for `ganlab train`.
+        differing: those in which the jobs differ.
+    """
+
+    number: int
+    folder: Path
+    overrides: list[str]
+    differing: list[str]
+
+
+def read_sweep_file(folder: Path) -> dict[str, Any]:
+    """The contents of a sweep's sweep.json.
+
+    Raises:
+        RunError: no sweep there, or a damaged file.
+    """
+    path = folder / "sweep.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not content["jobs"] or not all(job["overrides"] is not None for job in content["jobs"]):
+            raise KeyError("jobs")
+        return content
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"sweep: {folder} is not a sweep's folder (it has no sweep.json). Sweeps are in "
+            "outputs/<name>/<date>_<time>/."
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"sweep: {path} is damaged: {type(error).__name__} {error}.") from error
+
+
+def jobs_of(folder: Path) -> list[Job]:
+    """The jobs of a sweep, in order.
+
+    Raises:
+        RunError: see `read_sweep_file`.
+    """
+    listed = read_sweep_file(folder)["jobs"]
+    first = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
+    return [
+        Job(
+            entry["job"],
+            folder / entry["folder"],
+            entry["overrides"],
+            [text for text in entry["overrides"] if text not in first],
+        )
+        for entry in listed
+    ]
