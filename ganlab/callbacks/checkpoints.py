@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -154,6 +155,8 @@ class Checkpoints(Callback):
                 f"checkpoints.monitor: nothing named {self.monitor!r} is logged; there is "
                 f"{', '.join(sorted(module.latest))}."
             )
+        if not math.isfinite(value):
+            return False
         sign = 1 if self.mode == "min" else -1
         if self.best is not None and sign * value >= sign * self.best:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,14 @@ def plan(config: dict[str, Any]) -> Plan:
     )
 
 
+def _batches_until(limit: float, used: Callable[[int], float]) -> int:
+    """The first batch at which a budget's limit is reached, as `Budget` counts."""
+    batches = max(math.ceil(limit / used(1)), 1)
+    while batches > 1 and used(batches - 1) / limit >= 1:  # rounding
+        batches -= 1
+    return batches
+
+
 def length_of(
     config: dict[str, Any], costs: Costs, module: AdversarialModule, ranks: int = 1
 ) -> Length:
@@ -142,11 +151,15 @@ def length_of(
         for every in cadences[name]
         if every
     )
-    in_one = {"images": size, "batches": 1, "epochs": 1 / per_epoch}
-    in_one["minutes"] = (costs.seconds + often) / 60
-    limits = {name: config["budget"].get(name) for name in in_one}
+    used: dict[str, Callable[[int], float]] = {  # of each limit after so many batches
+        "images": lambda batches: batches * size,
+        "batches": lambda batches: batches,
+        "epochs": lambda batches: batches / per_epoch,
+        "minutes": lambda batches: batches * (costs.seconds + often) / 60,
+    }
+    limits = {name: config["budget"].get(name) for name in used}
     needed = {
-        name: max(math.ceil(limit / in_one[name]), 1)
+        name: _batches_until(limit, used[name])
         for name, limit in limits.items()
         if limit is not None
     }

@@ -101,5 +101,5 @@ def _check_words(words: Sequence[str]) -> None:
             raise ConfigError(
                 f"{word}: cannot be read; write key=value.{nearest(key, list(ARGUMENTS))}"
             )
-        if key in ("run", "run_dir", "resume", "dry_run"):
+        if key.lstrip("+~") in ("run", "run_dir", "resume", "dry_run"):
             raise ConfigError(f"{key}: each trial has a folder of its own; leave it out.")

@@ -116,6 +116,8 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
             f"trial {trial.number}: {search.score} {value:g}; "
             f"the best is {best.value:g}, of trial {best.number}"
         )
+    elif outcome.status != "running":  # which another process ends
+        _fail(search, trial, f"it ended as {outcome.status}.")
 
 
 def _fail(search: Search, trial: optuna.Trial, error: str) -> None:

@@ -163,7 +163,7 @@ def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:
     except ImportError as error:
         raise ConfigError(
             f"storage: {without_password(url)} needs a driver that is not installed "
-            f"({error.__cause__ or error}). Install it, e.g. pip install psycopg2-binary."
+            f"({error.__cause__ or error}). Install it, e.g. pip install 'psycopg[binary]'."
         ) from None
     except Exception as error:  # of SQLAlchemy and of each driver
         reason = without_password(str(error).splitlines()[0]).rstrip(".")

@@ -1,5 +1,6 @@
 """Checkpoints: when, which, and that a good one survives whatever happens."""
 
+import math
 import os
 import signal
 
@@ -59,17 +60,18 @@ def test_kept_checkpoints_have_their_own_cadence(tmp_path):
 
 
 def test_best_by_a_monitored_score(tmp_path):
-    values = iter([3.0, 1.0, 2.0])
+    """The first, which is no number, is none to go by."""
+    values = iter([math.nan, 3.0, 1.0, 2.0])
 
     class Score(Callback):
         def on_train_batch_end(self, trainer, module, *args):
             module.scored_at = module.images_seen
             module.log_values({"score": next(values)})
 
-    fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="score"), batches=3)
-    assert batches_in(tmp_path / "checkpoints" / "best.ckpt") == 2
+    fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="score"), batches=4)
+    assert batches_in(tmp_path / "checkpoints" / "best.ckpt") == 3
     callbacks = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["callbacks"]
-    assert {"best": 1.0, "best_images": 8} in callbacks.values()
+    assert {"best": 1.0, "best_images": 12} in callbacks.values()
 
 
 def test_monitoring_what_is_not_logged(tmp_path):

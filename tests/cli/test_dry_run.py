@@ -90,7 +90,13 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
 
 @pytest.mark.parametrize(
     ("limit", "batches"),
-    [("images=90", 12), ("epochs=2", 50), ("epochs=0.5", 13), ("minutes=1", 49)],
+    [
+        ("images=90", 12),
+        ("epochs=2", 50),
+        ("epochs=0.5", 13),
+        ("epochs=0.28", 7),
+        ("minutes=1", 49),
+    ],
 )
 def test_first_limit_ends_it(limit, batches):
     config = composed(f"budget.{limit}", "budget.batches=100")

@@ -212,10 +212,11 @@ def test_runs_without_their_study_are_not_taken_for_trials(elsewhere, monkeypatc
     ("words", "says"),
     [
         (["storage=foo://me:secret@x/y"], "foo://me:…@x/y cannot be used"),
-        (["storage=sqlite:////nowhere/at/all.db"], "cannot be used"),
+        (["storage=sqlite:////dev/null/all.db"], "cannot be used"),
         (["score=fid"], "the evaluation gives modes, high_quality"),
         (["loss=wgan,hing"], "Did you mean 'hinge'"),
         (["run_dir=x"], "a folder of its own"),
+        (["++dry_run=true"], "a folder of its own"),
         (["study=a/b"], "needs letters"),
         (["trails=3"], "no key 'trails'"),
         (["sweep=wgan"], "no such sweep"),
