@@ -53,6 +53,7 @@ class ComparedRun:
         images_seen: in training.
         batches_seen: in training.
         peak_memory_mib: of its process.
+        peak_gpu_memory_mib: of its tensors on the GPU; None without one.
         sweep: the sweep that it is a job of, as in run.json.
         baseline: the figures that it is held against, as in run.json.
         address: wandb:ENTITY/PROJECT/ID of a run that was read from Weights & Biases.
@@ -75,6 +76,7 @@ class ComparedRun:
     sweep: dict[str, Any] | None
     baseline: dict[str, Any] | None
     address: str | None = None
+    peak_gpu_memory_mib: float | None = None
 
 
 @dataclass(frozen=True)

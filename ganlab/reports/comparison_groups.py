@@ -175,6 +175,7 @@ def _group(
         mean("images_seen"),
         mean("peak_memory_mib"),
         dict(Counter(run.state for run in runs)),
+        mean("peak_gpu_memory_mib"),
     )
 
 

@@ -147,6 +147,7 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
         peak_memory_mib=_number(record.get("peak_memory_mib")),
         sweep=sweep,
         baseline=record.get("baseline") if isinstance(record.get("baseline"), dict) else None,
+        peak_gpu_memory_mib=_number(record.get("peak_gpu_memory_mib")),
     )
     return run, given_keys((sweep or {}).get("overrides") or record.get("command"))
 

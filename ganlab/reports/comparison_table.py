@@ -48,7 +48,8 @@ class Group:
         values: by key of what makes the group.
         runs: all of them, also those without scores.
         scores: by name, over the runs whose scores count; None where there are none.
-        seconds, images_seen, peak_memory_mib: means over the runs that count, else over all.
+        seconds, images_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs that count,
+            else over all.
         states: how many runs stand where.
     """
 
@@ -59,6 +60,7 @@ class Group:
     images_seen: float | None
     peak_memory_mib: float | None
     states: dict[str, int]
+    peak_gpu_memory_mib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,4 +152,5 @@ def _group(group: Group) -> dict[str, Any]:
         "seconds": group.seconds,
         "images_seen": group.images_seen,
         "peak_memory_mib": group.peak_memory_mib,
+        "peak_gpu_memory_mib": group.peak_gpu_memory_mib,
     }

@@ -114,11 +114,13 @@ def _columns(
         ]
     for name in others:
         columns.append((name, lambda group, name=name: _of(group, name, _short), True))
+    on_gpu = [("GPU MiB", lambda group: _whole(group.peak_gpu_memory_mib), True)]
     return [
         *columns,
         ("minutes", lambda group: _minutes(group.seconds), True),
         ("images", lambda group: _count(group.images_seen), True),
         ("MiB", lambda group: _whole(group.peak_memory_mib), True),
+        *(on_gpu if any(group.peak_gpu_memory_mib is not None for group in groups) else []),
         ("status", lambda group: ", ".join(f"{n} {s}" for s, n in group.states.items()), False),
     ]
 

@@ -39,6 +39,15 @@ def test_the_table(sweep, capsys):
     assert all(len(line) <= 100 for line in lines)
 
 
+def test_memory_of_a_gpu_has_a_column_where_there_is_one(tmp_path, capsys):
+    write_run(tmp_path / "0", loss="hinge", scores=0.5, peak_gpu_memory_mib=1234.0)
+    write_run(tmp_path / "1", loss="lsgan", scores=0.4)
+    assert main(["compare", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "MiB  GPU MiB" in said
+    assert "800    1,234" in said
+
+
 def test_further_scores_are_left_out_until_the_table_fits(sweep, tmp_path, capsys):
     names = ["precision_digits", "recall_digits", "coverage_digits", "density_digits"]
     for i in range(2):
