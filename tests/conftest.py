@@ -7,3 +7,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 torch.set_num_threads(1)
+
+# a file is run by one process: these begin first, so that none of them is left alone at the end
+LONGEST = ("test_readme.py", "test_experiments.py", "test_sweep_launchers.py", "test_launchers.py")
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
