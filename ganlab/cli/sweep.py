@@ -77,32 +77,46 @@ def expand(words: list[str]) -> list[list[str]]:
     Raises:
         ConfigError: a text that cannot be read, a choice that is not there, a sweep without end.
     """
+    from hydra import initialize_config_dir
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    from ganlab.cli.compose import CONF, spelled_out
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
+        overrides = [_parsed(parser, text) for text in map(spelled_out, words)]
+        return BasicSweeper.split_arguments(overrides, None)[0]
+
+
+def _parsed(parser: Any, text: str) -> Any:
+    """One override, whose values are choices of its group if it has one."""
     from hydra.errors import HydraException
 
-    from ganlab.cli.compose import CONF, check_choice, spelled_out
+    from ganlab.cli.compose import CONF, check_choice
 
-    parser, overrides = OverridesParser.create(), []
-    for text in map(spelled_out, words):
-        if text.startswith("-"):
-            raise ConfigError(f"{text}: there is no such option; write key=value, see --help.")
-        try:
-            override = parser.parse_override(text)
-        except HydraException:
-            raise ConfigError(f"{text}: cannot be read; write key=value or key=a,b,c.") from None
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise ConfigError(
-                f"{text}: a sweep needs single values, key=a,b,c or key=range(1,4). To search an "
-                "interval use ganlab tune."
-            )
-        group = override.key_or_group.split("@")[0]
-        if override.is_sweep_override() and (CONF / group).is_dir():
-            for value in override.sweep_string_iterator():
-                if not value.startswith("[") and value != "null":
-                    check_choice(group, value)
-        overrides.append(override)
-    return BasicSweeper.split_arguments(overrides, None)[0]
+    if text.startswith("-"):
+        raise ConfigError(f"{text}: there is no such option; write key=value, see --help.")
+    try:
+        override = parser.parse_overrides([text])[0]
+    except HydraException:
+        raise ConfigError(f"{text}: cannot be read; write key=value or key=a,b,c.") from None
+    if not override.is_sweep_override():
+        return override
+    if not override.is_discrete_sweep():
+        raise ConfigError(
+            f"{text}: a sweep needs single values, key=a,b,c or key=range(1,4). To search an "
+            "interval use ganlab tune."
+        )
+    group = override.key_or_group.split("@")[0]
+    values = list(override.sweep_string_iterator())
+    if not values:
+        raise ConfigError(f"{text}: this is no value at all.")
+    for value in values if (CONF / group).is_dir() else []:
+        if not value.startswith("[") and value != "null":
+            check_choice(group, value)
+    return override
 
 
 def plan_missing(folder: Path) -> None:

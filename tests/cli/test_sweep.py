@@ -29,9 +29,15 @@ def test_jobs_are_all_combinations_in_hydras_order():
     ]
 
 
+def test_names_may_be_given_by_a_pattern():
+    found = expand(["experiment=glob(ring_wgan*)"])
+    assert found == [["experiment=ring_wgan"], ["experiment=ring_wgan_gp"]]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["experiment=glob(rong*)"], "no value at all"),
         (["loss=hing,lsgan"], "Did you mean 'hinge'"),
         (["seed"], "cannot be read"),
         (["model.generator.latent=interval(1,2)"], "ganlab tune"),
