@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,35 @@ def recorded(name: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
 
 
 def recorded_in(folder: Path) -> dict[str, Any] | None:
-    """The verdict.json in a folder; None where there is none that can be read."""
+    """The verdict.json in a folder; None where there is none, or a damaged one."""
     try:
         record = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-        return {"at": "", "values": [], **record}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return None
+    return record if isinstance(record, dict) and _is_whole(record) else None
+
+
+def _is_whole(record: dict[str, Any]) -> bool:
+    def is_number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    lists = [record.get(key) for key in ("values", "changed", "missing")]
+    if not isinstance(record.get("at"), str) or not is_number(record.get("scale")):
+        return False
+    if not all(isinstance(entries, list) for entries in lists):
+        return False
+    values, *texts = lists
+    return all(value is None or is_number(value) for value in values) and all(
+        isinstance(text, str) for entries in texts for text in entries
+    )
 
 
 def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Verdict]:
     """Ours, and what came of it: by the newest reproduction that has a verdict.
 
     Values are held against the target that the experiment's file has now. Without a verdict of a
-    reproduction, the figure in the file's `ours` counts; else what else there is.
+    reproduction, the figure in the file's `ours` counts; else what else there is. What our own
+    target was measured by reproduces nothing.
     """
     judged = [(record, _judged(baseline, record)) for record in records]
     with_word = [(r, v) for r, v in judged if v.word not in ("no verdict", "not comparable")]
@@ -91,45 +108,82 @@ def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Ve
         return mean_and_spread(with_word[0][0]["values"]), with_word[0][1]
     if baseline.ours and baseline.target is not None:
         mean, (low, high) = baseline.ours["mean"], baseline.ours["interval"]
+        ours, seeds = f"{mean:.4g} ({low:.4g} … {high:.4g})", len(baseline.ours["seeds"])
+        if not baseline.published:
+            return ours, _measured_here(seeds)
         verdict = judge(baseline, [mean])
-        words = verdict.words.replace("one seed", "as in its file")
-        return f"{mean:.4g} ({low:.4g} … {high:.4g})", Verdict(verdict.word, words)
+        words = verdict.words.replace("one seed", f"mean of {seeds} seeds")
+        return ours, Verdict(verdict.word, words)
     if judged:
         record, verdict = judged[0]
         return mean_and_spread(record["values"]), verdict
-    if baseline.protocol is None:
+    if baseline.why:
         return "–", judge(baseline, [])
     return "–", Verdict("no verdict", "not run here")
 
 
-def _judged(baseline: Baseline, record: dict[str, Any]) -> Verdict:
-    changed = list(record.get("changed") or [])
-    if record.get("recipe_hash") and not changed and record.get("scale", 1) == 1:
-        from ganlab.cli.compose import compose, to_plain
-        from ganlab.cli.recipe import recipe_hash
+def _measured_here(seeds: int) -> Verdict:
+    return Verdict("no verdict", f"no verdict: measured here, {seeds} seeds")
 
-        config = to_plain(compose([f"experiment={baseline.name}", "run_dir=unused"]))
-        if recipe_hash(config, baseline.checkpoint == "best") != record["recipe_hash"]:
-            changed = ["the recipe is another one by now"]
+
+def _judged(baseline: Baseline, record: dict[str, Any]) -> Verdict:
+    changed = list(record["changed"])
+    if not changed and record["scale"] == 1:
+        changed = _outdated(baseline, record)
     values = [math.nan if value is None else value for value in record["values"]]
-    return judge(
-        baseline,
-        values,
-        changed=changed,
-        scale=record.get("scale", 1),
-        missing=record.get("missing") or [],
-    )
+    missing = record["missing"]
+    verdict = judge(baseline, values, changed=changed, scale=record["scale"], missing=missing)
+    is_first = record.get("target") is None and baseline.target is not None
+    if is_first and not (baseline.published or changed or missing) and record["scale"] == 1:
+        return _measured_here(len(values))
+    return verdict
+
+
+def _outdated(baseline: Baseline, record: dict[str, Any]) -> list[str]:
+    """What the experiment's file says otherwise by now than when a record was written."""
+    protocol, recipe, name = _hashes(baseline.name, baseline.protocol, baseline.checkpoint)
+    now = {"score": baseline.score, "protocol": name, "checkpoint": baseline.checkpoint}
+    found = [
+        f"the {key} was {record.get(key)}, and is {value} by now"
+        for key, value in now.items()
+        if record.get(key) != value
+    ]
+    # records of an earlier version are without the protocol's hash
+    if not found and record.get("protocol_hash", protocol) != protocol:
+        found.append(f"the protocol {name} has other settings by now")
+    if not record.get("recipe_hash"):
+        found.append("its recipe is not known")
+    elif record["recipe_hash"] != recipe:
+        found.append("the recipe is another one by now")
+    return found
+
+
+@cache
+def _hashes(
+    experiment: str, protocol: str | None, checkpoint: str
+) -> tuple[str | None, str, str | None]:
+    """Hashes of a protocol and of a recipe as their files are now, and the protocol's own name."""
+    from ganlab.cli.compose import compose, to_plain
+    from ganlab.cli.protocols import named_protocol
+    from ganlab.cli.recipe import protocol_hash, recipe_hash
+
+    recipe = recipe_hash(to_plain(compose([f"experiment={experiment}"])), checkpoint == "best")
+    if protocol is None:
+        return None, recipe, None
+    plain = named_protocol(protocol)
+    return protocol_hash(plain), recipe, plain.get("name", protocol)
 
 
 def mean_and_spread(values: list[float | None]) -> str:
-    """Mean and standard deviation; a dash where there is none."""
+    """Mean and standard deviation, or how many diverged; a dash where there is nothing."""
     import statistics
 
-    finite = [value for value in values if value is not None and math.isfinite(value)]
-    if not finite:
-        return "diverged" if values else "–"
-    spread = f" ± {statistics.stdev(finite):.2g}" if len(finite) > 1 else ""
-    return f"{statistics.fmean(finite):.4g}{spread}"
+    if not values:
+        return "–"
+    if diverged := sum(value is None or not math.isfinite(value) for value in values):
+        return f"{diverged} of {len(values)} diverged"
+    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.4g}{spread}"
 
 
 def ledger(folder: Path = FOLDER) -> str:
@@ -153,6 +207,9 @@ def ledger(folder: Path = FOLDER) -> str:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths[:-1]) + "  ───────")
     lines.append("\n(in brackets: taken in another way than the protocol's, and not compared)")
+    for path in sorted(folder.glob("*/*/verdict.json")):
+        if recorded_in(path.parent) is None:
+            lines.append(f"{path} is damaged, and was left out.")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ganlab.errors import ConfigError
+from ganlab.ranks import devices_of
 
 # sections and keys that say where, how fast and how closely watched a recipe is trained
 WHERE = (
@@ -50,6 +51,12 @@ CHOOSES_BEST = (
     "callbacks.checkpoints.mode",
 )
 LIMITS = ("images", "batches", "epochs", "minutes")
+CADENCES = (
+    "callbacks.evaluation.every_images",
+    "callbacks.checkpoints.every_images",
+    "callbacks.checkpoints.keep_every",
+)
+SCALED = ("callbacks.ema.half_life", *CADENCES)
 LENGTHS = {
     "ganlab.core.Ramp": ("images", "delay"),
     "ganlab.core.Steps": ("at",),
@@ -60,7 +67,8 @@ LENGTHS = {
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
     """The settings that decide what is trained, by dotted key.
 
-    The batch is that of all processes together.
+    The batch is that of all processes together, and batch norm has to be over all of it: with
+    several processes that each have their own, the recipe is another one.
 
     Args:
         config: plain and resolved.
@@ -71,20 +79,29 @@ def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
         key: value for key, value in _flat(config) if _inside(key, what) or not _inside(key, WHERE)
     }
     settings = {k: v for k, v in settings.items() if not k.endswith("protocol.features.weights")}
-    if (batch := settings.get("data.batch_size")) is not None:
-        trainer = config["trainer"]
-        for key in ("devices", "num_nodes"):
-            processes = trainer.get(key) or 1
-            is_number = isinstance(processes, int) and processes > 0
-            batch = batch * processes if is_number else f"{batch} on {key}={processes}"
-        settings["data.batch_size"] = batch
+    if (processes := _processes(config.get("trainer") or {})) > 1:
+        if settings.get("data.batch_size") is not None:
+            settings["data.batch_size"] *= processes
+        if not config["trainer"].get("sync_batchnorm"):
+            settings["trainer.sync_batchnorm"] = f"false over {processes} processes"
     return settings
+
+
+def _processes(trainer: dict[str, Any]) -> int:
+    own = trainer | {"devices": trainer.get("devices") or 1}
+    return devices_of(own) * int(trainer.get("num_nodes") or 1)
 
 
 def recipe_hash(config: dict[str, Any], best: bool = False) -> str:
     """16 hex digits that tell recipes apart; see `recipe`."""
     text = json.dumps(recipe(config, best), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def protocol_hash(protocol: dict[str, Any]) -> str:
+    """16 hex digits that tell protocols apart, wherever their networks' weights lie."""
+    settings = {k: v for k, v in _flat(protocol) if k.rpartition(".")[2] != "weights"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) -> list[str]:
@@ -100,7 +117,8 @@ def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) ->
 def shortened(config: dict[str, Any], scale: float) -> list[str]:
     """Overrides that multiply the length of a run, and of all that is scheduled over it.
 
-    Batches are at least as many as the rarest player needs to move once.
+    That is schedules, the half-life of the averaged weights, and how often scores and checkpoints
+    are taken. Batches are at least as many as the rarest player needs to move once.
 
     Args:
         config: plain and resolved.
@@ -110,13 +128,24 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
         ConfigError: a schedule inside a list, which no override reaches.
     """
     players = (config.get("model") or {}).get("players") or {}
-    rarest = max((player.get("every", 1) for player in players.values()), default=1)
+    needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
+    rarest = max(needed, default=1)
     least = {"images": rarest * config["data"]["batch_size"], "batches": rarest}
     budget = {k: v for k, v in config["budget"].items() if k in LIMITS and v is not None}
     texts = []
     for key, value in budget.items():
         short = max(round(value * scale), least[key]) if key in least else value * scale
         texts.append(f"budget.{key}={short}")
+    for path in SCALED:
+        node: Any = config
+        for key in path.split("."):
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, (int, float)):
+            short = max(round(node * scale), config["data"]["batch_size"])
+            texts.append(f"{path}={short if path in CADENCES else f'{node * scale:.12g}'}")
+    for key, value in (config.get("schedule") or {}).items():
+        if isinstance(value, (int, float)):
+            texts.append(f"schedule.{key}={value * scale:.12g}")
     for path, schedule in _schedules(config):
         for key in LENGTHS[schedule["_target_"]]:
             value = schedule.get(key)

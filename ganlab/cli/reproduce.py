@@ -7,8 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, number, parse, split_options, wants_help
-from ganlab.errors import ConfigError
+from ganlab.cli.arguments import (
+    Argument,
+    boolean,
+    check_folder,
+    number,
+    parse,
+    split_options,
+    wants_help,
+)
+from ganlab.errors import ConfigError, RunError
 from ganlab.reports.baselines import Baseline, interval, measured
 
 HELP = """ganlab reproduce list             what papers and peers claim, and what came out here
@@ -18,8 +26,12 @@ ganlab reproduce NAME [options]   train an experiment that has a baseline, score
   --seeds 3        so many seeds (0, 1, 2), or the seeds themselves: 0,1,2 or 7, (1)
   --scale 0.01     a share of the recipe's length, to see that it works; gets no verdict
   out=DIR          the folder; an interrupted reproduction goes on in its own, and seeds that have
-                   been trained are not trained again (outputs/reproduce/NAME/<date>_<time>)
+                   been trained are not trained again (outputs/reproduce/NAME/<date>_<time>;
+                   `ganlab reproduce list` looks for verdicts in outputs/reproduce alone)
+  dry_run=true     print what a seed's training would do, and how long it would take, and stop
   trainer=gpu      where it runs: also data.root=, logger=, threads=, features.weights=, …
+                   over n processes the recipe is the same with 1/n of data.batch_size each, and
+                   trainer.sync_batchnorm=true
   any.key=value    changes the recipe, and the result is then not comparable
 """
 
@@ -47,15 +59,18 @@ ARGUMENTS = {
     "seeds": Argument(_seeds, "a number of seeds, or the seeds themselves: 0,1,2"),
     "scale": Argument(_scale, "a share of the recipe's length, e.g. 0.01"),
     "out": Argument(Path, "the folder, new or of an interrupted reproduction"),
-    "resume": Argument(Path, "the same as out"),
+    "dry_run": Argument(boolean, "print what would be done, and stop (false)", False),
 }
+# what the command sets itself, also as +key and ~key
+SET = ("seed", "run_dir", "name", "experiment", "run", "resume", *ARGUMENTS)
 
 
 def main(argv: list[str]) -> int:
     """Print the ledger, or reproduce one baseline.
 
     Returns:
-        0 when each seed has been trained and scored, whatever the verdict; 130 after Ctrl-C.
+        0 when each seed has been trained and scored, whatever the verdict; 1 when one has not;
+        130 after Ctrl-C.
     """
     if wants_help(argv) or not argv:
         print(HELP)
@@ -85,13 +100,16 @@ def _reproduce(
 ) -> int:
     from ganlab.cli.compose import PROTOCOL, compose
     from ganlab.cli.protocols import is_about_protocol
-    from ganlab.cli.reproduction import Reproduction, read_plan
+    from ganlab.cli.reproduction import Reproduction
     from ganlab.cli.train import new_folder
 
     for text in overrides:
-        if text.partition("=")[0] in ("seed", "run_dir", "name", "experiment", "run"):
-            raise ConfigError(f"{text}: is set by ganlab reproduce; use --seeds, or out=DIR.")
-    folder = arguments["out"] or arguments["resume"] or new_folder(f"reproduce/{baseline.name}")
+        if text.partition("=")[0].lstrip("+~").partition("@")[0] in SET:
+            raise ConfigError(
+                f"{text}: is set by ganlab reproduce; use seeds=, out=DIR or dry_run=true."
+            )
+    folder = arguments["out"] or new_folder(f"reproduce/{baseline.name}")
+    check_folder("out", folder)
     about = [text for text in overrides if is_about_protocol(text)]
     training = [text for text in overrides if text not in about]
     if about:
@@ -116,8 +134,44 @@ def _reproduce(
         wanted["overrides"] or [],
         wanted["protocol_overrides"] or [],
         before["command"] if before else ["ganlab", "reproduce", *argv],
+        before["data_hash"] if before else "",
     )
+    if arguments["dry_run"]:
+        from ganlab.cli.dry_run import dry_run
+
+        print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}; of each:")
+        return dry_run(reproduction.config)
     return _carry_out(reproduction, folder)
+
+
+BEGUN = {"seeds": list, "scale": (int, float), "overrides": list, "protocol_overrides": list}
+
+
+def read_plan(folder: Path, name: str) -> dict[str, Any] | None:
+    """What a reproduction in `folder` was started with; None where there is nothing yet.
+
+    Raises:
+        RunError: it holds something else, or a damaged file.
+    """
+    from ganlab.cli.ledger import recorded_in
+    from ganlab.reports.sweeps import read_sweep_file
+
+    if not (folder / "sweep.json").exists():
+        if (folder / "run.json").exists():
+            raise RunError(f"out: {folder} holds a run; choose another folder.")
+        return None
+    content = read_sweep_file(folder)
+    if content.get("experiment") != name or content.get("kind") != "reproduce":
+        what = content.get("experiment") or content.get("name")
+        raise RunError(f"out: {folder} holds {what}, not a reproduction of {name}.")
+    for key, kind in BEGUN.items():
+        if not isinstance(content.get(key), kind):
+            raise RunError(
+                f"out: {folder / 'sweep.json'} is damaged: its {key} is {content.get(key)!r}."
+            )
+    # verdict.json has the hash of reproductions that an earlier version began
+    data_hash = content.get("data_hash") or (recorded_in(folder) or {}).get("data_hash")
+    return {"command": []} | content | {"data_hash": data_hash or ""}
 
 
 def _going_on(
@@ -136,8 +190,6 @@ def _going_on(
 
 
 def _carry_out(reproduction: Any, folder: Path) -> int:
-    from ganlab.cli.ledger import recorded_in
-
     again = f"ganlab reproduce {reproduction.baseline.name} out={folder}"
     if reproduction.changed:
         print(
@@ -145,17 +197,15 @@ def _carry_out(reproduction: Any, folder: Path) -> int:
             + "; ".join(reproduction.changed),
             file=sys.stderr,
         )
-    if reproduction.is_complete:
-        data_hash = (recorded_in(folder) or {}).get("data_hash", "")
-    else:
-        data_hash = reproduction.prepare()
+    if not reproduction.is_complete:
+        reproduction.prepare()
         reproduction.plan()
     try:
         reproduction.run()
     except KeyboardInterrupt:
         print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
         return 130
-    path = reproduction.write(data_hash)
+    path = reproduction.write()
     print(_report(reproduction, path))
     _, missing = reproduction.scores()
     if missing:
@@ -214,6 +264,7 @@ def _measured(reproduction: Any) -> str:
 def _is_first(reproduction: Any, values: list[float]) -> bool:
     """Whether these are the figures that a short baseline of ours is still without."""
     is_whole = reproduction.scale == 1 and not reproduction.changed
-    is_without = reproduction.baseline.target is None and reproduction.baseline.protocol
+    baseline = reproduction.baseline
+    is_without = baseline.target is None and baseline.why is None
     is_complete = len(values) == len(reproduction.seeds) > 1
     return bool(is_whole and is_without and is_complete and all(map(math.isfinite, values)))

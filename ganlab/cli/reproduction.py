@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.seed_run import SeedRun
-from ganlab.errors import ConfigError, DataError, RunError
+from ganlab.cli.seed_run import SeedRun, finite_or_null
+from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.reports.baselines import Baseline, Verdict, in_percent, interval, judge
 
 
@@ -28,6 +28,7 @@ class Reproduction:
         overrides: of the training, on top of the experiment.
         protocol_overrides: `protocol.…=` and `features.…=`.
         command: as it was typed.
+        data_hash: of the training data, where it is known already.
     """
 
     folder: Path
@@ -37,24 +38,52 @@ class Reproduction:
     overrides: list[str] = field(default_factory=list)
     protocol_overrides: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
+    data_hash: str = ""
 
     def __post_init__(self) -> None:
-        from ganlab.cli.compose import compose, to_plain
-        from ganlab.cli.recipe import changes, recipe_hash
+        from ganlab.cli.recipe import changes, shortened
         from ganlab.cli.validate import check
 
-        name, best = self.baseline.name, self.baseline.checkpoint == "best"
-        own = [f"experiment={name}", f"run_dir={self.folder}"]
-        base = to_plain(compose(own))
-        self.config = to_plain(compose([*own, *self.overrides]))
+        name = self.baseline.name
+        self.run_overrides = [f"experiment={name}", *self.overrides]
+        base, self.config = self._composed(self.run_overrides[:1]), self._composed()
         self.protocol = self._protocol()
         self.module, self.data = check(self.config)
-        self.changed = changes(self.config, base, best)
-        self.recipe_hash = recipe_hash(self.config, best)
+        self.asked = changes(self.config, base, self.baseline.checkpoint == "best")
+        self.unscored: dict[int, str] = {}  # what went wrong, by seed
         if self.protocol is not None:
             self._check_score()
             if self.protocol.get("name", "").endswith("(changed)"):
-                self.changed.append(f"the protocol by {' '.join(self.protocol_overrides)}")
+                self.asked.append(f"the protocol by {' '.join(self.protocol_overrides)}")
+        if self.scale != 1:
+            self.run_overrides += [
+                *shortened(self.config, self.scale),
+                f"name={name}_scaled_{self.scale:g}",
+                f"++baseline.scale={self.scale:g}",
+            ]
+            self.config = self._composed()
+
+    def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
+        from ganlab.cli.compose import compose, to_plain
+
+        composed = compose(overrides or self.run_overrides)
+        composed.run_dir = str(self.folder)  # whatever is in its name
+        return to_plain(composed)
+
+    @property
+    def changed(self) -> list[str]:
+        """What is not the baseline's: as asked for, and as the runs were trained, in words."""
+        return self.asked + [text for run in self.runs for text in run.changes(self.config)]
+
+    @property
+    def recipe_hash(self) -> str | None:
+        """That of the runs; None where they differ."""
+        from ganlab.cli.recipe import recipe_hash
+
+        configs = [run.config for run in self.runs]
+        best = self.baseline.checkpoint == "best"
+        found = {recipe_hash(config or self.config, best) for config in configs}
+        return found.pop() if len(found) == 1 else None
 
     def _protocol(self) -> dict[str, Any] | None:
         from ganlab.cli.protocols import chosen
@@ -89,19 +118,11 @@ class Reproduction:
             RunError: the folder cannot be written.
         """
         from ganlab.cli.plan import plan
-        from ganlab.cli.recipe import shortened
         from ganlab.reports.files import write_text
 
-        name = self.baseline.name
-        overrides = [f"experiment={name}", *self.overrides]
-        if self.scale != 1:
-            overrides += [
-                *shortened(self.config, self.scale),
-                f"name={name}_scaled_{self.scale:g}",
-                f"++baseline.scale={self.scale:g}",
-            ]
+        name, own = self.baseline.name, self.run_overrides
         jobs = [
-            {"job": number, "folder": str(number), "overrides": [*overrides, f"seed={seed}"]}
+            {"job": number, "folder": str(number), "overrides": [*own, f"seed={seed}"]}
             for number, seed in enumerate(self.seeds)
         ]
         content = {
@@ -115,6 +136,7 @@ class Reproduction:
             "scale": self.scale,
             "overrides": self.overrides,
             "protocol_overrides": self.protocol_overrides,
+            "data_hash": self.data_hash,
             "jobs": jobs,
         }
         write_text(self.folder / "sweep.json", json.dumps(content, indent=2) + "\n")
@@ -124,11 +146,12 @@ class Reproduction:
                 own = {"job": job["job"], "overrides": [job["overrides"][-1]]}
                 plan(run.folder, job["overrides"], of=of | own)
 
-    def prepare(self) -> str:
-        """Get what training and scoring need; returns the hash of the training data.
+    def prepare(self) -> None:
+        """Get what training and scoring need, and the hash of the training data.
 
         Raises:
             DataError: everything that is missing, in one message.
+            RunError: other data than the reproduction was begun with.
         """
         from ganlab.core.build import make
 
@@ -150,7 +173,12 @@ class Reproduction:
                 missing.append(str(error))
         if missing:
             raise DataError("\n".join([*missing, "Nothing has been trained."]))
-        return hashed
+        if self.data_hash not in ("", hashed):
+            raise RunError(
+                f"out: {self.folder} was begun with other training data (its hash was "
+                f"{self.data_hash}, and is {hashed}). Give it that data, or another folder."
+            )
+        self.data_hash = hashed
 
     @property
     def runs(self) -> list[SeedRun]:
@@ -187,7 +215,11 @@ class Reproduction:
             if run.is_trained and not run.is_scored:
                 name = self.protocol.get("name", self.baseline.protocol)
                 _say(f"{self.title}: scores of seed {run.seed} by {name} …")
-                evaluate_run(run.folder, self.protocol, self.baseline.checkpoint)
+                try:
+                    run.keep(evaluate_run(run.folder, self.protocol, self.baseline.checkpoint))
+                except GanlabError as error:
+                    self.unscored[run.seed] = str(error)
+                    _say(run.why_missing(str(error)))
 
     def scores(self) -> tuple[list[float], list[str]]:
         """One value for each seed that has one, NaN for divergence; why the others have none."""
@@ -198,12 +230,10 @@ class Reproduction:
             elif self.protocol is None:
                 continue
             elif known := run.score():
-                values.append(known["value"])
+                value = known["value"]
+                values.append(math.nan if value is None else value)
             else:
-                record = run.record
-                state = "has no score" if run.is_trained else f"is {record.get('status')}"
-                reason = f": {record['error']}" if record.get("error") else ""
-                missing.append(f"seed {run.seed} {state}{reason}")
+                missing.append(run.why_missing(self.unscored.get(run.seed)))
         return values, missing
 
     def verdict(self) -> Verdict:
@@ -211,12 +241,13 @@ class Reproduction:
         values, missing = self.scores()
         return judge(self.baseline, values, changed=self.changed, scale=self.scale, missing=missing)
 
-    def write(self, data_hash: str) -> Path:
+    def write(self) -> Path:
         """Write verdict.json, with all that is needed to repeat the reproduction."""
+        from ganlab.cli.recipe import protocol_hash
         from ganlab.reports.files import write_text
 
         values, missing = self.scores()
-        finite = [value for value in values if math.isfinite(value)]
+        is_finite = bool(values) and all(map(math.isfinite, values))
         verdict, baseline = self.verdict(), self.baseline
         content = {
             "name": baseline.name,
@@ -234,40 +265,21 @@ class Reproduction:
             "tolerance": baseline.tolerance,
             "failure": baseline.failure,
             "published": list(baseline.published),
-            "mean": statistics.fmean(finite) if finite else None,
-            "interval": interval(finite),
+            "mean": statistics.fmean(values) if is_finite else None,
+            "interval": interval(values) if is_finite else None,
             "seeds": self.seeds,
-            "values": [value if math.isfinite(value) else None for value in values],
+            "values": values,
             "command": self.command,
             "overrides": self.overrides + self.protocol_overrides,
             "recipe_hash": self.recipe_hash,
-            "data_hash": data_hash,
+            "protocol_hash": self.protocol and protocol_hash(self.protocol),
+            "data_hash": self.data_hash,
             "runs": [run.described() for run in self.runs],
         }
         path = self.folder / "verdict.json"
-        write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        text = json.dumps(finite_or_null(content), indent=2, allow_nan=False)
+        write_text(path, text + "\n")
         return path
-
-
-def read_plan(folder: Path, name: str) -> dict[str, Any] | None:
-    """What a reproduction in `folder` was started with; None where there is nothing yet.
-
-    Raises:
-        RunError: it holds something else.
-    """
-    path = folder / "sweep.json"
-    if not path.exists():
-        if (folder / "run.json").exists():
-            raise RunError(f"out: {folder} holds a run; choose another folder.")
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"out: {path} is damaged: {error}.") from error
-    if content.get("experiment") != name or content.get("kind") != "reproduce":
-        what = content.get("experiment") or content.get("name")
-        raise RunError(f"out: {folder} holds {what}, not a reproduction of {name}.")
-    return content
 
 
 def _now() -> str:

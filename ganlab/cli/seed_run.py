@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganlab.reports.baselines import Baseline
-from ganlab.reports.record import read_record
+from ganlab.reports.files import write_text
+from ganlab.reports.record import read_config, read_record
 
+# the score that a reproduction has taken itself; scores.json has those of `ganlab evaluate` too,
+# with whatever data and settings
+OWN = "reproduction.json"
 DIVERGED = "NonFiniteLossError"  # how the error of a run begins that has no finite loss
 KEPT = (
     "seed",
@@ -61,11 +67,29 @@ class SeedRun:
         """Whether there is nothing left to score."""
         return self.has_diverged or self.protocol is None or self.score() is not None
 
-    def score(self) -> dict[str, Any] | None:
-        """Value, protocol and words, if training or a later evaluation has taken it; else None."""
-        from ganlab.cli.evaluate import read_entries
-        from ganlab.reports.record import read_config
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its configuration as it was trained, or is to be; an empty one where there is none."""
+        from ganlab.cli.resume import moved
 
+        if not (self.folder / "config.yaml").exists():
+            return {}
+        config = read_config(self.folder)
+        return moved(config, str(config.get("run_dir")), str(self.folder))
+
+    def changes(self, wanted: dict[str, Any]) -> list[str]:
+        """How what it was trained by differs from the recipe that was asked for, in words."""
+        from ganlab.cli.recipe import changes
+
+        if not (config := self.config):
+            return []
+        found = changes(config, wanted, self.baseline.checkpoint == "best")
+        if config.get("seed") != self.seed:
+            found.append(f"seed: {self.seed} → {config.get('seed')}")
+        return [f"seed {self.seed}: {text}" for text in found]
+
+    def score(self) -> dict[str, Any] | None:
+        """Value, protocol and words, if training or the reproduction has taken it; else None."""
         record, name = self.record, self.baseline.score
         if record.get("status") != "finished" or self.protocol is None:
             return None
@@ -76,11 +100,45 @@ class SeedRun:
         in_training = (callbacks.get("evaluation") or {}).get("protocol")
         if seen == at_the_end and in_training == self.protocol and name in record["scores"]:
             return record["scores"][name]
-        for entry in read_entries(self.folder / "scores.json"):
-            is_same = entry["protocol"] == self.protocol.get("name", "accuracy")
-            if is_same and entry.get("images_seen") == seen and name in entry["scores"]:
-                return entry["scores"][name]
-        return None
+        own = self._own()
+        is_same = own.get("protocol") == self.protocol and own.get("images_seen") == seen
+        return own["score"] if is_same and own.get("name") == name else None
+
+    def keep(self, entry: dict[str, Any]) -> None:
+        """Write down the score that was just taken.
+
+        Args:
+            entry: of `ganlab.cli.evaluate.evaluate_run`.
+        """
+        content = {
+            "name": self.baseline.score,
+            "protocol": self.protocol,
+            "images_seen": entry["images_seen"],
+            "score": entry["scores"].get(self.baseline.score),
+        }
+        text = json.dumps(finite_or_null(content), indent=2, allow_nan=False)
+        write_text(self.folder / OWN, text + "\n")
+
+    def _own(self) -> dict[str, Any]:
+        try:
+            content = json.loads((self.folder / OWN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}  # and then it is taken again
+        is_whole = isinstance(content, dict) and isinstance(content.get("score"), dict)
+        return content if is_whole else {}
+
+    def why_missing(self, error: str | None) -> str:
+        """Why it has no score.
+
+        Args:
+            error: of taking it.
+        """
+        record = self.record
+        if error:
+            return f"seed {self.seed} could not be scored: {error}"
+        state = "has no score" if self.is_trained else f"is {record.get('status')}"
+        reason = f": {record['error']}" if record.get("error") else ""
+        return f"seed {self.seed} {state}{reason}"
 
     def described(self) -> dict[str, Any]:
         """What a record of the whole keeps of it."""
@@ -91,3 +149,12 @@ class SeedRun:
             **{key: record.get(key) for key in KEPT},
             "score": self.score(),
         }
+
+
+def finite_or_null(content: Any) -> Any:
+    """Plain content with None for numbers that are not finite, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: finite_or_null(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite_or_null(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

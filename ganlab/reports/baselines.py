@@ -13,8 +13,9 @@ measured:
 - of our own short experiments, which nobody has published: the mean over seeds 0, 1 and 2 is the
   target, and `short_tolerance` of those three the tolerance.
 
-It is reproduced when the mean over our seeds is no further than the tolerance on the worse side of
-the target; a failure, when it is no further on the better side.
+It is reproduced when no seed has diverged, and the mean over our seeds is no further than the
+tolerance on the worse side of the target; a failure, when it is no further on the better side. A
+seed that diverged has failed, and says nothing of the others: their mean has to be a failure too.
 """
 
 from __future__ import annotations
@@ -52,17 +53,19 @@ class Baseline:
         data: of the group `data`.
         paper: whose method it is.
         score: the name of the score.
-        protocol: of conf/protocol; None where no program can measure it, and `why` says so.
+        protocol: of conf/protocol; None where no program can measure it.
         better: "lower" or "higher".
         published: figures, each with by, value, how, source; `comparable: false` marks one that was
             taken in another way than the protocol's.
-        target: the figure that ours is held against; None until a short one has been measured.
+        target: the figure that ours is held against; None until a short one has been measured, and
+            where no published figure is comparable.
         tolerance: how far from it is still the same.
         checkpoint: "last", or "best" by the run's own monitor.
         failure: the figure is a failure, to be reproduced as such.
         ours: mean, interval, seeds, … where it was measured before.
         note: what is unlike the recipe of the figure.
-        why: there is no protocol.
+        why: there can be no verdict: no program can measure it, or no published figure was taken in
+            a way that can be followed here.
     """
 
     name: str
@@ -116,15 +119,19 @@ def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Base
                 f"{where}.published: received {sorted(figure)}; each figure has "
                 f"{', '.join(PUBLISHED)}, and perhaps comparable."
             )
-    if (block["protocol"] is None) != bool(block.get("why")):
-        raise ConfigError(f"{where}.why: says why protocol is null, and is there with that alone.")
+    values = [f["value"] for f in block["published"] if f.get("comparable", True)]
+    has_none = block["protocol"] is None or (block["published"] and not values)
+    if bool(has_none) != bool(block.get("why")):
+        raise ConfigError(
+            f"{where}.why: says why protocol is null, or no published figure comparable, and is "
+            "there with that alone."
+        )
     if (block["target"] is None) != (block["tolerance"] is None):
         raise ConfigError(f"{where}.tolerance: target and tolerance are both given, or both null.")
-    values = [f["value"] for f in block["published"] if f.get("comparable", True)]
-    if block["published"] and block["target"] not in values:
+    if block["published"] and block["target"] not in (values or [None]):
         raise ConfigError(
             f"{where}.target: received {block['target']}; needs one of the comparable published "
-            f"figures, {values}."
+            f"figures, {values or 'of which there are none: null'}."
         )
     more = {key: block[key] for key in OPTIONAL if key in block}
     kept = {key: block[key] for key in REQUIRED if key != "published"}
@@ -169,7 +176,7 @@ def judge(
         scale: of the recipe's length; only 1 is ever given a verdict.
         missing: seeds without a score, each with the reason.
     """
-    if baseline.protocol is None:
+    if baseline.why:
         return Verdict("no verdict", f"no verdict: {baseline.why}")
     if scale != 1:
         return Verdict("no verdict", f"scaled to {in_percent(scale)}: no verdict")
@@ -180,19 +187,21 @@ def judge(
         return Verdict("no verdict", f"no verdict: {reason}")
     if baseline.target is None:
         return Verdict("no verdict", "no verdict: there is no target yet")
-    seeds = "one seed" if len(values) == 1 else f"mean of {len(values)} seeds"
-    if diverged := sum(not math.isfinite(value) for value in values):
-        words = f"training diverged in {diverged} of {len(values)} seeds"
-        word = "failure reproduced" if baseline.failure else "not reproduced"
-        return Verdict(word, f"{word}: {words}")
-    excess = baseline.excess(statistics.fmean(values))
-    within = f"{_distance(baseline, excess)}, {seeds}, tolerance {baseline.tolerance:g}"
-    if baseline.failure:
-        is_failure = excess >= -baseline.tolerance
-        word = "failure reproduced" if is_failure else "failure not reproduced"
-    else:
-        word = "reproduced" if excess <= baseline.tolerance else "not reproduced"
-    return Verdict(word, f"{word}: {within}")
+    finite = [value for value in values if math.isfinite(value)]
+    diverged = len(values) - len(finite)
+    said = [f"{diverged} of {len(values)} seeds diverged"] if diverged else []
+    is_within = not diverged
+    if finite and (baseline.failure or not diverged):
+        others = "of the others" if diverged else f"of {len(values)} seeds"
+        seeds = "one seed" if len(values) == 1 else f"mean {others}"
+        excess = baseline.excess(statistics.fmean(finite))
+        said.append(f"{_distance(baseline, excess)}, {seeds}, tolerance {baseline.tolerance:g}")
+        is_within = (-excess if baseline.failure else excess) <= baseline.tolerance
+    elif baseline.failure:
+        is_within = True  # all have diverged
+    failure = "failure " if baseline.failure else ""
+    word = f"{failure}{'reproduced' if is_within else 'not reproduced'}"
+    return Verdict(word, f"{word}: {'; '.join(said)}")
 
 
 def _distance(baseline: Baseline, excess: float) -> str:

@@ -1,6 +1,7 @@
 """`ganlab reproduce`: from the name to the verdict, with interruptions and mistakes."""
 
 import json
+import math
 
 import pytest
 
@@ -9,6 +10,7 @@ import ganlab.cli.plan
 from ganlab.cli import main
 from ganlab.cli.ledger import baseline_named
 from ganlab.cli.seed_run import SeedRun
+from ganlab.errors import ConfigError
 from ganlab.reports.record import RunRecord
 
 TINY = [
@@ -89,6 +91,7 @@ def test_record_is_enough_to_repeat_it(cli, tmp_path):
     assert verdict["seeds"] == [5, 7]
     assert verdict["mean"] == pytest.approx(sum(verdict["values"]) / 2)
     assert len(verdict["data_hash"]) == 16
+    assert read(tmp_path / "r", "sweep.json")["data_hash"] == verdict["data_hash"]
     for run, seed in zip(verdict["runs"], (5, 7), strict=True):
         assert run["seed"] == seed
         assert {"torch", "ganlab"} <= set(run["versions"])
@@ -109,7 +112,7 @@ def test_goes_on_after_an_interruption(cli, trained, tmp_path):
     assert cli(NAME, f"out={folder}")[0] == 0
     assert trained == ["0", "1"]
     before = read(folder)
-    assert cli(NAME, f"resume={folder}")[0] == 0
+    assert cli(NAME, f"out={folder}")[0] == 0
     assert trained == ["0", "1"]
     assert read(folder)["runs"] == before["runs"]
     assert cli(NAME, f"out={folder}", "--seeds=3")[0] == 0
@@ -173,6 +176,87 @@ def test_divergence_is_a_result(tmp_path):
     assert not run.is_trained
 
 
+def test_a_run_of_another_recipe_is_not_comparable(cli, tmp_path):
+    """Nor one of another seed: what counts is how each run was trained, not what is asked now."""
+    folder = tmp_path / "r"
+    few = ["budget.batches=10", *TINY]
+    assert cli(NAME, f"out={folder}", "--seeds=0,1", *few)[0] == 0
+    assert read(folder)["recipe_hash"]
+    assert not [text for text in read(folder)["changed"] if text.startswith("seed ")]
+    assert main(["train", f"run={folder / '1'}", "resume=true", "budget.batches=12"]) == 0
+    path = folder / "0" / "config.yaml"
+    path.write_text(path.read_text().replace("\nseed: 0\n", "\nseed: 3\n"))
+    assert cli(NAME, f"out={folder}")[0] == 0
+    verdict = read(folder)
+    assert verdict["verdict"] == "not comparable"
+    of_runs = [text for text in verdict["changed"] if text.startswith("seed ")]
+    assert of_runs == ["seed 0: seed: 0 → 3", "seed 1: budget.batches: 10 → 12"]
+    assert verdict["recipe_hash"] is None
+
+
+def test_scores_that_a_user_has_taken_do_not_count(cli, tmp_path):
+    """`ganlab evaluate` may have had other data or latents, under the same protocol's name."""
+    folder = tmp_path / "r"
+    assert cli(NAME, f"out={folder}", "budget.batches=10", "evaluation=none", *TINY[:-1])[0] == 0
+    (own,) = read(folder)["values"]
+    path = folder / "0" / "scores.json"
+    foreign = json.loads(path.read_text())
+    for entry in foreign["evaluations"]:
+        for score in entry["scores"].values():
+            score["value"] = 0.123
+    path.write_text(json.dumps(foreign))
+    (folder / "0" / "reproduction.json").unlink()
+    assert cli(NAME, f"out={folder}")[0] == 0
+    assert read(folder)["values"] == [own]
+
+
+def test_a_score_that_cannot_be_taken_is_named(cli, tmp_path, monkeypatch):
+    """The others are taken all the same; one that is no number counts as diverged."""
+    real = ganlab.cli.evaluate.evaluate_run
+
+    def evaluate_run(folder, *arguments):
+        if folder.name == "0":
+            raise ConfigError("protocol: no such weights.")
+        entry = real(folder, *arguments)
+        entry["scores"]["high_quality"]["value"] = math.nan
+        return entry
+
+    monkeypatch.setattr(ganlab.cli.evaluate, "evaluate_run", evaluate_run)
+    rest = ["budget.batches=10", "evaluation=none", *TINY[:-1]]
+    code, said, _ = cli(NAME, f"out={tmp_path / 'r'}", "--seeds=2", *rest)
+    assert code == 1
+    verdict = read(tmp_path / "r")
+    assert verdict["missing"] == ["seed 0 could not be scored: protocol: no such weights."]
+    assert verdict["values"] == [None]
+    assert verdict["mean"] is None
+    assert verdict["runs"][1]["score"]["value"] is None
+    assert "1 of 1 diverged" in said
+
+
+def test_dry_run_leaves_nothing(cli, tmp_path):
+    """It says what a shortened run would do."""
+    code, said, _ = cli(NAME, "dry_run=true", "--scale=0.001", "--seeds=2", *TINY)
+    assert code == 0
+    assert f"{NAME}, scaled to 0.1 %, seeds 0, 1; of each:" in said
+    assert "20 batches" in said
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("name", ["2026", "a(1),b=c"])
+def test_folders_may_have_any_name(cli, tmp_path, name):
+    assert cli(NAME, f"out={name}", "--scale=0.0005", *TINY)[0] == 0
+    assert read(tmp_path / name)["verdict"] == "no verdict"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "SEEDS"])
+def test_damaged_plans_are_named(cli, tmp_path, content):
+    bad = {"jobs": [{"overrides": []}], "kind": "reproduce", "experiment": NAME, "seeds": 3}
+    (tmp_path / "sweep.json").write_text(content.replace("SEEDS", json.dumps(bad)))
+    code, _, complaint = cli(NAME, f"out={tmp_path}", *TINY)
+    assert code == 1
+    assert "sweep.json is damaged" in complaint
+
+
 def test_all_that_is_missing_is_said_before_anything_trains(cli, tmp_path):
     code, _, complaint = cli(
         "wgan_gp_cifar10",
@@ -197,7 +281,12 @@ def test_all_that_is_missing_is_said_before_anything_trains(cli, tmp_path):
         ([NAME, "--seeds", "0"], "seeds: received 0"),
         ([NAME, "--seeds", "1,1"], "different seeds"),
         ([NAME, "--scale", "2"], "scale: received 2"),
-        ([NAME, "seed=3"], "use --seeds"),
+        ([NAME, "seed=3"], "use seeds="),
+        ([NAME, "++seed=3"], "use seeds="),
+        ([NAME, "+name=x"], "is set by ganlab reproduce"),
+        ([NAME, "resume=true"], "is set by ganlab reproduce"),
+        ([NAME, "++dry_run=true"], "dry_run=true"),
+        ([NAME, "out=/etc/passwd"], "out: /etc/passwd is a file"),
         ([NAME, "protocol=accuracy"], "the baseline's protocol is modes10k"),
         ([NAME, "bugdet.batches=1"], "Did you mean 'budget'?"),
         (["list", "--scale", "0.1"], "takes no arguments"),
