@@ -25,12 +25,14 @@ def run_job(config: Any) -> str:
     Returns:
         How it ended; "planned" where the sweep was stopped before.
     """
-    before = Path.cwd()
+    before, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
         return _run(Path(config.folder), config.job)
     finally:
         os.chdir(before)
+        if os.getppid() != parent:  # the sweep was killed: nobody gives this process further jobs
+            os._exit(1)
 
 
 def _run(folder: Path, number: int) -> str:
