@@ -26,6 +26,17 @@ ARGUMENTS = {
     "project": Argument(str, "the W&B project; as the run says unless given"),
 }
 PATIENCE = 15  # seconds that the server has to say who is logged in
+# in a process of its own, which leaves without waiting for W&B's, as that may be busy for minutes
+LOGIN = """
+import os, sys, wandb
+wandb.setup(wandb.Settings(silent=True))
+try:
+    wandb.Api(timeout=float(sys.argv[1])).viewer
+except Exception as error:
+    print((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), flush=True)
+    os._exit(1)
+os._exit(0)
+"""
 
 
 def main(argv: list[str]) -> int:
@@ -93,19 +104,25 @@ def check_login() -> None:
     Raises:
         RunError: nobody, or no answer.
     """
-    import wandb
-
-    wandb.setup(wandb.Settings(silent=True))  # and so without a question
-    try:
-        wandb.Api(timeout=PATIENCE).viewer  # noqa: B018 (asks the server)
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    with tempfile.TemporaryFile("w+") as answer:
+        try:
+            code = subprocess.call(
+                [sys.executable, "-c", LOGIN, str(PATIENCE)],
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=subprocess.DEVNULL,
+                timeout=PATIENCE + 60,  # with the import of wandb
+            )
+        except subprocess.TimeoutExpired:
+            code, reason = 1, "the server does not answer"
+        else:
+            answer.seek(0)
+            reason = answer.read().strip() or f"asking who is logged in failed (code {code})"
+    if code:
         raise RunError(
             f"wandb sync: {reason}. Nothing was sent. Log in with `wandb login` (or set "
             "WANDB_API_KEY; WANDB_BASE_URL for a server of your own), and try again."
-        ) from None
-    finally:
-        wandb.teardown()
+        )
 
 
 def send(files: list[Path], options: list[str]) -> int:

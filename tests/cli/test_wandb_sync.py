@@ -96,7 +96,6 @@ def test_without_a_login_there_is_one_clear_message(tmp_path, monkeypatch, capsy
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setattr("wandb.errors.term._isatty", lambda stream: True)
     monkeypatch.setattr(subprocess, "run", None)
     logged(tmp_path / "run")
     assert main(["wandb", "sync", str(tmp_path)]) == 1
