@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,13 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.errors import ConfigError
 from ganlab.reports.files import write_text
+from ganlab.reports.log import X
 from ganlab.reports.record import peak_memory_mib
 
-X = "images_seen"
 TAGGED = ("experiment", "model", "data", "loss", "regularizer")  # choices that become tags
 TAG_LENGTH = 64  # W&B takes no longer ones
 PATIENCE = 30  # seconds that a server has to answer at the start
+TEAR_DOWN = 30  # seconds that W&B's own process has to end
 LAST_UPLOADS = 600  # seconds that the end of a run waits for them, checkpoints apart
 # W&B's state of a run is by its exit code; with 255 "killed", which is what it calls one that was
 # stopped by Ctrl-C, and no failure.
@@ -270,9 +272,17 @@ class WandB(Logger):
     def _tear_down(self) -> None:
         """End W&B's own process, which else keeps the id and the settings of this run."""
         self.run = None
-        if (wandb := sys.modules.get("wandb")) is not None:  # else it could not be imported
+        if (wandb := sys.modules.get("wandb")) is None:  # it could not be imported
+            return
+
+        def tear_down() -> None:
             with self.harmless():
                 wandb.teardown()
+
+        # it waits for that process, which after a server's refusal may be busy without end
+        thread = threading.Thread(target=tear_down, daemon=True)
+        thread.start()
+        thread.join(TEAR_DOWN)
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -129,6 +130,17 @@ def test_an_upload_that_does_not_end_is_said(tmp_path, capsys):
     logger.finish("finished")
     assert f"`wandb sync --include-online {tmp_path / 'wandb'}`" in capsys.readouterr().err
     assert logger.run is None
+
+
+def test_a_service_that_does_not_end_holds_nobody(tmp_path, monkeypatch):
+    never = threading.Event()
+    monkeypatch.setattr("wandb.teardown", never.wait)
+    monkeypatch.setattr("ganlab.reports.wandb_logger.TEAR_DOWN", 0.05)
+    logger = kept(tmp_path)
+    run = logger.run
+    logger.finish("finished")
+    assert run.exit_codes == [0]
+    never.set()
 
 
 def test_a_wandb_run_is_gone_on_with_only_in_its_own_project(tmp_path):
