@@ -17,6 +17,7 @@ from ganlab.cli.compose import CONF
 from ganlab.cli.launchers import as_config_error, launcher_of, own_settings
 from ganlab.cli.sweep_job import STOP, run_job
 from ganlab.errors import ConfigError, HeldError, RunError
+from ganlab.reports.states import look
 from ganlab.reports.sweeps import Job, jobs_of, read_sweep_file
 
 TRIES = 2  # of a job whose process dies
@@ -136,12 +137,7 @@ def _say_died(job: Job, last: bool) -> None:
 
 
 def _state(job: Job) -> str:
-    from ganlab.reports.states import state_of
-
-    try:
-        return state_of(job.folder)
-    except RunError:  # a disk that was full when it was planned
-        return "missing"
+    return look(job.folder)[0]
 
 
 def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | None:

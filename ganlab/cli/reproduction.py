@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.seed_run import SeedRun, finite_or_null
+from ganlab.cli.seed_run import SeedRun
 from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.reports.baselines import Baseline, Verdict, in_percent, interval, judge
 
@@ -244,7 +244,7 @@ class Reproduction:
     def write(self) -> Path:
         """Write verdict.json, with all that is needed to repeat the reproduction."""
         from ganlab.cli.recipe import protocol_hash
-        from ganlab.reports.files import write_text
+        from ganlab.reports.files import finite, write_text
 
         values, missing = self.scores()
         is_finite = bool(values) and all(map(math.isfinite, values))
@@ -277,7 +277,7 @@ class Reproduction:
             "runs": [run.described() for run in self.runs],
         }
         path = self.folder / "verdict.json"
-        text = json.dumps(finite_or_null(content), indent=2, allow_nan=False)
+        text = json.dumps(finite(content, lambda _: None), indent=2, allow_nan=False)
         write_text(path, text + "\n")
         return path
 

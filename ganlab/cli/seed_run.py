@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganlab.reports.baselines import Baseline
-from ganlab.reports.files import write_text
+from ganlab.reports.files import finite, write_text
 from ganlab.reports.record import read_config, read_record
 
 # the score that a reproduction has taken itself; scores.json has those of `ganlab evaluate` too,
@@ -116,7 +115,7 @@ class SeedRun:
             "images_seen": entry["images_seen"],
             "score": entry["scores"].get(self.baseline.score),
         }
-        text = json.dumps(finite_or_null(content), indent=2, allow_nan=False)
+        text = json.dumps(finite(content, lambda _: None), indent=2, allow_nan=False)
         write_text(self.folder / OWN, text + "\n")
 
     def _own(self) -> dict[str, Any]:
@@ -149,12 +148,3 @@ class SeedRun:
             **{key: record.get(key) for key in KEPT},
             "score": self.score(),
         }
-
-
-def finite_or_null(content: Any) -> Any:
-    """Plain content with None for numbers that are not finite, which JSON does not have."""
-    if isinstance(content, dict):
-        return {key: finite_or_null(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [finite_or_null(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

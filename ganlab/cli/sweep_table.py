@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import RunError
+from ganlab.reports.states import look
+from ganlab.reports.sweeps import jobs_of
 
 
 def status_table(folder: Path) -> tuple[str, Counter[str]]:
@@ -16,19 +17,15 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
     Raises:
         RunError: no sweep there.
     """
-    from ganlab.reports.sweeps import jobs_of
-
     rows, counts = [], Counter[str]()
     for job in jobs_of(folder):
-        state, record = _read(job.folder)
+        state, record = look(job.folder)
         counts[state] += 1
         rows.append([str(job.number), state, _progress(record), " ".join(job.differing)])
         if error := record.get("error"):
             rows[-1][-1] += f"\n{' ' * 8}{str(error).splitlines()[0][:160]}"
     heads = ["job", "state", "images", "what differs"]
-    widths = [
-        max(len(row[i].splitlines()[0]) for row in [heads, *rows] if row[i]) for i in (0, 1, 2)
-    ]
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in (0, 1, 2)]
     lines = [
         f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}"
         for row in [heads, *rows]
@@ -38,12 +35,10 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
 
 def print_end(folder: Path, interrupted: bool) -> int:
     """Say how a sweep ended, and what to do next; returns 0 when all jobs finished, 130 or 1."""
-    from ganlab.reports.sweeps import jobs_of
-
     table, counts = status_table(folder)
     print(table)
     print(f"{in_words(counts)}. The sweep is in {folder}.")
-    if any(_read(job.folder)[1].get("scores") for job in jobs_of(folder)):
+    if any(look(job.folder)[1].get("scores") for job in jobs_of(folder)):
         print(f"  ganlab compare {folder}")
     if set(counts) == {"finished"}:
         return 0
@@ -55,18 +50,6 @@ def in_words(counts: Counter[str]) -> str:
     """How many jobs are in which state."""
     total = sum(counts.values())
     return f"{total} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
-
-
-def _read(folder: Path) -> tuple[str, dict[str, Any]]:
-    from ganlab.reports.record import read_record
-    from ganlab.reports.states import state_of
-
-    try:
-        record = read_record(folder)
-    except RunError as error:
-        is_there = (folder / "run.json").exists()
-        return ("damaged", {"error": str(error)}) if is_there else ("missing", {})
-    return state_of(folder, record), record
 
 
 def _progress(record: dict[str, Any]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from statistics import fmean, stdev
 from typing import Any, Literal
 
 from ganlab.reports.comparison_facts import ComparedRun, Comparison
+from ganlab.reports.files import finite
 
 
 @dataclass(frozen=True)
@@ -120,17 +120,6 @@ def as_data(comparison: Comparison, table: Table) -> dict[str, Any]:
         "runs": [asdict(run) for run in comparison.runs],
     }
     return finite(data)
-
-
-def finite(contents: Any) -> Any:
-    """The same containers, with words for numbers that JSON has no name for, e.g. "inf"."""
-    if isinstance(contents, dict):
-        return {str(key): finite(value) for key, value in contents.items()}
-    if isinstance(contents, (list, tuple)):
-        return [finite(value) for value in contents]
-    if isinstance(contents, float) and not isfinite(contents):
-        return str(contents)
-    return contents
 
 
 def _group(group: Group) -> dict[str, Any]:

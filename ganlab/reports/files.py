@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from ganlab.errors import RunError
 from ganlab.files import replacing
@@ -57,3 +59,19 @@ def append_text(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
+    """The same plain containers, with something else for numbers that JSON has no name for.
+
+    Args:
+        contents: dicts, lists, tuples and what is in them.
+        instead: what a number becomes that is not finite, a word such as "inf" unless given.
+    """
+    if isinstance(contents, dict):
+        return {str(key): finite(value, instead) for key, value in contents.items()}
+    if isinstance(contents, (list, tuple)):
+        return [finite(value, instead) for value in contents]
+    if isinstance(contents, float) and not isfinite(contents):
+        return instead(contents)
+    return contents

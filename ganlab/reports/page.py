@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.reports.comparison_table import finite
-from ganlab.reports.files import write_text
+from ganlab.reports.files import finite, write_text
 
 if TYPE_CHECKING:
     from ganlab.reports.comparison import Comparison

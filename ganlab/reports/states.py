@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from ganlab.errors import RunError
 from ganlab.reports.record import read_record
 
 State = Literal["planned", "running", "finished", "interrupted", "failed", "killed", "pruned"]
@@ -28,6 +29,20 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
         now = read_record(folder).get("status")  # it may have ended since it was read
         return "killed" if now == "running" else now
     return status
+
+
+def look(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Where a run stands, and its record, whatever its folder holds.
+
+    "missing" and no record where there is no run.json, "damaged" and the reason as its error where
+    that cannot be read.
+    """
+    try:
+        record = read_record(folder)
+        return state_of(folder, record), record
+    except RunError as error:
+        is_there = (folder / "run.json").exists()
+        return ("damaged", {"error": str(error)}) if is_there else ("missing", {})
 
 
 def is_held(folder: Path) -> bool:

@@ -94,11 +94,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts anew")
 def test_peak_memory_is_that_of_the_run_and_not_of_an_earlier_one(tmp_path):
-    first = RunRecord(tmp_path / "first")
-    much = bytearray(300 * 2**20)
-    much[:: 2**12] = b"1" * len(much[:: 2**12])
-    first.end("finished")
-    del much
-    RunRecord(tmp_path / "second").end("finished")
+    """In a process of its own: what other tests leave behind grows and shrinks as it likes."""
+    done = run_python(f"""
+from pathlib import Path
+from ganlab.reports.record import RunRecord
+
+first = RunRecord(Path({str(tmp_path)!r}) / "first")
+much = bytearray(300 * 2**20)
+much[:: 2**12] = b"1" * len(much[:: 2**12])
+first.end("finished")
+del much
+RunRecord(Path({str(tmp_path)!r}) / "second").end("finished")
+""")
+    assert done.returncode == 0, done.stderr
     before, after = (read_record(tmp_path / n)["peak_memory_mib"] for n in ("first", "second"))
     assert after < before - 200
