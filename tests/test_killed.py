@@ -1,14 +1,12 @@
 """`ganlab train`, killed or asked to stop in another process, and continued."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 import torch
-from tiny import ARGUMENTS, REPOSITORY
+from tiny import ARGUMENTS, start_python
 
 from ganlab.cli.train import prepare, train
 from ganlab.reports.log import read_metrics
@@ -18,16 +16,9 @@ from ganlab.reports.runs import read_checkpoint
 
 def start(folder, batches):
     """A run in a process of its own, under way."""
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "ganlab", "train", *ARGUMENTS),
-            *(f"budget.batches={batches}", f"run_dir={folder}"),
-        ],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    arguments = ["-m", "ganlab", "train", *ARGUMENTS, f"budget.batches={batches}"]
+    return start_python(
+        [*arguments, f"run_dir={folder}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
 
 

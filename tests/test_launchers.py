@@ -6,7 +6,6 @@ All are launched at once: what takes its time is to start.
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny import ARGUMENTS, REPOSITORY
+from tiny import ARGUMENTS, REPOSITORY, start_python
 
 from ganlab.cli.plan import plan
 from ganlab.core.build import make
@@ -45,14 +44,12 @@ FILES = {
 
 def start(folder, arguments, **environment):
     folder.mkdir(parents=True, exist_ok=True)
-    ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, **ours, **environment},
+    return start_python(
+        arguments,
+        folder,
+        environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
 

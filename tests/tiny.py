@@ -135,14 +135,29 @@ def fit(module, *callbacks, batches=None, data=None, ckpt_path=None, **options):
 def run_python(code_or_args, timeout=120, **options):
     """A Python process in the repository: a script's text, or arguments of the interpreter."""
     arguments = ["-c", code_or_args] if isinstance(code_or_args, str) else code_or_args
-    paths = [str(REPOSITORY), str(REPOSITORY / "tests")]
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
+        env=_environment(),
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
         **options,
     )
+
+
+def start_python(arguments, folder=REPOSITORY, environment=None, **options):
+    """A Python process that goes on by itself, in a folder and with further variables."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=_environment() | (environment or {}),
+        text=True,
+        **options,
+    )
+
+
+def _environment():
+    paths = [str(REPOSITORY), str(REPOSITORY / "tests")]
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}

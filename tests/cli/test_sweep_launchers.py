@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from importlib.util import find_spec
 
 import pytest
-from tiny import ARGUMENTS, REPOSITORY
+from tiny import ARGUMENTS, start_python
 
 from ganlab.cli import main
 from ganlab.reports.log import read_metrics
@@ -27,14 +26,11 @@ def finished(process, seconds=200):
 
 def run(folder, *words):
     """A sweep of `words`, started and under way."""
-    arguments = [sys.executable, "-m", "ganlab", "train", "-m", *ARGUMENTS, *words]
-    return subprocess.Popen(
-        [*arguments, f"run_dir={folder.name}"],
-        cwd=folder.parent,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
+    return start_python(
+        ["-m", "ganlab", "train", "-m", *ARGUMENTS, *words, f"run_dir={folder.name}"],
+        folder.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
 

@@ -3,11 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-from tiny import ARGUMENTS, REPOSITORY
+from tiny import ARGUMENTS, start_python
 
 optuna = pytest.importorskip("optuna")
 from optuna.trial import TrialState  # noqa: E402
@@ -27,13 +26,8 @@ COMMAND = [
 
 
 def start(folder):
-    return subprocess.Popen(
-        [sys.executable, "-m", "ganlab", *COMMAND],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    return start_python(
+        ["-m", "ganlab", *COMMAND], folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
 
 
