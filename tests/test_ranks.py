@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from ganlab.cli import others as others_module
-from ganlab.cli.others import Others, end_on_slurms_signal, leave
-from ganlab.cli.validate import _check_trainer
+from ganlab.config.checks import _check_trainer
 from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.sync_batch_norm import BatchNormSync, SyncBatchNorm
 from ganlab.errors import ConfigError, GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import Launch, check_launch, cluster_environment, launched
+from ganlab.runs import other_ranks as others_module
+from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}
 JOB = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "gan", "SLURM_NTASKS": "4", "SLURM_PROCID": "2"}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ganlab.cli import main
-from ganlab.cli.compose import compose
-from ganlab.cli.plan import with_sweep
-from ganlab.cli.sweep import expand
+from ganlab.config.compose import compose
+from ganlab.config.sweeps import with_sweep
 from ganlab.data import MNIST5k, Shapes
-from ganlab.reports.pictures import save_png
+from ganlab.modalities.drawing import save_png
+from ganlab.sweeps.plan import expand
 
 README = Path(__file__).parents[1] / "README.md"
 COMMANDS = [
@@ -125,7 +125,7 @@ def test_runs_that_the_readme_names(folder):
 
 def test_choices_are_those_of_the_configs():
     """The table names every option of a group, and no other."""
-    from ganlab.cli.compose import options
+    from ganlab.config.groups import options
 
     text = README.read_text(encoding="utf-8")
     for group in ("model", "data", "loss", "trainer"):

@@ -7,10 +7,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ganlab.data.decoding import Decoder
+from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
-from ganlab.reports.files import atomic
-from ganlab.reports.pictures import sans, save_png
+from ganlab.files import atomic
+from ganlab.modalities.drawing import sans, save_png
 
 CELL = 256  # pixels along the longer side of a picture on a sheet
 GAP = 6  # pixels between pictures

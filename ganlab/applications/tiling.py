@@ -8,8 +8,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from ganlab.data import normalise
 from ganlab.errors import ConfigError
+from ganlab.modalities import IMAGE
 
 LARGE = 2**20  # pixels above which a picture is tiled unless told
 TILE = 512  # pixels along a side of a tile unless told
@@ -64,7 +64,7 @@ def translate_picture(
     result = None
     for (y, down), (x, across) in product(rows, columns):
         part = padded[:, y : y + tile_height, x : x + tile_width].unsqueeze(0)
-        part = normalise(part) if part.dtype == torch.uint8 else part
+        part = IMAGE.normalise(part) if IMAGE.is_raw(part) else part
         output = network(part).float().cpu()
         if output.shape[2:] != part.shape[2:]:
             raise ConfigError(

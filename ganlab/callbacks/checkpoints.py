@@ -16,7 +16,7 @@ from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-from ganlab.reports.files import atomic
+from ganlab.files import atomic
 
 
 class Checkpoints(Callback):

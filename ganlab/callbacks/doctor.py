@@ -1,4 +1,4 @@
-"""What the doctor (`ganlab.reports.diagnosis`) needs to see of a run, logged as it trains."""
+"""What the doctor (`ganlab.reports.doctor`) needs to see of a run, logged as it trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
 
 SAMPLES = 256  # generated, and real ones beside them
 TRAINING_IMAGES = 10_000  # at most, among which nearest neighbours are looked for
-PIXELS = 32  # along a side at most, at which images are compared
 SCORES = 1024  # of either kind at most, that separation is counted over
 WEIGHTS = 100_000  # numbers of a player at most, whose change is measured
 
@@ -143,12 +142,11 @@ class SampleDistances:
     """
 
     def __init__(self, data: TensorDataModule) -> None:
-        images = data.reference("train")
+        images, self.modality = data.reference("train"), data.modality
         self.total = len(images)
         order = torch.randperm(self.total, generator=torch.Generator().manual_seed(0))
-        self.real = torch.cat(
-            [_shrink(images.index_select(0, part)) for part in order[:TRAINING_IMAGES].split(500)]
-        )
+        parts = order[:TRAINING_IMAGES].split(500)
+        self.real = torch.cat([self.modality.shrink(images.index_select(0, p)) for p in parts])
         self.n = min(SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)
@@ -156,10 +154,8 @@ class SampleDistances:
 
     @torch.no_grad()
     def __call__(self, fake: Tensor) -> dict[str, float]:
-        """The three ratios for `n` samples (n, *shape), images in [−1, 1]."""
-        flat = _flat(_shrink(fake)).cpu()
-        if fake.dim() == 4:
-            flat = (flat + 1) * 127.5  # the training images are in [0, 255]
+        """The three ratios for `n` normalised samples (n, *shape)."""
+        flat = self.modality.rescale(_flat(self.modality.shrink(fake)).cpu())
         pairwise, nearest = _among(flat)
         training = self._to_training(flat, 1)[:, 0].median()
         ratios = {
@@ -212,16 +208,8 @@ def _some_weights(module: AdversarialModule, role: str) -> Tensor:
     return torch.cat([p.detach().reshape(-1)[:most].float() for p in own])
 
 
-def _shrink(samples: Tensor) -> Tensor:
-    """Images (N, C, H, W), of the same type, with `PIXELS` a side at most; points as they are."""
-    if samples.dim() != 4 or max(samples.shape[-2:]) <= PIXELS:
-        return samples
-    small = torch.nn.functional.interpolate(samples.float(), (PIXELS, PIXELS), mode="area")
-    return small if samples.is_floating_point() else small.round().to(samples.dtype)
-
-
-def _flat(images: Tensor) -> Tensor:
-    return images.flatten(1).float()
+def _flat(examples: Tensor) -> Tensor:
+    return examples.flatten(1).float()
 
 
 def _among(samples: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,8 @@ from lightning.pytorch import Callback, Trainer
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-from ganlab.reports.files import atomic
-from ganlab.reports.record import git_commit
+from ganlab.files import atomic
+from ganlab.record.machine import git_commit
 
 # what a run does not depend on
 IGNORED = (

@@ -11,9 +11,10 @@ from lightning.pytorch import Callback, Trainer
 from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule, Translator
-from ganlab.data import normalise
 from ganlab.errors import ConfigError
-from ganlab.reports.pictures import save_contact_sheet, save_grid, save_rows, save_scatter
+from ganlab.modalities import POINTS
+from ganlab.modalities.drawing import save_rows
+from ganlab.record.contact_sheet import save_contact_sheet
 
 
 class Samples(Callback):
@@ -86,24 +87,24 @@ class Samples(Callback):
         if is_translator:
             batch = self.batch(trainer.datamodule)
             save_rows(module.pictures(batch, seed=self.seed), path)
-        elif len(trainer.datamodule.shape) == 1:
+        elif (modality := trainer.datamodule.modality) is POINTS:
             fake = module.sample(self.points, seed=self.seed)
             real = trainer.datamodule.reference("train")[: self.points]
             score = None if module.classes else _scorer(module)
-            save_scatter(real, fake, path, score)
+            modality.draw(fake, path, real=real, score=score)
         elif module.classes:
             columns = min(module.classes, 10)
             labels = torch.arange(columns).repeat(-(-self.n // columns))
-            save_grid(module.sample(labels=labels, seed=self.seed), path, columns)
+            modality.draw(module.sample(labels=labels, seed=self.seed), path, columns=columns)
         else:
-            save_grid(module.sample(self.n, seed=self.seed), path)
+            modality.draw(module.sample(self.n, seed=self.seed), path)
         return path
 
     def batch(self, data: Any) -> dict[str, torch.Tensor]:
         """The first pictures of each side, the same ones through the run."""
         split = "test" if "test" in data.splits else "train"
         rows = data.split(split)
-        return {key: normalise(rows[key][: self.pictures]) for key in data.shapes}
+        return {k: data.modality.normalise(rows[k][: self.pictures]) for k in data.shapes}
 
 
 def _scorer(module: AdversarialModule):  # noqa: ANN202

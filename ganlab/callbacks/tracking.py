@@ -11,10 +11,10 @@ from lightning.pytorch import Callback, Trainer
 from ganlab.callbacks.checkpoints import Checkpoints
 from ganlab.callbacks.evaluation import Evaluation
 from ganlab.core import AdversarialModule
-from ganlab.reports.files import append_text
-from ganlab.reports.loggers import CSVLogger, TensorBoard
-from ganlab.reports.pictures import save_curves
-from ganlab.reports.record import RunRecord
+from ganlab.files import append_text
+from ganlab.record.curves import save_curves
+from ganlab.record.loggers import CSVLogger, TensorBoard
+from ganlab.record.run import RunRecord
 
 
 class Tracking(Callback):

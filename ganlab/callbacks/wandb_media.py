@@ -13,8 +13,7 @@ from ganlab.callbacks.evaluation import Evaluation
 from ganlab.callbacks.failures import logged_failure
 from ganlab.callbacks.samples import Samples
 from ganlab.core import AdversarialModule, Translator
-from ganlab.data import denormalise
-from ganlab.reports.wandb_logger import WandB
+from ganlab.record.wandb_logger import WandB
 
 
 class WandBMedia(Callback):
@@ -109,13 +108,16 @@ class WandBMedia(Callback):
 
         if isinstance(module, Translator):
             titles, rows = _translations(drawing, trainer, module)
-        elif not hasattr(module, "draw_inputs") or len(trainer.datamodule.shape) == 1:
-            return None
-        else:
+        elif hasattr(module, "draw_inputs"):
             titles, rows = _samples(drawing, module)
+        else:
+            return None
+        picture = trainer.datamodule.modality.picture
+        if picture(rows[0][-1]) is None:
+            return None
         table = Table(columns=titles)
         for row in rows[: self.samples]:
-            table.add_data(*(x if isinstance(x, int) else Image(_picture(x)) for x in row))
+            table.add_data(*(x if isinstance(x, int) else Image(picture(x)) for x in row))
         return table
 
 
@@ -141,10 +143,3 @@ def _translations(drawing: Samples, trainer: Trainer, module: Translator) -> tup
     return ["picture", *pictures], [
         (index, *row) for index, row in enumerate(zip(*pictures.values(), strict=False))
     ]
-
-
-def _picture(image: Tensor) -> Any:
-    """A PIL picture of an image (C, H, W) in [−1, 1]; of two channels the first."""
-    from torchvision.transforms.functional import to_pil_image
-
-    return to_pil_image(denormalise(image.cpu() if len(image) != 2 else image[:1].cpu()))

@@ -23,8 +23,8 @@ COMMANDS = {
     "bench": "measure the training loop against the leanest one, and say where time goes",
 }
 
-# of commands whose name a module cannot have, or has for something else
-MODULES = {"import": "importing", "sweep": "sweep_command", "wandb": "wandb_command"}
+# of commands whose name a module cannot have
+MODULES = {"import": "importing"}
 
 HELP = """ganlab: train, compare and understand generative adversarial models.
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, check_folder, parse, split_options, wants_help
+from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.config.values import check_folder
 from ganlab.errors import ConfigError
 
 
@@ -63,19 +64,19 @@ def main(argv: list[str]) -> int:
             if arguments[key].is_dir():
                 raise ConfigError(f"{key}: {arguments[key]} is a folder; name a file.")
             check_folder(key, arguments[key].parent)
-    from ganlab.reports.comparison import read_comparison
-    from ganlab.reports.comparison_groups import tabulate
-    from ganlab.reports.comparison_text import render
+    from ganlab.reports.comparison.comparison import read_comparison
+    from ganlab.reports.comparison.groups import tabulate
+    from ganlab.reports.comparison.text import render
 
     comparison = read_comparison(places)
     table = tabulate(comparison, arguments["group_by"], arguments["score"])
     print(render(comparison, table))
     if arguments["json"]:
-        from ganlab.reports.comparison_table import as_data
+        from ganlab.reports.comparison.table import as_data
 
         _write(arguments["json"], as_data(comparison, table))
     if arguments["html"]:
-        from ganlab.reports.page import write_page
+        from ganlab.reports.page.write import write_page
 
         count = len(comparison.runs)
         print(f"\nWriting the page of {count} runs …", file=sys.stderr, flush=True)
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
-    from ganlab.reports.files import write_text
+    from ganlab.files import write_text
 
     text = json.dumps(data, indent=2, default=str, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n", "Make room, or give another file with --json FILE.")

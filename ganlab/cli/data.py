@@ -11,7 +11,7 @@ from ganlab.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from collections import Counter
 
-    from ganlab.reports.data_check import DataCheck
+    from ganlab.reports.data.findings import DataCheck
 
 _KINDS = 3  # sizes, modes and formats that a line names
 HELP = """ganlab data: look at a folder of pictures before training, and make pairs
@@ -57,8 +57,8 @@ def check(argv: list[str]) -> int:
         raise ConfigError("data check: no folder is given. Write ganlab data check DIR.")
     root, values = Path(argv[0]).expanduser(), parse(argv[1:], ARGUMENTS)
 
-    from ganlab.cli.compose import options
-    from ganlab.reports.data_check import check_data
+    from ganlab.config.groups import options
+    from ganlab.reports.data.check import check_data
 
     if values["out"] is not None and values["out"].exists():
         raise ConfigError(f"out: {values['out']} is there already; choose another file.")
@@ -66,7 +66,7 @@ def check(argv: list[str]) -> int:
     print(_text(found))
     rows = {title: files for title, files in found.samples.items() if files}
     if rows:
-        from ganlab.reports.data_samples import save_samples
+        from ganlab.reports.data.samples import save_samples
 
         out = values["out"] or Path("outputs/data_check") / f"{root.resolve().name}.png"
         save_samples(rows, out)
@@ -83,7 +83,7 @@ def pair(argv: list[str]) -> int:
         raise ConfigError(
             f"data pair: received {len(argv)} paths, needs 3: ganlab data pair A_DIR B_DIR OUT."
         )
-    from ganlab.data.side_by_side import write_pairs
+    from ganlab.data.readers.side_by_side import write_pairs
 
     a, b, out = (Path(text).expanduser() for text in argv)
     counts = write_pairs(a, b, out)

@@ -16,8 +16,8 @@ def main(argv: list[str]) -> int:
         print(usage("doctor", purpose, ARGUMENTS))
         return 0
     folder = parse(argv, ARGUMENTS)["run"]
-    from ganlab.reports.diagnosis import examine, in_words, write_findings
-    from ganlab.reports.evidence import Evidence
+    from ganlab.reports.doctor.diagnosis import examine, in_words, write_findings
+    from ganlab.reports.doctor.evidence import Evidence
 
     run = Evidence.read(folder)
     findings = examine(run)

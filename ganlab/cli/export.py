@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import REQUIRED, Argument, boolean, check_folder, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.config.values import boolean, check_folder
 from ganlab.errors import ConfigError, nearest
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from ganlab.core import AdversarialModule
-
-TOLERANCE = 1e-3  # of numbers in [-1, 1], between programs
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 FORMATS = ("pth", *ENDINGS)
-UNUSED = {"direction": ("pth",), "size": ("pth", "safetensors")}
 
 
 def _format(text: str) -> str:
@@ -50,6 +41,7 @@ ARGUMENTS = {
     "ema": Argument(boolean, "true for averaged weights where there are some (true)", True),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
 }
+UNUSED = {"direction": ("pth",), "size": ("pth", "safetensors")}
 
 
 def main(argv: list[str]) -> int:
@@ -65,14 +57,20 @@ def main(argv: list[str]) -> int:
     if arguments["out"] is not None:
         is_folder = arguments["format"] == "pth"
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
-    from ganlab.cli.compose import register_resolvers
-    from ganlab.reports.runs import load_module
+    from ganlab.config.compose import register_resolvers
+    from ganlab.core.load import load_module
+    from ganlab.exchange.exporting import (
+        export_graph,
+        export_public,
+        export_safetensors,
+        generator_of,
+    )
 
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     out = arguments["out"] or arguments["run"] / "exported"
     if arguments["format"] == "pth":
-        return _export_public(module, out, arguments["ema"])
+        return export_public(module, out, arguments["ema"])
     name = generator_of(module, arguments["direction"])
     ending = ENDINGS[arguments["format"]]
     if arguments["out"] is None:
@@ -82,134 +80,5 @@ def main(argv: list[str]) -> int:
             f"out: received {out}; a file of format {arguments['format']} ends in {ending}."
         )
     if arguments["format"] == "safetensors":
-        return _export_safetensors(module, name, out, arguments["ema"])
-    return _export_graph(module, name, out, arguments)
-
-
-def generator_of(module: AdversarialModule, direction: str | None) -> str:
-    """The submodule that makes samples, or translates in a direction.
-
-    Raises:
-        ConfigError: an unknown direction, one for a model that has none, or no generator.
-    """
-    if hasattr(module, "directions"):
-        return module.direction(direction).generator
-    if direction is not None:
-        raise ConfigError(
-            f"direction: received {direction!r}; {type(module).__name__} does not translate. "
-            "Leave it out."
-        )
-    if "generator" not in dict(module.named_children()):
-        raise ConfigError(f"run: holds a {type(module).__name__}, which has no generator.")
-    return "generator"
-
-
-def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
-    """A submodule, averaged where it can be."""
-    return module.averaged[name] if ema and name in module.averaged else module.get_submodule(name)
-
-
-def _export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
-    import torch
-
-    from ganlab.cli.public_files import ROLES, read_tensors
-    from ganlab.networks.public_checkpoints import read_public, write_public
-    from ganlab.reports.files import atomic
-
-    if folder.suffix:
-        raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
-    children = dict(module.named_children())
-    kind = "cyclegan" if "generator_ab" in children else "pix2pix"
-    roles = {role: name for role, name in ROLES[kind].items() if name in children}
-    if not hasattr(module, "directions") or not roles:
-        raise ConfigError(
-            f"format: pth is the layout of CycleGAN and pix2pix; a {type(module).__name__} goes "
-            "to safetensors, torch_export or onnx."
-        )
-    states = {}
-    for role, name in roles.items():
-        try:
-            states[role] = write_public(network_of(module, name, ema))
-        except ConfigError as error:
-            if role.startswith("G"):
-                raise
-            print(f"{name} is left out: {error}")  # the public code needs none to translate
-    for role, state in states.items():
-        path = folder / f"latest_net_{role}.pth"
-        with atomic(path) as temporary:
-            torch.save(state, temporary)
-        network = network_of(module, roles[role], ema)
-        _, _, back = read_public(read_tensors(path), str(path))
-        _check_weights(path, network, back)
-        print(f"{path}: {roles[role]}, {len(state)} tensors, read back without a difference")
-    return 0
-
-
-def _export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bool) -> int:
-    from safetensors.torch import load_file, save_file
-
-    from ganlab.reports.files import atomic
-
-    network = network_of(module, name, ema)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    metadata = {
-        "network": json.dumps(module.config["model"].get(name)),
-        "config": json.dumps(module.config),
-        "module": name,
-        "weights": "ema" if ema and name in module.averaged else "raw",
-        "images_seen": str(module.images_seen),
-    }
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata)
-    _check_weights(path, network, load_file(path))
-    print(f"{path}: {name}, {len(tensors)} tensors, read back without a difference")
-    return 0
-
-
-def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> None:
-    """Stop unless a file holds the network's very tensors, to the byte."""
-    own = network.state_dict()
-    if own.keys() != back.keys() or not all(_is_same(own[key].cpu(), back[key]) for key in own):
-        raise ConfigError(f"{path}: what was written is not what is read back; do not use it.")
-
-
-def _is_same(a: Tensor, b: Tensor) -> bool:
-    import torch
-
-    # NaN is not equal to itself, its bytes are
-    pair = [x.contiguous().reshape(-1).view(torch.uint8) for x in (a, b)]
-    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(*pair)
-
-
-def _export_graph(
-    module: AdversarialModule, name: str, path: Path, arguments: dict[str, Any]
-) -> int:
-    import torch
-
-    from ganlab.cli.graphs import WRITERS, as_used, example_inputs
-    from ganlab.reports.files import atomic
-
-    network = as_used(module, network_of(module, name, arguments["ema"]))
-    inputs = example_inputs(module, network, name, arguments["size"])
-    with atomic(path) as temporary:
-        run = WRITERS[arguments["format"]](network, inputs, temporary)
-    shapes = " and ".join(
-        f"{key} ({', '.join(['N', *map(str, x.shape[1:])])})" for key, x in inputs.items()
-    )
-    note = "; without the noise of dropout" if getattr(module, "dropout_at_test", False) else ""
-    if run is None:
-        print(f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime")
-        return 0
-    with torch.no_grad():
-        # of three, where the graph was made of two
-        inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
-        difference = (network(*inputs.values()) - run(inputs)).abs().max().item()
-    print(f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}")
-    if math.isnan(difference):
-        raise ConfigError(f"run: {name} makes NaN; do not use {path}. Choose another checkpoint.")
-    if not difference <= TOLERANCE:
-        raise ConfigError(
-            f"format: {path} computes something else than the run's {name} (by {difference:.1e}); "
-            "do not use it. Export it as safetensors."
-        )
-    return 0
+        return export_safetensors(module, name, out, arguments["ema"])
+    return export_graph(module, name, out, arguments)

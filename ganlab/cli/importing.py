@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import check_folder, wants_help
-from ganlab.cli.public_files import DIRECTIONS, ROLES, Network, find_files, read_networks
-from ganlab.errors import CheckpointError, ConfigError, RunError, nearest
-
-if TYPE_CHECKING:
-    from ganlab.core import AdversarialModule
+from ganlab.cli.arguments import wants_help
+from ganlab.config.values import check_folder
+from ganlab.errors import ConfigError, RunError, nearest
+from ganlab.exchange.public_files import ROLES, find_files, read_networks
 
 HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: make a run of public checkpoints.
 
@@ -30,8 +25,6 @@ missing is drawn anew. Then use
   ganlab translate run=DIR …     ganlab evaluate run=DIR     ganlab train run=DIR resume=true
 """
 
-OWN = ("epoch", "out", "direction", "objective", "dropout")
-
 
 def main(argv: list[str]) -> int:
     """Write the run and say what was found in the files."""
@@ -46,131 +39,13 @@ def main(argv: list[str]) -> int:
     check_folder("out", folder)
     if (folder / "run.json").exists():
         raise RunError(f"out: {folder} holds a run already. Choose another folder with out=DIR.")
+    from ganlab.exchange.importing import configure, summary, write_run
+
     print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
     config = configure(kind, networks, own, overrides, name, folder)
     module = write_run(config, networks, folder)
-    print(_summary(kind, config, module, networks, folder))
+    print(summary(kind, config, module, networks, folder))
     return 0
-
-
-def configure(
-    kind: str,
-    networks: dict[str, Network],
-    own: dict[str, str],
-    overrides: list[str],
-    name: str,
-    folder: Path,
-) -> dict[str, Any]:
-    """The plain, checked configuration of the run: the experiment's, with the files' networks.
-
-    Raises:
-        ConfigError: whatever is wrong with the overrides, or does not fit the networks.
-    """
-    from ganlab.cli.compose import compose, to_plain
-    from ganlab.cli.validate import check
-
-    keys = {text.partition("=")[0] for text in overrides}
-    for key in keys:
-        if key.startswith(tuple(f"model.{submodule}." for submodule in networks)):
-            raise ConfigError(f"{key}: is read from the files, and cannot be chosen.")
-    chosen = overrides if "experiment" in keys else [f"experiment={kind}", *overrides]
-    config = compose(chosen)
-    config.name, config.run_dir = config.name if "name" in keys else name, str(folder)
-    for key, value in _facts(kind, networks, own).items():
-        section, _, last = key.partition(".")
-        if key not in keys and last in (config[section] or {}):
-            config[section][last] = value
-    is_rootless = "archive" in config.data and not (config.data.archive or config.data.root)
-    if is_rootless:
-        config.data.root = "."  # to check the rest; it comes with data.root=DIR when it is needed
-    plain = to_plain(config)
-    plain["model"] |= {submodule: network.config for submodule, network in networks.items()}
-    if kind == "cyclegan":
-        for missing, given in (("generator_ab", "generator_ba"), ("generator_ba", "generator_ab")):
-            if missing not in networks:
-                like = networks[given].config
-                swapped = {"in_channels": like["out_channels"], "out_channels": like["in_channels"]}
-                plain["model"][missing] = like | swapped
-    check(plain)
-    if is_rootless:
-        plain["data"]["root"] = None
-    return plain
-
-
-def _facts(kind: str, networks: dict[str, Network], own: dict[str, str]) -> dict[str, Any]:
-    """What the networks, and this command's arguments, say about data and game."""
-    generator = next(n.config for name, n in networks.items() if name.startswith("generator"))
-    inputs, outputs = generator["in_channels"], generator["out_channels"]
-    facts: dict[str, Any] = {"data.channels": outputs}
-    if generator.get("size"):
-        facts["data.size"] = generator["size"]
-    allowed = {outputs: "the generator's output"}
-    if kind == "pix2pix":
-        allowed[inputs + outputs] = "its input and output together"
-        facts["data.source_channels"] = inputs
-        facts |= {f"data.{k}": own[k] for k in ("direction",) if own.get(k)}
-        facts |= {f"model.{k}": own[k] for k in ("objective",) if own.get(k)}
-    for name, judge in networks.items():
-        seen = judge.config["in_channels"]
-        if name.startswith("discriminator") and seen not in allowed:
-            words = ", or ".join(f"{channels} ({what})" for channels, what in allowed.items())
-            raise CheckpointError(
-                f"{judge.file}: sees {seen} channels; allowed {words}. The files are of different "
-                "models, or of another kind than " + kind + "."
-            )
-        if name == "discriminator":
-            facts["model.conditional"] = seen != outputs
-    return facts
-
-
-def write_run(
-    config: dict[str, Any], networks: dict[str, Network], folder: Path
-) -> AdversarialModule:
-    """Build the game, give it the files' weights, and write the run's folder; returns the game."""
-    import torch
-    from lightning.pytorch import Trainer
-    from omegaconf import OmegaConf
-
-    from ganlab.callbacks import Checkpoints
-    from ganlab.core.build import build_module
-    from ganlab.reports.files import write_text
-    from ganlab.reports.record import RunRecord
-
-    torch.manual_seed(config["seed"])
-    module = build_module(config)
-    for submodule, network in networks.items():
-        if hasattr(module, submodule):  # an objective may have no use for a discriminator
-            module.get_submodule(submodule).load_state_dict(network.state)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.strategy.connect(module)
-    trainer.strategy.optimizers = module.configure_optimizers()
-    record = RunRecord(folder)
-    try:
-        record.start(
-            config["name"],
-            config["seed"],
-            choices=config.get("choices"),
-            baseline=config.get("baseline"),
-            imported={name: _origin(network.file) for name, network in networks.items()},
-        )
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
-        Checkpoints(str(folder)).save(trainer, module)
-        record.write(status="interrupted")  # it can go on, and has not reached its budget
-    finally:
-        record.close()
-    return module
-
-
-def _origin(file: Path) -> dict[str, str]:
-    return {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]:
@@ -193,32 +68,4 @@ def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]
     return kind, paths, own, [text for text, (key, _) in values.items() if key not in OWN]
 
 
-def _summary(
-    kind: str,
-    config: dict[str, Any],
-    module: AdversarialModule,
-    networks: dict[str, Network],
-    folder: Path,
-) -> str:
-    lines = []
-    for name in ROLES[kind].values():
-        if not hasattr(module, name):
-            continue
-        network = module.get_submodule(name)
-        facts = [f"{getattr(network, 'blocks', '')} blocks"] if hasattr(network, "blocks") else []
-        facts += [f"{network.features} features", f"norm {network.norm}"]
-        count = sum(p.numel() for p in network.parameters())
-        source = str(networks[name].file) if name in networks else "drawn anew, no file holds it"
-        lines.append(
-            f"{name}: {type(network).__name__}, {', '.join(facts)}, {count:,} parameters; {source}"
-        )
-    is_second = kind == "cyclegan" and DIRECTIONS["a_to_b"] not in networks
-    direction = " direction=b_to_a" if is_second else ""
-    root = " data.root=DIR" if config["data"].get("root", "none needed") is None else ""
-    lines += [
-        f"The run is in {folder}. Use it with",
-        f"  ganlab translate run={folder} input=DIR output=DIR{direction}",
-    ]
-    if (config.get("callbacks") or {}).get("evaluation"):
-        lines.append(f"  ganlab evaluate run={folder}{root}")
-    return "\n".join([*lines, f"  ganlab train run={folder} resume=true{root}"])
+OWN = ("epoch", "out", "direction", "objective", "dropout")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganlab.cli.arguments import wants_help
-from ganlab.cli.compose import CONF, groups, options
+from ganlab.config.groups import CONF, describe, files, groups
 from ganlab.errors import ConfigError, nearest
 
 PLURALS = {
@@ -37,16 +35,12 @@ def main(argv: list[str]) -> int:
             )
         if len(argv) != 1:
             print(f"\n{group}=")
-        names = options(group)
-        width = max(map(len, names))
-        for name in names:
-            print(f"  {name:<{width}}  {describe(CONF / group / f'{name}.yaml')}")
+        paths = files(group)
+        width = max(map(len, paths))
+        folder = CONF / group
+        for name, path in sorted(paths.items(), key=lambda item: (str(item[1].parent), item[0])):
+            if path.parent != folder:
+                folder = path.parent
+                print(f" {folder.relative_to(CONF / group)}/")
+            print(f"  {name:<{width}}  {describe(group, name)}")
     return 0
-
-
-def describe(path: Path) -> str:
-    """The first comment of a config file that is not a directive."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") and not line.startswith("# @"):
-            return line.lstrip("# ").strip()
-    return ""

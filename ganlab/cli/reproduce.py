@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import (
-    Argument,
-    boolean,
-    check_folder,
-    number,
-    parse,
-    split_options,
-    wants_help,
-)
-from ganlab.errors import ConfigError, RunError
-from ganlab.reports.baselines import Baseline, interval, measured
+from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.config.values import boolean, check_folder, number
+from ganlab.errors import ConfigError
+from ganlab.reproduction.baselines import Baseline
 
 HELP = """ganlab reproduce list             what papers and peers claim, and what came out here
 ganlab reproduce NAME [options]   train an experiment that has a baseline, score it by the
@@ -79,7 +71,7 @@ def main(argv: list[str]) -> int:
     if words == ["list"]:
         if options:
             raise ConfigError(f"{options[0]}: reproduce list takes no arguments.")
-        from ganlab.cli.ledger import ledger
+        from ganlab.reproduction.ledger import ledger
 
         print(ledger())
         return 0
@@ -87,7 +79,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError(
             f"reproduce: received {' '.join(words) or 'no name'}; give one experiment, or list."
         )
-    from ganlab.cli.ledger import baseline_named
+    from ganlab.reproduction.ledger import baseline_named
 
     baseline = baseline_named(words[0])
     own = [text for text in options if text.partition("=")[0] in ARGUMENTS]
@@ -98,10 +90,11 @@ def main(argv: list[str]) -> int:
 def _reproduce(
     baseline: Baseline, arguments: dict[str, Any], overrides: list[str], argv: list[str]
 ) -> int:
-    from ganlab.cli.compose import PROTOCOL, compose
-    from ganlab.cli.protocols import is_about_protocol
-    from ganlab.cli.reproduction import Reproduction
-    from ganlab.cli.train import new_folder
+    from ganlab.config.compose import PROTOCOL, compose
+    from ganlab.config.protocols import is_about_protocol
+    from ganlab.reproduction.begun import going_on, read_plan
+    from ganlab.reproduction.seeds import Reproduction
+    from ganlab.runs.train import new_folder
 
     for text in overrides:
         if text.partition("=")[0].lstrip("+~").partition("@")[0] in SET:
@@ -125,7 +118,7 @@ def _reproduce(
         "protocol_overrides": about or None,
     }
     if before := read_plan(folder, baseline.name):
-        wanted = _going_on(folder, before, wanted)
+        wanted = going_on(folder, before, wanted)
     reproduction = Reproduction(
         folder,
         baseline,
@@ -137,59 +130,16 @@ def _reproduce(
         before["data_hash"] if before else "",
     )
     if arguments["dry_run"]:
-        from ganlab.cli.dry_run import dry_run
+        from ganlab.estimate.dry_run import dry_run
 
         print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}; of each:")
         return dry_run(reproduction.config)
     return _carry_out(reproduction, folder)
 
 
-BEGUN = {"seeds": list, "scale": (int, float), "overrides": list, "protocol_overrides": list}
-
-
-def read_plan(folder: Path, name: str) -> dict[str, Any] | None:
-    """What a reproduction in `folder` was started with; None where there is nothing yet.
-
-    Raises:
-        RunError: it holds something else, or a damaged file.
-    """
-    from ganlab.cli.ledger import recorded_in
-    from ganlab.reports.sweeps import read_sweep_file
-
-    if not (folder / "sweep.json").exists():
-        if (folder / "run.json").exists():
-            raise RunError(f"out: {folder} holds a run; choose another folder.")
-        return None
-    content = read_sweep_file(folder)
-    if content.get("experiment") != name or content.get("kind") != "reproduce":
-        what = content.get("experiment") or content.get("name")
-        raise RunError(f"out: {folder} holds {what}, not a reproduction of {name}.")
-    for key, kind in BEGUN.items():
-        if not isinstance(content.get(key), kind):
-            raise RunError(
-                f"out: {folder / 'sweep.json'} is damaged: its {key} is {content.get(key)!r}."
-            )
-    # verdict.json has the hash of reproductions that an earlier version began
-    data_hash = content.get("data_hash") or (recorded_in(folder) or {}).get("data_hash")
-    return {"command": []} | content | {"data_hash": data_hash or ""}
-
-
-def _going_on(
-    folder: Path, before: dict[str, Any], wanted: dict[str, Any]
-) -> dict[str, list[str] | list[int] | float]:
-    """What a reproduction goes on with: what it began with, and perhaps further seeds."""
-    for key in ("scale", "overrides", "protocol_overrides"):
-        if wanted[key] is not None and wanted[key] != before[key]:
-            raise ConfigError(
-                f"{key}: received {wanted[key]}, and the reproduction in {folder} was begun with "
-                f"{before[key]}. Leave it out to go on, or begin another one without out=."
-            )
-    seeds = before["seeds"]
-    further = [seed for seed in wanted["seeds"] or [] if seed not in seeds]
-    return {**{key: before[key] for key in wanted}, "seeds": seeds + further}
-
-
 def _carry_out(reproduction: Any, folder: Path) -> int:
+    from ganlab.reproduction.report import report
+
     again = f"ganlab reproduce {reproduction.baseline.name} out={folder}"
     if reproduction.changed:
         print(
@@ -206,65 +156,8 @@ def _carry_out(reproduction: Any, folder: Path) -> int:
         print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
         return 130
     path = reproduction.write()
-    print(_report(reproduction, path))
+    print(report(reproduction, path))
     _, missing = reproduction.scores()
     if missing:
         print(f"Go on with\n  {again}", file=sys.stderr)
     return 1 if missing else 0
-
-
-def _report(reproduction: Any, path: Path) -> str:
-    """Paper, peers, ours and the verdict."""
-    from ganlab.cli.compose import CONF
-    from ganlab.cli.list import describe
-
-    baseline: Baseline = reproduction.baseline
-    values, _ = reproduction.scores()
-    what = describe(CONF / "experiment" / f"{baseline.name}.yaml")
-    lines = [f"{reproduction.title}: {what}", f"  paper      {baseline.paper}"]
-    for figure in baseline.published:
-        unlike = "" if figure.get("comparable", True) else "; not compared"
-        how = f"{figure['how']}; {figure['source']}{unlike}"
-        lines.append(f"  published  {figure['by']} {figure['value']:g} ({how})")
-    if baseline.note:
-        lines.append(f"  note       {baseline.note}")
-    if baseline.protocol:
-        lines.append(f"  ours       {_ours(reproduction, values)}")
-    lines.append(f"  verdict    {reproduction.verdict().words}")
-    if _is_first(reproduction, values):
-        file = f"conf/experiment/{baseline.name}.yaml"
-        lines.append(
-            f"Its first measurement. For the baseline in {file}:\n{_measured(reproduction)}"
-        )
-    return "\n".join([*lines, f"Written to {path}."])
-
-
-def _ours(reproduction: Any, values: list[float]) -> str:
-    from ganlab.cli.ledger import mean_and_spread
-
-    baseline = reproduction.baseline
-    seeds = ", ".join(map(str, reproduction.seeds))
-    text = mean_and_spread(values)
-    if (found := interval(values)) and all(map(math.isfinite, values)):
-        text += f" (95 % interval of the mean {found[0]:.4g} … {found[1]:.4g})"
-    how = f"{reproduction.protocol.get('name', baseline.protocol)}, {baseline.checkpoint}"
-    return f"{text}; {baseline.score}, {how} checkpoint, seeds {seeds}"
-
-
-def _measured(reproduction: Any) -> str:
-    records = [run.record for run in reproduction.runs]
-    facts = {
-        "seeds": reproduction.seeds,
-        "minutes": round(sum(r["seconds"] for r in records) / 60 / len(records), 1),
-        "torch": records[0]["versions"].get("torch"),
-    }
-    return measured(reproduction.scores()[0], facts)
-
-
-def _is_first(reproduction: Any, values: list[float]) -> bool:
-    """Whether these are the figures that a short baseline of ours is still without."""
-    is_whole = reproduction.scale == 1 and not reproduction.changed
-    baseline = reproduction.baseline
-    is_without = baseline.target is None and baseline.why is None
-    is_complete = len(values) == len(reproduction.seeds) > 1
-    return bool(is_whole and is_without and is_complete and all(map(math.isfinite, values)))

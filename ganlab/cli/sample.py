@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import (
-    REQUIRED,
-    Argument,
-    boolean,
-    count,
-    number,
-    parse,
-    seed,
-    usage,
-    wants_help,
-)
+from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.config.values import boolean, count, number, seed
 from ganlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ganlab.core import AdversarialModule
 
 
 def _labels(text: str) -> list[int]:
@@ -51,9 +36,10 @@ def main(argv: list[str]) -> int:
     arguments = parse(argv, ARGUMENTS)
     import torch
 
-    from ganlab.cli.compose import register_resolvers
+    from ganlab.applications.samples import write
+    from ganlab.config.compose import register_resolvers
     from ganlab.core import Translator
-    from ganlab.reports.runs import load_module
+    from ganlab.core.load import load_module
 
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
@@ -76,55 +62,6 @@ def main(argv: list[str]) -> int:
     )
     samples = module.sample(latents=latents, labels=labels, ema=arguments["ema"]).cpu()
     out = arguments["out"] or arguments["run"] / "generated.png"
-    write(samples, out, latents, labels, module)
+    write(samples, out, latents, labels, module.modality)
     print(f"{len(samples)} samples: {out}")
     return 0
-
-
-def write(
-    samples: Tensor,
-    out: Path,
-    latents: Tensor,
-    labels: Tensor | None,
-    module: AdversarialModule,
-) -> None:
-    """Write samples (N, C, H, W) in [−1, 1], or points (N, D), in the form that `out` names."""
-    if out.suffix == ".npz":
-        _write_arrays(samples, out, latents, labels)
-    elif samples.dim() == 2:
-        if out.suffix != ".png" or samples.shape[1] != 2:
-            raise ConfigError(f"out: points go to x.npz, or of the plane to x.png; received {out}.")
-        from ganlab.reports.pictures import save_scatter
-
-        save_scatter(samples[:0], samples, out)
-    elif out.suffix == ".png":
-        from ganlab.reports.pictures import save_grid
-
-        save_grid(samples, out)
-    elif out.suffix:
-        raise ConfigError(f"out: received {out}; allowed x.png, x.npz, or a folder (no ending).")
-    else:
-        from ganlab.data import denormalise
-        from ganlab.reports.pictures import save_png
-
-        digits = len(str(len(samples) - 1))
-        for index, image in enumerate(denormalise(samples)):
-            label = f"_{int(labels[index])}" if labels is not None else ""
-            save_png(image, out / f"{index:0{digits}}{label}.png")
-
-
-def _write_arrays(samples: Tensor, out: Path, latents: Tensor, labels: Tensor | None) -> None:
-    import numpy as np
-
-    from ganlab.data import denormalise
-    from ganlab.reports.files import atomic
-
-    if samples.dim() == 4:
-        arrays: dict[str, Any] = {"images": denormalise(samples).permute(0, 2, 3, 1).numpy()}
-    else:
-        arrays = {"points": samples.float().numpy()}
-    arrays["latents"] = latents.numpy()
-    if labels is not None:
-        arrays["labels"] = labels.numpy()
-    with atomic(out) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)

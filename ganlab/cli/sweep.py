@@ -1,266 +1,74 @@
-"""`ganlab train -m`: one run for each combination of values, by Hydra's launchers.
-
-A sweep is a folder of planned runs: all of them are written down before the first is trained, so
-that one that is killed is continued by `ganlab sweep resume`.
-"""
+"""`ganlab sweep status DIR` and `ganlab sweep resume DIR`."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
-from ganlab.errors import ConfigError, RunError
-from ganlab.reports.sweeps import jobs_of, read_sweep_file
+from ganlab.cli.arguments import wants_help
+from ganlab.errors import ConfigError, GanlabError, nearest
+from ganlab.sweeps.plan import check_started_once, is_of_hydra
+
+HELP = """ganlab sweep status DIR [DIR …]       how far the jobs of a sweep are
+ganlab sweep resume DIR [hydra/…=…]   run what is missing or failed, and continue what was stopped
+
+A sweep is started with `ganlab train -m key=a,b,c`, see ganlab train --help. It goes on with the
+launcher that it was started with, unless another is given: hydra/launcher=joblib, ….
+"""
 
 
-def sweep(argv: list[str]) -> int:
-    """Plan and launch the jobs of a sweep; returns 0 when all of them finished.
+def main(argv: list[str]) -> int:
+    """Print the state of sweeps, or go on with one; returns the exit code."""
+    if wants_help(argv) or not argv:
+        print(HELP)
+        return 0 if argv else 2
+    command, words = argv[0], argv[1:]
+    commands = {"status": _status, "resume": _resume}
+    if command not in commands:
+        raise ConfigError(
+            f"sweep: received {command!r}; allowed {', '.join(commands)}."
+            f"{nearest(command, list(commands))}"
+        )
+    settings = [word for word in words if is_of_hydra(word)]
+    folders = [Path(word) for word in words if word not in settings]
+    if not folders:
+        raise ConfigError(f"sweep {command}: give the sweep's folder, outputs/….")
+    return commands[command](folders, settings)
 
-    A job that fails says so at once, and in its run.json; the others go on. Ctrl-C ends the sweep.
 
-    Raises:
-        ConfigError: overrides that no job can be composed of; nothing has been written then.
-    """
-    from ganlab.cli.launch import launch
-    from ganlab.cli.launchers import check_launcher
-    from ganlab.cli.plan import with_sweep
+def _status(folders: list[Path], words: list[str]) -> int:
+    from ganlab.sweeps.table import in_words, status_table
+
+    if words:
+        raise ConfigError(f"{words[0]}: sweep status takes folders alone.")
+    code = 0
+    for folder in folders:
+        try:
+            table, counts = status_table(folder)
+        except GanlabError as error:
+            print(error, file=sys.stderr)
+            code = 1
+            continue
+        print(f"{folder}\n{table}\n{in_words(counts)}.")
+    return code
+
+
+def _resume(folders: list[Path], words: list[str]) -> int:
+    from ganlab.record.sweep import read_sweep_file
+    from ganlab.sweeps.launch import launch
+    from ganlab.sweeps.launchers import check_launcher
 
     check_started_once()
-    words = [word for word in argv if word not in ("-m", "--multirun")]
-    hydra_words = [word for word in words if is_of_hydra(word)]
-    name, words = with_sweep([word for word in words if word not in hydra_words])
-    given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
-    words = [word for word in words if not word.startswith("run_dir=")]
-    for word in words:
-        if word.startswith(("run=", "resume=")):
-            raise ConfigError(f"{word}: a sweep is continued by `ganlab sweep resume DIR`.")
-    check_launcher(hydra_words)
-    jobs = expand(words)
-    first = _first_that_composes(jobs)
-    name = name or _name_of(jobs)
-    if first["dry_run"]:
-        return _dry_run(jobs, first, given)
-    if len(jobs) == 1:
-        print("ganlab: 1 job; write key=a,b,c for several.", file=sys.stderr)
-    folder = _write(given, name, hydra_words, jobs)
-    return launch(folder, hydra_words)
-
-
-def check_started_once() -> None:
-    """Refuse to start a sweep in each of several processes.
-
-    Raises:
-        ConfigError: torchrun or srun has started this process.
-    """
-    from ganlab.ranks import launched
-
-    if (by := launched().by) != "ganlab":
-        raise ConfigError(
-            f"-m: a sweep starts its runs itself, over several processes each where trainer=ddp "
-            f"says so. Start it once, without {by}; for jobs of Slurm use "
-            "hydra/launcher=submitit_slurm."
-        )
-
-
-def is_of_hydra(word: str) -> bool:
-    """Whether an override is of Hydra's own settings, such as the launcher."""
-    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
-
-
-def expand(words: list[str]) -> list[list[str]]:
-    """The overrides of each job, in Hydra's order: the last key changes fastest.
-
-    Raises:
-        ConfigError: a text that cannot be read, a choice that is not there, a sweep without end.
-    """
-    from hydra import initialize_config_dir
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    from ganlab.cli.compose import CONF, spelled_out
-
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        overrides = [_parsed(parser, text) for text in map(spelled_out, words)]
-        return BasicSweeper.split_arguments(overrides, None)[0]
-
-
-def _parsed(parser: Any, text: str) -> Any:
-    """One override, whose values are choices of its group if it has one."""
-    from hydra.errors import HydraException
-
-    from ganlab.cli.compose import CONF, check_choice
-
-    if text.startswith("-"):
-        raise ConfigError(f"{text}: there is no such option; write key=value, see --help.")
-    try:
-        override = parser.parse_overrides([text])[0]
-    except HydraException:
-        raise ConfigError(f"{text}: cannot be read; write key=value or key=a,b,c.") from None
-    if not override.is_sweep_override():
-        return override
-    if not override.is_discrete_sweep():
-        raise ConfigError(
-            f"{text}: a sweep needs single values, key=a,b,c or key=range(1,4). To search an "
-            "interval use ganlab tune."
-        )
-    group = override.key_or_group.split("@")[0]
-    values = list(override.sweep_string_iterator())
-    if not values:
-        raise ConfigError(f"{text}: this is no value at all.")
-    for value in values if (CONF / group).is_dir() else []:
-        if not value.startswith("[") and value != "null":
-            check_choice(group, value)
-    return override
-
-
-def plan_missing(folder: Path) -> None:
-    """Plan the jobs that have not been; those that do not compose are written down as failed.
-
-    Raises:
-        RunError: the folder cannot be written.
-    """
-    from ganlab.cli.plan import plan
-
-    content, jobs = read_sweep_file(folder), jobs_of(folder)
-    missing = [job for job in jobs if not _is_planned(job.folder)]
-    if len(missing) > 20:
-        print(f"ganlab: planning {len(missing)} runs …", file=sys.stderr, flush=True)
-    for job in missing:
-        _put_aside(job.folder / "run.json")
-        of = {
-            "name": content["name"],
-            "group": f"{content['name']}/{folder.name}",
-            "kind": "sweep",
-            "job": job.number,
-            "overrides": job.differing,
-        }
+    code = 0
+    for folder in folders:
         try:
-            plan(job.folder, job.overrides, of=of)
-        except ConfigError as error:
-            print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
-            record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": of}
-            _write_json(job.folder / "run.json", record | {"name": content["name"]})
-
-
-def _is_planned(folder: Path) -> bool:
-    from ganlab.reports.record import read_config, read_record
-
-    try:
-        return bool(read_record(folder)) and bool(read_config(folder))
-    except RunError:
-        return False
-
-
-def _put_aside(record: Path) -> None:
-    """Make room for a new plan where a record has no configuration, or cannot be read."""
-    from ganlab.reports.record import read_record
-
-    try:
-        read_record(record.parent)
-        record.unlink()
-    except RunError:
-        if record.exists():
-            record.replace(record.with_suffix(".json.damaged"))
-
-
-def _first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
-    """The checked configuration of the first job that can be composed, of nine at most.
-
-    Raises:
-        ConfigError: what is wrong with the first job, where none can be.
-    """
-    from ganlab.cli.compose import compose, to_plain
-    from ganlab.cli.validate import check
-
-    first = None
-    for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
-        try:
-            composed = compose(overrides)
-            composed.run_dir = "unknown yet"
-            config = to_plain(composed)
-            check(config)
-            return config
-        except ConfigError as error:
-            first = first or error
-    raise first or ConfigError("-m: received no jobs.")
-
-
-def _name_of(jobs: list[list[str]]) -> str:
-    """The name, or the experiment, that all jobs have; else "sweep"."""
-    for key in ("name=", "experiment="):
-        named = {text.partition("=")[2] for job in jobs for text in job if text.startswith(key)}
-        if len(named) == 1:
-            return named.pop()
-    return "sweep"
-
-
-def _dry_run(jobs: list[list[str]], first: dict[str, Any], given: list[str]) -> int:
-    """Say which jobs there would be, and what the first of them would do."""
-    from ganlab.cli.dry_run import dry_run
-    from ganlab.cli.resume import moved
-
-    print(f"{len(jobs)} jobs:")
-    for number, overrides in enumerate(jobs):
-        print(f"  {number}  {' '.join(text for text in overrides if 'dry_run' not in text)}")
-    folder = given[-1] if given else f"outputs/{first['name']}/<date>_<time>"
-    print("\nEach of them about as the first that can be composed:\n", flush=True)
-    return dry_run(moved(first, first["run_dir"], f"{folder}/0"))
-
-
-def _write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) -> Path:
-    """Write sweep.json, and return the sweep's folder.
-
-    Args:
-        given: the folder, if the user names one; else it is outputs/<name>/<date>_<time>.
-        name: of the sweep.
-        words: Hydra's own settings.
-        jobs: overrides of each.
-
-    Raises:
-        RunError: the folder holds a sweep or a run already, or cannot be written.
-    """
-    from ganlab.cli.train import new_folder
-    from ganlab.reports.files import cannot_write
-
-    folder = Path(given[-1]) if given else new_folder(name)
-    if (folder / "run.json").exists():
-        raise RunError(f"run_dir: {folder} holds a run; choose another folder for a sweep.")
-    content = {
-        "name": name,
-        "planned": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": ["ganlab", *sys.argv[1:]],
-        "cwd": str(Path.cwd()),
-        "launcher": [word for word in words if not word.startswith("hydra.sweep.dir=")],
-        "jobs": [
-            {"job": number, "folder": str(number), "overrides": overrides}
-            for number, overrides in enumerate(jobs)
-        ],
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".sweep.{os.getpid()}.part"
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        try:
-            os.link(part, folder / "sweep.json")  # whole, and of one of two who start at once
-        finally:
-            part.unlink()
-    except FileExistsError:
-        raise RunError(
-            f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
-            f"{folder}`, or choose another folder."
-        ) from None
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return folder
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    from ganlab.reports.files import write_text
-
-    write_text(path, json.dumps(content, indent=2) + "\n")
+            own = words or read_sweep_file(folder).get("launcher") or []
+            check_launcher(own)
+            ended = launch(folder, own, again=True)
+        except GanlabError as error:
+            print(f"ganlab sweep: {error}", file=sys.stderr)
+            ended = 1
+        if ended == 130:
+            return 130
+        code = max(code, ended)
+    return code

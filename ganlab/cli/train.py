@@ -8,6 +8,7 @@ from typing import Any
 
 from ganlab.cli.arguments import wants_help
 from ganlab.errors import ConfigError
+from ganlab.ranks import is_main
 
 HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
 
@@ -34,11 +35,21 @@ def main(argv: list[str]) -> int:
         print(HELP)
         return 0
     if any(word in ("-m", "--multirun") for word in argv):
-        from ganlab.cli.sweep import sweep
+        from ganlab.sweeps.start import sweep
 
         return sweep(argv)
-    _say("ganlab: reading the configuration …")
-    return train(*prepare(argv))
+    if is_main():
+        print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
+    config, resume = prepare(argv)
+    if config.get("dry_run"):
+        from ganlab.config.checks import check
+        from ganlab.estimate.dry_run import dry_run
+
+        check(config)
+        return dry_run(config)
+    from ganlab.runs.train import train
+
+    return train(config, resume)
 
 
 def prepare(argv: list[str]) -> tuple[dict[str, Any], bool]:
@@ -47,8 +58,9 @@ def prepare(argv: list[str]) -> tuple[dict[str, Any], bool]:
     Raises:
         ConfigError, RunError: whatever is wrong with the arguments.
     """
-    from ganlab.cli.compose import compose, to_plain
-    from ganlab.cli.resume import continued
+    from ganlab.config.compose import compose, to_plain
+    from ganlab.runs.resume import continued
+    from ganlab.runs.train import new_folder
 
     values = dict(text.partition("=")[::2] for text in argv)
     if "sweep" in values:
@@ -67,56 +79,3 @@ def prepare(argv: list[str]) -> tuple[dict[str, Any], bool]:
             raise ConfigError("resume: needs run=DIR, the folder of the run to continue.")
         return continued(Path(plain["run_dir"]), [], plain), True
     return plain, False
-
-
-def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
-    """Train from a plain configuration; returns 0 when finished, 130 when interrupted.
-
-    Args:
-        config: plain and resolved.
-        resume: go on from the newest checkpoint in its run_dir.
-        *callbacks: of Lightning, beside the configuration's.
-
-    Raises:
-        GanlabError: what a user can mend; the record says so too.
-    """
-    from ganlab.cli.validate import check
-
-    check(config)
-    if config.get("dry_run"):
-        from ganlab.cli.dry_run import dry_run
-
-        return dry_run(config)
-    if config.get("study"):
-        from ganlab.cli.study import run_study
-
-        return run_study(config)
-    from ganlab.cli.session import Session
-
-    with Session(config, resume, *callbacks) as session:
-        session.fit()
-    return session.exit_code
-
-
-def new_folder(name: str) -> Path:
-    """outputs/<name>/<date>_<time>, with a number where two runs start in one second."""
-    import os
-    import time
-
-    from ganlab.ranks import agreed
-
-    if pinned := os.environ.get("GANLAB_RUN_DIR"):  # a further rank of a run that has begun
-        return Path(pinned)
-    base = Path("outputs") / name / time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder, number = base, 1
-    while folder.exists():
-        number += 1
-        folder = base.with_name(f"{base.name}_{number}")
-    return Path(agreed(str(folder)))
-
-
-def _say(text: str) -> None:
-    from ganlab.ranks import is_main
-
-    if is_main():
-        print(text, file=sys.stderr, flush=True)

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ganlab.cli.arguments import (
-    REQUIRED,
-    Argument,
-    boolean,
-    check_folder,
-    count,
-    device_named,
-    parse,
-    seed,
-    usage,
-    wants_help,
-    whole,
-)
+from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.config.values import boolean, count, device_named, seed, whole
 from ganlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ganlab.core.translator import Translator
-    from ganlab.data.decoding import Decoder
-
-SHEET = "sheet.png"
-_SHOWN = 8  # pictures on the sheet
-_NAMED = 10  # files that a message names
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def _from_zero(text: str) -> int:
@@ -73,13 +47,24 @@ def main(argv: list[str]) -> int:
         print(NOTES, end="")
         return 0
     arguments = parse(argv, ARGUMENTS)
+    from ganlab.applications.translation import (
+        NAMED,
+        SHEET,
+        SHOWN,
+        find_pictures,
+        name_results,
+        translate_all,
+        translate_one,
+        warn_of_random,
+    )
+
     paths = find_pictures(arguments["input"], arguments["output"])
     targets = name_results(paths, arguments["input"], arguments["output"])
     from ganlab.applications import check_tile
-    from ganlab.cli.compose import register_resolvers
+    from ganlab.config.compose import register_resolvers
+    from ganlab.core.load import load_module
     from ganlab.core.translator import Translator
-    from ganlab.data.decoding import Decoder
-    from ganlab.reports.runs import load_module
+    from ganlab.data.readers.decoding import Decoder
 
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
@@ -92,9 +77,9 @@ def main(argv: list[str]) -> int:
     direction = next(name for name, other in module.directions.items() if other == chosen)
     generator = module.to(device_named(arguments["device"])).get_submodule(chosen.generator)
     check_tile(arguments["tile"], arguments["overlap"], generator.multiple)
-    _warn_of_random(arguments["run"], module, chosen.generator)
+    warn_of_random(arguments["run"], module, chosen.generator)
     translate = partial(
-        _translate,
+        translate_one,
         network=partial(
             module.translate, direction=direction, ema=arguments["ema"], seed=arguments["seed"]
         ),
@@ -109,144 +94,13 @@ def main(argv: list[str]) -> int:
     if done:
         from ganlab.applications import save_sheet
 
-        save_sheet(done[:_SHOWN], direction, arguments["output"] / SHEET)
+        save_sheet(done[:SHOWN], direction, arguments["output"] / SHEET)
         print(f"{len(done)} translated {direction}: {arguments['output']}")
     if failures:
-        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:_NAMED]]
-        more = [f"  … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
+        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:NAMED]]
+        more = [f"  … and {len(failures) - NAMED} more"] if len(failures) > NAMED else []
         raise DataError(
             f"input: {len(failures)} of {len(paths)} pictures could not be read and have no "
             "result:\n" + "\n".join(lines + more)
         )
     return 0
-
-
-def find_pictures(place: Path, output: Path) -> list[Path]:
-    """The picture at `place`, or all under it but for hidden ones and those in `output`; sorted.
-
-    Raises:
-        DataError: there is none.
-        ConfigError: `output` is a file, or the folder that `place` is.
-    """
-    from ganlab.data.decoding import ENDINGS
-    from ganlab.data.pictures import list_pictures
-
-    if not place.exists():
-        raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
-    check_folder("output", output)
-    if place.is_file():
-        return [place]
-    if output.resolve() == place.resolve():
-        raise ConfigError(f"output: {output} is the input's folder; name another one.")
-    inside = output.resolve()
-    paths = [path for path in list_pictures(place) if inside not in path.resolve().parents]
-    if not paths:
-        raise DataError(
-            f"input: {place} holds no pictures, in sub-folders neither. Pictures end in "
-            f"{', '.join(ENDINGS)}."
-        )
-    return paths
-
-
-def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
-    """Where each picture's result goes: below `output` as the picture lies below `place`, x.png.
-
-    Pictures of one folder and one stem (x.jpg and x.png) keep their endings: x.jpg.png, x.png.png;
-    so does one whose result would take the sheet's name.
-
-    Raises:
-        ConfigError: a result would replace one of the pictures, or another's result.
-    """
-    relative = [path.relative_to(place) if place.is_dir() else Path(path.name) for path in paths]
-    # names that differ in case alone are one file on some systems
-    taken = Counter(str(path.with_suffix("")).casefold() for path in relative)
-    taken[Path(SHEET).stem] += 1
-    targets = [
-        output / f"{path}.png"
-        if taken[str(path.with_suffix("")).casefold()] > 1
-        else output / path.with_suffix(".png")
-        for path in relative
-    ]
-    inputs = {path.resolve() for path in paths}
-    seen: dict[str, Path] = {}
-    for path, target in zip(paths, targets, strict=True):
-        other = seen.setdefault(str(target).casefold(), path)
-        if other is not path:
-            raise ConfigError(f"input: {other} and {path} would both become {target}; rename one.")
-        if target.resolve() in inputs:
-            raise ConfigError(
-                f"output: the result of {path} would replace the picture {target}; name another "
-                "folder."
-            )
-    return targets
-
-
-def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
-    """Say so where an import had no file for a generator, and nothing has been trained since."""
-    from ganlab.reports.record import read_record
-
-    if module.batches_seen or not (folder / "run.json").exists():
-        return
-    imported = read_record(folder).get("imported")
-    if imported and generator not in imported:
-        learnt = [name for name, d in module.directions.items() if d.generator in imported]
-        print(
-            f"ganlab: warning: {generator} was drawn anew at the import of {folder} and has not "
-            f"been trained: its results mean nothing. Choose direction={'|'.join(learnt)}.",
-            file=sys.stderr,
-        )
-
-
-def _translate(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
-
-    from ganlab.applications import translate_picture
-    from ganlab.data import denormalise
-
-    try:
-        return denormalise(translate_picture(picture=picture, progress=progress, **options))
-    except RuntimeError as error:  # torch has a class of its own for accelerators alone
-        if not any(words in str(error).lower() for words in _NO_MEMORY):
-            raise
-        _, height, width = picture.shape
-        on_cpu = "DefaultCPUAllocator" in str(error)
-        raise ConfigError(
-            f"tile: {'this computer' if on_cpu else 'the device'} has too little memory for "
-            f"{width}×{height} pixels in tiles of {options['tile'] or 'the usual size'}; use "
-            f"smaller ones{'.' if on_cpu else ', or device=cpu.'}"
-        ) from error
-
-
-def translate_all(
-    targets: dict[Path, Path],
-    decoder: Decoder,
-    translate: Callable[[Tensor, Callable[[float], object]], Tensor],
-) -> dict[Path, str]:
-    """Translate one picture after the other, with a progress bar on stderr.
-
-    Args:
-        targets: where the result of each picture goes.
-        decoder: reads a picture as `translate` is to see it.
-        translate: uint8 (C, H, W), and a function that hears of progress, to uint8 (C', H, W).
-
-    Returns:
-        Why a picture could not be read, for those that could not.
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from ganlab.applications import save_picture
-    from ganlab.data.decoding import CorruptImageError
-
-    failures = {}
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Translating", total=len(targets))
-        for number, (path, target) in enumerate(targets.items(), start=1):
-            try:
-                picture = decoder(path)
-            except CorruptImageError as error:
-                failures[path] = error.reason
-            else:
-                result = translate(picture, partial(bar.advance, task))
-                save_picture(result, target)
-            bar.update(task, completed=number)
-    return failures

@@ -5,18 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ganlab.cli.arguments import (
-    Argument,
-    boolean,
-    count,
-    number,
-    parse,
-    seed,
-    split_options,
-    usage,
-    wants_help,
-    whole,
-)
+from ganlab.cli.arguments import Argument, parse, split_options, usage, wants_help
+from ganlab.config.values import boolean, count, number, seed, whole
 from ganlab.errors import ConfigError, nearest
 
 
@@ -80,8 +70,8 @@ def main(argv: list[str]) -> int:
             "pip install 'ganlab[tune]'"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    from ganlab.cli.tune_search import search
-    from ganlab.cli.tune_study import without_password
+    from ganlab.tuning.search import search
+    from ganlab.tuning.study import without_password
 
     sys.argv = [without_password(text) for text in sys.argv]  # a run's record quotes the command
     try:

@@ -14,10 +14,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from ganlab.core.averaging import AveragedModule
 from ganlab.core.checkpoint import check_state_fits
-from ganlab.core.devices import seed_device
 from ganlab.core.player import Player, assign_parameters
 from ganlab.core.processes import first_found, share_buffers
-from ganlab.core.randomness import mix
+from ganlab.core.randomness import mix, seed_device
 from ganlab.core.schedule import ScheduledScalars
 from ganlab.core.window import LogWindow
 from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError

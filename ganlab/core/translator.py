@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.core.batch_norm import batch_norm_statistics
-from ganlab.core.devices import seed_device
 from ganlab.core.module import AdversarialModule, Batch
+from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError, nearest
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from ganlab.data.batches import Crops, TensorBatches, count_batches, normalise, rows
+from ganlab.data.batches import Crops, TensorBatches, count_batches, rows
 from ganlab.data.checks import one_of, whole
 from ganlab.errors import DataError
+from ganlab.modalities import IMAGE, Modality
 
 SPLITS = ("train", "test")
 _REFERENCE_SEED = 20140610  # of the subset that scores are measured on: the same for every run
@@ -26,7 +27,7 @@ class TensorDataModule(LightningDataModule):
     Images are uint8 in [0, 255] of shape (N, C, H, W), and float32 in [-1, 1] only once a batch is
     on its device. Points are float32 of shape (N, D) and pass unchanged. Either is under the key
     "image": the sample, whatever its shape. Labels are int64 of shape (N,). Sets of two sides have
-    other keys, see `ganlab.data.translation`.
+    other keys, see `ganlab.data.translation.base`.
 
     Args:
         batch_size: samples in a batch of one process.
@@ -34,6 +35,7 @@ class TensorDataModule(LightningDataModule):
 
     Attributes:
         provides: the keys of a batch; a family's needs are checked against it.
+        modality: what kind of thing an example is.
         splits: the splits that the set has, "train" and perhaps "test".
         crops: what batches cut out of the training pictures; None for whole ones.
         independent: whether each key has rows of its own, in an order of its own.
@@ -44,6 +46,7 @@ class TensorDataModule(LightningDataModule):
     """
 
     provides: tuple[str, ...] = ("image", "label")
+    modality: Modality = IMAGE
     splits: tuple[str, ...] = SPLITS
     crops: Crops | None = None
     independent: bool = False
@@ -146,16 +149,14 @@ class TensorDataModule(LightningDataModule):
             self._first_batch,
             self.crops,
             self.independent,
+            tuple(self.shapes),
         )
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Tensor]:
-        """Convert uint8 images to float32 in [-1, 1], on the device; leave all else as it is."""
-        for key, tensor in batch.items():
-            if tensor.dtype == torch.uint8 and tensor.dim() == 4:
-                batch[key] = normalise(tensor)
-        return batch
+        """Normalise the examples, on the device; leave all else as it is."""
+        return batch | {key: self.modality.normalise(batch[key]) for key in self.shapes}
 
     def reference(self, split: str = "train", n: int | None = None) -> Tensor:
         """Real samples to score against: uint8 images (n, C, H, W), or float32 points (n, D).

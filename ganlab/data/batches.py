@@ -12,16 +12,6 @@ from ganlab.core.randomness import mix
 from ganlab.errors import DataError
 
 
-def normalise(images: Tensor) -> Tensor:
-    """Images as networks see them: uint8 in [0, 255], any shape, to float32 in [-1, 1]."""
-    return images.to(torch.float32).div_(127.5).sub_(1.0)
-
-
-def denormalise(images: Tensor) -> Tensor:
-    """The inverse of `normalise`: float in [-1, 1] (clamped), any shape, to uint8 in [0, 255]."""
-    return images.to(torch.float32).add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-
-
 @dataclass(frozen=True)
 class Crops:
     """Random crops and horizontal flips of the pictures of a batch.
@@ -80,6 +70,7 @@ class TensorBatches:
         start: asked at every `iter()` for the batch to begin with, counted from the run's start.
         crops: what is cut out of pictures; None for whole ones.
         independent: whether row i of one tensor has nothing to do with row i of another.
+        cropped: the keys of the pictures; None for all keys.
 
     Raises:
         DataError: if a joint batch is larger than the set.
@@ -95,6 +86,7 @@ class TensorBatches:
         start: Callable[[], int] = lambda: 0,
         crops: Crops | None = None,
         independent: bool = False,
+        cropped: tuple[str, ...] | None = None,
     ) -> None:
         self.tensors = tensors
         self.batch_size = batch_size
@@ -104,6 +96,7 @@ class TensorBatches:
         self.start = start
         self.crops = crops
         self.independent = independent
+        self.cropped = tuple(tensors) if cropped is None else cropped
         self.batches_per_epoch = count_batches(rows(tensors), batch_size, ranks)
 
     def order(self, epoch: int, key: str | None = None) -> Tensor:
@@ -137,7 +130,7 @@ class TensorBatches:
     def _take(self, key: str, packed: Tensor, chosen: Tensor, number: int) -> Tensor:
         """The chosen rows of one tensor in batch `number` of the run."""
         tensor = self.tensors[key]
-        if self.crops is None or tensor.dim() != 4:
+        if self.crops is None or key not in self.cropped:
             rows_taken = packed.index_select(0, chosen).view(tensor.dtype)
             return rows_taken.view(-1, *tensor.shape[1:])
         place = 0 if self.crops.together else list(self.tensors).index(key)

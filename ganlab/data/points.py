@@ -13,6 +13,7 @@ from torch import Tensor
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
 from ganlab.data.checks import agree_on_classes, one_of, positive, whole
+from ganlab.modalities import POINTS
 
 
 class Points(TensorDataModule):
@@ -29,6 +30,8 @@ class Points(TensorDataModule):
     """
 
     truth: int | None = None
+
+    modality = POINTS
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganlab.core import AdversarialModule, Batch, Player
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Unrolling
+from ganlab.modalities import Modality, of_shape
 from ganlab.regularizers import Regularizer, Regularizers
 
 
@@ -152,6 +153,11 @@ class GAN(AdversarialModule):
                 inputs += [labels[start : start + batch_size]] if self.classes else []
                 parts.append(generator(*(x.to(self.device) for x in inputs)))
         return torch.cat(parts)
+
+    @property
+    def modality(self) -> Modality:
+        """Of the samples, by the generator's shape."""
+        return of_shape(self.generator.shape)
 
     def draw_inputs(
         self,

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from ganlab.core import AdversarialModule, Ramp
-from ganlab.data import MNIST5k, denormalise
+from ganlab.data import MNIST5k
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
 from ganlab.lectures.lesson import Lesson, adam, new_figure, play, require_counts
 from ganlab.losses import NonSaturating
 from ganlab.metrics import DigitFeatures
+from ganlab.modalities.pixels import denormalise
 from ganlab.networks import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.checks import check_count
 from ganlab.regularizers import R1
@@ -64,7 +65,7 @@ def study(
     check_count("study.judged", judged, most=2500)
     data = MNIST5k(batch_size=batch_size, seed=seed)
     if run:
-        from ganlab.reports.runs import load_module
+        from ganlab.core.load import load_module
 
         module = load_module(run)
         if (shape := getattr(getattr(module, "generator", None), "shape", None)) != (1, 28, 28):

@@ -19,7 +19,7 @@ class Extractor(nn.Module):
         name: ends the names of scores over it, e.g. "digits" in frechet_distance_digits.
         title: what it is called in a score's protocol.
         hash: 16 hex digits of the SHA-256 of its weights.
-        resizer: how images get its size, a word of `ganlab.metrics.resizers.RESIZERS`.
+        resizer: how images get its size, a word of `ganlab.metrics.features.resizers.RESIZERS`.
         at_once: images that are looked at together, which bounds the memory.
         width: number of features.
         classes: number of logits; None where it gives none.

@@ -11,6 +11,7 @@ from torchmetrics.utilities import dim_zero_cat
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
+from ganlab.modalities import of_raw
 
 
 class KeptSamples(SampleMetric):
@@ -84,11 +85,8 @@ class KeptSamples(SampleMetric):
         name = type(self).__name__
         if samples.is_floating_point():
             check_features(self, samples)
-        elif samples.dim() != 4 or samples.dtype != torch.uint8:
-            raise ConfigError(
-                f"{name}: received samples of shape {tuple(samples.shape)} and type "
-                f"{samples.dtype}; needs images uint8 (N, C, H, W), or float points (N, D)."
-            )
+        else:
+            of_raw(samples)
         if before and before[0].shape[1:] != samples.shape[1:]:
             raise ConfigError(
                 f"{name}: received samples of shape {tuple(samples.shape[1:])} after ones of shape "

@@ -10,22 +10,23 @@ scores (N, 1, h, w).
 """
 
 from ganlab.networks.blocks import Discriminator, Generator, Norm
-from ganlab.networks.conditional import LabelledDiscriminator, LabelledGenerator
-from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.digits import DigitClassifier
-from ganlab.networks.encoders import ResidualEncoder, draw_latents
 from ganlab.networks.init import INITS, Init, initialise, with_gain
 from ganlab.networks.jointly import jointly
-from ganlab.networks.latent_unet import LatentUNet
 from ganlab.networks.minibatch import MinibatchStd
-from ganlab.networks.mlp import Maxout, MLPDiscriminator, MLPGenerator
-from ganlab.networks.patch_sampling import PatchHeads, draw_places
-from ganlab.networks.patchgan import ImageGAN, PatchGAN, PixelGAN
-from ganlab.networks.pix2pixhd import GlobalGenerator, MultiScale
-from ganlab.networks.resnet import ResNetDiscriminator32, ResNetGenerator32
-from ganlab.networks.styled_resnet import StyledResNet
-from ganlab.networks.translation_resnet import ResNetGenerator
-from ganlab.networks.unet import UNetGenerator
+from ganlab.networks.recognition.digits import DigitClassifier
+from ganlab.networks.recognition.segmenter import Segmenter
+from ganlab.networks.synthesis.conditional import LabelledDiscriminator, LabelledGenerator
+from ganlab.networks.synthesis.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.synthesis.mlp import Maxout, MLPDiscriminator, MLPGenerator
+from ganlab.networks.synthesis.resnet import ResNetDiscriminator32, ResNetGenerator32
+from ganlab.networks.translation.encoders import ResidualEncoder, draw_latents
+from ganlab.networks.translation.latent_unet import LatentUNet
+from ganlab.networks.translation.patch_sampling import PatchHeads, draw_places
+from ganlab.networks.translation.patchgan import ImageGAN, PatchGAN, PixelGAN
+from ganlab.networks.translation.pix2pixhd import GlobalGenerator, MultiScale
+from ganlab.networks.translation.resnet import ResNetGenerator
+from ganlab.networks.translation.styled_resnet import StyledResNet
+from ganlab.networks.translation.unet import UNetGenerator
 
 __all__ = [
     "INITS",
@@ -53,6 +54,7 @@ __all__ = [
     "ResNetGenerator",
     "ResNetGenerator32",
     "ResidualEncoder",
+    "Segmenter",
     "StyledResNet",
     "UNetGenerator",
     "draw_latents",

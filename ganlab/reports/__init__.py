@@ -1,1 +1,1 @@
-"""The record of a run: its folder, its log, its pictures."""
+"""What people look at: comparisons, the web page, the doctor, checks of data."""

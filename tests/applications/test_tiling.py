@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from ganlab.applications import save_picture, save_sheet, translate_picture
 from ganlab.applications.tiling import LARGE, _windows
-from ganlab.data import denormalise
-from ganlab.data.decoding import Decoder
+from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
+from ganlab.modalities.pixels import denormalise
 
 
 def picture(height, width, channels=3, seed=0):

@@ -12,9 +12,9 @@ from tiny import fit, sgd, tiny_gan, tiny_images, tiny_labelled
 
 from ganlab.callbacks import EMA, Checkpoints, Samples
 from ganlab.core import Player
+from ganlab.core.load import newest_checkpoint, read_checkpoint
 from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError, RunError
 from ganlab.families import GAN
-from ganlab.reports.runs import newest_checkpoint, read_checkpoint
 
 
 def batches_in(path):

@@ -9,9 +9,9 @@ from ganlab.callbacks.doctor import Doctor, SampleDistances, boundary_of, separa
 from ganlab.core import Player
 from ganlab.errors import ConfigError
 from ganlab.losses import Hinge, LeastSquares, Minimax, RelativisticPairing, Wasserstein
-from ganlab.reports.log import read_metrics
-from ganlab.reports.loggers import CSVLogger
-from ganlab.reports.record import RunRecord
+from ganlab.record.log import read_metrics
+from ganlab.record.loggers import CSVLogger
+from ganlab.record.run import RunRecord
 
 
 @pytest.fixture(autouse=True)

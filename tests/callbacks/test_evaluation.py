@@ -5,9 +5,9 @@ import torch
 from tiny import fit, tiny_gan, tiny_ring
 
 from ganlab.callbacks import EMA, Checkpoints, Evaluation
+from ganlab.core.load import read_checkpoint
 from ganlab.errors import ConfigError
 from ganlab.metrics import ModeCoverage, PointSlicedWasserstein, SampleProtocol
-from ganlab.reports.runs import read_checkpoint
 
 
 def protocol(**options):

@@ -5,9 +5,9 @@ from tiny import fit, tiny_gan, tiny_ring
 
 from ganlab.callbacks import Checkpoints, Evaluation
 from ganlab.callbacks.pruning import Pruning
+from ganlab.core.load import read_checkpoint
 from ganlab.errors import ConfigError
 from ganlab.metrics import ModeCoverage, SampleProtocol
-from ganlab.reports.runs import read_checkpoint
 
 
 def evaluation():

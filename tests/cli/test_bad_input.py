@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganlab.cli import main
-from ganlab.reports.runs import load_module
+from ganlab.core.load import load_module
 
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
 
@@ -195,7 +195,7 @@ def test_folder_that_holds_a_run(cli, ring_run):
 
 def test_folder_that_another_process_writes(cli, ring_run):
     hold = (
-        "import sys, time; from pathlib import Path; from ganlab.reports.record import RunRecord; "
+        "import sys, time; from pathlib import Path; from ganlab.record.run import RunRecord; "
         f"r = RunRecord(Path({str(ring_run)!r})); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from ganlab.cli import main
-from ganlab.cli.compose import compose, options
+from ganlab.config.compose import compose
+from ganlab.config.groups import options
 
 
 @pytest.fixture(scope="module")

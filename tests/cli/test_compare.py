@@ -82,7 +82,7 @@ def test_the_data_is_json_whatever_the_settings(tmp_path):
 
 @pytest.mark.parametrize("key", ["json", "html"])
 def test_a_place_that_no_file_can_be_in_is_found_before_reading(sweep, key, monkeypatch, capsys):
-    monkeypatch.setattr("ganlab.reports.comparison.read_comparison", pytest.fail)
+    monkeypatch.setattr("ganlab.reports.comparison.comparison.read_comparison", pytest.fail)
     place = sweep / "0" / "run.json" / "table"
     assert main(["compare", str(sweep), f"--{key}={place}"]) == 1
     assert f"{key}: {place.parent} is a file" in capsys.readouterr().err
@@ -102,7 +102,9 @@ def test_a_full_disk_is_no_matter_of_the_runs_folder(sweep, key, tmp_path, monke
 
 def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr("ganlab.reports.page.write_page", lambda *given: written.append(given))
+    monkeypatch.setattr(
+        "ganlab.reports.page.write.write_page", lambda *given: written.append(given)
+    )
     assert main(["compare", str(sweep), f"--html={tmp_path / 'report.html'}"]) == 0
     ((comparison, path, table),) = written
     assert (len(comparison.runs), path) == (4, tmp_path / "report.html")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ganlab.cli import main
-from ganlab.cli.compose import compose
+from ganlab.config.compose import compose
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from torch import nn
 from ganlab.cli import main
 from ganlab.core import AdversarialModule
 from ganlab.core.translator import Direction, Translator
-from ganlab.data.decoding import Decoder
+from ganlab.data.readers.decoding import Decoder
 
 
 class Inverter(nn.Module):
@@ -53,7 +53,7 @@ class Game(Translator):
 @pytest.fixture
 def run(monkeypatch):
     """Arguments of a command whose run holds the game."""
-    monkeypatch.setattr("ganlab.reports.runs.load_module", lambda folder, checkpoint: Game())
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: Game())
     return ["translate", "run=anything", "device=cpu"]
 
 
@@ -221,7 +221,7 @@ def test_other_runtime_errors_keep_their_trace(run, tmp_path, monkeypatch):
 
 def test_a_run_that_is_no_translator(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
-        "ganlab.reports.runs.load_module", lambda folder, checkpoint: AdversarialModule()
+        "ganlab.core.load.load_module", lambda folder, checkpoint: AdversarialModule()
     )
     path = write(tmp_path / "x.png")
     assert main(["translate", "run=other", f"input={path}", f"output={tmp_path / 'out'}"]) == 1

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
-from ganlab.data import normalise
 from ganlab.errors import ConfigError
+from ganlab.modalities.pixels import normalise
 from ganlab.networks import ResNetGenerator
 
 PICTURES = normalise(TinyPairs().test["source"])

@@ -7,10 +7,10 @@ from tiny_translation import DISCRIMINATORS, TinyDomains, tiny_cyclegan
 from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Player
-from ganlab.data import normalise
 from ganlab.errors import ConfigError
 from ganlab.families import CycleGAN
 from ganlab.losses import Hinge, NonSaturating, RelativisticPairing, Wasserstein
+from ganlab.modalities.pixels import normalise
 from ganlab.regularizers import GradientPenalty, WeightClipping
 
 BATCH = {key: normalise(rows[:2]) for key, rows in TinyDomains().train.items()}

@@ -8,10 +8,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Player
-from ganlab.data import normalise
 from ganlab.errors import ConfigError
 from ganlab.families import Pix2Pix
 from ganlab.losses import RelativisticPairing, Wasserstein
+from ganlab.modalities.pixels import normalise
 from ganlab.networks import MultiScale, PatchGAN, PixelGAN
 from ganlab.regularizers import GradientPenalty
 

@@ -63,7 +63,7 @@ def test_short_study():
 
 
 def test_a_run_of_other_samples(monkeypatch):
-    monkeypatch.setattr("ganlab.reports.runs.load_module", lambda run: tiny_gan())
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda run: tiny_gan())
     with pytest.raises(ConfigError, match=r"shape \(2,\)"):
         study(run="outputs/ring")
 

@@ -7,10 +7,11 @@ import pytest
 from hydra.utils import instantiate
 
 import ganlab.lectures as lectures
-from ganlab.cli.compose import compose, options, to_plain
+from ganlab.config.compose import compose, to_plain
+from ganlab.config.groups import files
 from ganlab.lectures import Lesson
 
-NAMES = [name for name in options("experiment") if name.startswith("lecture/")]
+NAMES = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,7 +30,7 @@ def test_config(name):
 
 def test_every_lecture_has_a_config():
     modules = {p.stem for p in Path(lectures.__file__).parent.glob("*.py")}
-    assert {name.partition("/")[2] for name in NAMES} == modules - {
+    assert set(NAMES) == modules - {
         "__init__",
         "lesson",
         "densities",

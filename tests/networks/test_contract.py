@@ -87,7 +87,7 @@ def test_graphs_without_breaks(name):
 def test_networks_need_neither_lightning_nor_hydra():
     """They import torch, Python itself, each other and the errors, and nothing above them."""
     allowed = set(sys.stdlib_module_names) | {"torch"}
-    for path in Path(n.__file__).parent.glob("*.py"):
+    for path in Path(n.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):

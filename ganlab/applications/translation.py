@@ -1,0 +1,155 @@
+"""Folders of pictures translated by a trained model."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganlab.config.values import check_folder
+from ganlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganlab.core.translator import Translator
+    from ganlab.data.readers.decoding import Decoder
+
+SHEET = "sheet.png"
+SHOWN = 8  # pictures on the sheet
+NAMED = 10  # files that a message names
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def find_pictures(place: Path, output: Path) -> list[Path]:
+    """The picture at `place`, or all under it but for hidden ones and those in `output`; sorted.
+
+    Raises:
+        DataError: there is none.
+        ConfigError: `output` is a file, or the folder that `place` is.
+    """
+    from ganlab.data.readers.decoding import ENDINGS
+    from ganlab.data.readers.pictures import list_pictures
+
+    if not place.exists():
+        raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
+    check_folder("output", output)
+    if place.is_file():
+        return [place]
+    if output.resolve() == place.resolve():
+        raise ConfigError(f"output: {output} is the input's folder; name another one.")
+    inside = output.resolve()
+    paths = [path for path in list_pictures(place) if inside not in path.resolve().parents]
+    if not paths:
+        raise DataError(
+            f"input: {place} holds no pictures, in sub-folders neither. Pictures end in "
+            f"{', '.join(ENDINGS)}."
+        )
+    return paths
+
+
+def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
+    """Where each picture's result goes: below `output` as the picture lies below `place`, x.png.
+
+    Pictures of one folder and one stem (x.jpg and x.png) keep their endings: x.jpg.png, x.png.png;
+    so does one whose result would take the sheet's name.
+
+    Raises:
+        ConfigError: a result would replace one of the pictures, or another's result.
+    """
+    relative = [path.relative_to(place) if place.is_dir() else Path(path.name) for path in paths]
+    # names that differ in case alone are one file on some systems
+    taken = Counter(str(path.with_suffix("")).casefold() for path in relative)
+    taken[Path(SHEET).stem] += 1
+    targets = [
+        output / f"{path}.png"
+        if taken[str(path.with_suffix("")).casefold()] > 1
+        else output / path.with_suffix(".png")
+        for path in relative
+    ]
+    inputs = {path.resolve() for path in paths}
+    seen: dict[str, Path] = {}
+    for path, target in zip(paths, targets, strict=True):
+        other = seen.setdefault(str(target).casefold(), path)
+        if other is not path:
+            raise ConfigError(f"input: {other} and {path} would both become {target}; rename one.")
+        if target.resolve() in inputs:
+            raise ConfigError(
+                f"output: the result of {path} would replace the picture {target}; name another "
+                "folder."
+            )
+    return targets
+
+
+def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
+    """Say so where an import had no file for a generator, and nothing has been trained since."""
+    from ganlab.record.run import read_record
+
+    if module.batches_seen or not (folder / "run.json").exists():
+        return
+    imported = read_record(folder).get("imported")
+    if imported and generator not in imported:
+        learnt = [name for name, d in module.directions.items() if d.generator in imported]
+        print(
+            f"ganlab: warning: {generator} was drawn anew at the import of {folder} and has not "
+            f"been trained: its results mean nothing. Choose direction={'|'.join(learnt)}.",
+            file=sys.stderr,
+        )
+
+
+def translate_one(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
+
+    from ganlab.applications import translate_picture
+    from ganlab.modalities.pixels import denormalise
+
+    try:
+        return denormalise(translate_picture(picture=picture, progress=progress, **options))
+    except RuntimeError as error:  # torch has a class of its own for accelerators alone
+        if not any(words in str(error).lower() for words in _NO_MEMORY):
+            raise
+        _, height, width = picture.shape
+        on_cpu = "DefaultCPUAllocator" in str(error)
+        raise ConfigError(
+            f"tile: {'this computer' if on_cpu else 'the device'} has too little memory for "
+            f"{width}×{height} pixels in tiles of {options['tile'] or 'the usual size'}; use "
+            f"smaller ones{'.' if on_cpu else ', or device=cpu.'}"
+        ) from error
+
+
+def translate_all(
+    targets: dict[Path, Path],
+    decoder: Decoder,
+    translate: Callable[[Tensor, Callable[[float], object]], Tensor],
+) -> dict[Path, str]:
+    """Translate one picture after the other, with a progress bar on stderr.
+
+    Args:
+        targets: where the result of each picture goes.
+        decoder: reads a picture as `translate` is to see it.
+        translate: uint8 (C, H, W), and a function that hears of progress, to uint8 (C', H, W).
+
+    Returns:
+        Why a picture could not be read, for those that could not.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ganlab.applications import save_picture
+    from ganlab.data.readers.decoding import CorruptImageError
+
+    failures = {}
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Translating", total=len(targets))
+        for number, (path, target) in enumerate(targets.items(), start=1):
+            try:
+                picture = decoder(path)
+            except CorruptImageError as error:
+                failures[path] = error.reason
+            else:
+                result = translate(picture, partial(bar.advance, task))
+                save_picture(result, target)
+            bar.update(task, completed=number)
+    return failures

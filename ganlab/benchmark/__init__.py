@@ -1,0 +1,1 @@
+"""`ganlab bench`: the training loop against a hand-written one."""

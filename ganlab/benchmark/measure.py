@@ -1,0 +1,87 @@
+"""Measures the training loop against a hand-written one, in one process."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from ganlab.errors import ConfigError
+from ganlab.runs.trial import fit, quiet
+
+FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
+
+
+BLOCK_SECONDS = 2.0
+
+
+def check_comparable(config: dict[str, Any], family: str) -> str:
+    """Refuse what the reference loop does not do; the precision of ours."""
+    model, players = config["model"], config["model"]["players"]
+    precision = str(config["trainer"].get("precision")).replace("32-true", "32")
+    unlike = {
+        "trainer.precision": precision not in ("32", "bf16-mixed"),
+        "compile": bool(config.get("compile")),
+        "model.players.discriminator.every": players["discriminator"].get("every", 1) != 1,
+    }
+    for role, player in players.items():
+        unlike[f"model.players.{role}.accumulate"] = player.get("accumulate", 1) != 1
+        unlike[f"model.players.{role}.gradient_clip"] = player.get("gradient_clip") is not None
+    if family != "GAN":
+        unlike |= {
+            "model.players.generator.every": players["generator"].get("every", 1) != 1,
+            "loss.regularizers": any((config["loss"].get("regularizers") or {}).values()),
+            "model.objective": model.get("objective", "l1_gan") != "l1_gan",
+            "model.feature_matching_weight": model.get("feature_matching_weight", 0) != 0,
+            "model.cycle_weight": model.get("cycle_weight", 1) == 0,
+            "model.identity_weight": model.get("identity_weight", 1) == 0,
+        }
+    for key, differs in unlike.items():
+        if differs:
+            raise ConfigError(f"{key}: the reference loop of bench does not do this; leave it out.")
+    return "32-true" if precision == "32" else precision
+
+
+def measure(
+    config: dict[str, Any], batches: int | None, blocks: int, precision: str
+) -> dict[str, Any]:
+    """Run both loops in one process, block by block in turn; then time the parts of ours.
+
+    Args:
+        config: plain and checked.
+        batches: in a block; None chooses them by time.
+        blocks: pairs of blocks; the median of their ratios is reported.
+        precision: of the reference.
+    """
+    from ganlab.benchmark.parts import time_parts
+    from ganlab.benchmark.reference import Pairing, peak_memory
+
+    silent = quiet(config, "ema")
+    pairing = Pairing(batches, blocks, BLOCK_SECONDS, precision)
+    fit(silent, pairing)
+    ours, reference = pairing.ours, pairing.reference
+    size = pairing.images_in_batch
+    milliseconds = 1000 * statistics.median(ours)
+    theirs = 1000 * statistics.median(reference)
+    ratios = [a / b for a, b in zip(ours, reference, strict=True)]
+    more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
+    memory = peak_memory(silent, more, precision)
+    return {
+        "name": config["name"],
+        "device": pairing.device,
+        "precision": str(config["trainer"].get("precision")),
+        "reference_precision": precision,
+        "ratio": round(statistics.median(ratios), 4),
+        "ratio_min": round(min(ratios), 4),
+        "ratio_max": round(max(ratios), 4),
+        "milliseconds_per_batch": round(milliseconds, 4),
+        "reference_milliseconds_per_batch": round(theirs, 4),
+        "images_per_second": round(1000 * size / milliseconds, 1),
+        "reference_images_per_second": round(1000 * size / theirs, 1),
+        "peak_memory_mib": memory["ours"],
+        "reference_peak_memory_mib": memory["reference"],
+        "calls": pairing.calls["ours"],
+        "reference_calls": pairing.calls["reference"],
+        "batches_per_block": pairing.batches,
+        "blocks": blocks,
+        "parts_milliseconds": time_parts(silent, max(more, pairing.batches)),
+    }

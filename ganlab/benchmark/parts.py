@@ -1,0 +1,93 @@
+"""Where the time of a batch goes."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.core import AdversarialModule
+from ganlab.runs.trial import fit, now
+
+
+def time_parts(config: dict[str, Any], batches: int) -> dict[str, float]:
+    """Milliseconds per batch of each part of the training loop, clocks included.
+
+    Shared fakes are counted for the player that asks for them first.
+    """
+    clocks = Clocks(batches)
+    fit(config, clocks)
+    return clocks.milliseconds()
+
+
+class Clocks(Callback):
+    """Puts clocks around the parts of the loop; nested parts are not counted twice.
+
+    Args:
+        batches: measured after as many that are not.
+    """
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Wrap the parts."""
+        self.device = pl_module.device
+        self.role = ""
+        for role in pl_module.roles:
+            self._wrap(pl_module, f"{role}_loss", f"{role}: forward", role)
+        self._wrap(pl_module, "manual_backward", ": backward")
+        self._wrap(pl_module, "flush_log", "log")
+        self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
+        self._wrap(trainer.fit_loop._data_fetcher, "__next__", "data")
+        for optimizer in trainer.strategy._lightning_optimizers:
+            self._wrap(optimizer, "step", ": optimizer")
+        for callback in trainer.callbacks:
+            if callback is not self:
+                self._wrap(callback, "on_train_batch_end", "callbacks")
+        self._total = 0.0
+
+    def _wrap(self, holder: Any, name: str, part: str, role: str | None = None) -> None:
+        function: Callable[..., Any] = getattr(holder, name)
+
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            if role is not None:
+                self.role = role
+            outer, self._inner = self._inner, 0.0
+            started = now(self.device)
+            result = function(*args, **kwargs)
+            spent = now(self.device) - started
+            key = f"{self.role}{part}" if part.startswith(":") else part
+            self.seconds[key] += spent - self._inner
+            self._inner = outer + spent
+            return result
+
+        object.__setattr__(holder, name, timed)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Forget the warm-up when it is over."""
+        if pl_module.batches_seen == self.batches:
+            self.seconds.clear()
+            self._started = now(self.device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Stop after the measured batches."""
+        if pl_module.batches_seen == 2 * self.batches:
+            self._total = now(self.device) - self._started
+            trainer.should_stop = True
+
+    def milliseconds(self) -> dict[str, float]:
+        """Part to milliseconds per batch; what is left is Lightning's and the data order's."""
+        parts = {name: 1000 * s / self.batches for name, s in sorted(self.seconds.items())}
+        rest = 1000 * self._total / self.batches - sum(parts.values())
+        return {name: round(ms, 4) for name, ms in (parts | {"loop and the rest": rest}).items()}

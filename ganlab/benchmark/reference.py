@@ -1,0 +1,223 @@
+"""The training loop of the same networks that ours is compared with, and how they take turns."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.benchmark.calls import Calls, count_calls
+from ganlab.benchmark.translation import cyclegan_loop, pix2pix_loop
+from ganlab.core import AdversarialModule
+from ganlab.families import GAN, CycleGAN, Pix2Pix
+from ganlab.record.machine import peak_memory_mib
+from ganlab.runs.trial import fit, now
+
+
+def reference_loop(
+    module: AdversarialModule, data: Any, copy: bool = True, precision: str = "32-true"
+) -> Callable[[int], None]:
+    """The hand-written loop of the module's family; see `gan_loop` for arguments and result.
+
+    With precision "bf16-mixed" it runs in autocast, as Lightning runs ours.
+    """
+    loops = {GAN: gan_loop, CycleGAN: cyclegan_loop, Pix2Pix: pix2pix_loop}
+    train = loops[type(module)](module, data, copy)
+
+    def run(batches: int) -> None:
+        mixed = precision == "bf16-mixed"
+        with torch.autocast(module.device.type, torch.bfloat16, enabled=mixed):
+            train(batches)
+
+    return run
+
+
+def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
+    """A hand-written loop over the module's networks: no Lightning, no log, no average.
+
+    It plays the same losses and penalties with optimizers of the same settings, shares the fakes
+    between the two steps, and freezes the discriminator in the generator's step.
+
+    Args:
+        module: the game.
+        data: its loaded data module.
+        copy: train copies of the networks.
+
+    Returns:
+        A function that trains for a number of batches.
+    """
+    device = module.device
+    generator, discriminator = module.generator, module.discriminator
+    if copy:
+        generator, discriminator = deepcopy(generator), deepcopy(discriminator)
+    loss, regularizers = module.adversarial, module.regularizers
+    every = module.players["generator"].every
+    images, labels = data.train["image"], data.train.get("label")
+    size, n = data.batch_size, len(data.train["image"])
+    conditional = module.classes is not None
+
+    def optimizer(role: str, network: torch.nn.Module) -> torch.optim.Optimizer:
+        from ganlab.core import ScheduledScalars
+
+        player = module.players[role]
+        return player.build_optimizer(role, list(network.parameters()), ScheduledScalars())
+
+    optimize_g = optimizer("generator", generator)
+    optimize_d = optimizer("discriminator", discriminator)
+    state = {"step": 0, "order": torch.randperm(n), "at": 0}
+
+    def score(x: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        return discriminator(x, y) if conditional else discriminator(x)
+
+    def batch() -> tuple[torch.Tensor, torch.Tensor | None]:
+        if state["at"] + size > n:
+            state["order"], state["at"] = torch.randperm(n), 0
+        index = state["order"][state["at"] : state["at"] + size]
+        state["at"] += size
+        real = images[index].to(device, non_blocking=True)
+        real = data.modality.normalise(real)
+        return real, labels[index].to(device) if conditional else None
+
+    def train(batches: int) -> None:
+        for _ in range(batches):
+            step = state["step"]
+            due = (step + 1) % every == 0
+            real, y = batch()
+            z = module.draw_latents(size)
+            with torch.set_grad_enabled(due):
+                fake = generator(z, y) if conditional else generator(z)
+            a, b = regularizers.inputs(real, fake, step)
+            real_scores, fake_scores = score(a, y), score(b, y)
+            total = loss.discriminator(real_scores, fake_scores)
+            if regularizers.named:
+                terms = regularizers.penalties(
+                    discriminator, lambda x, y=y: score(x, y), a, b, real_scores, fake_scores, step
+                )
+                total = sum(terms.values(), total)
+            total.backward()
+            optimize_d.step()
+            optimize_d.zero_grad()
+            regularizers.constrain(discriminator)
+            if due:
+                discriminator.requires_grad_(False)
+                real_scores = None
+                if loss.paired:
+                    with torch.no_grad():
+                        real_scores = score(regularizers.perturb(real), y)
+                loss.generator(score(regularizers.perturb(fake), y), real_scores).backward()
+                optimize_g.step()
+                optimize_g.zero_grad()
+                discriminator.requires_grad_(True)
+            state["step"] += 1
+
+    discriminator.requires_grad_(True)
+    generator.requires_grad_(True)
+    return train
+
+
+class Pairing(Callback):
+    """Lets the reference run a block after each block of ours, and times both.
+
+    Args:
+        batches: in a block; None chooses them so that a block takes `seconds`.
+        blocks: pairs of blocks that are timed, after one that is not.
+        seconds: length of a block.
+        precision: of the reference.
+
+    Attributes:
+        ours, reference: seconds per batch of each block.
+        calls: of one step of "ours" and of the "reference", counted after the blocks.
+    """
+
+    def __init__(self, batches: int | None, blocks: int, seconds: float, precision: str) -> None:
+        self.chosen, self.blocks, self.seconds = batches, blocks, seconds
+        self.precision = precision
+        self.calls: dict[str, dict[str, int]] = {}
+        self._counter: Calls | None = None
+        self.batches = batches or 10
+        self.ours: list[float] = []
+        self.reference: list[float] = []
+        self._warm = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Copy the networks and start the clock."""
+        self.device = str(pl_module.device)
+        self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
+        self._count, self._started = 0, now(pl_module.device)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Count calls, once all blocks are timed."""
+        if len(self.ours) >= self.blocks:
+            self._counter = Calls()
+            self._counter.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """At the end of our block, run the reference's."""
+        if self._counter is not None:
+            self.calls["ours"] = self._counter.stop()
+            self.calls["reference"] = count_calls(lambda: self.train(1))
+            trainer.should_stop = True
+            return
+        self._count += 1
+        if self._count < self.batches:
+            return
+        device = pl_module.device
+        ours = (now(device) - self._started) / self.batches
+        self.images_in_batch = pl_module.images_in_batch
+        started = now(device)
+        self.train(self.batches)
+        reference = (now(device) - started) / self.batches
+        if self._warm:
+            self.ours.append(ours)
+            self.reference.append(reference)
+        elif self.chosen is None:
+            self.batches = max(2, int(self.seconds / ours))
+        self._warm = True
+        self._count, self._started = 0, now(device)
+
+
+def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
+    """Peak memory in MiB of either loop alone, each in a process of its own.
+
+    Of the device on CUDA, else of the whole process.
+    """
+    context = multiprocessing.get_context("spawn")
+    result = {}
+    for which in ("ours", "reference"):
+        with context.Pool(1) as pool:
+            result[which] = pool.apply(_peak_memory_of, (config, which, batches, precision))
+    return result
+
+
+def _peak_memory_of(config: dict[str, Any], which: str, batches: int, precision: str) -> float:
+    parts = fit(config, _Alone(which, batches, precision))
+    if parts.module.device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return peak_memory_mib()
+
+
+class _Alone(Callback):
+    """Runs one of the two loops for some batches (of ours, the reference needs a single one)."""
+
+    def __init__(self, which: str, batches: int, precision: str) -> None:
+        self.which, self.batches, self.precision = which, batches, precision
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        if self.which == "reference":
+            train = reference_loop(pl_module, trainer.datamodule, False, self.precision)
+            train(self.batches)
+            trainer.should_stop = True
+            trainer.fit_loop.epoch_loop.max_steps = 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        trainer.should_stop = pl_module.batches_seen >= self.batches or self.which == "reference"

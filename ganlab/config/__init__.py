@@ -1,0 +1,1 @@
+"""From the overrides of a command line to a checked, plain configuration."""

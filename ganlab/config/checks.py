@@ -1,0 +1,214 @@
+"""Checks of a whole configuration, without reading data or training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganlab.errors import ConfigError, nearest
+
+SCALARS = {
+    "seed": int,
+    "log_every": int,
+    "threads": int,
+    "compile": bool,
+    "resume": bool,
+    "dry_run": bool,
+    "name": str,
+    "memory_format": str,
+    "discriminator_norm": str,
+}
+CHOICES = {"memory_format": ("channels_last", "contiguous")}
+
+
+def check(config: dict[str, Any]) -> tuple[Any, Any]:
+    """Check a plain configuration; returns the game on the meta device, and the data module.
+
+    Both are None where the configuration is a study's.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    _check_scalars(config)
+    if config.get("study"):
+        check_study(config)
+        return None, None
+    from ganlab.config.targets import check_targets
+
+    for group in ("model", "data"):
+        if not config.get(group):
+            raise ConfigError(f"{group}: none is chosen; choose one, see `ganlab list`.")
+    sections = {k: v for k, v in config.items() if k != "choices"}
+    loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
+    check_targets(sections, given={"model": tuple(loss)})
+    _check_loss(config, loss)
+    _check_trainer(config["trainer"], config)
+
+    import torch
+
+    from ganlab.core.build import build_module, make
+
+    data = make(config["data"])
+    if _is_conditional(config) and data.classes is None:
+        raise ConfigError(
+            "model: is conditional, but the data has no labels. Choose data with classes, or an "
+            "unconditional model (model=dcgan, model=mlp)."
+        )
+    without_norms = config | {"loss": _without_spectral_norm(config.get("loss") or {})}
+    with torch.device("meta"):
+        module = build_module(without_norms)
+    module.check_data(data.shapes, data.provides)
+    if config.get("compile") and not module.calls_whole:
+        raise ConfigError(
+            f"compile: {type(module).__name__} trains parts of its networks by themselves, which "
+            "compiling them as wholes does not reach. Set compile=false."
+        )
+    make(config["budget"])
+    callbacks = config.get("callbacks") or {}
+    made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}
+    names: tuple[str, ...] = ()
+    if "evaluation" in made:
+        made["evaluation"].protocol.check(module, data)
+        names = made["evaluation"].protocol.names
+    monitor = (callbacks.get("checkpoints") or {}).get("monitor")
+    one_of_each = str(monitor).rpartition("/")[0] + "/*"  # a score for each class, say
+    if monitor is not None and monitor not in names and one_of_each not in names:
+        raise ConfigError(
+            f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
+            f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))}"
+        )
+    return module, data
+
+
+def _is_conditional(config: dict[str, Any]) -> bool:
+    generator = config["model"].get("generator")
+    return isinstance(generator, dict) and "classes" in generator
+
+
+def _without_spectral_norm(loss: dict[str, Any]) -> dict[str, Any]:
+    """The loss without spectral norm, whose construction on the meta device takes seconds."""
+    regularizers = {
+        name: value
+        for name, value in (loss.get("regularizers") or {}).items()
+        if not (value and value.get("_target_") == "ganlab.regularizers.SpectralNorm")
+    }
+    return loss | {"regularizers": regularizers} if "regularizers" in loss else loss
+
+
+def _check_scalars(config: dict[str, Any]) -> None:
+    for key, kind in SCALARS.items():
+        value = config.get(key)
+        if value is not None and (
+            not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+        ):
+            words = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
+            raise ConfigError(f"{key}: received {value!r} ({type(value).__name__}); needs {words}.")
+    for key, allowed in CHOICES.items():
+        if config.get(key) not in allowed:
+            raise ConfigError(f"{key}: received {config.get(key)!r}; allowed {', '.join(allowed)}.")
+    for key in ("log_every", "threads"):
+        if config.get(key) is not None and config[key] < 1:
+            raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")
+
+
+def _check_loss(config: dict[str, Any], parts: set[str]) -> None:
+    import inspect
+
+    from ganlab.config.targets import locate
+
+    takes = inspect.signature(locate(config["model"]["_target_"], "model")).parameters
+    if extra := sorted(part for part in parts if part not in takes):
+        name = config["model"]["_target_"].rpartition(".")[2]
+        raise ConfigError(
+            f"loss.{extra[0]}: {name} takes no {extra[0]}. Set loss=none regularizer=[]."
+        )
+
+
+def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
+    import torch
+
+    accelerator, precision = trainer.get("accelerator"), str(trainer.get("precision"))
+    there = {
+        "gpu": torch.cuda.is_available(),
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if accelerator not in (*there, "cpu", "auto"):
+        raise ConfigError(
+            f"trainer.accelerator: received {accelerator!r}; allowed cpu, gpu, cuda, mps, auto."
+        )
+    if not there.get(accelerator, True):
+        raise ConfigError(
+            f"trainer.accelerator: {accelerator} is not there (torch {torch.__version__} sees no "
+            "such device). Use trainer=cpu, or install the torch build for your device."
+        )
+    _check_processes(trainer)
+    if trainer.get("sync_batchnorm") and config.get("compile"):
+        raise ConfigError(
+            "compile: cannot compile batch norm that waits for other processes; set compile=false "
+            "or trainer.sync_batchnorm=false."
+        )
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(there.values()))
+    if precision == "16-mixed" and on_cpu:
+        raise ConfigError(
+            "trainer.precision: 16-mixed needs a GPU. On a CPU use bf16-mixed or 32-true."
+        )
+    if precision not in ("32-true", "32", "bf16-mixed", "16-mixed"):
+        raise ConfigError(
+            f"trainer.precision: received {precision!r}; allowed 32-true, bf16-mixed, 16-mixed."
+        )
+    for role, player in (config["model"].get("players") or {}).items():
+        if player is None:
+            raise ConfigError(f"model.players.{role}: received null; give it an optimizer.")
+        fused = (player.get("optimizer") or {}).get("fused")
+        if precision == "16-mixed" and fused and player.get("gradient_clip") is not None:
+            raise ConfigError(
+                f"model.players.{role}: gradient_clip with 16-mixed needs an optimizer that is not "
+                f"fused; set model.players.{role}.optimizer.fused=false, or use bf16-mixed."
+            )
+
+
+def _check_processes(trainer: dict[str, Any]) -> None:
+    import torch
+
+    from ganlab.ranks import devices_of
+
+    devices, nodes, strategy = (trainer.get(key) for key in ("devices", "num_nodes", "strategy"))
+    is_list = isinstance(devices, list) and devices and all(isinstance(d, int) for d in devices)
+    is_number = str(devices) == "-1" or (str(devices).isdigit() and int(devices) > 0)
+    if not (is_list or is_number or devices == "auto"):
+        raise ConfigError(
+            f"trainer.devices: received {devices!r}; needs a number above 0, -1 for all GPUs of "
+            "each machine, or a list of GPUs."
+        )
+    if nodes is not None and nodes < 1:
+        raise ConfigError(f"trainer.num_nodes: received {nodes}; needs 1 or more.")
+    accelerator, ranks = trainer.get("accelerator"), devices_of(trainer) * (nodes or 1)
+    if accelerator == "cpu" and str(devices) == "-1":
+        raise ConfigError("trainer.devices: received -1; say how many processes the CPU shall run.")
+    if accelerator in ("gpu", "cuda") and devices_of(trainer) > torch.cuda.device_count():
+        raise ConfigError(
+            f"trainer.devices: received {devices}; there are {torch.cuda.device_count()} GPUs."
+        )
+    if ranks > 1 and accelerator == "mps":
+        raise ConfigError(f"trainer.devices: received {devices}; mps has one process.")
+    if ranks > 1 and isinstance(strategy, str) and strategy in ("auto", "ddp"):
+        raise ConfigError(
+            f"trainer.strategy: received {strategy!r} for {ranks} processes; players that take "
+            "turns need ddp_find_unused_parameters_true. Use trainer=ddp, ddp_cpu or multi_node."
+        )
+
+
+def check_study(config: dict[str, Any]) -> None:
+    """Check the names and types of a study's arguments.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    from ganlab.config.targets import check_targets
+
+    if "_target_" not in config["study"]:
+        raise ConfigError("study: received no _target_; choose one, e.g. experiment=lecture/dirac.")
+    check_targets({"study": config["study"]})
+    for group in ("model", "data", "loss", "callbacks", "logger"):
+        if config.get(group):
+            raise ConfigError(f"{group}: a study has none; leave it out.")

@@ -1,0 +1,182 @@
+"""Composes configurations with Hydra, and says in one sentence what a user mistyped."""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+from typing import Any
+
+from ganlab.config.groups import check_choice, groups
+from ganlab.errors import ConfigError, nearest
+from ganlab.record.renamed import current
+
+# where the configuration of a training has what `protocol=` and `features=` speak of
+PROTOCOL = "callbacks.evaluation.protocol"
+
+
+def register_resolvers() -> None:
+    """Let configs say `${sum:1,2}` and `${product:1,2}`; of null, a product is null."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
+    OmegaConf.register_new_resolver(
+        "product",
+        lambda *factors: None if None in factors else reduce(operator.mul, factors),
+        replace=True,
+    )
+
+
+def compose(overrides: list[str], name: str = "train") -> Any:
+    """The configuration (a DictConfig) that `conf/<name>.yaml` and the overrides make.
+
+    Raises:
+        ConfigError: an unknown group, option or key (with the nearest right one), or an override
+            that cannot be parsed.
+    """
+    from hydra import compose as hydra_compose
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf, open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    from ganlab.config.source import initialized
+
+    register_resolvers()
+    overrides = [spelled_out(override) for override in overrides]
+    with initialized():
+        try:
+            config = hydra_compose(name, overrides, return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            _explain(overrides, name, hydra_compose)
+            raise ConfigError(str(error).splitlines()[0]) from None
+        choices = OmegaConf.to_container(config.hydra.runtime.choices)
+        with open_dict(config):
+            del config["hydra"]
+            name_and_choices(config, choices)
+            mark_changed_protocol(config, overrides)
+    return config
+
+
+def spelled_out(override: str) -> str:
+    """An override of `ganlab train` that speaks of `protocol` or `features`, with its whole path.
+
+    `protocol=x` is protocol@callbacks.evaluation.protocol=x, `features.weights=x` is
+    callbacks.evaluation.protocol.features.weights=x; all others stay as they are.
+    """
+    key, equals, value = override.partition("=")
+    for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
+        if key == group:
+            return f"{group}@{path}{equals}{value}"
+        if key.startswith("protocol.metrics.") and key.count(".") > 2:
+            return f"++{path}{key.removeprefix(group)}{equals}{value}"  # files leave defaults out
+        if key.startswith(f"{group}."):
+            return f"{path}{key.removeprefix(group)}{equals}{value}"
+    return override
+
+
+def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
+    """Say in a protocol's name that it is not the one of that name any more.
+
+    Args:
+        config: of a training, open for changes.
+        overrides: spelled out, see `spelled_out`.
+    """
+    from omegaconf import OmegaConf
+
+    keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+    keys -= {f"{PROTOCOL}.features.weights"}  # where they lie is not what they are
+    name = OmegaConf.select(config, f"{PROTOCOL}.name")
+    if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
+        OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
+
+
+def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
+    """Drop settings that an experiment makes for regularizers which the user has taken away."""
+    loss = plain.get("loss") or {}
+    if loss.get("regularizers"):
+        chosen = {k: v for k, v in loss["regularizers"].items() if not v or "_target_" in v}
+        plain["loss"] = loss | {"regularizers": chosen}
+    return plain
+
+
+def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
+    """Record which files were chosen, and name a run that has no name after them."""
+    own = {k: v for k, v in choices.items() if "@" not in k and "hydra" not in k}
+    own = {k: v.rpartition("/")[2] if isinstance(v, str) else v for k, v in own.items()}
+    config.choices = own
+    if config.name is None:
+        config.name = own.get("experiment") or "_".join(
+            own[group] for group in ("model", "data", "loss")
+        )
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """Plain containers with every interpolation resolved.
+
+    Raises:
+        ConfigError: an interpolation that leads nowhere, or a value that must still be given.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "config"
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
+            "not have: images need an image model (dcgan, gan, …), points of the plane need "
+            "model=mlp, a conditional model needs data with classes, and a translator needs pairs "
+            "(data=paired, data=shapes) or two sets (data=unpaired, data=shapes_unpaired)."
+        ) from None
+    return _without_unchosen(current(plain))
+
+
+def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
+    """Raise a ConfigError for the first override that is wrong, if it can be found."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    parser = OverridesParser.create()
+    choices, values = [], []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except HydraException:
+            raise ConfigError(
+                f"{text}: cannot be read; write key=value, e.g. seed=1. Quote values with special "
+                "characters twice: 'name=\"a, b\"'."
+            ) from None
+        key = override.key_or_group.split("@")[0]
+        if key in groups() and not override.is_delete():
+            check_choice(key, override.value())
+            choices.append(text)
+        elif not override.is_add() and not override.is_force_add():
+            values.append((text, override.key_or_group))
+    try:
+        base = hydra_compose(name, choices)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # group=null
+        raise ConfigError(str(error).splitlines()[0]) from None
+    for text, key in values:
+        check_key(base, text, key)
+
+
+def check_key(base: Any, text: str, key: str) -> None:
+    """Raise a ConfigError, with the nearest right key, unless the dotted `key` is in `base`."""
+    from omegaconf import DictConfig, OmegaConf
+
+    node, walked = base, []
+    for part in key.split("."):
+        if isinstance(node, DictConfig):
+            if part not in node:
+                allowed = [str(k) for k in node]
+                candidates = allowed + ([] if walked else list(groups()))
+                where = ".".join(walked) or "the top level"
+                raise ConfigError(
+                    f"{text}: {where} has no key {part!r}; it has {', '.join(allowed)}."
+                    f"{nearest(part, candidates)} (+{text} adds a new key.)"
+                )
+            child = OmegaConf.select(node, part)
+            node = child
+        walked.append(part)

@@ -1,0 +1,84 @@
+"""Which protocol a command means: `protocol=NAME`, `protocol.key=value`, `features=…`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganlab.config.compose import check_key, register_resolvers
+from ganlab.config.groups import check_choice
+from ganlab.errors import ConfigError
+
+
+def is_about_protocol(text: str) -> bool:
+    """Whether an argument is one of `chosen`."""
+    return text.partition("=")[0].split(".")[0] in ("protocol", "features")
+
+
+def named_protocol(name: str) -> dict[str, Any]:
+    """A protocol's plain configuration.
+
+    Raises:
+        ConfigError: no such protocol, with the nearest one.
+    """
+    check_choice("protocol", name)
+    return _composed(f"protocol/{name}")["protocol"]
+
+
+def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
+    """The plain configuration of a protocol.
+
+    Args:
+        base: what to begin with where no `protocol=NAME` is among the arguments.
+        arguments: texts `protocol=NAME`, `protocol.key=value`, `features=NAME`, and
+            `features.key=value`.
+
+    Raises:
+        ConfigError: an unknown name or key, with the nearest, or no protocol at all.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    pairs = [text.partition("=")[::2] for text in arguments]
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ConfigError(f"{' '.join(arguments)}: a setting is given twice; give it once.")
+    if "protocol.features" in names and names["protocol.features"] != "null":
+        raise ConfigError("protocol.features: choose them with features=NAME.")
+    plain = named_protocol(names["protocol"]) if "protocol" in names else base
+    if plain is None:
+        raise ConfigError(
+            "protocol: this run has none of its own; choose one, see `ganlab list protocols`."
+        )
+    if "features" in names:
+        check_choice("features", names["features"])
+        plain = plain | {"features": _composed(f"features/{names['features']}")["features"]}
+    tree = OmegaConf.create({"protocol": plain})
+    values = []
+    for key, value in pairs:
+        if "." in key:
+            path = f"protocol.{key}" if key.startswith("features.") else key
+            if path.startswith("protocol.features.") and plain.get("features") is None:
+                raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
+            # files leave a metric's defaults out; its constructor's arguments are checked later
+            is_setting = path.startswith("protocol.metrics.") and path.count(".") > 2
+            check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_setting else path)
+            values.append(f"{path}={value}")
+    try:
+        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(values))
+        plain = OmegaConf.to_container(merged, throw_on_missing=True)["protocol"]
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"{' '.join(arguments)}: {str(error).splitlines()[0]}") from None
+    changed = set(names) - {"protocol", "features.weights"}
+    return plain | {"name": f"{plain['name']} (changed)"} if changed and "name" in plain else plain
+
+
+def _composed(name: str) -> dict[str, Any]:
+    from hydra import compose
+    from omegaconf import OmegaConf
+
+    from ganlab.config.source import initialized
+
+    register_resolvers()
+    with initialized():
+        return OmegaConf.to_container(compose(name))

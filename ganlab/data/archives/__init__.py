@@ -1,0 +1,1 @@
+"""Downloading and unpacking the files of public data sets."""

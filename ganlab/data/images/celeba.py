@@ -1,0 +1,161 @@
+"""CelebA's aligned faces, or any set of faces in its layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.data.checks import one_of, whole
+from ganlab.data.images.base import ImageDataModule
+from ganlab.data.readers.celeba_files import (
+    ATTRIBUTES,
+    IDENTITIES,
+    PICTURES,
+    attribute_names,
+    check_files,
+    read_attributes,
+    read_identities,
+    read_partition,
+)
+from ganlab.data.readers.decoding import Decoder
+from ganlab.data.readers.pictures import load_pictures
+from ganlab.errors import ConfigError, DataError, nearest
+
+
+class CelebA(ImageDataModule):
+    """202,599 faces with 40 attributes: Liu et al. 2015 (arXiv:1411.7766).
+
+    Files, as torchvision lays them out, in `root/celeba/`: `img_align_celeba/*.jpg`, or
+    `img_align_celeba.zip`, which is unpacked once; `list_eval_partition.txt`; and, both optional,
+    `list_attr_celeba.txt`, which gives "attributes", uint8 (N, 40) of 0 and 1, and
+    `identity_CelebA.txt`, which gives "identity", int64 (N,). All of it at 64×64 takes 2.5 GB of
+    the cache; `limit` decodes only what it keeps.
+
+    Args:
+        root: the folder that holds `celeba/`.
+        size: pixels along a side.
+        channels: 3, or 1 for the luma.
+        classes: 2 with an `attribute`; else None, as the set has no classes.
+        attribute: whose 0 or 1 is the "label", such as "Smiling"; None for no labels.
+        crop: keep the middle square of so many pixels, then resize it (Pillow's bilinear filter,
+            antialiased); None to resize the picture's shorter side and keep the middle.
+        test_split: the official part that is the split "test": "test" or "val".
+        cache: of decoded pictures, on "disk" or in "memory".
+        skip_corrupt: leave out what cannot be decoded, with a warning.
+        limit, batch_size, seed: as in `ImageDataModule`.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        root: str = "data",
+        size: int = 64,
+        channels: int = 3,
+        classes: int | None = None,
+        attribute: str | None = None,
+        crop: int | None = 160,
+        test_split: Literal["test", "val"] = "test",
+        cache: Literal["disk", "memory"] = "disk",
+        skip_corrupt: bool = False,
+        limit: int | None = None,
+        batch_size: int = 128,
+        seed: int = 0,
+    ) -> None:
+        self.attribute = attribute
+        self.truth = None if attribute is None else 2
+        super().__init__(
+            size=size,
+            channels=channels,
+            classes=classes,
+            limit=limit,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        if attribute is not None and classes is None:
+            raise ConfigError(
+                f"data.classes: got None, but data.attribute={attribute} makes two classes, "
+                "without and with it. Set data.classes=2."
+            )
+        self.root = Path(root).expanduser()
+        self.crop = None if crop is None else whole("crop", crop, 1)
+        one_of("test_split", test_split, ("test", "val"))
+        one_of("cache", cache, ("disk", "memory"))
+        self.test_split, self.cache, self.skip_corrupt = test_split, cache, skip_corrupt
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """The keys that every batch has: "image", and "label" with an `attribute`."""
+        return ("image",) if self.attribute is None else ("image", "label")
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures and lists are."""
+        return self.root / "celeba"
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """What the columns of "attributes" mean; empty without their list.
+
+        Raises:
+            DataError: if the list cannot be read.
+        """
+        return attribute_names(self.folder) if (self.folder / ATTRIBUTES).is_file() else ()
+
+    def fetch(self, split: str) -> None:
+        """Check that the files are there; they cannot be downloaded without a person's consent.
+
+        Raises:
+            DataError: if they are not; it draws what is expected and found.
+        """
+        check_files(self.folder)
+        if self.attribute is not None and self.attribute not in self.attribute_names:
+            names = self.attribute_names
+            path = self.folder / ATTRIBUTES
+            why = f"line 2 of {path} is empty" if path.is_file() else f"there is no {path}"
+            known = ", ".join(names) or f"none, as {why}"
+            raise DataError(
+                f"data.attribute: got {self.attribute!r}, but there are: {known}."
+                + nearest(self.attribute, list(names))
+            )
+
+    def load(self, split: str) -> dict[str, Tensor]:
+        """Decode the split's pictures, and take along what the lists say of them.
+
+        Raises:
+            DataError: if a picture or a list is damaged or missing.
+        """
+        names = read_partition(self.folder, "train" if split == "train" else self.test_split)
+        chosen = self.limited(len(names)) if split == "train" else None
+        if chosen is not None:
+            names = [names[number] for number in chosen.tolist()]
+        listed = {}  # before pictures are decoded, which takes long
+        if (self.folder / ATTRIBUTES).is_file():
+            listed["attributes"] = read_attributes(self.folder, names)
+        if (self.folder / IDENTITIES).is_file():
+            listed["identity"] = read_identities(self.folder, names)
+        place = self.folder / PICTURES
+        pictures = load_pictures(
+            [place / name for name in names],
+            root=place,
+            size=self.size,
+            fit="crop",
+            crop=self.crop,
+            resample="bilinear",
+            decoder=Decoder(self.channels),
+            cache=self.cache,
+            skip_corrupt=self.skip_corrupt,
+            title=f"{self.title} ({split})",
+        )
+        kept = {path.name for path in pictures.paths}
+        rows = torch.tensor([row for row, name in enumerate(names) if name in kept])
+        tensors = {"image": pictures.images}
+        tensors |= {key: values[rows] for key, values in listed.items()}
+        if self.attribute is not None:
+            column = self.attribute_names.index(self.attribute)
+            tensors["label"] = tensors["attributes"][:, column].long()
+        return tensors

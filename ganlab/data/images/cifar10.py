@@ -1,0 +1,136 @@
+"""CIFAR-10 from its binary version; the Python version is pickled, and pickles can run code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganlab.data.archives.files import (
+    damaged,
+    download,
+    draw_tree,
+    found,
+    md5_of,
+    read_bytes,
+    unpack,
+)
+from ganlab.data.images.base import ImageDataModule
+from ganlab.errors import DataError
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+_FOLDER = "cifar-10-batches-bin"
+_PICKLES = "cifar-10-batches-py"
+_FILES = {
+    "train": [f"{_FOLDER}/data_batch_{number}.bin" for number in range(1, 6)],
+    "test": [f"{_FOLDER}/test_batch.bin"],
+}
+_RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
+
+
+class CIFAR10(ImageDataModule):
+    """Ten kinds of things in colour, 50,000 to train on and 10,000 to test: Krizhevsky 2009.
+
+    Files: `root/cifar-10-batches-bin/*.bin`, or `root/cifar-10-binary.tar.gz` to unpack them from.
+
+    Args:
+        root: the folder that holds them.
+        size: pixels along a side; 32 is theirs.
+        channels: 3, or 1 for the luma.
+        classes: 10, checked.
+        download: fetch the archive where neither is there.
+        limit, batch_size, seed: as in `ImageDataModule`.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    truth = 10
+    records = 10_000  # in each file
+    archive_md5 = "c32a1d4ab5d03f1284b67883e8d87530"
+
+    def __init__(
+        self,
+        root: str = "data",
+        size: int = 32,
+        channels: int = 3,
+        classes: int | None = 10,
+        download: bool = True,
+        limit: int | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            size=size,
+            channels=channels,
+            classes=classes,
+            limit=limit,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        self.root = Path(root).expanduser()
+        self.download = download
+
+    def fetch(self, split: str) -> None:
+        """Unpack the archive if the split's files are not there; download it first if allowed.
+
+        Raises:
+            DataError: if files stay missing, or the archive is damaged or unsafe.
+        """
+        if all((self.root / name).is_file() for name in _FILES[split]):
+            return
+        archive = self.root / Path(URL).name
+        if not archive.is_file():
+            if not self.download:
+                raise DataError(self._explain("data.download is false."))
+            try:
+                download([URL], archive, self.archive_md5)
+            except OSError as error:
+                raise DataError(self._explain(f"The download failed: {error}.")) from error
+        elif md5_of(archive) != self.archive_md5:
+            raise damaged(archive, f"its MD5 is not the published {self.archive_md5}")
+        unpack(archive, self.root, [name for names in _FILES.values() for name in names])
+
+    def read(self, split: str) -> dict[str, Tensor]:
+        """The split's images and labels, checked.
+
+        Raises:
+            DataError: if a file is damaged or has gone missing.
+        """
+        parts = [read_records(self.root / name, self.records) for name in _FILES[split]]
+        records = torch.cat(parts)
+        return {
+            "image": records[:, 1:].reshape(-1, 3, 32, 32).contiguous(),
+            "label": records[:, 0].long(),
+        }
+
+    def _explain(self, reason: str) -> str:
+        names = [name for files in _FILES.values() for name in files]
+        tree = draw_tree((self.root / name, found(self.root / name)) for name in names)
+        pickles = ""
+        if (self.root / _PICKLES).exists():
+            pickles = (
+                f" {self.root / _PICKLES} is the Python version: it is pickled, a pickle can run "
+                "code, and so it is not read."
+            )
+        return (
+            f"data.root: no complete CIFAR-10 under {self.root}. Expected\n{tree}\n"
+            f"or the archive they are in.{pickles} {reason} Put {URL} into {self.root}, or point "
+            f"data.root or the environment's GANLAB_DATA at the folder that holds {_FOLDER}/."
+        )
+
+
+def read_records(path: Path, records: int) -> Tensor:
+    """A file of the binary version, uint8 (records, 3073): a label, then 3×32×32 planes.
+
+    Raises:
+        DataError: if it does not hold exactly so many records, or a label is above 9.
+    """
+    data = read_bytes(path, records * _RECORD)
+    if len(data) != records * _RECORD:
+        raise damaged(path, f"it has {len(data)} bytes, not {records * _RECORD}")
+    table = torch.frombuffer(bytearray(data), dtype=torch.uint8).view(records, _RECORD)
+    if int(table[:, 0].max()) > 9:
+        raise damaged(path, f"it has a label {int(table[:, 0].max())}, above 9")
+    return table

@@ -1,0 +1,179 @@
+"""A folder of images made by anything, read into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganlab.data.base import TensorDataModule
+from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
+from ganlab.data.readers.pictures import list_pictures, list_sizes, report_corrupt
+from ganlab.data.readers.threads import in_threads
+from ganlab.errors import DataError
+
+
+@dataclass
+class FolderImages:
+    """What a folder holds.
+
+    Attributes:
+        images: uint8 (N, C, H, W) in [0, 255], in the order of their paths.
+        labels: int64 (N,), the number of the sub-folder that an image lies in; None without.
+        class_names: the sub-folders, in the order of their labels; empty without.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    class_names: tuple[str, ...]
+
+
+class FolderData(TensorDataModule):
+    """A folder of images as a data set, all of it both the "train" and the "test" split.
+
+    Shape and classes are known by reading the folder, at the first use of either.
+
+    Args:
+        folder: see `read_images`.
+        skip_corrupt: see `read_images`.
+        batch_size, seed: as in `TensorDataModule`.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        skip_corrupt: bool = False,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size=batch_size, seed=seed)
+        self.folder, self.skip_corrupt = Path(folder).expanduser(), skip_corrupt
+        self._content: FolderImages | None = None
+
+    @property
+    def content(self) -> FolderImages:
+        """What was read, once.
+
+        Raises:
+            DataError: as `read_images`.
+        """
+        if self._content is None:
+            self._content = read_images(self.folder, self.skip_corrupt)
+        return self._content
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, H, W)."""
+        return tuple(self.content.images.shape[1:])
+
+    @property
+    def classes(self) -> int | None:
+        """How many sub-folders there are; None where they are no classes."""
+        return len(self.content.class_names) or None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The sub-folders that are classes, in the order of their numbers."""
+        return self.content.class_names
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """What batches hold: images, and labels where sub-folders are classes."""
+        return ("image",) if self.content.labels is None else ("image", "label")
+
+    def load(self, split: str) -> dict[str, Tensor]:
+        """The whole folder, whatever the split."""
+        labels = self.content.labels
+        return {"image": self.content.images, **({} if labels is None else {"label": labels})}
+
+    @property
+    def title(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
+    """All images under a folder, read in threads by `ganlab.data.readers.decoding.Decoder`.
+
+    Files that end in one of `ENDINGS`, in any case, in sub-folders too; hidden ones are left out.
+    If every file is grey the images have 1 channel, else 3: grey ones are repeated. Transparent
+    pixels are composed onto white. Images that all lie in sub-folders, two or more, are labelled
+    by them, in the order of their names.
+
+    Args:
+        folder: where they are.
+        skip_corrupt: leave out files that cannot be decoded, with a warning.
+
+    Returns:
+        The images, and labels if there are any.
+
+    Raises:
+        DataError: if there is no such folder or no image in it, if images differ in size, or if
+            files cannot be decoded and may not be skipped.
+    """
+    folder = Path(folder).expanduser()
+    paths = _list(folder)
+    heads = list(in_threads(_or_reason(Decoder().head), paths, "Looking at images"))
+    broken = {path: head for path, head in zip(paths, heads, strict=True) if isinstance(head, str)}
+    good = [(path, head) for path, head in zip(paths, heads, strict=True) if path not in broken]
+    if good:
+        differing = list_sizes(folder, ((path, head[:2]) for path, head in good))
+        if differing:
+            raise DataError(f"{differing}\nScores need one size: resize or remove some.")
+        decoder = Decoder(1 if all(head[2] for _, head in good) else 3)
+        images = torch.empty(len(good), decoder.channels, *good[0][1][:2], dtype=torch.uint8)
+        decoded = in_threads(_or_reason(decoder), [path for path, _ in good], "Reading images")
+        for row, pixels in enumerate(decoded):
+            if isinstance(pixels, str):
+                broken[good[row][0]] = pixels
+            else:
+                images[row] = pixels
+    labels, names = _label(folder, paths)  # of damaged files too, so that no number shifts
+    if broken:
+        report_corrupt(folder, broken, len(paths), skip_corrupt, "skip_corrupt=true")
+        images = images[[row for row, (path, _) in enumerate(good) if path not in broken]]
+        if labels is not None:
+            labels = labels[[row for row, path in enumerate(paths) if path not in broken]]
+    return FolderImages(images, labels, names)
+
+
+def _list(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        state = "it is a file" if folder.exists() else "there is none"
+        raise DataError(f"{folder} is not a folder of images: {state}. Give the path of a folder.")
+    images = list_pictures(folder)
+    if not images:
+        others = sum(path.is_file() and path.name[0] != "." for path in folder.rglob("*"))
+        raise DataError(
+            f"{folder} holds no images, but {others} other files. Images end in "
+            f"{', '.join(ENDINGS)}."
+        )
+    return images
+
+
+def _or_reason(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """What is read of a file, or why it cannot be."""
+
+    def attempt(path: Path) -> Any:
+        try:
+            return read(path)
+        except CorruptImageError as error:
+            return error.reason
+
+    return attempt
+
+
+def _label(folder: Path, paths: list[Path]) -> tuple[Tensor | None, tuple[str, ...]]:
+    parts = [path.relative_to(folder).parts for path in paths]
+    names = tuple(sorted({part[0] for part in parts}))
+    if len(names) < 2 or any(len(part) == 1 for part in parts):
+        return None, ()
+    numbers = {name: number for number, name in enumerate(names)}
+    return torch.tensor([numbers[part[0]] for part in parts]), names

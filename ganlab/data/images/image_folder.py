@@ -1,0 +1,206 @@
+"""A folder of anyone's pictures."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.data.base import SPLITS
+from ganlab.data.batches import Crops
+from ganlab.data.checks import one_of, whole
+from ganlab.data.images.base import MAX_SIZE, ImageDataModule
+from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
+from ganlab.data.readers.folder_splits import (
+    by_rule,
+    class_names,
+    class_of,
+    find_splits,
+    has_test_folder,
+)
+from ganlab.data.readers.pictures import FITS, list_pictures, load_pictures
+from ganlab.errors import ConfigError, DataError
+
+_LOG = logging.getLogger(__name__)
+
+
+class ImageFolder(ImageDataModule):
+    """Pictures in a folder and its sub-folders, decoded and resized once.
+
+    `train/` and `test/` (or `val/`) are the splits, where there are such folders; else a rule on
+    the files' names takes some out for tests. With `classes` declared, the first folders
+    are the classes, in the order of their names, and batches have "label". Scores are measured on
+    whole pictures of `size`; batches are cut out of pictures of `load_size`.
+
+    Args:
+        root: the folder.
+        size: pixels along a side of what networks see.
+        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        classes: how many folders of classes there are; None for no labels.
+        load_size: pixels along a side before a random crop; None for `size`, without one.
+        flip: mirror half of the training samples.
+        fit: "crop" scales the shorter side and keeps the middle; "stretch" gives up the aspect;
+            "none" leaves all as they are, so that they must be of one size, of which batches are
+            random crops and tests the middle.
+        background: that transparent pixels are composed onto.
+        max_pixels: files that state more are refused.
+        test_folder: "test" or "val", where there are both; None for "test".
+        test_share: of the files, where no folder is for tests; 0 for no tests.
+        cache: of decoded pictures, on "disk" or in "memory".
+        skip_corrupt: leave out what cannot be decoded, with a warning.
+        limit, batch_size, seed: as in `ImageDataModule`; the test split does not depend on them.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    channels_allowed = (1, 2, 3, 4)
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: int = 64,
+        channels: int = 3,
+        classes: int | None = None,
+        load_size: int | None = None,
+        flip: bool = False,
+        fit: Literal["crop", "stretch", "none"] = "crop",
+        background: str = "white",
+        max_pixels: int = MAX_PIXELS,
+        test_folder: Literal["test", "val"] | None = None,
+        test_share: float = 0.1,
+        cache: Literal["disk", "memory"] = "disk",
+        skip_corrupt: bool = False,
+        limit: int | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if not root:
+            raise ConfigError(
+                "data.root: missing. Give the folder of your pictures: data.root=DIR."
+            )
+        self.root = Path(root).expanduser().absolute()
+        super().__init__(
+            size=size, channels=channels, limit=limit, batch_size=batch_size, seed=seed
+        )
+        self.truth = None if classes is None else whole("classes", classes, 1)
+        one_of("fit", fit, FITS)
+        if fit == "none" and load_size is not None:
+            raise ConfigError(
+                f"data.load_size: got {load_size}, but data.fit=none changes no size. Set "
+                "data.load_size=null, or data.fit=crop."
+            )
+        self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
+        one_of("test_folder", test_folder, ("test", "val", None))
+        if isinstance(test_share, bool) or not 0 <= test_share < 1:
+            raise ConfigError(
+                f"data.test_share: got {test_share!r}, expected a number from 0 to below 1, such "
+                "as 0.1."
+            )
+        one_of("cache", cache, ("disk", "memory"))
+        self.fit, self.flip, self.cache, self.skip_corrupt = fit, flip, cache, skip_corrupt
+        self.decoder = Decoder(channels, background, max_pixels)
+        self.test_folder, self.test_share = test_folder, test_share
+        self.class_names: tuple[str, ...] = ()
+        self._folders: dict[str, Path] = {}
+        self._training: dict[str, Tensor] | None = None
+        if flip or fit == "none" or self.load_size != size:
+            self.crops = Crops(size, flip)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """The keys of a batch: "image", and "label" if classes are declared."""
+        return ("image",) if self.truth is None else ("image", "label")
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Both, unless no folder is for tests and `test_share` is 0."""
+        return SPLITS if self.test_share or has_test_folder(self.root) else SPLITS[:1]
+
+    @property
+    def title(self) -> str:
+        """The folder."""
+        return f"{type(self).__name__} {self.root}"
+
+    def fetch(self, split: str) -> None:
+        """Look at the folder, once.
+
+        Raises:
+            DataError: if it has none of the layouts that are known, or other classes.
+        """
+        if self._folders:
+            return
+        folders, said = find_splits(self.root, self.test_folder)
+        if self.truth is not None:
+            self.class_names = class_names(self.root, folders, self.truth)
+        self._folders = folders
+        _LOG.info("%s: %s.", self.root, said)
+
+    def files(self, split: str) -> list[Path]:
+        """The files of a split, sorted; of the training split those that `limit` keeps.
+
+        Raises:
+            DataError: as `fetch`; if there are none.
+        """
+        self.fetch(split)
+        paths = list_pictures(self._folders[split])
+        if self._folders["train"] == self._folders["test"]:
+            paths = by_rule(self._folders[split], paths, self.test_share, split)
+        chosen = self.limited(len(paths)) if split == "train" else None
+        return paths if chosen is None else [paths[row] for row in chosen.sort().values.tolist()]
+
+    def load(self, split: str) -> dict[str, Tensor]:
+        """A split's whole pictures at `size`, or their middle where `fit` is "none".
+
+        Raises:
+            DataError: if pictures cannot be decoded, or are too small to cut `size` out of them.
+        """
+        if self.fit != "none":
+            return self._tensors(split, self.size)
+        tensors = self._tensors(split, None)
+        height, width = tensors["image"].shape[2:]
+        top, left = (height - self.size) // 2, (width - self.size) // 2
+        middle = tensors["image"][:, :, top : top + self.size, left : left + self.size]
+        return {**tensors, "image": middle.contiguous()}
+
+    @property
+    def training_rows(self) -> dict[str, Tensor]:
+        """The training split as batches are cut out of it, loaded once.
+
+        Raises:
+            DataError: as `load`.
+        """
+        if self.fit != "none" and self.load_size == self.size:
+            return self.train
+        if self._training is None:
+            self._training = self._tensors("train", None if self.fit == "none" else self.load_size)
+        return self._training
+
+    def _tensors(self, split: str, side: int | None) -> dict[str, Tensor]:
+        pictures = load_pictures(
+            self.files(split),
+            root=self.root,
+            size=side,
+            fit=self.fit,
+            decoder=self.decoder,
+            cache=self.cache,
+            skip_corrupt=self.skip_corrupt,
+            title=f"{self.root.name} ({split})",
+        )
+        height, width = pictures.images.shape[2:]
+        if min(height, width) < self.size:
+            raise DataError(
+                f"{self.root} holds pictures of {width}×{height} pixels, and data.fit=none leaves "
+                f"them so: too small to cut {self.size}×{self.size} out of them. Set data.size="
+                f"{min(height, width)}, or data.fit=crop to scale them."
+            )
+        tensors = {"image": pictures.images}
+        if self.class_names:
+            numbers = {name: number for number, name in enumerate(self.class_names)}
+            folder = self._folders[split]
+            labels = [numbers[class_of(folder, path)] for path in pictures.paths]
+            tensors["label"] = torch.tensor(labels)
+        return tensors

@@ -1,0 +1,110 @@
+"""Drawn images of any shape, for tests and for sets that cannot be downloaded."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ganlab.core.randomness import mix
+from ganlab.data.base import SPLITS
+from ganlab.data.checks import whole
+from ganlab.data.images.base import ImageDataModule
+
+_CHUNK = 1 << 24  # pixel values drawn at a time
+
+
+class Synthetic(ImageDataModule):
+    """Stripes with a bright blob on them. The class decides the pattern, so that it can be learned.
+
+    Of class k out of K, the blob sits at the angle 2πk/K about the middle, and the stripes run at
+    the angle πk/K; colours, the stripes' phase, the blob's size and small shifts are random.
+
+    Args:
+        size: pixels along a side.
+        channels: 1 to 4.
+        classes: how many labels, K.
+        samples: images in each of the two splits.
+        limit, batch_size, seed: as in `ImageDataModule`; the seed also decides the draw.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+
+    channels_allowed = (1, 2, 3, 4)
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        classes: int = 10,
+        samples: int = 512,
+        limit: int | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        self.truth = whole("classes", classes, 1)
+        self.samples = whole("samples", samples, 1)
+        super().__init__(
+            size=size,
+            channels=channels,
+            classes=classes,
+            limit=limit,
+            batch_size=batch_size,
+            seed=seed,
+        )
+
+    def read(self, split: str) -> dict[str, Tensor]:
+        """`samples` images of classes at random, drawn with a seed of their own for each split."""
+        seed = mix(self.seed, SPLITS.index(split), 0x696D61676573)
+        generator = torch.Generator().manual_seed(seed)
+        label = torch.randint(self.classes, (self.samples,), generator=generator)
+        step = max(1, _CHUNK // math.prod(self.shape))
+        parts = [
+            draw(label[first : first + step], self.classes, self.size, self.channels, generator)
+            for first in range(0, self.samples, step)
+        ]
+        return {"image": torch.cat(parts), "label": label}
+
+    def load(self, split: str) -> dict[str, Tensor]:
+        """The split, limited; the images are drawn in the shape asked for."""
+        tensors = self.read(split)
+        chosen = self.limited(self.samples) if split == "train" else None
+        return tensors if chosen is None else {key: t[chosen] for key, t in tensors.items()}
+
+
+def draw(
+    label: Tensor, classes: int, size: int, channels: int, generator: torch.Generator
+) -> Tensor:
+    """Images of given classes.
+
+    Args:
+        label: int64 (n,), each from 0 to classes - 1.
+        classes: how many there are.
+        size: pixels along a side.
+        channels: of each image.
+        generator: of all that the class does not decide.
+
+    Returns:
+        uint8 (n, channels, size, size) in [0, 255].
+    """
+
+    def uniform(low: float, high: float, values: int = 1) -> Tensor:
+        return low + (high - low) * torch.rand(len(label), values, 1, 1, generator=generator)
+
+    line = torch.linspace(-1, 1, size)
+    x, y = line.view(1, 1, 1, -1), line.view(1, 1, -1, 1)
+    share = (label.to(torch.float32) / classes).view(-1, 1, 1, 1)
+    angle = math.pi * share
+    across = x * angle.cos() + y * angle.sin()
+    stripes = 0.5 + 0.5 * torch.sin(2 * math.pi * (1.5 * across + uniform(0, 1)))
+    angle = 2 * angle
+    right, down = (
+        angle.cos() * 0.55 + uniform(-0.08, 0.08),
+        angle.sin() * 0.55 + uniform(-0.08, 0.08),
+    )
+    blob = torch.exp(-((x - right) ** 2 + (y - down) ** 2) / uniform(0.03, 0.08))
+    ground = uniform(0.1, 0.4, channels) * stripes
+    image = ground * (1 - blob) + uniform(0.7, 1.0, channels) * blob
+    return image.mul_(255).round_().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,1 @@
+"""Reading pictures from files: finding, decoding, pairing, caching them."""

@@ -1,0 +1,42 @@
+"""Tensors kept in a cache file with their hash, so that a damaged one is noticed and rebuilt."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from torch import Tensor
+
+from ganlab.data.base import hash_tensors
+from ganlab.files import replacing
+
+_LOG = logging.getLogger(__name__)
+
+
+def read_cache(path: Path) -> dict[str, Tensor] | None:
+    """Tensors of an intact cache file; None, so that it is rebuilt, if it is missing or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            intact = (file.metadata() or {}).get("sha256") == hash_tensors(tensors)
+    except (OSError, SafetensorError, RuntimeError, ValueError):
+        intact = False
+    if not intact:
+        _LOG.warning("%s is damaged and is rebuilt.", path)
+        return None
+    return tensors
+
+
+def write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors and their hash, at once or not at all; only warn where that is impossible."""
+    from safetensors.torch import save_file
+
+    try:
+        with replacing(path) as part:
+            save_file(tensors, part, metadata={"sha256": hash_tensors(tensors)})
+    except Exception as error:  # safetensors has its own for a full disk; a cache is not essential
+        _LOG.warning("%s could not be written (%s): the next start will be slower.", path, error)

@@ -1,0 +1,214 @@
+"""The files of CelebA's own layout: pictures or their zip, and the lists beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+import torch
+from torch import Tensor
+
+from ganlab.data.archives.files import damaged, draw_tree, found, safe_name
+from ganlab.data.archives.unpacking import DAMAGE, unpacked
+from ganlab.errors import DataError
+
+PICTURES = "img_align_celeba"
+ZIP = "img_align_celeba.zip"
+PARTITION = "list_eval_partition.txt"
+ATTRIBUTES = "list_attr_celeba.txt"
+IDENTITIES = "identity_CelebA.txt"
+PARTS = {"train": 0, "val": 1, "test": 2}
+_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+_NAMED = 5  # files that a message names
+_ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {  # values of a list, and in words
+    PARTITION: ({"0", "1", "2"}.__contains__, "0, 1 or 2"),
+    ATTRIBUTES: ({"1", "-1"}.__contains__, "1 or -1"),
+    IDENTITIES: (re.compile(r"-?[0-9]{1,18}").fullmatch, "a whole number"),
+}
+
+
+def check_files(folder: Path) -> None:
+    """Check that pictures and partition are there; unpack the zip if it is there in their place.
+
+    Raises:
+        DataError: if they are not, with what is expected and found; if the zip is another.
+    """
+    pictures, archive = folder / PICTURES, folder / ZIP
+    if not _holds_pictures(pictures) and archive.is_file():
+        _unpack(archive, pictures)
+    if _holds_pictures(pictures) and (folder / PARTITION).is_file():
+        return
+    tree = draw_tree(
+        [
+            (pictures / "*.jpg", "found" if _holds_pictures(pictures) else "missing"),
+            (archive, f"{found(archive)}, does in place of these"),
+            (folder / PARTITION, found(folder / PARTITION)),
+            (folder / ATTRIBUTES, f"{found(folder / ATTRIBUTES)}, optional"),
+            (folder / IDENTITIES, f"{found(folder / IDENTITIES)}, optional"),
+        ]
+    )
+    raise DataError(
+        f"data.root: no CelebA under {folder.parent}. Expected\n{tree}\nPut the aligned pictures "
+        f"there ({ZIP} and the lists, from {_PAGE}), or point data.root at the folder that holds "
+        "celeba/."
+    )
+
+
+def read_partition(folder: Path, part: str) -> list[str]:
+    """File names of the pictures of a part, "train", "val" or "test", in the list's order.
+
+    Raises:
+        DataError: if the list is damaged, or it and the folder of pictures do not agree.
+    """
+    path = folder / PARTITION
+    parts = {name: int(value) for name, (value,) in _table(path, 1).items()}
+    there = {entry.name for entry in os.scandir(folder / PICTURES)}
+    missing = sorted(parts.keys() - there)
+    if missing:
+        raise DataError(
+            f"{folder / PICTURES} lacks {len(missing):,} of the {len(parts):,} pictures that "
+            f"{PARTITION} lists: {_listed(missing)}. Put them there, or unpack {ZIP} again."
+        )
+    unknown = sorted(name for name in there - parts.keys() if name.lower().endswith(".jpg"))
+    if unknown:
+        raise damaged(
+            path,
+            f"it lists {len(parts):,} pictures, and {len(unknown):,} in {PICTURES}/ are not among "
+            f"them: {_listed(unknown)}",
+        )
+    names = [name for name, number in parts.items() if number == PARTS[part]]
+    if not names:
+        raise damaged(path, f"it lists no picture of the {part} split")
+    return names
+
+
+def attribute_names(folder: Path) -> tuple[str, ...]:
+    """The attributes' names, from the second line of their list.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    return tuple(_head(folder / ATTRIBUTES)[1].split())
+
+
+def read_attributes(folder: Path, names: Sequence[str]) -> Tensor:
+    """The attributes of pictures: uint8 (len(names), attributes), 1 where it holds.
+
+    The file has a count, the attributes' names, then a picture's name and its 1 or -1s per line.
+
+    Raises:
+        DataError: if the file is damaged or lacks a picture.
+    """
+    path = folder / ATTRIBUTES
+    count, head = _head(path)
+    table = _table(path, len(head.split()), skip=2)
+    if count.strip() != str(len(table)):
+        raise damaged(path, f"its first line says {count.strip()!r}, but it lists {len(table):,}")
+    rows = [[value == "1" for value in values] for values in _of(path, table, names)]
+    return torch.tensor(rows, dtype=torch.uint8)
+
+
+def read_identities(folder: Path, names: Sequence[str]) -> Tensor:
+    """Whom pictures show: int64 (len(names),), the same number for the same person.
+
+    Raises:
+        DataError: if the file is damaged or lacks a picture.
+    """
+    path = folder / IDENTITIES
+    return torch.tensor([int(value) for (value,) in _of(path, _table(path, 1), names)])
+
+
+def _of(path: Path, table: dict[str, list[str]], names: Sequence[str]) -> list[list[str]]:
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise damaged(path, f"it lacks {len(missing):,} pictures: {_listed(missing)}")
+    return [table[name] for name in names]
+
+
+def _head(path: Path) -> tuple[str, str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(), file.readline()
+    except (OSError, ValueError) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+
+
+def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
+    """Values, all of them allowed, by the name that begins each line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    table: dict[str, list[str]] = {}
+    is_allowed, allowed = _ALLOWED[path.name]
+    for number, line in enumerate(lines[skip:], skip + 1):
+        if not (words := line.split()):
+            continue
+        if len(words) != columns + 1:
+            raise damaged(
+                path,
+                f"line {number} has {len(words)} words, not a name and {columns}: {line[:60]!r}",
+            )
+        name, *values = words
+        if not all(map(is_allowed, values)):
+            wrong = next(value for value in values if not is_allowed(value))
+            raise damaged(path, f"line {number} has {wrong!r} where {allowed} is expected")
+        if name in table:
+            raise damaged(path, f"line {number} lists {name}, as a line before it does")
+        table[name] = values
+    return table
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return next(folder.glob("*.jpg"), None) is not None
+
+
+def _unpack(archive: Path, pictures: Path) -> None:
+    """Unpack the zip once; several processes may do so at the same time."""
+    check_names(archive)
+    try:
+        most = 4 * archive.stat().st_size + 2**30  # JPEG is hardly smaller in a zip
+        with unpacked(archive, pictures, most) as part:
+            if pictures.is_dir() and not any(pictures.iterdir()):
+                pictures.rmdir()
+            try:
+                (part / PICTURES).rename(pictures)
+            except OSError:
+                if not _holds_pictures(pictures):  # else another process was first
+                    raise
+    except OSError as error:
+        raise DataError(
+            f"{archive} could not be unpacked into {pictures}: {error}. Unpack it there by hand, "
+            "or make room."
+        ) from error
+
+
+def check_names(archive: Path) -> None:
+    """Check that a zip is that of the aligned pictures, by the names in it.
+
+    Raises:
+        DataError: if it is damaged, a name leaves the folder, or it holds something else.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            names = [safe_name(archive, name) for name in file.namelist() if name[-1:] != "/"]
+    except (*DAMAGE, OSError) as error:
+        raise damaged(archive, f"it cannot be read ({error})") from error
+    wanted = [PurePosixPath(name) for name in names]
+    if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in wanted):
+        raise DataError(
+            f"{archive} is not the zip of the aligned pictures. Expected\n  {PICTURES}/000001.jpg\n"
+            f"  {PICTURES}/000002.jpg\n  …\nFound\n"
+            + "".join(f"  {name}\n" for name in sorted(names)[:_NAMED])
+            + (f"  … and {len(names) - _NAMED:,} more\n" if len(names) > _NAMED else "")
+            + f"Get {ZIP} from {_PAGE}, or unpack the pictures into {archive.parent / PICTURES}/."
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f", … and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,140 @@
+"""Files that hold both pictures of a pair, A left of B, made of two folders."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ganlab.data.readers.decoding import CorruptImageError, Decoder
+from ganlab.data.readers.layouts import SPLITS, check_case
+from ganlab.data.readers.pairing import PartnerDecoder, match_files, named
+from ganlab.data.readers.pictures import list_pictures
+from ganlab.data.readers.threads import in_threads
+from ganlab.errors import DataError
+
+_NAMED = 10  # files that a message names
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
+    """Write the pairs of two folders as PNGs of both, A left of B; all of them or none.
+
+    Files belong together by their name, see `match_files`. What lies in `train/`, `val/` or `test/`
+    goes to the folder of that name; deeper folders become a part of the file's name. All have the
+    channels of the richest: grey or colour, transparency kept.
+
+    Args:
+        a_folder: the sources, with or without splits.
+        b_folder: the targets, alike.
+        out: the folder to make; it may not be there, unless it is empty.
+
+    Returns:
+        The number of files by split, "" where there are none.
+
+    Raises:
+        DataError: with every problem, before the first file is written.
+    """
+    for folder in (a_folder, b_folder):
+        if not folder.is_dir():
+            state = "it is a file" if folder.exists() else "there is none"
+            raise DataError(f"{folder} is not a folder of pictures: {state}.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(
+            f"{out} is there already and is not overwritten. Name another folder, or empty it."
+        )
+    a, b = list_pictures(a_folder), list_pictures(b_folder)
+    for folder, paths in ((a_folder, a), (b_folder, b)):
+        if not paths:
+            raise DataError(f"{folder} holds no pictures.")
+        check_case(folder, paths)
+    a, b = match_files(a_folder, a, b_folder, b)
+    pairs = list(zip(_targets(a_folder, a), a, b, strict=True))
+    channels = _channels([*a, *b])
+    _check(a_folder, b_folder, a, b, channels)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
+    try:
+        for name in {name.parent for name, _, _ in pairs}:
+            (part / name).mkdir(parents=True, exist_ok=True)
+        decoder = Decoder(channels)
+
+        def write(pair: tuple[Path, Path, Path]) -> None:
+            from PIL import Image
+
+            name, one, two = pair
+            left, right = decoder.picture(one), decoder.picture(two)
+            joint = Image.new(_MODES[channels], (2 * left.width, left.height))
+            joint.paste(left, (0, 0))
+            joint.paste(right, (left.width, 0))
+            joint.save(part / name, format="PNG", compress_level=4)
+
+        for _ in in_threads(write, pairs, "Writing pairs"):
+            pass
+        part.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        part.replace(out)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error}. Nothing was kept of it.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    splits = [name.parent.as_posix().removeprefix(".") for name, _, _ in pairs]
+    return {split: splits.count(split) for split in sorted(set(splits))}
+
+
+def _targets(folder: Path, paths: list[Path]) -> list[Path]:
+    """Where each pair goes, within the new folder."""
+    targets = []
+    for name in named(folder, paths, "_A"):
+        parts = name.split("/")
+        split = [parts.pop(0).lower()] if len(parts) > 1 and parts[0].lower() in SPLITS else []
+        targets.append(Path(*split, "_".join(parts) + ".png"))
+    if len({str(target).casefold() for target in targets}) < len(targets):
+        twice = sorted({str(t) for t in targets if targets.count(t) > 1})[:_NAMED]
+        raise DataError(
+            f"{folder}: files of several folders would get one name: {', '.join(twice)}. Rename "
+            "them."
+        )
+    return targets
+
+
+def _channels(paths: list[Path]) -> int:
+    """Of the richest picture, from the headers; damaged ones are named later."""
+
+    def look(path: Path) -> tuple[bool, bool]:
+        from PIL import Image
+
+        try:
+            with Image.open(path) as picture:
+                return picture.mode[0] not in "1LI", picture.has_transparency_data
+        except Exception:
+            return False, False
+
+    heads = list(in_threads(look, paths, "Looking at pictures"))
+    return (3 if any(colour for colour, _ in heads) else 1) + any(clear for _, clear in heads)
+
+
+def _check(a_folder: Path, b_folder: Path, a: list[Path], b: list[Path], channels: int) -> None:
+    """Raise a DataError that names every pair that cannot be read or differs in size."""
+    a_decoder = PartnerDecoder(
+        dict(zip(a, b, strict=True)), channels, "white", Decoder().max_pixels
+    )
+
+    def look(pair: tuple[Path, Path]) -> str | None:
+        try:
+            a_decoder(pair[0])
+            Decoder(channels)(pair[1])
+        except CorruptImageError as error:
+            return str(error)
+        return None
+
+    pairs = list(zip(a, b, strict=True))
+    wrong = [why for why in in_threads(look, pairs, "Checking pairs") if why]
+    if wrong:
+        more = [f"… and {len(wrong) - _NAMED:,} more"] if len(wrong) > _NAMED else []
+        listed = "\n".join(f"  {line}" for line in wrong[:_NAMED] + more)
+        raise DataError(
+            f"{len(wrong):,} of {len(pairs):,} pairs of {a_folder} and {b_folder} cannot be made:\n"
+            f"{listed}\nMend or remove these files; nothing was written."
+        )

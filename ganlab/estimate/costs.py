@@ -1,0 +1,257 @@
+"""What a configuration costs: time of a batch, of looks at the model, and memory, all measured."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.hub
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from ganlab.config.relocated import relocated
+from ganlab.core import AdversarialModule
+from ganlab.core.build import make
+from ganlab.data.batches import rows
+from ganlab.errors import DataError
+from ganlab.record.machine import forget_peak_memory, peak_memory_mib
+from ganlab.runs.trial import fit, now, quiet
+
+WARM_UP = 3  # batches
+BATCHES = 10  # measured at least, and
+SECONDS = 2.0  # for at least as long: ten batches of a small network are over in 20 ms
+LONGEST = 120.0  # seconds, after which fewer batches must do
+SCORES_WITHIN = 30.0  # seconds, after which a score is left unmeasured
+LONGEST_PERIOD = 100  # batches
+
+
+@dataclass(frozen=True)
+class Look:
+    """Seconds of a look at the model (a picture, scores, …): the first one, and any later one."""
+
+    first: float
+    again: float
+
+    def times(self, count: int) -> float:
+        """Seconds of so many."""
+        return self.first + (count - 1) * self.again if count else 0.0
+
+
+@dataclass
+class Costs:
+    """What was measured, in one process.
+
+    Attributes:
+        device: where the model was.
+        warm_up, batches: before the measurement, and in it.
+        seconds: per batch.
+        images: in a batch.
+        samples: of the training split.
+        memory: bytes by what they are for, see `memory_of`.
+        loading, before, peak: MiB at most until the first batch, held then, and at most since; of
+            the device on CUDA, else of the whole process.
+        looks: by callback; what was not measured is missing.
+        reasons: why it was not.
+        bytes: of a picture ("samples") and of a checkpoint ("checkpoints").
+    """
+
+    device: str = ""
+    warm_up: int = 0
+    batches: int = 0
+    seconds: float = 0.0
+    images: int = 0
+    samples: int = 0
+    memory: dict[str, int] = field(default_factory=dict)
+    loading: float = 0.0
+    before: float = 0.0
+    peak: float = 0.0
+    looks: dict[str, Look] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
+
+
+def measure(
+    config: dict[str, Any], folder: str, refused: dict[Path, str]
+) -> tuple[Costs, AdversarialModule]:
+    """Train some batches in one process, look at the model once or twice, and give the costs.
+
+    Args:
+        config: plain and checked.
+        folder: where everything is written, in place of `run_dir`.
+        refused: what `without_downloads` gives, which this runs within.
+
+    Raises:
+        GanlabError: as training: data that is missing, a loss that is not finite, ….
+    """
+    moved = relocated(config, str(config["run_dir"]), folder) | {"logger": {}}
+    moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+    measurement = Measurement(moved, refused)
+    silent = quiet(moved, "ema", "doctor")
+    if "every_images" in (silent["callbacks"]["doctor"] or {}):  # its rows are part of a batch
+        doctor = silent["callbacks"]["doctor"] | {"every_images": None}
+        silent["callbacks"] = silent["callbacks"] | {"doctor": doctor}
+    parts = fit(silent, measurement)
+    return measurement.costs, parts.module
+
+
+def period_of(config: dict[str, Any]) -> int:
+    """After how many batches the players' moves and lazy regularizers begin again, at most 100."""
+    players = (config["model"].get("players") or {}).values()
+    regularizers = ((config.get("loss") or {}).get("regularizers") or {}).values()
+    counts = [player.get("every", 1) * player.get("accumulate", 1) for player in players]
+    counts += [regularizer.get("every", 1) for regularizer in regularizers if regularizer]
+    return min(math.lcm(*counts), LONGEST_PERIOD)
+
+
+class Measurement(Callback):
+    """Measures batches after a warm-up, then looks at the model as the run's callbacks would.
+
+    Args:
+        config: plain, and with a temporary `run_dir`.
+        refused: downloads that were not made, see `without_downloads`.
+    """
+
+    def __init__(self, config: dict[str, Any], refused: dict[Path, str]) -> None:
+        self.config, self.refused = config, refused
+        self.period = period_of(config)
+        self.warm_up = -(-WARM_UP // self.period) * self.period
+        self.batches = -(-BATCHES // self.period) * self.period
+        self.costs = Costs(warm_up=self.warm_up)
+
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Note the memory that is taken already."""
+        device = pl_module.device
+        self.costs.loading = self._peak(device)
+        forget_peak_memory()
+        self.costs.before = self._peak(device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
+    ) -> None:
+        """Begin after the warm-up, and end when enough was seen."""
+        done = pl_module.batches_seen - self.warm_up
+        if done == 0:
+            self._started = now(pl_module.device)
+        if done <= 0 or done % self.period:
+            return
+        elapsed = time.perf_counter() - self._started
+        if (done >= self.batches and elapsed >= SECONDS) or elapsed >= LONGEST:
+            device = pl_module.device
+            costs = self.costs
+            costs.batches, costs.seconds = done, (now(device) - self._started) / done
+            costs.device, costs.peak = str(device), self._peak(device)
+            costs.images = pl_module.images_in_batch
+            costs.samples = rows(trainer.datamodule.training_rows)
+            costs.memory = memory_of(pl_module, trainer.optimizers)
+            trainer.should_stop = True  # at the end of a run all callbacks look at the model
+            self._look(trainer, pl_module)
+
+    def _peak(self, device: torch.device) -> float:
+        if device.type == "cuda":
+            return torch.cuda.max_memory_allocated(device) / 2**20
+        return peak_memory_mib()
+
+    def _look(self, trainer: Trainer, module: AdversarialModule) -> None:
+        callbacks = self.config.get("callbacks") or {}
+        chosen = {name: c for name, c in callbacks.items() if c and "_target_" in c}
+        for name in ("doctor", "samples", "checkpoints"):
+            if name in chosen:
+                callback = make(chosen[name])
+                self._time(name, module, lambda c=callback: c.on_train_batch_end(trainer, module))
+        if "evaluation" in chosen:
+            protocol = make(chosen["evaluation"]).protocol
+            limit = time.monotonic() + SCORES_WITHIN
+            evaluate = lambda: protocol.evaluate(  # noqa: E731 (one of two calls in a row)
+                module, trainer.datamodule, track=lambda steps, _: _until(limit, steps)
+            )
+            self._time("evaluation", module, evaluate)
+        folder = Path(self.config["run_dir"])
+        found = {
+            "samples": next(folder.glob("samples/*.png"), None),
+            "checkpoints": next(folder.glob("checkpoints/last.ckpt"), None),
+        }
+        self.costs.bytes = {name: p.stat().st_size for name, p in found.items() if p}
+        if found["samples"] is None:  # of a model that makes no pictures
+            self.costs.looks.pop("samples", None)
+
+    def _time(self, name: str, module: AdversarialModule, look: Callable[[], Any]) -> None:
+        seconds, before = [], len(self.refused)
+        try:
+            for _ in range(2):
+                started = now(module.device)
+                look()
+                seconds.append(now(module.device) - started)
+        except _TooLong:
+            self.costs.reasons[name] = f"one takes longer than {SCORES_WITHIN:.0f} s"
+        except DataError:
+            if len(self.refused) == before:
+                raise
+            self.costs.reasons[name] = "what it needs is not downloaded yet"
+        if seconds:
+            self.costs.looks[name] = Look(seconds[0], seconds[-1])
+            self.costs.reasons.pop(name, None)
+
+
+class _TooLong(Exception):
+    """A look takes more time than it is given."""
+
+
+def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
+    for step in steps:
+        if time.monotonic() > limit:
+            raise _TooLong
+        yield step
+
+
+@contextmanager
+def without_downloads() -> Iterator[dict[Path, str]]:
+    """Let every download within it fail; gives where each would have gone, and its first URL."""
+    import ganlab.data.archives.files as files
+
+    fetch, fetch_weights = files._fetch, torch.hub.download_url_to_file
+    refused: dict[Path, str] = {}
+
+    def refuse(url: str, path: Path) -> None:
+        refused.setdefault(path, url)
+        raise OSError("a dry run downloads nothing")
+
+    files._fetch = lambda url, part, title: refuse(url, part.parent / title)
+    torch.hub.download_url_to_file = lambda url, dst, *_, **__: refuse(url, Path(dst))
+    try:
+        yield refused
+    finally:
+        files._fetch, torch.hub.download_url_to_file = fetch, fetch_weights
+
+
+def memory_of(
+    module: AdversarialModule, optimizers: Iterable[torch.optim.Optimizer] = ()
+) -> dict[str, int]:
+    """Bytes by what they are for, by exact count.
+
+    Returns:
+        "parameters"; "buffers"; "gradients" of all players at once (they are freed after each
+        player's step); "optimizers", with states of one number (counters of steps) left out;
+        "ema", the averaged copies.
+    """
+    averaged = set(module.averaged.parameters()) | set(module.averaged.buffers())
+    trained = {p for own in module._parameters_of.values() for p in own}
+    state = [s for optimizer in optimizers for s in optimizer.state.values()]
+    return {
+        "parameters": _bytes(p for p in module.parameters() if p not in averaged),
+        "buffers": _bytes(b for b in module.buffers() if b not in averaged),
+        "gradients": _bytes(trained),
+        "optimizers": _bytes(
+            t for values in state for t in values.values() if isinstance(t, Tensor) and t.dim()
+        ),
+        "ema": _bytes(averaged),
+    }
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

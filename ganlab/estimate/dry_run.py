@@ -1,0 +1,166 @@
+"""`ganlab train … dry_run=true`: what a run would do, cost and write, without doing it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganlab.core import AdversarialModule
+from ganlab.core.build import build_module
+from ganlab.data.archives.files import cache_folder
+from ganlab.data.batches import count_batches
+from ganlab.errors import DataError
+from ganlab.estimate.costs import Costs, measure, memory_of, without_downloads
+from ganlab.estimate.plan import Length, Plan
+from ganlab.estimate.report import describe, describe_study, tree
+from ganlab.ranks import devices_of
+
+
+def dry_run(config: dict[str, Any]) -> int:
+    """Print what `ganlab train` would do with a checked configuration; returns 0.
+
+    Some batches are trained in a temporary folder. Nothing is downloaded, and nothing is written
+    to the run's folder; data sets are prepared in the cache folder, as training does it.
+
+    Raises:
+        GanlabError: as training: data that is missing, a loss that is not finite, ….
+    """
+    print(f"{config['name']}: dry run. Nothing is trained for good.\n\nConfiguration")
+    print("\n".join(tree(config, 1)), flush=True)
+    if config.get("study"):
+        print(describe_study(config))
+        return 0
+    print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
+    before = _files(cache_folder())
+    found = plan(config)
+    print(describe(config, found, _files(cache_folder()) - before))
+    return 0
+
+
+def plan(config: dict[str, Any]) -> Plan:
+    """Measure some batches, and say what follows for the whole run.
+
+    Raises:
+        GanlabError: as training.
+    """
+    costs, length, why = None, None, ""
+    trainer = config["trainer"]
+    ranks = devices_of(trainer) * int(trainer.get("num_nodes") or 1)
+    with tempfile.TemporaryDirectory() as folder, without_downloads() as refused:
+        try:
+            costs, module = measure(config, folder, refused)
+        except DataError as error:
+            if not refused:
+                raise
+            why, module = str(error), build_module(config)
+    if costs is not None:
+        length = length_of(config, costs, module, ranks)
+    networks = {
+        name: sum(p.numel() for p in child.parameters())
+        for name, child in module.named_children()
+        if name != "averaged"
+    }
+    return Plan(
+        networks={name: count for name, count in networks.items() if count},
+        players={r: sum(p.numel() for p in module._parameters_of[r]) for r in module.roles},
+        memory=costs.memory if costs else memory_of(module),
+        ranks=ranks,
+        costs=costs,
+        length=length,
+        missing=dict(refused),
+        why_missing=why,
+    )
+
+
+def _batches_until(limit: float, used: Callable[[int], float]) -> int:
+    """The first batch at which a budget's limit is reached, as `Budget` counts."""
+    batches = max(math.ceil(limit / used(1)), 1)
+    while batches > 1 and used(batches - 1) / limit >= 1:  # rounding
+        batches -= 1
+    return batches
+
+
+def length_of(
+    config: dict[str, Any], costs: Costs, module: AdversarialModule, ranks: int = 1
+) -> Length:
+    """How long a run is, by its budget and the measured costs.
+
+    Raises:
+        DataError: a joint batch of all ranks is larger than the set.
+    """
+    size = costs.images * ranks
+    per_epoch = count_batches(costs.samples, costs.images, ranks)
+    cadences = {name: cadences_of(config, name) for name in costs.looks | costs.reasons}
+    if "doctor" in cadences:  # it looks when a row is logged
+        row = size * config["log_every"]
+        cadences["doctor"] = [max(every, row) for every in cadences["doctor"] if every]
+    often = sum(
+        look.again * size / every
+        for name, look in costs.looks.items()
+        for every in cadences[name]
+        if every
+    )
+    used: dict[str, Callable[[int], float]] = {  # of each limit after so many batches
+        "images": lambda batches: batches * size,
+        "batches": lambda batches: batches,
+        "epochs": lambda batches: batches / per_epoch,
+        "minutes": lambda batches: batches * (costs.seconds + often) / 60,
+    }
+    limits = {name: config["budget"].get(name) for name in used}
+    needed = {
+        name: _batches_until(limit, used[name])
+        for name, limit in limits.items()
+        if limit is not None
+    }
+    limit = min(needed, key=needed.get)
+    batches = needed[limit]
+    looks = {name: len(moments(every, size, batches)) for name, every in cadences.items()}
+    if "samples" in looks:
+        looks["samples"] += 1  # before the first batch
+    seconds = batches * costs.seconds
+    seconds += sum(look.times(looks[name]) for name, look in costs.looks.items())
+    return Length(
+        limit=f"budget.{limit}={limits[limit]}",
+        batches=batches,
+        images=batches * size,
+        epochs=batches / per_epoch,
+        steps={r: p.moves(batches) // p.accumulate for r, p in module.players.items()},
+        looks=looks,
+        seconds=seconds,
+    )
+
+
+def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
+    """After how many images a callback looks at the model; a picture is taken with every score."""
+    callbacks = config.get("callbacks") or {}
+    keys = {
+        "samples": [("samples", "every_images"), ("evaluation", "every_images")],
+        "checkpoints": [("checkpoints", "every_images"), ("checkpoints", "keep_every")],
+    }.get(name, [(name, "every_images")])
+    return [(callbacks.get(callback) or {}).get(key) for callback, key in keys]
+
+
+def moments(cadences: list[int | None], images: int, batches: int) -> set[int]:
+    """The batches, counted from 1, in which multiples of the cadences are crossed, and the last.
+
+    Args:
+        cadences: in images; None is never.
+        images: of a batch.
+        batches: of the run.
+    """
+    found = {batches}
+    for every in cadences:
+        if every is not None and every <= images:
+            return set(range(1, batches + 1))
+        if every is not None:
+            crossed = batches * images // every
+            found |= {-(-k * every // images) for k in range(1, crossed + 1)}
+    return found
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set()

@@ -1,0 +1,239 @@
+"""The plan of a run as plain text, for a screen or a log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganlab.data.archives.files import cache_folder
+
+if TYPE_CHECKING:
+    from ganlab.estimate.plan import Plan
+
+LOOKS = {
+    "evaluation": "scores",
+    "doctor": "doctor's look at samples",
+    "samples": "sample pictures",
+    "checkpoints": "checkpoints",
+}
+LOGS = {"csv": "metrics.csv", "tensorboard": "tensorboard/", "wandb": "wandb/"}
+MEMORY = {
+    "parameters": "",
+    "buffers": "running statistics and the like",
+    "gradients": "of all players at once",
+    "optimizers": "optimizer states",
+    "ema": "averaged copies",
+}
+SHOWN = 5  # files of a list
+SHORTEST = 0.001  # seconds of a look that is worth a line
+
+
+def tree(value: Any, depth: int = 0) -> list[str]:
+    """A plain configuration as lines, each value on one, a `_target_` beside the key."""
+    pad, lines = "  " * depth, []
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        if key in ("_target_", "_partial_"):
+            continue
+        label = f"{pad}{key}:" if isinstance(value, dict) else f"{pad}-"
+        if isinstance(inner, dict) and inner:
+            target = f" {inner['_target_']}" if "_target_" in inner else ""
+            lines += [label + target, *tree(inner, depth + 1)]
+        elif isinstance(inner, list) and any(isinstance(x, (dict, list)) for x in inner):
+            lines += [label, *tree(inner, depth + 1)]
+        elif isinstance(inner, list):
+            lines.append(f"{label} [{', '.join(map(_scalar, inner))}]")
+        else:
+            lines.append(f"{label} {_scalar(inner)}")
+    return lines
+
+
+def describe_study(config: dict[str, Any]) -> str:
+    """What a study would take and write."""
+    return "\n".join(
+        [
+            "\nTime\n  a study in place of a training; it takes up to two minutes on two cores",
+            *_folder(config),
+            "    config.yaml, run.json, figure.png, numbers.json",
+        ]
+    )
+
+
+def describe(config: dict[str, Any], plan: Plan, cached: Iterable[Path] = ()) -> str:
+    """Parameters, memory, length, time and files of a run.
+
+    Args:
+        config: plain and checked.
+        plan: what was found of it.
+        cached: files that finding it has put into the cache folder.
+    """
+    sections = (_parameters(plan), _memory(plan), _length(config, plan), _writes(config, plan))
+    lines = [line for section in sections for line in section]
+    return "\n".join(lines + _caches(config, plan, cached))
+
+
+# --- sections ----------------------------------------------------------------------------------
+
+
+def _parameters(plan: Plan) -> list[str]:
+    lines = ["\nParameters"]
+    lines += _table({name: f"{count:,}" for name, count in plan.networks.items()})
+    trained = {f"trained by {role}": f"{count:,}" for role, count in plan.players.items()}
+    return lines + _table(trained)
+
+
+def _memory(plan: Plan) -> list[str]:
+    measured = {k: v for k, v in plan.memory.items() if k != "optimizers" or plan.costs}
+    rows = {k: f"{_size(v)}  {MEMORY[k]}".rstrip() for k, v in measured.items() if v}
+    lines = ["\nMemory", *_table(rows | {"sum": _size(sum(measured.values()))})]
+    if plan.costs is None:
+        return [*lines, "  The optimizers' and the activations' are not measured: no data yet."]
+    costs = plan.costs
+    on_cuda = costs.device.startswith("cuda")
+    whose = f"allocated on {costs.device}" if on_cuda else "of the whole process"
+    lines.append(
+        f"  peak {whose} in the measured batches: {costs.peak:,.0f} MiB; {costs.before:,.0f} MiB "
+        f"were held before the first{'' if on_cuda else ' (Python, libraries and data included)'}"
+    )
+    if costs.loading > costs.peak:
+        lines.append(f"  peak until then, when the data was loaded: {costs.loading:,.0f} MiB")
+    return lines + ([f"  in each of {plan.ranks} processes"] if plan.ranks > 1 else [])
+
+
+def _length(config: dict[str, Any], plan: Plan) -> list[str]:
+    if plan.costs is None or plan.length is None:
+        limits = [f"budget.{k}={v}" for k, v in config["budget"].items() if k != "_target_" and v]
+        return [
+            f"\nLength\n  {', '.join(limits)}",
+            "\nTime\n  not measured: the data is yet to be downloaded.",
+            *(f"  {line}" for line in plan.why_missing.splitlines()),
+        ]
+    costs, length = plan.costs, plan.length
+    steps = {role: f"{count:,} optimizer steps" for role, count in length.steps.items()}
+    for role, player in config["model"]["players"].items():
+        for key, words in (("every", "moves once in {} batches"), ("accumulate", "{} moves each")):
+            if player.get(key, 1) != 1:
+                steps[role] += ", " + words.format(player[key])
+    about = "about " if "minutes" in length.limit else ""
+    lines = [
+        f"\nLength\n  {length.limit} ends it after {about}{length.batches:,} batches, "
+        f"{length.images:,} images, {length.epochs:,.3g} epochs",
+        *_table(steps),
+    ]
+    if plan.ranks > 1:
+        lines.append(f"  {plan.ranks} processes, which share the images")
+    lines += [
+        f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.images / costs.seconds:,.0f} "
+        f"images/s: {costs.batches:,} batches on {costs.device}, after {costs.warm_up} to warm up",
+    ]
+    if plan.ranks > 1:
+        lines.append("  measured in one process; the exchange between several is not in it")
+    lines += _load()
+    lines += _table(
+        {words: _look(plan, name) for name, words in LOOKS.items() if _costs(plan, name)}
+    )
+    left_out = ["start and loading of the data", *(LOOKS[name] for name in costs.reasons)]
+    lines.append(f"  expected: {_duration(length.seconds)}, without {', '.join(left_out)}")
+    return lines
+
+
+def _load() -> list[str]:
+    """That the machine is busy with other things, where it says so."""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < cores + 1:  # one is ours
+        return []
+    return [f"  others work on this machine (load {load:.0f}, {cores} cores): the time may be less"]
+
+
+def _costs(plan: Plan, name: str) -> bool:
+    """Whether a look happens and takes time worth a word."""
+    if name in plan.costs.reasons:
+        return True
+    return name in plan.length.looks and plan.costs.looks[name].first >= SHORTEST
+
+
+def _look(plan: Plan, name: str) -> str:
+    count = plan.length.looks[name]
+    times = f"{count:,} time{'s' if count > 1 else ''}"
+    if name in plan.costs.reasons:
+        return f"{times}, not measured: {plan.costs.reasons[name]}"
+    look = plan.costs.looks[name]
+    later = f", then {_duration(look.again)} each" if count > 1 else ""
+    return f"{times}, {_duration(look.first)}{later}"
+
+
+def _folder(config: dict[str, Any]) -> list[str]:
+    folder = Path(config["run_dir"])
+    state = ""
+    if (folder / "run.json").exists() and not config.get("resume"):
+        state = " (holds a run already: training will refuse it)"
+    elif config.get("resume"):
+        state = " (goes on there; the figures above are of the whole run)"
+    return [f"\nWrites\n  {folder}{state}"]
+
+
+def _writes(config: dict[str, Any], plan: Plan) -> list[str]:
+    callbacks = {name: c for name, c in (config.get("callbacks") or {}).items() if c}
+    loggers = [LOGS.get(name, f"what {name} logs") for name in config.get("logger") or {}]
+    files = ["config.yaml", "run.json", "log.txt", "timing.csv", "curves.png", *loggers]
+    lines = [*_folder(config), f"    {', '.join(files)}"]
+    looks = plan.length.looks if plan.length else {}
+    sizes = {name: f" of {_size(n)}" for name, n in plan.costs.bytes.items()} if plan.costs else {}
+    if "samples" in callbacks and (plan.costs is None or "samples" in looks):
+        count = f"{looks['samples']:,} pictures" if looks else "pictures"
+        lines.append(f"    contact_sheet.png, samples/: {count}{sizes.get('samples', '')}")
+    if "checkpoints" in callbacks:
+        kept = ["last.ckpt", "previous.ckpt"]
+        kept += ["best.ckpt"] if callbacks["checkpoints"].get("monitor") else []
+        if every := callbacks["checkpoints"].get("keep_every"):
+            count = plan.length.images // every if plan.length else "some"
+            kept.append(f"{count} <images>.ckpt")
+        each = f", each{sizes['checkpoints']}" if "checkpoints" in sizes else ""
+        lines.append(f"    checkpoints/: {', '.join(kept)}{each}")
+    if "_target_" in callbacks.get("export", {}):
+        lines.append(f"    {callbacks['export'].get('name')}.safetensors")
+    if config["trainer"].get("profiler"):
+        lines.append("    the profiler's report")
+    return lines
+
+
+def _caches(config: dict[str, Any], plan: Plan, cached: Iterable[Path]) -> list[str]:
+    lines = [f"  {cache_folder()}: prepared data and features, for all runs"]
+    new = sorted(cached)
+    lines += [f"    {path} ({_size(path.stat().st_size)}), by this dry run" for path in new[:SHOWN]]
+    lines += [f"    and {len(new) - SHOWN} files more"] if len(new) > SHOWN else []
+    if root := config["data"].get("root"):
+        lines.append(f"  {root}: the data set's own files")
+    for path, url in plan.missing.items():
+        lines.append(f"  {path}: yet to be downloaded, from {url}")
+    return lines
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+def _table(rows: dict[str, str]) -> list[str]:
+    width = max(map(len, rows), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in rows.items()]
+
+
+def _scalar(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _size(count: int) -> str:
+    if count < 2**10:
+        return f"{count} bytes"
+    return f"{count / 2**20:,.2f} MiB" if count >= 2**20 else f"{count / 2**10:,.1f} KiB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Checkpoints and graphs for other programs, and runs for Weights & Biases."""

@@ -1,0 +1,258 @@
+"""The layout of public CycleGAN and pix2pix checkpoints, read and written.
+
+Files are bare state dicts of one network each. Which network it is, its sizes, its norm and whether
+its blocks have dropout follow from names and shapes alone:
+
+    ResNet    model.{1, 4, 7}, model.10.conv_block.{1, 5} …, model.{19, 22, 26}; with dropout {1, 6}
+    U-Net     model.model.0, model.model.1.model.1, model.model.1.model.3.model.1 …
+    PatchGAN  model.{0, 2, 5, 8, 11}
+    PixelGAN  net.{0, 2, 5}
+
+Older files hold running statistics of instance norms, which nobody uses; they are dropped. Networks
+without a norm have biases here and none there: they are read as zeros, and written if they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.errors import CheckpointError, ConfigError
+from ganlab.networks.translation.patchgan import PatchGAN, PixelGAN
+from ganlab.networks.translation.resnet import ResNetGenerator
+from ganlab.networks.translation.unet import UNetGenerator
+
+State = dict[str, Tensor]
+GENERATORS = (ResNetGenerator, UNetGenerator)
+PREFIXES = ("module.", "_orig_mod.")  # of torch's wrappers
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+LAYOUTS = """  ResNet generator (6, 9 or any number of blocks)
+    model.1.weight, model.4.weight, model.7.weight, model.10.conv_block.1.weight, …
+  U-Net generator (any depth)
+    model.model.0.weight, model.model.1.model.1.weight, model.model.1.model.3.model.1.weight, …
+  PatchGAN discriminator (any number of layers)
+    model.0.weight, model.2.weight, model.5.weight, …
+  PixelGAN discriminator
+    net.0.weight, net.2.weight, net.5.weight"""
+
+
+def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], dict, State]:
+    """What network a public state dict is of.
+
+    Args:
+        state: names to tensors.
+        name: of the file, for errors.
+
+    Returns:
+        The network's class, its constructor's arguments, and its state dict in ganlab's names.
+        A U-Net's `dropout` cannot be told and is where the public code has it; a U-Net's `size` is
+        that of its one-pixel bottleneck.
+
+    Raises:
+        CheckpointError: it holds something else than tensors, or fits none of these networks.
+    """
+    theirs = _cleaned(state, name)
+    try:
+        kind, arguments = _recognised(theirs)
+        with torch.device("meta"):
+            empty = kind(**arguments)
+        names, left_out = public_names(empty), _biases_left_out(empty)
+    except (LookupError, TypeError, ValueError):  # a name that is missing, a shape that is no shape
+        raise _unknown(theirs, name) from None
+    ours: State = {}
+    for own, tensor in empty.state_dict().items():
+        found = theirs.pop(names[own], None)
+        if found is None and (own in left_out or own.endswith("num_batches_tracked")):
+            found = torch.zeros(tensor.shape, dtype=tensor.dtype)
+        if found is None or found.shape != tensor.shape:
+            raise CheckpointError(
+                f"{name}: looks like a {kind.__name__} with {_in_words(arguments)}, which has "
+                f"{names[own]} of shape {tuple(tensor.shape)}; found "
+                f"{'none' if found is None else tuple(found.shape)}."
+            )
+        ours[own] = found.to(tensor.dtype)
+    if theirs:
+        raise CheckpointError(
+            f"{name}: looks like a {kind.__name__} with {_in_words(arguments)}, and holds "
+            f"{len(theirs)} tensors more, such as {', '.join(list(theirs)[:3])}."
+        )
+    return kind, arguments, ours
+
+
+def write_public(network: nn.Module) -> State:
+    """A network's state dict in the public layout, as contiguous copies on the CPU.
+
+    Raises:
+        ConfigError: a network that the layout does not know.
+    """
+    names = public_names(network)
+    state = network.state_dict()
+    for own in _biases_left_out(network):
+        if state.pop(own).any():
+            raise ConfigError(
+                "format: the public layout has no biases in networks without a norm, and this one "
+                "has some that are not 0. Export it as safetensors."
+            )
+    return {
+        names[own]: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for own, tensor in state.items()
+    }
+
+
+def public_names(network: nn.Module) -> dict[str, str]:
+    """The name in the public layout of each tensor in a network's state dict.
+
+    Raises:
+        ConfigError: a network that the layout does not know.
+    """
+    keys = network.state_dict().keys()
+    if isinstance(network, ResNetGenerator) and network.upsampling == "transposed":
+        return {key: f"model{key[6:].replace('.layers.', '.conv_block.')}" for key in keys}
+    if isinstance(network, UNetGenerator):
+        return {key: _name_in_unet(key, network.depth) for key in keys}
+    if isinstance(network, PatchGAN) and network.padding == 1:
+        return {key: _name_in_patchgan(key) for key in keys}
+    if isinstance(network, PixelGAN):
+        return {key: f"net{key[6:]}" for key in keys}
+    raise ConfigError(
+        f"format: the public layout does not know this {type(network).__name__}; it knows "
+        "ResNetGenerator (upsampling transposed), UNetGenerator, PatchGAN (padding 1) and "
+        "PixelGAN. Export it as safetensors."
+    )
+
+
+def _name_in_unet(key: str, depth: int) -> str:
+    way, place, layer, rest = key.split(".")
+    level = int(place) if way == "down" else depth - 1 - int(place)
+    if level == 0:
+        index = {"down": 0, "up": 3}[way]
+    elif level == depth - 1:
+        index = {"down": 1, "up": 3}[way] + int(layer)
+    else:
+        index = {"down": 1, "up": 5}[way] + int(layer)
+    return f"{_level_of_unet(level)}.model.{index}.{rest}"
+
+
+def _level_of_unet(level: int) -> str:
+    return "model" + (".model.1" + ".model.3" * (level - 1) if level else "")
+
+
+def _name_in_patchgan(key: str) -> str:
+    stage, rest = key.removeprefix("stages.").split(".", 1)
+    if rest.count("."):
+        layer, rest = rest.split(".")
+    else:  # the last convolution is by itself
+        layer = "0"
+    return f"model.{max(3 * int(stage) - 1, 0) + int(layer)}.{rest}"
+
+
+def _biases_left_out(network: nn.Module) -> set[str]:
+    """Own names of the biases that the public network has not: those before no norm at all."""
+    if network.norm != "none":
+        return set()
+    kept = {
+        ResNetGenerator: lambda: [f"layers.{len(network.layers) - 1}.bias"],
+        UNetGenerator: lambda: [f"up.{network.depth - 1}.0.bias"],
+        PatchGAN: lambda: ["stages.0.0.bias", f"stages.{network.layers + 1}.bias"],
+        PixelGAN: lambda: ["stages.0.bias"],
+    }
+    kind = next(kind for kind in kept if isinstance(network, kind))
+    biases = {key for key in network.state_dict() if key.endswith(".bias")}
+    return biases.difference(kept[kind]())
+
+
+def _recognised(state: State) -> tuple[type[nn.Module], dict[str, Any]]:
+    """The network that the names speak of; LookupError where they speak of none."""
+    if any(".conv_block." in key for key in state):
+        return ResNetGenerator, _resnet(state)
+    if "model.model.0.weight" in state:
+        return UNetGenerator, _unet(state)
+    if "net.0.weight" in state:
+        features, inputs = state["net.0.weight"].shape[:2]
+        norm = _norm("net.3.weight" in state, "net.2.bias" in state)
+        return PixelGAN, {"in_channels": inputs, "features": features, "norm": norm}
+    features, inputs = state["model.0.weight"].shape[:2]
+    last = max(int(key.split(".")[1]) for key in state)
+    norm = _norm("model.3.weight" in state, "model.2.bias" in state)
+    return PatchGAN, {
+        "in_channels": inputs,
+        "features": features,
+        "layers": (last - 2) // 3,
+        "norm": norm,
+    }
+
+
+def _resnet(state: State) -> dict[str, Any]:
+    blocks = {int(m[1]) for key in state if (m := re.match(r"model\.(\d+)\.conv_block\.", key))}
+    first, last = min(blocks), max(int(key.split(".")[1]) for key in state)
+    features, inputs = state["model.1.weight"].shape[:2]
+    return {
+        "in_channels": inputs,
+        "out_channels": state[f"model.{last}.weight"].shape[0],
+        "features": features,
+        "blocks": len(blocks),
+        "downsamplings": (first - 4) // 3,
+        "norm": _norm("model.2.weight" in state, "model.1.bias" in state),
+        "dropout": f"model.{first}.conv_block.6.weight" in state
+        and state[f"model.{first}.conv_block.6.weight"].dim() == 4,
+    }
+
+
+def _unet(state: State) -> dict[str, Any]:
+    depth = 1
+    while f"{_level_of_unet(depth)}.model.1.weight" in state:
+        depth += 1
+    features, inputs = state["model.model.0.weight"].shape[:2]
+    innermost = _level_of_unet(depth - 1)
+    return {
+        "size": 2**depth,
+        "in_channels": inputs,
+        "out_channels": state["model.model.3.weight"].shape[1],
+        "features": features,
+        "depth": depth,
+        "norm": _norm(f"{innermost}.model.4.weight" in state, "model.model.0.bias" in state),
+        "dropout": list(range(1, depth - 4)),  # the public code's, which has none in the innermost
+    }
+
+
+def _norm(has_weights: bool, has_biases: bool) -> str:
+    """Only batch norms have weights, and only instance norms leave the biases to convolutions."""
+    return "batch" if has_weights else "instance" if has_biases else "none"
+
+
+def _cleaned(state: Mapping[str, Any], name: str) -> State:
+    """The tensors, without wrappers' prefixes and statistics of norms without weights."""
+    if not isinstance(state, Mapping) or not state:
+        raise CheckpointError(
+            f"{name}: holds {type(state).__name__} instead of names and tensors of one network."
+        )
+    if others := [str(k) for k, v in state.items() if not isinstance(v, Tensor)]:
+        raise CheckpointError(
+            f"{name}: holds more than tensors ({', '.join(others[:5])}); expected the bare state "
+            f"dict of one network, with names as in\n{LAYOUTS}"
+        )
+    state = {str(key): tensor for key, tensor in state.items()}
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    return {
+        key: tensor
+        for key, tensor in state.items()
+        if not (key.endswith(STATISTICS) and f"{key.rpartition('.')[0]}.weight" not in state)
+    }
+
+
+def _in_words(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in arguments.items())
+
+
+def _unknown(state: State, name: str) -> CheckpointError:
+    found = "\n".join(f"    {key} {tuple(tensor.shape)}" for key, tensor in [*state.items()][:5])
+    return CheckpointError(
+        f"{name}: its {len(state)} tensors fit no known network. Found\n{found}\n    …\n"
+        f"Expected one of\n{LAYOUTS}"
+    )

@@ -1,0 +1,156 @@
+"""What a classifier learns from generated samples: train on synthetic, test on real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics.utilities import dim_zero_cat
+
+from ganlab.core.randomness import seed_device
+from ganlab.errors import ConfigError
+from ganlab.metrics.base import Extractor, SampleMetric
+from ganlab.metrics.classes.conditional import check_labels, needed_classes
+from ganlab.modalities import IMAGE, of_raw
+
+BATCH = 128
+RATE = 2e-3  # of Adam, falling to 0 along a cosine
+
+
+def small_classifier(shape: Sequence[int], classes: int) -> nn.Sequential:
+    """A network quick to train: two convolutions for images, an MLP for anything else.
+
+    Args:
+        shape: of a sample: (C, H, W), images in [−1, 1], averaged down to at most 32 pixels along
+            a side; or of points or series, which are standardised, e.g. (D,).
+        classes: number of logits.
+    """
+    if not IMAGE.fits(shape):
+        numbers = math.prod(shape)
+        body = [nn.Flatten(), nn.BatchNorm1d(numbers, affine=False)]
+        width = numbers
+        for _ in range(2):
+            body += [nn.Linear(width, 128), nn.ReLU()]
+            width = 128
+        return nn.Sequential(*body, nn.Linear(width, classes))
+    channels, *sides = shape
+    sides = [min(side, 32) for side in sides]
+    body = [nn.AdaptiveAvgPool2d(sides)] if tuple(sides) != tuple(shape[1:]) else []
+    for width in (16, 32):
+        body += [nn.Conv2d(channels, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        channels, sides = width, [math.ceil(side / 2) for side in sides]
+    body += [nn.Flatten(), nn.Linear(math.prod(sides) * channels, 128), nn.ReLU()]
+    return nn.Sequential(*body, nn.Linear(128, classes))
+
+
+class TrainOnSynthetic(SampleMetric):
+    """Accuracy on real samples of a classifier that was trained on generated ones.
+
+    For images it is the classification accuracy score (Ravuri and Vinyals 2019, arXiv:1905.10887),
+    for series TSTR (Esteban et al. 2017, arXiv:1706.02633). It falls when samples are poor, of the
+    wrong class, or too much alike. Values of unlike classifiers are not comparable: here it is a
+    small one, trained for a fixed number of steps. Samples are kept until `compute`.
+
+    Args:
+        network: makes the classifier: samples as networks see them, images (N, C, H, W) in
+            [−1, 1], to logits (N, classes); None for `small_classifier`.
+        steps: of Adam, with batches of 128.
+        seed: of the classifier's weights and the order of the samples.
+        classes: their number; `bind` takes it from the data.
+        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+    """
+
+    higher_is_better = True
+    inputs = ("samples", "labels")
+    scores = ("train_on_synthetic",)
+    title = "accuracy on real samples after training on generated ones"
+    instead = "label_consistency, which trains nothing"
+
+    def __init__(
+        self,
+        network: Callable[[], nn.Module] | None = None,
+        steps: int = 400,
+        seed: int = 0,
+        classes: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if steps < 1:
+            raise ConfigError(f"steps: received {steps}; needs 1 or more.")
+        self.network, self.steps, self.seed, self.classes = network, steps, seed, classes
+        for kind in ("real", "fake"):
+            self.add_state(f"{kind}_samples", [], dist_reduce_fx="cat")
+            self.add_state(f"{kind}_labels", [], dist_reduce_fx="cat")
+
+    def bind(self, extractor: Extractor | None, data: Any) -> None:
+        """Take the number of classes; ten samples of each are the least to learn from."""
+        self.classes = needed_classes(self, data)
+        self.fewest = 10 * self.classes
+
+    def update(self, samples: Tensor, labels: Tensor, real: bool) -> None:
+        """Add images (N, C, H, W), uint8, or points (N, D), with labels (N,).
+
+        Raises:
+            ConfigError: labels that do not fit.
+        """
+        check_labels(self, labels, len(samples), self.classes)
+        kind = "real" if real else "fake"
+        getattr(self, f"{kind}_samples").append(samples)
+        getattr(self, f"{kind}_labels").append(labels)
+
+    def compute(self) -> Tensor:
+        """The accuracy, in [0, 1]."""
+        real, labels = dim_zero_cat(self.real_samples), dim_zero_cat(self.real_labels)
+        network = self._trained(dim_zero_cat(self.fake_samples), dim_zero_cat(self.fake_labels))
+        with torch.no_grad():
+            found = torch.cat([network(_seen(part)).argmax(1) for part in real.split(1000)])
+        return (found == labels).double().cpu().mean()
+
+    def _trained(self, samples: Tensor, labels: Tensor) -> nn.Module:
+        device = samples.device
+        forked = [device] if device.type == "cuda" else []
+        with (
+            torch.random.fork_rng(devices=forked),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
+            seed_device(device, self.seed)
+            make = self.network or (lambda: small_classifier(samples.shape[1:], self.classes))
+            network = make().to(device).train()
+            adam = torch.optim.Adam(network.parameters(), RATE)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps)
+            order = torch.Generator().manual_seed(self.seed)
+            for _ in range(self.steps):
+                rows = torch.randint(len(samples), (BATCH,), generator=order).to(device)
+                adam.zero_grad()
+                cross_entropy(network(_seen(samples[rows])), labels[rows]).backward()
+                adam.step()
+                schedule.step()
+        return network.eval()
+
+    def settings(self) -> dict[str, Any]:
+        """The classifier, and how it was trained."""
+        make = getattr(self.network, "func", self.network) or small_classifier
+        return {
+            "classifier": getattr(make, "__name__", type(make).__name__),
+            "steps": self.steps,
+            "batch_size": BATCH,
+            "classifier_seed": self.seed,
+        }
+
+    def words(self, values: dict[str, float]) -> dict[str, str]:
+        """What the accuracy says."""
+        return {
+            "train_on_synthetic": "A small classifier that was trained on generated samples alone "
+            f"is right about {values['train_on_synthetic']:.1%} of the real ones (guessing: "
+            f"{1 / self.classes:.0%}; higher is better)."
+        }
+
+
+def _seen(samples: Tensor) -> Tensor:
+    """Samples as networks see them: images in [−1, 1], points as they are."""
+    return of_raw(samples).normalise(samples).float()

@@ -1,0 +1,1 @@
+"""Feature extractors: the networks through which samples are compared."""

@@ -1,0 +1,202 @@
+"""What feature extractors have in common, and any module that a user brings as one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.data.base import hash_tensors
+from ganlab.errors import ConfigError, DataError, nearest
+from ganlab.metrics.base import Extractor
+from ganlab.metrics.features.resizers import find_resizer
+from ganlab.modalities import IMAGE
+
+Grey = Literal["refuse", "repeat"]
+
+
+class FrozenExtractor(Extractor):
+    """What extractors of one size and number of channels have in common.
+
+    A subclass sets the attributes of `Extractor`, builds its networks, and calls `freeze`.
+
+    Args:
+        size: pixels along a side that images are resized to.
+        channels: that the network takes.
+        resizer: a word of `ganlab.metrics.features.resizers.RESIZERS`.
+        grey: what to do with grey images for a network of colour ones: "refuse" or "repeat".
+
+    Raises:
+        ConfigError: for another resizer, or another word for grey images.
+    """
+
+    def __init__(self, size: int, channels: int, resizer: str, grey: Grey) -> None:
+        super().__init__()
+        if grey not in ("refuse", "repeat"):
+            raise ConfigError(f"features.grey: got {grey!r}, expected one of: refuse, repeat.")
+        self._resize = find_resizer(resizer)
+        self.size, self.channels, self.resizer, self.grey = size, channels, resizer, grey
+
+    def freeze(self) -> None:
+        """No gradients, and evaluation mode for good."""
+        self.requires_grad_(False).eval()
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Images uint8 (N, C, H, W) to float32 (N, channels, size, size), both in [0, 255].
+
+        Raises:
+            ConfigError: for other tensors, or a number of channels that does not fit.
+        """
+        IMAGE.check(images, self.title)
+        received = images.shape[1]
+        if received != self.channels and not (received == 1 and self.grey == "repeat"):
+            raise ConfigError(
+                f"{self.title}: received images of {received} "
+                f"{'channel' if received == 1 else 'channels'}; needs {self.channels}. "
+                + (
+                    "Set features.grey=repeat to repeat the channel, or use features=digits."
+                    if received == 1
+                    else "Give images of that many channels, or another extractor (features=…)."
+                )
+            )
+        return self._resize(images, self.size).expand(-1, self.channels, -1, -1)
+
+
+class ModuleFeatures(FrozenExtractor):
+    """Any module as an extractor: it gives features (N, D), or those and logits (N, classes).
+
+    Args:
+        module: takes images float32 (N, channels, size, size).
+        name: ends the names of scores over it; letters, digits and underscores.
+        size: pixels along a side that it takes.
+        channels: that it takes.
+        mean, std: images in [0, 1] become (image − mean) / std; a number, or one for each channel.
+            The default gives [−1, 1].
+        weights: path of a state dict, .safetensors or torch's; None keeps those that it has.
+        resizer: a word of `ganlab.metrics.features.resizers.RESIZERS`.
+        grey: see `FrozenExtractor`.
+
+    Raises:
+        ConfigError: if the module does not take such images, or gives something else.
+        DataError: if the weights cannot be read, or are another network's.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        name: str,
+        size: int,
+        channels: int = 3,
+        mean: float | Sequence[float] = 0.5,
+        std: float | Sequence[float] = 0.5,
+        weights: str | None = None,
+        resizer: str = "clean",
+        grey: Grey = "refuse",
+    ) -> None:
+        super().__init__(size, channels, resizer, grey)
+        if not name.isidentifier():
+            raise ConfigError(
+                f"features.name: got {name!r}, expected letters, digits and underscores; it ends "
+                "the names of scores."
+            )
+        if weights is not None:
+            load_state(module, weights, [])
+        self.name, self.title, self.module = name, f"{type(module).__name__} ({name})", module
+        self.register_buffer("mean", _per_channel("mean", mean, channels), False)
+        self.register_buffer("std", _per_channel("std", std, channels), False)
+        self.freeze()
+        self.classes = None
+        shape = (2, channels, size, size)
+        images = torch.randint(256, shape, generator=torch.Generator().manual_seed(0)).byte()
+        try:
+            features, logits = self(images)
+        except ConfigError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"features.module: {self.title} fails on images {shape}: {error}. "
+                "Set features.size and features.channels to what it takes."
+            ) from error
+        self.width = features.shape[1]
+        self.classes = None if logits is None else logits.shape[1]
+        # what it gives tells its code apart, which its weights and layers do not
+        content = {**module.state_dict(), "features of two images": features}
+        layers = re.sub(r" at 0x[0-9a-f]+", "", repr(module))
+        self.hash = hashlib.sha256(f"{layers} {hash_tensors(content)}".encode()).hexdigest()[:16]
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Images uint8 (N, C, H, W) in [0, 255] to features (N, width) and the logits, if any.
+
+        Raises:
+            ConfigError: if the module gives something else.
+        """
+        result = self.module((self.prepare(images) / 255 - self.mean) / self.std)
+        features, logits = result if _is_pair(result) else (result, None)
+        for part in result if _is_pair(result) else [result]:
+            if not isinstance(part, Tensor) or part.dim() != 2 or len(part) != len(images):
+                gave = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+                raise ConfigError(
+                    f"features.module: {self.title} gives {gave} for {len(images)} images; needs "
+                    f"features ({len(images)}, D), or a pair of those and logits. Average or "
+                    "flatten other dimensions in the module."
+                )
+        return features.float(), None if logits is None else logits.float()
+
+    def described(self) -> dict[str, Any]:
+        """With the module's size and normalisation, which its weights do not tell."""
+        mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
+        return {**super().described(), "size": self.size, "mean": mean, "std": std}
+
+
+def load_state(module: nn.Module, weights: str, words: list[str]) -> None:
+    """Load a state dict from a .safetensors file, or from one of torch's that holds tensors alone.
+
+    Args:
+        module: what it is loaded into.
+        weights: the file.
+        words: what else the argument may be, for the message.
+
+    Raises:
+        DataError: if it cannot be read, or is another network's.
+    """
+    from safetensors.torch import load_file
+
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        others = f", nor one of: {', '.join(words)}{nearest(weights, words)}" if words else ""
+        raise DataError(
+            f"features.weights: {weights!r} is not a file{others}. Give the path of a state dict."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        module.load_state_dict(state)
+    except Exception as error:  # unpickling and safetensors raise many kinds
+        reason = " ".join(str(error).split())[:300]
+        raise DataError(
+            f"features.weights: {path} does not hold the weights of a {type(module).__name__}: "
+            f"{reason}. Give a state dict of that network, saved by torch.save or safetensors."
+        ) from error
+
+
+def _is_pair(result: Any) -> bool:
+    return isinstance(result, (tuple, list)) and len(result) == 2
+
+
+def _per_channel(name: str, value: float | Sequence[float], channels: int) -> Tensor:
+    values = torch.as_tensor(value, dtype=torch.float32).flatten()
+    fits = len(values) in (1, channels) and values.isfinite().all()
+    if not fits or (name == "std" and not (values > 0).all()):
+        raise ConfigError(
+            f"features.{name}: got {value!r}, expected a number, or one for each of {channels} "
+            "channels, those of std above 0."
+        )
+    return values.view(-1, 1, 1)

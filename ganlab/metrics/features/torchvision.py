@@ -1,0 +1,123 @@
+"""torchvision's classifiers as feature extractors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlab.data.base import hash_tensors
+from ganlab.errors import ConfigError, DataError, nearest
+from ganlab.metrics.features.extractors import FrozenExtractor, Grey, load_state
+
+
+class TorchvisionClassifier(FrozenExtractor):
+    """Any classifier of torchvision: its features are what its last linear layer takes.
+
+    Images are resized to the size that the weights' own preprocessing crops, without its cropping,
+    and normalised as it does. Weights from a file, and random ones, use the default weights'.
+
+    Args:
+        model: its name in `torchvision.models`, such as "resnet50".
+        weights: a name of its weights there ("DEFAULT", "IMAGENET1K_V1", …), downloaded to torch's
+            own cache; "random"; or the path of a state dict.
+        resizer: "torch" is how torchvision's classifiers were trained.
+        grey: see `FrozenExtractor`.
+        seed: of random weights.
+
+    Raises:
+        ConfigError: for an unknown model, or one that does not end in a linear layer.
+        DataError: if the weights cannot be had, or are another network's.
+    """
+
+    at_once = 50
+
+    def __init__(
+        self,
+        model: str,
+        weights: str = "DEFAULT",
+        resizer: str = "torch",
+        grey: Grey = "refuse",
+        seed: int = 0,
+    ) -> None:
+        from torchvision import models
+
+        names = models.list_models(module=models)
+        if model not in names:
+            raise ConfigError(
+                f"features.model: {model!r} is not a classifier of torchvision."
+                f"{nearest(str(model), names)} `torchvision.models.list_models()` lists them."
+            )
+        entries = models.get_model_weights(model)
+        known = entries.__members__.get(weights)  # DEFAULT too, as an alias
+        preset = (known or entries.DEFAULT).transforms()
+        super().__init__(preset.crop_size[0], 3, resizer, grey)
+        if known is not None:
+            network = _download(model, known)
+        else:
+            network = _build(model, seed)
+            if weights != "random":
+                load_state(network, weights, ["random", *entries.__members__])
+        self.name = model
+        self.title = f"torchvision {model}, " + (known.name if known else _words(weights, seed))
+        self.hash = hash_tensors(network.state_dict())[:16]
+        self.head = _cut_head(network, model)
+        self.network = network
+        self.width, self.classes = self.head.in_features, self.head.out_features
+        self.register_buffer("mean", torch.tensor(preset.mean).view(3, 1, 1) * 255, False)
+        self.register_buffer("std", torch.tensor(preset.std).view(3, 1, 1) * 255, False)
+        self.freeze()
+
+    @classmethod
+    def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
+        """`score_name` before the extractor is built, from its constructor's arguments."""
+        return f"{score}_{settings['model']}"
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images uint8 (N, 3, H, W) in [0, 255] to features (N, width) and logits (N, classes)."""
+        features = self.network((self.prepare(images) - self.mean) / self.std)
+        return features, self.head(features)
+
+
+def _build(model: str, seed: int) -> nn.Module:
+    from torchvision import models
+
+    # what torchvision sets for those two only where it loads the weights itself
+    options = {"transform_input": True} if model in ("googlenet", "inception_v3") else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return models.get_model(model, weights=None, **options)
+
+
+def _download(model: str, weights: Any) -> nn.Module:
+    from torchvision import models
+
+    try:
+        return models.get_model(model, weights=weights, progress=False)
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"features.weights: the download of {weights.url} failed: {error}. Put that file into "
+            f"{Path(torch.hub.get_dir()) / 'checkpoints'}, or give features.weights=PATH; "
+            "features=digits needs no download."
+        ) from error
+
+
+def _cut_head(network: nn.Module, model: str) -> nn.Linear:
+    """Take the last linear layer out of a classifier, which then ends in the layer's input."""
+    layers = [item for item in network.named_modules() if isinstance(item[1], nn.Linear)]
+    if not layers:
+        raise ConfigError(
+            f"features.model: {model} does not end in a linear layer, whose input would be its "
+            "features. Use another, such as resnet50."
+        )
+    name, head = layers[-1]
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, nn.Identity())
+    return head
+
+
+def _words(weights: str, seed: int) -> str:
+    return f"random weights of seed {seed}" if weights == "random" else "weights from a file"

@@ -1,0 +1,1 @@
+"""Scores of the model itself, not of its samples."""

@@ -1,0 +1,1 @@
+"""Scores of generated pictures against the very pictures that they should be."""

@@ -1,0 +1,1 @@
+"""Protocols: the complete recipe by which scores are taken."""

@@ -1,0 +1,57 @@
+"""Accuracy of a classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganlab.core import AdversarialModule
+from ganlab.errors import ConfigError
+from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_split
+from ganlab.modalities.pixels import normalise
+
+
+class AccuracyProtocol(Protocol):
+    """Share of the test images whose class a `Classifier` finds.
+
+    Args:
+        ema: averaged weights where there are some.
+    """
+
+    def __init__(self, ema: bool = True) -> None:
+        self.ema = ema
+
+    names = ("accuracy",)
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Only a classifier has an accuracy, and only on a test set."""
+        if not hasattr(module, "accuracy"):
+            raise ConfigError(
+                f"evaluation: accuracy is of a classifier; {type(module).__name__} is none. "
+                "Choose another protocol, or evaluation=none in a training."
+            )
+        check_split(data, "test")
+
+    def prepare(self, data: Any) -> None:
+        """Load the test set."""
+        data.split("test")
+
+    def evaluate(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """`accuracy`, in [0, 1]; every rank looks at all images."""
+        images, labels = data.test["image"], data.test["label"]
+        accuracy = module.accuracy(normalise(images), labels, self.ema)
+        protocol = {
+            "metric": "accuracy",
+            "split": "test",
+            "real_samples": len(images),
+            "data_hash": data.content_hash("test"),
+            "weights": "ema" if self.ema and len(module.averaged) else "raw",
+        }
+        words = f"{accuracy:.2%} of {len(images):,} test images are classified right."
+        return {"accuracy": Score(accuracy, protocol, words, higher_is_better=True)}

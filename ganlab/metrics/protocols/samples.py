@@ -1,0 +1,305 @@
+"""A protocol over samples: which metrics, of how many samples, seen by what, against which."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.core import AdversarialModule
+from ganlab.core.batch_norm import MODES, BatchNormMode
+from ganlab.errors import ConfigError
+from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
+from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_samples, check_split
+from ganlab.metrics.protocols.real import CHUNK, RealSamples, look
+from ganlab.metrics.protocols.requirements import (
+    check_generates,
+    check_labelled,
+    check_metrics,
+    check_no_translations,
+    looks,
+    named,
+)
+from ganlab.metrics.protocols.sources import ModelSamples, Source, share
+from ganlab.metrics.variety.nearest import NearestNeighbours
+from ganlab.modalities import IMAGE
+
+
+class SampleProtocol(Protocol):
+    """Scores generated samples by any metrics, each sample made and seen once for all of them.
+
+    Several ranks look at a contiguous part each, and every rank gets the scores of one process.
+
+    Args:
+        name: of the protocol; it states metrics, number of samples and split.
+        metrics: by any name; null leaves one out.
+        features: makes the extractor that metrics of features or logits look through; null for
+            metrics of the samples themselves. A partial, so that nothing is loaded too early.
+        samples: generated samples; null for all of a folder's.
+        real_samples: null for the whole split, else a fixed random subset of this size.
+        split: "train" or "test", the real samples that are compared with.
+        seed: of the latents, and of what metrics ask the model; all else that metrics draw has
+            seeds of its own, so that scores of several seeds differ by the samples alone.
+        ema: averaged weights where there are some.
+        batch_norm: "running", "batch" or "standing" statistics of the generator.
+        truncation: of the latents; null for none.
+
+    Raises:
+        ConfigError: a number or word that is not allowed, or metrics without what they look at.
+    """
+
+    of_translations = False  # whether samples come with what they were made of
+
+    def __init__(
+        self,
+        name: str,
+        metrics: Mapping[str, SampleMetric | None],
+        features: Callable[[], Extractor] | None = None,
+        samples: int | None = 10_000,
+        real_samples: int | None = None,
+        split: Literal["train", "test"] = "test",
+        seed: int = 0,
+        ema: bool = True,
+        batch_norm: BatchNormMode = "running",
+        truncation: float | None = None,
+    ) -> None:
+        for key, count in (("samples", samples), ("real_samples", real_samples)):
+            if count is not None:
+                check_samples(count, key)
+        if batch_norm not in MODES:
+            raise ConfigError(
+                f"protocol.batch_norm: received {batch_norm!r}; allowed {', '.join(MODES)}."
+            )
+        self.name, self.features = name, features
+        self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
+        check_metrics(self.metrics, features)
+        if not self.of_translations:
+            check_no_translations(self.metrics)
+        self.samples, self.real_samples, self.split = samples, real_samples, split
+        self.seed, self.ema = seed, ema
+        self.batch_norm, self.truncation = batch_norm, truncation
+        self.extractor: Extractor | None = None
+        self._real: RealSamples | None = None
+        self._is_fed = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the scores, before anything is loaded; "name/*" where it is one for each class."""
+        return tuple(
+            self._score_name(metric, score)
+            for metric in self.metrics.values()
+            for score in (*metric.scores, *(f"{name}/*" for name in metric.each))
+        )
+
+    def check(self, module: AdversarialModule, data: Any) -> None:
+        """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
+        check_generates(module)
+        self.check_metrics(module, data, bool(getattr(module, "classes", None)))
+
+    def check_metrics(self, module: AdversarialModule, data: Any, has_labels: bool) -> None:
+        """The part of `check` that is about metrics and real data, whatever made the samples."""
+        for metric in self.metrics.values():
+            if metric.compares:
+                check_split(data, metric.real_split or self.split)
+        if self.features is not None and data.modality is not IMAGE:
+            raise ConfigError(
+                f"protocol.features: are of images; {data.title} has samples of shape "
+                f"{tuple(data.shape)}. Choose a protocol without features, e.g. protocol=modes10k."
+            )
+        for name, metric in self.metrics.items():
+            if "labels" in metric.inputs:
+                check_labelled(name, has_labels, (), data)
+            if isinstance(metric, ModelMetric):
+                metric.check_model(module, data)
+            if not looks(metric):
+                with named(name):
+                    copy.deepcopy(metric).bind(None, data)
+
+    def prepare(self, data: Any) -> None:
+        """Build the extractor and load the real samples: what is missing is missed early.
+
+        A protocol belongs to the data that it was prepared with.
+        """
+        if self._real is not None:
+            return
+        if self.features is not None and any(map(looks, self.metrics.values())):
+            self.extractor = self.features()
+        real = RealSamples(data, self.split, self.real_samples)
+        for name, metric in self.metrics.items():
+            with named(name):
+                metric.load()
+                metric.bind(self.extractor, data)
+                generated = metric.fewest if self.samples is None else self.samples
+                there = real.count(metric.real_split) if metric.compares else metric.fewest
+                metric.check_counts(there, generated)
+        self._real = real
+
+    def evaluate(
+        self,
+        module: AdversarialModule,
+        data: Any,
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """The scores of a trained model; all ranks call it together, and all get them."""
+        return self.score(self.source(module), data, module.device, rank, ranks, track)
+
+    def source(self, module: AdversarialModule) -> ModelSamples:
+        """The samples of a trained model that this protocol scores."""
+        return ModelSamples(module, self.seed, self.ema, self.batch_norm, self.truncation)
+
+    def score(
+        self,
+        source: Source,
+        data: Any,
+        device: torch.device | str = "cpu",
+        rank: int = 0,
+        ranks: int = 1,
+        track: Track | None = None,
+    ) -> dict[str, Score]:
+        """The scores of generated samples from anywhere.
+
+        Args:
+            source: of the generated samples.
+            data: data module of the real ones.
+            device: where the extractor runs.
+            rank: this process among `ranks`.
+            ranks: processes that share the work.
+            track: wraps the loops over samples, to show progress.
+
+        Raises:
+            ConfigError: a metric that the samples or the model do not suit.
+        """
+        self.prepare(data)
+        n = source.count(self.samples)
+        for name, metric in self.metrics.items():
+            with named(name):
+                metric.check_counts(metric.fewest, n)
+            if isinstance(metric, ModelMetric) and source.module is None:
+                raise ConfigError(
+                    f"protocol.metrics.{name}: asks the model itself, and here are only its "
+                    f"images. Leave it out: protocol.metrics.{name}=null."
+                )
+            if "labels" in metric.inputs:
+                check_labelled(name, source.has_labels, source.class_names, data)
+        if self.extractor is not None:
+            self.extractor.to(device)
+        if not self._is_fed:
+            self._feed_real(device, rank, ranks, track)
+        metrics = [_without_copying_lists(metric) for metric in self.metrics.values()]
+        fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
+        start, stop = share(n, rank, ranks) if fed else (0, 0)
+        steps = range(start, stop, CHUNK)
+        with source.open(n):
+            for first in track(steps, "generated samples") if track else steps:
+                part = source.part(first, min(first + CHUNK, stop))
+                seen = {key: tensor.cpu() for key, tensor in part.items()}
+                if any(map(looks, fed)):
+                    seen |= look(self.extractor, part["samples"], device)
+                _feed(fed, seen, real=False)
+            for metric in metrics:
+                if isinstance(metric, ModelMetric):  # every rank does all of it
+                    asked = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
+                    metric.measure(source.module, data, self.extractor, **asked)
+        scores: dict[str, Score] = {}
+        for metric in metrics:
+            is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
+            metric.sync_on_compute = metric._to_sync = is_shared
+            if is_shared:
+                metric.to(device)  # where the ranks can talk
+            scores |= self._computed(metric, source, n)
+        return scores
+
+    def nearest(self, source: Source, n: int = 10) -> tuple[Tensor, Tensor] | None:
+        """Generated images and their nearest training images, uint8 (n, C, H, W) each.
+
+        None where no metric of this protocol looks for neighbours, or samples are points. It is
+        called after `score`, in one process.
+        """
+        metric = next((m for m in self.metrics.values() if isinstance(m, NearestNeighbours)), None)
+        if metric is None or not self._is_fed:
+            return None
+        with source.open(source.count(self.samples)):
+            fake = source.part(0, n)["samples"]
+        if self._real.data.modality is not IMAGE:
+            return None
+        device = fake.device
+        seen = look(self.extractor, fake, device)["features"] if looks(metric) else fake.cpu()
+        index, _ = metric.neighbours(seen)
+        training = self._real.data.reference("train")
+        return fake.cpu(), training[index.cpu()]
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _feed_real(
+        self, device: torch.device | str, rank: int, ranks: int, track: Track | None
+    ) -> None:
+        for split in (None, "train", "test"):  # None for the protocol's own
+            fed = [m for m in self.metrics.values() if m.compares and m.real_split == split]
+            if not fed:
+                continue
+            start, stop = share(self._real.count(split), rank, ranks)
+            if any(looks(metric) for metric in fed):
+                seen = self._real.seen(split, start, stop, self.extractor, device, track)
+            else:
+                seen = self._real.part(split, start, stop)
+            for first in range(0, stop - start, CHUNK):
+                _feed(fed, {k: x[first : first + CHUNK] for k, x in seen.items()}, real=True)
+        self._is_fed = True
+
+    def _computed(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
+        computed = metric.compute()
+        if isinstance(computed, Tensor):
+            computed = {metric.scores[0]: computed}
+        values = {score: float(value) for score, value in computed.items()}
+        words = metric.words(values)
+        protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
+        if looks(metric):
+            protocol |= self.extractor.described()
+        if not isinstance(metric, ModelMetric):
+            protocol["generated_samples"] = n
+        if metric.compares:
+            protocol |= self._real.described(metric.real_split)
+        described = source.described()
+        if isinstance(metric, ModelMetric) and not metric.asks_generator:
+            described = {key: described[key] for key in ("weights", "seed")}
+        protocol |= described
+        return {
+            self._score_name(metric, score): Score(
+                value, protocol, words.get(score, ""), metric.is_higher_better(score)
+            )
+            for score, value in values.items()
+        }
+
+    def _score_name(self, metric: SampleMetric, score: str) -> str:
+        if not looks(metric):
+            return score
+        kind, slash, rest = score.partition("/")
+        if self.extractor is not None:
+            name = self.extractor.score_name(kind)
+        else:  # a partial, not called yet
+            settings = getattr(self.features, "keywords", {})
+            name = getattr(self.features, "func", self.features).score_name_of(kind, settings)
+        return name + slash + rest
+
+
+def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> None:
+    for metric in metrics:
+        inputs = [seen[name] for name in metric.inputs]
+        metric.update(*inputs, real=real) if metric.compares else metric.update(*inputs)
+
+
+def _without_copying_lists(metric: SampleMetric) -> SampleMetric:
+    """A copy of a metric that holds real samples already; long lists of tensors are shared."""
+    lists = [
+        tensor
+        for part in metric.modules()
+        for state in getattr(part, "_defaults", {})
+        if isinstance(value := getattr(part, state), list)
+        for tensor in value
+    ]
+    return copy.deepcopy(metric, {id(tensor): tensor for tensor in lists})

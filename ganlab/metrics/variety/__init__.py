@@ -1,0 +1,1 @@
+"""Quality and variety of samples apart, modes, copies."""

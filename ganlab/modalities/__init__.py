@@ -1,0 +1,42 @@
+"""What kind of thing an example is: how it is normalised, drawn, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ganlab.errors import ConfigError
+from ganlab.modalities.base import Modality
+from ganlab.modalities.image import IMAGE
+from ganlab.modalities.points import POINTS
+
+MODALITIES = (IMAGE, POINTS)
+
+__all__ = ["IMAGE", "MODALITIES", "POINTS", "Modality", "of_raw", "of_shape"]
+
+
+def of_shape(shape: Sequence[int]) -> Modality:
+    """The modality of examples of a shape, for networks that were built without a data set.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return _only([m for m in MODALITIES if m.fits(shape)], f"shape {tuple(shape)}")
+
+
+def of_raw(examples: Tensor) -> Modality:
+    """The modality of raw examples that come without a data set.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    what = f"{examples.dtype} of shape {tuple(examples.shape)}"
+    return _only([m for m in MODALITIES if m.is_raw(examples)], what)
+
+
+def _only(found: list[Modality], received: str) -> Modality:
+    if not found:
+        allowed = ", or ".join(m.raw for m in MODALITIES)
+        raise ConfigError(f"samples: received {received}; needs {allowed}.")
+    return found[0]

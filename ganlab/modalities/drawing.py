@@ -1,0 +1,110 @@
+"""Draws sets of samples: grids and rows of images, scatter plots of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ganlab.files import atomic
+from ganlab.modalities.pixels import denormalise
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
+
+
+def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
+    """Write images (N, C, H, W) in [−1, 1] as one PNG grid, about square unless told.
+
+    One, three and four channels are shown as they are; of two, the first. Small images are
+    enlarged by a whole factor so that a cell has at least 56 pixels.
+    """
+    from torchvision.utils import make_grid
+
+    pixels = denormalise(images.detach().cpu() if images.shape[1] != 2 else images[:, :1])
+    factor = max(1, -(-56 // pixels.shape[-1]))
+    pixels = pixels.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    columns = columns or max(1, round(len(pixels) ** 0.5))
+    grid = make_grid(pixels, nrow=columns, padding=2, pad_value=0)
+    save_png(grid, path, row_height=str(pixels.shape[2] + 2))
+
+
+def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
+    """Write rows of images (N, C, H, W) in [−1, 1] as one PNG, each beside its title.
+
+    Rows may differ in their number of images and channels; all have one height. Small images are
+    enlarged by a whole factor so that a cell has at least 56 pixels.
+    """
+    from PIL import Image, ImageDraw
+
+    pixels = {title: denormalise(images.detach().cpu()) for title, images in rows.items()}
+    height, width = next(iter(pixels.values())).shape[-2:]
+    factor = max(1, -(-56 // width))
+    cell, line = factor * width + 2, factor * height + 2
+    font = sans(12)
+    margin = 8 + max(int(font.getlength(title)) for title in pixels)
+    columns = max(map(len, pixels.values()))
+    sheet = Image.new("RGB", (margin + columns * cell, len(pixels) * line + 2), "white")
+    for row, (title, images) in enumerate(pixels.items()):
+        place = (4, row * line + line // 2)
+        ImageDraw.Draw(sheet).text(place, title, fill="black", font=font, anchor="lm")
+        for column, image in enumerate(images):
+            enlarged = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+            sheet.paste(as_picture(enlarged), (margin + column * cell, row * line + 2))
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG", compress_level=4)
+
+
+def sans(size: int) -> FreeTypeFont:
+    """A font with arrows and the letters of Europe, `size` pixels high, out of Matplotlib."""
+    from matplotlib import get_data_path
+    from PIL.ImageFont import truetype
+
+    return truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+def as_picture(pixels: Tensor) -> Image:
+    """uint8 pixels (C, H, W) as a picture; of two channels the first."""
+    from PIL.Image import fromarray
+
+    return fromarray(pixels[0].numpy() if len(pixels) < 3 else pixels.permute(1, 2, 0).numpy())
+
+
+def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
+    """Write uint8 pixels (C, H, W), C 1, 3 or 4, as a PNG, with `texts` as its text entries."""
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    with atomic(path) as temporary:
+        as_picture(pixels).save(temporary, format="PNG", compress_level=4, pnginfo=info)
+
+
+def save_scatter(
+    real: Tensor, fake: Tensor, path: Path, score: Callable[[Tensor], Tensor] | None = None
+) -> None:
+    """Plot points (N, 2): real ones, generated ones, and the discriminator's landscape."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    real, fake = real.detach().cpu(), fake.detach().cpu()
+    reach = float((real if len(real) else fake).abs().max()) * 1.3
+    figure = Figure(figsize=(4.5, 4.5), layout="tight")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    if score is not None:
+        axis = torch.linspace(-reach, reach, 60)
+        points = torch.cartesian_prod(axis, axis)
+        heights = score(points).detach().cpu().reshape(60, 60).T
+        axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
+    if len(real):
+        axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
+    axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
+    axes.legend(loc="upper right", markerscale=4, fontsize=8)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

@@ -1,0 +1,1 @@
+"""Classifiers and segmenters, whose outputs scores are computed on."""

@@ -1,0 +1,1 @@
+"""Networks that make samples from latents, and the discriminators of whole samples."""

@@ -1,0 +1,187 @@
+"""The residual networks for 32 × 32 images of WGAN-GP and SNGAN.
+
+Gulrajani et al. 2017 (arXiv:1704.00028), appendix, and Miyato et al. 2018 (arXiv:1802.05957),
+table 4. Spectral norm is applied from outside, by `ganlab.regularizers.spectral_normalize`.
+"""
+
+import math
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganlab.errors import ConfigError
+from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
+from ganlab.networks.checks import check_choice, check_count, check_image_channels, check_input
+from ganlab.networks.init import Init, initialise, with_gain
+
+
+def residual_conv(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3 × 3 convolution of a residual branch, drawn with the gain √2 of a ReLU."""
+    return with_gain(nn.Conv2d(inputs, outputs, 3, padding=1), math.sqrt(2.0))
+
+
+class UpBlock(nn.Module):
+    """Norm, ReLU, upsample, conv, norm, ReLU, conv, plus the upsampled shortcut.
+
+    (N, inputs, H, W) to (N, outputs, 2H, 2W). The shortcut's 1 × 1 convolution comes before the
+    nearest-neighbour upsampling, with which it commutes, at a quarter of the cost.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = residual_conv(inputs, outputs)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = residual_conv(outputs, outputs)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, 2H, 2W)."""
+        h = F.interpolate(F.relu(self.norm1(x)), scale_factor=2, mode="nearest")
+        h = self.conv2(F.relu(self.norm2(self.conv1(h))))
+        return h + F.interpolate(self.shortcut(x), scale_factor=2, mode="nearest")
+
+
+class FirstDownBlock(nn.Module):
+    """Conv, ReLU, conv, average pooling, plus the pooled shortcut: no ReLU acts on the image.
+
+    (N, inputs, H, W) to (N, outputs, H/2, W/2). Without norms, whatever the later blocks have.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = residual_conv(inputs, outputs)
+        self.conv2 = residual_conv(outputs, outputs)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H/2, W/2)."""
+        h = self.conv2(F.relu(self.conv1(x)))
+        return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))
+
+
+class DownBlock(nn.Module):
+    """Norm, ReLU, conv, norm, ReLU, conv and, with `down`, average pooling, plus the shortcut.
+
+    (N, features, H, W) to the same shape, or to half the side. Only a pooled shortcut has weights.
+    """
+
+    def __init__(self, features: int, down: bool, norm: Norm) -> None:
+        super().__init__()
+        self.norm1 = image_norm(norm, features) or nn.Identity()
+        self.conv1 = residual_conv(features, features)
+        self.norm2 = image_norm(norm, features) or nn.Identity()
+        self.conv2 = residual_conv(features, features)
+        self.shortcut = nn.Conv2d(features, features, 1) if down else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, features, H, W) to (N, features, H, W) or (N, features, H/2, W/2)."""
+        h = self.conv1(F.relu(self.norm1(x)))
+        h = self.conv2(F.relu(self.norm2(h)))
+        if self.shortcut is None:
+            return h + x
+        return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))
+
+
+def check_size(size: int) -> None:
+    """Only 32."""
+    if size != 32:
+        raise ConfigError(
+            f"size: ResNet-32 cannot make {size!r}; allowed 32; nearest 32. Set size and the "
+            "data's size to 32, or take DCGANGenerator and DCGANDiscriminator for other sizes."
+        )
+
+
+class ResNetGenerator32(Generator):
+    """A 4 × 4 map from z, three blocks that double it, batch norm, ReLU, conv, tanh.
+
+    arXiv:1802.05957, table 4 (left). 4,276,739 parameters as it stands.
+
+    Args:
+        latent: numbers in z.
+        features: channels of every map.
+        channels: 1 to 4.
+        size: 32.
+        init: a word of `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
+            in residual branches.
+
+    Raises ConfigError for a size, a number of channels or a word that is not allowed.
+    """
+
+    def __init__(
+        self,
+        latent: int = 128,
+        features: int = 256,
+        channels: int = 3,
+        size: int = 32,
+        init: Init = "xavier",
+    ) -> None:
+        super().__init__()
+        check_size(size)
+        self.size = size
+        self.latent = check_count("latent", latent)
+        self.features = check_count("features", features)
+        self.channels = check_image_channels("ResNet-32", channels)
+        self.shape = (channels, size, size)
+        self.project = nn.Linear(latent, features * 4 * 4)
+        self.blocks = nn.Sequential(*(UpBlock(features, features) for _ in range(3)))
+        self.norm = nn.BatchNorm2d(features)
+        self.to_image = nn.Conv2d(features, channels, 3, padding=1)
+        initialise(self, init)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (N, latent) to images (N, channels, 32, 32) in [-1, 1]."""
+        h = self.blocks(self.project(z).view(-1, self.features, 4, 4))
+        return self.to_image(F.relu(self.norm(h))).tanh()
+
+
+class ResNetDiscriminator32(Discriminator):
+    """Two blocks that halve the map, two that keep it, ReLU, pooling over places, linear.
+
+    arXiv:1802.05957, table 4 (right). 1,053,825 parameters as it stands.
+
+    Args:
+        features: channels of every map.
+        channels: of the input, any number: the image's, and the label's maps inside a
+            `LabelledDiscriminator`.
+        size: 32.
+        norm: "none", as in both papers, or one for the later three blocks.
+        pooling: "sum" as in SNGAN, "mean" as in WGAN-GP.
+        init: a word of `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
+            in residual branches.
+
+    Raises ConfigError for a size or a word that is not allowed, and for images of another size.
+    """
+
+    def __init__(
+        self,
+        features: int = 128,
+        channels: int = 3,
+        size: int = 32,
+        norm: Norm = "none",
+        pooling: Literal["sum", "mean"] = "sum",
+        init: Init = "xavier",
+    ) -> None:
+        super().__init__()
+        check_size(size)
+        self.size = size
+        self.channels = check_count("channels", channels)
+        self.shape = (channels, size, size)
+        self.pooling = check_choice("pooling", pooling, ("sum", "mean"))
+        check_count("features", features)
+        self.blocks = nn.Sequential(
+            FirstDownBlock(channels, features),
+            DownBlock(features, down=True, norm=norm),
+            DownBlock(features, down=False, norm=norm),
+            DownBlock(features, down=False, norm=norm),
+        )
+        self.score = nn.Linear(features, 1)
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, channels, 32, 32) in [-1, 1] to scores (N,)."""
+        check_input(x, self.shape)
+        h = F.relu(self.blocks(x))
+        h = h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))
+        return self.score(h).squeeze(1)

@@ -1,0 +1,38 @@
+"""`contact_sheet.png`: a run at several times, from its sample pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganlab.files import atomic
+
+
+def save_contact_sheet(folder: Path, rows: int = 12) -> None:
+    """`contact_sheet.png`: the run at up to `rows` times, from its sample pictures.
+
+    Of a grid its first row is shown, of a plot the whole.
+    """
+    from PIL import Image, ImageDraw
+
+    paths = sorted((folder / "samples").glob("*.png"))
+    paths = [p for p in paths if p.stem.isdigit()]
+    if not paths:
+        return
+    step = max(1, -(-len(paths) // rows))
+    chosen = paths[::step] if paths[-1] in paths[::step] else [*paths[::step], paths[-1]]
+    strips = []
+    for path in chosen:
+        with Image.open(path) as picture:
+            height = int(picture.info.get("row_height", picture.height))
+            strip = picture.convert("RGB").crop((0, 0, picture.width, height))
+            strips.append((path.stem, strip))
+    width = max(s.width for _, s in strips)
+    height = sum(s.height + 14 for _, s in strips)
+    sheet = Image.new("RGB", (width, height), "white")
+    y = 0
+    for stem, strip in strips:
+        ImageDraw.Draw(sheet).text((2, y + 1), f"{int(stem):,} images", fill="black")
+        sheet.paste(strip, (0, y + 14))
+        y += strip.height + 14
+    with atomic(folder / "contact_sheet.png") as temporary:
+        sheet.save(temporary, format="PNG")

@@ -1,0 +1,99 @@
+"""Loggers whose x-axis is the images seen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from ganlab.files import cannot_write, write_text
+from ganlab.record.log import X, read_metrics
+
+
+class CSVLogger(Logger):
+    """`metrics.csv`: one row for each number of images seen, one column for each quantity.
+
+    Rows are appended as they come. A new column rewrites the file. On resume, rows from after the
+    checkpoint are dropped, so that the file is as if the run had never stopped.
+
+    Args:
+        folder: the run's folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self._columns: list[str] = []
+        self._row: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the config is in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add values to the row of `step` images; the row is written when the next one begins."""
+        if self._row and self._row[X] != step:
+            self.save()
+        self._row |= {X: step, **metrics}
+
+    def resume(self, images_seen: int) -> None:
+        """Drop rows from after `images_seen`, half-written ones included."""
+        rows = [row for row in read_metrics(self.path.parent) if row[X] <= images_seen]
+        self._row = {}
+        if rows:
+            self._columns = list(dict.fromkeys(key for row in rows for key in row))
+            self._rewrite(rows)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the row that is under way."""
+        if not self._row:
+            return
+        if new := [key for key in self._row if key not in self._columns]:
+            rows = read_metrics(self.path.parent) if self._columns else []
+            self._columns += new
+            self._rewrite([*rows, self._row])
+        else:
+            try:
+                with open(self.path, "a", newline="", encoding="utf-8") as file:
+                    csv.DictWriter(file, self._columns, lineterminator="\n").writerow(self._row)
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
+        self._row = {}
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path, text.getvalue())
+
+
+class TensorBoard(TensorBoardLogger):
+    """TensorBoard in the run's own folder, under `tensorboard/`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__(str(folder), name="tensorboard", version="", default_hp_metric=False)
+
+    def resume(self, images_seen: int) -> None:
+        """Hide what was logged after `images_seen` by the run that is being continued."""
+        if images_seen:
+            self._kwargs["purge_step"] = images_seen + 1

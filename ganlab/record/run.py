@@ -1,0 +1,149 @@
+"""`run.json`: what a run is, how far it got, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab.errors import RunError
+from ganlab.files import cannot_write, write_text
+from ganlab.record.lock import hold
+from ganlab.record.machine import (
+    accelerator,
+    forget_peak_memory,
+    git_commit,
+    peak_gpu_memory_mib,
+    peak_memory_mib,
+    versions,
+)
+from ganlab.record.renamed import current
+
+Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
+
+
+class RunRecord:
+    """The record of one run, rewritten atomically as the run goes.
+
+    While it is open it holds a lock on the folder, which the operating system releases however the
+    process ends.
+
+    Args:
+        folder: the run's folder; made if it is not there.
+
+    Raises:
+        HeldError: another process is writing this run.
+        RunError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "run.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder / ".lock", "w")  # noqa: SIM115 (held while the run lasts)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        hold(self._lock, folder)
+        for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+            part.unlink(missing_ok=True)  # of a process that was killed while it wrote
+        forget_peak_memory()  # of an earlier run in this process
+        before = read_record(folder) if self.path.exists() else {}
+        self._seconds_before = float(before.get("seconds", 0.0))
+        self._started = time.monotonic()
+        self.data: dict[str, Any] = before
+
+    def start(self, name: str, seed: int, **more: Any) -> None:
+        """Write the record of a run that begins (or goes on)."""
+        self.data |= {
+            "status": "running",
+            "error": None,
+            "name": name,
+            "seed": seed,
+            "started": self.data.get("started", _now()),
+            "ended": None,
+            "versions": versions(),
+            "git_commit": git_commit(),
+            "hardware": {
+                "host": socket.gethostname(),
+                "system": platform.platform(),
+                "cpu_cores": os.cpu_count(),
+                "accelerator": accelerator(),
+            },
+            "pid": os.getpid(),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            **more,
+        }
+        self.data.setdefault("counters", {"images_seen": 0, "batches_seen": 0, "steps": {}})
+        self.data.setdefault("scores", {})
+        self.write()
+
+    def write(self, **changes: Any) -> None:
+        """Change some entries and rewrite the file."""
+        self.data |= changes
+        self.data["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 3)
+        self.data["peak_memory_mib"] = peak_memory_mib()
+        if (gpu := peak_gpu_memory_mib()) is not None:
+            self.data["peak_gpu_memory_mib"] = gpu
+        write_text(self.path, json.dumps(self.data, indent=2, allow_nan=True) + "\n")
+
+    def end(self, status: Status, error: str | None = None) -> None:
+        """Write how the run ended and release the folder."""
+        try:
+            self.write(status=status, error=error, ended=_now())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Release the folder without a word."""
+        self._lock.close()
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The contents of a run's `run.json`.
+
+    Raises:
+        RunError: no such file, or one that is not JSON.
+    """
+    path = folder / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no run.json). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"run: {path} is damaged: {error}.") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of a run.
+
+    Raises:
+        RunError: the folder holds no run, or a damaged one.
+    """
+    import yaml
+    from omegaconf import OmegaConf
+
+    path = folder / "config.yaml"
+    if not path.exists():
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        )
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunError(f"run: {path} is damaged: {str(error).splitlines()[0]}.") from error
+    if not isinstance(config, dict):
+        raise RunError(f"run: {path} is damaged: it is not the configuration of a run.")
+    return current(config)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,291 @@
+"""Weights & Biases: a run's numbers, pictures and checkpoints, on a server or waiting for one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from ganlab.errors import ConfigError
+from ganlab.files import write_text
+from ganlab.record.log import X
+from ganlab.record.machine import peak_memory_mib
+
+TAGGED = ("experiment", "model", "data", "loss", "regularizer")  # choices that become tags
+TAG_LENGTH = 64  # W&B takes no longer ones
+PATIENCE = 30  # seconds that a server has to answer at the start
+TEAR_DOWN = 30  # seconds that W&B's own process has to end
+LAST_UPLOADS = 600  # seconds that the end of a run waits for them, checkpoints apart
+# W&B's state of a run is by its exit code; with 255 "killed", which is what it calls one that was
+# stopped by Ctrl-C, and no failure.
+EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 255, "pruned": 255}
+
+
+class WandB(Logger):
+    """Weights & Biases; offline by default, which needs no account.
+
+    Nothing is logged before `start`, and only the first process of a run has a W&B run. A server
+    that refuses, and whatever else goes wrong with W&B, is said once and never ends a training: the
+    run is then logged offline. `WANDB_MODE=disabled` and `WANDB_MODE=offline` are respected. All
+    files are under `wandb/` in the run's folder, and `wandb.json` there names the W&B run, which
+    goes on when the run is resumed.
+
+    Args:
+        folder: the run's folder.
+        name: shown for the run; null is the configuration's, with the folder's after it.
+        project: the W&B project.
+        offline: keep the run on this machine, to be sent by `ganlab wandb sync`.
+        entity: the W&B user or team; null is the account's own.
+        group: of runs that belong together; a sweep fills it in.
+        job_type: what the run is in its group; a sweep fills it in.
+        tags: further ones; those of the chosen model, data set, loss, … are there by themselves.
+        log_checkpoints: send `last.ckpt` and `best.ckpt` at the end, as artifacts with the aliases
+            last and best.
+
+    Raises:
+        ConfigError: tags that are not a list.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str | None = None,
+        project: str = "ganlab",
+        offline: bool = True,
+        entity: str | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
+        tags: list[str] | None = None,
+        log_checkpoints: bool = False,
+    ) -> None:
+        super().__init__()
+        if isinstance(tags, str):
+            raise ConfigError(f"wandb.tags: received {tags!r}; needs a list, [{tags}].")
+        self.folder, self.title, self.offline = Path(folder), name, offline
+        self.project, self.entity = project, entity
+        self.group, self.job_type, self.tags = group, job_type, list(tags or [])
+        self.log_checkpoints = log_checkpoints
+        self.run: Any = None
+        self._broken = False
+        self._environment: dict[str, str | None] = {}
+
+    @property
+    def name(self) -> str:
+        return "wandb"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a W&B run, and nothing has gone wrong with it."""
+        return self.run is not None and not self._broken
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `start` is given the whole configuration."""
+
+    # --- a run's life --------------------------------------------------------------------------
+
+    @rank_zero_only
+    def start(self, config: dict[str, Any]) -> str | None:
+        """Begin the W&B run, or go on with the one that `wandb.json` names.
+
+        Args:
+            config: the resolved configuration, which W&B can then be searched by.
+
+        Returns:
+            What the user is to know: where the run is to be seen, or why it is logged offline.
+        """
+        wanted = os.environ.get("WANDB_MODE", "")
+        if wanted == "disabled":
+            return "Weights & Biases is off (WANDB_MODE=disabled)."
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_only_here()
+        later = f"Send it with `ganlab wandb sync {self.folder}`."
+        said = f"Weights & Biases: offline in {self.folder / 'wandb'}. {later}"
+        if not self.offline and wanted not in ("offline", "dryrun"):
+            try:
+                self._open("online", config)
+                return f"Weights & Biases: {self.run.url}"
+            except Exception as error:
+                said = f"Weights & Biases refused: {_reason(error)} The run is logged offline. "
+                said += f"`wandb login` logs in. {later}"
+                self._tear_down()
+        try:
+            self._open("offline", config)
+        except Exception as error:
+            self._tear_down()
+            self._restore_environment()
+            return f"Weights & Biases: {_reason(error)} The run goes on without it."
+        return said
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log values (numbers, pictures, tables) at `step` images."""
+        if self.is_live:
+            with self.harmless():
+                self.run.log({**metrics, X: step})
+
+    @rank_zero_only
+    def summarise(self, values: Mapping[str, Any]) -> None:
+        """Put values into the run's summary, in place of older ones of the same name."""
+        if self.is_live:
+            with self.harmless():
+                for key, value in values.items():
+                    self.run.summary[key] = value
+
+    @rank_zero_only
+    def finish(self, status: str, error: BaseException | None = None) -> None:
+        """End the W&B run, also one that has taken no more values since something went wrong.
+
+        The next one in this process is a new one.
+
+        Args:
+            status: "finished", "failed", "interrupted" or "pruned"; the summary's `status`.
+            error: that ended the run; its message becomes the summary's `error`.
+        """
+        if self.run is None:
+            return
+        again = f"`wandb sync --include-online {self.folder / 'wandb'}` sends what is missing."
+        try:
+            with self.harmless(again):
+                self.run.summary["status"] = status
+                if error is not None:
+                    self.run.summary["error"] = f"{type(error).__name__}: {error}"
+                self.run.summary["peak_memory_mib"] = peak_memory_mib()
+                if self.log_checkpoints:
+                    self._send_checkpoints()
+            with self.harmless(again):
+                self.run.finish(exit_code=EXIT_CODES[status])
+        finally:
+            self._restore_environment()
+            self._tear_down()
+
+    @contextmanager
+    def harmless(self, then: str = "The run goes on without it.") -> Iterator[None]:
+        """Say once what goes wrong within, and log no more values; the training goes on.
+
+        Args:
+            then: a sentence on what follows.
+        """
+        try:
+            yield
+        except Exception as error:
+            text = f"Weights & Biases: {_reason(error)} {then}"
+            if not self._broken:
+                print(text, file=sys.stderr, flush=True)
+            logging.getLogger("ganlab").warning(text)
+            self._broken = True
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _open(self, mode: str, config: dict[str, Any]) -> None:
+        import wandb
+
+        # silent also keeps W&B from asking for a login, where nobody may be there to answer
+        wandb.setup(wandb.Settings(silent=True))
+        settings = wandb.Settings(
+            silent=True,
+            init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE)),
+            finish_timeout=0 if self.log_checkpoints else LAST_UPLOADS,
+            finish_timeout_raises=True,
+        )
+        before = self._read_identity()
+        title = self.title or "/".join(filter(None, (config.get("name"), self.folder.name)))
+        self.run = wandb.init(
+            dir=str(self.folder),
+            id=before.get("id") or secrets.token_hex(6),
+            # honoured offline too: `wandb sync` then joins the parts of a run that was resumed
+            resume="allow",
+            reinit="create_new",  # never the run of another job in this process
+            name=title,
+            project=self.project,
+            entity=self.entity or before.get("entity"),
+            group=self.group,
+            job_type=self.job_type,
+            tags=self._all_tags(config),
+            config=config,
+            mode=mode,
+            settings=settings,
+        )
+        self._broken = False
+        self.run.define_metric(X)
+        self.run.define_metric("*", step_metric=X)
+        identity = {"id": self.run.id, "project": self.project, "entity": self.run.entity or None}
+        identity["url"] = self.run.url if mode == "online" else before.get("url")
+        write_text(self.folder / "wandb.json", json.dumps(identity, indent=2) + "\n")
+
+    def _read_identity(self) -> dict[str, Any]:
+        """What `wandb.json` says, unless it speaks of a run of another project or account."""
+        try:
+            before = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
+            is_same = before["project"] == self.project
+            return before if is_same and self.entity in (None, before["entity"]) else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _all_tags(self, config: dict[str, Any]) -> list[str]:
+        choices = config.get("choices") or {}
+        chosen = (f"{group}={choices[group]}" for group in TAGGED if choices.get(group))
+        return list(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*self.tags, *chosen)))
+
+    def _send_checkpoints(self) -> None:
+        import wandb
+
+        for alias in ("best", "last"):
+            path = self.folder / "checkpoints" / f"{alias}.ckpt"
+            if not path.exists():
+                continue
+            artifact = wandb.Artifact(f"checkpoint-{self.run.id}", type="model")
+            # what was downloaded is then a folder that `ganlab sample run=…` reads
+            for file in (path, self.folder / "config.yaml"):
+                if file.exists():
+                    name = file.relative_to(self.folder).as_posix()
+                    artifact.add_file(str(file), name=name, skip_cache=True)
+            self.run.log_artifact(artifact, aliases=[alias])
+
+    def _write_only_here(self) -> None:
+        """Let W&B keep its cache and files to be sent in the run's folder, not in the home."""
+        for key, name in (("WANDB_DATA_DIR", "data"), ("WANDB_CACHE_DIR", "cache")):
+            self._environment[key] = os.environ.get(key)
+            os.environ.setdefault(key, str((self.folder / "wandb" / name).absolute()))
+
+    def _restore_environment(self) -> None:
+        for key, value in self._environment.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+        self._environment = {}
+
+    def _tear_down(self) -> None:
+        """End W&B's own process, which else keeps the id and the settings of this run."""
+        self.run = None
+        if (wandb := sys.modules.get("wandb")) is None:  # it could not be imported
+            return
+
+        def tear_down() -> None:
+            with self.harmless():
+                wandb.teardown()
+
+        # it waits for that process, which after a server's refusal may be busy without end
+        thread = threading.Thread(target=tear_down, daemon=True)
+        thread.start()
+        thread.join(TEAR_DOWN)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, as a sentence."""
+    line = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return line if line.endswith((".", "?", "!")) else f"{line}."

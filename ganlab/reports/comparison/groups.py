@@ -1,0 +1,251 @@
+"""Runs in groups that differ in the seed: their scores, with the spread over seeds, and cost."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+from ganlab.errors import ConfigError, nearest
+from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, classes, like
+from ganlab.reports.comparison.scores import judged
+from ganlab.reports.comparison.settings import compared_value, matching, shown_value
+from ganlab.reports.comparison.table import Group, Part, Spread, Table
+
+SPECIAL = ("name", "sweep", "seed")  # that one may group by, beside choices and settings
+
+
+def tabulate(
+    comparison: Comparison, group_by: Sequence[str] | None = None, score: str | None = None
+) -> Table:
+    """Runs in groups, with the spread of their scores over seeds.
+
+    Args:
+        comparison: the runs.
+        group_by: what makes a group; all that differs but for the seed unless given.
+        score: the main one; the best judge of quality that the runs share unless given.
+
+    Raises:
+        ConfigError: no such key or score, with the nearest.
+    """
+    runs, notes = comparison.runs, []
+    keys = comparison.varying if group_by is None else _keys(group_by, comparison)
+    main, others = _chosen(runs, score, notes)
+    scored = [(run, s) for run in runs for s in run.scores if s.name == main and counts(run, s)]
+    found = classes(s for _, s in scored)
+    parts, shown = [], set()
+    for members in found:
+        inside = [run for run, s in scored if any(s is member for member in members)]
+        shown |= {id(run) for run in inside}
+        parts.append(_part(inside, members[0], main, others, keys, notes))
+    without = [run for run in runs if id(run) not in shown]
+    parts = _with_others(parts, without, keys, main)
+    _note_uncounted(runs, main, notes)
+    _note_pooled(parts, [key for key in comparison.varying if key not in keys], notes)
+    unlike = [like(found[0][0], members[0]) for members in found[1:]]
+    return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
+
+
+def counts(run: ComparedRun, score: RunScore) -> bool:
+    """Whether a score is one of a trained model: the run ended, or somebody evaluated it."""
+    return run.state == "finished" or score.taken == "evaluate"
+
+
+def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
+    known = dict.fromkeys(SPECIAL)
+    for run in comparison.runs:
+        known |= dict.fromkeys((*run.choices, *run.settings))
+    keys = []
+    for word in group_by:
+        found = matching(word, comparison.varying) or matching(word, known)
+        if not found:
+            raise ConfigError(
+                f"group_by: {word!r} is no setting of these runs.{nearest(word, [*known])} "
+                f"What differs between them: {', '.join(comparison.varying) or 'the seed alone'}."
+            )
+        if len(found) > 1:
+            raise ConfigError(f"group_by: {word!r} may be {' or '.join(found)}; give one of them.")
+        keys += [key for key in found if key not in keys]
+    return tuple(keys)
+
+
+def _chosen(
+    runs: Sequence[ComparedRun], score: str | None, notes: list[str]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The main score, and those that the runs with scores share with it."""
+    of_runs = [{s.name for s in run.scores if counts(run, s)} for run in runs]
+    of_runs = [names for names in of_runs if names]
+    known = sorted(set().union(*of_runs), key=lambda name: (judged(name), name))
+    if score is not None and score not in known:
+        has = f"They have {_listed(known)}." if known else "They have none."
+        raise ConfigError(
+            f"score: {score!r} is of none of these runs.{nearest(score, known)} {has}"
+        )
+    if score is not None:
+        of_runs = [names for names in of_runs if score in names]
+    shared = [name for name in known if all(name in names for names in of_runs)]
+    if known and not shared:
+        notes.append(
+            "No score is shared by all of these runs, which are of unlike families or protocols: "
+            "they are compared by cost and status alone. Choose one with --score: "
+            f"{_listed(known)}."
+        )
+    main = score or (shared[0] if shared else None)
+    return main, tuple(name for name in shared if name != main and "/" not in name)
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    """The best judges of quality among scores, those of single classes or directions last."""
+    ordered = sorted(names, key=lambda name: "/" in name)
+    return ", ".join(ordered[:most]) + (", …" if len(names) > most else "")
+
+
+def _part(
+    runs: Sequence[ComparedRun],
+    like_score: RunScore,
+    main: str,
+    others: Sequence[str],
+    keys: Sequence[str],
+    notes: list[str],
+) -> Part:
+    """The groups of runs that have a score like this one."""
+    alike = {main: like_score}
+    for name in others:
+        first = classes(s for run in runs for s in run.scores if s.name == name and counts(run, s))
+        if len(first) == 1:
+            alike[name] = first[0][0]
+            continue
+        note = f"{name} is left out: it was taken in unlike ways. See --score {name}."
+        if note not in notes:
+            notes.append(note)
+    groups = [
+        _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
+    ]
+    directions = {s.better for run in runs for s in run.scores if like(s, like_score) is None}
+    better = next(iter(directions - {None}), None)
+    if better:
+        groups.sort(key=lambda g: g.scores[main].mean, reverse=better == "higher")
+    protocol = {key: value for key, value in like_score.protocol.items() if key != "seed"}
+    return Part(protocol, like_score.protocol_name, tuple(groups), better)
+
+
+def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
+    return {
+        name: s.value
+        for name, one in alike.items()
+        for s in run.scores
+        if like(s, one) is None and counts(run, s)
+    }
+
+
+def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
+    """Runs of equal values; one whose settings are unknown is with those of its name alone."""
+    groups: dict[Any, list[ComparedRun]] = defaultdict(list)
+    for run in runs:
+        values = tuple(compared_value(run, key) for key in keys)
+        groups[values if run.settings else ("unknown", run.name, *values)].append(run)
+    return [*groups.values()]
+
+
+def _group(
+    runs: Sequence[ComparedRun],
+    keys: Sequence[str],
+    values: Callable[[ComparedRun], dict[str, float]] = lambda run: {},
+) -> Group:
+    found = [values(run) for run in runs]
+    names = dict.fromkeys(name for one in found for name in one)
+    ended = [run for run, one in zip(runs, found, strict=True) if one] or runs
+
+    def mean(name: str) -> float | None:
+        known = [getattr(run, name) for run in ended if getattr(run, name) is not None]
+        return fmean(known) if known else None
+
+    return Group(
+        {key: shown_value(runs[0], key) for key in keys},
+        tuple(runs),
+        {name: Spread.of([one[name] for one in found if name in one]) for name in names},
+        mean("seconds"),
+        mean("images_seen"),
+        mean("peak_memory_mib"),
+        dict(Counter(run.state for run in runs)),
+        mean("peak_gpu_memory_mib"),
+    )
+
+
+def _with_others(
+    parts: list[Part], without: Sequence[ComparedRun], keys: Sequence[str], main: str | None
+) -> list[Part]:
+    """Add runs without a score that counts: to their group where there is one, else as own."""
+    rest = {}
+    for members in _split(without, keys):
+        group = _group(members, keys)
+        rest[_identity(group)] = group
+    joined = []
+    for part in parts:
+        groups = []
+        for group in part.groups:
+            more = rest.pop(_identity(group), None)
+            groups.append(_joined(group, more) if more else group)
+        joined.append(Part(part.protocol, part.protocol_name, tuple(groups), part.better))
+    if not rest:
+        return joined
+    if len(joined) > 1 or main is None:
+        return [*joined, Part({}, "", tuple(rest.values()), None)]
+    only = joined[0] if joined else Part({}, "", (), None)
+    return [Part(only.protocol, only.protocol_name, (*only.groups, *rest.values()), only.better)]
+
+
+def _identity(group: Group) -> tuple:
+    known = () if group.runs[0].settings else ("unknown", group.runs[0].name)
+    return (*known, *(compared_value(group.runs[0], key) for key in group.values))
+
+
+def _joined(group: Group, more: Group) -> Group:
+    states = dict(Counter(group.states) + Counter(more.states))
+    costs = (group.seconds, group.images_seen, group.peak_memory_mib)
+    return Group(group.values, (*group.runs, *more.runs), group.scores, *costs, states)
+
+
+def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[str]) -> None:
+    """Say whose scores are left out of the means, as those of a training that has not ended."""
+
+    def scores(run: ComparedRun) -> list[RunScore]:
+        return [s for s in run.scores if main in (None, s.name)]
+
+    cut = [r for r in runs if scores(r) and not any(counts(r, s) for s in scores(r))]
+    if cut:
+        said = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in cut).items())
+        notes.append(
+            f"Scores of runs that have not finished are left out ({said}). To have that of a run "
+            "counted as it stands: ganlab evaluate run=…"
+        )
+
+
+def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -> None:
+    """Say what else than the seed differs in groups, and where a seed is in one more than once."""
+    groups = [group for part in parts for group in part.groups]
+    pooled = [
+        key
+        for key in left
+        if any(len({compared_value(run, key) for run in g.runs}) > 1 for g in groups)
+    ]
+    if pooled:
+        notes.append(
+            "Runs of a group differ in more than the seed, and so the spread is over that too: "
+            f"{', '.join(pooled)}."
+        )
+    twice = 0
+    for group in groups:
+        drawn = [
+            (run.seed, *(compared_value(run, key) for key in left))
+            for run in group.runs
+            if run.seed is not None and any(counts(run, s) for s in run.scores)
+        ]
+        twice += len(set(drawn)) < len(drawn)
+    if twice:
+        which = "1 group holds" if twice == 1 else f"{twice} groups hold"
+        notes.append(
+            f"{which} runs of the same seed and settings, which are no independent trials: the "
+            "interval is too narrow."
+        )

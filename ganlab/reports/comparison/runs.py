@@ -1,0 +1,203 @@
+"""Runs read from their folders, each once, with notes on what cannot be used."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import RunError
+from ganlab.record.run import read_record
+from ganlab.record.states import state_of
+from ganlab.reports.comparison.facts import ComparedRun
+from ganlab.reports.comparison.scores import is_number, scores_of
+from ganlab.reports.comparison.settings import choices_of, given_keys, read_yaml, settings_of
+
+
+@dataclass
+class Found:
+    """What was read so far.
+
+    Attributes:
+        runs: with labels that are not yet shortened.
+        notes: on what was left out.
+        given: keys of overrides on command lines.
+    """
+
+    runs: list[ComparedRun] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+
+
+def read_folders(paths: Iterable[Path], found: Found) -> None:
+    """Add the runs in folders: a run's own, a sweep's, or any above runs.
+
+    A folder that is met twice, by whatever path, counts once; what is no run, or is damaged, gets a
+    note, and the rest is read.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        folders = _runs_below(path, found.notes)
+        again = [folder for folder in folders if folder.resolve() in seen]
+        if again:
+            here = "it is" if folders == [path] else f"{len(again)} of its {len(folders)} runs are"
+            found.notes.append(f"{path}: {here} named already; each run counts once.")
+        for folder in folders:
+            if folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                _read_into(found, folder)
+
+
+def _runs_below(path: Path, notes: list[str]) -> list[Path]:
+    if not path.is_dir():
+        what = "is a file; give the run's folder" if path.exists() else "there is no such folder"
+        notes.append(f"{path}: {what}.")
+        return []
+    before = len(notes)
+    folders = sorted(_walk(path, set(), notes), key=_natural)
+    if not folders and len(notes) == before:
+        notes.append(f"{path}: holds no run (no run.json in it or below).")
+    return folders
+
+
+def _walk(folder: Path, seen: set[str], notes: list[str]) -> Iterator[Path]:
+    """Run folders at or below a folder; nothing is looked for inside a run.
+
+    A folder that cannot be read gets a note, and the search goes on beside it.
+    """
+    if (real := os.path.realpath(folder)) in seen:  # a link to a folder above
+        return
+    seen.add(real)
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name: _is_dir(entry) for entry in entries}
+    except OSError as error:
+        notes.append(f"{folder}: cannot be read: {error.strerror}.")
+        return
+    if "run.json" in names or ("config.yaml" in names and "checkpoints" in names):
+        yield folder
+        return
+    for name, is_folder in names.items():
+        if is_folder and not name.startswith("."):
+            yield from _walk(folder / name, seen, notes)
+
+
+def _is_dir(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # e.g. a link that leads in a circle
+        return False
+
+
+def _natural(folder: Path) -> list[tuple[int, int, str]]:
+    """Job 10 comes after job 9."""
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in folder.parts]
+
+
+def _read_into(found: Found, folder: Path) -> None:
+    try:
+        record = read_record(folder)
+        if not isinstance(record, dict):
+            raise RunError(f"run: {folder / 'run.json'} is damaged: it holds no record.")
+        run, given = _run(folder, record, found.notes)
+    except (RunError, OSError) as error:
+        found.notes.append(f"{_without_key(error)} Left out.")
+        return
+    found.runs.append(run)
+    found.given |= given
+
+
+def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[ComparedRun, set[str]]:
+    """A run, and the keys of its overrides; entries that an older version left out are None."""
+    try:
+        config = read_yaml(folder / "config.yaml")
+    except RunError as error:
+        config = {}
+        notes.append(f"{_without_key(error)} The settings of this run are unknown.")
+    if config.get("study"):
+        notes.append(f"{folder}: holds a study, which has no scores.")
+    elif record.get("imported"):
+        notes.append(f"{folder}: was imported; its cost is none of a training here.")
+    counters = record.get("counters")
+    counters = counters if isinstance(counters, dict) else {}
+    sweep = record.get("sweep") if isinstance(record.get("sweep"), dict) else None
+    choices = choices_of(record.get("choices") or config.get("choices"))
+    if not choices and config:
+        notes.append(f"{folder}: is of a version that did not record choices (model, loss, …).")
+    seed = record.get("seed", config.get("seed"))
+    error = record.get("error")
+    run = ComparedRun(
+        label=str(folder),
+        folder=folder,
+        name=str(record.get("name") or config.get("name") or folder.name),
+        state=str(state_of(folder, record)),
+        error=str(error) if error else None,
+        seed=seed if isinstance(seed, int) else None,
+        started=record.get("started"),
+        settings=settings_of(config),
+        choices=choices,
+        scores=scores_of(record, _evaluations(folder, notes), str(folder), notes),
+        seconds=_number(record.get("seconds")),
+        images_seen=_whole(counters.get("images_seen")),
+        batches_seen=_whole(counters.get("batches_seen")),
+        peak_memory_mib=_number(record.get("peak_memory_mib")),
+        sweep=sweep,
+        baseline=record.get("baseline") if isinstance(record.get("baseline"), dict) else None,
+        peak_gpu_memory_mib=_number(record.get("peak_gpu_memory_mib")),
+    )
+    return run, given_keys((sweep or {}).get("overrides") or record.get("command"))
+
+
+def _evaluations(folder: Path, notes: list[str]) -> list[Any]:
+    path = folder / "scores.json"
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["evaluations"])
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        notes.append(f"{path} is damaged ({error}); the scores in it are left out.")
+        return []
+
+
+def labelled(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ...]:
+    """The same runs, each with the shortest label that no other has."""
+    names = [_names(run) for run in runs]
+    depth = [0] * len(runs)
+    while True:
+        labels = [ends[n] for ends, n in zip(names, depth, strict=True)]
+        counts = Counter(labels)
+        again = [i for i, label in enumerate(labels) if counts[label] > 1]
+        longer = [i for i in again if depth[i] + 1 < len(names[i])]
+        if not longer:
+            break
+        for i in longer:
+            depth[i] += 1
+    return tuple(replace(run, label=label) for run, label in zip(runs, labels, strict=True))
+
+
+def _names(run: ComparedRun) -> list[str]:
+    """What a run may be called, the shortest first."""
+    if run.folder is None:
+        return [run.label, f"wandb:{run.label}", run.address or f"wandb:{run.label}"]
+    parts = Path(os.path.abspath(run.folder)).parts[1:]
+    ends = ["/".join(parts[-n:]) for n in range(min(2, len(parts)), len(parts) + 1)]
+    job = (run.sweep or {}).get("job", (run.sweep or {}).get("trial"))
+    if job is not None and run.sweep.get("name"):
+        return [f"{run.sweep['name']}/{job}", *ends[1:]]
+    return ends
+
+
+def _without_key(error: Exception) -> str:
+    return str(error).removeprefix("run: ")
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if is_number(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if is_number(value) else None

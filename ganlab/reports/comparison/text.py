@@ -1,0 +1,238 @@
+"""The table of `ganlab compare` as plain text, to be read in a terminal or a log."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ganlab.reports.comparison.facts import NOT_PROTOCOL, ComparedRun, Comparison
+from ganlab.reports.comparison.settings import short_names
+from ganlab.reports.comparison.table import Group, Part, Spread, Table
+
+WIDTH = 100
+OTHERS = 4  # further scores that are shown at most
+FEWEST = 2  # settings that are shown however wide the table is
+LINES = 12  # notes, and errors, that are printed at most
+LETTERS = 240  # of an error's first line
+NOTHING = "–"
+
+Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it stands at the right
+
+
+def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
+    """The whole answer: what is compared, the table, and what is to be known of it.
+
+    Args:
+        comparison: the runs.
+        table: of them.
+        width: of the terminal; further scores are left out where the table would be wider.
+    """
+    keys, others = table.keys, table.others[:OTHERS]
+    groups = [group for part in table.parts for group in part.groups]
+
+    def is_too_wide() -> bool:
+        return _width(_columns(table, groups, keys, others), groups) > width
+
+    while others and is_too_wide():
+        others = others[:-1]
+    if keys == comparison.varying:  # nobody asked for them by name
+        while sum("." in key for key in keys) > FEWEST and is_too_wide():
+            keys = keys[:-1]
+    columns = _columns(table, groups, keys, others)
+    widths = _widths(columns, groups)
+    title = _title(comparison, table, keys, others)
+    blocks = ["\n".join(_wrapped(title, width))]
+    for i, part in enumerate(table.parts):
+        lines = _wrapped([_protocol(part)], width, "  ") if part.protocol else []
+        if not part.protocol and table.score and len(table.parts) > 1:
+            lines = [f"Without {table.score}:"]
+        rows = [[heading for heading, _, _ in columns]]
+        rows += [[cell(group) for _, cell, _ in columns] for group in part.groups]
+        lines += [_line(row, columns, widths) for row in (rows if i == 0 or lines else rows[1:])]
+        blocks.append("\n".join(lines))
+    blocks += _errors(comparison.runs, width)
+    if table.notes or comparison.notes:
+        notes = [*table.notes, *_cut(comparison.notes, "notes")]
+        blocks.append("\n".join(_wrapped((f"Note: {note}" for note in notes), width, "  ")))
+    return "\n\n".join(blocks)
+
+
+def _title(
+    comparison: Comparison, table: Table, keys: Sequence[str], others: Sequence[str]
+) -> list[str]:
+    """What is compared, by which score, and whether that ranks the groups."""
+    n = len({repr(group.values) for part in table.parts for group in part.groups})
+    runs = len(comparison.runs)
+    by = ", ".join(keys)
+    if not keys and runs > 1:
+        is_seed = n == 1 and len({run.seed for run in comparison.runs}) > 1
+        by = "the seed alone differs" if is_seed else "no setting is known to differ"
+    if more := len(table.keys) - len(keys):
+        by += f", and {more} more settings (--html FILE and --json FILE show them)"
+    by = f": {by}" if by else ""
+    lines = [f"{runs} run{'s' * (runs > 1)} in {n} group{'s' * (n > 1)}{by}"]
+    if table.score is None:
+        return lines
+    better = next((part.better for part in table.parts if part.better), None)
+    what = f"Score: {table.score}" + (f", {better} is better" if better else "")
+    beside = f"; beside it {', '.join(others)}" if others else ""
+    more = len(table.others) - len(others)
+    beside += f" ({more} more with --score)" if more else ""
+    lines.append(what + beside + ".")
+    if table.unlike:
+        lines.append(
+            f"Not ranked against each other, for {table.score} was taken in unlike ways: "
+            f"{table.unlike}. Groups of like protocols stand together below."
+        )
+    elif better is None:
+        lines.append("Not ranked: which way it is better is not recorded.")
+    elif n > 1:
+        lines.append("Ranked, the best mean first.")
+    return lines
+
+
+def _columns(
+    table: Table, groups: Sequence[Group], keys: Sequence[str], others: Sequence[str]
+) -> list[Column]:
+    names = short_names(keys, ("n", "runs", "mean", "sd", "minutes", "images", "MiB", "status"))
+    columns: list[Column] = []
+    if all(len(group.runs) == 1 for group in groups) or len(keys) < len(table.keys):
+        columns.append(("run", _labels, False))
+    elif not keys:
+        columns.append(("runs", _names, False))
+    for key in keys:
+        is_number = all(isinstance(g.values[key], (int, float, type(None))) for g in groups)
+        columns.append((names[key], lambda group, key=key: _value(group.values[key]), is_number))
+    if table.score:
+        columns += [
+            ("n", lambda group: _of(group, table.score, lambda s: str(s.n)), True),
+            ("mean", lambda group: _of(group, table.score, lambda s: f"{s.mean:.4g}"), True),
+            ("sd", lambda group: _of(group, table.score, _deviation), True),
+            ("95 % interval", lambda group: _of(group, table.score, _interval), True),
+        ]
+    for name in others:
+        columns.append((name, lambda group, name=name: _of(group, name, _short), True))
+    on_gpu = [("GPU MiB", lambda group: _whole(group.peak_gpu_memory_mib), True)]
+    return [
+        *columns,
+        ("minutes", lambda group: _minutes(group.seconds), True),
+        ("images", lambda group: _count(group.images_seen), True),
+        ("MiB", lambda group: _whole(group.peak_memory_mib), True),
+        *(on_gpu if any(group.peak_gpu_memory_mib is not None for group in groups) else []),
+        ("status", lambda group: ", ".join(f"{n} {s}" for s, n in group.states.items()), False),
+    ]
+
+
+def _of(group: Group, score: str, said: Callable[[Spread], str]) -> str:
+    spread = group.scores.get(score)
+    return said(spread) if spread else NOTHING
+
+
+def _deviation(spread: Spread) -> str:
+    return NOTHING if spread.deviation is None else f"{spread.deviation:.2g}"
+
+
+def _interval(spread: Spread) -> str:
+    if spread.interval is None:
+        return NOTHING
+    low, high = spread.interval
+    return f"{low:.4g} … {high:.4g}"
+
+
+def _short(spread: Spread) -> str:
+    more = "" if spread.deviation is None else f" ± {spread.deviation:.1g}"
+    return f"{spread.mean:.3g}{more}"
+
+
+def _names(group: Group) -> str:
+    return ", ".join(dict.fromkeys(run.name for run in group.runs))
+
+
+def _labels(group: Group) -> str:
+    more = len(group.runs) - 1
+    return group.runs[0].label + (f" + {more}" if more else "")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return NOTHING
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 32 else f"{text[:15]}…{text[-16:]}"
+
+
+def _whole(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def _minutes(seconds: float | None) -> str:
+    """With three significant digits: 2 seconds are 0.0333."""
+    if seconds is None or seconds >= 6000:
+        return _whole(seconds and seconds / 60)
+    return f"{seconds / 60:#.3g}"
+
+
+def _count(value: float | None) -> str:
+    """With k or M, e.g. 51.2k."""
+    if value is None:
+        return NOTHING
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.0f}"
+
+
+def _widths(columns: Sequence[Column], groups: Sequence[Group]) -> list[int]:
+    return [
+        max(len(heading), *(len(cell(group)) for group in groups)) for heading, cell, _ in columns
+    ]
+
+
+def _width(columns: Sequence[Column], groups: Sequence[Group]) -> int:
+    widths = _widths(columns, groups)
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    padded = [
+        f"{text:>{width}}" if is_right else f"{text:<{width}}"
+        for text, (_, _, is_right), width in zip(cells, columns, widths, strict=True)
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _protocol(part: Part) -> str:
+    """One sentence; the seeds of evaluations are no part of what must be alike."""
+    entries = [
+        f"{key} {'none' if value is None else value}"
+        for key, value in part.protocol.items()
+        if key not in NOT_PROTOCOL
+    ]
+    return f"Protocol {part.protocol_name}: {', '.join(entries)}".replace("Protocol :", "Protocol:")
+
+
+def _errors(runs: Iterable[ComparedRun], width: int) -> list[str]:
+    """Why runs failed, those with the same reason together."""
+    labels = defaultdict(list)
+    for run in runs:
+        if run.state == "failed":
+            reason = (run.error or "no reason was recorded").strip().splitlines()[0]
+            labels[reason].append(run.label)
+    lines = []
+    for reason, of in labels.items():
+        more = f" and {len(of) - 1} more" if len(of) > 1 else ""
+        said = reason if len(reason) <= LETTERS else f"{reason[:LETTERS]} …"
+        lines.append(f"Failed: {of[0]}{more}: {said}")
+    return ["\n".join(_wrapped(_cut(lines, "reasons"), width, "  "))] if lines else []
+
+
+def _cut(lines: Sequence[str], what: str) -> list[str]:
+    if len(lines) <= LINES:
+        return list(lines)
+    return [*lines[:LINES], f"… and {len(lines) - LINES} more {what} (--json FILE has all)."]
+
+
+def _wrapped(texts: Iterable[str], width: int, indent: str = "") -> list[str]:
+    options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent}
+    return [line for text in texts for line in textwrap.wrap(text, width, **options)]

@@ -1,0 +1,179 @@
+"""Runs read from Weights & Biases, as `logger=wandb` wrote them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ganlab.errors import ConfigError
+from ganlab.record.renamed import current
+from ganlab.reports.comparison.facts import ComparedRun, RunScore
+from ganlab.reports.comparison.runs import Found
+from ganlab.reports.comparison.scores import is_number, score_from
+from ganlab.reports.comparison.settings import choices_of, settings_of
+
+PATIENCE = 30  # seconds that the server has for each answer
+# W&B calls a run "killed" that Ctrl-C ended, and "crashed" one that stopped to answer.
+STATES = {
+    "crashed": "killed",
+    "killed": "interrupted",
+    "preempted": "interrupted",
+    "preempting": "running",
+    "pending": "planned",
+}
+# What a run itself says of its end, where W&B knows no name for it.
+ENDS = ("finished", "interrupted", "pruned")
+
+
+def read_project(place: str, found: Found, api: Any = None) -> None:
+    """Add the runs of a project on Weights & Biases, or one of them.
+
+    A run whose folder is among those read before counts once. Where nobody is logged in, the server
+    refuses, or there is no such project or run, this is a note.
+
+    Args:
+        place: ENTITY/PROJECT or ENTITY/PROJECT/RUN_ID.
+        found: what was read so far.
+        api: in place of `wandb.Api()`.
+
+    Raises:
+        ConfigError: another form of place.
+    """
+    parts = place.strip("/").split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise ConfigError(
+            f"wandb:{place}: needs wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID, as in the "
+            "address of the page, without /runs/."
+        )
+    known = _ids(found.runs)
+    try:
+        with _logged_in(api) as api:
+            runs = [api.run(place)] if len(parts) == 3 else list(api.runs(place, lazy=False))
+            read = [(str(run.id), _compared(run, place, found.notes)) for run in runs]
+    except Exception as error:  # W&B raises many kinds: of its own, of requests, ValueError
+        found.notes.append(_refused(place, error))
+        return
+    if not read:
+        found.notes.append(f"wandb:{place}: has no runs.")
+    names = Counter(run.label for _, run in read)
+    for number, run in read:
+        if number in known:
+            found.notes.append(f"wandb:{place}: {run.label} is there as a folder; counted once.")
+            continue
+        label = f"{run.label} ({number})" if names[run.label] > 1 else run.label
+        address = f"wandb:{'/'.join(parts[:2])}/{number}"
+        found.runs.append(replace(run, label=label, address=address))
+
+
+@contextmanager
+def _logged_in(api: Any) -> Iterator[Any]:
+    """The given API, else W&B's, whose own process ends with the block."""
+    if api is not None:
+        yield api
+        return
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))  # and so without a question for a login
+    try:
+        yield wandb.Api(timeout=PATIENCE)
+    finally:
+        wandb.teardown()
+
+
+def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
+    config = current(_plain(run.config))
+    summary = _plain(run.summary)
+    title = str(run.name or run.id)
+    if not config.get("choices"):
+        notes.append(f"wandb:{place}: {title} has no choices (model, loss, …) in its config.")
+    state = STATES.get(run.state, run.state)
+    if run.state in ("finished", "killed") and summary.get("status") in ENDS:
+        state = summary["status"]
+    seed = config.get("seed")
+    group = getattr(run, "group", None)
+    runtime = (summary.get("_wandb") or {}).get("runtime", summary.get("_runtime"))
+    error = summary.get("error")
+    return ComparedRun(
+        label=title,
+        folder=None,
+        name=str(config.get("name") or title),
+        state=str(state),
+        error=str(error) if error else None,
+        seed=seed if isinstance(seed, int) else None,
+        started=getattr(run, "created_at", None),
+        settings=settings_of(config),
+        choices=choices_of(config.get("choices")),
+        scores=_scores(summary, f"wandb:{place}: {title}", notes),
+        seconds=_number(runtime),
+        images_seen=_whole(summary.get("images_seen")),
+        batches_seen=_whole(summary.get("batches_seen")),
+        peak_memory_mib=_number(summary.get("peak_memory_mib")),
+        sweep={"name": group, "kind": getattr(run, "job_type", None)} if group else None,
+        baseline=config.get("baseline") if isinstance(config.get("baseline"), dict) else None,
+    )
+
+
+def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunScore, ...]:
+    """Those under scores/<name>, with their direction; one without protocols/<name> is none."""
+    found = []
+    for key, value in summary.items():
+        if not key.startswith("scores/"):
+            continue
+        name = key.removeprefix("scores/")
+        protocol = summary.get(f"protocols/{name}")
+        if isinstance(protocol, str):
+            try:
+                protocol = json.loads(protocol)
+            except ValueError:
+                protocol = None
+        entry = {"value": value, "protocol": protocol}
+        if f"higher_is_better/{name}" in summary:  # not in runs of older versions
+            entry["higher_is_better"] = summary[f"higher_is_better/{name}"]
+        score = score_from(name, entry, "training")
+        if score is None or not isinstance(protocol, dict):
+            what = "is no finite number" if score is None else "has no protocol"
+            notes.append(f"{label}: {name} {what}; left out.")
+            continue
+        found.append(score)
+    return tuple(found)
+
+
+def _plain(value: Any) -> Any:
+    """Plain containers in place of W&B's own, which load their parts when asked."""
+    if isinstance(value, Mapping) or hasattr(value, "keys"):
+        return {str(key): _plain(value[key]) for key in value.keys()}  # noqa: SIM118
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _ids(runs: Sequence[ComparedRun]) -> set[str]:
+    """The W&B runs that folders read before have written."""
+    ids = set()
+    for run in runs:
+        try:
+            ids.add(json.loads((run.folder / "wandb.json").read_text(encoding="utf-8"))["id"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ids
+
+
+def _refused(place: str, error: Exception) -> str:
+    reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
+    return (
+        f"wandb:{place}: {reason}. Nothing was read from Weights & Biases. Log in with `wandb "
+        "login` (or set WANDB_API_KEY; WANDB_BASE_URL for a server of your own), look whether "
+        "entity and project are spelled so, or compare the runs' folders."
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if is_number(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if is_number(value) else None

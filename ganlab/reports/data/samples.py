@@ -1,0 +1,44 @@
+"""A picture of a few samples of a folder, as a person would like to see them first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganlab.data.readers.decoding import Decoder
+from ganlab.files import atomic
+
+_CELL = 128  # pixels along the longer side of what is shown
+_TITLE = 16  # pixels above a row
+
+
+def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
+    """Write rows of pictures under their titles as one PNG.
+
+    Args:
+        rows: files that can be decoded, by title; at least one.
+        path: of the PNG.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageOps
+
+    strips = []
+    for title, files in rows.items():
+        pictures = [Decoder(3).picture(file) for file in files]
+        widest = max((p.width / p.height for p in pictures), default=1.0)
+        cell = (max(_CELL, min(2 * _CELL, round(_CELL * widest))), _CELL)
+        for first in range(0, len(pictures), 8):
+            cells = [ImageOps.pad(p, cell, color="white") for p in pictures[first : first + 8]]
+            strips.append((title if first == 0 else "", cells))
+    width = max(sum(cell.width + 2 for cell in cells) for _, cells in strips)
+    sheet = Image.new("RGB", (width, len(strips) * (_CELL + _TITLE)), "white")
+    for number, (title, cells) in enumerate(strips):
+        top, left = number * (_CELL + _TITLE), 0
+        shown = title.encode("ascii", "replace").decode()  # what the built-in font has
+        ImageDraw.Draw(sheet).text((2, top + 2), shown, fill="black")
+        for cell in cells:
+            sheet.paste(cell, (left, top + _TITLE))
+            left += cell.width + 2
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG")

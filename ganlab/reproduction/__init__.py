@@ -1,0 +1,1 @@
+"""`ganlab reproduce`: a paper's recipe trained here, held against its figures."""

@@ -1,0 +1,290 @@
+"""One reproduction: the seeds of an experiment, their scores, and the record of it all."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import ConfigError, DataError, GanlabError, RunError
+from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
+from ganlab.reproduction.seed_run import SeedRun
+
+
+@dataclass
+class Reproduction:
+    """The runs of an experiment's seeds in one folder, which is a sweep's folder too.
+
+    Args:
+        folder: where they are.
+        baseline: what they are held against.
+        seeds: one run each, in this order.
+        scale: of the recipe's length.
+        overrides: of the training, on top of the experiment.
+        protocol_overrides: `protocol.…=` and `features.…=`.
+        command: as it was typed.
+        data_hash: of the training data, where it is known already.
+    """
+
+    folder: Path
+    baseline: Baseline
+    seeds: list[int]
+    scale: float = 1.0
+    overrides: list[str] = field(default_factory=list)
+    protocol_overrides: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    data_hash: str = ""
+
+    def __post_init__(self) -> None:
+        from ganlab.config.checks import check
+        from ganlab.config.recipe import changes, shortened
+
+        name = self.baseline.name
+        self.run_overrides = [f"experiment={name}", *self.overrides]
+        base, self.config = self._composed(self.run_overrides[:1]), self._composed()
+        self.protocol = self._protocol()
+        self.module, self.data = check(self.config)
+        self.asked = changes(self.config, base, self.baseline.checkpoint == "best")
+        self.unscored: dict[int, str] = {}  # what went wrong, by seed
+        if self.protocol is not None:
+            self._check_score()
+            if self.protocol.get("name", "").endswith("(changed)"):
+                self.asked.append(f"the protocol by {' '.join(self.protocol_overrides)}")
+        if self.scale != 1:
+            self.run_overrides += [
+                *shortened(self.config, self.scale),
+                f"name={name}_scaled_{self.scale:g}",
+                f"++baseline.scale={self.scale:g}",
+            ]
+            self.config = self._composed()
+
+    def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
+        from ganlab.config.compose import compose, to_plain
+
+        composed = compose(overrides or self.run_overrides)
+        composed.run_dir = str(self.folder)  # whatever is in its name
+        return to_plain(composed)
+
+    @property
+    def changed(self) -> list[str]:
+        """What is not the baseline's: as asked for, and as the runs were trained, in words."""
+        return self.asked + [text for run in self.runs for text in run.changes(self.config)]
+
+    @property
+    def recipe_hash(self) -> str | None:
+        """That of the runs; None where they differ."""
+        from ganlab.config.recipe import recipe_hash
+
+        configs = [run.config for run in self.runs]
+        best = self.baseline.checkpoint == "best"
+        found = {recipe_hash(config or self.config, best) for config in configs}
+        return found.pop() if len(found) == 1 else None
+
+    def _protocol(self) -> dict[str, Any] | None:
+        from ganlab.config.protocols import chosen
+
+        if self.baseline.protocol is None:
+            return None
+        for text in self.protocol_overrides:
+            if text.startswith("protocol="):
+                raise ConfigError(
+                    f"{text}: the baseline's protocol is {self.baseline.protocol}. For scores of "
+                    "another one use ganlab evaluate."
+                )
+        return chosen(None, [f"protocol={self.baseline.protocol}", *self.protocol_overrides])
+
+    def _check_score(self) -> None:
+        from ganlab.config.targets import check_targets
+        from ganlab.core.build import make
+
+        check_targets({"protocol": self.protocol})
+        recipe = make(self.protocol)
+        recipe.check(self.module, self.data)
+        if self.baseline.score not in recipe.names and not self.protocol_overrides:
+            raise ConfigError(
+                f"experiment {self.baseline.name}: baseline.score: {self.baseline.score} is not "
+                f"one of {self.baseline.protocol}, which gives {', '.join(recipe.names)}."
+            )
+
+    def plan(self) -> None:
+        """Write down the runs that are not there yet.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        from ganlab.files import write_text
+        from ganlab.runs.planned import plan
+
+        name, own = self.baseline.name, self.run_overrides
+        jobs = [
+            {"job": number, "folder": str(number), "overrides": [*own, f"seed={seed}"]}
+            for number, seed in enumerate(self.seeds)
+        ]
+        content = {
+            "name": f"reproduce/{name}",
+            "kind": "reproduce",
+            "planned": _now(),
+            "launcher": [],
+            "command": self.command,
+            "experiment": name,
+            "seeds": self.seeds,
+            "scale": self.scale,
+            "overrides": self.overrides,
+            "protocol_overrides": self.protocol_overrides,
+            "data_hash": self.data_hash,
+            "jobs": jobs,
+        }
+        write_text(self.folder / "sweep.json", json.dumps(content, indent=2) + "\n")
+        of = {"name": content["name"], "kind": "reproduce", "scale": self.scale}
+        for job, run in zip(jobs, self.runs, strict=True):
+            if not run.record:
+                own = {"job": job["job"], "overrides": [job["overrides"][-1]]}
+                plan(run.folder, job["overrides"], of=of | own)
+
+    def prepare(self) -> None:
+        """Get what training and scoring need, and the hash of the training data.
+
+        Raises:
+            DataError: everything that is missing, in one message.
+            RunError: other data than the reproduction was begun with.
+        """
+        from ganlab.core.build import make
+
+        data, missing, hashed = make(self.config["data"]), [], ""
+        try:
+            data.prepare_data()
+            data.setup("fit")
+            hashed = data.content_hash("train")
+        except DataError as error:
+            missing.append(str(error))
+        if self.protocol is not None:
+            recipe = make(self.protocol)
+            try:
+                if not missing:
+                    recipe.prepare(data)
+                elif features := getattr(recipe, "features", None):
+                    features()
+            except DataError as error:
+                missing.append(str(error))
+        if missing:
+            raise DataError("\n".join([*missing, "Nothing has been trained."]))
+        if self.data_hash not in ("", hashed):
+            raise RunError(
+                f"out: {self.folder} was begun with other training data (its hash was "
+                f"{self.data_hash}, and is {hashed}). Give it that data, or another folder."
+            )
+        self.data_hash = hashed
+
+    @property
+    def runs(self) -> list[SeedRun]:
+        """One for each seed."""
+        return [
+            SeedRun(self.folder / str(number), seed, self.baseline, self.protocol)
+            for number, seed in enumerate(self.seeds)
+        ]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each seed is trained and scored."""
+        return all(run.is_trained and run.is_scored for run in self.runs)
+
+    @property
+    def title(self) -> str:
+        """The experiment, and that it is shortened."""
+        scaled = f", scaled to {in_percent(self.scale)}" if self.scale != 1 else ""
+        return f"{self.baseline.name}{scaled}"
+
+    def run(self) -> None:
+        """Train what is not trained, and score what is not scored.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; it can go on later.
+        """
+        from ganlab.runs.evaluation import evaluate_run
+        from ganlab.runs.planned import run_planned
+
+        for number, run in enumerate(self.runs):
+            if not run.is_trained:
+                _say(f"{self.title}: seed {run.seed} ({number + 1} of {len(self.seeds)})")
+                run_planned(run.folder)
+            if run.is_trained and not run.is_scored:
+                name = self.protocol.get("name", self.baseline.protocol)
+                _say(f"{self.title}: scores of seed {run.seed} by {name} …")
+                try:
+                    run.keep(evaluate_run(run.folder, self.protocol, self.baseline.checkpoint))
+                except GanlabError as error:
+                    self.unscored[run.seed] = str(error)
+                    _say(run.why_missing(str(error)))
+
+    def scores(self) -> tuple[list[float], list[str]]:
+        """One value for each seed that has one, NaN for divergence; why the others have none."""
+        values, missing = [], []
+        for run in self.runs:
+            if run.has_diverged:
+                values.append(math.nan)
+            elif self.protocol is None:
+                continue
+            elif known := run.score():
+                value = known["value"]
+                values.append(math.nan if value is None else value)
+            else:
+                missing.append(run.why_missing(self.unscored.get(run.seed)))
+        return values, missing
+
+    def verdict(self) -> Verdict:
+        """What it comes to as things stand."""
+        values, missing = self.scores()
+        return judge(self.baseline, values, changed=self.changed, scale=self.scale, missing=missing)
+
+    def write(self) -> Path:
+        """Write verdict.json, with all that is needed to repeat the reproduction."""
+        from ganlab.config.recipe import protocol_hash
+        from ganlab.files import finite, write_text
+
+        values, missing = self.scores()
+        is_finite = bool(values) and all(map(math.isfinite, values))
+        verdict, baseline = self.verdict(), self.baseline
+        content = {
+            "name": baseline.name,
+            "at": _now(),
+            "verdict": verdict.word,
+            "words": verdict.words,
+            "scale": self.scale,
+            "changed": self.changed,
+            "missing": missing,
+            "score": baseline.score,
+            "protocol": self.protocol and self.protocol.get("name", baseline.protocol),
+            "checkpoint": baseline.checkpoint,
+            "better": baseline.better,
+            "target": baseline.target,
+            "tolerance": baseline.tolerance,
+            "failure": baseline.failure,
+            "published": list(baseline.published),
+            "mean": statistics.fmean(values) if is_finite else None,
+            "interval": interval(values) if is_finite else None,
+            "seeds": self.seeds,
+            "values": values,
+            "command": self.command,
+            "overrides": self.overrides + self.protocol_overrides,
+            "recipe_hash": self.recipe_hash,
+            "protocol_hash": self.protocol and protocol_hash(self.protocol),
+            "data_hash": self.data_hash,
+            "runs": [run.described() for run in self.runs],
+        }
+        path = self.folder / "verdict.json"
+        text = json.dumps(finite(content, lambda _: None), indent=2, allow_nan=False)
+        write_text(path, text + "\n")
+        return path
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _say(text: str) -> None:
+    print(f"ganlab: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""One run: its session, how it is resumed, evaluated and summed up."""

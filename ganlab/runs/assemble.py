@@ -1,0 +1,67 @@
+"""From a checked configuration to the objects that train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from ganlab.callbacks.wandb_media import WandBMedia
+from ganlab.config.compose import register_resolvers
+from ganlab.core import AdversarialModule
+from ganlab.core.build import build_module, make
+from ganlab.record.wandb_logger import WandB
+
+# first what changes the model, then what looks at it, last what saves it
+ORDER = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
+
+
+@dataclass
+class Assembly:
+    """What a training session consists of."""
+
+    module: AdversarialModule
+    data: Any
+    trainer: Trainer
+    callbacks: list[Callback]
+    loggers: list[Any]
+
+
+def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
+    """Build the game, the data module (loaded), callbacks, loggers and trainer.
+
+    Args:
+        config: plain, resolved and checked.
+        further: callbacks that run after those of the configuration.
+    """
+    register_resolvers()
+    torch.manual_seed(config["seed"])
+    if config.get("threads"):
+        torch.set_num_threads(config["threads"])
+    module = build_module(config)
+    if config.get("compile"):
+        for name in module.averaged_modules:
+            module.get_submodule(name).compile()
+    data = make(config["data"])
+    data.prepare_data()
+    data.setup("fit")
+    module.scheduled.count_epochs(data.batches_per_epoch * data.batch_size)
+    callbacks = [make(config["budget"])]
+    for name in ORDER:
+        if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
+            callbacks.append(make(callback))
+    loggers = [make(logger) for logger in (config["logger"] or {}).values()]
+    for logger in loggers:
+        if isinstance(logger, WandB):
+            callbacks.append(WandBMedia(logger, config["run_dir"]))
+    callbacks += further
+    trainer: Trainer = make(
+        config["trainer"],
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=str(Path(config["run_dir"])),
+    )
+    return Assembly(module, data, trainer, callbacks, loggers)

@@ -1,0 +1,140 @@
+"""What continuing a run may change, and what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ganlab.config.relocated import relocated
+from ganlab.errors import ConfigError, RunError
+
+# how a run is executed and watched; all else is what it is
+FREE = (
+    "budget",
+    "trainer",
+    "logger",
+    "callbacks.progress",
+    "callbacks.samples",
+    "callbacks.checkpoints",
+    "callbacks.evaluation",
+    "run",
+    "run_dir",
+    "resume",
+    "dry_run",
+    "choices",
+    "name",
+    "threads",
+    "data.root",
+    "data.download",
+)
+LIMITS = ("images", "batches", "epochs", "minutes")
+
+
+def continued(
+    folder: Path, overrides: list[str], wanted: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The configuration with which the run in `folder` goes on.
+
+    Args:
+        folder: the run's folder.
+        overrides: key=value texts on top of the run's own config.yaml.
+        wanted: a whole configuration in place of `overrides`.
+
+    Raises:
+        RunError: no run there, a finished one without a longer budget, or a change of what the run
+            is; the difference is printed.
+        ConfigError: an unknown key.
+    """
+    from ganlab.record.run import read_config, read_record
+
+    config = {"dry_run": False} | read_config(folder)  # which older runs have not
+    config = relocated(config, str(config.get("run_dir")), str(folder))
+    record = read_record(folder)
+    new = wanted or _overridden(config, overrides)
+    new |= {"resume": True, "run": None, "run_dir": str(folder), "name": config["name"]}
+    _check_budget(new.get("budget"))
+    changed = [
+        line for key, line in differences(config, new) if not any(_inside(key, f) for f in FREE)
+    ]
+    if changed:
+        raise RunError(
+            f"run: {folder} is another run than is asked for; these differ:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nContinue it as it is, or start a new one with another run_dir."
+        )
+    if config.get("study") and record.get("status") == "finished":
+        raise RunError(f"run: {folder} holds a study, which does not go on; start it anew.")
+    if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
+        seen = record["counters"]
+        raise RunError(
+            f"run: {folder} has finished ({seen['images_seen']:,} images, "
+            f"{seen['batches_seen']:,} batches). To continue it, give a longer budget, e.g. "
+            f"budget.images={2 * seen['images_seen']}."
+        )
+    return new
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
+    """Dotted keys at which two plain configurations differ, each with "key: old → new"."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in [*old, *(k for k in new if k not in old)]:
+            inner = f"{path}.{key}" if path else str(key)
+            found += differences(old.get(key), new.get(key), inner)
+        return found
+    return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
+
+
+def _check_budget(budget: Any) -> None:
+    if not isinstance(budget, dict):
+        raise ConfigError(f"budget: received {budget!r}; set budget.images=… or another limit.")
+    for limit in LIMITS:
+        value = budget.get(limit)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ConfigError(f"budget.{limit}: received {value!r}; needs a number above 0.")
+
+
+def _inside(key: str, section: str) -> bool:
+    return key == section or key.startswith(f"{section}.")
+
+
+def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    changed = [limit for limit in LIMITS if old.get(limit) != new.get(limit)]
+    return bool(changed) and all(
+        new.get(limit) is None or new[limit] > (old.get(limit) or 0) for limit in changed
+    )
+
+
+def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from ganlab.config.compose import check_key
+    from ganlab.config.groups import groups
+
+    base = OmegaConf.create(config)
+    for text in overrides:
+        key, equals, _ = text.partition("=")
+        if key in groups():
+            raise ConfigError(
+                f"{text}: a run that goes on keeps its {key}. Change single values "
+                f"(e.g. budget.images=…), or start a new run."
+            )
+        if not equals:
+            raise ConfigError(f"{text}: cannot be read; write key=value.")
+        check_key(base, text, key)
+    texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
+    limited = {text.partition("=")[0] for text in texts}
+    try:
+        merged = OmegaConf.merge(base, OmegaConf.from_dotlist(texts))
+    except (OmegaConfBaseException, YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{' '.join(texts)}: cannot be read: {reason}") from None
+    plain = OmegaConf.to_container(merged)
+    if any(key.startswith("budget.") for key in limited):
+        # a new limit replaces those that ended the run before
+        for limit in LIMITS:
+            if f"budget.{limit}" not in limited:
+                plain["budget"][limit] = None
+    return plain

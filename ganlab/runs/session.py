@@ -1,0 +1,239 @@
+"""One training session: the folder, the record, the trainer, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from ganlab.callbacks import Budget, Checkpoints, Tracking
+from ganlab.core.load import newest_checkpoint
+from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError
+from ganlab.files import write_text
+from ganlab.ranks import check_launch, is_main
+from ganlab.record.run import RunRecord
+from ganlab.record.wandb_logger import WandB
+from ganlab.runs.assemble import assemble
+from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
+
+# whose messages go to log.txt
+LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
+DATA = "ganlab.data"  # whose messages are shown too
+
+
+class Session:
+    """Trains once, from a checked plain configuration.
+
+    Use it as a context manager: on leaving, the record says how it ended, whatever happened.
+
+    Args:
+        config: plain and resolved.
+        resume: go on from the folder's newest checkpoint.
+        *callbacks: beside the configuration's.
+
+    Raises:
+        GanlabError: a folder in use, a data set that is not there, a loss that is not finite, ….
+    """
+
+    def __init__(self, config: dict[str, Any], resume: bool, *callbacks: Any) -> None:
+        self.config, self.resume, self.callbacks = config, resume, callbacks
+        self.folder = Path(config["run_dir"])
+        self.is_main = is_main()
+        self.exit_code = 1
+        self.interrupted = self.pruned = False
+        self.has_begun = False
+        self.loggers: list[Any] = []
+        self.others: Others | None = None
+
+    def __enter__(self) -> Session:
+        check_launch(self.config["trainer"])
+        end_on_slurms_signal()
+        if not self.resume and self.is_main:
+            self._refuse_other_run()
+        self.record = RunRecord(self.folder) if self.is_main else None
+        try:
+            if self.record:
+                self.has_begun = "started" in self.record.data
+                self.record.start(
+                    self.config["name"],
+                    self.config["seed"],
+                    choices=self.config.get("choices"),
+                    baseline=self.config.get("baseline"),
+                )
+                config = OmegaConf.create(self.config)
+                write_text(self.folder / "config.yaml", OmegaConf.to_yaml(config))
+            self._log_to_file()
+            os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for further ranks of this run
+        except BaseException:
+            if self.record:
+                self.record.close()
+            raise
+        return self
+
+    def fit(self) -> None:
+        """Build everything and train."""
+        self._say(f"{self.config['name']}: loading the data …")
+        tracking = [Tracking(self.record)] if self.record else []
+        parts = assemble(self.config, *self.callbacks, *tracking)
+        module, self.loggers = parts.module, parts.loggers
+        self._log_config(parts.loggers)
+        path = self._checkpoint(module)
+        self._say(f"{self.config['name']}: writing to {self.folder}")
+        if self.is_main and parts.trainer.world_size > 1:
+            self.others = Others(parts.trainer, self._say_failed)
+        parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
+        budget = next(c for c in parts.callbacks if isinstance(c, Budget))
+        checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
+        stopped = any(c.interrupted_by for c in checkpoints)
+        self.interrupted = stopped and budget.spent(module) < 1
+        self.pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        stopped = is_keyboard_interrupt(error)
+        if stopped:
+            self.interrupted, error = True, None
+        status = "interrupted" if self.interrupted else "pruned" if self.pruned else "finished"
+        explained = self.others.stop(error) if self.others else None
+        status = "failed" if error else status
+        self.exit_code = {"failed": 1, "interrupted": 130}.get(status, 0)
+        for logger in self.loggers:
+            if isinstance(logger, WandB):
+                logger.finish(status, error)
+        if error is not None:
+            logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
+            error = explained or error
+        os.environ.pop("GANLAB_RUN_DIR", None)
+        self._stop_logging()
+        if self.record:
+            try:
+                message = None if error is None else f"{type(error).__name__}: {error}"
+                self.record.end(status, message)
+            except GanlabError as full:
+                self._say(str(full))
+        try:
+            self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
+        except Exception as unsaid:  # the record has said how the run ended
+            traceback.print_exc()
+            print(f"The run {status}; its summary failed: {unsaid}", file=sys.stderr, flush=True)
+        if self.others:
+            self.others.end(failed=error is not None)
+        if explained:
+            raise explained from None
+        if not self.is_main:
+            self.exit_code = 0  # who started it must not take it for failed; the main one tells
+            if error is not None:
+                leave(error)
+        return stopped
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _refuse_other_run(self) -> None:
+        from ganlab.errors import RunError
+
+        if (self.folder / "run.json").exists():
+            raise RunError(
+                f"run_dir: {self.folder} holds a run already. Continue it with "
+                f"`ganlab train run={self.folder} resume=true`, or choose another folder."
+            )
+        for name in ("config.yaml", "metrics.csv", "checkpoints"):
+            if (self.folder / name).exists():
+                raise RunError(
+                    f"run_dir: {self.folder} holds {name}, and no run that it belongs to; it would "
+                    "be lost. Choose another folder."
+                )
+
+    def _checkpoint(self, module: Any) -> Path | None:
+        if not self.resume:
+            return None
+        found = newest_checkpoint(self.folder)
+        if found is None:
+            if self.has_begun:
+                self._say("No checkpoint yet: the run begins anew.")
+            return None
+        path, contents = found
+        if path.stem != "last":
+            self._say(f"last.ckpt is damaged or gone; going on from {path}, the one before it.")
+        theirs = contents["ganlab"]["config"] or {}
+        if theirs.get("model") != self.config["model"]:
+            from ganlab.runs.resume import differences
+
+            lines = [line for _, line in differences(theirs.get("model"), self.config["model"])]
+            raise CheckpointError(
+                f"checkpoint: {path} is of another model; these differ:\n  " + "\n  ".join(lines)
+            )
+        return path
+
+    def _log_config(self, loggers: list[Any]) -> None:
+        for logger in loggers:
+            if isinstance(logger, WandB) and (said := logger.start(self.config)):
+                self._say(said)
+
+    def _log_to_file(self) -> None:
+        """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
+        self._handler = (
+            logging.FileHandler(self.folder / "log.txt", encoding="utf-8") if self.is_main else None
+        )
+        logging.captureWarnings(True)
+        for name in LOGGED:
+            logger = logging.getLogger(name)
+            logger.handlers = [self._handler] if self._handler else [logging.NullHandler()]
+            logger.propagate = False
+            logger.setLevel(logging.INFO)
+        if self._handler:
+            form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+            self._handler.setFormatter(form)
+            # how a folder was understood, what was skipped, what is downloaded
+            logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
+        warnings.filterwarnings("default", category=UserWarning)
+
+    def _stop_logging(self) -> None:
+        logging.captureWarnings(False)
+        if self._handler:
+            for name in (*LOGGED, DATA):
+                logging.getLogger(name).handlers = []
+            self._handler.close()
+
+    def _say(self, text: str) -> None:
+        if self.is_main:
+            print(text, file=sys.stderr, flush=True)
+            logging.getLogger("ganlab").info(text)
+
+    def _say_failed(self, failure: str) -> None:
+        """Let the record say so at once, for this process may be killed before it notices."""
+        with suppress(GanlabError):
+            self.record.write(status="failed", error=failure)
+        self._say(failure)
+
+    def _say_goodbye(self, status: str, can_continue: bool) -> None:
+        if not self.is_main:
+            return
+        if status == "finished":
+            from ganlab.runs.summary import summary
+
+            print(summary(self.folder))
+        elif status != "pruned":  # else the search says it
+            again = f"ganlab train run={self.folder} resume=true"
+            has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
+            end = f"The run {status}. What it wrote is in {self.folder}."
+            with_hint = has_checkpoint and can_continue
+            self._say(f"{end} Continue it with\n  {again}" if with_hint else end)
+
+
+def is_keyboard_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C ended the run; Lightning turns it into SystemExit."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
+    )

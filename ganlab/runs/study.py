@@ -1,0 +1,64 @@
+"""A study in place of a training: one figure and a few numbers, see `ganlab.lectures`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def run_study(config: dict[str, Any]) -> int:
+    """Make the figure and the numbers in the run's folder, and say what there is to see."""
+    from omegaconf import OmegaConf
+
+    from ganlab.core.build import make
+    from ganlab.files import atomic, write_text
+    from ganlab.record.run import RunRecord
+    from ganlab.runs.session import is_keyboard_interrupt
+
+    folder = Path(config["run_dir"])
+    if (folder / "run.json").exists() and not config["resume"]:
+        from ganlab.errors import RunError
+
+        raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
+    record = RunRecord(folder)
+    status, reason = "failed", None
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
+    if is_main:  # SIGTERM ends it as Ctrl-C does
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        record.start(config["name"], config["seed"], choices=config.get("choices"))
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+        if config.get("threads"):
+            import torch
+
+            torch.set_num_threads(config["threads"])
+        print(f"{config['name']}: this takes up to two minutes …", file=sys.stderr, flush=True)
+        lesson = make(config["study"])(seed=config["seed"])
+        with atomic(folder / "figure.png") as temporary:
+            lesson.figure.savefig(temporary, format="png", dpi=110)
+        write_text(folder / "numbers.json", json.dumps(lesson.numbers, indent=2) + "\n")
+        record.data["numbers"] = lesson.numbers
+        status = "finished"
+    except (KeyboardInterrupt, SystemExit) as error:
+        if not is_keyboard_interrupt(error):
+            raise
+        status = "interrupted"
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
+        record.end(status, reason)
+    print(f"Finished in {record.data['seconds']:.0f} s.")
+    print(f"  figure    {folder / 'figure.png'}")
+    width = max(map(len, lesson.numbers))
+    for name, value in lesson.numbers.items():
+        print(f"  {name:<{width}}  {value:.4g}")
+    print(*lesson.words, sep="\n")
+    return 0

@@ -1,0 +1,52 @@
+"""What a finished run says at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganlab.record.run import read_record
+
+
+def best_picture(folder: Path) -> Path | None:
+    """The sample picture of the run's best moment by the monitored score, else its newest one.
+
+    None where nothing was drawn.
+    """
+    pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
+    best = (read_record(folder).get("best") or {}).get("images_seen")
+    at_best = [picture for picture in pictures if int(picture.stem) == best]
+    return (at_best or pictures or [None])[-1]
+
+
+def summary(folder: Path) -> str:
+    """Where everything is, and the scores in words."""
+    record = read_record(folder)
+    counters = record["counters"]
+    lines = [
+        f"Finished: {counters['images_seen']:,} images in {record['seconds'] / 60:.1f} minutes.",
+        f"  folder    {folder}",
+    ]
+    if picture := best_picture(folder):
+        best = " (the best by score)" if record.get("best") else ""
+        lines.append(f"  samples   {picture}{best}")
+    if (sheet := folder / "contact_sheet.png").exists():
+        lines.append(f"  history   {sheet}")
+    if (curves := folder / "curves.png").exists():
+        lines.append(f"  curves    {curves}")
+    if seconds := record.get("evaluation_seconds"):
+        lines.append(f"  scoring   {seconds:.1f} s, {seconds / record['seconds']:.0%} of the time")
+    words = [score["words"] for score in record["scores"].values() if score.get("words")]
+    lines += [f"  {word}" for word in words]
+    lines += _diagnosis(folder)
+    return "\n".join(lines)
+
+
+def _diagnosis(folder: Path) -> list[str]:
+    """The doctor's first finding; nothing where the run has left no metrics.csv."""
+    from ganlab.errors import RunError
+    from ganlab.reports.doctor.diagnosis import diagnose
+
+    try:
+        return [f"  {diagnose(folder)[0].words}", f"  More: ganlab doctor run={folder}"]
+    except RunError:
+        return []

@@ -1,0 +1,1 @@
+"""Sweeps: many planned runs, and the launchers that train them."""

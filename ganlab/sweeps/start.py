@@ -1,0 +1,62 @@
+"""`ganlab train -m`: plan the jobs of a sweep, and launch them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ganlab.errors import ConfigError
+from ganlab.sweeps.plan import (
+    check_started_once,
+    expand,
+    first_that_composes,
+    is_of_hydra,
+    name_of,
+    write,
+)
+
+
+def sweep(argv: list[str]) -> int:
+    """Plan and launch the jobs of a sweep; returns 0 when all of them finished.
+
+    A job that fails says so at once, and in its run.json; the others go on. Ctrl-C ends the sweep.
+
+    Raises:
+        ConfigError: overrides that no job can be composed of; nothing has been written then.
+    """
+    from ganlab.config.sweeps import with_sweep
+    from ganlab.sweeps.launch import launch
+    from ganlab.sweeps.launchers import check_launcher
+
+    check_started_once()
+    words = [word for word in argv if word not in ("-m", "--multirun")]
+    hydra_words = [word for word in words if is_of_hydra(word)]
+    name, words = with_sweep([word for word in words if word not in hydra_words])
+    given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
+    words = [word for word in words if not word.startswith("run_dir=")]
+    for word in words:
+        if word.startswith(("run=", "resume=")):
+            raise ConfigError(f"{word}: a sweep is continued by `ganlab sweep resume DIR`.")
+    check_launcher(hydra_words)
+    jobs = expand(words)
+    first = first_that_composes(jobs)
+    name = name or name_of(jobs)
+    if first["dry_run"]:
+        return _dry_run(jobs, first, given)
+    if len(jobs) == 1:
+        print("ganlab: 1 job; write key=a,b,c for several.", file=sys.stderr)
+    folder = write(given, name, hydra_words, jobs)
+    return launch(folder, hydra_words)
+
+
+def _dry_run(jobs: list[list[str]], first: dict[str, Any], given: list[str]) -> int:
+    """Say which jobs there would be, and what the first of them would do."""
+    from ganlab.config.relocated import relocated
+    from ganlab.estimate.dry_run import dry_run
+
+    print(f"{len(jobs)} jobs:")
+    for number, overrides in enumerate(jobs):
+        print(f"  {number}  {' '.join(text for text in overrides if 'dry_run' not in text)}")
+    folder = given[-1] if given else f"outputs/{first['name']}/<date>_<time>"
+    print("\nEach of them about as the first that can be composed:\n", flush=True)
+    return dry_run(relocated(first, first["run_dir"], f"{folder}/0"))

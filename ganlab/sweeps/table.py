@@ -1,0 +1,57 @@
+"""How far the jobs of a sweep are, as a table."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ganlab.record.states import look
+from ganlab.record.sweep import jobs_of
+
+
+def status_table(folder: Path) -> tuple[str, Counter[str]]:
+    """A line for each job, and how many are in which state.
+
+    Raises:
+        RunError: no sweep there.
+    """
+    rows, counts = [], Counter[str]()
+    for job in jobs_of(folder):
+        state, record = look(job.folder)
+        counts[state] += 1
+        rows.append([str(job.number), state, _progress(record), " ".join(job.differing)])
+        if error := record.get("error"):
+            rows[-1][-1] += f"\n{' ' * 8}{str(error).splitlines()[0][:160]}"
+    heads = ["job", "state", "images", "what differs"]
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in (0, 1, 2)]
+    lines = [
+        f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}"
+        for row in [heads, *rows]
+    ]
+    return "\n".join(lines), counts
+
+
+def print_end(folder: Path, interrupted: bool) -> int:
+    """Say how a sweep ended, and what to do next; returns 0 when all jobs finished, 130 or 1."""
+    table, counts = status_table(folder)
+    print(table)
+    print(f"{in_words(counts)}. The sweep is in {folder}.")
+    if any(look(job.folder)[1].get("scores") for job in jobs_of(folder)):
+        print(f"  ganlab compare {folder}")
+    if set(counts) == {"finished"}:
+        return 0
+    print(f"  ganlab sweep resume {folder}", file=sys.stderr)
+    return 130 if interrupted else 1
+
+
+def in_words(counts: Counter[str]) -> str:
+    """How many jobs are in which state."""
+    total = sum(counts.values())
+    return f"{total} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
+
+
+def _progress(record: dict[str, Any]) -> str:
+    seen = (record.get("counters") or {}).get("images_seen")
+    return f"{seen:,}" if seen else "–"

@@ -1,0 +1,1 @@
+"""`ganlab tune`: a search for settings with Optuna."""

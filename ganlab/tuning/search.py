@@ -1,0 +1,145 @@
+"""The course of a search: trials are taken, trained, and told to Optuna, until there are enough."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from ganlab.callbacks.pruning import Pruning
+from ganlab.config.sweeps import with_sweep
+from ganlab.errors import ConfigError
+from ganlab.record.run import read_record
+from ganlab.runs.planned import plan, run_planned
+from ganlab.tuning.report import draw, report
+from ganlab.tuning.scores import direction, example, images_between_scores
+from ganlab.tuning.space import split_space, suggest
+from ganlab.tuning.study import Search, open_search, take
+
+FOLDER = Path("outputs") / "tune"
+
+
+def search(words: list[str], arguments: dict[str, Any]) -> int:
+    """Search as `ganlab tune` says; returns 0 when there is a best trial, 130 after Ctrl-C.
+
+    Args:
+        words: overrides of a training, beside the sweep's own.
+        arguments: values of `ARGUMENTS` in ganlab/cli/tune.py.
+
+    Raises:
+        ConfigError: what can be known to be wrong before any trial.
+    """
+    sweep, startup = arguments["sweep"], arguments["startup"]
+    _say("ganlab: reading the configuration …")
+    _, overrides = with_sweep([*([f"sweep={sweep}"] if sweep else []), *words])
+    fixed, space = split_space(overrides)
+    if not (name := arguments["study"] or sweep):
+        raise ConfigError("study: a search needs a name; give study=NAME, or sweep=NAME.")
+    if not space:
+        raise ConfigError(
+            "sweep: there is nothing to search over; give sweep=NAME, or key=a,b, "
+            "key=interval(0.1,0.9), key=tag(log,interval(1e-4,1e-2))."
+        )
+    config, protocol = example(fixed, space)
+    score, more_is_better = direction(config, protocol, arguments["score"])
+    every = images_between_scores(config) if arguments["prune"] else 0
+    found = open_search(
+        FOLDER / name,
+        arguments["storage"],
+        optuna.pruners.MedianPruner(startup, n_warmup_steps=2 * every),  # not by the first score
+        score=score,
+        more_is_better=more_is_better,
+        fixed=fixed,
+        space=space,
+    )
+    end = time.monotonic() + 60 * (arguments["timeout"] or math.inf)
+    try:
+        while time.monotonic() < end and (taken := take(found, arguments["trials"])):
+            trial, lock = taken
+            # a seed for each trial: processes draw unlike values, and a search that was stopped
+            # draws those that it would have drawn
+            found.study.sampler = optuna.samplers.TPESampler(
+                n_startup_trials=startup,
+                seed=(arguments["sampler_seed"] + trial.number) % 2**32,
+                constant_liar=True,  # what others are at is not drawn again
+            )
+            try:
+                _run(found, trial, prune=every > 0)
+            finally:
+                lock.release()
+            draw(found)
+    except KeyboardInterrupt:
+        _say("\nThe search was stopped; the same command goes on with it.")
+        report(found)
+        return 130
+    return report(found)
+
+
+def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
+    """Train one trial, or what is missing of it, and tell the study."""
+    searched, folder = suggest(trial, search.space), search.run_of(trial)
+    goes_on = (folder / "run.json").exists()
+    _say(f"\ntrial {trial.number}{' goes on' if goes_on else ''}: {', '.join(searched)}")
+    if not goes_on:
+        of = {
+            "kind": "tune",
+            "name": search.folder.name,
+            "study": search.folder.name,
+            "job": trial.number,
+            "trial": trial.number,
+            "overrides": searched,
+        }
+        try:
+            plan(folder, [*search.fixed, *searched], of=of)
+        except ConfigError as error:
+            _fail(search, trial, str(error))
+            return
+    outcome = run_planned(folder, *([_pruning(search, trial)] if prune else []))
+    if outcome.status == "failed":
+        _fail(search, trial, outcome.error or "failed")
+    elif outcome.status == "pruned":
+        told = search.study.tell(trial, state=TrialState.PRUNED)
+        images = read_record(folder)["counters"]["images_seen"]
+        _say(f"trial {trial.number}: pruned after {images:,} images, {search.score} {told.value:g}")
+    elif outcome.status == "finished":
+        value = (read_record(folder).get("scores") or {}).get(search.score, {}).get("value")
+        if value is None or not math.isfinite(value):
+            _fail(search, trial, f"{search.score} is {'missing' if value is None else value}.")
+            return
+        search.study.tell(trial, value)
+        best = search.study.best_trial
+        _say(
+            f"trial {trial.number}: {search.score} {value:g}; "
+            f"the best is {best.value:g}, of trial {best.number}"
+        )
+    elif outcome.status != "running":  # which another process ends
+        _fail(search, trial, f"it ended as {outcome.status}.")
+
+
+def _fail(search: Search, trial: optuna.Trial, error: str) -> None:
+    trial.set_user_attr("error", error)
+    search.study.tell(trial, state=TrialState.FAIL)
+    _say(f"trial {trial.number}: failed: {error}")
+
+
+def _pruning(search: Search, trial: optuna.Trial) -> Pruning:
+    """The callback that reports the trial's scores, those that are not known from before a stop."""
+    frozen = search.study.get_trials(deepcopy=False)[trial.number]
+    known = set(frozen.intermediate_values)
+
+    def is_poor(images: int, value: float) -> bool:
+        if images not in known:
+            known.add(images)
+            trial.report(value, images)
+        return trial.should_prune()
+
+    return Pruning(search.score, is_poor)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

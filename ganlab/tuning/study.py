@@ -1,0 +1,195 @@
+"""The study of a search: where it is kept, what it holds to, and who has which trial."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import FrozenTrial, TrialState
+
+from ganlab.errors import ConfigError, RunError
+from ganlab.record.lock import is_held
+from ganlab.tuning.space import Space, changes
+
+# how a trial is executed, which may differ between the processes of one search
+FREE = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
+
+
+@dataclass(frozen=True)
+class Search:
+    """An open study.
+
+    Attributes:
+        folder: of the study; its runs are in `<number>/`.
+        study: of Optuna.
+        score: what is searched by.
+        fixed: overrides of every trial.
+        space: what is searched over.
+        storage: where the study is kept, as the user names it; None for study.db in the folder,
+            where all its trials are then too.
+    """
+
+    folder: Path
+    study: optuna.Study
+    score: str
+    fixed: list[str]
+    space: Space
+    storage: str | None
+
+    @property
+    def lock(self) -> FileLock:
+        """Held by whoever looks for a trial to take, or draws the plots."""
+        return FileLock(self.folder / ".study")
+
+    def run_of(self, trial: FrozenTrial | optuna.Trial) -> Path:
+        """The folder of a trial's run."""
+        return self.folder / str(trial.number)
+
+
+def open_search(
+    folder: Path,
+    storage: str | None,
+    pruner: optuna.pruners.BasePruner,
+    *,
+    score: str,
+    more_is_better: bool,
+    fixed: list[str],
+    space: Space,
+) -> Search:
+    """Begin a study, or join the one that there is.
+
+    Args:
+        folder: of the study; its name is the study's.
+        storage: a file, or the URL of a database; None for study.db in the folder.
+        pruner: decides which runs stop early.
+        score: what is searched by.
+        more_is_better: its direction.
+        fixed: overrides of every trial.
+        space: what is searched over.
+
+    Raises:
+        ConfigError: a storage that cannot be used, or a study of another search, with the
+            difference.
+        RunError: the folder holds runs of a study that is gone, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"study: {folder} cannot be made: {error.strerror}.") from error
+    with FileLock(folder / ".study"):
+        study = optuna.create_study(
+            storage=_storage(storage, folder),
+            study_name=folder.name,
+            pruner=pruner,
+            direction="maximize" if more_is_better else "minimize",
+            load_if_exists=True,
+        )
+        attributes = {
+            "score": score,
+            "fixed": fixed,
+            "space": {key: distribution_to_json(one) for key, one in space.items()},
+        }
+        if "space" not in study.user_attrs:
+            if any(path.name.isdigit() for path in folder.iterdir()):
+                raise RunError(
+                    f"study: {folder} holds runs, but not the study that they are of. Move them "
+                    "away, give the storage that it is in, or choose another study=NAME."
+                )
+        elif lines := _differences(study.user_attrs, attributes, space):
+            raise ConfigError(
+                f"study: {folder.name} is another search; these differ:\n"
+                + "\n".join(f"  {line}" for line in lines)
+                + "\nRepeat it as it was (a range may become wider, choices stay), or begin a new "
+                "one with study=NAME."
+            )
+        for key, value in attributes.items():
+            if study.user_attrs.get(key) != value:
+                study.set_user_attr(key, value)
+    return Search(folder, study, score, fixed, space, storage)
+
+
+def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
+    """A trial to run, and the lock that keeps others from it until it is released.
+
+    It is one whose process is gone, else a new one while there are fewer than `trials`, else None.
+    Processes that share the folder ask one after the other.
+    """
+    with search.lock:
+        there = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in running:
+            if lock := _lock_of(search, trial):
+                return optuna.Trial(search.study, trial._trial_id), lock
+        if len(there) + len(running) >= trials:
+            return None
+        new = search.study.ask()
+        search.run_of(new).mkdir(exist_ok=True)
+        return new, FileLock(search.run_of(new) / ".trial").acquire(blocking=False).lock
+
+
+def _lock_of(search: Search, trial: FrozenTrial) -> FileLock | None:
+    """The lock of a trial that nobody is at; None where somebody is, here or elsewhere."""
+    folder = search.run_of(trial)
+    if not folder.exists():
+        if search.storage is not None:
+            return None  # of a machine with a folder of its own
+        folder.mkdir()  # its process ended just before it made it
+    if is_held(folder):
+        return None
+    lock = FileLock(folder / ".trial")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:
+    if text is not None and "://" not in text:
+        path = Path(text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = optuna.storages.journal.JournalFileBackend(str(path))
+        return optuna.storages.JournalStorage(file)
+    url = text or f"sqlite:///{folder / 'study.db'}"
+    # several processes write in turn
+    options: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    try:
+        return optuna.storages.RDBStorage(url, engine_kwargs=options)
+    except ImportError as error:
+        raise ConfigError(
+            f"storage: {without_password(url)} needs a driver that is not installed "
+            f"({error.__cause__ or error}). Install it, e.g. pip install 'psycopg[binary]'."
+        ) from None
+    except Exception as error:  # of SQLAlchemy and of each driver
+        reason = without_password(str(error).splitlines()[0]).rstrip(".")
+        raise ConfigError(
+            f"storage: {without_password(url)} cannot be used: {reason}. Give a file, or a URL "
+            "such as postgresql://user@host/database."
+        ) from None
+
+
+def without_password(text: str) -> str:
+    """A text with the passwords of URLs left out."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", text)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], space: Space) -> list[str]:
+    lines = []
+    if old["score"] != new["score"]:
+        lines.append(f"score: {old['score']} → {new['score']}")
+    before, after = _by_key(old["fixed"]), _by_key(new["fixed"])
+    for key in dict.fromkeys([*before, *after]):
+        is_free = any(key == free or key.startswith(f"{free}.") for free in FREE)
+        if before.get(key) != after.get(key) and not is_free and key not in space:
+            lines.append(f"{key}: {before.get(key, 'not set')} → {after.get(key, 'not set')}")
+    theirs = {key: json_to_distribution(text) for key, text in old["space"].items()}
+    return lines + changes(theirs, space)
+
+
+def _by_key(overrides: list[str]) -> dict[str, str]:
+    return dict(text.partition("=")[::2] for text in overrides)

@@ -1,0 +1,144 @@
+"""What counts as another recipe, and how one is shortened."""
+
+import pytest
+
+from ganlab.config.compose import compose, to_plain
+from ganlab.config.recipe import changes, protocol_hash, recipe_hash, shortened
+from ganlab.core.build import make
+from ganlab.errors import ConfigError
+
+
+def composed(*overrides, experiment="wgan_gp_cifar10"):
+    return to_plain(compose([f"experiment={experiment}", "run_dir=unused", *overrides]))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer=gpu",
+        "data.root=elsewhere",
+        "data.download=false",
+        "logger=tensorboard",
+        "seed=3",
+        "threads=2",
+        "callbacks.samples.every_images=null",
+        "callbacks.progress.enabled=false",
+        "memory_format=contiguous",
+        "trainer.devices=[0]",
+        "name=other",
+    ],
+)
+def test_where_it_runs_is_not_the_recipe(override):
+    base, new = composed(), composed(override)
+    assert changes(new, base) == []
+    assert recipe_hash(new) == recipe_hash(base)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("budget.batches=10", "budget.batches: 500000 → 10"),
+        ("data.batch_size=32", "data.batch_size: 64 → 32"),
+        ("trainer.precision=bf16-mixed", "trainer.precision: 32-true → bf16-mixed"),
+        ("loss.regularizers.gradient_penalty.weight=1", "weight: 10.0 → 1"),
+        ("model.generator.features=8", "model.generator.features: 256 → 8"),
+        ("+trainer.limit_train_batches=3", "trainer.limit_train_batches: None → 3"),
+    ],
+)
+def test_changes_are_named(override, said):
+    base, new = composed(), composed(override)
+    (only,) = changes(new, base)
+    assert only.endswith(said)
+    assert recipe_hash(new) != recipe_hash(base)
+
+
+def test_processes_with_a_share_of_the_batch_are_the_recipe():
+    """With batch norm over all of it alone; each process's own is another recipe."""
+    base, half = composed(), "data.batch_size=32"
+    for devices in ("trainer.devices=2", "trainer.devices=[0,1]", "trainer.num_nodes=2"):
+        new = composed(devices, half, "trainer.sync_batchnorm=true")
+        assert changes(new, base) == []
+        assert recipe_hash(new) == recipe_hash(base)
+        said = ["trainer.sync_batchnorm: None → false over 2 processes"]
+        assert changes(composed(devices, half), base) == said
+    whole = composed("trainer.devices=2", "trainer.sync_batchnorm=true")
+    assert changes(whole, base) == ["data.batch_size: 64 → 128"]
+
+
+def test_hash_of_one_process_is_of_the_recipe_alone():
+    """Recorded by an earlier version, and still that of the recipe: it may not change."""
+    config = {"budget": {"batches": 5}, "data": {"batch_size": 8, "root": "x"}, "seed": 1}
+    trainer = {"devices": 1, "num_nodes": 1, "sync_batchnorm": False, "precision": "32-true"}
+    assert recipe_hash(config | {"trainer": trainer}) == "a2c30aa3c74b1fcc"
+
+
+def test_hash_of_a_protocol_is_not_of_where_weights_lie():
+    protocol = {"name": "x", "samples": 10, "features": {"weights": "here"}}
+    assert protocol_hash(protocol) == protocol_hash(protocol | {"features": {"weights": "there"}})
+    assert protocol_hash(protocol) != protocol_hash(protocol | {"samples": 11})
+
+
+def test_evaluation_is_the_recipe_where_it_chooses_the_checkpoint():
+    base = composed(experiment="dcgan_cifar10")
+    new = composed("callbacks.evaluation.every_images=1000", experiment="dcgan_cifar10")
+    assert changes(new, base) == []
+    assert changes(new, base, best=True) == ["callbacks.evaluation.every_images: 256000 → 1000"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "place"),
+    [
+        ("wgan_gp_cifar10", "model.players.generator.optimizer.lr"),
+        ("quickstart", "model.players.discriminator.optimizer.lr"),
+        ("cyclegan_maps", "model.players.generator.optimizer.lr"),
+        ("ring_non_saturating", "loss.regularizers.instance_noise.sigma"),
+    ],
+)
+def test_schedules_shrink_with_the_run(experiment, place):
+    """After a share of the shortened run each schedule is where it was after that of the whole."""
+
+    def schedule(config):
+        for key in place.split("."):
+            config = config[key]
+        made = make(config)
+        made.images_per_epoch = 1000
+        return made
+
+    whole = composed(experiment=experiment)
+    short = composed(*shortened(whole, 0.1), experiment=experiment)
+    for limit, value in whole["budget"].items():
+        if isinstance(value, (int, float)):
+            assert short["budget"][limit] == pytest.approx(0.1 * value)
+    for images in (0, 100_000, 170_000, 300_000, 32_000_000):
+        assert schedule(short)(0.1 * images) == pytest.approx(schedule(whole)(images))
+
+
+def test_the_rarest_player_moves_at_least_once():
+    """It steps once, over so many moves as it averages gradients of."""
+    assert "budget.batches=5" in shortened(composed(), 1e-9)
+    averaged = composed("model.players.generator.accumulate=3")
+    assert "budget.batches=15" in shortened(averaged, 1e-9)
+
+
+def test_what_is_done_in_between_shrinks_with_the_run():
+    """Averages, scores and checkpoints; but no more often than in each batch."""
+    for experiment, name, key in (
+        ("quickstart", "ema", "half_life"),
+        ("dcgan_cifar10", "evaluation", "every_images"),
+        ("dcgan_cifar10", "checkpoints", "every_images"),
+    ):
+        whole = composed(experiment=experiment)
+        short = composed(*shortened(whole, 0.1), experiment=experiment)
+        assert short["callbacks"][name][key] == pytest.approx(0.1 * whole["callbacks"][name][key])
+    batch = whole["data"]["batch_size"]
+    assert f"callbacks.evaluation.every_images={batch}" in shortened(whole, 1e-9)
+    maps = composed(experiment="cyclegan_maps")
+    short = composed(*shortened(maps, 0.1), experiment="cyclegan_maps")
+    assert short["schedule"] == {"epochs": 10, "decay_epochs": 10}
+
+
+def test_steps_in_a_list_cannot_be_shortened():
+    config = composed()
+    config["loss"]["terms"] = [{"_target_": "ganlab.core.Ramp", "images": 10}]
+    with pytest.raises(ConfigError, match=r"loss\.terms"):
+        shortened(config, 0.5)

@@ -1,0 +1,171 @@
+"""A run that was stopped and resumed equals one that was not, bit for bit."""
+
+import functools
+
+import pytest
+import torch
+from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
+
+from ganlab.callbacks import EMA, Checkpoints, Tracking
+from ganlab.core import Player, Ramp, Steps
+from ganlab.core.load import read_checkpoint
+from ganlab.families import Classifier
+from ganlab.losses import Wasserstein
+from ganlab.record.log import read_metrics
+from ganlab.record.loggers import CSVLogger
+from ganlab.record.run import RunRecord
+from ganlab.regularizers import GradientPenalty, InstanceNoise, WeightClipping
+
+
+def both(discriminator=None, generator=None):
+    return {"discriminator": Player(**discriminator), "generator": Player(**generator)}
+
+
+def same(**options):
+    return both({"optimizer": adam(), **options}, {"optimizer": adam(), **options})
+
+
+def classifier():
+    torch.manual_seed(1234)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.2), torch.nn.Linear(64, 3))
+    return Classifier(network, {"network": Player(adam())}, shift=1)
+
+
+def clipped(critic_steps):
+    return tiny_gan(
+        players=both({"optimizer": adam()}, {"optimizer": adam(), "every": critic_steps}),
+        adversarial=Wasserstein(),
+        regularizers={"clip": WeightClipping(0.05), "penalty": GradientPenalty(every=4)},
+    )
+
+
+ramp = functools.partial(Ramp, images=100)
+GAMES = {
+    "unconditional": lambda: tiny_gan(players=same()),
+    "conditional": lambda: tiny_labelled(players=same()),
+    "classifier": classifier,
+    "every_5": lambda: clipped(5),
+    "learning_rate_ramp": lambda: tiny_gan(players=same(optimizer=adam(lr=ramp(1e-2, 1e-4)))),
+    "beta_ramp": lambda: tiny_gan(
+        players=same(optimizer=adam(betas=[Steps([0.0, 0.5], [80]), ramp(0.9, 0.999)]))
+    ),
+    "instance_noise_ramp": lambda: tiny_gan(
+        players=same(), regularizers={"noise": InstanceNoise(ramp(1.0, 0.0, shape="cosine"))}
+    ),
+    "accumulation": lambda: tiny_gan(players=same(accumulate=4)),
+    "pix2pix": tiny_pix2pix,
+    "cyclegan": lambda: tiny_cyclegan(pool_size=6),
+    "cyclegan_of_uneven_players": lambda: tiny_cyclegan(
+        pool_size=6, generator={"every": 2}, discriminator={"every": 3}
+    ),
+    "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
+}
+DATA = {
+    ("image", "label"): tiny_images,
+    ("source", "target"): lambda: TinyPairs(batch_size=4),
+    ("a", "b"): lambda: TinyDomains(batch_size=4),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch):
+    monkeypatch.setattr("ganlab.callbacks.tracking.save_curves", lambda folder: None)
+
+
+def train(folder, make, batches, resume=False):
+    """One session as `ganlab train` makes it; a row every 4 batches, one being open at the stop."""
+    module = make()
+    module.log_every = 4
+    record = RunRecord(folder)
+    record.start("test", 0)
+    callbacks = [
+        EMA(half_life=Ramp(20, 200, 100), ramp_up=None),
+        Checkpoints(folder, every_images=20),
+        Tracking(record, seconds=0),
+    ]
+    checkpoint = folder / "checkpoints" / "last.ckpt" if resume else None
+    data = DATA.get(module.needs, tiny_ring)()
+    logger = CSVLogger(folder)
+    fit(module, *callbacks, batches=batches, data=data, ckpt_path=checkpoint, logger=[logger])
+    record.end("finished")
+    return read_checkpoint(folder / "checkpoints" / "last.ckpt")
+
+
+def assert_equal(one, two, path=""):
+    """Nested containers and tensors, the same to the last bit."""
+    assert type(one) is type(two), path
+    if isinstance(one, dict):
+        assert list(one) == list(two), path
+        for key in one:
+            assert_equal(one[key], two[key], f"{path}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(two), path
+        for index, (a, b) in enumerate(zip(one, two, strict=True)):
+            assert_equal(a, b, f"{path}[{index}]")
+    elif isinstance(one, torch.Tensor):
+        assert one.dtype == two.dtype, path
+        assert torch.equal(one, two), path
+    else:
+        assert one == two, path
+
+
+def assert_same_run(straight, resumed):
+    for key in ("state_dict", "optimizer_states", "ganlab"):
+        assert_equal(straight[key], resumed[key], key)
+    callbacks = [
+        {name: state for name, state in c["callbacks"].items() if "Budget" not in name}
+        for c in (straight, resumed)
+    ]
+    assert_equal(*callbacks, "callbacks")  # the budget's seconds alone may differ
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_stopped_and_resumed_equals_straight(name, tmp_path):
+    make = GAMES[name]
+    straight = train(tmp_path / "straight", make, 30)
+    train(tmp_path / "resumed", make, 15)
+    resumed = train(tmp_path / "resumed", make, 30, resume=True)
+    assert_same_run(straight, resumed)
+    assert straight["ganlab"]["counters"]["batches_seen"] == 30
+    texts = [(tmp_path / run / "metrics.csv").read_text() for run in ("straight", "resumed")]
+    assert texts[0] == texts[1]
+    rows = read_metrics(tmp_path / "straight")
+    assert [row["images_seen"] for row in rows] == [16, 32, 48, 64, 80, 96, 112]
+
+
+def test_stopped_before_the_first_row_of_the_log(tmp_path):
+    """The end of a short run writes a row; a longer run has none there, nor has a resumed one."""
+    straight = train(tmp_path / "straight", GAMES["unconditional"], 10)
+    train(tmp_path / "resumed", GAMES["unconditional"], 3)
+    assert [row["images_seen"] for row in read_metrics(tmp_path / "resumed")] == [12]
+    resumed = train(tmp_path / "resumed", GAMES["unconditional"], 10, resume=True)
+    assert_same_run(straight, resumed)
+    assert [row["images_seen"] for row in read_metrics(tmp_path / "resumed")] == [16, 32]
+
+
+def test_resuming_at_every_single_batch(tmp_path):
+    """Five sessions of one batch, across the end of an epoch (ten batches of four in 40)."""
+    straight = train(tmp_path / "straight", lambda: clipped(2), 13)
+    train(tmp_path / "resumed", lambda: clipped(2), 8)
+    for batches in range(9, 14):
+        resumed = train(tmp_path / "resumed", lambda: clipped(2), batches, resume=True)
+    assert_same_run(straight, resumed)
+    assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "resumed")
+
+
+def test_schedules_go_on_after_a_resume(tmp_path):
+    """Loading a checkpoint replaces the optimizer's groups; the ramp must drive the new ones."""
+    contents = train(tmp_path, GAMES["learning_rate_ramp"], 5)
+    rates = [s["param_groups"][0]["lr"] for s in contents["optimizer_states"]]
+    assert rates == [ramp(1e-2, 1e-4)(16)] * 2  # the fifth batch began at 16 images
+    contents = train(tmp_path, GAMES["learning_rate_ramp"], 20, resume=True)
+    rates = [s["param_groups"][0]["lr"] for s in contents["optimizer_states"]]
+    assert rates == [ramp(1e-2, 1e-4)(76)] * 2
+
+
+def test_unfinished_accumulation_is_in_the_checkpoint(tmp_path):
+    pending = train(tmp_path, GAMES["accumulation"], 6)["ganlab"]["pending_gradients"]
+    assert any(name.startswith("generator.") for name in pending)
+    assert any(float(gradient.abs().sum()) > 0 for gradient in pending.values())
+    assert not train(tmp_path, GAMES["accumulation"], 8, resume=True)["ganlab"]["pending_gradients"]

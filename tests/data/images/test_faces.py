@@ -1,0 +1,228 @@
+"""Drawn faces: their files are CelebA's, and their pixels show what the lists say."""
+
+import csv
+import threading
+
+import pytest
+import torch
+from PIL import Image
+
+from ganlab.data import CartoonFaces, CelebA, write_faces
+from ganlab.data.images.face_drawing import (
+    ATTRIBUTES,
+    COLOURS,
+    FIXED,
+    combinations,
+    draw_faces,
+    imagine_faces,
+)
+from ganlab.data.images.faces import OFFICIAL, official
+from ganlab.errors import ConfigError, DataError
+
+SIZE, COUNT = 96, 60
+
+
+def faces(n=COUNT, seed=0):
+    return imagine_faces(n, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faces") / "celeba"
+    write_faces(path, COUNT, SIZE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exact(folder):
+    """The rows of attributes.csv."""
+    with (folder / "attributes.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def seen(folder, row, u, v):
+    """The colour at a place of a face, in half pictures from its middle: read from its file."""
+    x = u * float(row["width"]) + float(row["x"])
+    y = v + float(row["y"])
+    with Image.open(folder / "img_align_celeba" / row["file"]) as picture:
+        return picture.getpixel(tuple(int((place + 1) / 2 * SIZE) for place in (x, y)))
+
+
+def near(colour, expected, most=40):
+    return sum(abs(one - other) for one, other in zip(colour, expected, strict=True)) <= most
+
+
+def of(row, name):
+    return COLOURS[name][ATTRIBUTES[name].index(row[name])]
+
+
+def test_there_are_more_than_100000_faces():
+    """Counted by listing what hair there is: the bald have one kind, the others 2 · 2 · 2."""
+    others = 1
+    for name, words in ATTRIBUTES.items():
+        if name not in ("hair", "length", "bangs"):
+            others *= len(words)
+    assert combinations() == others * (1 + 2 * 2 * 2) > 100_000
+
+
+def test_a_picture_shows_what_its_row_says(folder, exact):
+    """Each attribute at a place where nothing else can be."""
+    for row in exact:
+        assert near(seen(folder, row, -0.9, -0.9), of(row, "background"))
+        assert near(seen(folder, row, 0.0, 0.88), of(row, "shirt"))
+        assert near(seen(folder, row, 0.0, 0.14), of(row, "skin")), row["file"]
+        hair, bald = of(row, "hair_colour"), row["hair"] == "bald"
+        assert near(seen(folder, row, 0.0, -0.58), hair) != bald
+        assert near(seen(folder, row, 0.0, -0.26), hair) == (row["bangs"] == "yes")
+        assert near(seen(folder, row, 0.56, 0.6), hair) == (row["length"] == "long")
+        glasses = near(seen(folder, row, 0.2, 0.2075), FIXED["frame"])
+        assert glasses == (row["glasses"] == "yes")
+        cheek = near(seen(folder, row, -0.34, 0.34), FIXED["cheeks"])
+        assert cheek == (row["rosy_cheeks"] == "yes")
+        earring = near(seen(folder, row, 0.56, 0.26), FIXED["gold"])
+        assert earring == (row["earrings"] == "yes")
+        inside = near(seen(folder, row, 0.0, 0.56), FIXED["mouth"])
+        assert inside == (row["mouth_open"] == "yes")
+
+
+def test_what_is_drawn_depends_on_the_attribute_that_says_so():
+    """Changing any attribute changes the picture, and only in those faces where it is changed."""
+    given = faces(12)
+    given["hair"] = given["hair"].clamp(min=1)
+    before = draw_faces(given, 48)
+    for name, words in ATTRIBUTES.items():
+        other = {key: values.clone() for key, values in given.items()}
+        other[name][::2] = (other[name][::2] + 1) % len(words)
+        changed = (draw_faces(other, 48) != before).flatten(1).any(1)
+        assert changed[::2].all(), name
+        assert not changed[1::2].any(), name
+
+
+def test_the_official_attributes_are_those_of_the_rows(folder, exact):
+    data = CelebA(root=str(folder.parent), size=32, crop=None, cache="memory")
+    names = data.attribute_names
+    assert names == tuple(OFFICIAL.split())
+    assert len(names) == 40
+    table = {}
+    for line in (folder / "list_attr_celeba.txt").read_text().splitlines()[2:]:
+        name, *values = line.split()
+        table[name] = dict(zip(names, (value == "1" for value in values), strict=True))
+    for row in exact:
+        marks = table[row["file"]]
+        assert marks["Bald"] == (row["hair"] == "bald")
+        assert marks["Wavy_Hair"] == (row["hair"] == "wavy")
+        assert marks["Black_Hair"] == (row["hair"] != "bald" and row["hair_colour"] == "black")
+        assert marks["Mustache"] == (row["beard"] in ("mustache", "both"))
+        assert marks["No_Beard"] == (row["beard"] == "none")
+        assert marks["Eyeglasses"] == (row["glasses"] == "yes")
+        assert marks["Smiling"] == (row["smiling"] == "yes")
+        assert marks["Pale_Skin"] == (row["skin"] == "pale")
+    drawn = official(faces())
+    never = [name for name in names if name not in drawn]
+    assert len(never) == 40 - len(drawn)
+    assert not any(marks[name] for marks in table.values() for name in never)
+
+
+def test_celebas_own_reader_reads_them(folder):
+    data = CelebA(root=str(folder.parent), size=SIZE, crop=None, attribute="Smiling", classes=2)
+    drawn = draw_faces(faces(seed=0x6661636573), SIZE)
+    people = faces(seed=0x6661636573)["person"]
+    test = torch.isin(people, data.test["identity"])
+    assert data.test["image"].shape[1:] == (3, SIZE, SIZE)
+    assert (data.test["image"].float() - drawn[test].float()).abs().mean() < 3  # JPEG's loss
+    assert set(data.train) == {"image", "attributes", "label", "identity"}
+
+
+@pytest.mark.parametrize("count", [20, 600])
+def test_nobody_is_in_two_parts(tmp_path, count):
+    """Eight of ten people to train on, one for validation, one to test with; also of a few."""
+    write_faces(tmp_path / "celeba", count, 32)
+    options = {"root": str(tmp_path), "size": 32, "crop": None, "cache": "memory"}
+    data = CelebA(**options)
+    parts = [data.train, CelebA(**options, test_split="val").test, data.test]
+    people = [set(part["identity"].tolist()) for part in parts]
+    assert sum(len(part["identity"]) for part in parts) == count
+    assert sum(map(len, people)) == len(set.union(*people))
+    assert min(map(len, people)) > 0
+    if count == 600:
+        total = sum(map(len, people))
+        assert [len(part) for part in people] == pytest.approx(
+            [0.8 * total, 0.1 * total, 0.1 * total], abs=2
+        )
+
+
+def test_pictures_of_a_person_share_what_stays():
+    given = faces(200)
+    for name in ("hair", "hair_colour", "skin", "eyes", "beard"):
+        for person in given["person"].unique():
+            assert len(given[name][given["person"] == person].unique()) == 1
+
+
+def test_faces_are_a_function_of_the_seed():
+    assert torch.equal(draw_faces(faces(6), 32), draw_faces(faces(6), 32))
+    assert not torch.equal(draw_faces(faces(6), 32), draw_faces(faces(6, seed=1), 32))
+
+
+def test_drawing_in_parts_changes_nothing(monkeypatch):
+    whole = draw_faces(faces(5), 32)
+    monkeypatch.setattr("ganlab.data.images.face_drawing._AT_ONCE", 2 * 128**2)
+    assert torch.equal(draw_faces(faces(5), 32), whole)
+
+
+@pytest.mark.parametrize("size", [32, 256])
+def test_the_set_draws_itself_once(tmp_path, size):
+    options = {"root": str(tmp_path), "size": size, "samples": 20, "batch_size": 4}
+    data = CartoonFaces(**options, cache="memory")
+    assert data.train["image"].shape[1:] == (3, size, size)
+    stamp = (data.folder / "attributes.csv").stat().st_mtime_ns
+    again = CartoonFaces(**options, seed=1, cache="memory")
+    assert again.content_hash("test") == data.content_hash("test")
+    assert (again.folder / "attributes.csv").stat().st_mtime_ns == stamp
+
+
+def test_several_runs_may_draw_at_once(tmp_path):
+    folder, errors = tmp_path / "celeba", []
+
+    def draw():
+        try:
+            write_faces(folder, 20, 32)
+        except DataError as error:  # the other was done before this one began
+            errors.append("already" in str(error))
+
+    threads = [threading.Thread(target=draw) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(errors)
+    assert [path.name for path in tmp_path.iterdir()] == ["celeba"]
+    assert len(list((folder / "img_align_celeba").iterdir())) == 20
+
+
+def test_what_a_killed_drawing_left_is_removed(tmp_path):
+    pytest.importorskip("fcntl")
+    (tmp_path / ".celeba.killed.part" / "img_align_celeba").mkdir(parents=True)
+    write_faces(tmp_path / "celeba", 20, 32)
+    assert [path.name for path in tmp_path.iterdir()] == ["celeba"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("ganlab.data.images.faces._write_pictures", fail)
+    with pytest.raises(DataError, match="disk full"):
+        write_faces(tmp_path / "celeba", 20, 32)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_folder_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(DataError, match="already"):
+        write_faces(tmp_path / "mine", 20, 32)
+
+
+@pytest.mark.parametrize("options", [{"size": 16}, {"size": 512}, {"samples": 19}])
+def test_values_that_are_not_allowed_are_named(options):
+    with pytest.raises(ConfigError, match=f"data.{next(iter(options))}"):
+        CartoonFaces(**options)

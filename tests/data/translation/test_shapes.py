@@ -1,0 +1,150 @@
+"""The sets of drawn shapes: pairs that belong together, and sides that do not."""
+
+import pytest
+import torch
+
+from ganlab.data import Shapes, ShapeSegments, ShapesUnpaired
+from ganlab.data.translation.shape_scenes import drawn, label_map, lay_out, segments_of
+from ganlab.errors import ConfigError
+
+TINY = {"size": 32, "samples": 24, "test_samples": 12}
+
+
+def same(one, other):
+    return {key: torch.equal(one[key], other[key]) for key in one}
+
+
+@pytest.mark.parametrize("cls", [Shapes, ShapesUnpaired])
+def test_the_pictures_are_the_same_in_every_run_and_the_order_is_not(cls):
+    one, other = cls(**TINY, batch_size=8, seed=0), cls(**TINY, batch_size=8, seed=1)
+    for split in ("train", "test"):
+        assert one.content_hash(split) == other.content_hash(split)
+    batches = [next(iter(data.train_dataloader())) for data in (one, other)]
+    assert not any(same(*batches).values())
+    assert one.content_hash("train") != one.content_hash("test")
+
+
+@pytest.mark.parametrize("size", [32, 64, 256])
+def test_any_size(size):
+    data = Shapes(size=size, samples=2, test_samples=1)
+    assert data.shape == (3, size, size) == data.train["target"].shape[1:]
+    assert data.shapes == {key: tuple(data.train[key].shape[1:]) for key in ("source", "target")}
+    assert data.train["segments"].shape == (2, size, size)
+
+
+def test_segments_are_the_sources_classes():
+    data = Shapes(**TINY)
+    for split in ("train", "test"):
+        rows = data.split(split)
+        assert torch.equal(label_map(rows["segments"]), rows["source"])
+
+
+def test_segments_are_never_in_batches():
+    data = Shapes(**TINY, batch_size=4)
+    assert set(next(iter(data.train_dataloader()))) == {"source", "target"} == set(data.provides)
+
+
+def test_a_target_is_drawn_where_its_source_says():
+    """Each shape has a dark outline of a pixel, just inside its edge and nowhere else."""
+    data = Shapes(**TINY | {"size": 64})
+    rows = data.test
+    canvas = lay_out(data.scenes("test"), 64)
+    outline = (canvas.depth > 0) & (canvas.depth < 1 / 64)
+    outside = canvas.depth == 0
+    light = rows["target"].float().amax(1)
+    assert light[outline].mean() < 0.6 * light[outside].mean()
+    assert torch.equal(canvas.depth > 0, rows["segments"] > 0)
+
+
+def test_the_direction_exchanges_the_sides():
+    there, back = Shapes(**TINY), Shapes(**TINY, direction="b_to_a")
+    assert torch.equal(there.test["source"], back.test["target"])
+    assert torch.equal(there.test["target"], back.test["source"])
+    assert there.has_segments
+    assert not back.has_segments
+    there, back = ShapesUnpaired(**TINY), ShapesUnpaired(**TINY, direction="b_to_a")
+    assert torch.equal(there.train["a"], back.train["b"])
+
+
+def test_captions_are_of_the_split():
+    data = Shapes(**TINY)
+    assert len(data.captions("train")) == 24
+    assert len(data.captions("test")) == 12
+    with pytest.raises(ConfigError, match="split"):
+        data.captions("all")
+
+
+def where(pictures, ground):
+    """Where pictures show something else than the mean colour of their ground."""
+    return (pictures.float() - torch.tensor(ground).view(3, 1, 1) * 255).abs().amax(1) > 40
+
+
+GROUNDS = {"evening": (0.58, 0.59, 0.67), "night": (0.05, 0.08, 0.22)}
+
+
+@pytest.mark.parametrize("style", GROUNDS)
+def test_hidden_pairs_show_the_same_scene(style):
+    data = ShapesUnpaired(**TINY, style=style)
+    segments = drawn(data.scenes("test"), 32, segments_of)
+    day = where(data.test["a"], (0.93, 0.9, 0.84))
+    other = where(data.test["b"], GROUNDS[style])
+    assert (day == (segments > 0)).float().mean() > 0.97
+    assert (other == (segments > 0)).float().mean() > 0.97
+
+
+def test_hidden_partners_have_nearly_the_same_colours():
+    """Of all exchanges of channels, none brings day nearer to night than the identity."""
+    data = ShapesUnpaired(**TINY | {"test_samples": 100}, style="night")
+    scenes = data.scenes("test")
+    canvas = lay_out(scenes, 32)
+    inner = (canvas.depth > 1.5 / 32).unsqueeze(1)
+    day, night = (data.test[key].float() for key in ("a", "b"))
+    distances = [
+        ((day[:, order] - night).abs() * inner).sum()
+        for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2], [2, 1, 0])
+    ]
+    assert distances[0] < 0.4 * min(distances[1:])
+
+
+def test_training_rows_of_the_two_sides_are_of_different_scenes():
+    data = ShapesUnpaired(**TINY)
+    day = where(data.train["a"], (0.93, 0.9, 0.84))
+    other = where(data.train["b"], GROUNDS["evening"])
+    overlap = (day.unsqueeze(1) == other.unsqueeze(0)).float().mean((2, 3))
+    assert overlap.max() < 0.97  # hidden pairs are above
+
+
+def test_unpaired_batches_are_drawn_independently():
+    data = ShapesUnpaired(**TINY, batch_size=8)
+    batches = data.train_dataloader()
+    assert not torch.equal(batches.order(0, "a"), batches.order(0, "b"))
+    assert {key: tuple(x.shape) for key, x in next(iter(batches)).items()} == {
+        "a": (8, 3, 32, 32),
+        "b": (8, 3, 32, 32),
+    }
+    assert data.has_pairs
+    assert data.domain("b").reference("test").equal(data.test["b"])
+
+
+def test_the_segmenters_set_is_the_pictures_and_their_classes():
+    pairs, data = Shapes(**TINY), ShapeSegments(**TINY)
+    assert torch.equal(data.test["image"], pairs.test["target"])
+    assert torch.equal(data.test["label"], pairs.test["segments"].long())
+    assert data.classes == len(data.class_names) == int(data.train["label"].max()) + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"size": 8}, "data.size"),
+        ({"samples": 0}, "data.samples"),
+        ({"hues": 7}, "data.hues"),
+        ({"channels": 1}, "data.channels"),
+        ({"direction": "ab"}, "data.direction"),
+        ({"period": 0}, "data.period"),
+        ({"source_channels": 1}, "data.source_channels"),
+    ],
+)
+def test_values_that_are_not_allowed_are_named(options, named):
+    with pytest.raises(ConfigError, match=named):
+        Shapes(**options)

@@ -1,0 +1,192 @@
+"""`dry_run=true`: its figures are those of the run itself, and it leaves nothing behind."""
+
+import json
+
+import pytest
+from tiny import ARGUMENTS
+
+from ganlab.cli.train import prepare
+from ganlab.config.checks import check
+from ganlab.config.relocated import relocated
+from ganlab.core.build import build_module
+from ganlab.errors import DataError
+from ganlab.estimate import costs
+from ganlab.estimate.costs import Costs, Look, period_of
+from ganlab.estimate.dry_run import dry_run, length_of, moments, plan
+from ganlab.estimate.report import describe, tree
+from ganlab.runs.train import train
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """A working folder and a cache of its own, and a short measurement."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(costs, "SECONDS", 0.05)
+    return tmp_path / "work"
+
+
+MEASURED = Costs(seconds=0.9, images=8, samples=200, looks={"checkpoints": Look(7.0, 5.0)})
+
+
+def composed(*overrides):
+    config, _ = prepare([*ARGUMENTS, "dry_run=true", *overrides])
+    check(config)
+    return config
+
+
+def test_counts_are_those_of_the_run(alone):
+    overrides = ["budget.batches=20", "callbacks.samples.every_images=48"]
+    found = plan(composed(*overrides))
+    assert list(alone.iterdir()) == []
+
+    config, _ = prepare([*ARGUMENTS, *overrides, "run_dir=run"])
+    assert train(config) == 0
+    counters = json.loads((alone / "run/run.json").read_text())["counters"]
+    assert counters["steps"] == found.length.steps == {"discriminator": 20, "generator": 4}
+    assert counters["images_seen"] == found.length.images == 160
+    assert counters["batches_seen"] == found.length.batches == 20
+    assert found.length.epochs == 20 / 25
+    pictures = list((alone / "run/samples").iterdir())
+    assert len(pictures) == found.length.looks["samples"]
+    assert found.costs.bytes["samples"] == pytest.approx(pictures[0].stat().st_size, rel=0.5)
+
+    module = build_module(config)
+    for name, count in found.networks.items():
+        assert count == sum(p.numel() for p in module.get_submodule(name).parameters())
+    assert found.players == {"discriminator": 33, "generator": 154} == found.networks
+
+
+def test_memory_is_exact():
+    memory = plan(composed("budget.batches=20")).memory
+    assert memory["parameters"] == memory["gradients"] == 4 * (33 + 154)
+    assert memory["optimizers"] == 2 * memory["parameters"]  # Adam's two moments
+    assert memory["ema"] == 4 * 154
+
+    players = ("generator", "discriminator")
+    sgd = [f"model.players.{p}.optimizer._target_=torch.optim.SGD" for p in players]
+    sgd += [f"model.players.{p}.optimizer.betas=null" for p in players]
+    memory = plan(composed("budget.batches=20", "callbacks.ema=null", *sgd)).memory
+    assert memory["optimizers"] == memory["ema"] == 0
+
+
+def test_report_names_everything_and_nothing_is_written(alone, capsys):
+    config = composed("budget.batches=20", "run_dir=planned", "callbacks.checkpoints.keep_every=80")
+    assert dry_run(config) == 0
+    assert list(alone.iterdir()) == []
+    text = capsys.readouterr().out
+    for part in (
+        "  model: ganlab.families.GAN",
+        "budget.batches=20 ends it after 20 batches, 160 images, 0.8 epochs",
+        "4 optimizer steps, moves once in 5 batches",
+        "planned\n    config.yaml",
+        "metrics.csv",
+        "previous.ckpt, 2 <images>.ckpt",
+        "expected: ",
+        "of the whole process",
+    ):
+        assert part in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("limit", "batches"),
+    [
+        ("images=90", 12),
+        ("epochs=2", 50),
+        ("epochs=0.5", 13),
+        ("epochs=0.28", 7),
+        ("minutes=1", 49),
+    ],
+)
+def test_first_limit_ends_it(limit, batches):
+    config = composed(f"budget.{limit}", "budget.batches=100")
+    found = length_of(config, MEASURED, build_module(config))
+    assert (found.batches, found.images) == (batches, 8 * batches)
+    assert found.limit == f"budget.{limit}"
+    assert found.epochs == batches / 25
+
+
+def test_time_counts_batches_and_looks():
+    config = composed("budget.batches=100", "callbacks.checkpoints.every_images=400")
+    found = length_of(config, MEASURED, build_module(config))
+    assert found.looks == {"checkpoints": 2}
+    assert found.seconds == pytest.approx(100 * 0.9 + 7.0 + 1 * 5.0)
+    minutes = composed("budget.minutes=1", "callbacks.checkpoints.every_images=80")
+    found = length_of(minutes, MEASURED, build_module(minutes))
+    assert found.batches == 43  # 0.9 s a batch, and a checkpoint of 5 s every ten batches
+    assert found.seconds == pytest.approx(60, abs=6)
+
+
+def test_several_processes_share_the_images():
+    config = composed("budget.batches=20", "trainer=ddp_cpu")
+    found = plan(config)
+    assert found.ranks == 2
+    assert (found.length.batches, found.length.images, found.length.epochs) == (20, 320, 20 / 12)
+    assert "measured in one process" in describe(config, found)
+
+
+def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
+    overrides = ["budget.batches=20", "evaluation=ring", "protocol.samples=200"]
+    found = plan(composed(*overrides))
+    assert found.length.looks["evaluation"] == 1
+    assert 0 < found.costs.looks["evaluation"].first < 30
+    monkeypatch.setattr(costs, "SCORES_WITHIN", -1.0)
+    found = plan(composed(*overrides))
+    assert "longer" in found.costs.reasons["evaluation"]
+    assert found.length.looks["evaluation"] == 1
+    assert "evaluation" not in found.costs.looks
+
+
+def test_missing_data_is_the_error_of_training(alone):
+    with pytest.raises(DataError, match="train-images-idx3-ubyte"):
+        plan(image_config("data.download=false"))
+
+
+def test_downloads_are_named_and_not_made(alone):
+    config = image_config()
+    found = plan(config)
+    (path,) = found.missing
+    assert path == alone / "none/MNIST/raw/train-images-idx3-ubyte.gz"
+    assert found.costs is None
+    assert found.players["generator"] == found.networks["generator"] > 0
+    assert not [p for p in alone.rglob("*") if p.is_file()]
+    assert "yet to be downloaded, from https://" in describe(config, found)
+
+
+def image_config(*overrides):
+    small = ["model=gan", "data=mnist", "data.root=none", "trainer=cpu", "evaluation=none"]
+    config, _ = prepare([*small, "dry_run=true", *overrides])
+    check(config)
+    return config
+
+
+def test_studies_say_what_they_write(alone, capsys):
+    config, _ = prepare(["experiment=lecture/dirac", "dry_run=true"])
+    assert train(config) == 0
+    text = capsys.readouterr().out
+    assert "two minutes" in text
+    assert "figure.png" in text
+    assert "study: ganlab.lectures.dirac.study" in text
+    assert list(alone.iterdir()) == []
+
+
+def test_moments_are_where_multiples_are_crossed():
+    assert moments([None], 8, 20) == {20}
+    assert moments([48], 8, 20) == {6, 12, 18, 20}
+    assert moments([50], 8, 20) == {7, 13, 19, 20}
+    assert moments([50, 48], 8, 12) == {6, 7, 12}
+    assert moments([3], 8, 4) == {1, 2, 3, 4}
+
+
+def test_small_parts():
+    player = {"every": 2, "accumulate": 3}
+    config = {"model": {"players": {"a": player}}, "loss": {"regularizers": {"r": {"every": 4}}}}
+    assert period_of(config) == 12
+    moved = relocated({"a": ["out/run", "out/run/x", "out/runs", 3]}, "out/run", "t")
+    assert moved == {"a": ["t", "t/x", "out/runs", 3]}
+    assert Look(3.0, 1.0).times(0) == 0
+    assert Look(3.0, 1.0).times(3) == 5
+    nested = {"a": {"_target_": "m.C", "x": [1, None]}, "b": [{"c": True}], "d": {}}
+    assert tree(nested) == ["a: m.C", "  x: [1, null]", "b:", "  -", "    c: true", "d: {}"]

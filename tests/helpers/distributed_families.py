@@ -1,0 +1,129 @@
+"""A tiny game of each family, without batch norm, for tests/helpers/distributed_game.py."""
+
+import torch
+from tiny import adam, sgd, tiny_gan, tiny_images, tiny_ring
+from tiny_translation import (
+    DISCRIMINATORS,
+    GENERATORS,
+    TinyDomains,
+    TinyPairs,
+    tiny_cyclegan,
+    tiny_pix2pix,
+)
+
+from ganlab.core import Player
+from ganlab.families import CUT, GAN, MUNIT, BicycleGAN, Classifier
+from ganlab.losses import LeastSquares, NonSaturating
+from ganlab.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    LatentUNet,
+    PatchGAN,
+    ResidualEncoder,
+    ResNetGenerator,
+    StyledResNet,
+)
+from ganlab.regularizers import R1
+
+
+def players(generator=(), discriminator=()):
+    """Plain descent; one player accumulates, the other moves rarely and is clipped."""
+    return {
+        "discriminator": Player(sgd(0.01), discriminator, accumulate=2),
+        "generator": Player(sgd(0.01), generator, every=2, gradient_clip=0.5),
+    }
+
+
+def gan(n):
+    module = tiny_gan(players=players(), regularizers={"r1": R1(0.5, every=2)})
+    return module, tiny_ring(batch_size=n, samples=64)
+
+
+def classifier(n):
+    torch.manual_seed(1234)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.Tanh())
+    network.append(torch.nn.Linear(8, 3))
+    module = Classifier(network, {"network": Player(sgd(), accumulate=2)}, smoothing=0.1)
+    return module, tiny_images(n)
+
+
+def pix2pix(n):
+    module = tiny_pix2pix("instance", "instance", players(), dropout=False)
+    return module, TinyPairs(batch_size=n)
+
+
+def cyclegan(n):
+    both = players(GENERATORS, DISCRIMINATORS)
+    return tiny_cyclegan(pool_size=0, players=both), TinyDomains(batch_size=n)
+
+
+def cut(n):
+    torch.manual_seed(1234)
+    module = CUT(
+        ResNetGenerator(features=4, blocks=3, norm="instance"),
+        PatchGAN(features=4, layers=1, norm="instance"),
+        players(["generator", "heads"]),
+        LeastSquares(),
+        layers=(0, 4, 7, 10),
+        patches=16,
+        head_features=8,
+        flip_equivariance=True,
+    )
+    return module, TinyDomains(batch_size=n)
+
+
+def bicyclegan(n):
+    torch.manual_seed(1234)
+    module = BicycleGAN(
+        LatentUNet(16, latent=3, features=4, norm="instance"),
+        ResidualEncoder(16, latent=3, features=4),
+        *(PatchGAN(features=4, layers=1, norm="instance") for _ in range(2)),
+        players(["generator", "encoder"], ["discriminator_encoded", "discriminator_random"]),
+        LeastSquares(),
+    )
+    return module, TinyPairs(batch_size=n)
+
+
+def munit(n):
+    torch.manual_seed(1234)
+    small = {"latent": 3, "features": 4, "blocks": 1, "style_features": 8}
+    module = MUNIT(
+        *(StyledResNet(**small) for _ in range(2)),
+        *(PatchGAN(features=4, layers=1, norm="none") for _ in range(2)),
+        players(GENERATORS, DISCRIMINATORS),
+        LeastSquares(),
+    )
+    return module, TinyDomains(batch_size=n)
+
+
+FAMILIES = {
+    "gan": gan,
+    "classifier": classifier,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "cut": cut,
+    "bicyclegan": bicyclegan,
+    "munit": munit,
+}
+
+
+def synchronised(n):
+    """Batch norm of both shapes in both players, and a penalty that goes back through it twice."""
+    torch.manual_seed(1234)
+    module = GAN(
+        DCGANGenerator(16, channels=1, latent=3, features=4),
+        DCGANDiscriminator(16, channels=1, features=4),
+        players(),
+        NonSaturating(),
+        {"r1": R1(0.5, every=2)},
+    )
+    return module, tiny_images(n, size=16)
+
+
+def pooled(n):
+    """A game that remembers earlier pictures."""
+    both = {
+        "generator": Player(adam(), GENERATORS),
+        "discriminator": Player(adam(), DISCRIMINATORS),
+    }
+    return tiny_cyclegan(pool_size=3, players=both), TinyDomains(batch_size=n)

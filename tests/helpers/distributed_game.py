@@ -1,0 +1,183 @@
+"""Run by tests/core/test_distributed.py, once in each process: plays games one after another.
+
+usage: distributed_game.py FOLDER RANK RANKS PORT
+
+Everything is in float64, also what insists on single precision. In float32 processes and one differ
+by rounding, of 1e-7, in which a small mistake in a gradient would go unseen.
+"""
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from distributed_families import FAMILIES, pooled, synchronised
+from tiny import fit, tiny_gan, tiny_ring
+
+from ganlab.callbacks import EMA, Budget, Checkpoints
+from ganlab.core import AdversarialModule
+from ganlab.core.load import read_checkpoint
+from ganlab.core.sync_batch_norm import BatchNormSync
+
+BATCHES = 6
+
+
+class Process:
+    """This process, one of those that play a game together.
+
+    Args:
+        folder: for what tests are to look at.
+        rank, ranks: of the process.
+    """
+
+    def __init__(self, folder, rank, ranks):
+        self.folder, self.rank, self.ranks = folder, rank, ranks
+        self.notes = {}
+
+    def play(self, name, module, data, *callbacks, budget=None, folder=None, **options):
+        """Train and keep the state."""
+        if self.ranks > 1:
+            options["strategy"] = "ddp_find_unused_parameters_true"
+        module.log_every = 2
+        callbacks = [
+            budget or Budget(batches=BATCHES),
+            EMA(50, None),
+            *callbacks,
+            Checkpoints(self.folder / (folder or name), every_images=None),
+        ]
+        before = weights(module)
+        fit(module, *callbacks, data=double(data), devices=self.ranks, **options)
+        change = float((weights(module) - before).abs().max())
+        torch.save(module.state_dict(), self.folder / f"{name}.{self.rank}of{self.ranks}.pt")
+        counters = [module.batches_seen, module.images_seen, module.steps]
+        self.notes[name] = {"counters": counters, "change": change}
+        return module
+
+    def checkpoint(self, folder):
+        return self.folder / folder / "checkpoints" / "last.ckpt"
+
+
+def main(folder, rank, ranks):
+    process = Process(folder, rank, ranks)
+    with joint_draws(rank, ranks):
+        for name, make in FAMILIES.items():
+            process.play(name, *make(4 // ranks))
+        process.play("synchronised", *synchronised(4 // ranks), plugins=[BatchNormSync(True)])
+    if ranks > 1:
+        alone(process)
+    (folder / f"notes.{rank}of{ranks}.json").write_text(json.dumps(process.notes))
+
+
+def layer_differences(rank):
+    """How far a synchronised layer, of 3 samples here and 5 there, is from one of all 8.
+
+    In its output, in gradients of first and second order, and in its running statistics.
+    """
+    torch.manual_seed(0)
+    x, one = torch.randn(8, 4, 5).add_(3).requires_grad_(), torch.nn.BatchNorm1d(4)
+    torch.nn.init.normal_(one.weight)
+    both = BatchNormSync(True).apply(deepcopy(one))
+    part = slice(0, 3) if rank == 0 else slice(3, 8)
+    share = x.detach()[part].clone().requires_grad_()
+    y, own = one(x), both(share)
+    (g,) = torch.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+    (own_g,) = torch.autograd.grad(own.pow(3).sum(), share, create_graph=True)
+    g.square().sum().backward()
+    own_g.square().sum().backward()
+    pairs = [(y[part], own), (g[part], own_g), (x.grad[part], share.grad)]
+    pairs += zip(one.buffers(), both.buffers(), strict=True)
+    return [float((a - b).abs().max() / a.abs().max()) for a, b in pairs]
+
+
+def alone(process):
+    """What has no counterpart in one process."""
+    process.notes["layer"] = layer_differences(process.rank)
+    draws = []
+
+    class Noting(type(tiny_gan())):
+        def draw_latents(self, n, generator=None):
+            draws.append(super().draw_latents(n, generator))
+            return draws[-1]
+
+    process.play("own", tiny_gan(Noting), tiny_ring(samples=64))
+    process.notes["own"]["draws"] = [draw.tolist() for draw in draws]
+    process.play("own_statistics", *synchronised(2))
+
+    # clocks of two processes never agree: here one's time is over when the other's has hardly begun
+    budget = Budget(images=10**6, minutes=60)
+    if process.rank == 1:
+        budget.limits["minutes"] = 0.005
+    process.play("clocks", tiny_gan(), tiny_ring(samples=64), budget=budget)
+    saved = read_checkpoint(process.checkpoint("clocks"))["ganlab"]["counters"]
+    process.notes["clocks"]["saved"] = saved["batches_seen"]
+
+    process.play("whole", *pooled(2))
+    half = Budget(batches=BATCHES // 2)
+    process.play("half", *pooled(2), budget=half, folder="parts")
+    resumed = {"ckpt_path": process.checkpoint("parts"), "folder": "parts"}
+    process.play("resumed", *pooled(2), **resumed)
+
+    # a checkpoint of one kind of batch norm goes on as the other
+    for name, one, other in (("there", True, False), ("back", False, True)):
+        process.play(f"{name}_1", *synchronised(2), plugins=[BatchNormSync(one)], folder=name)
+        resumed = {"ckpt_path": process.checkpoint(name), "folder": name}
+        process.play(
+            f"{name}_2",
+            *synchronised(2),
+            plugins=[BatchNormSync(other)],
+            budget=Budget(batches=BATCHES + 1),
+            **resumed,
+        )
+
+
+@contextmanager
+def joint_draws(rank, ranks):
+    """Within it, processes draw the latents of the joint batch, and each takes its share."""
+    draw, rank_of = torch.randn, AdversarialModule.global_rank
+
+    def randn(*shape, generator=None, **options):
+        shape = shape[0] if isinstance(shape[0], (tuple, list, torch.Size)) else shape
+        if generator is not None:
+            return draw(shape, generator=generator, **options)
+        whole = draw(shape[0] * ranks, *shape[1:], **options)
+        return whole.chunk(ranks)[rank]
+
+    like = torch.randn_like
+    torch.randn, torch.randn_like = randn, lambda x: randn(x.shape)
+    AdversarialModule.global_rank = property(lambda self: 0)  # of the seed of each batch
+    try:
+        yield
+    finally:
+        torch.randn, torch.randn_like = draw, like
+        AdversarialModule.global_rank = rank_of
+
+
+def weights(module):
+    """All that players train, as one vector."""
+    own = [p.detach().flatten() for role in module.roles for p in module._parameters_of[role]]
+    return torch.cat(own)
+
+
+def double(data):
+    transfer = data.on_after_batch_transfer
+
+    def on_after_batch_transfer(batch, index):
+        batch = transfer(batch, index)
+        return {k: v.double() if v.is_floating_point() else v for k, v in batch.items()}
+
+    data.on_after_batch_transfer = on_after_batch_transfer
+    return data
+
+
+if __name__ == "__main__":
+    folder, (rank, ranks, port) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    if ranks > 1:
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_RANK": rank}
+        os.environ.update({key: str(value) for key, value in address.items()})
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double
+    main(folder, rank, ranks)

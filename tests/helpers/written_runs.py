@@ -1,0 +1,97 @@
+"""Run folders as a training writes them, without a training."""
+
+import copy
+import json
+
+import yaml
+
+PROTOCOL = {
+    "protocol": "modes10k",
+    "metric": "mode coverage",
+    "modes": 8,
+    "generated_samples": 10000,
+    "weights": "ema",
+    "truncation": None,
+    "seed": 0,
+}
+CONFIG = {
+    "name": "ring_losses",
+    "study": None,
+    "log_every": 50,
+    "budget": {"_target_": "ganlab.callbacks.Budget", "batches": 200, "minutes": None},
+    "model": {
+        "latents": "normal",
+        "players": {
+            "generator": {"every": 1, "optimizer": {"lr": 0.001}},
+            "discriminator": {"every": 1, "optimizer": {"lr": 0.001}},
+        },
+    },
+    "data": {"_target_": "ganlab.data.Ring", "batch_size": 256},
+    "callbacks": {"evaluation": {"protocol": {"samples": 10000}}},
+    "logger": {"csv": {"_target_": "ganlab.record.loggers.CSVLogger"}},
+}
+
+
+def score(value, better=True, **protocol):
+    """An entry of run.json's scores."""
+    return {
+        "value": value,
+        "protocol": PROTOCOL | protocol,
+        "words": "",
+        "higher_is_better": better,
+    }
+
+
+def write_run(folder, *, seed=0, loss="hinge", scores=None, settings=None, choices=None, **record):
+    """A finished run's folder.
+
+    Args:
+        scores: of run.json; a number is that of high_quality.
+        settings: dotted keys to put into the configuration.
+        choices: beside model=mlp, data=ring and the loss.
+        **record: in place of entries of run.json.
+    """
+    folder.mkdir(parents=True)
+    if isinstance(scores, (int, float)):
+        scores = {"high_quality": score(float(scores))}
+    config = copy.deepcopy(CONFIG)
+    config["loss"] = {"adversarial": {"_target_": f"ganlab.losses.{loss}"}}
+    config |= {"seed": seed, "run_dir": str(folder)}
+    config["data"]["seed"] = seed
+    config["callbacks"]["samples"] = {"folder": str(folder)}
+    for key, value in (settings or {}).items():
+        *path, last = key.split(".")
+        place = config
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    chosen = {"model": "mlp", "loss": loss, "data": "ring", "logger": "csv", "debug": None}
+    chosen |= choices or {}
+    config["choices"] = chosen
+    run = {
+        "status": "finished",
+        "error": None,
+        "name": config["name"],
+        "seed": seed,
+        "started": "2026-11-22T12:00:00+0000",
+        "choices": chosen,
+        "baseline": None,
+        "command": ["ganlab", "train", f"loss={loss}", f"seed={seed}"],
+        "counters": {"images_seen": 51200, "batches_seen": 200, "steps": {}},
+        "scores": scores or {},
+        "seconds": 60.0,
+        "peak_memory_mib": 800.0,
+    } | record
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    (folder / "run.json").write_text(json.dumps(run))
+    return folder
+
+
+def write_evaluations(folder, *entries):
+    """scores.json; each entry is (scores, its other keys)."""
+    evaluations = [
+        {"protocol": "modes10k", "checkpoint": "last", "images_seen": 51200, "scores": scores}
+        | more
+        for scores, more in entries
+    ]
+    (folder / "scores.json").write_text(json.dumps({"evaluations": evaluations}))

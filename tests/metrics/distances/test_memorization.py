@@ -1,0 +1,133 @@
+"""The memorization-informed Fréchet distance: what is divided, by what, and torchmetrics."""
+
+import pytest
+import torch
+from torchmetrics.image.mifid import MemorizationInformedFrechetInceptionDistance
+
+from ganlab.errors import ConfigError
+from ganlab.metrics import FrechetDistance
+from ganlab.metrics.distances.memorization import MemorizationInformedFrechetDistance as MiFID
+
+
+def features(n, d=12, seed=0, positive=True):
+    """As after a ReLU, or of both signs."""
+    generator = torch.Generator().manual_seed(seed)
+    found = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    return found.relu() + 0.01 if positive else found
+
+
+def near(real, noise, seed=5):
+    return real + noise * features(len(real), real.shape[1], seed, positive=False)
+
+
+def scored(real, fake, cls=MiFID, **options):
+    metric = cls(real.shape[1], **options)
+    metric.update(real, real=True)
+    metric.update(fake, real=False)
+    return metric.compute().item()
+
+
+def cosine_distance(real, fake):
+    """As defined, on all pairs at once."""
+    cosines = torch.nn.functional.cosine_similarity(fake[:, None], real[None], dim=2)
+    return (1 - cosines.abs()).amin(1).mean().item()
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.05, 0.01])
+@pytest.mark.parametrize("positive", [True, False])
+def test_agrees_with_torchmetrics(noise, positive):
+    """Which looks for the nearest generated sample of each real one: so the sets change sides."""
+    real = features(400, positive=positive)
+    fake = near(real[:300], noise)
+    theirs = MemorizationInformedFrechetInceptionDistance(feature=torch.nn.Identity())
+    theirs.update(fake, real=True)
+    theirs.update(real, real=False)
+    assert scored(real, fake) == pytest.approx(theirs.compute().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("memory_mib", [1, 2048])
+def test_a_near_copy_is_divided_by_its_distance(memory_mib):
+    real = features(1000)
+    fake = near(real[:700], 0.02)
+    expected = scored(real, fake, FrechetDistance) / cosine_distance(real, fake)
+    assert scored(real, fake, memory_mib=memory_mib) == pytest.approx(expected, rel=1e-9)
+
+
+def test_new_samples_leave_the_frechet_distance():
+    real, fake = features(200, 64, positive=False), features(200, 64, 1, positive=False)
+    assert cosine_distance(real, fake) > 0.1
+    assert scored(real, fake) == pytest.approx(scored(real, fake, FrechetDistance), rel=1e-9)
+
+
+def test_the_threshold():
+    real = features(300)
+    fake = near(real, 0.1)
+    distance, frechet = cosine_distance(real, fake), scored(real, fake, FrechetDistance)
+    below = scored(real, fake, threshold=distance * 0.99)
+    above = scored(real, fake, threshold=distance * 1.01)
+    assert below == pytest.approx(frechet, rel=1e-9)
+    assert above == pytest.approx(frechet / distance, rel=1e-9)
+
+
+def test_the_closer_the_copies_the_worse():
+    """Though their Fréchet distance is the smaller."""
+    real = features(400)
+    copies = [near(real[:200], noise) for noise in (0.1, 0.03, 0.01)]
+    scores = [scored(real, fake) for fake in copies]
+    assert scores == sorted(scores)
+    assert scored(real, copies[0], FrechetDistance) > scored(real, copies[2], FrechetDistance)
+
+
+def test_blind_to_lengths_and_signs_of_directions():
+    real = features(100, positive=False)
+    fake = near(real, 0.05)
+    metric = MiFID(12)
+    expected = metric.divisor(real, fake).item()
+    assert metric.divisor(-3 * real, fake * 7).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_samples_of_zeros_are_left_out():
+    real = features(100)
+    fake, zeros = near(real, 0.05), torch.zeros(5, 12, dtype=torch.float64)
+    metric = MiFID(12)
+    expected = metric.divisor(real, fake).item()
+    with_zeros = metric.divisor(torch.cat([zeros, real]), torch.cat([fake, zeros])).item()
+    assert with_zeros == pytest.approx(expected, rel=1e-12)
+    assert metric.divisor(real, zeros).item() == 1
+
+
+def test_identical_sets_are_at_zero():
+    """A Fréchet distance of 0 stays 0, as in the competition."""
+    real = features(200)
+    assert scored(real, real) == 0
+
+
+def test_two_processes_equal_one():
+    """Contiguous shares, summed and concatenated as the states declare."""
+    real = features(200)
+    fake = near(real, 0.05)
+    ranks = [MiFID(12), MiFID(12)]
+    for rank, metric in enumerate(ranks):
+        metric.update(real.chunk(2)[rank], real=True)
+        metric.update(fake.chunk(2)[rank], real=False)
+    ranks[1].merge_state(ranks[0])
+    assert ranks[1].compute().item() == pytest.approx(scored(real, fake), rel=1e-9)
+
+
+def test_bad_input():
+    metric = MiFID(12)
+    with pytest.raises(ConfigError, match=r"\(N, 12\)"):
+        metric.update(features(10, 7), real=False)
+    with pytest.raises(ConfigError, match="finite"):
+        metric.update(torch.full((2, 12), torch.nan), real=False)
+    with pytest.raises(ConfigError, match="needs at least 2"):
+        metric.compute()
+    metric.fewest = 13
+    with pytest.raises(ConfigError, match="kernel_distance"):
+        metric.check_counts(12, 100)
+
+
+def test_words():
+    metric = MiFID(12)
+    assert metric.settings() == {"cosine_threshold": 0.1}
+    assert "training samples" in metric.words({metric.scores[0]: 12.5})[metric.scores[0]]

@@ -1,0 +1,189 @@
+"""Path length against closed forms of a linear generator."""
+
+import math
+
+import pytest
+import torch
+from tiny import sgd
+from torch import nn
+from torchmetrics.utilities import dim_zero_cat
+
+from ganlab.core import Player
+from ganlab.errors import ConfigError
+from ganlab.families import GAN
+from ganlab.losses import NonSaturating
+from ganlab.metrics.model.path_length import PerceptualPathLength, SquaredPixels, lerp, slerp
+from ganlab.networks import MLPDiscriminator
+
+
+class Linear(nn.Module):
+    """G(z) = Az + b, or with classes c + 1 times that."""
+
+    def __init__(self, latent, values, classes=None, factor=1.0):
+        super().__init__()
+        self.latent, self.classes = latent, classes
+        self.layer = nn.Linear(latent, values)
+        self.layer.weight.data.mul_(factor)
+
+    def forward(self, z, label=None):
+        made = self.layer(z)
+        return made if label is None else made * (label[:, None] + 1)
+
+
+def gan(latents="uniform", classes=None, factor=1.0):
+    torch.manual_seed(0)
+    discriminator = MLPDiscriminator([12], [4])
+    discriminator.classes = classes
+    return GAN(
+        Linear(8, 12, classes, factor),
+        discriminator,
+        {"discriminator": Player(sgd()), "generator": Player(sgd())},
+        NonSaturating(),
+        latents=latents,
+    )
+
+
+def measured(module, **options):
+    metric = PerceptualPathLength(**{"pairs": 500, **options})
+    metric.measure(module, None, None, seed=3, ema=True)
+    return metric
+
+
+@torch.no_grad()
+def closed_form(module, pairs=500, trim=0.01):
+    """Mean over 12 values of ‖A(z₁ − z₀)‖², and its mean over pairs without both tails."""
+    latents, labels = module.draw_inputs(2 * pairs, seed=3)
+    start, end = latents.double().chunk(2)
+    lengths = ((end - start) @ module.generator.layer.weight.double().T).square().mean(1)
+    if labels is not None:
+        lengths *= (labels[:pairs] + 1) ** 2
+    drop = int(trim * pairs)
+    return float(lengths.sort().values[drop : pairs - drop].mean())
+
+
+# --- the value -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
+def test_a_linear_generator_and_straight_paths(epsilon):
+    """Exact for every ε, but for float32: the mean of 500 pairs keeps three digits at 10⁻⁴."""
+    module = gan()
+    found = float(measured(module, epsilon=epsilon).compute())
+    assert found == pytest.approx(closed_form(module), rel=1e-3 if epsilon < 1e-3 else 1e-5)
+
+
+def test_all_values_where_none_is_left_out():
+    module = gan()
+    found = float(measured(module, epsilon=0.1, trim=0.0).compute())
+    assert found == pytest.approx(closed_form(module, trim=0.0), rel=1e-5)
+    assert found != pytest.approx(closed_form(module), rel=1e-5)
+
+
+def test_both_ends_of_a_path_have_one_label():
+    """The speed of class c is (c + 1)² that of class 0; a jump between classes would be huge."""
+    module = gan(classes=3)
+    found = float(measured(module).compute())
+    assert found == pytest.approx(closed_form(module), rel=1e-3)
+
+
+def test_twice_the_generator_is_four_times_the_length():
+    one, two = (float(measured(gan(factor=f), epsilon=0.1).compute()) for f in (1, 2))
+    assert two == pytest.approx(4 * one, rel=1e-4)
+
+
+def test_a_constant_generator_has_length_zero():
+    assert float(measured(gan(factor=0)).compute()) == 0
+
+
+def test_normal_latents_take_the_arc():
+    """On it the speed is the angle: of an isometry ‖dG/dt‖² = Ω² |z|², for ends of one length."""
+    start = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3
+    end = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3
+    t = torch.rand(50, 1, dtype=torch.float64)
+    angle = ((start * end).sum(1) / 9).arccos()
+    arc = slerp(start, end, t)
+    assert torch.allclose(arc.norm(dim=1), torch.full((50,), 3.0, dtype=torch.float64))
+    step = (slerp(start, end, t + 1e-4) - arc).norm(dim=1) / 1e-4
+    assert torch.allclose(step, 3 * angle, rtol=1e-6)
+    assert torch.allclose(slerp(start, end, t * 0), start)
+    assert torch.allclose(slerp(start, end, t * 0 + 1), end)
+    assert torch.allclose(slerp(start, 2 * start, t), lerp(start, 2 * start, t))
+    module = gan("normal")
+    assert float(measured(module).compute()) != pytest.approx(closed_form(module), rel=0.01)
+
+
+def test_squared_pixels():
+    one = torch.zeros(2, 3, 4, 4)
+    other = torch.stack([torch.full((3, 4, 4), 0.5), torch.zeros(3, 4, 4)])
+    assert SquaredPixels()(one, other).tolist() == [0.25, 0]
+
+
+# --- how it is taken -----------------------------------------------------------------------------
+
+
+class Half(nn.Module):
+    name = "half"
+
+    def forward(self, one, other):
+        return (one - other).square().mean(1) / 2
+
+
+def test_another_distance_names_the_score():
+    metric = measured(gan(), distance=Half(), epsilon=0.1)
+    assert metric.scores == ("path_length_half",)
+    assert float(metric.compute()) == pytest.approx(closed_form(gan()) / 2, rel=1e-5)
+    assert "half" in metric.words({"path_length_half": 1.0})["path_length_half"]
+    assert PerceptualPathLength().scores == ("path_length_pixels",)
+
+
+def test_measuring_leaves_the_model_and_the_settings_as_they_were():
+    module = gan().train()
+    before = torch.random.get_rng_state()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        first = measured(module).compute()
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert module.generator.training
+    assert measured(module).compute() == first
+
+
+def test_autocast_does_not_reach_the_samples():
+    """In bfloat16 the difference of two samples would be rounding alone."""
+    module = gan()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = float(measured(module).compute())
+    assert found == pytest.approx(closed_form(module), rel=1e-3)
+
+
+def test_two_processes_give_the_score_of_one():
+    values = torch.rand(501)
+    single, ranks = PerceptualPathLength(), [PerceptualPathLength() for _ in range(2)]
+    single.update(values)
+    for metric, part in zip(ranks, values.tensor_split(2), strict=True):
+        metric.update(part)
+    assert ranks[0]._reductions["lengths"] is dim_zero_cat
+    ranks[0].lengths = dim_zero_cat(ranks[0].lengths + ranks[1].lengths)
+    assert ranks[0].compute() == single.compute()
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_measured():
+    with pytest.raises(ConfigError, match="Linear draws none"):
+        PerceptualPathLength().check_model(Linear(1, 1), None)
+    PerceptualPathLength().check_model(gan(), None)
+    with pytest.raises(ConfigError, match="has no name"):
+        PerceptualPathLength(distance=torch.dist)
+    with pytest.raises(ConfigError, match="pairs=1"):
+        PerceptualPathLength(pairs=1)
+    with pytest.raises(ConfigError, match=r"epsilon=0.*trim=0\.5"):
+        PerceptualPathLength(epsilon=0, trim=0.5)
+    with pytest.raises(ConfigError, match="too few"):
+        PerceptualPathLength().compute()
+    for wrong in (torch.tensor([1.0, math.nan]), torch.ones(2, 2)):
+        with pytest.raises(ConfigError, match=r"needs finite ones \(N,\)"):
+            PerceptualPathLength().update(wrong)

@@ -1,0 +1,169 @@
+"""Diversity of samples: pairs, MS-SSIM and distances."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from ganlab.core.randomness import mix
+from ganlab.errors import ConfigError
+from ganlab.metrics.variety.diversity import (
+    BETAS,
+    MSSSIMDiversity,
+    PairwiseDistance,
+    random_pairs,
+    random_pairs_within,
+    scale_weights,
+)
+from ganlab.modalities import IMAGE, POINTS
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n=200, size=28, seed=0):
+    coarse = torch.rand(n, 1, 4, 4, generator=rng(seed))
+    smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+    return (255 * smooth).to(torch.uint8)
+
+
+def score(metric, real, fake, labels=()):
+    for part, is_real in ((real, True), (fake, False)):
+        metric.update(part, *labels, real=is_real)
+    found = metric.compute()
+    return {k: float(v) for k, v in found.items()} if isinstance(found, dict) else float(found)
+
+
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+def test_pairs_are_of_two_samples_and_uniform():
+    first, second = random_pairs(5, 40_000, rng())
+    assert (first != second).all()
+    counts = torch.bincount(first * 5 + second, minlength=25)
+    possible = counts[counts > 0]
+    assert len(possible) == 20
+    assert (possible - 2000).abs().max() < 5 * 2000**0.5
+
+
+def test_pairs_within_a_class():
+    labels = torch.tensor([7, 3, 7, 0, 3, 7])  # one sample of class 0 has no partner
+    first, second = random_pairs_within(labels, 10_000, rng())
+    assert (first != second).all()
+    assert torch.equal(labels[first], labels[second])
+    assert set((first * 6 + second).tolist()) == {2, 5, 12, 17, 30, 32, 10, 25}
+    with pytest.raises(ConfigError, match="within_class=false"):
+        random_pairs_within(torch.arange(4), 10, rng())
+
+
+# --- MS-SSIM -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "scales"), [(11, 1), (28, 2), (64, 3), (128, 4), (176, 5)])
+def test_as_many_scales_as_fit(side, scales):
+    """And torchmetrics takes them, but no more."""
+    weights = scale_weights(side)
+    assert len(weights) == scales
+    assert sum(weights) == pytest.approx(1)
+    assert weights[0] / weights[-1] == pytest.approx(BETAS[0] / BETAS[scales - 1])
+    found = score(MSSSIMDiversity(pairs=3), images(100, side), images(100, side, 1))
+    assert 0 <= found["ms_ssim"] <= 1
+
+
+def test_equal_images_have_similarity_one():
+    same = images(1).repeat(200, 1, 1, 1)
+    found = score(MSSSIMDiversity(pairs=50), images(), same)
+    assert found["ms_ssim"] == pytest.approx(1, abs=1e-5)
+    assert found["ms_ssim_real"] < 0.7
+
+
+def test_one_scale_is_the_mean_structural_similarity():
+    """An independent computation of the same pairs, with torchmetrics' SSIM."""
+    real = images(size=12)
+    metric = MSSSIMDiversity(pairs=40, seed=3)
+    found = score(metric, real, real)
+    pair = random_pairs(len(real), 40, rng(mix(3)))
+    one, other = (real[index].float() for index in pair)
+    values = structural_similarity_index_measure(
+        one, other, data_range=255.0, reduction="none", kernel_size=11
+    )
+    assert found["ms_ssim"] == pytest.approx(float(values.relu().mean()), abs=1e-5)
+    assert found["ms_ssim"] == found["ms_ssim_real"]
+
+
+def test_pairs_within_a_class_of_equal_images():
+    """Classes of one image each: alike within, unlike across."""
+    ten = images(10)
+    labels = torch.arange(200) % 10
+    within = MSSSIMDiversity(pairs=50, within_class=True)
+    assert within.inputs == ("samples", "labels")
+    found = score(within, images(), ten[labels], labels=[labels])
+    assert found["ms_ssim"] == pytest.approx(1, abs=1e-5)
+    assert score(MSSSIMDiversity(pairs=50), images(), ten[labels])["ms_ssim"] < 0.8
+    with pytest.raises(ConfigError, match="no labels for 10 images"):
+        within.update(ten, real=True)
+
+
+def test_settings_tell_the_scales():
+    metric = MSSSIMDiversity()
+    metric.bind(None, SimpleNamespace(shape=(1, 28, 28), modality=IMAGE))
+    assert metric.settings()["scale_weights"] == [0.1356, 0.8644]
+    assert "diversity is lost" in metric.words({"ms_ssim": 0.5, "ms_ssim_real": 0.2})["ms_ssim"]
+
+
+# --- distances -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0, 2.0])
+def test_scaled_points(factor):
+    """c·X has c times the distances of X, whatever the pairs."""
+    x = torch.randn(300, 2, generator=rng())
+    assert score(PairwiseDistance(), x, 5 + factor * x) == pytest.approx(factor, abs=1e-5)
+
+
+def test_gaussian_points():
+    """The distance of two draws of N(0, I₂) has the mean √π."""
+    metric = PairwiseDistance(pairs=40_000)
+    metric.update(torch.randn(10_000, 2, generator=rng()), real=False)
+    metric.update(torch.randn(10_000, 2, generator=rng(1)), real=True)
+    assert float(metric._distance("fake")) == pytest.approx(torch.pi**0.5, rel=0.02)
+    assert float(metric.compute()) == pytest.approx(1, abs=0.03)
+
+
+def test_two_processes_give_the_score_of_one():
+    """Labels included."""
+    real, fake = images(150), images(101, seed=1)
+    labels = torch.arange(150) % 7
+    single = MSSSIMDiversity(pairs=50, within_class=True)
+    ranks = [MSSSIMDiversity(pairs=50, within_class=True) for _ in range(2)]
+    for kind, part in ((True, real), (False, fake)):
+        of = labels[: len(part)]
+        single.update(part, of, real=kind)
+        for metric, samples, own in zip(
+            ranks, part.tensor_split(2), of.tensor_split(2), strict=True
+        ):
+            metric.update(samples, own, real=kind)
+    ranks[1].merge_state(ranks[0])
+    assert ranks[1].compute() == single.compute()
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_too_few_wrong_and_unfinite_samples():
+    with pytest.raises(ConfigError, match=r"20 generated samples.*pairwise_distance_ratio"):
+        score(MSSSIMDiversity(), images(), images(20))
+    with pytest.raises(ConfigError, match=r"needs images uint8"):
+        MSSSIMDiversity().update(torch.zeros(4, 2), real=True)
+    with pytest.raises(ConfigError, match="needs 11 or more"):
+        MSSSIMDiversity().bind(None, SimpleNamespace(shape=(1, 8, 8), modality=IMAGE))
+    with pytest.raises(ConfigError, match="pairwise_distance_ratio"):
+        MSSSIMDiversity().bind(None, SimpleNamespace(shape=(2,), modality=POINTS))
+    with pytest.raises(ConfigError, match="not finite"):
+        PairwiseDistance().update(torch.full((2, 2), torch.nan), real=True)
+    with pytest.raises(ConfigError, match="do not differ"):
+        score(PairwiseDistance(), torch.ones(9, 2), torch.ones(9, 2))
+    with pytest.raises(ConfigError, match="pairs=0"):
+        PairwiseDistance(pairs=0)

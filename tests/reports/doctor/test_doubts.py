@@ -1,0 +1,65 @@
+"""The doctor keeps quiet where chance, a beginning or a strong critic explain what is seen."""
+
+import pytest
+import torch
+from logs import HEALTHY, conditions_of, log, main_finding, scored
+
+from ganlab.callbacks.doctor import separation
+from ganlab.reports.doctor.diagnosis import examine, in_words
+
+LOGGED = [name for name in HEALTHY if not name.endswith("_images")]
+
+
+def test_a_single_infinite_gradient_is_a_step_of_16_bits():
+    run = log()
+    run.rows[-1]["doctor/gradient/generator"] = float("inf")
+    assert conditions_of(run) == ["healthy"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", [*LOGGED, "class_share_digits/1", "copies", "modes"])
+def test_columns_that_hold_nothing_finite(name, value):
+    run = log({name: value}, data={"classes": 8})
+    assert examine(run)
+    assert in_words(examine(run))
+
+
+@pytest.mark.parametrize("batch_size", [8, 16, 64])
+def test_chance_is_no_oscillation(batch_size):
+    """Separation of batches whose scores tell nothing swings with 1 / sqrt(6 n), however long."""
+    rng = torch.Generator().manual_seed(0)
+    scores = torch.rand(3000, 2, batch_size, generator=rng)
+    noise = [float(separation(real, fake)) for real, fake in scores]
+    run = log({"doctor/separation": noise}, rows=3000, data={"batch_size": batch_size})
+    assert conditions_of(run) == ["healthy"]
+
+
+def test_an_early_spike_or_a_settled_game_is_no_vanished_gradient():
+    assert main_finding({"doctor/gradient/generator": [400.0] + [0.3] * 29}).condition == "healthy"
+    settled = {"doctor/gradient/generator": [1.0, 0.01, 5e-4], "doctor/separation": 0.5}
+    assert main_finding(settled).condition == "healthy"
+
+
+def test_the_first_rows_prove_no_strength():
+    sure = {"doctor/separation": 1.0, "doctor/real_accuracy": 1.0, "doctor/fake_accuracy": 1.0}
+    assert main_finding(sure).condition == "discriminator_too_strong"
+    assert main_finding(sure, rows=3).condition == "undecided"
+
+
+def test_many_images_and_critics_are_not_known_by_heart():
+    known = {"doctor/training_images": 100, "doctor/separation": 0.97}
+    assert main_finding(known).condition == "memorisation"
+    critic = {"adversarial": {"_target_": "ganlab.losses.Wasserstein"}}
+    assert main_finding(known, loss=critic).condition == "healthy"
+    many = log(known | {"doctor/training_images": 50_000})
+    many.rows[-1]["images_seen"] = 10_000_000
+    assert conditions_of(many) == ["healthy"]
+
+
+def test_a_score_that_has_become_worse():
+    found = examine(scored([9, 8, 7, 2, 20, 30]))[1]
+    assert found.condition == "past_its_best"
+    assert "monitor=frechet_distance_digits" in found.remedies[0]
+    better = examine(scored([0.1, 0.5, 0.9, 0.4], "high_quality"))[1]
+    assert better.condition == "past_its_best"
+    assert "mode=max" in better.remedies[0]

@@ -1,0 +1,293 @@
+"""The web page in a real browser: keyboard, phone, dark mode, hostile names, no requests."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from browser import Browser, find_browser
+from sample_runs import PROTOCOL, sample_run
+
+from ganlab.reports.comparison.comparison import read_comparison
+from ganlab.reports.comparison.groups import tabulate
+from ganlab.reports.page.write import write_page
+
+if find_browser() is None:
+    pytest.skip("no chromium here", allow_module_level=True)
+
+SECONDS = 2.0  # until a page of 200 runs can be used
+HOSTILE = "<img src=x onerror=window.hurt=1>"
+ENDS = "</script><script>window.hurt=1</script>"
+CANVAS = "document.querySelector('canvas')"
+# the lowest contrast of text with what is behind it, over all elements that are shown
+CONTRAST = """(() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const read = (name) => {
+    pen.clearRect(0, 0, 1, 1); pen.fillStyle = name; pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const found = read(getComputedStyle(at).backgroundColor);
+      if (found[3]) return found;
+    }
+    return [255, 255, 255];
+  };
+  let least = 99, where = "";
+  for (const element of document.querySelectorAll("main *, header *, nav *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest("option, noscript")) continue;
+    const ends = [light(read(getComputedStyle(element).color)), light(behind(element))].sort();
+    const ratio = (Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05);
+    if (ratio < least) [least, where] = [ratio, element.outerHTML.slice(0, 120)];
+  }
+  return [least, where];
+})()"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser(find_browser())
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Five runs, with two losses, one that failed with a hostile name, and one unlike score."""
+    folder = tmp_path_factory.mktemp("page")
+    for n in range(4):
+        sample_run(folder / "runs" / f"run-{n}", n, rows=40 + 10 * n, extra=2)
+    unlike = {"value": 0.5, "protocol": {**PROTOCOL, "protocol": "fd5k", "generated_samples": 64}}
+    told = {"status": "failed", "error": ENDS, "scores": {"fd": unlike}}
+    more = f"note: {json.dumps(HOSTILE)}"
+    sample_run(folder / "runs" / HOSTILE, 4, name=ENDS, more=more, **told)
+    comparison = replace(read_comparison([folder / "runs"]), notes=(HOSTILE,))
+    write_page(comparison, folder / "page.html", tabulate(comparison))
+    return folder / "page.html"
+
+
+@pytest.fixture
+def opened(browser, page):
+    """The page, just opened; afterwards it has thrown nothing and asked nobody."""
+    browser.look()
+    browser.open(page)
+    yield browser
+    assert browser.problems == []
+    assert browser.requests == []
+    assert browser.evaluate("window.hurt === undefined")
+
+
+def texts(browser, selector):
+    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
+    return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
+
+
+def focus(browser, selector):
+    browser.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+
+
+def labels(browser):
+    shown = "[...document.querySelectorAll('#table tbody tr')].filter((row) => !row.hidden)"
+    return browser.evaluate(f"{shown}.map((row) => row.querySelector('input').ariaLabel)")
+
+
+def numbers(browser):
+    """Of the runs in the table, in its order."""
+    return [int(label.split()[2].rstrip(",")) for label in labels(browser)]
+
+
+def names(browser):
+    """Of their folders."""
+    return [label.rpartition("/")[2] for label in labels(browser)]
+
+
+def test_the_table_is_sorted_by_the_keyboard(opened):
+    focus(opened, "#table th[data-key=seed] button")
+    opened.press("Enter")
+    head = "document.querySelector('#table th[data-key=seed]').getAttribute('aria-sort')"
+    assert opened.evaluate(head) == "ascending"
+    rows = "[...document.querySelectorAll('#table tbody tr')]"
+    seeds = f"{rows}.map((row) => Number(row.cells[5].textContent))"
+    assert opened.evaluate("document.querySelectorAll('#table thead th')[5].dataset.key") == "seed"
+    assert opened.evaluate(seeds) == [0, 1, 2, 3, 4]
+    opened.press(" ")
+    assert opened.evaluate(head) == "descending"
+    assert opened.evaluate(seeds) == [4, 3, 2, 1, 0]
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert opened.evaluate(outline) == "solid"
+
+
+def test_runs_without_a_value_come_last_either_way(opened):
+    without = numbers(opened)[labels(opened).index(next(x for x in labels(opened) if "img" in x))]
+    focus(opened, "#table th[data-key='score:0'] button")
+    for _ in range(2):
+        opened.press("Enter")
+        assert numbers(opened)[-1] == without
+
+
+def test_the_table_is_filtered(opened):
+    focus(opened, "#search")
+    opened.press(*"run-2")
+    assert names(opened) == ["run-2"]
+    assert texts(opened, "#count") == ["1 of 5 runs"]
+    opened.evaluate("document.querySelector('#search').select()")
+    opened.press(*"hinge")
+    assert len(labels(opened)) == 3
+    opened.evaluate("document.querySelector('#search').select()")
+    opened.press(*"run")
+    chosen = (
+        "[...document.querySelectorAll('#filters label')].find(l => l.firstChild.data === 'loss')"
+    )
+    opened.evaluate(f"{chosen}.querySelector('select').focus()")
+    opened.press("ArrowDown", "ArrowDown")
+    assert names(opened) == ["run-1", "run-3"]
+
+
+def test_selection_by_keyboard_rules_the_rest(opened):
+    assert len(texts(opened, "#legend li")) == 5
+    focus(opened, "#select-none")
+    opened.press("Enter")
+    assert texts(opened, "#legend li") == []
+    focus(opened, "#table tbody tr:nth-child(2) input")
+    opened.press(" ")
+    assert len(texts(opened, "#legend li")) == 1
+    assert len(texts(opened, "#pictures figure")) == 1
+    assert texts(opened, "#chosen") == ["1 of 5 selected"]
+
+
+def test_curves_of_another_quantity_axis_and_scale(opened):
+    pictures = []
+    opened.evaluate(f"{CANVAS}.scrollIntoView()")
+
+    def drawn():
+        pictures.append(opened.evaluate(f"{CANVAS}.toDataURL()"))
+        assert len(set(pictures)) == len(pictures)
+        assert all(text != "not logged" for text in texts(opened, "#legend .value"))
+
+    drawn()
+    assert opened.evaluate("document.querySelector('#quantity').value") == "fd"
+    focus(opened, "#quantity")
+    opened.press("ArrowDown")
+    assert (
+        opened.evaluate("document.querySelector('#quantity').value") == "discriminator/adversarial"
+    )
+    drawn()
+    focus(opened, "#log")
+    opened.press("Enter")
+    drawn()
+    for place in (2, 3):
+        focus(opened, f"#curve-controls .group button:nth-of-type({place})")
+        opened.press(" ")
+        drawn()
+    focus(opened, "#smoothing")
+    opened.press("ArrowRight", "ArrowRight", "End")
+    drawn()
+
+
+def test_the_read_out_by_keys_and_mouse(opened):
+    """The losses of run n are n + 1 over the square root of the row, up to some noise."""
+    focus(opened, "#quantity")
+    opened.press("ArrowDown")
+    focus(opened, "canvas")
+    opened.press("End")
+    assert texts(opened, "#reading")[0].startswith("At 224,000 images")
+    values = texts(opened, "#legend .value")
+    opened.press("Home")
+    first = [float(text) for text in texts(opened, "#legend .value")]
+    order = [int(text) for text in texts(opened, "#legend .no")]
+    labelled = dict(zip(order, first, strict=True))
+    named = dict(zip(numbers(opened), names(opened), strict=True))
+    for number, value in labelled.items():
+        if named[number].startswith("run-"):
+            assert value == pytest.approx(int(named[number][-1]) + 1, abs=0.06)
+    assert "–" in values  # of runs that ended before
+    box = opened.evaluate(
+        f"(({CANVAS}).scrollIntoView(), JSON.stringify({CANVAS}.getBoundingClientRect()))"
+    )
+    box = json.loads(box)
+    opened.point(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.wait("!document.querySelector('#reading').textContent.startsWith('At 0 ')")
+
+
+def test_one_slider_moves_all_pictures(opened):
+    figures = "[...document.querySelectorAll('#pictures img')]"
+    opened.wait(f"{figures}.every((image) => image.complete && image.naturalWidth > 0)")
+    last = opened.evaluate(f"{figures}.map((image) => image.src)")
+    focus(opened, "#slider")
+    opened.press("Home")
+    assert texts(opened, "#pictures .when") == ["at 0 images"] * 5
+    assert opened.evaluate("document.querySelector('#slider').ariaValueText") == "0 images seen"
+    opened.press("ArrowRight")
+    wanted = 3200 * 40 // 2
+    assert (
+        opened.evaluate("document.querySelector('#slider').ariaValueText")
+        == f"{wanted:,} images seen"
+    )
+    assert f"at {wanted:,} images" in texts(opened, "#pictures .when")
+    assert all(opened.evaluate(f"{figures}.map((image, i) => image.src !== {json.dumps(last)}[i])"))
+
+
+def test_settings_that_differ_and_all_settings(opened):
+    differing = texts(opened, "#setting-table tbody th")
+    assert "loss.adversarial._target_" in differing
+    assert "log_every" not in differing
+    focus(opened, "#all-settings")
+    opened.press("Enter")
+    assert "log_every" in texts(opened, "#setting-table tbody th")
+
+
+def test_hostile_names_are_shown_as_they_are(opened):
+    assert any(HOSTILE in text for text in texts(opened, "#table tbody th"))
+    assert HOSTILE in texts(opened, "#note-list li")
+    assert opened.evaluate("document.querySelectorAll('img:not(#pictures img)').length") == 0
+    assert any(ENDS in text for text in texts(opened, "#findings .error"))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_stands_out(opened, dark):
+    opened.look(dark=dark)
+    ground = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") is not dark
+    least, where = opened.evaluate(CONTRAST)
+    assert least >= 4.5, where
+    focus(opened, "#theme")
+    for other in ("light", "dark"):
+        opened.press("Enter")
+        assert opened.evaluate("document.documentElement.dataset.theme") == other
+    assert (
+        opened.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    )
+
+
+def test_a_phone_shows_all_without_scrolling_sideways(opened):
+    opened.look(width=360, height=740)
+    widths = "[document.documentElement.scrollWidth, innerWidth]"
+    assert opened.evaluate(widths) == [360, 360]
+    focus(opened, "#all-settings")
+    opened.press("Enter")
+    assert opened.evaluate(widths) == [360, 360]
+    low = "[...document.querySelectorAll('#choice button')].map((b) => b.offsetHeight)"
+    assert min(opened.evaluate(low)) >= 40
+
+
+def test_two_hundred_runs_are_soon_there(browser, page, tmp_path):
+    """Runs of a page of five again and again, and one of which hardly anything is known."""
+    comparison = read_comparison([page.parent / "runs"])
+    runs = [replace(comparison.runs[n % 5], label=f"run {n}") for n in range(200)]
+    nothing = dict.fromkeys(
+        ("folder", "seed", "seconds", "images_seen", "peak_memory_mib", "started")
+    )
+    runs[0] = replace(runs[0], scores=(), settings={}, choices={}, **nothing)
+    comparison = replace(comparison, runs=tuple(runs))
+    write_page(comparison, tmp_path / "page.html", tabulate(comparison))
+    assert (tmp_path / "page.html").stat().st_size <= 15e6
+    browser.look()
+    assert min(browser.open(tmp_path / "page.html") for _ in range(2)) <= 1000 * SECONDS
+    assert len(labels(browser)) == 200
+    browser.evaluate("document.querySelector('#table tbody input').click()")
+    browser.evaluate("document.querySelectorAll('#table thead button').forEach((b) => b.click())")
+    assert "Weights & Biases" in texts(browser, "#pictures .empty")[0]
+    assert browser.problems == []

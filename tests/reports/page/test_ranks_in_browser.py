@@ -1,0 +1,98 @@
+"""What the web page ranks, in a real browser: runs that have ended, like scores, groups."""
+
+import json
+
+import pytest
+from browser import Browser, find_browser
+from sample_runs import PROTOCOL, sample_run
+
+from ganlab.reports.comparison.comparison import read_comparison
+from ganlab.reports.comparison.groups import tabulate
+from ganlab.reports.page.write import write_page
+
+if find_browser() is None:
+    pytest.skip("no chromium here", allow_module_level=True)
+
+UNLIKE = {"value": 0.5, "protocol": PROTOCOL | {"protocol": "fd5k", "generated_samples": 64}}
+BEST = {"value": 0.01, "protocol": PROTOCOL | {"protocol": "fd5k"}, "higher_is_better": False}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser(find_browser())
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Four finished runs of two losses; one killed with the best score; one of unlike protocol.
+
+    The killed one logged quantities whose names all objects of a script have.
+    """
+    folder = tmp_path_factory.mktemp("page")
+    for n in range(4):
+        sample_run(folder / "runs" / str(n), n)
+    killed = sample_run(folder / "runs" / "4", 4, status="running", scores={"fd": BEST})
+    sample_run(folder / "runs" / "5", 5, scores={"fd": UNLIKE})
+    log = killed / "metrics.csv"
+    log.write_text(
+        log.read_text().replace("generator/lr", "constructor").replace("fd", "__proto__")
+    )
+    comparison = read_comparison([folder / "runs"])
+    write_page(comparison, folder / "page.html", tabulate(comparison, ["loss"]))
+    return folder / "page.html"
+
+
+@pytest.fixture
+def opened(browser, page):
+    browser.look()
+    browser.open(page)
+    yield browser
+    assert browser.problems == []
+
+
+def texts(browser, selector):
+    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
+    return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
+
+
+def test_a_run_that_has_not_ended_is_never_the_best(opened):
+    assert texts(opened, "#table td.best") == ["7"]
+    assert texts(opened, "#score-list td.best") == ["7"]
+    assert "0.01not finished" in texts(opened, "#table td.number")
+    opened.evaluate("document.querySelector('#table th[data-key=\"score:0\"] button').click()")
+    order = texts(opened, "#table tbody .no")
+    assert order[:4] == ["4", "3", "2", "1"]
+    rows = texts(opened, "#score-list .card:first-child tbody tr")
+    assert ["not finished" in row for row in rows] == [False] * 4 + [True]
+    assert any("not finished" in note for note in texts(opened, "#note-list li"))
+
+
+def test_groups_have_their_spread(opened):
+    """Of runs 0 to 3 the scores are 10, 9, 8, 7, and the losses take turns: 9 ± √2 and 8 ± √2."""
+    first = "#group-list .card:first-child tbody tr"
+    assert [row[:5] for row in texts(opened, first)] == ["wasse", "hinge"]
+    assert texts(opened, f"{first}:first-child td")[:5] == [
+        *("wasserstein", "2", "8", "1.4"),
+        "-4.706 … 20.71",
+    ]
+    assert texts(opened, "#group-list td.best") == ["8"]
+    assert "Not ranked against each other" in texts(opened, "#group-words")[0]
+
+
+def test_unlike_scores_stand_apart(opened):
+    assert len(texts(opened, "#score-list .card")) == 2
+    [words] = texts(opened, "#score-list .apart")
+    assert "cannot be compared" in words
+    assert "generated_samples" in words
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__"])
+def test_a_quantity_may_have_any_name(opened, name):
+    control = "document.querySelector('#quantity')"
+    opened.evaluate(
+        f"({control}.value = {json.dumps(name)}, {control}.dispatchEvent(new Event('change')))"
+    )
+    values = texts(opened, "#legend .value")
+    assert values.count("not logged") == 5

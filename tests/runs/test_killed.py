@@ -1,0 +1,83 @@
+"""`ganlab train`, killed or asked to stop in another process, and continued."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+from tiny import ARGUMENTS, start_python
+
+from ganlab.cli.train import prepare
+from ganlab.core.load import read_checkpoint
+from ganlab.record.log import read_metrics
+from ganlab.record.run import read_record
+from ganlab.runs.train import train
+
+
+def start(folder, batches):
+    """A run in a process of its own, under way."""
+    arguments = ["-m", "ganlab", "train", *ARGUMENTS, f"budget.batches={batches}"]
+    return start_python(
+        [*arguments, f"run_dir={folder}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def wait_for(path, process, seconds=90):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            said = process.communicate()[1][-3000:]
+            pytest.fail(f"no {path.name}; exit code {process.returncode}:\n{said}")
+        time.sleep(0.02)
+
+
+def continued(folder, batches):
+    return train(*prepare([f"run={folder}", "resume=true", f"budget.batches={batches}"]))
+
+
+def assert_equals_a_straight_run(folder, straight, batches):
+    arguments = [*ARGUMENTS, f"budget.batches={batches}", f"run_dir={straight}"]
+    assert train(*prepare(arguments)) == 0
+    one, two = (read_checkpoint(f / "checkpoints" / "last.ckpt") for f in (straight, folder))
+    for name, value in one["state_dict"].items():
+        assert torch.equal(value, two["state_dict"][name]), name
+    for a, b in zip(one["optimizer_states"], two["optimizer_states"], strict=True):
+        assert a["param_groups"] == b["param_groups"]
+        for index, state in a["state"].items():
+            assert all(torch.equal(v, b["state"][index][k]) for k, v in state.items())
+    assert one["ganlab"]["counters"] == two["ganlab"]["counters"]
+    assert read_metrics(straight) == read_metrics(folder)
+
+
+def test_killed_run_continues_bit_for_bit(tmp_path):
+    """Killed some time after the first checkpoint, with batches behind it that are lost."""
+    folder = tmp_path / "killed"
+    process = start(folder, 10**6)
+    wait_for(folder / "checkpoints" / "last.ckpt", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert read_record(folder)["status"] == "running"
+    counters = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+    seen = counters["batches_seen"]
+    assert seen % 15 == 0
+    assert continued(folder, seen + 15) == 0
+    assert read_record(folder)["status"] == "finished"
+    assert_equals_a_straight_run(folder, tmp_path / "straight", seen + 15)
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_so(tmp_path):
+    folder = tmp_path / "stopped"
+    process = start(folder, 10**6)
+    wait_for(folder / "checkpoints" / "last.ckpt", process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"ganlab train run={folder} resume=true" in said
+    record = read_record(folder)
+    assert (record["status"], record["error"]) == ("interrupted", None)
+    saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+    assert record["counters"] == saved
+    assert continued(folder, saved["batches_seen"] + 5) == 0
+    assert_equals_a_straight_run(folder, tmp_path / "straight", saved["batches_seen"] + 5)

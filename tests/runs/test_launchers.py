@@ -1,0 +1,228 @@
+"""A run over processes that ganlab, torchrun or srun has started: one folder, one set of files.
+
+All are launched at once: what takes its time is to start.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny import ARGUMENTS, REPOSITORY, start_python
+
+from ganlab.core.build import make
+from ganlab.core.load import load_module, read_checkpoint
+from ganlab.record.log import read_metrics
+from ganlab.record.run import read_config, read_record
+from ganlab.runs.planned import plan
+
+TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + [
+    "trainer=ddp_cpu",
+    "evaluation=ring",
+    "protocol.samples=200",
+    "protocol.metrics.distance._target_=ganlab.metrics.PointSlicedWasserstein",
+    "+model.generator.norm=batch",
+]
+SHORT = "budget.batches=10"
+SLURM = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_JOB_NAME": "gan", "SLURM_NNODES": "1"}
+PORT = str(20000 + os.getpid() % 10000)  # as srun's job number chooses one
+GANLAB = ["-m", "ganlab", "train"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *GANLAB]
+
+
+FILES = {
+    *("config.yaml", "contact_sheet.png", "curves.png", "log.txt", "metrics.csv", "run.json"),
+    *("checkpoints/last.ckpt", "checkpoints/previous.ckpt", "timing.csv"),
+    *("samples/000000000000.png", "samples/000000000160.png"),
+}
+
+
+def start(folder, arguments, **environment):
+    folder.mkdir(parents=True, exist_ok=True)
+    return start_python(
+        arguments,
+        folder,
+        environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def task(rank, tasks):
+    return {
+        **SLURM,
+        "SLURM_NTASKS": str(tasks),
+        "SLURM_PROCID": str(rank),
+        "SLURM_LOCALID": str(rank),
+        "SLURM_NODEID": "0",
+        "MASTER_PORT": PORT,
+    }
+
+
+def children(process):
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def wait_for_rows(folder, process):
+    """Until all processes train."""
+    until = time.monotonic() + 120
+    while len(read_metrics(folder)) < 3:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def is_left(process):
+    """Whether a process lives that this one has started, a while after this one has ended."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def end(process):
+    out, said = process.communicate(timeout=180)
+    return SimpleNamespace(code=process.returncode, out=out, said=said)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Runs that torchrun and srun have started, one that is stopped, and two that fail."""
+    root = tmp_path_factory.mktemp("launched")
+    processes = {"torchrun": start(root / "torchrun", [*TORCHRUN, *TRAIN, SHORT])}
+    for rank in (0, 1):
+        sync = "trainer.sync_batchnorm=true"
+        arguments = [*GANLAB, *TRAIN, SHORT, sync]
+        processes[f"srun {rank}"] = start(root / "srun", arguments, **task(rank, 2))
+    plan(root / "stopped" / "run", [*TRAIN, "budget.batches=1000000"])
+    processes["stopped"] = start(root / "stopped", [*GANLAB, "run=run", "resume=true"])
+    long = [*TRAIN, "budget.batches=1000000", "run_dir=run"]
+    processes["killed"] = start(root / "killed", [*GANLAB, *long])
+    failing = [str(REPOSITORY / "tests" / "helpers" / "distributed_failure.py"), "train", *long]
+    failing.append("callbacks.samples.every_images=160")
+    processes["failing"] = start(root / "failing", failing)
+    try:
+        wait_for_rows(root / "stopped" / "run", processes["stopped"])
+        os.killpg(processes["stopped"].pid, signal.SIGINT)  # as Ctrl-C does
+        wait_for_rows(root / "killed" / "run", processes["killed"])
+        (other,) = children(processes["killed"])
+        os.kill(other, signal.SIGKILL)
+        ends = {name: end(process) for name, process in processes.items()}
+        stopped = read_record(root / "stopped" / "run")
+        more = [*GANLAB, "run=run", "resume=true", "trainer.devices=1", "trainer.strategy=auto"]
+        more.append(f"budget.images={stopped['counters']['images_seen'] + 40}")
+        left = {name: is_left(process) for name, process in processes.items()}
+        ends["resumed"] = end(start(root / "stopped", more, **task(0, 1)))
+    finally:
+        for process in processes.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return SimpleNamespace(root=root, ends=ends, stopped=stopped, left=left)
+
+
+def only_run(folder):
+    """The only thing that a command has left in the folder that it was called in."""
+    (outputs,) = folder.iterdir()
+    (name,) = outputs.iterdir()
+    (run,) = name.iterdir()
+    return run
+
+
+def files(run):
+    return {str(path.relative_to(run)) for path in run.rglob("*.*") if path.name != ".lock"}
+
+
+@pytest.mark.parametrize("by", ["torchrun", "srun"])
+def test_one_run_with_one_set_of_files(runs, by):
+    ends = [runs.ends[name] for name in runs.ends if name.startswith(by)]
+    assert [one.code for one in ends] == [0] * len(ends), ends[0].said
+    run = only_run(runs.root / by)
+    record = read_record(run)
+    assert (record["status"], record["error"]) == ("finished", None)
+    assert record["counters"]["images_seen"] == 10 * 2 * 8
+    assert read_config(run)["run_dir"] == str(run.relative_to(runs.root / by))
+    assert [row["images_seen"] for row in read_metrics(run)] == [64, 128, 160]
+    assert files(run) == FILES
+
+
+@pytest.mark.parametrize("by", ["torchrun", "srun"])
+def test_one_process_speaks(runs, by):
+    out = "".join(one.out for name, one in runs.ends.items() if name.startswith(by))
+    said = "".join(one.said for name, one in runs.ends.items() if name.startswith(by))
+    assert out.count("Finished") == 1
+    assert said.count("loading the data") == said.count("writing to") == 1
+
+
+def test_who_starts_the_processes_makes_no_difference_to_what_is_learned(runs):
+    """But that one has synchronised its batch norm, which the names in a checkpoint do not tell."""
+    one, other = (
+        read_checkpoint(only_run(runs.root / by) / "checkpoints" / "last.ckpt")["state_dict"]
+        for by in ("torchrun", "srun")
+    )
+    assert one.keys() == other.keys()
+    means = [name for name in one if "running_mean" in name]
+    assert means
+    assert not any(torch.equal(one[name], other[name]) for name in means)
+    for name, value in one.items():
+        assert value.is_floating_point() is False or torch.isfinite(other[name]).all(), name
+
+
+@pytest.mark.parametrize("by", ["torchrun", "srun"])
+def test_scores_are_those_of_one_process(runs, by):
+    """Both processes have generated a share, by the same running statistics."""
+    run = only_run(runs.root / by)
+    config = read_config(run)
+    data = make(config["data"])
+    data.setup("fit")
+    protocol = make(config["callbacks"]["evaluation"]["protocol"])
+    protocol.prepare(data)
+    scores = protocol.evaluate(load_module(run), data)
+    written = read_record(run)["scores"]
+    assert written.keys() == scores.keys()
+    for name, score in scores.items():
+        assert written[name]["value"] == pytest.approx(score.value, rel=1e-6), name
+
+
+def test_a_planned_run_is_stopped_and_goes_on(runs):
+    """All processes in the planned folder; on one process, in a Slurm job of one task."""
+    folder = runs.root / "stopped" / "run"
+    assert runs.ends["stopped"].code == 130, runs.ends["stopped"].said
+    assert runs.stopped["status"] == "interrupted"
+    assert runs.ends["resumed"].code == 0, runs.ends["resumed"].said
+    record = read_record(folder)
+    assert record["status"] == "finished"
+    before = runs.stopped["counters"]["images_seen"]
+    assert record["counters"]["images_seen"] == before + 40
+    assert [path.name for path in (runs.root / "stopped").iterdir()] == ["run"]
+    seen = [row["images_seen"] for row in read_metrics(folder)]
+    assert seen == sorted(set(seen))
+
+
+def test_a_process_that_dies_takes_all_with_it_and_is_named(runs):
+    one = runs.ends["killed"]
+    assert one.code not in (0, None)
+    record = read_record(runs.root / "killed" / "run")
+    assert record["status"] == "failed"
+    assert "The process of rank 1 was killed by signal 9." in record["error"]
+    assert "The process of rank 1 was killed by signal 9." in one.said
+
+
+def test_a_first_process_that_fails_alone_leaves_none_waiting(runs):
+    """Such as at a picture, which it alone draws."""
+    one = runs.ends["failing"]
+    assert one.code == 1
+    assert "ValueError: no picture" in one.said
+    record = read_record(runs.root / "failing" / "run")
+    assert (record["status"], record["error"]) == ("failed", "ValueError: no picture")
+    assert not any(runs.left.values())

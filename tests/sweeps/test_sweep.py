@@ -1,0 +1,269 @@
+"""`ganlab train -m` and `ganlab sweep`: every job ends once, whatever happens to the others."""
+
+import json
+
+import pytest
+from tiny import ARGUMENTS
+
+from ganlab.cli import main
+from ganlab.config.sweeps import read_sweep, with_sweep
+from ganlab.errors import ConfigError, HeldError
+from ganlab.record.log import read_metrics
+from ganlab.record.run import read_record
+from ganlab.record.states import state_of
+from ganlab.record.sweep import Job, jobs_of
+from ganlab.sweeps.job import _own_gpu
+from ganlab.sweeps.launchers import check_launcher, own_settings
+from ganlab.sweeps.plan import expand
+from ganlab.sweeps.table import status_table
+
+SHORT = [*ARGUMENTS, "budget.batches=6"]
+
+
+def test_jobs_are_all_combinations_in_hydras_order():
+    jobs = expand(["loss=hinge,lsgan", "seed=range(2)", "log_every=4"])
+    assert jobs == [
+        [f"loss={loss}", f"seed={seed}", "log_every=4"]
+        for loss in ("hinge", "lsgan")
+        for seed in (0, 1)
+    ]
+
+
+def test_names_may_be_given_by_a_pattern():
+    found = expand(["experiment=glob(ring_wgan*)"])
+    assert found == [["experiment=ring_wgan"], ["experiment=ring_wgan_gp"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["experiment=glob(rong*)"], "no value at all"),
+        (["loss=hing,lsgan"], "Did you mean 'hinge'"),
+        (["seed"], "cannot be read"),
+        (["model.generator.latent=interval(1,2)"], "ganlab tune"),
+        (["--jobs=2"], "no such option"),
+    ],
+)
+def test_sweeps_that_cannot_be(words, says):
+    with pytest.raises(ConfigError, match=says.replace("(", r"\(")):
+        expand(words)
+
+
+def test_unknown_key_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "-m", *SHORT, "sed=1,2"]) == 1
+    assert "Did you mean 'seed'" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_values_of_the_user_replace_those_of_a_sweep():
+    overrides, params = read_sweep("ring_losses")
+    name, words = with_sweep(["sweep=ring_losses", "seed=7", "log_every=9"])
+    assert name == "ring_losses"
+    expected = [f"{k}={v}" for k, v in params.items() if k != "seed"]
+    assert words == [*overrides, *expected, "seed=7", "log_every=9"]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Four jobs, two of which do not work."""
+    folder = tmp_path_factory.mktemp("sweeps") / "four"
+    code = main(["train", "-m", *SHORT, "data=ring,grid", "seed=1,abc", f"run_dir={folder}"])
+    return folder, code
+
+
+def test_failed_jobs_leave_the_others_alone(swept):
+    folder, code = swept
+    assert code == 1
+    states = [state_of(job.folder) for job in jobs_of(folder)]
+    assert states == ["finished", "failed", "finished", "failed"]
+    record = read_record(folder / "1")
+    assert "seed: received 'abc'" in record["error"]
+    assert record["sweep"]["overrides"] == ["data=ring", "seed=abc"]
+
+
+def test_job_is_the_run_that_it_would_be_alone(swept, tmp_path):
+    """Also where it was not the first in its process."""
+    alone = tmp_path / "alone"
+    assert main(["train", *SHORT, "data=grid", "seed=1", f"run_dir={alone}"]) == 0
+    assert read_metrics(alone) == read_metrics(swept[0] / "2")
+
+
+def test_status_names_every_job_and_its_error(swept, capsys):
+    assert main(["sweep", "status", str(swept[0])]) == 0
+    said = capsys.readouterr().out
+    assert "4 jobs: 2 finished, 2 failed" in said
+    assert "data=grid seed=abc" in said
+    assert "needs a whole number" in said
+
+
+def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
+    """A job that failed for want of its data, which is then put there."""
+    from ganlab.data import MNIST5k
+    from ganlab.modalities.drawing import save_png
+
+    monkeypatch.chdir(tmp_path)
+    words = [
+        *("model=gan", "data=folder", "data.root=late,early", "data.size=28", "data.channels=1"),
+        *("data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"),
+    ]
+    for index, image in enumerate(MNIST5k().train["image"][:8]):
+        save_png(image, tmp_path / "early" / f"{index}.png")
+    assert main(["train", "-m", *words, "run_dir=both"]) == 1
+    assert [state_of(tmp_path / "both" / n) for n in "01"] == ["failed", "finished"]
+    ended = read_record(tmp_path / "both" / "1")["ended"]
+    (tmp_path / "early").rename(tmp_path / "late")
+    assert main(["sweep", "resume", "both"]) == 0
+    assert [state_of(tmp_path / "both" / n) for n in "01"] == ["finished", "finished"]
+    assert read_record(tmp_path / "both" / "1")["ended"] == ended
+
+
+def test_sweep_that_another_process_runs(swept):
+    from ganlab.record.lock import hold
+
+    folder = swept[0]
+    with open(folder / ".lock", "w") as lock:
+        hold(lock, folder)
+        assert main(["sweep", "resume", str(folder)]) == 1
+    with open(folder / ".lock", "w") as lock, open(folder / ".lock", "w") as other:
+        hold(lock, folder)
+        with pytest.raises(HeldError):
+            hold(other, folder)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "says"),
+    [("jolib", "Did you mean 'joblib'"), ("submitit_slurm", "no srun"), ("ray", "pip install")],
+)
+def test_launcher_that_is_not_there(launcher, says, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    if launcher == "ray":
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=says):
+        check_launcher([f"hydra/launcher={launcher}"])
+
+
+def test_settings_that_a_launcher_has_not_leave_nothing_behind(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for word in ("hydra.launcher.n_jobs=x", "hydra.foo=1"):
+        words = [*SHORT, "seed=1,2", "hydra/launcher=joblib", word]
+        assert main(["train", "-m", *words]) == 1
+        assert word in capsys.readouterr().err
+    assert main(["train", "-m", *SHORT, "seed=1,2", "run=somewhere", "resume=true"]) == 1
+    assert "ganlab sweep resume" in capsys.readouterr().err
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    for name in ("RANK", "LOCAL_RANK", "GROUP_RANK"):
+        monkeypatch.setenv(name, "0")
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"):
+        monkeypatch.setenv(name, "2")
+    assert main(["train", "-m", *SHORT, "seed=1,2"]) == 1
+    assert "without torchrun" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "-m", *SHORT, "seed=1,2", "++dry_run=true", "run_dir=there"]) == 0
+    said = capsys.readouterr().out
+    assert "2 jobs:" in said
+    assert "there/0" in said
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "cores", "gpus", "jobs", "processes"),
+    [
+        ({"accelerator": "cpu", "devices": 1}, 64, 1, 4, 4),
+        ({"accelerator": "cpu", "devices": 2}, 8, 0, 9, 4),
+        ({"accelerator": "auto", "devices": 1}, 64, 2, 9, 2),
+        ({"accelerator": "gpu", "devices": 4}, 64, 4, 9, 1),
+        ({"accelerator": "auto", "devices": 1}, 2, 0, 9, 2),
+    ],
+)
+def test_joblib_starts_as_many_as_find_a_place(
+    trainer, cores, gpus, jobs, processes, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpus > 0)
+    monkeypatch.setattr("ganlab.record.run.read_config", lambda folder: {"trainer": trainer})
+    listed = [Job(number, tmp_path / str(number), [], []) for number in range(jobs)]
+    assert own_settings("joblib", [], listed) == [f"hydra.launcher.n_jobs={processes}"]
+    assert own_settings("joblib", ["hydra.launcher.n_jobs=3"], listed) == []
+    assert own_settings("basic", [], listed) == []
+
+
+def test_jobs_side_by_side_have_a_gpu_each(swept, monkeypatch):
+    from types import SimpleNamespace
+
+    choices = SimpleNamespace(runtime=SimpleNamespace(choices={"hydra/launcher": "joblib"}))
+    monkeypatch.setattr("hydra.core.hydra_config.HydraConfig.get", lambda: choices)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(
+        "ganlab.record.run.read_config",
+        lambda folder: {"trainer": {"accelerator": "gpu", "devices": 1}},
+    )
+    job = jobs_of(swept[0])[0]
+    with _own_gpu(job) as first, _own_gpu(job) as second, _own_gpu(job) as third:
+        assert (first, second, third) == ([0], [1], None)
+    with _own_gpu(job) as again:
+        assert again == [0]
+
+
+def test_damaged_files_are_said_or_made_anew(tmp_path, capsys):
+    folder = tmp_path / "sweep"
+    assert main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={folder}"]) == 0
+    whole = read_metrics(folder / "0")
+    (folder / "0" / "run.json").write_text('{"status": "fin')
+    (folder / "1" / "config.yaml").write_text("")
+    for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
+        (folder / "1" / name).unlink()
+    assert status_table(folder)[1] == {"damaged": 1, "finished": 1}
+    assert main(["sweep", "resume", str(folder)]) == 0
+    assert read_metrics(folder / "0") == whole
+    assert (folder / "0" / "run.json.damaged").exists()
+    for text in ("[]", '{"jobs": []}', "{"):
+        (folder / "sweep.json").write_text(text)
+        assert main(["sweep", "resume", str(folder)]) == 1
+        assert "damaged" in capsys.readouterr().err
+
+
+def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypatch):
+    from ganlab.data import MNIST5k
+    from ganlab.modalities.drawing import save_png
+
+    there = tmp_path / "there"
+    for index, image in enumerate(MNIST5k().train["image"][:8]):
+        save_png(image, there / "pictures" / f"{index}.png")
+    monkeypatch.chdir(there)
+    words = ["model=gan", "data=folder", "data.root=pictures", "data.size=28", "data.channels=1"]
+    words += ["data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"]
+    assert main(["train", "-m", *words, "seed=1,2", "run_dir=sweep"]) == 0
+    for name in ("run.json", "config.yaml"):
+        (there / "sweep" / "1" / name).unlink()
+    for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
+        (there / "sweep" / "1" / name).unlink()
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "resume", "there/sweep"]) == 0
+    assert state_of(there / "sweep" / "1") == "finished"
+
+
+def test_folder_of_a_sweep_is_not_overwritten(swept, capsys):
+    before = (swept[0] / "sweep.json").read_text()
+    assert main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={swept[0]}"]) == 1
+    assert "ganlab sweep resume" in capsys.readouterr().err
+    assert (swept[0] / "sweep.json").read_text() == before
+
+
+def test_job_whose_planning_was_cut_short(swept, tmp_path):
+    """A configuration without a record, or a record without a configuration."""
+    folder = tmp_path / "sweep"
+    main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={folder}"])
+    (folder / "0" / "run.json").unlink()
+    (folder / "1" / "config.yaml").unlink()
+    assert status_table(folder)[1] == {"missing": 1, "finished": 1}
+    for name in ("metrics.csv", "timing.csv"):
+        (folder / "0" / name).unlink()
+        (folder / "1" / name).unlink()
+    assert main(["sweep", "resume", str(folder)]) == 0
+    assert json.loads((folder / "1" / "run.json").read_text())["seed"] == 2
