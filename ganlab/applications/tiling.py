@@ -64,7 +64,7 @@ def translate_picture(
     result = None
     for (y, down), (x, across) in product(rows, columns):
         part = padded[:, y : y + tile_height, x : x + tile_width].unsqueeze(0)
-        part = IMAGE.normalise(part) if IMAGE.is_raw(part) else part
+        part = IMAGE.normalise(part)
         output = network(part).float().cpu()
         if output.shape[2:] != part.shape[2:]:
             raise ConfigError(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ganlab.cli.arguments import Argument, parse, split_options, wants_help
 from ganlab.errors import ConfigError, nearest
-from ganlab.exchange.wandb import check_login, nothing_to_send, offline_files, send, unsent
 
 HELP = """ganlab wandb sync DIR …: send runs that were logged offline to Weights & Biases.
 
@@ -47,6 +46,8 @@ def main(argv: list[str]) -> int:
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"wandb sync: there is no folder {folder}.")
+    from ganlab.exchange.wandb import check_login, nothing_to_send, offline_files, send, unsent
+
     files = offline_files(folders)
     waiting, notes = unsent(files)
     for note in notes:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlab.data.batches import Crops, TensorBatches, count_batches, rows
 from ganlab.data.checks import one_of, whole
 from ganlab.errors import DataError
-from ganlab.modalities import IMAGE, Modality
+from ganlab.modalities import Modality, of_shape
 
 SPLITS = ("train", "test")
 _REFERENCE_SEED = 20140610  # of the subset that scores are measured on: the same for every run
@@ -35,7 +35,6 @@ class TensorDataModule(LightningDataModule):
 
     Attributes:
         provides: the keys of a batch; a family's needs are checked against it.
-        modality: what kind of thing an example is.
         splits: the splits that the set has, "train" and perhaps "test".
         crops: what batches cut out of the training pictures; None for whole ones.
         independent: whether each key has rows of its own, in an order of its own.
@@ -46,7 +45,6 @@ class TensorDataModule(LightningDataModule):
     """
 
     provides: tuple[str, ...] = ("image", "label")
-    modality: Modality = IMAGE
     splits: tuple[str, ...] = SPLITS
     crops: Crops | None = None
     independent: bool = False
@@ -68,6 +66,11 @@ class TensorDataModule(LightningDataModule):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of one sample's pictures or points by their batch keys."""
         return {"image": self.shape}
+
+    @property
+    def modality(self) -> Modality:
+        """What kind of thing an example is; told by its shape unless a subclass says so."""
+        return of_shape(self.shape)
 
     @property
     def classes(self) -> int | None:

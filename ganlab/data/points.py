@@ -29,9 +29,8 @@ class Points(TensorDataModule):
         ConfigError: for a value out of its range.
     """
 
-    truth: int | None = None
-
     modality = POINTS
+    truth: int | None = None
 
     def __init__(
         self,

@@ -34,7 +34,8 @@ class Image(Modality):
         return examples.dtype == torch.uint8 and examples.dim() == 4
 
     def normalise(self, raw: Tensor) -> Tensor:
-        return normalise(raw)
+        """From uint8 in [0, 255] to float32 in [-1, 1]; floats are taken for normalised already."""
+        return normalise(raw) if self.is_raw(raw) else raw
 
     def denormalise(self, samples: Tensor) -> Tensor:
         return denormalise(samples)

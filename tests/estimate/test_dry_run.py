@@ -5,6 +5,7 @@ import json
 import pytest
 from tiny import ARGUMENTS
 
+from ganlab.cli import main
 from ganlab.cli.train import prepare
 from ganlab.config.checks import check
 from ganlab.config.relocated import relocated
@@ -163,8 +164,7 @@ def image_config(*overrides):
 
 
 def test_studies_say_what_they_write(alone, capsys):
-    config, _ = prepare(["experiment=lecture/dirac", "dry_run=true"])
-    assert train(config) == 0
+    assert main(["train", "experiment=lecture/dirac", "dry_run=true"]) == 0
     text = capsys.readouterr().out
     assert "two minutes" in text
     assert "figure.png" in text

@@ -159,8 +159,8 @@ def test_files_in_the_place_of_folders(second, tmp_path, capsys):
 
 def test_messages_of_arguments_are_in_words():
     from ganlab.cli.arguments import parse
+    from ganlab.cli.export import ARGUMENTS
     from ganlab.config.values import count, device_named, number, whole
-    from ganlab.exchange.exporting import ARGUMENTS
 
     with pytest.raises(ConfigError, match=r"Did you mean 'safetensors'\? It is"):
         parse(["run=x", "format=safetensor"], ARGUMENTS)

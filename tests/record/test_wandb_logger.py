@@ -1,6 +1,5 @@
 """The Weights & Biases logger and its pictures, without a W&B run or with the barest."""
 
-import importlib
 import json
 import os
 import sys
@@ -40,13 +39,6 @@ def kept(folder):
     logger = WandB(folder)
     logger.run = Kept()
     return logger
-
-
-def test_old_configurations_find_the_logger():
-    module = importlib.import_module("ganlab.record.loggers")
-    assert module.WandB is WandB
-    with pytest.raises(AttributeError, match="Wandb"):
-        module.Wandb  # noqa: B018
 
 
 def test_tags_are_a_list(tmp_path):

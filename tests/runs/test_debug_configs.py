@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import Callback
 from tiny import ARGUMENTS, Given, adam, make_trainer
 
+from ganlab.cli import validate
 from ganlab.cli.train import prepare
-from ganlab.config import checks as validate
 from ganlab.config.groups import options
 from ganlab.core import Player
 from ganlab.families import GAN

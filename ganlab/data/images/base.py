@@ -9,6 +9,7 @@ from ganlab.core.randomness import mix
 from ganlab.data.base import TensorDataModule
 from ganlab.data.checks import agree_on_classes, one_of, whole
 from ganlab.errors import DataError
+from ganlab.modalities import IMAGE
 
 MAX_SIZE = 1024  # pixels along a side
 _CHUNK = 2048  # images converted at a time
@@ -33,6 +34,7 @@ class ImageDataModule(TensorDataModule):
         ConfigError: for a value that is not allowed.
     """
 
+    modality = IMAGE
     truth: int | None = None
     channels_allowed: tuple[int, ...] = (1, 3)
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ganlab.data.base import TensorDataModule
 from ganlab.data.checks import one_of
+from ganlab.modalities import IMAGE
 
 
 class TranslationData(TensorDataModule):
@@ -20,6 +21,7 @@ class TranslationData(TensorDataModule):
             under "a_label" and "b_label", or "label" for a pair; None without.
     """
 
+    modality = IMAGE
     keys: tuple[str, str]
     has_pairs: bool = False
     label_classes: int | None = None
