@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -71,6 +72,11 @@ def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
     """Write a text file atomically; see `atomic`."""
     with atomic(path, hint) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain containers as JSON atomically; see `atomic`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def append_text(path: Path, text: str) -> None:

@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import Tensor
+
+from ganlab.applications import save_picture, translate_picture
 from ganlab.config.values import check_folder
+from ganlab.core.translator import Translator
+from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
+from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ganlab.core.translator import Translator
-    from ganlab.data.readers.decoding import Decoder
+from ganlab.modalities.pixels import denormalise
+from ganlab.record.run import read_record
 
 SHEET = "sheet.png"
 SHOWN = 8  # pictures on the sheet
@@ -31,9 +33,6 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
         DataError: there is none.
         ConfigError: `output` is a file, or the folder that `place` is.
     """
-    from ganlab.data.readers.decoding import ENDINGS
-    from ganlab.data.readers.pictures import list_pictures
-
     if not place.exists():
         raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
     check_folder("output", output)
@@ -49,6 +48,17 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
             f"{', '.join(ENDINGS)}."
         )
     return paths
+
+
+def check_all_read(failures: dict[Path, str], count: int) -> None:
+    """Raise a DataError that names the first pictures, of `count`, that could not be read."""
+    if failures:
+        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:NAMED]]
+        more = [f"  … and {len(failures) - NAMED} more"] if len(failures) > NAMED else []
+        raise DataError(
+            f"input: {len(failures)} of {count} pictures could not be read and have no result:\n"
+            + "\n".join(lines + more)
+        )
 
 
 def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
@@ -86,8 +96,6 @@ def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
 
 def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
     """Say so where an import had no file for a generator, and nothing has been trained since."""
-    from ganlab.record.run import read_record
-
     if module.batches_seen or not (folder / "run.json").exists():
         return
     imported = read_record(folder).get("imported")
@@ -101,9 +109,6 @@ def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
 
 
 def translate_one(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
-
-    from ganlab.applications import translate_picture
-    from ganlab.modalities.pixels import denormalise
 
     try:
         return denormalise(translate_picture(picture=picture, progress=progress, **options))
@@ -136,9 +141,6 @@ def translate_all(
     """
     from rich.console import Console
     from rich.progress import Progress
-
-    from ganlab.applications import save_picture
-    from ganlab.data.readers.decoding import CorruptImageError
 
     failures = {}
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ganlab.cli.arguments import Argument, parse, usage, wants_help
 from ganlab.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from ganlab.reports.data.findings import DataCheck
+from ganlab.reports.data.findings import DataCheck
 
 _KINDS = 3  # sizes, modes and formats that a line names
 HELP = """ganlab data: look at a folder of pictures before training, and make pairs

@@ -48,14 +48,7 @@ def main(argv: list[str]) -> int:
     from ganlab.config.targets import check_targets
     from ganlab.core.build import make
     from ganlab.record.run import read_config
-    from ganlab.runs.evaluation import (
-        evaluate,
-        of_folders,
-        of_run,
-        read_entries,
-        save_neighbours,
-        write_entries,
-    )
+    from ganlab.runs import evaluation
 
     about = [text for text in argv if is_about_protocol(text)]
     dotted = [t for t in argv if t.partition("=")[0].startswith("data.")]
@@ -74,16 +67,18 @@ def main(argv: list[str]) -> int:
     if arguments["seeds"] and "seed" not in protocol:
         raise ConfigError("seeds: this protocol draws nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
-    before = read_entries(out)
+    before = evaluation.read_entries(out)
     run, checkpoint = arguments["run"], arguments["checkpoint"]
-    prepared = of_run(run, checkpoint, dotted) if run else of_folders(arguments)
+    prepared = (
+        evaluation.of_run(run, checkpoint, dotted) if run else evaluation.of_folders(arguments)
+    )
     recipe = make(protocol)
     seeds = arguments["seeds"] or [protocol.get("seed")]
-    entries = [evaluate(recipe, seed, prepared, arguments["device"]) for seed in seeds]
+    entries = [evaluation.evaluate(recipe, seed, prepared, arguments["device"]) for seed in seeds]
     print(_table(entries[0]["protocol"], prepared["title"], entries))
-    write_entries(out, before, [prepared["described"] | entry for entry in entries])
+    evaluation.write_entries(out, before, [prepared["described"] | entry for entry in entries])
     print(f"Written to {out}.")
-    if picture := save_neighbours(recipe, prepared, out.with_name("neighbours.png")):
+    if picture := evaluation.save_neighbours(recipe, prepared, out.with_name("neighbours.png")):
         print(f"Generated images above their nearest training images: {picture}.")
     return 0
 

@@ -59,19 +59,14 @@ def main(argv: list[str]) -> int:
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
     from ganlab.config.compose import register_resolvers
     from ganlab.core.load import load_module
-    from ganlab.exchange.exporting import (
-        export_graph,
-        export_public,
-        export_safetensors,
-        generator_of,
-    )
+    from ganlab.exchange import exporting
 
     register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     out = arguments["out"] or arguments["run"] / "exported"
     if arguments["format"] == "pth":
-        return export_public(module, out, arguments["ema"])
-    name = generator_of(module, arguments["direction"])
+        return exporting.export_public(module, out, arguments["ema"])
+    name = exporting.generator_of(module, arguments["direction"])
     ending = ENDINGS[arguments["format"]]
     if arguments["out"] is None:
         out = out / f"{name}{ending}"
@@ -80,5 +75,5 @@ def main(argv: list[str]) -> int:
             f"out: received {out}; a file of format {arguments['format']} ends in {ending}."
         )
     if arguments["format"] == "safetensors":
-        return export_safetensors(module, name, out, arguments["ema"])
-    return export_graph(module, name, out, arguments)
+        return exporting.export_safetensors(module, name, out, arguments["ema"])
+    return exporting.export_graph(module, name, out, arguments)

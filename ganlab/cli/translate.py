@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, count, device_named, seed, whole
-from ganlab.errors import ConfigError, DataError
+from ganlab.errors import ConfigError
 
 
 def _from_zero(text: str) -> int:
@@ -47,19 +47,10 @@ def main(argv: list[str]) -> int:
         print(NOTES, end="")
         return 0
     arguments = parse(argv, ARGUMENTS)
-    from ganlab.applications.translation import (
-        NAMED,
-        SHEET,
-        SHOWN,
-        find_pictures,
-        name_results,
-        translate_all,
-        translate_one,
-        warn_of_random,
-    )
+    from ganlab.applications import translation
 
-    paths = find_pictures(arguments["input"], arguments["output"])
-    targets = name_results(paths, arguments["input"], arguments["output"])
+    paths = translation.find_pictures(arguments["input"], arguments["output"])
+    targets = translation.name_results(paths, arguments["input"], arguments["output"])
     from ganlab.applications import check_tile
     from ganlab.config.compose import register_resolvers
     from ganlab.core.load import load_module
@@ -77,9 +68,9 @@ def main(argv: list[str]) -> int:
     direction = next(name for name, other in module.directions.items() if other == chosen)
     generator = module.to(device_named(arguments["device"])).get_submodule(chosen.generator)
     check_tile(arguments["tile"], arguments["overlap"], generator.multiple)
-    warn_of_random(arguments["run"], module, chosen.generator)
+    translation.warn_of_random(arguments["run"], module, chosen.generator)
     translate = partial(
-        translate_one,
+        translation.translate_one,
         network=partial(
             module.translate, direction=direction, ema=arguments["ema"], seed=arguments["seed"]
         ),
@@ -89,18 +80,12 @@ def main(argv: list[str]) -> int:
     )
     decoder = Decoder(generator.in_channels, max_pixels=arguments["max_pixels"])
     pairs = list(zip(paths, targets, strict=True))
-    failures = translate_all(dict(pairs), decoder, translate)
+    failures = translation.translate_all(dict(pairs), decoder, translate)
     done = [pair for pair in pairs if pair[0] not in failures]
     if done:
         from ganlab.applications import save_sheet
 
-        save_sheet(done[:SHOWN], direction, arguments["output"] / SHEET)
+        save_sheet(done[: translation.SHOWN], direction, arguments["output"] / translation.SHEET)
         print(f"{len(done)} translated {direction}: {arguments['output']}")
-    if failures:
-        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:NAMED]]
-        more = [f"  … and {len(failures) - NAMED} more"] if len(failures) > NAMED else []
-        raise DataError(
-            f"input: {len(failures)} of {len(paths)} pictures could not be read and have no "
-            "result:\n" + "\n".join(lines + more)
-        )
+    translation.check_all_read(failures, len(paths))
     return 0

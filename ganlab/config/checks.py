@@ -111,11 +111,9 @@ def _check_scalars(config: dict[str, Any]) -> None:
 
 
 def _check_loss(config: dict[str, Any], parts: set[str]) -> None:
-    import inspect
+    from ganlab.config.targets import locate, parameters_of
 
-    from ganlab.config.targets import locate
-
-    takes = inspect.signature(locate(config["model"]["_target_"], "model")).parameters
+    takes = parameters_of(locate(config["model"]["_target_"], "model"))
     if extra := sorted(part for part in parts if part not in takes):
         name = config["model"]["_target_"].rpartition(".")[2]
         raise ConfigError(

@@ -6,7 +6,14 @@ import operator
 from functools import reduce
 from typing import Any
 
+from hydra import compose as hydra_compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
 from ganlab.config.groups import check_choice, groups
+from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.renamed import current
 
@@ -16,8 +23,6 @@ PROTOCOL = "callbacks.evaluation.protocol"
 
 def register_resolvers() -> None:
     """Let configs say `${sum:1,2}` and `${product:1,2}`; of null, a product is null."""
-    from omegaconf import OmegaConf
-
     OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
     OmegaConf.register_new_resolver(
         "product",
@@ -33,13 +38,6 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         ConfigError: an unknown group, option or key (with the nearest right one), or an override
             that cannot be parsed.
     """
-    from hydra import compose as hydra_compose
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf, open_dict
-    from omegaconf.errors import OmegaConfBaseException
-
-    from ganlab.config.source import initialized
-
     register_resolvers()
     overrides = [spelled_out(override) for override in overrides]
     with initialized():
@@ -80,8 +78,6 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
         config: of a training, open for changes.
         overrides: spelled out, see `spelled_out`.
     """
-    from omegaconf import OmegaConf
-
     keys = {override.partition("=")[0].lstrip("+") for override in overrides}
     keys -= {f"{PROTOCOL}.features.weights"}  # where they lie is not what they are
     name = OmegaConf.select(config, f"{PROTOCOL}.name")
@@ -115,9 +111,6 @@ def to_plain(config: Any) -> dict[str, Any]:
     Raises:
         ConfigError: an interpolation that leads nowhere, or a value that must still be given.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -134,10 +127,6 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
     """Raise a ConfigError for the first override that is wrong, if it can be found."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     parser = OverridesParser.create()
     choices, values = [], []
     for text in overrides:
@@ -164,8 +153,6 @@ def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
 
 def check_key(base: Any, text: str, key: str) -> None:
     """Raise a ConfigError, with the nearest right key, unless the dotted `key` is in `base`."""
-    from omegaconf import DictConfig, OmegaConf
-
     node, walked = base, []
     for part in key.split("."):
         if isinstance(node, DictConfig):

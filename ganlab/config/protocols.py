@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from hydra import compose
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
 from ganlab.config.compose import check_key, register_resolvers
 from ganlab.config.groups import check_choice
+from ganlab.config.source import initialized
 from ganlab.errors import ConfigError
 
 
@@ -35,10 +41,6 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown name or key, with the nearest, or no protocol at all.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
     pairs = [text.partition("=")[::2] for text in arguments]
     names = dict(pairs)
     if len(names) < len(pairs):
@@ -74,10 +76,6 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
 
 
 def _composed(name: str) -> dict[str, Any]:
-    from hydra import compose
-    from omegaconf import OmegaConf
-
-    from ganlab.config.source import initialized
 
     register_resolvers()
     with initialized():

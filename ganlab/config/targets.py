@@ -12,6 +12,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ganlab.errors import ConfigError, nearest
@@ -76,7 +77,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
     target = locate(config["_target_"], path)
     keys = [key for key in config if key not in _META_KEYS]
     try:
-        parameters = inspect.signature(target).parameters
+        parameters = parameters_of(target)
     except (TypeError, ValueError):  # builtins without a signature bind or fail when called
         return
     named = {
@@ -112,12 +113,40 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
             )
 
 
+def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The arguments of a callable by name.
+
+    A constructor hands on what it takes as `**common`, so its base's arguments are its own too;
+    those that the base needs it may give itself.
+    """
+    found = dict(inspect.signature(target).parameters)
+    for base in _constructors(target)[1:]:
+        found = {n: p for n, p in found.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        for name, p in list(inspect.signature(base).parameters.items())[1:]:  # without self
+            is_needed = p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            found.setdefault(name, p.replace(default=None) if is_needed else p)
+    return found
+
+
+def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """The constructors that take part in making an object, each by the one before; or `target`."""
+    if not inspect.isclass(target):
+        return [target]
+    chain = []
+    for init in (vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)):
+        chain.append(init)
+        parameters = inspect.signature(init).parameters.values()
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return chain
+
+
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    function = target.__init__ if inspect.isclass(target) else target
-    try:
-        return typing.get_type_hints(function)
-    except Exception:  # names that only a type checker can see
-        return {}
+    hints: dict[str, Any] = {}
+    for function in _constructors(target):
+        with suppress(Exception):  # names that only a type checker can see
+            hints = typing.get_type_hints(function) | hints
+    return hints
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
 from ganlab.core.module import AdversarialModule
 from ganlab.errors import ConfigError, GanlabError
 
@@ -18,8 +22,6 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     Args:
         config: plain containers, resolved; at least `model`, and what `model` needs of `loss`.
     """
-    import torch
-
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
     module: AdversarialModule = make(config["model"], **parts)
     module.config = config
@@ -37,9 +39,6 @@ def make(config: dict[str, Any], **further: Any) -> Any:
         GanlabError: what a constructor raised, without Hydra's wrapping; a ConfigError that names
             the place for any other failure.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
     try:
         return instantiate(config, **further, _convert_="all")
     except InstantiationException as error:

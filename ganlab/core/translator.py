@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from ganlab.regularizers import Adversary
+from ganlab.regularizers import Adversary
 
 NormAtTest = Literal["running", "batch"]
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)

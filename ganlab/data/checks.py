@@ -51,6 +51,23 @@ def one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
         )
 
 
+def check_test_split(folder: object, share: object) -> None:
+    """Check which files of a folder are to test with.
+
+    Args:
+        folder: `data.test_folder`; "test", "val" or None.
+        share: `data.test_share`; of the files, where no folder is for tests.
+
+    Raises:
+        ConfigError: another folder, or a share outside [0, 1).
+    """
+    one_of("test_folder", folder, ("test", "val", None))
+    if isinstance(share, bool) or not 0 <= share < 1:
+        raise ConfigError(
+            f"data.test_share: got {share!r}, expected a number from 0 to below 1, such as 0.1."
+        )
+
+
 def agree_on_classes(declared: int | None, truth: int | None, title: str) -> None:
     """Check the number of classes that a config declares against what the set has.
 

@@ -6,6 +6,7 @@ A point is under the batch's key "image", as every sample is. Test points are a 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -103,26 +104,12 @@ class Ring(Mixture):
     """
 
     def __init__(
-        self,
-        modes: int = 8,
-        radius: float = 2.0,
-        sigma: float = 0.02,
-        samples: int = 100_000,
-        batch_size: int = 256,
-        seed: int = 0,
-        dimensions: int = 2,
-        classes: int | None = None,
+        self, modes: int = 8, radius: float = 2.0, sigma: float = 0.02, **common: Any
     ) -> None:
         self.modes = self.truth = whole("modes", modes, 1)
         self.radius = positive("radius", radius)
         self.sigma = positive("sigma", sigma, zero=True)
-        super().__init__(
-            samples=samples,
-            batch_size=batch_size,
-            seed=seed,
-            dimensions=dimensions,
-            classes=classes,
-        )
+        super().__init__(**common)
 
     @property
     def means(self) -> Tensor:
@@ -145,27 +132,13 @@ class Grid(Mixture):
     """
 
     def __init__(
-        self,
-        side: int = 5,
-        spacing: float = 2.0,
-        sigma: float = 0.05,
-        samples: int = 100_000,
-        batch_size: int = 256,
-        seed: int = 0,
-        dimensions: int = 2,
-        classes: int | None = None,
+        self, side: int = 5, spacing: float = 2.0, sigma: float = 0.05, **common: Any
     ) -> None:
         self.side = whole("side", side, 1)
         self.modes = self.truth = side * side
         self.spacing = positive("spacing", spacing)
         self.sigma = positive("sigma", sigma, zero=True)
-        super().__init__(
-            samples=samples,
-            batch_size=batch_size,
-            seed=seed,
-            dimensions=dimensions,
-            classes=classes,
-        )
+        super().__init__(**common)
 
     @property
     def means(self) -> Tensor:
@@ -189,25 +162,10 @@ class SwissRoll(Points):
 
     provides = ("image",)
 
-    def __init__(
-        self,
-        radius: float = 2.0,
-        noise: float = 0.05,
-        samples: int = 100_000,
-        batch_size: int = 256,
-        seed: int = 0,
-        dimensions: int = 2,
-        classes: int | None = None,
-    ) -> None:
+    def __init__(self, radius: float = 2.0, noise: float = 0.05, **common: Any) -> None:
         self.radius = positive("radius", radius)
         self.noise = positive("noise", noise, zero=True)
-        super().__init__(
-            samples=samples,
-            batch_size=batch_size,
-            seed=seed,
-            dimensions=dimensions,
-            classes=classes,
-        )
+        super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Points on the spiral, with noise."""
@@ -228,23 +186,9 @@ class TwoMoons(Points):
 
     truth = 2
 
-    def __init__(
-        self,
-        noise: float = 0.05,
-        samples: int = 100_000,
-        batch_size: int = 256,
-        seed: int = 0,
-        dimensions: int = 2,
-        classes: int | None = None,
-    ) -> None:
+    def __init__(self, noise: float = 0.05, **common: Any) -> None:
         self.noise = positive("noise", noise, zero=True)
-        super().__init__(
-            samples=samples,
-            batch_size=batch_size,
-            seed=seed,
-            dimensions=dimensions,
-            classes=classes,
-        )
+        super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
         """A moon at random, and a point of it with noise."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganlab.data.archives.files import cache_folder
-
-if TYPE_CHECKING:
-    from ganlab.estimate.plan import Plan
+from ganlab.estimate.plan import Plan
 
 LOOKS = {
     "evaluation": "scores",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from ganlab.core import AdversarialModule
+from ganlab.exchange.graphs import WRITERS, as_used, example_inputs
+from ganlab.exchange.public_files import ROLES, read_tensors
+from ganlab.exchange.public_layout import read_public, write_public
+from ganlab.files import atomic
 
 TOLERANCE = 1e-3  # of numbers in [-1, 1], between programs
 
@@ -41,11 +44,6 @@ def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
 
 
 def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
-    import torch
-
-    from ganlab.exchange.public_files import ROLES, read_tensors
-    from ganlab.exchange.public_layout import read_public, write_public
-    from ganlab.files import atomic
 
     if folder.suffix:
         raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
@@ -79,8 +77,6 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
 def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bool) -> int:
     from safetensors.torch import load_file, save_file
 
-    from ganlab.files import atomic
-
     network = network_of(module, name, ema)
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     metadata = {
@@ -105,7 +101,6 @@ def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> N
 
 
 def _is_same(a: Tensor, b: Tensor) -> bool:
-    import torch
 
     # NaN is not equal to itself, its bytes are
     pair = [x.contiguous().reshape(-1).view(torch.uint8) for x in (a, b)]
@@ -115,10 +110,6 @@ def _is_same(a: Tensor, b: Tensor) -> bool:
 def export_graph(
     module: AdversarialModule, name: str, path: Path, arguments: dict[str, Any]
 ) -> int:
-    import torch
-
-    from ganlab.exchange.graphs import WRITERS, as_used, example_inputs
-    from ganlab.files import atomic
 
     network = as_used(module, network_of(module, name, arguments["ema"]))
     inputs = example_inputs(module, network, name, arguments["size"])

@@ -6,15 +6,12 @@ import importlib.util
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ganlab.core import AdversarialModule
 
 Run = Callable[[dict[str, Tensor]], Tensor]
 

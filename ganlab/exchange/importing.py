@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from lightning.pytorch import Trainer
+from omegaconf import OmegaConf
+
+from ganlab.callbacks import Checkpoints
+from ganlab.config.checks import check
+from ganlab.config.compose import compose, to_plain
+from ganlab.core import AdversarialModule
+from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError, ConfigError
 from ganlab.exchange.public_files import DIRECTIONS, ROLES, Network
-
-if TYPE_CHECKING:
-    from ganlab.core import AdversarialModule
+from ganlab.files import write_text
+from ganlab.record.run import RunRecord
 
 
 def configure(
@@ -27,9 +35,6 @@ def configure(
     Raises:
         ConfigError: whatever is wrong with the overrides, or does not fit the networks.
     """
-    from ganlab.config.checks import check
-    from ganlab.config.compose import compose, to_plain
-
     keys = {text.partition("=")[0] for text in overrides}
     for key in keys:
         if key.startswith(tuple(f"model.{submodule}." for submodule in networks)):
@@ -88,15 +93,6 @@ def write_run(
     config: dict[str, Any], networks: dict[str, Network], folder: Path
 ) -> AdversarialModule:
     """Build the game, give it the files' weights, and write the run's folder; returns the game."""
-    import torch
-    from lightning.pytorch import Trainer
-    from omegaconf import OmegaConf
-
-    from ganlab.callbacks import Checkpoints
-    from ganlab.core.build import build_module
-    from ganlab.files import write_text
-    from ganlab.record.run import RunRecord
-
     torch.manual_seed(config["seed"])
     module = build_module(config)
     for submodule, network in networks.items():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import Tensor, nn
 
 from ganlab.config.values import boolean
 from ganlab.errors import CheckpointError, ConfigError, nearest
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 # the submodule that each file holds; a public D_A judges domain B
 ROLES = {
@@ -144,8 +144,6 @@ def read_tensors(file: Path) -> Any:
     Raises:
         CheckpointError: no such file, or one that holds code, or is damaged.
     """
-    import pickle
-
     import torch
 
     try:

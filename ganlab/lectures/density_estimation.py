@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.core import Ramp
@@ -25,9 +25,6 @@ from ganlab.losses import NonSaturating
 from ganlab.networks import MLPDiscriminator, MLPGenerator
 from ganlab.networks.checks import check_count, check_counts
 from ganlab.regularizers import R1
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WEIGHTS, MEANS, STDS = (
     torch.tensor(v, dtype=torch.float64) for v in ((0.6, 0.4), (-1.5, 1.5), (0.4, 0.7))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.core import AdversarialModule, Ramp
@@ -19,9 +19,6 @@ from ganlab.modalities.pixels import denormalise
 from ganlab.networks import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.checks import check_count
 from ganlab.regularizers import R1
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 KINDS = {
     "uniform_noise": "random pixels",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganlab.lectures.lesson import (
@@ -44,9 +44,6 @@ from ganlab.regularizers import (
     WeightClipping,
     WeightDecay,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # D has no bias and says 0 of the data: the labels of LSGAN that it can be right with are −1, 1, 0
 LOSSES: dict[str, AdversarialLoss] = {

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.lectures.densities import jsd, kl, line, log_mixture, log_normal
 from ganlab.lectures.lesson import Lesson, are_numbers, increasing, new_figure, require
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Divergence = Callable[[Tensor, Tensor, Tensor], Tensor]
 DIVERGENCES: dict[str, tuple[str, Divergence]] = {

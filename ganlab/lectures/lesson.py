@@ -9,17 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 
 from ganlab.core import AdversarialModule, Player, Schedule
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.networks.checks import check_count
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,9 @@ def increasing(values: Sequence[float]) -> bool:
 
 def new_figure(width: float, height: float, title: str) -> Figure:
     """An empty figure of that many inches, drawn without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=14)
     return figure
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.data import Ring
@@ -29,9 +30,6 @@ from ganlab.metrics import ModeCoverage
 from ganlab.networks import MLPDiscriminator, MLPGenerator
 from ganlab.networks.checks import check_choice, check_count
 from ganlab.regularizers import GradientPenalty
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TITLES = {
     "baseline": "non-saturating GAN",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -25,9 +25,6 @@ from ganlab.lectures.lesson import (
 from ganlab.losses import Minimax
 from ganlab.networks import MLPDiscriminator
 from ganlab.networks.checks import check_counts
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def study(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.lectures.densities import (
@@ -30,9 +30,6 @@ from ganlab.lectures.lesson import (
     require_counts,
 )
 from ganlab.losses import AdversarialLoss, LeastSquares, Minimax, NonSaturating, Wasserstein
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def _logit(x: Tensor, theta: float) -> Tensor:

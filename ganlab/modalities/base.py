@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
+import numpy as np
+from PIL.Image import Image as Picture
 from torch import Tensor
 
 from ganlab.errors import ConfigError
 
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image as Picture
+
+@dataclass(frozen=True)
+class Beside:
+    """What a picture of samples shows besides them.
+
+    Attributes:
+        columns: of a grid; about square for None.
+        real: raw examples.
+        score: the discriminator's scores of normalised samples.
+    """
+
+    columns: int | None = None
+    real: Tensor | None = None
+    score: Callable[[Tensor], Tensor] | None = None
+
+
+NOTHING = Beside()
 
 
 class Modality(ABC):
@@ -42,43 +59,33 @@ class Modality(ABC):
     def is_raw(self, examples: Tensor) -> bool:
         """Whether these are raw examples (N, *shape)."""
 
-    @abstractmethod
     def normalise(self, raw: Tensor) -> Tensor:
-        """Raw examples as networks see them, float32, on their device."""
+        """Raw examples as networks see them, floats, on their device; by default they stay."""
+        return raw
 
-    @abstractmethod
     def denormalise(self, samples: Tensor) -> Tensor:
         """The inverse of `normalise`, rounded and clamped to what raw examples may be."""
+        return samples.float()
 
-    @abstractmethod
     def shrink(self, examples: Tensor) -> Tensor:
         """Raw or normalised examples made small enough to measure many distances between them.
 
         Their type and the scale of their numbers stay.
         """
+        return examples
 
-    @abstractmethod
     def rescale(self, samples: Tensor) -> Tensor:
         """Normalised samples on the scale of raw ones, without rounding."""
+        return samples
 
     @abstractmethod
-    def draw(
-        self,
-        samples: Tensor,
-        path: Path,
-        *,
-        columns: int | None = None,
-        real: Tensor | None = None,
-        score: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
+    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
         """Write one picture (PNG) of a set of normalised samples.
 
         Args:
             samples: (N, *shape).
             path: of the picture.
-            columns: of a grid; about square unless given. A modality without a grid ignores it.
-            real: raw examples to show beside them, where the modality can.
-            score: the discriminator's scores of normalised samples, where the modality can show it.
+            beside: what to show with them, as far as the modality can.
 
         Raises:
             ConfigError: samples that cannot be drawn, e.g. points in more than two dimensions.
@@ -97,9 +104,9 @@ class Modality(ABC):
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
         """Normalised samples as arrays for a `.npz`, by the names that they have there."""
 
-    @abstractmethod
     def picture(self, sample: Tensor) -> Picture | None:
         """One normalised sample as a picture; None where it is seen only among others."""
+        return None
 
     @abstractmethod
     def example(self, shape: Sequence[int], n: int = 2) -> Tensor:
@@ -112,6 +119,3 @@ class Modality(ABC):
                 f"{where}: received {examples.dtype} of shape {tuple(examples.shape)}; needs "
                 f"{self.raw}."
             )
-
-    def __deepcopy__(self, memo: Any) -> Modality:
-        return self

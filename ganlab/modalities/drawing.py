@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from PIL.Image import Image
+from PIL.ImageFont import FreeTypeFont
 from torch import Tensor
 
 from ganlab.files import atomic
 from ganlab.modalities.pixels import denormalise
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
@@ -89,13 +86,11 @@ def save_scatter(
     real: Tensor, fake: Tensor, path: Path, score: Callable[[Tensor], Tensor] | None = None
 ) -> None:
     """Plot points (N, 2): real ones, generated ones, and the discriminator's landscape."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     real, fake = real.detach().cpu(), fake.detach().cpu()
     reach = float((real if len(real) else fake).abs().max()) * 1.3
     figure = Figure(figsize=(4.5, 4.5), layout="tight")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     if score is not None:
         axis = torch.linspace(-reach, reach, 60)

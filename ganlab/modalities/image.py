@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from PIL.Image import Image as Picture
 from torch import Tensor
 
-from ganlab.modalities.base import Modality
+from ganlab.modalities.base import NOTHING, Beside, Modality
 from ganlab.modalities.drawing import as_picture, save_grid, save_png
 from ganlab.modalities.pixels import denormalise, normalise
-
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image as Picture
 
 SIDE = 32  # pixels along a side at most, at which images are compared
 
@@ -50,16 +47,8 @@ class Image(Modality):
     def rescale(self, samples: Tensor) -> Tensor:
         return (samples + 1) * 127.5
 
-    def draw(
-        self,
-        samples: Tensor,
-        path: Path,
-        *,
-        columns: int | None = None,
-        real: Tensor | None = None,
-        score: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        save_grid(samples, path, columns)
+    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
+        save_grid(samples, path, beside.columns)
 
     def save(self, sample: Tensor, path: Path) -> None:
         save_png(denormalise(sample), path.with_name(f"{path.name}.png"))

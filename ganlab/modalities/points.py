@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganlab.errors import ConfigError
-from ganlab.modalities.base import Modality
+from ganlab.modalities.base import NOTHING, Beside, Modality
 from ganlab.modalities.drawing import save_scatter
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ALLOWED = "out: points go to x.npz, or of the plane to x.png; received {}."
 
@@ -31,39 +28,17 @@ class Points(Modality):
     def is_raw(self, examples: Tensor) -> bool:
         return examples.is_floating_point() and examples.dim() == 2
 
-    def normalise(self, raw: Tensor) -> Tensor:
-        return raw
-
-    def denormalise(self, samples: Tensor) -> Tensor:
-        return samples.float()
-
-    def shrink(self, examples: Tensor) -> Tensor:
-        return examples
-
-    def rescale(self, samples: Tensor) -> Tensor:
-        return samples
-
-    def draw(
-        self,
-        samples: Tensor,
-        path: Path,
-        *,
-        columns: int | None = None,
-        real: Tensor | None = None,
-        score: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
+    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
         if samples.shape[1] != 2:
             raise ConfigError(ALLOWED.format(path))
-        save_scatter(samples[:0] if real is None else real, samples, path, score)
+        real = samples[:0] if beside.real is None else beside.real
+        save_scatter(real, samples, path, beside.score)
 
     def save(self, sample: Tensor, path: Path) -> None:
         raise ConfigError(ALLOWED.format(path.parent))
 
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
         return {"points": samples.float().numpy()}
-
-    def picture(self, sample: Tensor) -> None:
-        return None
 
     def example(self, shape: Sequence[int], n: int = 2) -> Tensor:
         return torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,6 @@ from ganlab.record.log import X, read_metrics
 
 def save_curves(folder: Path) -> None:
     """`curves.png`: every logged quantity over the images seen, one panel for each kind."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -25,7 +24,6 @@ def save_curves(folder: Path) -> None:
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(4.5 * columns, 3 * lines), layout="tight")
-    FigureCanvasAgg(figure)
     for place, (kind, names) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="images seen")
         for name in names:

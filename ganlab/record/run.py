@@ -12,16 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.errors import RunError
-from ganlab.files import cannot_write, write_text
+from ganlab.files import cannot_write, write_json
+from ganlab.record import machine
 from ganlab.record.lock import hold
-from ganlab.record.machine import (
-    accelerator,
-    forget_peak_memory,
-    git_commit,
-    peak_gpu_memory_mib,
-    peak_memory_mib,
-    versions,
-)
 from ganlab.record.renamed import current
 
 Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
@@ -51,7 +44,7 @@ class RunRecord:
         hold(self._lock, folder)
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
             part.unlink(missing_ok=True)  # of a process that was killed while it wrote
-        forget_peak_memory()  # of an earlier run in this process
+        machine.forget_peak_memory()  # of an earlier run in this process
         before = read_record(folder) if self.path.exists() else {}
         self._seconds_before = float(before.get("seconds", 0.0))
         self._started = time.monotonic()
@@ -64,15 +57,15 @@ class RunRecord:
             "error": None,
             "name": name,
             "seed": seed,
-            "started": self.data.get("started", _now()),
+            "started": self.data.get("started", timestamp()),
             "ended": None,
-            "versions": versions(),
-            "git_commit": git_commit(),
+            "versions": machine.versions(),
+            "git_commit": machine.git_commit(),
             "hardware": {
                 "host": socket.gethostname(),
                 "system": platform.platform(),
                 "cpu_cores": os.cpu_count(),
-                "accelerator": accelerator(),
+                "accelerator": machine.accelerator(),
             },
             "pid": os.getpid(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -86,15 +79,15 @@ class RunRecord:
         """Change some entries and rewrite the file."""
         self.data |= changes
         self.data["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 3)
-        self.data["peak_memory_mib"] = peak_memory_mib()
-        if (gpu := peak_gpu_memory_mib()) is not None:
+        self.data["peak_memory_mib"] = machine.peak_memory_mib()
+        if (gpu := machine.peak_gpu_memory_mib()) is not None:
             self.data["peak_gpu_memory_mib"] = gpu
-        write_text(self.path, json.dumps(self.data, indent=2, allow_nan=True) + "\n")
+        write_json(self.path, self.data)
 
     def end(self, status: Status, error: str | None = None) -> None:
         """Write how the run ended and release the folder."""
         try:
-            self.write(status=status, error=error, ended=_now())
+            self.write(status=status, error=error, ended=timestamp())
         finally:
             self.close()
 
@@ -145,5 +138,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     return current(config)
 
 
-def _now() -> str:
+def timestamp() -> str:
+    """The time, as records have it: ISO 8601 with the zone's offset."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.errors import ConfigError
-from ganlab.files import write_text
+from ganlab.files import write_json
 from ganlab.record.log import X
 from ganlab.record.machine import peak_memory_mib
 
@@ -224,7 +224,7 @@ class WandB(Logger):
         self.run.define_metric("*", step_metric=X)
         identity = {"id": self.run.id, "project": self.project, "entity": self.run.entity or None}
         identity["url"] = self.run.url if mode == "online" else before.get("url")
-        write_text(self.folder / "wandb.json", json.dumps(identity, indent=2) + "\n")
+        write_json(self.folder / "wandb.json", identity)
 
     def _read_identity(self) -> dict[str, Any]:
         """What `wandb.json` says, unless it speaks of a run of another project or account."""

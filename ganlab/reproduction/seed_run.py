@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganlab.files import finite, write_text
+from ganlab.config.recipe import changes
+from ganlab.config.relocated import relocated
+from ganlab.files import finite, write_json
 from ganlab.record.renamed import current
 from ganlab.record.run import read_config, read_record
 from ganlab.reproduction.baselines import Baseline
@@ -70,8 +72,6 @@ class SeedRun:
     @property
     def config(self) -> dict[str, Any]:
         """Its configuration as it was trained, or is to be; an empty one where there is none."""
-        from ganlab.config.relocated import relocated
-
         if not (self.folder / "config.yaml").exists():
             return {}
         config = read_config(self.folder)
@@ -79,8 +79,6 @@ class SeedRun:
 
     def changes(self, wanted: dict[str, Any]) -> list[str]:
         """How what it was trained by differs from the recipe that was asked for, in words."""
-        from ganlab.config.recipe import changes
-
         if not (config := self.config):
             return []
         found = changes(config, wanted, self.baseline.checkpoint == "best")
@@ -116,8 +114,7 @@ class SeedRun:
             "images_seen": entry["images_seen"],
             "score": entry["scores"].get(self.baseline.score),
         }
-        text = json.dumps(finite(content, lambda _: None), indent=2, allow_nan=False)
-        write_text(self.folder / OWN, text + "\n")
+        write_json(self.folder / OWN, finite(content, lambda _: None))
 
     def _own(self) -> dict[str, Any]:
         try:

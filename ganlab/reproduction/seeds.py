@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.checks import check
+from ganlab.config.compose import compose, to_plain
+from ganlab.config.protocols import chosen
+from ganlab.config.recipe import changes, protocol_hash, recipe_hash, shortened
+from ganlab.config.targets import check_targets
+from ganlab.core.build import make
 from ganlab.errors import ConfigError, DataError, GanlabError, RunError
+from ganlab.files import finite, write_json
+from ganlab.record.run import timestamp
 from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
 from ganlab.reproduction.seed_run import SeedRun
+from ganlab.runs.evaluation import evaluate_run
+from ganlab.runs.planned import plan, run_planned
 
 
 @dataclass
@@ -41,8 +49,6 @@ class Reproduction:
     data_hash: str = ""
 
     def __post_init__(self) -> None:
-        from ganlab.config.checks import check
-        from ganlab.config.recipe import changes, shortened
 
         name = self.baseline.name
         self.run_overrides = [f"experiment={name}", *self.overrides]
@@ -64,7 +70,6 @@ class Reproduction:
             self.config = self._composed()
 
     def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
-        from ganlab.config.compose import compose, to_plain
 
         composed = compose(overrides or self.run_overrides)
         composed.run_dir = str(self.folder)  # whatever is in its name
@@ -78,15 +83,12 @@ class Reproduction:
     @property
     def recipe_hash(self) -> str | None:
         """That of the runs; None where they differ."""
-        from ganlab.config.recipe import recipe_hash
-
         configs = [run.config for run in self.runs]
         best = self.baseline.checkpoint == "best"
         found = {recipe_hash(config or self.config, best) for config in configs}
         return found.pop() if len(found) == 1 else None
 
     def _protocol(self) -> dict[str, Any] | None:
-        from ganlab.config.protocols import chosen
 
         if self.baseline.protocol is None:
             return None
@@ -99,8 +101,6 @@ class Reproduction:
         return chosen(None, [f"protocol={self.baseline.protocol}", *self.protocol_overrides])
 
     def _check_score(self) -> None:
-        from ganlab.config.targets import check_targets
-        from ganlab.core.build import make
 
         check_targets({"protocol": self.protocol})
         recipe = make(self.protocol)
@@ -117,9 +117,6 @@ class Reproduction:
         Raises:
             RunError: the folder cannot be written.
         """
-        from ganlab.files import write_text
-        from ganlab.runs.planned import plan
-
         name, own = self.baseline.name, self.run_overrides
         jobs = [
             {"job": number, "folder": str(number), "overrides": [*own, f"seed={seed}"]}
@@ -128,7 +125,7 @@ class Reproduction:
         content = {
             "name": f"reproduce/{name}",
             "kind": "reproduce",
-            "planned": _now(),
+            "planned": timestamp(),
             "launcher": [],
             "command": self.command,
             "experiment": name,
@@ -139,7 +136,7 @@ class Reproduction:
             "data_hash": self.data_hash,
             "jobs": jobs,
         }
-        write_text(self.folder / "sweep.json", json.dumps(content, indent=2) + "\n")
+        write_json(self.folder / "sweep.json", content)
         of = {"name": content["name"], "kind": "reproduce", "scale": self.scale}
         for job, run in zip(jobs, self.runs, strict=True):
             if not run.record:
@@ -153,8 +150,6 @@ class Reproduction:
             DataError: everything that is missing, in one message.
             RunError: other data than the reproduction was begun with.
         """
-        from ganlab.core.build import make
-
         data, missing, hashed = make(self.config["data"]), [], ""
         try:
             data.prepare_data()
@@ -205,9 +200,6 @@ class Reproduction:
         Raises:
             KeyboardInterrupt: Ctrl-C; it can go on later.
         """
-        from ganlab.runs.evaluation import evaluate_run
-        from ganlab.runs.planned import run_planned
-
         for number, run in enumerate(self.runs):
             if not run.is_trained:
                 _say(f"{self.title}: seed {run.seed} ({number + 1} of {len(self.seeds)})")
@@ -243,15 +235,12 @@ class Reproduction:
 
     def write(self) -> Path:
         """Write verdict.json, with all that is needed to repeat the reproduction."""
-        from ganlab.config.recipe import protocol_hash
-        from ganlab.files import finite, write_text
-
         values, missing = self.scores()
         is_finite = bool(values) and all(map(math.isfinite, values))
         verdict, baseline = self.verdict(), self.baseline
         content = {
             "name": baseline.name,
-            "at": _now(),
+            "at": timestamp(),
             "verdict": verdict.word,
             "words": verdict.words,
             "scale": self.scale,
@@ -277,13 +266,8 @@ class Reproduction:
             "runs": [run.described() for run in self.runs],
         }
         path = self.folder / "verdict.json"
-        text = json.dumps(finite(content, lambda _: None), indent=2, allow_nan=False)
-        write_text(path, text + "\n")
+        write_json(path, finite(content, lambda _: None))
         return path
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _say(text: str) -> None:

@@ -9,8 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+from omegaconf import OmegaConf
+
+from ganlab.config.compose import check_key, register_resolvers
 from ganlab.config.values import device_named
+from ganlab.core.build import make
+from ganlab.core.load import load_module
+from ganlab.data import FolderData
 from ganlab.errors import ConfigError
+from ganlab.files import write_json
+from ganlab.metrics import FolderSamples
+from ganlab.modalities.drawing import save_grid
+from ganlab.modalities.pixels import normalise
+from ganlab.record.run import read_config, timestamp
 
 
 def evaluate_run(
@@ -33,8 +45,6 @@ def evaluate_run(
     Raises:
         GanlabError: a run, checkpoint, data set or protocol that is missing or does not fit.
     """
-    from ganlab.core.build import make
-
     out = folder / "scores.json"
     before = read_entries(out)
     prepared = of_run(folder, checkpoint, [])
@@ -45,12 +55,6 @@ def evaluate_run(
 
 
 def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
-    from ganlab.config.compose import check_key, register_resolvers
-    from ganlab.core.build import make
-    from ganlab.core.load import load_module
-    from ganlab.record.run import read_config
 
     register_resolvers()
     base = OmegaConf.create({"data": read_config(folder)["data"]})
@@ -67,8 +71,6 @@ def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any
 
 
 def of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
-    from ganlab.data import FolderData
-    from ganlab.metrics import FolderSamples
 
     real, generated = (
         FolderData(str(arguments[key]), skip_corrupt=arguments["skip_corrupt"])
@@ -102,7 +104,7 @@ def evaluate(
     return {
         "protocol": getattr(recipe, "name", "accuracy"),
         "seed": seed,
-        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "at": timestamp(),
         "seconds": round(time.monotonic() - started, 1),
         "scores": {name: score.as_dict() for name, score in scores.items()},
     }
@@ -115,10 +117,6 @@ def save_neighbours(recipe: Any, prepared: dict[str, Any], path: Path) -> Path |
     pairs = recipe.nearest(prepared.get("source") or recipe.source(prepared["module"]))
     if pairs is None:
         return None
-    import torch
-
-    from ganlab.modalities.drawing import save_grid
-    from ganlab.modalities.pixels import normalise
 
     save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
     return path
@@ -157,10 +155,8 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 
 def write_entries(path: Path, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
     """Add entries to scores.json, in place of those of the same model, protocol and seed."""
-    from ganlab.files import write_text
-
     kept = [old for old in before if not any(_is_same(old, new) for new in entries)]
-    write_text(path, json.dumps({"evaluations": kept + entries}, indent=2) + "\n")
+    write_json(path, {"evaluations": kept + entries})
 
 
 def _is_same(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import traceback
@@ -12,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from ganlab.config.compose import compose, to_plain
 from ganlab.errors import ConfigError, GanlabError, HeldError, RunError
+from ganlab.files import write_json, write_text
+from ganlab.record.run import RunRecord, read_record
+from ganlab.runs.resume import continued
+from ganlab.runs.train import train
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,6 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
         ConfigError: an override that is mistyped, or values that do not fit.
         RunError: the folder cannot be written.
     """
-    from ganlab.config.compose import compose, to_plain
-
     composed = compose(overrides)
     composed.run_dir = str(folder)
     config = to_plain(composed)
@@ -65,11 +69,6 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     Raises:
         RunError: the folder holds a run that is more than planned, or cannot be written.
     """
-    from omegaconf import OmegaConf
-
-    from ganlab.files import write_text
-    from ganlab.record.run import read_record
-
     if (folder / "run.json").exists() and read_record(folder).get("status") != "planned":
         raise RunError(f"run_dir: {folder} holds a run already; choose another folder.")
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
@@ -81,7 +80,7 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
         "baseline": config.get("baseline"),
         "sweep": of,
     }
-    write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
+    write_json(folder / "run.json", record)
 
 
 def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None) -> Outcome:
@@ -101,10 +100,6 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
     Raises:
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
-    from ganlab.record.run import read_record
-    from ganlab.runs.resume import continued
-    from ganlab.runs.train import train
-
     try:
         if (status := read_record(folder).get("status")) in ("finished", "pruned"):
             return Outcome(folder, status)
@@ -165,8 +160,6 @@ def _file(stream: Any) -> Any:
 
 def _failed(folder: Path, error: str) -> Outcome:
     """The outcome of a failed run, whose record says so too, if it can be written."""
-    from ganlab.record.run import RunRecord, read_record
-
     try:
         record = read_record(folder)
         if record.get("status") != "failed" or error not in str(record.get("error")):

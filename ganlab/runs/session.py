@@ -16,13 +16,15 @@ from omegaconf import OmegaConf
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
 from ganlab.core.load import newest_checkpoint
-from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError
+from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError, RunError
 from ganlab.files import write_text
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.run import RunRecord
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble
 from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
+from ganlab.runs.resume import differences
+from ganlab.runs.summary import summary
 
 # whose messages go to log.txt
 LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
@@ -141,7 +143,6 @@ class Session:
     # --- details -------------------------------------------------------------------------------
 
     def _refuse_other_run(self) -> None:
-        from ganlab.errors import RunError
 
         if (self.folder / "run.json").exists():
             raise RunError(
@@ -168,8 +169,6 @@ class Session:
             self._say(f"last.ckpt is damaged or gone; going on from {path}, the one before it.")
         theirs = contents["ganlab"]["config"] or {}
         if theirs.get("model") != self.config["model"]:
-            from ganlab.runs.resume import differences
-
             lines = [line for _, line in differences(theirs.get("model"), self.config["model"])]
             raise CheckpointError(
                 f"checkpoint: {path} is of another model; these differ:\n  " + "\n  ".join(lines)
@@ -221,8 +220,6 @@ class Session:
         if not self.is_main:
             return
         if status == "finished":
-            from ganlab.runs.summary import summary
-
             print(summary(self.folder))
         elif status != "pruned":  # else the search says it
             again = f"ganlab train run={self.folder} resume=true"

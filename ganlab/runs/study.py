@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from ganlab.core.build import make
+from ganlab.errors import RunError
+from ganlab.files import atomic, write_json, write_text
+from ganlab.record.run import RunRecord
+from ganlab.runs.session import is_keyboard_interrupt
+
 
 def run_study(config: dict[str, Any]) -> int:
     """Make the figure and the numbers in the run's folder, and say what there is to see."""
-    from omegaconf import OmegaConf
-
-    from ganlab.core.build import make
-    from ganlab.files import atomic, write_text
-    from ganlab.record.run import RunRecord
-    from ganlab.runs.session import is_keyboard_interrupt
-
     folder = Path(config["run_dir"])
     if (folder / "run.json").exists() and not config["resume"]:
-        from ganlab.errors import RunError
-
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None
@@ -40,7 +38,7 @@ def run_study(config: dict[str, Any]) -> int:
         lesson = make(config["study"])(seed=config["seed"])
         with atomic(folder / "figure.png") as temporary:
             lesson.figure.savefig(temporary, format="png", dpi=110)
-        write_text(folder / "numbers.json", json.dumps(lesson.numbers, indent=2) + "\n")
+        write_json(folder / "numbers.json", lesson.numbers)
         record.data["numbers"] = lesson.numbers
         status = "finished"
     except (KeyboardInterrupt, SystemExit) as error:

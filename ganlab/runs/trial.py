@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
+
+import torch
+
+from ganlab.callbacks import Tracking
+from ganlab.record.run import RunRecord
+from ganlab.runs.assemble import assemble
 
 
 def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
@@ -25,13 +33,6 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
 
     What is written goes to a new folder in `run_dir`.
     """
-    import logging
-    import warnings
-
-    from ganlab.callbacks import Tracking
-    from ganlab.record.run import RunRecord
-    from ganlab.runs.assemble import assemble
-
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
@@ -48,8 +49,6 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
 
 def synchronize(device: Any) -> None:
     """Wait until an accelerator has done all that was asked of it."""
-    import torch
-
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
+from ganlab.ranks import devices_of
+from ganlab.record.run import read_config
 from ganlab.record.sweep import Job
 
 LAUNCHERS = {  # and the extra of the package that has it
@@ -35,9 +39,6 @@ def check_launcher(words: list[str]) -> None:
             settings that it has not.
     """
     import shutil
-    from importlib.util import find_spec
-
-    from hydra import compose
 
     name = launcher_of(words)
     if name not in LAUNCHERS:
@@ -81,9 +82,6 @@ def own_settings(launcher: str, words: list[str], jobs: list[Job]) -> list[str]:
         return []
     import joblib
     import torch
-
-    from ganlab.ranks import devices_of
-    from ganlab.record.run import read_config
 
     trainer = read_config(jobs[0].folder).get("trainer") or {}
     on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto") and torch.cuda.is_available()

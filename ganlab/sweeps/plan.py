@@ -9,12 +9,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from ganlab.config.compose import compose, spelled_out, to_plain
+from ganlab.config.groups import check_choice, groups
+from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, RunError
+from ganlab.files import cannot_write, write_json
+from ganlab.ranks import launched
+from ganlab.record.run import read_config, read_record, timestamp
 from ganlab.record.sweep import jobs_of, read_sweep_file
+from ganlab.runs.planned import plan
+from ganlab.runs.train import new_folder
 
 
 def check_started_once() -> None:
@@ -23,8 +35,6 @@ def check_started_once() -> None:
     Raises:
         ConfigError: torchrun or srun has started this process.
     """
-    from ganlab.ranks import launched
-
     if (by := launched().by) != "ganlab":
         raise ConfigError(
             f"-m: a sweep starts its runs itself, over several processes each where trainer=ddp "
@@ -44,13 +54,6 @@ def expand(words: list[str]) -> list[list[str]]:
     Raises:
         ConfigError: a text that cannot be read, a choice that is not there, a sweep without end.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    from ganlab.config.compose import spelled_out
-    from ganlab.config.source import initialized
-
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
         overrides = [_parsed(parser, text) for text in map(spelled_out, words)]
@@ -59,10 +62,6 @@ def expand(words: list[str]) -> list[list[str]]:
 
 def _parsed(parser: Any, text: str) -> Any:
     """One override, whose values are choices of its group if it has one."""
-    from hydra.errors import HydraException
-
-    from ganlab.config.groups import check_choice, groups
-
     if text.startswith("-"):
         raise ConfigError(f"{text}: there is no such option; write key=value, see --help.")
     try:
@@ -92,8 +91,6 @@ def plan_missing(folder: Path) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    from ganlab.runs.planned import plan
-
     content, jobs = read_sweep_file(folder), jobs_of(folder)
     missing = [job for job in jobs if not _is_planned(job.folder)]
     if len(missing) > 20:
@@ -112,11 +109,10 @@ def plan_missing(folder: Path) -> None:
         except ConfigError as error:
             print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
             record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": of}
-            _write_json(job.folder / "run.json", record | {"name": content["name"]})
+            write_json(job.folder / "run.json", record | {"name": content["name"]})
 
 
 def _is_planned(folder: Path) -> bool:
-    from ganlab.record.run import read_config, read_record
 
     try:
         return bool(read_record(folder)) and bool(read_config(folder))
@@ -126,8 +122,6 @@ def _is_planned(folder: Path) -> bool:
 
 def _put_aside(record: Path) -> None:
     """Make room for a new plan where a record has no configuration, or cannot be read."""
-    from ganlab.record.run import read_record
-
     try:
         read_record(record.parent)
         record.unlink()
@@ -143,7 +137,6 @@ def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
         ConfigError: what is wrong with the first job, where none can be.
     """
     from ganlab.config.checks import check
-    from ganlab.config.compose import compose, to_plain
 
     first = None
     for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
@@ -179,15 +172,12 @@ def write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) 
     Raises:
         RunError: the folder holds a sweep or a run already, or cannot be written.
     """
-    from ganlab.files import cannot_write
-    from ganlab.runs.train import new_folder
-
     folder = Path(given[-1]) if given else new_folder(name)
     if (folder / "run.json").exists():
         raise RunError(f"run_dir: {folder} holds a run; choose another folder for a sweep.")
     content = {
         "name": name,
-        "planned": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "planned": timestamp(),
         "command": ["ganlab", *sys.argv[1:]],
         "cwd": str(Path.cwd()),
         "launcher": [word for word in words if not word.startswith("hydra.sweep.dir=")],
@@ -212,9 +202,3 @@ def write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) 
     except OSError as error:
         raise cannot_write(folder, error) from error
     return folder
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    from ganlab.files import write_text
-
-    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -6,14 +6,7 @@ import sys
 from typing import Any
 
 from ganlab.errors import ConfigError
-from ganlab.sweeps.plan import (
-    check_started_once,
-    expand,
-    first_that_composes,
-    is_of_hydra,
-    name_of,
-    write,
-)
+from ganlab.sweeps import plan
 
 
 def sweep(argv: list[str]) -> int:
@@ -28,9 +21,9 @@ def sweep(argv: list[str]) -> int:
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
 
-    check_started_once()
+    plan.check_started_once()
     words = [word for word in argv if word not in ("-m", "--multirun")]
-    hydra_words = [word for word in words if is_of_hydra(word)]
+    hydra_words = [word for word in words if plan.is_of_hydra(word)]
     name, words = with_sweep([word for word in words if word not in hydra_words])
     given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
     words = [word for word in words if not word.startswith("run_dir=")]
@@ -38,14 +31,14 @@ def sweep(argv: list[str]) -> int:
         if word.startswith(("run=", "resume=")):
             raise ConfigError(f"{word}: a sweep is continued by `ganlab sweep resume DIR`.")
     check_launcher(hydra_words)
-    jobs = expand(words)
-    first = first_that_composes(jobs)
-    name = name or name_of(jobs)
+    jobs = plan.expand(words)
+    first = plan.first_that_composes(jobs)
+    name = name or plan.name_of(jobs)
     if first["dry_run"]:
         return _dry_run(jobs, first, given)
     if len(jobs) == 1:
         print("ganlab: 1 job; write key=a,b,c for several.", file=sys.stderr)
-    folder = write(given, name, hydra_words, jobs)
+    folder = plan.write(given, name, hydra_words, jobs)
     return launch(folder, hydra_words)
 
 

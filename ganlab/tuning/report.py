@@ -153,9 +153,7 @@ def _draw_importances(search: Search, importances: dict[str, float]) -> None:
 
 
 def _figure(height: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, height), layout="tight")
-    FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -1,7 +1,5 @@
 """Every file of conf/data: a line about itself, keys that fit, and the shape that it declares."""
 
-import inspect
-
 import pytest
 from hydra import compose
 from hydra.utils import get_class, instantiate
@@ -9,6 +7,7 @@ from omegaconf import OmegaConf
 
 from ganlab.config.groups import files
 from ganlab.config.source import initialized
+from ganlab.config.targets import parameters_of
 
 FILES = list(files("data").values())
 NAMES = [path.stem for path in FILES]
@@ -33,8 +32,8 @@ def test_a_config_begins_with_a_line_about_itself(path):
 def test_a_config_names_every_argument(path):
     """So that each can be overridden without a plus, and a misspelled one is known to be so."""
     config = composed(path)
-    signature = inspect.signature(get_class(config["_target_"]))
-    assert set(config) - {"_target_"} == set(signature.parameters)
+    arguments = parameters_of(get_class(config["_target_"]))
+    assert set(config) - {"_target_"} == set(arguments)
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

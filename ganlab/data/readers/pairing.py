@@ -5,13 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from PIL.Image import Image
 
 from ganlab.data.readers.decoding import CorruptImageError, Decoder
 from ganlab.errors import DataError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _NAMED = 10  # files that a message names
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from ganlab.data.checks import one_of
@@ -19,9 +19,6 @@ from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder, to
 from ganlab.data.readers.picture_cache import PictureCache
 from ganlab.data.readers.threads import in_threads
 from ganlab.errors import DataError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 FITS = ("crop", "stretch", "none")
 _NAMED = 10  # files that a message names

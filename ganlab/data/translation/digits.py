@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -42,12 +42,13 @@ class _Digits(TranslationData):
 
     def __init__(
         self,
-        size: int,
-        channels: int,
+        *,
+        size: int = _FRAME,
+        channels: int = 1,
         test_samples: int,
-        direction: Directions,
+        direction: Directions = "a_to_b",
         batch_size: int,
-        seed: int,
+        seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         self.size = whole("size", size, 4, MAX_SIZE)
@@ -104,16 +105,13 @@ class Edges2Digits(_Digits):
 
     def __init__(
         self,
-        size: int = _FRAME,
         threshold: float = 0.3,
-        channels: int = 1,
         source_channels: int = 1,
         test_samples: int = 500,
-        direction: Directions = "a_to_b",
         batch_size: int = 16,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(size, channels, test_samples, direction, batch_size, seed)
+        super().__init__(test_samples=test_samples, batch_size=batch_size, **common)
         one_of("source_channels", source_channels, (1,))
         self.source_channels = source_channels
         self.threshold = positive("threshold", threshold)
@@ -145,16 +143,8 @@ class DigitsUnpaired(_Digits):
     independent = True
     most = 1000
 
-    def __init__(
-        self,
-        size: int = _FRAME,
-        channels: int = 1,
-        test_samples: int = 300,
-        direction: Directions = "a_to_b",
-        batch_size: int = 4,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(size, channels, test_samples, direction, batch_size, seed)
+    def __init__(self, test_samples: int = 300, batch_size: int = 4, **common: Any) -> None:
+        super().__init__(test_samples=test_samples, batch_size=batch_size, **common)
 
     def load(self, split: str) -> dict[str, Tensor]:
         """Digits and labels of both sides of a split."""

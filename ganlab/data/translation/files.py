@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import one_of, whole
+from ganlab.data.checks import check_test_split, one_of, whole
 from ganlab.data.images.base import MAX_SIZE
-from ganlab.data.readers.decoding import Decoder
+from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
 from ganlab.data.readers.folder_splits import by_rule
 from ganlab.data.readers.layouts import Kind, Layout, find_layout, unknown_layout
 from ganlab.data.readers.pictures import FITS, load_pictures
@@ -59,22 +59,22 @@ class TranslationFiles(TranslationData):
 
     def __init__(
         self,
+        root: str | None = None,
+        archive: str | None = None,
         *,
-        root: str | None,
-        archive: str | None,
-        direction: Literal["a_to_b", "b_to_a"],
-        size: int,
-        load_size: int | None,
-        flip: bool,
-        fit: Literal["stretch", "crop", "none"],
-        background: str,
-        max_pixels: int,
-        test_folder: Literal["test", "val"] | None,
-        test_share: float,
-        cache: Literal["disk", "memory"],
-        skip_corrupt: bool,
-        batch_size: int,
-        seed: int,
+        direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
+        size: int = 256,
+        load_size: int | None = None,
+        flip: bool = True,
+        fit: Literal["stretch", "crop", "none"] = "stretch",
+        background: str = "white",
+        max_pixels: int = MAX_PIXELS,
+        test_folder: Literal["test", "val"] | None = None,
+        test_share: float = 0.1,
+        cache: Literal["disk", "memory"] = "disk",
+        skip_corrupt: bool = False,
+        batch_size: int = 1,
+        seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         if not root:
@@ -96,12 +96,7 @@ class TranslationFiles(TranslationData):
                 f"nothing can be cropped to {size}. Set data.load_size={size}, or another data.fit."
             )
         one_of("cache", cache, ("disk", "memory"))
-        one_of("test_folder", test_folder, ("test", "val", None))
-        if isinstance(test_share, bool) or not 0 <= test_share < 1:
-            raise ConfigError(
-                f"data.test_share: got {test_share!r}, expected a number from 0 to below 1, such "
-                "as 0.1."
-            )
+        check_test_split(test_folder, test_share)
         self.fit, self.background, self.max_pixels = fit, background, max_pixels
         self.test_folder, self.test_share = test_folder, test_share
         self.cache, self.skip_corrupt = cache, skip_corrupt

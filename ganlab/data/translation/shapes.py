@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -122,22 +122,15 @@ class Shapes(DrawnScenes):
 
     def __init__(
         self,
-        size: int = 64,
-        samples: int = 2000,
-        test_samples: int = 500,
-        hues: int = len(HUES),
         period: float | None = None,
         turn: float = 360.0,
-        channels: int = 3,
         source_channels: int = 3,
-        direction: Directions = "a_to_b",
-        batch_size: int = 1,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(size, samples, test_samples, hues, channels, direction, batch_size, seed)
+        super().__init__(**common)
         one_of("source_channels", source_channels, (3,))
         self.source_channels, self.turn = source_channels, positive("turn", turn, zero=True)
-        self.period = 5 * max(1.0, size / 64) if period is None else positive("period", period)
+        self.period = 5 * max(1.0, self.size / 64) if period is None else positive("period", period)
 
     @property
     def has_segments(self) -> bool:
@@ -186,19 +179,8 @@ class ShapesUnpaired(DrawnScenes):
     keys = provides = ("a", "b")
     independent = True
 
-    def __init__(
-        self,
-        size: int = 64,
-        samples: int = 2000,
-        test_samples: int = 500,
-        hues: int = len(HUES),
-        style: Literal["evening", "night"] = "evening",
-        channels: int = 3,
-        direction: Directions = "a_to_b",
-        batch_size: int = 1,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(size, samples, test_samples, hues, channels, direction, batch_size, seed)
+    def __init__(self, style: Literal["evening", "night"] = "evening", **common: Any) -> None:
+        super().__init__(**common)
         one_of("style", style, tuple(STYLES))
         self.style = style
 
@@ -237,7 +219,9 @@ class ShapeSegments(TensorDataModule):
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         agree_on_classes(classes, self.classes, self.title)
-        self.scenes = Shapes(size, samples, test_samples, period=period, channels=channels)
+        self.scenes = Shapes(
+            size=size, samples=samples, test_samples=test_samples, period=period, channels=channels
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
-from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
+from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.pairing import match_files
 from ganlab.data.translation.files import Sides, TranslationFiles
 
@@ -33,44 +33,12 @@ class UnpairedImages(TranslationFiles):
     independent = True
 
     def __init__(
-        self,
-        root: str | None = None,
-        archive: str | None = None,
-        direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
-        size: int = 256,
-        load_size: int | None = None,
-        flip: bool = True,
-        fit: Literal["stretch", "crop", "none"] = "stretch",
-        channels: int = 3,
-        has_pairs: bool = False,
-        background: str = "white",
-        max_pixels: int = MAX_PIXELS,
-        test_folder: Literal["test", "val"] | None = None,
-        test_share: float = 0.1,
-        cache: Literal["disk", "memory"] = "disk",
-        skip_corrupt: bool = False,
-        batch_size: int = 1,
-        seed: int = 0,
+        self, *places: str | None, channels: int = 3, has_pairs: bool = False, **common: Any
     ) -> None:
-        super().__init__(
-            root=root,
-            archive=archive,
-            direction=direction,
-            size=size,
-            load_size=load_size,
-            flip=flip,
-            fit=fit,
-            background=background,
-            max_pixels=max_pixels,
-            test_folder=test_folder,
-            test_share=test_share,
-            cache=cache,
-            skip_corrupt=skip_corrupt,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        super().__init__(*places, **common)
         self.channels, self.has_pairs = channels, has_pairs
-        Decoder(channels, background, max_pixels)  # its checks, before any file is looked for
+        # its checks, before any file is looked for
+        Decoder(channels, self.background, self.max_pixels)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

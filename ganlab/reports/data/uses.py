@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ganlab.data import ImageFolder, PairedImages, UnpairedImages
 from ganlab.data.readers.celeba_files import (
@@ -23,9 +22,7 @@ from ganlab.data.readers.pairing import lacking, named
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import DataError
 from ganlab.reports.data.command import root_argument, train_pairs
-
-if TYPE_CHECKING:
-    from ganlab.reports.data.findings import DataCheck
+from ganlab.reports.data.findings import DataCheck
 
 _NAMED = 10  # files that a list names
 _PAIRED = 0.8  # share of equal names from which on two sides are taken for pairs

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganlab import __version__
 from ganlab.errors import GanlabError
 from ganlab.record.log import read_metrics
-from ganlab.reports.comparison.comparison import like
+from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, like
 from ganlab.reports.comparison.facts import value_of
 from ganlab.reports.comparison.groups import counts
 from ganlab.reports.comparison.scores import direction_of, judged
 from ganlab.reports.comparison.settings import comparable
+from ganlab.reports.comparison.table import Table
 from ganlab.reports.doctor.diagnosis import examine
 from ganlab.reports.doctor.evidence import Evidence
 from ganlab.reports.page.curves import curves, read_times
 from ganlab.reports.page.groups import groups, text_of
 from ganlab.reports.page.pictures import pictures
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore
-    from ganlab.reports.comparison.table import Table
 
 REMOTE = "Read from Weights & Biases: its curves, pictures and condition are shown there."
 UNRANKED = (

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ganlab.reports.comparison.comparison import Comparison
-    from ganlab.reports.comparison.table import Group, Table
+from ganlab.reports.comparison.comparison import Comparison
+from ganlab.reports.comparison.table import Group, Table
 
 
 def groups(comparison: Comparison, table: Table) -> dict[str, Any]:

@@ -11,13 +11,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganlab.files import finite, write_text
-
-if TYPE_CHECKING:
-    from ganlab.reports.comparison.comparison import Comparison
-    from ganlab.reports.comparison.table import Table
+from ganlab.reports.comparison.comparison import Comparison
+from ganlab.reports.comparison.table import Table
 
 PARTS = Path(__file__).parent / "parts"
 SCRIPTS = ("base", "table", "groups", "filters", "axes", "curves", "samples", "settings")

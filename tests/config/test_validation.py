@@ -1,0 +1,86 @@
+"""Every experiment, model with every loss, data set and protocol composes and validates.
+
+Networks are built on the meta device; nothing is trained, nor any file read. Tests of the contract
+train them.
+"""
+
+from functools import cache
+
+import pytest
+from omegaconf import OmegaConf
+from shrunk import ELSEWHERE, data_for, plain
+
+from ganlab.config.checks import check
+from ganlab.config.compose import compose, to_plain
+from ganlab.config.groups import files, options
+from ganlab.config.protocols import named_protocol
+from ganlab.config.targets import check_targets, locate
+from ganlab.core.build import make
+
+STUDIES = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
+
+
+def checked(*overrides):
+    """A game on the meta device and its data, of the types that the configuration names."""
+    config = plain(*overrides, "run_dir=unused")
+    module, data = check(config)
+    assert type(module) is locate(config["model"]["_target_"], "model")
+    assert type(data) is locate(config["data"]["_target_"], "data")
+    assert module.config["model"] == config["model"]
+    assert next(module.parameters()).is_meta
+    assert set(module.needs) <= set(data.provides)
+    return module, data
+
+
+@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(STUDIES)))
+def test_experiment(experiment):
+    checked(f"experiment={experiment}")
+
+
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_study(experiment):
+    """Its names, arguments and types are right; tests/lectures looks at its numbers."""
+    assert check(to_plain(compose([f"experiment={experiment}", "run_dir=unused"]))) == (None, None)
+
+
+@pytest.mark.parametrize("name", options("protocol"))
+def test_protocol(name):
+    """It is called what its file is called, and its scores have names before it is prepared."""
+    config = named_protocol(name)
+    check_targets({"protocol": config})
+    protocol = make(config)
+    assert protocol.names
+    assert getattr(protocol, "name", name) == name
+
+
+@pytest.mark.parametrize("model", [m for m in options("model") if m not in ELSEWHERE])
+@pytest.mark.parametrize("loss", [name for name in options("loss") if name != "none"])
+def test_model_with_loss(model, loss):
+    words = [f"model={model}", f"loss={loss}", f"data={data_for(model)}", "budget.images=1000"]
+    module, _ = checked(*words)
+    assert type(module.adversarial) is locate(_named(loss), "loss")
+
+
+@cache
+def _named(loss):
+    return compose([f"loss={loss}"]).loss.adversarial._target_
+
+
+@pytest.mark.parametrize("regularizer", options("regularizer"))
+@pytest.mark.parametrize("model", ["mlp", "cdcgan", "cyclegan"])
+def test_model_with_regularizer(model, regularizer):
+    checked(f"model={model}", f"data={data_for(model)}", f"regularizer=[{regularizer}]")
+
+
+@pytest.mark.parametrize("data", [d for d in options("data") if d not in ELSEWHERE])
+def test_data(data):
+    """With a model that suits it."""
+    alone = OmegaConf.to_container(compose([f"data={data}"]).data, resolve=True)
+    given = make(alone | ({"root": "unused"} if "root" in alone else {}))
+    models = {
+        "source": "pix2pix",
+        "a": "cyclegan",
+        "image": "mlp" if len(given.shape) == 1 else "dcgan",
+    }
+    _, found = checked(f"data={data}", f"model={models[given.provides[0]]}")
+    assert found.shapes == given.shapes
