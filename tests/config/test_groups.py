@@ -1,0 +1,77 @@
+"""Files in sub-folders of a config group are chosen by their bare names."""
+
+from collections import Counter
+
+import pytest
+
+from ganlab.config.compose import compose
+from ganlab.config.groups import CONF, check_choice, describe, file_of, files, groups, options
+from ganlab.config.protocols import named_protocol
+from ganlab.errors import ConfigError
+from ganlab.reproduction.ledger import baselines
+from ganlab.sweeps.plan import expand
+
+
+@pytest.mark.parametrize("group", groups())
+def test_bare_names_are_unique(group):
+    names = Counter(path.stem for path in (CONF / group).rglob("*.yaml"))
+    assert {name: n for name, n in names.items() if n > 1} == {}
+    assert options(group) == sorted(names)
+
+
+@pytest.mark.parametrize("group", groups())
+def test_no_folder_has_more_than_fifteen_files(group):
+    folders = Counter(path.parent for path in files(group).values())
+    assert {str(folder): n for folder, n in folders.items() if n > 15} == {}
+
+
+@pytest.mark.parametrize("choice", ["lecture/dirac", "dirac"])
+def test_a_choice_may_be_written_with_its_folder(choice):
+    config = compose([f"experiment={choice}"])
+    assert config.name == config.choices.experiment == "dirac"
+    assert file_of("experiment", choice) == CONF / "experiment" / "lecture" / "dirac.yaml"
+    check_choice("experiment", choice)
+
+
+@pytest.mark.parametrize("choice", ["gan/dirac", "lecture/ring_hinge", "lecture", "ring", ""])
+def test_other_folders_and_folders_alone_are_no_choices(choice):
+    assert file_of("experiment", choice) is None
+    with pytest.raises(ConfigError, match="there is no such experiment"):
+        check_choice("experiment", choice)
+
+
+def test_names_and_choices_are_bare_wherever_the_files_lie():
+    config = compose(["model=mlp", "data=ring", "loss=hinge", "protocol=modes10k"])
+    assert config.name == "mlp_ring_hinge"
+    assert (config.choices.model, config.choices.data) == ("mlp", "ring")
+    assert config.callbacks.evaluation.protocol.name == "modes10k"
+    assert file_of("model", "mlp").parent != CONF / "model"
+
+
+def test_files_begin_with_others_of_their_group():
+    """Hydra finds `- cyclegan` of a defaults list, and the ledger reads it."""
+    assert compose(["experiment=cyclegan_maps"]).loss == compose(["experiment=cyclegan"]).loss
+    found = baselines()["cyclegan_maps"]
+    assert (found.model, found.data) == ("cyclegan", "maps_unpaired")
+
+
+def test_globs_are_over_bare_names():
+    jobs = expand(["experiment=glob(ring_h*)", "seed=1,2"])
+    assert jobs == [["experiment=ring_hinge", f"seed={seed}"] for seed in (1, 2)]
+    every = [job[0].partition("=")[2] for job in expand(["experiment=glob(*)"])]
+    assert every == options("experiment")
+
+
+def test_protocols_are_found_by_their_names():
+    assert named_protocol("studiogan_cifar10")["name"] == "studiogan_cifar10"
+
+
+def test_a_misspelled_name_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"data=mnist5k.*Did you mean 'mnist_5k'\?"):
+        compose(["data=mnist5k"])
+
+
+def test_every_file_says_what_it_is():
+    for group in ("experiment", "model", "data", "protocol", "loss", "sweep"):
+        for name in options(group):
+            assert len(describe(group, name)) > 10, (group, name)

@@ -1,0 +1,121 @@
+"""What kind of thing an example is, asked in one place."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlab.applications.samples import write
+from ganlab.data import Grid, PairedImages, Ring, Shapes, Synthetic, TensorDataModule
+from ganlab.errors import ConfigError
+from ganlab.modalities import IMAGE, MODALITIES, POINTS, Beside, of_raw, of_shape
+
+SHAPES = {"image": (3, 5, 7), "points": (2,)}
+
+
+@pytest.mark.parametrize("modality", MODALITIES, ids=lambda m: m.name)
+def test_an_example_is_raw_and_of_its_shape(modality):
+    shape = SHAPES[modality.name]
+    raw = modality.example(shape, 4)
+    assert raw.shape == (4, *shape)
+    assert torch.equal(raw, modality.example(shape, 4))
+    assert modality.is_raw(raw)
+    assert of_raw(raw) is of_shape(shape) is modality
+    assert [m for m in MODALITIES if m.fits(shape)] == [modality]
+    assert [m for m in MODALITIES if m.is_raw(raw)] == [modality]
+
+
+@pytest.mark.parametrize("modality", MODALITIES, ids=lambda m: m.name)
+def test_denormalise_is_the_inverse_of_normalise(modality):
+    raw = modality.example(SHAPES[modality.name], 8)
+    seen = modality.normalise(raw)
+    assert seen.dtype == torch.float32
+    assert torch.equal(modality.denormalise(seen), raw)
+    torch.testing.assert_close(modality.rescale(seen), raw.float(), rtol=0, atol=1e-4)
+
+
+def test_images_are_in_minus_one_to_one():
+    raw = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
+    assert IMAGE.normalise(raw).flatten().tolist() == [-1.0, 1.0]
+    assert IMAGE.denormalise(torch.full((1, 1, 1, 1), 3.0)).item() == 255
+    floats = torch.rand(1, 1, 2, 2)
+    assert IMAGE.normalise(floats) is floats  # normalised already
+
+
+def test_large_images_are_averaged_before_they_are_compared():
+    blocks = torch.arange(4, dtype=torch.uint8).view(1, 1, 2, 2)
+    large = blocks.repeat_interleave(32, 2).repeat_interleave(32, 3)
+    small = IMAGE.shrink(large)
+    assert small.shape == (1, 1, 32, 32)
+    assert small.dtype == torch.uint8
+    assert small[0, 0, ::16, ::16].flatten().tolist() == [0, 1, 2, 3]
+    assert IMAGE.shrink(blocks) is blocks
+    assert POINTS.shrink(large) is large
+
+
+@pytest.mark.parametrize(
+    ("data", "modality"),
+    [
+        (Ring(), POINTS),
+        (Grid(), POINTS),
+        (Synthetic(), IMAGE),
+        (Shapes(samples=2, test_samples=2), IMAGE),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_data_sets_say_what_their_examples_are(data, modality):
+    assert data.modality is modality
+    assert all(modality.fits(shape) for shape in data.shapes.values())
+    assert PairedImages.modality is IMAGE
+
+
+def test_a_set_of_ones_own_is_told_by_its_shape_unless_it_says_so():
+    class Mine(TensorDataModule):
+        shape = (5,)
+
+    assert Mine().modality is POINTS
+    Mine.shape = (1, 4, 4)
+    assert Mine().modality is IMAGE
+    Mine.shape = (7, 3)
+    with pytest.raises(ConfigError, match=r"received shape \(7, 3\); needs images.*, or float"):
+        _ = Mine().modality
+
+
+@pytest.mark.parametrize(
+    "examples", [torch.zeros(2, 3, dtype=torch.uint8), torch.rand(2, 1, 4, 4), torch.zeros(3)]
+)
+def test_what_is_no_raw_example_is_refused(examples):
+    with pytest.raises(ConfigError, match="received torch"):
+        of_raw(examples)
+    with pytest.raises(ConfigError, match=r"here: received torch\b.*needs images uint8"):
+        IMAGE.check(examples, "here")
+
+
+def test_a_grid_has_as_many_columns_as_asked_for(tmp_path):
+    IMAGE.draw(torch.zeros(6, 1, 56, 56), tmp_path / "x.png", Beside(columns=3))
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (3 * 58 + 2, 2 * 58 + 2)
+
+
+def test_samples_are_written_in_the_form_that_out_names(tmp_path):
+    samples, latents = IMAGE.normalise(IMAGE.example((1, 4, 4), 12)), torch.rand(12, 3)
+    labels = torch.arange(12) % 3
+    write(samples, tmp_path / "x.npz", latents, labels, IMAGE)
+    arrays = np.load(tmp_path / "x.npz")
+    assert arrays["images"].shape == (12, 4, 4, 1)
+    assert arrays["labels"].tolist() == labels.tolist()
+    write(samples, tmp_path / "all", latents, labels, IMAGE)
+    names = sorted(path.name for path in (tmp_path / "all").iterdir())
+    assert names[:2] == ["00_0.png", "01_1.png"]
+    with Image.open(tmp_path / "all" / "11_2.png") as picture:
+        assert np.array_equal(np.asarray(picture), IMAGE.denormalise(samples)[11, 0].numpy())
+
+
+@pytest.mark.parametrize(("d", "out"), [(2, "folder"), (3, "x.png"), (2, "x.jpg")])
+def test_points_have_a_plot_or_arrays(d, out, tmp_path):
+    points = torch.rand(5, d)
+    with pytest.raises(ConfigError, match=r"out: .*x\.npz"):
+        write(points, tmp_path / out, points, None, POINTS)
+    write(points, tmp_path / "x.npz", points, None, POINTS)
+    assert np.load(tmp_path / "x.npz")["points"].shape == (5, d)
+    assert POINTS.picture(points[0]) is None
