@@ -19,11 +19,8 @@ CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
 @cache
 def files(group: str) -> dict[str, Path]:
     """The files of a config group by bare name, in the order of names; empty for no such group."""
-    return {path.stem: path for path in sorted((CONF / group).rglob("*.yaml"), key=_by_name)}
-
-
-def _by_name(path: Path) -> str:
-    return path.stem
+    found = {path.stem: path for path in (CONF / group).rglob("*.yaml")}
+    return dict(sorted(found.items()))
 
 
 def options(group: str) -> list[str]:

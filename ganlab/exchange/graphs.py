@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
+from ganlab.modalities import IMAGE
 
 Run = Callable[[dict[str, Tensor]], Tensor]
 
@@ -55,7 +56,7 @@ def example_inputs(
         side = (module.config.get("data") or {}).get("size")
         size = size or ((side, side) if isinstance(side, int) else tuple(side or (256, 256)))
         channels = getattr(network, "in_channels", 3)
-        inputs = {"x": torch.rand(2, channels, *size, generator=rng) * 2 - 1}
+        inputs = {"x": IMAGE.normalise(IMAGE.example((channels, *size)))}
     try:
         with torch.no_grad():
             network(*inputs.values())

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from omegaconf import OmegaConf
 
 from ganlab.callbacks import Checkpoints
 from ganlab.config.checks import check
@@ -18,8 +17,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError, ConfigError
 from ganlab.exchange.public_files import DIRECTIONS, ROLES, Network
-from ganlab.files import write_text
-from ganlab.record.run import RunRecord
+from ganlab.record.run import RunRecord, write_config
 
 
 def configure(
@@ -118,7 +116,7 @@ def write_run(
             baseline=config.get("baseline"),
             imported={name: _origin(network.file) for name, network in networks.items()},
         )
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+        write_config(folder, config)
         Checkpoints(str(folder)).save(trainer, module)
         record.write(status="interrupted")  # it can go on, and has not reached its budget
     finally:

@@ -11,7 +11,7 @@ from torchmetrics.utilities import dim_zero_cat
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
-from ganlab.modalities import of_raw
+from ganlab.modalities import POINTS, of_raw
 
 
 class KeptSamples(SampleMetric):
@@ -82,15 +82,12 @@ class KeptSamples(SampleMetric):
         return {s: values[chosen.to(values.device)] for s, values in joined.items()}
 
     def _check(self, samples: Tensor, before: list[Tensor]) -> None:
-        name = type(self).__name__
-        if samples.is_floating_point():
+        if of_raw(samples) is POINTS:
             check_features(self, samples)
-        else:
-            of_raw(samples)
         if before and before[0].shape[1:] != samples.shape[1:]:
             raise ConfigError(
-                f"{name}: received samples of shape {tuple(samples.shape[1:])} after ones of shape "
-                f"{tuple(before[0].shape[1:])}; needs one shape. Resize them first."
+                f"{type(self).__name__}: received samples of shape {tuple(samples.shape[1:])} "
+                f"after ones of shape {tuple(before[0].shape[1:])}; needs one shape. Resize them first."
             )
 
 

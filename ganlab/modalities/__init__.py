@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
@@ -22,7 +22,7 @@ def of_shape(shape: Sequence[int]) -> Modality:
     Raises:
         ConfigError: there is none.
     """
-    return _only([m for m in MODALITIES if m.fits(shape)], f"shape {tuple(shape)}")
+    return _first((m for m in MODALITIES if m.fits(shape)), f"shape {tuple(shape)}")
 
 
 def of_raw(examples: Tensor) -> Modality:
@@ -32,11 +32,11 @@ def of_raw(examples: Tensor) -> Modality:
         ConfigError: there is none.
     """
     what = f"{examples.dtype} of shape {tuple(examples.shape)}"
-    return _only([m for m in MODALITIES if m.is_raw(examples)], what)
+    return _first((m for m in MODALITIES if m.is_raw(examples)), what)
 
 
-def _only(found: list[Modality], received: str) -> Modality:
-    if not found:
-        allowed = ", or ".join(m.raw for m in MODALITIES)
-        raise ConfigError(f"samples: received {received}; needs {allowed}.")
-    return found[0]
+def _first(found: Iterator[Modality], received: str) -> Modality:
+    for modality in found:
+        return modality
+    allowed = ", or ".join(modality.raw for modality in MODALITIES)
+    raise ConfigError(f"samples: received {received}; needs {allowed}.")

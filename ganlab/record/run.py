@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.errors import RunError
-from ganlab.files import cannot_write, write_json
+from ganlab.files import cannot_write, write_json, write_text
 from ganlab.record import machine
 from ganlab.record.lock import hold
 from ganlab.record.renamed import current
@@ -136,6 +136,17 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise RunError(f"run: {path} is damaged: it is not the configuration of a run.")
     return current(config)
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write a resolved configuration to a run's folder, as `read_config` reads it.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    from omegaconf import OmegaConf
+
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
 
 
 def timestamp() -> str:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from ganlab.config.compose import compose, to_plain
 from ganlab.errors import ConfigError, GanlabError, HeldError, RunError
-from ganlab.files import write_json, write_text
-from ganlab.record.run import RunRecord, read_record
+from ganlab.files import write_json
+from ganlab.record.run import RunRecord, read_record, write_config
 from ganlab.runs.resume import continued
 from ganlab.runs.train import train
 
@@ -71,7 +69,7 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     """
     if (folder / "run.json").exists() and read_record(folder).get("status") != "planned":
         raise RunError(f"run_dir: {folder} holds a run already; choose another folder.")
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+    write_config(folder, config)
     record = {
         "status": "planned",
         "name": config["name"],

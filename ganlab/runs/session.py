@@ -12,14 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from ganlab.callbacks import Budget, Checkpoints, Tracking
 from ganlab.core.load import newest_checkpoint
 from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError, RunError
-from ganlab.files import write_text
 from ganlab.ranks import check_launch, is_main
-from ganlab.record.run import RunRecord
+from ganlab.record.run import RunRecord, write_config
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble
 from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
@@ -70,8 +67,7 @@ class Session:
                     choices=self.config.get("choices"),
                     baseline=self.config.get("baseline"),
                 )
-                config = OmegaConf.create(self.config)
-                write_text(self.folder / "config.yaml", OmegaConf.to_yaml(config))
+                write_config(self.folder, self.config)
             self._log_to_file()
             os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for further ranks of this run
         except BaseException:

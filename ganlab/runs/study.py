@@ -8,12 +8,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from ganlab.core.build import make
 from ganlab.errors import RunError
-from ganlab.files import atomic, write_json, write_text
-from ganlab.record.run import RunRecord
+from ganlab.files import atomic, write_json
+from ganlab.record.run import RunRecord, write_config
 from ganlab.runs.session import is_keyboard_interrupt
 
 
@@ -29,7 +27,7 @@ def run_study(config: dict[str, Any]) -> int:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         record.start(config["name"], config["seed"], choices=config.get("choices"))
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+        write_config(folder, config)
         if config.get("threads"):
             import torch
 

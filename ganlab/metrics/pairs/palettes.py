@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.errors import ConfigError, nearest
+from ganlab.modalities import IMAGE
 
 IGNORED = 255  # the class of pixels that belong to none, as in Cityscapes
 
@@ -63,7 +64,7 @@ def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...])
     Raises:
         ConfigError: images of other than three channels.
     """
-    if images.dim() != 4 or images.shape[1] != 3:
+    if not IMAGE.is_raw(images) or images.shape[1] != 3:
         raise ConfigError(
             f"palette: received images of shape {tuple(images.shape)}; needs (N, 3, H, W), whose "
             "colours tell classes."

@@ -153,7 +153,7 @@ class StackedModes(SampleMetric):
         Raises:
             ConfigError: images of another number of channels.
         """
-        if samples.dim() != 4 or samples.shape[1] != 3:
+        if not IMAGE.is_raw(samples) or samples.shape[1] != 3:
             raise ConfigError(
                 f"{self.title}: received samples of shape {tuple(samples.shape)}; needs "
                 "(N, 3, H, W), a digit in each channel."
