@@ -114,29 +114,23 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The arguments of a callable by name.
-
-    A constructor hands on what it takes as `**common`, so its base's arguments are its own too;
-    those that the base needs it may give itself.
-    """
+    """The arguments of a callable by name, with those of its base that it takes as `**common`."""
     found = dict(inspect.signature(target).parameters)
     for base in _constructors(target)[1:]:
         found = {n: p for n, p in found.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-        for name, p in list(inspect.signature(base).parameters.items())[1:]:  # without self
-            is_needed = p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-            found.setdefault(name, p.replace(default=None) if is_needed else p)
+        own = list(inspect.signature(base).parameters.items())[1:]  # without self
+        found |= {name: parameter for name, parameter in own if name not in found}
     return found
 
 
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """The constructors that take part in making an object, each by the one before; or `target`."""
+    """What takes part in a call, each by the one before: constructors that hand on `**common`."""
     if not inspect.isclass(target):
         return [target]
-    chain = []
+    chain: list[Callable[..., Any]] = []
     for init in (vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)):
         chain.append(init)
-        parameters = inspect.signature(init).parameters.values()
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+        if "common" not in inspect.signature(init).parameters:
             break
     return chain
 

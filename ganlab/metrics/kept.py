@@ -85,9 +85,10 @@ class KeptSamples(SampleMetric):
         if of_raw(samples) is POINTS:
             check_features(self, samples)
         if before and before[0].shape[1:] != samples.shape[1:]:
+            shape, other = tuple(samples.shape[1:]), tuple(before[0].shape[1:])
             raise ConfigError(
-                f"{type(self).__name__}: received samples of shape {tuple(samples.shape[1:])} "
-                f"after ones of shape {tuple(before[0].shape[1:])}; needs one shape. Resize them first."
+                f"{type(self).__name__}: received samples of shape {shape} after ones of shape {other}"
+                "; needs one shape. Resize them first."
             )
 
 
