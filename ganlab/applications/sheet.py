@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
 from ganlab.files import atomic
-from ganlab.modalities.drawing import sans, save_png
+from ganlab.modalities.grid import sans, save_png
 
 CELL = 256  # pixels along the longer side of a picture on a sheet
 GAP = 6  # pixels between pictures

@@ -11,8 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ganlab.applications import save_picture, translate_picture
-from ganlab.config.values import check_folder
+from ganlab.applications.large_pictures import check_tile, translate_picture
+from ganlab.applications.sheet import save_picture, save_sheet
+from ganlab.config.compose import register_resolvers
+from ganlab.config.values import check_folder, device_named
+from ganlab.core import load
 from ganlab.core.translator import Translator
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
@@ -24,6 +27,66 @@ SHEET = "sheet.png"
 SHOWN = 8  # pictures on the sheet
 NAMED = 10  # files that a message names
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def translate_folder(
+    run: Path,
+    input: Path,
+    output: Path,
+    direction: str | None = None,
+    checkpoint: str = "last",
+    ema: bool = True,
+    tile: int | None = None,
+    overlap: int | None = None,
+    seed: int = 0,
+    max_pixels: int = 2**26,
+    device: str | None = None,
+) -> tuple[str, list[tuple[Path, Path]], dict[Path, str]]:
+    """Translate pictures of any size; write a PNG for each, and a sheet of the first.
+
+    Args:
+        run: the folder of a translator's run.
+        input: a picture, or a folder of them.
+        output: the folder for the results.
+        direction: such as "a_to_b"; the model's first for None.
+        checkpoint: "last", "best", or a checkpoint's file.
+        ema: averaged weights where there are some.
+        tile: side of the tiles, see `ganlab.applications.translate_picture`.
+        overlap: pixels that neighbouring tiles share.
+        seed: of noise, where the model has any.
+        max_pixels: files that state more are refused.
+        device: the fastest there is for None.
+
+    Returns:
+        The direction; each picture with its result; and why the others could not be read.
+
+    Raises:
+        GanlabError: no pictures, no translator, or arguments that do not fit; nothing is written.
+    """
+    paths = find_pictures(input, output)
+    targets = name_results(paths, input, output)
+    register_resolvers()
+    module = load.load_module(run, checkpoint)
+    if not isinstance(module, Translator):
+        raise ConfigError(
+            f"run: {run} holds a {type(module).__name__}, which translates nothing. Give the run "
+            "of a model such as pix2pix or cyclegan."
+        )
+    chosen = module.direction(direction)
+    direction = next(name for name, other in module.directions.items() if other == chosen)
+    generator = module.to(device_named(device)).get_submodule(chosen.generator)
+    check_tile(tile, overlap, generator.multiple)
+    warn_of_random(run, module, chosen.generator)
+    network = partial(module.translate, direction=direction, ema=ema, seed=seed)
+    options = {"multiple": generator.multiple, "tile": tile, "overlap": overlap}
+    translate = partial(translate_one, network=network, **options)
+    decoder = Decoder(generator.in_channels, max_pixels=max_pixels)
+    pairs = dict(zip(paths, targets, strict=True))
+    failures = translate_all(pairs, decoder, translate)
+    done = [pair for pair in pairs.items() if pair[0] not in failures]
+    if done:
+        save_sheet(done[:SHOWN], direction, output / SHEET)
+    return direction, done, failures
 
 
 def find_pictures(place: Path, output: Path) -> list[Path]:
@@ -109,7 +172,11 @@ def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
 
 
 def translate_one(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
+    """A picture's translation, uint8; see `ganlab.applications.translate_picture`.
 
+    Raises:
+        ConfigError: it does not fit into memory.
+    """
     try:
         return denormalise(translate_picture(picture=picture, progress=progress, **options))
     except RuntimeError as error:  # torch has a class of its own for accelerators alone

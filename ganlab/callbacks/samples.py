@@ -13,7 +13,7 @@ from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule, Translator
 from ganlab.errors import ConfigError
 from ganlab.modalities import POINTS, Beside
-from ganlab.modalities.drawing import save_rows
+from ganlab.modalities.grid import save_rows
 from ganlab.record.contact_sheet import save_contact_sheet
 
 

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         print(HELP)
         return 0
     if any(word in ("-m", "--multirun") for word in argv):
-        from ganlab.sweeps.start import sweep
+        from ganlab.sweeps.multirun import sweep
 
         return sweep(argv)
     if is_main():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
-from ganlab.config.values import boolean, count, device_named, seed, whole
-from ganlab.errors import ConfigError
+from ganlab.config.values import boolean, count, seed, whole
 
 
 def _from_zero(text: str) -> int:
@@ -47,45 +45,10 @@ def main(argv: list[str]) -> int:
         print(NOTES, end="")
         return 0
     arguments = parse(argv, ARGUMENTS)
-    from ganlab.applications import translation
+    from ganlab.applications.translation import check_all_read, translate_folder
 
-    paths = translation.find_pictures(arguments["input"], arguments["output"])
-    targets = translation.name_results(paths, arguments["input"], arguments["output"])
-    from ganlab.applications import check_tile
-    from ganlab.config.compose import register_resolvers
-    from ganlab.core.load import load_module
-    from ganlab.core.translator import Translator
-    from ganlab.data.readers.decoding import Decoder
-
-    register_resolvers()
-    module = load_module(arguments["run"], arguments["checkpoint"])
-    if not isinstance(module, Translator):
-        raise ConfigError(
-            f"run: {arguments['run']} holds a {type(module).__name__}, which translates nothing. "
-            "Give the run of a model such as pix2pix or cyclegan."
-        )
-    chosen = module.direction(arguments["direction"])
-    direction = next(name for name, other in module.directions.items() if other == chosen)
-    generator = module.to(device_named(arguments["device"])).get_submodule(chosen.generator)
-    check_tile(arguments["tile"], arguments["overlap"], generator.multiple)
-    translation.warn_of_random(arguments["run"], module, chosen.generator)
-    translate = partial(
-        translation.translate_one,
-        network=partial(
-            module.translate, direction=direction, ema=arguments["ema"], seed=arguments["seed"]
-        ),
-        multiple=generator.multiple,
-        tile=arguments["tile"],
-        overlap=arguments["overlap"],
-    )
-    decoder = Decoder(generator.in_channels, max_pixels=arguments["max_pixels"])
-    pairs = list(zip(paths, targets, strict=True))
-    failures = translation.translate_all(dict(pairs), decoder, translate)
-    done = [pair for pair in pairs if pair[0] not in failures]
+    direction, done, failures = translate_folder(**arguments)
     if done:
-        from ganlab.applications import save_sheet
-
-        save_sheet(done[: translation.SHOWN], direction, arguments["output"] / translation.SHEET)
         print(f"{len(done)} translated {direction}: {arguments['output']}")
-    translation.check_all_read(failures, len(paths))
+    check_all_read(failures, len(done) + len(failures))
     return 0

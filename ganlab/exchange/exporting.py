@@ -44,7 +44,11 @@ def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
 
 
 def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
+    """Write all networks in the public layout of CycleGAN and pix2pix, and read them back.
 
+    Raises:
+        ConfigError: networks that the layout cannot hold.
+    """
     if folder.suffix:
         raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
     children = dict(module.named_children())
@@ -75,6 +79,7 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
 
 
 def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bool) -> int:
+    """Write one network as safetensors, with what made it, and read it back."""
     from safetensors.torch import load_file, save_file
 
     network = network_of(module, name, ema)
@@ -110,7 +115,11 @@ def _is_same(a: Tensor, b: Tensor) -> bool:
 def export_graph(
     module: AdversarialModule, name: str, path: Path, arguments: dict[str, Any]
 ) -> int:
+    """Write one generator as a graph, and compare what it computes with the network.
 
+    Raises:
+        ConfigError: the graph computes something else.
+    """
     network = as_used(module, network_of(module, name, arguments["ema"]))
     inputs = example_inputs(module, network, name, arguments["size"])
     with atomic(path) as temporary:

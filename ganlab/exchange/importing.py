@@ -135,6 +135,7 @@ def summary(
     networks: dict[str, Network],
     folder: Path,
 ) -> str:
+    """What was found in the files, and what to do with the run, for a reader."""
     lines = []
     for name in ROLES[kind].values():
         if not hasattr(module, name):

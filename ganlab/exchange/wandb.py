@@ -113,6 +113,7 @@ def _named(folder: Path) -> str:
 
 
 def nothing_to_send(folders: list[Path], sent: int) -> str:
+    """Why nothing is sent: all of `sent` runs were before, or there are none."""
     where = ", ".join(map(str, folders))
     if sent:
         return f"There is nothing to send in {where}."

@@ -87,8 +87,8 @@ class KeptSamples(SampleMetric):
         if before and before[0].shape[1:] != samples.shape[1:]:
             shape, other = tuple(samples.shape[1:]), tuple(before[0].shape[1:])
             raise ConfigError(
-                f"{type(self).__name__}: received samples of shape {shape} after ones of shape {other}"
-                "; needs one shape. Resize them first."
+                f"{type(self).__name__}: received samples of shape {shape} after ones of "
+                f"shape {other}; needs one shape. Resize them first."
             )
 
 

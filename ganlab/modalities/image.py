@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from ganlab.modalities.base import NOTHING, Beside, Modality
-from ganlab.modalities.drawing import as_picture, save_grid, save_png
+from ganlab.modalities.grid import as_picture, save_grid, save_png
 from ganlab.modalities.pixels import denormalise, normalise
 
 SIDE = 32  # pixels along a side at most, at which images are compared

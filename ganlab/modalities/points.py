@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ganlab.errors import ConfigError
+from ganlab.files import atomic
 from ganlab.modalities.base import NOTHING, Beside, Modality
-from ganlab.modalities.drawing import save_scatter
 
 ALLOWED = "out: points go to x.npz, or of the plane to x.png; received {}."
 
@@ -29,10 +29,27 @@ class Points(Modality):
         return examples.is_floating_point() and examples.dim() == 2
 
     def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
+        """Plot real points, generated ones, and the discriminator's landscape, in the plane."""
         if samples.shape[1] != 2:
             raise ConfigError(ALLOWED.format(path))
+        from matplotlib.figure import Figure
+
         real = samples[:0] if beside.real is None else beside.real
-        save_scatter(real, samples, path, beside.score)
+        real, fake = real.detach().cpu(), samples.detach().cpu()
+        reach = float((real if len(real) else fake).abs().max()) * 1.3
+        figure = Figure(figsize=(4.5, 4.5), layout="tight")
+        axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+        if beside.score is not None:
+            axis = torch.linspace(-reach, reach, 60)
+            points = torch.cartesian_prod(axis, axis)
+            heights = beside.score(points).detach().cpu().reshape(60, 60).T
+            axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
+        if len(real):
+            axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
+        axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
+        axes.legend(loc="upper right", markerscale=4, fontsize=8)
+        with atomic(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=100)
 
     def save(self, sample: Tensor, path: Path) -> None:
         raise ConfigError(ALLOWED.format(path.parent))

@@ -51,6 +51,7 @@ def _cuda() -> Any | None:
 
 
 def accelerator() -> str | None:
+    """The accelerators that torch sees, in words; None without, or where torch is not in use."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None
@@ -81,6 +82,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "tor
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python, of ganlab, and of the packages that results depend on."""
     found = {"ganlab": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -20,7 +20,7 @@ from ganlab.data import FolderData
 from ganlab.errors import ConfigError
 from ganlab.files import write_json
 from ganlab.metrics import FolderSamples
-from ganlab.modalities.drawing import save_grid
+from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
 from ganlab.record.run import read_config, timestamp
 
@@ -55,7 +55,16 @@ def evaluate_run(
 
 
 def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any]:
+    """A run's model and data, to `evaluate`.
 
+    Args:
+        folder: of the run.
+        checkpoint: last, best, or a checkpoint's file.
+        overrides: `data.key=value`, of the data that it is scored against.
+
+    Raises:
+        GanlabError: no run, no checkpoint, or no such key.
+    """
     register_resolvers()
     base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
@@ -71,7 +80,14 @@ def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any
 
 
 def of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Two folders of images, to `evaluate`.
 
+    Args:
+        arguments: "real" and "generated", the folders, and "skip_corrupt".
+
+    Raises:
+        DataError: a folder without images, or with corrupt ones.
+    """
     real, generated = (
         FolderData(str(arguments[key]), skip_corrupt=arguments["skip_corrupt"])
         for key in ("real", "generated")

@@ -20,7 +20,7 @@ from ganlab.benchmark.calls import count_calls
 from ganlab.benchmark.reference import Pairing, reference_loop
 from ganlab.cli import main
 from ganlab.core import Player
-from ganlab.modalities.drawing import save_png
+from ganlab.modalities.grid import save_png
 
 
 def same_steps(make, data, monkeypatch, lr):

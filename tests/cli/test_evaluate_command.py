@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganlab.cli import main
-from ganlab.modalities.drawing import save_png
+from ganlab.modalities.grid import save_png
 
 RUN = [
     "model=cgan",

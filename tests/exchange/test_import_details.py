@@ -7,7 +7,7 @@ from peer_networks import Patch, ResNet, UNet, randomised
 from ganlab.cli import main
 from ganlab.core.load import load_module
 from ganlab.errors import ConfigError
-from ganlab.modalities.drawing import save_png
+from ganlab.modalities.grid import save_png
 from ganlab.record.run import read_config
 
 QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]

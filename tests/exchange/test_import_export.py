@@ -11,7 +11,7 @@ from torch import nn
 
 from ganlab.cli import main
 from ganlab.core.load import load_module
-from ganlab.modalities.drawing import save_png
+from ganlab.modalities.grid import save_png
 from ganlab.record.run import read_config
 
 QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from ganlab.modalities.drawing import save_grid
+from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import denormalise
 from ganlab.record.contact_sheet import save_contact_sheet
 from ganlab.record.curves import save_curves

@@ -100,7 +100,7 @@ def test_status_names_every_job_and_its_error(swept, capsys):
 def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
     """A job that failed for want of its data, which is then put there."""
     from ganlab.data import MNIST5k
-    from ganlab.modalities.drawing import save_png
+    from ganlab.modalities.grid import save_png
 
     monkeypatch.chdir(tmp_path)
     words = [
@@ -138,7 +138,7 @@ def test_sweep_that_another_process_runs(swept):
 def test_launcher_that_is_not_there(launcher, says, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     if launcher == "ray":
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        monkeypatch.setattr("ganlab.sweeps.launchers.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=says):
         check_launcher([f"hydra/launcher={launcher}"])
 
@@ -186,7 +186,7 @@ def test_joblib_starts_as_many_as_find_a_place(
     monkeypatch.setattr("joblib.cpu_count", lambda: cores)
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
     monkeypatch.setattr("torch.cuda.is_available", lambda: gpus > 0)
-    monkeypatch.setattr("ganlab.record.run.read_config", lambda folder: {"trainer": trainer})
+    monkeypatch.setattr("ganlab.sweeps.launchers.read_config", lambda folder: {"trainer": trainer})
     listed = [Job(number, tmp_path / str(number), [], []) for number in range(jobs)]
     assert own_settings("joblib", [], listed) == [f"hydra.launcher.n_jobs={processes}"]
     assert own_settings("joblib", ["hydra.launcher.n_jobs=3"], listed) == []
@@ -230,7 +230,7 @@ def test_damaged_files_are_said_or_made_anew(tmp_path, capsys):
 
 def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypatch):
     from ganlab.data import MNIST5k
-    from ganlab.modalities.drawing import save_png
+    from ganlab.modalities.grid import save_png
 
     there = tmp_path / "there"
     for index, image in enumerate(MNIST5k().train["image"][:8]):

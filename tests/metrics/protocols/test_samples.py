@@ -22,7 +22,7 @@ from ganlab.metrics import (
     PrecisionRecall,
     SampleProtocol,
 )
-from ganlab.modalities.drawing import save_png
+from ganlab.modalities.grid import save_png
 from ganlab.modalities.pixels import denormalise
 
 

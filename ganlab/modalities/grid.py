@@ -1,11 +1,10 @@
-"""Draws sets of samples: grids and rows of images, scatter plots of points."""
+"""Grids of images, and rows with titles, as PNG."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from PIL.Image import Image
 from PIL.ImageFont import FreeTypeFont
 from torch import Tensor
@@ -80,26 +79,3 @@ def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
         info.add_text(key, text)
     with atomic(path) as temporary:
         as_picture(pixels).save(temporary, format="PNG", compress_level=4, pnginfo=info)
-
-
-def save_scatter(
-    real: Tensor, fake: Tensor, path: Path, score: Callable[[Tensor], Tensor] | None = None
-) -> None:
-    """Plot points (N, 2): real ones, generated ones, and the discriminator's landscape."""
-    from matplotlib.figure import Figure
-
-    real, fake = real.detach().cpu(), fake.detach().cpu()
-    reach = float((real if len(real) else fake).abs().max()) * 1.3
-    figure = Figure(figsize=(4.5, 4.5), layout="tight")
-    axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-    if score is not None:
-        axis = torch.linspace(-reach, reach, 60)
-        points = torch.cartesian_prod(axis, axis)
-        heights = score(points).detach().cpu().reshape(60, 60).T
-        axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
-    if len(real):
-        axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
-    axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
-    axes.legend(loc="upper right", markerscale=4, fontsize=8)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from ganlab.applications import save_picture, save_sheet, translate_picture
-from ganlab.applications.tiling import LARGE, _windows
+from ganlab.applications.large_pictures import LARGE, _windows
 from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
 from ganlab.modalities.pixels import denormalise
