@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     arguments = parse(argv, ARGUMENTS)
     import torch
 
-    from ganlab.applications.samples import write
+    from ganlab.applications.sample_files import write
     from ganlab.config.compose import register_resolvers
     from ganlab.core import Translator
     from ganlab.core.load import load_module

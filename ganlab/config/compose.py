@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganlab.config.groups import check_choice, groups
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
-from ganlab.record.renamed import current
+from ganlab.record.old_names import current
 
 # where the configuration of a training has what `protocol=` and `features=` speak of
 PROTOCOL = "callbacks.evaluation.protocol"

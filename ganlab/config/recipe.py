@@ -9,7 +9,7 @@ from typing import Any
 
 from ganlab.errors import ConfigError
 from ganlab.ranks import devices_of
-from ganlab.record.renamed import original
+from ganlab.record.old_names import original
 
 # sections and keys that say where, how fast and how closely watched a recipe is trained
 WHERE = (

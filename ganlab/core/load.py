@@ -12,7 +12,7 @@ import torch
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
-from ganlab.record.renamed import current
+from ganlab.record.old_names import current
 from ganlab.record.run import read_config
 
 CHECKPOINTS = ("last", "previous")

@@ -15,7 +15,7 @@ import torch.hub
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from ganlab.config.relocated import relocated
+from ganlab.config.moved_folder import relocated
 from ganlab.core import AdversarialModule
 from ganlab.core.build import make
 from ganlab.data.batches import rows

@@ -15,7 +15,7 @@ from ganlab.errors import RunError
 from ganlab.files import cannot_write, write_json, write_text
 from ganlab.record import machine
 from ganlab.record.lock import hold
-from ganlab.record.renamed import current
+from ganlab.record.old_names import current
 
 Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.moved_folder import relocated
 from ganlab.config.recipe import changes
-from ganlab.config.relocated import relocated
 from ganlab.files import finite, write_json
-from ganlab.record.renamed import current
+from ganlab.record.old_names import current
 from ganlab.record.run import read_config, read_record
 from ganlab.reproduction.baselines import Baseline
 

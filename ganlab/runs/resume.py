@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.relocated import relocated
+from ganlab.config.moved_folder import relocated
 from ganlab.errors import ConfigError, RunError
 
 # how a run is executed and watched; all else is what it is

@@ -44,7 +44,7 @@ def sweep(argv: list[str]) -> int:
 
 def _dry_run(jobs: list[list[str]], first: dict[str, Any], given: list[str]) -> int:
     """Say which jobs there would be, and what the first of them would do."""
-    from ganlab.config.relocated import relocated
+    from ganlab.config.moved_folder import relocated
     from ganlab.estimate.dry_run import dry_run
 
     print(f"{len(jobs)} jobs:")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlab.applications.samples import write
+from ganlab.applications.sample_files import write
 from ganlab.data import Grid, PairedImages, Ring, Shapes, Synthetic, TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.modalities import IMAGE, MODALITIES, POINTS, Beside, of_raw, of_shape

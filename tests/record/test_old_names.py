@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.recipe import changes, protocol_hash, recipe_hash
 from ganlab.core.load import read_checkpoint
-from ganlab.record.renamed import TARGETS, current, original
+from ganlab.record.old_names import TARGETS, current, original
 from ganlab.record.run import read_config
 
 OLD = {
