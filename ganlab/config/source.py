@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra import initialize
@@ -11,7 +13,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
+from omegaconf import Container, OmegaConf
 
 from ganlab.config.groups import CONF, file_of, groups, options
 
@@ -27,13 +29,9 @@ class GroupSource(ConfigSource):
         """The contents of `train` or `<group>/<choice>`."""
         if (path := _file(config_path)) is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
-        text = path.read_text(encoding="utf-8")
-        return ConfigResult(
-            provider=self.provider,
-            path=self.full_path(),
-            config=OmegaConf.create(text),
-            header=self._get_header_dict(text),
-        )
+        text, config = _read(path)
+        header = self._get_header_dict(text)
+        return ConfigResult(self.provider, self.full_path(), deepcopy(config), header)
 
     def available(self) -> bool:
         return CONF.is_dir()
@@ -60,7 +58,14 @@ class GroupPath(SearchPathPlugin):
         search_path.append("ganlab", "ganlab://conf")
 
 
-def _file(config_path: str) -> Any:
+@cache
+def _read(path: Path) -> tuple[str, Container]:
+    """A file's text and contents; parsing takes most of the time of composing."""
+    text = path.read_text(encoding="utf-8")
+    return text, OmegaConf.create(text)
+
+
+def _file(config_path: str) -> Path | None:
     group, _, choice = config_path.partition("/")
     if choice:
         return file_of(group, choice)
