@@ -8,6 +8,7 @@ from ganlab.callbacks import Checkpoints, Tracking
 from ganlab.callbacks.doctor import Doctor, SampleDistances, boundary_of, separation
 from ganlab.core import Player
 from ganlab.errors import ConfigError
+from ganlab.families import GAN
 from ganlab.losses import Hinge, LeastSquares, Minimax, RelativisticPairing, Wasserstein
 from ganlab.record.log import read_metrics
 from ganlab.record.loggers import CSVLogger
@@ -93,10 +94,19 @@ def test_a_player_at_rest_and_one_that_moves_now_and_then(tmp_path):
     assert [m is not None and m > 0 for m in moved] == [False, True, False, True]  # batches 8, 16
 
 
+class Scored(GAN):
+    """Lets be watched what it is said to have scored."""
+
+    def watch(self, **scores):
+        real, fake = torch.tensor([1.0, 2.0, -1.0, 3.0]), torch.tensor([-1.0, 1.0, 0.5, -2.0])
+        super().watch(real_scores=real, fake_scores=fake)
+
+
 def test_accuracy_and_critics(tmp_path):
-    row = rows(tmp_path / "a", tiny_gan(), 5, Doctor())[0]
-    for name in ("real_accuracy", "fake_accuracy", "separation"):
-        assert 0 <= row[f"doctor/{name}"] <= 1
+    row = rows(tmp_path / "a", tiny_gan(Scored), 5, Doctor())[0]
+    assert row["doctor/real_accuracy"] == 3 / 4
+    assert row["doctor/fake_accuracy"] == 2 / 4
+    assert row["doctor/separation"] == (3.5 + 4 + 1.5 + 4) / 16  # a tie is half a pair
     critic = rows(tmp_path / "b", tiny_gan(adversarial=Wasserstein()), 5, Doctor())[0]
     assert "doctor/separation" in critic
     assert "doctor/real_accuracy" not in critic

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import torch
 
 from ganlab.cli import main
 from ganlab.core.load import load_module
+
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
 
@@ -26,13 +29,22 @@ def cli(capsys):
     return run
 
 
-@pytest.fixture
-def ring_run(tmp_path, cli):
-    """A finished run of four batches."""
-    folder = tmp_path / "run"
-    code, said = cli("train", *RING, "budget.batches=4", f"run_dir={folder}")
-    assert code == 0, said
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, no_curves):
+    """Where a run has been trained into `run`, as its configuration says."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", *RING, "budget.batches=4", "run_dir=run"]) == 0
     return folder
+
+
+@pytest.fixture
+def ring_run(trained, tmp_path, monkeypatch):
+    """A finished run of four batches, to be spoilt."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained / "run", tmp_path / "run")
+    return tmp_path / "run"
 
 
 @pytest.mark.parametrize(

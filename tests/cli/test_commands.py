@@ -10,9 +10,11 @@ from ganlab.cli import main
 from ganlab.config.compose import compose
 from ganlab.config.groups import options
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 @pytest.fixture(scope="module")
-def conditional_run(tmp_path_factory):
+def conditional_run(tmp_path_factory, no_curves):
     """A run of a small conditional DCGAN, two batches long."""
     folder = tmp_path_factory.mktemp("conditional") / "run"
     small = [
@@ -112,6 +114,7 @@ def test_sweep_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
     assert "999" in records["0"]["error"]
 
 
+@pytest.mark.contract
 def test_bench_prints_one_json_object(capsys):
     arguments = ["experiment=ring_wgan_gp", "data.samples=300", "data.batch_size=8"]
     assert main(["bench", *arguments, "batches=5", "blocks=2", "json=true"]) == 0

@@ -8,6 +8,8 @@ from tiny import ARGUMENTS
 from ganlab.cli import main
 from ganlab.cli.doctor import main as doctor
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 WATCHED = "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 64}"
 
 

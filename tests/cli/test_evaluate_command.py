@@ -8,6 +8,8 @@ import torch
 from ganlab.cli import main
 from ganlab.modalities.grid import save_png
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 RUN = [
     "model=cgan",
     "data=mnist_5k",
@@ -22,7 +24,7 @@ SMALL = ["protocol.samples=300", "protocol.real_samples=300"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, no_curves):
     """A finished run of a conditional model that has no protocol of its own."""
     folder = tmp_path_factory.mktemp("evaluate") / "run"
     assert main(["train", *RUN, f"run_dir={folder}"]) == 0

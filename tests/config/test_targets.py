@@ -69,4 +69,6 @@ def test_mistakes_in_handed_on_arguments_are_found(config, said):
 def test_other_variable_arguments_take_anything():
     """Of metrics, and of classes that are not ours."""
     for target in ("ganlab.metrics.KernelDistance", "lightning.pytorch.profilers.PyTorchProfiler"):
-        check_targets({"x": {"_target_": target, "anything": 1}})
+        assert check_targets({"x": {"_target_": target, "anything": 1}}) is None
+    with pytest.raises(ConfigError, match="anything"):
+        check_targets({"x": {"_target_": "ganlab.data.Ring", "anything": 1}})

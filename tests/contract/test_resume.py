@@ -61,6 +61,8 @@ GAMES = {
     ),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
+# one of them is in every run of pytest
+EACH = [pytest.param(n, marks=[] if n == "conditional" else pytest.mark.contract) for n in GAMES]
 DATA = {
     ("image", "label"): tiny_images,
     ("source", "target"): lambda: TinyPairs(batch_size=4),
@@ -120,7 +122,7 @@ def assert_same_run(straight, resumed):
     assert_equal(*callbacks, "callbacks")  # the budget's seconds alone may differ
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_stopped_and_resumed_equals_straight(name, tmp_path):
     make = GAMES[name]
     straight = train(tmp_path / "straight", make, 30)
@@ -134,6 +136,7 @@ def test_stopped_and_resumed_equals_straight(name, tmp_path):
     assert [row["images_seen"] for row in rows] == [16, 32, 48, 64, 80, 96, 112]
 
 
+@pytest.mark.contract
 def test_stopped_before_the_first_row_of_the_log(tmp_path):
     """The end of a short run writes a row; a longer run has none there, nor has a resumed one."""
     straight = train(tmp_path / "straight", GAMES["unconditional"], 10)
@@ -144,6 +147,7 @@ def test_stopped_before_the_first_row_of_the_log(tmp_path):
     assert [row["images_seen"] for row in read_metrics(tmp_path / "resumed")] == [16, 32]
 
 
+@pytest.mark.contract
 def test_resuming_at_every_single_batch(tmp_path):
     """Five sessions of one batch, across the end of an epoch (ten batches of four in 40)."""
     straight = train(tmp_path / "straight", lambda: clipped(2), 13)

@@ -18,6 +18,8 @@ from tiny import REPOSITORY
 
 from ganlab.core.load import read_checkpoint
 
+pytestmark = pytest.mark.contract
+
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):

@@ -53,7 +53,7 @@ def test_pictures_of_a_checkpoint_may_be_on_another_device():
 def test_a_picture_of_a_batch_does_not_keep_the_batch():
     pool = ImagePool(3)
     pool.exchange(torch.zeros(16, 3, 8, 8), torch.Generator().manual_seed(0))
-    assert all(p.untyped_storage().nbytes() == 4 * 3 * 8 * 8 for p in pool.pictures)
+    assert [p.untyped_storage().nbytes() for p in pool.pictures] == 3 * [4 * 3 * 8 * 8]
 
 
 def test_state_goes_on_where_it_was():

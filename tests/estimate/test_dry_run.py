@@ -8,7 +8,7 @@ from tiny import ARGUMENTS
 from ganlab.cli import main
 from ganlab.cli.train import prepare
 from ganlab.config.checks import check
-from ganlab.config.relocated import relocated
+from ganlab.config.moved_folder import relocated
 from ganlab.core.build import build_module
 from ganlab.errors import DataError
 from ganlab.estimate import costs

@@ -14,6 +14,8 @@ from ganlab.core.load import load_module
 from ganlab.modalities.grid import save_png
 from ganlab.record.run import read_config
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]
 SMALL = ["data.size=32", "data.load_size=32"]
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny import adam, fit, sgd
 from tiny_translation import TinyDomains
+from torch.nn.functional import softplus
 
 from ganlab.callbacks import Checkpoints
 from ganlab.core import Player
@@ -212,7 +213,16 @@ def test_patches_are_recognised_after_some_batches():
 
 
 def test_a_loss_that_compares_with_real_scores():
-    fit(cut(adversarial=RelativisticPairing()), batches=1, data=TinyDomains(batch_size=2))
+    """The generator's term by hand: each translation against a picture of b."""
+    module, data = cut(adversarial=RelativisticPairing(), adversarial_weight=2.0), batch()
+    term = start(module, "generator").generator_loss(data)["adversarial"]
+    with torch.no_grad():
+        gap = module.discriminator(data["b"]) - module.discriminator(module.generator(data["a"]))
+    torch.testing.assert_close(term.detach(), 2 * softplus(gap).mean())
+    before = {n: p.detach().clone() for n, p in module.named_parameters()}
+    fit(module, batches=1, data=TinyDomains(batch_size=2))
+    moved = {n for n, p in module.named_parameters() if not torch.equal(p, before[n])}
+    assert {n.partition(".")[0] for n in moved} == {"discriminator", "generator", "heads"}
 
 
 def test_what_does_not_fit():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tiny import adam, fit, sgd
-from torch.nn.functional import l1_loss
+from torch.nn.functional import l1_loss, softplus
 
 from ganlab.callbacks import Checkpoints
 from ganlab.core import Player
@@ -180,9 +180,33 @@ def test_resumed_equals_uninterrupted(tmp_path):
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
-def test_several_scales_and_a_loss_that_compares():
-    for options in ({"discriminator": MultiScale}, {"adversarial": RelativisticPairing()}):
-        fit(munit(**options), batches=1, data=Unpaired(batch_size=2))
+def judged(module):
+    """The generators' adversarial terms; of each domain the scores of its fakes and of pictures."""
+    data = batch()
+    terms = start(module, "generator").generator_loss(data)
+    made = module._made(data)
+    for domain in "ab":
+        judge = module.get_submodule(f"discriminator_{domain}")
+        with torch.no_grad():
+            yield terms[f"adversarial_{domain}"], judge(made.fakes[domain]), judge(data[domain])
+
+
+def test_several_scales_add_up():
+    module = munit(discriminator=MultiScale, adversarial_weight=2.0)
+    for term, fake, _ in judged(module):
+        assert len(fake) > 1
+        expected = 2 * sum(LeastSquares().generator(scores) for scores in fake)
+        torch.testing.assert_close(term.detach(), expected)
+    fit(module, batches=1, data=Unpaired(batch_size=2))
+    assert module.steps == {"discriminator": 1, "generator": 1}
+
+
+def test_a_loss_that_compares_with_real_scores():
+    module = munit(adversarial=RelativisticPairing())
+    for term, fake, real in judged(module):
+        torch.testing.assert_close(term.detach(), softplus(real - fake).mean())
+    fit(module, batches=1, data=Unpaired(batch_size=2))
+    assert module.steps == {"discriminator": 1, "generator": 1}
 
 
 def test_what_does_not_fit():

@@ -64,8 +64,9 @@ def test_study_covers_everything():
     assert len(lesson.numbers) == len(LOSSES) * len(REGULARIZERS)
 
 
-def test_words_follow_the_numbers():
+def test_words_follow_the_numbers(monkeypatch):
     """Simultaneous steps move the plain Wasserstein game away; three steps bring nobody in."""
+    monkeypatch.setattr("ganlab.lectures.dirac._draw", lambda *_: None)
     alternating, at_once, short = (
         " ".join(study(samples=4, **how).words)
         for how in ({"steps": 100}, {"steps": 100, "simultaneous": True}, {"steps": 3})

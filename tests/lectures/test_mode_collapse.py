@@ -1,16 +1,39 @@
 """The ring study: what it records, and in full that the remedies help where the baseline fails."""
 
 import pytest
+import torch
 
+from ganlab.data import Ring
 from ganlab.errors import ConfigError
+from ganlab.families import GAN
 from ganlab.lectures.mode_collapse import TITLES, study
 
 
 def test_short_study():
     lesson = study(batches=6, width=8, snapshots=2)
     assert set(lesson.numbers) == {f"{n}/{k}" for n in TITLES for k in ("modes", "high_quality")}
-    assert all(0 <= lesson.numbers[f"{n}/modes"] <= 8 for n in TITLES)
     assert len(lesson.figure.axes) == 2 * len(TITLES)
+
+
+def test_numbers_are_of_each_games_own_last_snapshot(monkeypatch):
+    """Of samples on so many modes, the others far away from all, as a game draws them."""
+    on, modes, drawn = iter([8, 3, 0, 1, 8, 0, 1, 8]), Ring(samples=8).means, []
+
+    def sample(self, n, *, seed):
+        drawn.append((n, seed))
+        centres = torch.cat([modes[: next(on)], torch.full((1, 2), 100.0)])
+        return centres.repeat(n // len(centres) + 1, 1)[:n]
+
+    monkeypatch.setattr(GAN, "sample", sample)
+    lesson = study(batches=4, width=8, snapshots=2, seed=3)
+    assert drawn == 8 * [(10_000, 3)]
+    for name, found in zip(TITLES, (3, 1, 0, 8), strict=True):
+        assert lesson.numbers[f"{name}/modes"] == found
+        assert lesson.numbers[f"{name}/high_quality"] == pytest.approx(
+            found / (found + 1), abs=1e-3
+        )
+    below = [axes.get_xlabel() for axes in lesson.figure.axes[-len(TITLES) :]]
+    assert [text.partition(" ")[0] for text in below] == ["3", "1", "0", "8"]
 
 
 def test_a_game_does_not_depend_on_the_others():

@@ -17,6 +17,9 @@ def _seed():
 
 @pytest.mark.parametrize("network", [DCGANGenerator(32), DCGANDiscriminator(32)])
 def test_dcgan_draws_n_0_002_and_norms_around_one(network):
+    kinds = {type(layer) for layer in network.modules()}
+    assert kinds & {nn.Conv2d, nn.ConvTranspose2d}
+    assert nn.BatchNorm2d in kinds
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             draws = layer.weight.numel()

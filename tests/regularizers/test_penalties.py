@@ -211,7 +211,9 @@ def test_a_flat_critic_has_finite_gradients(data):
     for penalty in (GradientPenalty(), GradientPenalty(center=0.0), LocalPenalty(), R1()):
         critic.zero_grad()
         term(penalty, critic, *data).backward()
-        assert all(p.grad.isfinite().all() for p in critic.parameters() if p.grad is not None)
+        gradients = [p.grad for p in critic.parameters() if p.grad is not None]
+        assert gradients
+        assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 # --- lazily -------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from ganlab.record.run import RunRecord
 from ganlab.reproduction.ledger import baseline_named
 from ganlab.reproduction.seed_run import SeedRun
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 TINY = [
     "trainer=cpu",
     "data.samples=200",

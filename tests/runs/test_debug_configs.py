@@ -16,6 +16,8 @@ from ganlab.losses import NonSaturating, Wasserstein
 from ganlab.networks import MLPDiscriminator, MLPGenerator
 from ganlab.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 BATCHES = 200
 
 

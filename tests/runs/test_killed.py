@@ -14,6 +14,8 @@ from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
 from ganlab.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def start(folder, batches):
     """A run in a process of its own, under way."""
@@ -67,6 +69,7 @@ def test_killed_run_continues_bit_for_bit(tmp_path):
     assert_equals_a_straight_run(folder, tmp_path / "straight", seen + 15)
 
 
+@pytest.mark.contract
 def test_sigterm_leaves_a_checkpoint_and_says_so(tmp_path):
     folder = tmp_path / "stopped"
     process = start(folder, 10**6)

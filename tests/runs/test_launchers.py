@@ -21,6 +21,8 @@ from ganlab.record.log import read_metrics
 from ganlab.record.run import read_config, read_record
 from ganlab.runs.planned import plan
 
+pytestmark = pytest.mark.contract
+
 TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + [
     "trainer=ddp_cpu",
     "evaluation=ring",

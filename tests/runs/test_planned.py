@@ -14,6 +14,8 @@ from ganlab.record.run import RunRecord, read_record
 from ganlab.record.states import state_of
 from ganlab.runs.planned import Outcome, plan, run_planned
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 SHORT = [*ARGUMENTS, "budget.batches=6"]
 
 

@@ -85,6 +85,7 @@ def test_checkpoint_of_another_model_in_the_folder(tmp_path):
     assert read_record(tmp_path / "one")["status"] == "failed"
 
 
+@pytest.mark.contract
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_study_that_is_interrupted_says_so(number, tmp_path):
     """Also where it trains: Lightning turns Ctrl-C into an exit of its own."""

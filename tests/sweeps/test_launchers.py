@@ -16,6 +16,8 @@ from ganlab.record.run import read_record
 from ganlab.record.states import state_of
 from ganlab.record.sweep import jobs_of
 
+pytestmark = pytest.mark.contract
+
 
 def finished(process, seconds=200):
     """What it printed, once it has ended well."""

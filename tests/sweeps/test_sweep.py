@@ -17,6 +17,8 @@ from ganlab.sweeps.launchers import check_launcher, own_settings
 from ganlab.sweeps.plan import expand
 from ganlab.sweeps.table import status_table
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 SHORT = [*ARGUMENTS, "budget.batches=6"]
 
 
@@ -65,7 +67,7 @@ def test_values_of_the_user_replace_those_of_a_sweep():
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(tmp_path_factory, no_curves):
     """Four jobs, two of which do not work."""
     folder = tmp_path_factory.mktemp("sweeps") / "four"
     code = main(["train", "-m", *SHORT, "data=ring,grid", "seed=1,abc", f"run_dir={folder}"])

@@ -16,6 +16,8 @@ from ganlab.errors import RunError  # noqa: E402
 from ganlab.record.log import read_metrics  # noqa: E402
 from ganlab.record.run import read_record  # noqa: E402
 
+pytestmark = pytest.mark.contract
+
 BATCHES, TRIALS = 150, 5
 COMMAND = [
     *("tune", "study=ring", f"trials={TRIALS}", "prune=false"),

@@ -17,6 +17,8 @@ from ganlab.tuning import search as tune_search  # noqa: E402
 from ganlab.tuning.space import split_space  # noqa: E402
 from ganlab.tuning.study import open_search, take  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 LR = "model.players.generator.optimizer.lr"
 WORDS = [
     "study=ring",

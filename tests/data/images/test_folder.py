@@ -61,8 +61,8 @@ def test_sixteen_bits_are_scaled(tmp_path):
     values = np.array([[0, 128, 129, 257, 257 * 100, 65_535 - 129, 65_535]], dtype=np.uint16)
     for name in ("a.png", "b.tif"):
         Image.fromarray(values).save(tmp_path / name)
-    for image in read_images(tmp_path).images:
-        assert image.flatten().tolist() == [0, 0, 1, 1, 100, 254, 255]
+    images = read_images(tmp_path).images
+    assert [image.flatten().tolist() for image in images] == 2 * [[0, 0, 1, 1, 100, 254, 255]]
 
 
 def test_palettes_bits_and_transparency(tmp_path):

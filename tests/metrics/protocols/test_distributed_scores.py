@@ -8,6 +8,8 @@ import sys
 import pytest
 from tiny import REPOSITORY
 
+pytestmark = pytest.mark.contract
+
 
 def test_two_processes_score_as_one(tmp_path):
     script = str(REPOSITORY / "tests" / "helpers" / "distributed_scores.py")

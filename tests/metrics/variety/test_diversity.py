@@ -1,10 +1,14 @@
 """Diversity of samples: pairs, MS-SSIM and distances."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
@@ -63,13 +67,23 @@ def test_pairs_within_a_class():
 
 @pytest.mark.parametrize(("side", "scales"), [(11, 1), (28, 2), (64, 3), (128, 4), (176, 5)])
 def test_as_many_scales_as_fit(side, scales):
-    """And torchmetrics takes them, but no more."""
+    """And torchmetrics takes them, but no more; the score is what it makes of the same pairs."""
     weights = scale_weights(side)
     assert len(weights) == scales
     assert sum(weights) == pytest.approx(1)
     assert weights[0] / weights[-1] == pytest.approx(BETAS[0] / BETAS[scales - 1])
-    found = score(MSSSIMDiversity(pairs=3), images(100, side), images(100, side, 1))
-    assert 0 <= found["ms_ssim"] <= 1
+    sets = {"ms_ssim_real": images(100, side), "ms_ssim": images(100, side, 1)}
+    found = score(MSSSIMDiversity(pairs=3), sets["ms_ssim_real"], sets["ms_ssim"])
+    public = partial(multiscale_structural_similarity_index_measure, data_range=255.0)
+    pair = random_pairs(100, 3, rng(mix(0)))
+    for name, pictures in sets.items():
+        one, other = (pictures[index].float() for index in pair)
+        total = sum(BETAS[:scales])
+        expected = public(one, other, betas=tuple(beta / total for beta in BETAS[:scales]))
+        assert found[name] == pytest.approx(float(expected), abs=1e-6)
+    if scales < len(BETAS):
+        with pytest.raises((ValueError, RuntimeError), match="size"):
+            public(one, other, betas=BETAS[: scales + 1])
 
 
 def test_equal_images_have_similarity_one():

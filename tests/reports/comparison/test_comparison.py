@@ -3,13 +3,11 @@
 import fcntl
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 from omegaconf import OmegaConf
-from tiny import REPOSITORY
+from tiny import run_python
 from written_runs import score, write_run
 
 from ganlab.errors import RunError
@@ -283,5 +281,5 @@ def test_reading_needs_no_torch(tmp_path):
         f"assert main(['compare', {str(tmp_path)!r}]) == 0\n"
         "assert not {'torch', 'lightning', 'hydra', 'wandb'} & set(sys.modules)"
     )
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,49 @@
+"""What a scheduled scalar shall be, written anew from the configuration alone."""
+
+import math
+
+SCHEDULES = {f"ganlab.core.{name}" for name in ("Ramp", "Steps", "LinearDecay")}
+
+
+def scheduled(node, path=()):
+    """Path and configuration of every schedule in plain containers."""
+    if isinstance(node, dict) and node.get("_target_") in SCHEDULES:
+        return [(path, node)]
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    inside = [(key, value) for key, value in items if isinstance(value, (dict, list))]
+    return [found for key, value in inside for found in scheduled(value, (*path, key))]
+
+
+def value_of(schedule, images, images_per_epoch):
+    """The scalar after `images` images."""
+    kind = schedule["_target_"].rpartition(".")[2]
+    if kind == "Steps":
+        return schedule["values"][len([at for at in schedule["at"] if images >= at])]
+    start = schedule["start"]
+    if kind == "LinearDecay":
+        past = images / images_per_epoch - schedule.get("epochs", 100)
+        return start - start * min(max(past / schedule.get("decay_epochs", 100), 0), 1)
+    end, delay = schedule["end"], schedule.get("delay", 0)
+    share = min(max((images - delay) / schedule["images"], 0), 1)
+    shape = schedule.get("shape", "linear")
+    if shape == "exponential":
+        return math.exp(math.log(start) * (1 - share) + math.log(end) * share)
+    if shape == "cosine":
+        share = math.sin(math.pi / 2 * share) ** 2
+    return start * (1 - share) + end * share
+
+
+def hastened(node, images):
+    """The same schedules, over within a run of so many images: each changes before its end."""
+    for _, schedule in scheduled(node):
+        kind = schedule["_target_"].rpartition(".")[2]
+        if kind == "LinearDecay":  # this many images may be a small part of an epoch
+            schedule |= {"epochs": 0, "decay_epochs": 1}
+        elif kind == "Steps":
+            schedule["at"] = [images / 2 * at / schedule["at"][-1] for at in schedule["at"]]
+        else:
+            faster = 0.9 * images / (schedule["images"] + schedule.get("delay", 0))
+            for key in ("images", "delay"):
+                if key in schedule:
+                    schedule[key] *= faster
+    return node
