@@ -92,6 +92,12 @@ def append_text(path: Path, text: str) -> None:
         raise cannot_write(path, error) from error
 
 
+def from_here(path: Path) -> Path:
+    """A path from the working directory on, if it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
     """The same plain containers, with something else for numbers that JSON has no name for.
 

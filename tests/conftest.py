@@ -6,17 +6,35 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS / "helpers"))
 torch.set_num_threads(1)
 pytest.register_assert_rewrite("acted")
 
-# a file is run by one process: these begin first, so that none of them is left alone at the end
+# A file is run by one process: these begin first, so that none of them is left alone at the end.
 LONGEST = (
+    # of the contract
+    "contract/test_experiments.py",
+    "contract/test_readme.py",
+    "sweeps/test_launchers.py",
+    "runs/test_launchers.py",
+    "core/test_distributed.py",
+    "metrics/protocols/test_distributed_scores.py",
+    "tuning/test_processes.py",
+    # of every run
+    "config/test_validation.py",
+    "reproduction/test_reproduce.py",
+    "reproduction/test_baselines.py",
+    "sweeps/test_sweep.py",
+    "tuning/test_tune.py",
+    "runs/test_debug_configs.py",
+    "cli/test_bad_input.py",
+    "runs/test_session_ends.py",
+    "contract/test_reference_losses.py",
+    "runs/test_killed.py",
+    "cli/test_evaluate_command.py",
     "test_readme.py",
-    "test_experiments.py",
-    "test_sweep_launchers.py",
-    "test_launchers.py",
-    "test_sweep.py",
+    "core/test_two_processes.py",
 )
 
 
@@ -27,8 +45,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="module")

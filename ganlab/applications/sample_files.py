@@ -36,7 +36,7 @@ def write(
     elif out.suffix == ".png":
         modality.draw(samples, out)
     elif out.suffix:
-        raise ConfigError(f"out: received {out}; allowed x.png, x.npz, or a folder (no ending).")
+        raise ConfigError(f"out: received {out}; allowed {modality.files}.")
     else:
         digits = len(str(len(samples) - 1))
         for index, sample in enumerate(samples):

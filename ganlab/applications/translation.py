@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ganlab.applications.large_pictures import check_tile, translate_picture
 from ganlab.applications.sheet import save_picture, save_sheet
-from ganlab.config.compose import register_resolvers
 from ganlab.config.values import check_folder, device_named
 from ganlab.core import load
 from ganlab.core.translator import Translator
@@ -61,11 +60,11 @@ def translate_folder(
         The direction; each picture with its result; and why the others could not be read.
 
     Raises:
-        GanlabError: no pictures, no translator, or arguments that do not fit; nothing is written.
+        GanlabError: no pictures, no translator, or arguments that do not fit, before anything is
+            written; or a picture that does not fit into memory.
     """
     paths = find_pictures(input, output)
     targets = name_results(paths, input, output)
-    register_resolvers()
     module = load.load_module(run, checkpoint)
     if not isinstance(module, Translator):
         raise ConfigError(

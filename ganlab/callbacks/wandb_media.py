@@ -13,6 +13,7 @@ from ganlab.callbacks.evaluation import Evaluation
 from ganlab.callbacks.failures import logged_failure
 from ganlab.callbacks.samples import Samples
 from ganlab.core import AdversarialModule, Translator
+from ganlab.modalities import POINTS
 from ganlab.record.wandb_logger import WandB
 
 
@@ -104,20 +105,18 @@ class WandBMedia(Callback):
         drawing = next((c for c in trainer.callbacks if isinstance(c, Samples)), None)
         if drawing is None:
             return None
+        modality = trainer.datamodule.modality
         from wandb import Image, Table
 
         if isinstance(module, Translator):
             titles, rows = _translations(drawing, trainer, module)
-        elif hasattr(module, "draw_inputs"):
+        elif hasattr(module, "draw_inputs") and modality is not POINTS:
             titles, rows = _samples(drawing, module)
         else:
             return None
-        picture = trainer.datamodule.modality.picture
-        if picture(rows[0][-1]) is None:
-            return None
         table = Table(columns=titles)
         for row in rows[: self.samples]:
-            table.add_data(*(x if isinstance(x, int) else Image(picture(x)) for x in row))
+            table.add_data(*(x if isinstance(x, int) else Image(modality.picture(x)) for x in row))
         return table
 
 

@@ -57,8 +57,8 @@ def main(argv: list[str]) -> int:
                 f"{', '.join(FAMILIES)}."
             )
         check(config)
-        own = check_comparable(config, family)
-        precision = arguments["reference"] or own
+        ours = check_comparable(config, family)
+        precision = arguments["reference"] or ours
         result = measure(config, arguments["batches"], arguments["blocks"], precision)
     print(json.dumps(result) if arguments["json"] else report(result))
     return 0

@@ -46,9 +46,7 @@ def main(argv: list[str]) -> int:
         return 0
     from ganlab.config.protocols import chosen, is_about_protocol
     from ganlab.config.targets import check_targets
-    from ganlab.core.build import make
     from ganlab.record.run import read_config
-    from ganlab.runs import evaluation
 
     about = [text for text in argv if is_about_protocol(text)]
     dotted = [t for t in argv if t.partition("=")[0].startswith("data.")]
@@ -67,6 +65,9 @@ def main(argv: list[str]) -> int:
     if arguments["seeds"] and "seed" not in protocol:
         raise ConfigError("seeds: this protocol draws nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
+    from ganlab.core.build import make
+    from ganlab.runs import evaluation
+
     before = evaluation.read_entries(out)
     run, checkpoint = arguments["run"], arguments["checkpoint"]
     prepared = (

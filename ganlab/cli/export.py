@@ -57,11 +57,9 @@ def main(argv: list[str]) -> int:
     if arguments["out"] is not None:
         is_folder = arguments["format"] == "pth"
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
-    from ganlab.config.compose import register_resolvers
     from ganlab.core.load import load_module
     from ganlab.exchange import exporting
 
-    register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     out = arguments["out"] or arguments["run"] / "exported"
     if arguments["format"] == "pth":

@@ -25,6 +25,8 @@ missing is drawn anew. Then use
   ganlab translate run=DIR …     ganlab evaluate run=DIR     ganlab train run=DIR resume=true
 """
 
+OWN = ("epoch", "out", "direction", "objective", "dropout")
+
 
 def main(argv: list[str]) -> int:
     """Write the run and say what was found in the files."""
@@ -66,6 +68,3 @@ def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]
     values = {text: text.partition("=")[::2] for text in rest if not is_path[text]}
     own = {key: value for key, value in values.values() if key in OWN}
     return kind, paths, own, [text for text, (key, _) in values.items() if key not in OWN]
-
-
-OWN = ("epoch", "out", "direction", "objective", "dropout")

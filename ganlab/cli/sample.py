@@ -37,11 +37,9 @@ def main(argv: list[str]) -> int:
     import torch
 
     from ganlab.applications.sample_files import write
-    from ganlab.config.compose import register_resolvers
     from ganlab.core import Translator
     from ganlab.core.load import load_module
 
-    register_resolvers()
     module = load_module(arguments["run"], arguments["checkpoint"])
     if not hasattr(module, "draw_inputs"):
         what = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
@@ -55,8 +53,7 @@ def main(argv: list[str]) -> int:
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))
         labels = torch.tensor(repeated[: arguments["n"]])
-    given = arguments["seed"]
-    drawn_from = secrets.randbits(62) if given is None else given
+    drawn_from = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
     latents, labels = module.draw_inputs(
         arguments["n"], labels, drawn_from, arguments["truncation"]
     )

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from ganlab.cli.arguments import wants_help
+from ganlab.config.sweeps import is_of_hydra
 from ganlab.errors import ConfigError, GanlabError, nearest
-from ganlab.sweeps.plan import check_started_once, is_of_hydra
 
 HELP = """ganlab sweep status DIR [DIR …]       how far the jobs of a sweep are
 ganlab sweep resume DIR [hydra/…=…]   run what is missing or failed, and continue what was stopped
@@ -57,6 +57,7 @@ def _resume(folders: list[Path], words: list[str]) -> int:
     from ganlab.record.sweep import read_sweep_file
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
+    from ganlab.sweeps.plan import check_started_once
 
     check_started_once()
     code = 0

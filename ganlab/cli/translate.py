@@ -5,14 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
-from ganlab.config.values import boolean, count, seed, whole
-
-
-def _from_zero(text: str) -> int:
-    if (n := whole(text)) < 0:
-        raise ValueError(f"received {n}; needs 0 or more")
-    return n
-
+from ganlab.config.values import boolean, count, natural, seed
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
@@ -22,7 +15,7 @@ ARGUMENTS = {
     "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
     "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
     "tile": Argument(count, "side of the tiles that larger pictures are cut into; see below"),
-    "overlap": Argument(_from_zero, "pixels that neighbouring tiles share (a quarter of a tile)"),
+    "overlap": Argument(natural, "pixels that neighbouring tiles share (a quarter of a tile)"),
     "seed": Argument(seed, "seed of noise, where the model has any (0)", 0),
     "max_pixels": Argument(count, "files that state more pixels are refused (67108864)", 2**26),
     "device": Argument(str, "cpu, cuda, mps, xpu; the fastest there is unless given"),

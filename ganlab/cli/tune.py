@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from ganlab.cli.arguments import Argument, parse, split_options, usage, wants_help
-from ganlab.config.values import boolean, count, number, seed, whole
+from ganlab.config.values import boolean, count, natural, number, seed
 from ganlab.errors import ConfigError, nearest
 
 
@@ -14,12 +14,6 @@ def _minutes(text: str) -> float:
     if (minutes := number(text)) <= 0:
         raise ValueError(f"received {text}; needs more than 0")
     return minutes
-
-
-def _natural(text: str) -> int:
-    if (n := whole(text)) < 0:
-        raise ValueError(f"received {n}; needs 0 or more")
-    return n
 
 
 def _name(text: str) -> str:
@@ -35,7 +29,7 @@ ARGUMENTS = {
     "study": Argument(_name, "name of the search, whose folder is outputs/tune/NAME (the sweep's)"),
     "storage": Argument(str, "URL of a database, or a file (study.db in the study's folder)"),
     "prune": Argument(boolean, "end runs early that are below the median of others (true)", True),
-    "startup": Argument(_natural, "runs at random, and whole, before it learns from them (5)", 5),
+    "startup": Argument(natural, "runs at random, and whole, before it learns from them (5)", 5),
     "sampler_seed": Argument(seed, "seed of the search; the runs have theirs, seed= (0)", 0),
     "timeout": Argument(_minutes, "minutes after which this process begins no further run"),
 }

@@ -6,8 +6,10 @@ in a group: `experiment=ring_hinge`, wherever `ring_hinge.yaml` lies below `conf
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ganlab.errors import ConfigError, nearest
@@ -17,10 +19,17 @@ CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
 
 
 @cache
-def files(group: str) -> dict[str, Path]:
-    """The files of a config group by bare name, in the order of names; empty for no such group."""
-    found = {path.stem: path for path in (CONF / group).rglob("*.yaml")}
-    return dict(sorted(found.items()))
+def files(group: str) -> Mapping[str, Path]:
+    """The files of a config group by bare name, in the order of names; empty for no such group.
+
+    Raises:
+        ConfigError: two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted((CONF / group).rglob("*.yaml"), key=lambda path: (path.stem, path)):
+        if (other := found.setdefault(path.stem, path)) != path:
+            raise ConfigError(f"{group}={path.stem}: is both {other} and {path}; rename one.")
+    return MappingProxyType(found)
 
 
 def options(group: str) -> list[str]:
@@ -36,8 +45,9 @@ def file_of(group: str, choice: str) -> Path | None:
         choice: such as "dirac" or "lecture/dirac".
     """
     path = files(group).get(choice.rpartition("/")[2])
-    there = path and "/" in choice and path != CONF / group / f"{choice}.yaml"
-    return None if there else path
+    if path and "/" in choice and path != CONF / group / f"{choice}.yaml":
+        return None  # in another folder
+    return path
 
 
 def describe(group: str, choice: str) -> str:

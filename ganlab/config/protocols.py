@@ -76,7 +76,6 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
 
 
 def _composed(name: str) -> dict[str, Any]:
-
     register_resolvers()
     with initialized():
         return OmegaConf.to_container(compose(name))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from hydra import initialize
 from hydra.core.config_search_path import ConfigSearchPath
@@ -15,7 +17,9 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import Container, OmegaConf
 
-from ganlab.config.groups import CONF, file_of, groups, options
+from ganlab.config.groups import CONF, file_of, files, groups, options
+
+_composing: ContextVar[bool] = ContextVar("composing", default=False)
 
 
 class GroupSource(ConfigSource):
@@ -29,7 +33,7 @@ class GroupSource(ConfigSource):
         """The contents of `train` or `<group>/<choice>`."""
         if (path := _file(config_path)) is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
-        text, config = _read(path)
+        text, config = _read(path, path.stat().st_mtime_ns)
         header = self._get_header_dict(text)
         return ConfigResult(self.provider, self.full_path(), deepcopy(config), header)
 
@@ -52,15 +56,19 @@ class GroupSource(ConfigSource):
 
 
 class GroupPath(SearchPathPlugin):
-    """Lets Hydra look into `GroupSource`."""
+    """Lets Hydra look into `GroupSource` within `composing`; other Hydra programs see nothing."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("ganlab", "ganlab://conf")
+        if _composing.get():
+            search_path.append("ganlab", "ganlab://conf")
 
 
 @cache
-def _read(path: Path) -> tuple[str, Container]:
-    """A file's text and contents; parsing takes most of the time of composing."""
+def _read(path: Path, changed: int) -> tuple[str, Container]:
+    """The text and contents of a file that was last changed at a time.
+
+    They are kept, since parsing takes most of the time of composing.
+    """
     text = path.read_text(encoding="utf-8")
     return text, OmegaConf.create(text)
 
@@ -73,14 +81,21 @@ def _file(config_path: str) -> Path | None:
     return path if path.is_file() else None
 
 
-@cache
-def register() -> None:
-    """Let Hydra know of ganlab's config groups, in this process."""
+@contextmanager
+def composing() -> Iterator[None]:
+    """Within it, Hydra finds ganlab's configs, as they are now."""
     for plugin in (GroupSource, GroupPath):
         Plugins.instance().register(plugin)
+    files.cache_clear()
+    before = _composing.set(True)
+    try:
+        yield
+    finally:
+        _composing.reset(before)
 
 
-def initialized() -> Any:
-    """A context manager within which Hydra composes ganlab's configs."""
-    register()
-    return initialize(config_path=None, job_name="ganlab", version_base="1.3")
+@contextmanager
+def initialized() -> Iterator[None]:
+    """Within it, `hydra.compose` composes ganlab's configs."""
+    with composing(), initialize(config_path=None, job_name="ganlab", version_base="1.3"):
+        yield

@@ -43,3 +43,8 @@ def with_sweep(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
+
+
+def is_of_hydra(word: str) -> bool:
+    """Whether an override is of Hydra's own settings, such as the launcher."""
+    return word.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -1,8 +1,7 @@
 """Checks of a composed configuration, before any network or data set is built.
 
 Every `_target_` must exist, its arguments must bind to its signature and have the right types, and
-nothing may be left unset. Then the networks are built without memory (on the meta device) to see
-that shapes fit.
+nothing may be left unset. `ganlab.config.checks` then builds what the configuration describes.
 """
 
 from __future__ import annotations

@@ -40,6 +40,13 @@ def count(text: str) -> int:
     return n
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 on."""
+    if (n := whole(text)) < 0:
+        raise ValueError(f"received {n}; needs 0 or more")
+    return n
+
+
 def seed(text: str) -> int:
     """A whole number that every generator of random numbers takes."""
     if not 0 <= (n := whole(text)) < 2**32:

@@ -106,7 +106,6 @@ def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> N
 
 
 def _is_same(a: Tensor, b: Tensor) -> bool:
-
     # NaN is not equal to itself, its bytes are
     pair = [x.contiguous().reshape(-1).view(torch.uint8) for x in (a, b)]
     return a.dtype == b.dtype and a.shape == b.shape and torch.equal(*pair)

@@ -6,12 +6,13 @@ import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from ganlab.config.values import boolean
 from ganlab.errors import CheckpointError, ConfigError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # the submodule that each file holds; a public D_A judges domain B
 ROLES = {

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ganlab.errors import RunError
+from ganlab.files import from_here
 from ganlab.record.lock import is_held
 
 PATIENCE = 15  # seconds that the server has to say who is logged in
@@ -41,7 +42,7 @@ def unsent(files: list[Path]) -> tuple[list[Path], list[str]]:
     waiting = [file for file in files if not _is_sent(file)]
     running = [file for file in waiting if is_held(_folder(file))]  # W&B would never send the rest
     notes = [
-        f"{_named(_folder(file))}: is still being trained; send it when it has ended."
+        f"{from_here(_folder(file))}: is still being trained; send it when it has ended."
         for file in running
     ]
     if sent := len(files) - len(waiting):
@@ -87,7 +88,7 @@ def send(files: list[Path], options: list[str]) -> int:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=False)
     missing = {_folder(file) for file in files if not _is_sent(file)}
     for folder in folders:
-        print(f"{_named(folder)}: {'not sent' if folder in missing else 'sent'}")
+        print(f"{from_here(folder)}: {'not sent' if folder in missing else 'sent'}")
     if missing:
         raise RunError(
             f"wandb sync: {len(missing)} of {len(folders)} runs were not sent whole (exit code "
@@ -105,11 +106,6 @@ def _is_sent(file: Path) -> bool:
 def _folder(file: Path) -> Path:
     """The run's folder: <folder>/wandb/offline-run-…/run-….wandb."""
     return file.parents[2]
-
-
-def _named(folder: Path) -> str:
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def nothing_to_send(folders: list[Path], sent: int) -> str:

@@ -22,7 +22,7 @@ def of_shape(shape: Sequence[int]) -> Modality:
     Raises:
         ConfigError: there is none.
     """
-    return _first((m for m in MODALITIES if m.fits(shape)), f"shape {tuple(shape)}")
+    return _first((m for m in MODALITIES if m.fits(shape)), f"one of shape {tuple(shape)}")
 
 
 def of_raw(examples: Tensor) -> Modality:
@@ -39,4 +39,4 @@ def _first(found: Iterator[Modality], received: str) -> Modality:
     for modality in found:
         return modality
     allowed = ", or ".join(modality.raw for modality in MODALITIES)
-    raise ConfigError(f"samples: received {received}; needs {allowed}.")
+    raise ConfigError(f"examples: received {received}; needs {allowed}.")

@@ -40,14 +40,17 @@ class Modality(ABC):
     and make them. A modality has no state.
 
     Attributes:
-        name: image, points, series, tokens, audio, video, voxels or table.
+        name: "image" or "points"; of the kinds to come "series", "tokens", "audio", "video",
+            "voxels" and "table".
         raw: what raw examples are, for messages.
+        files: which files samples are written to, for messages.
         span: by what raw numbers are divided where distances are to be of the order of 1.
         is_differentiable: whether gradients reach a sample; not through tokens.
     """
 
     name: ClassVar[str]
     raw: ClassVar[str]
+    files: ClassVar[str]
     span: ClassVar[float] = 1.0
     is_differentiable: ClassVar[bool] = True
 
@@ -64,7 +67,7 @@ class Modality(ABC):
         return raw
 
     def denormalise(self, samples: Tensor) -> Tensor:
-        """The inverse of `normalise`, rounded and clamped to what raw examples may be."""
+        """The inverse of `normalise`; where raw examples are whole numbers, rounded and clamped."""
         return samples.float()
 
     def shrink(self, examples: Tensor) -> Tensor:
@@ -98,11 +101,14 @@ class Modality(ABC):
         Args:
             sample: to write.
             path: without an ending; the modality adds its own.
+
+        Raises:
+            ConfigError: samples of this modality have no files of their own.
         """
 
     @abstractmethod
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
-        """Normalised samples as arrays for a `.npz`, by the names that they have there."""
+        """Normalised samples, on the CPU, as arrays for a `.npz`, by their names there."""
 
     def picture(self, sample: Tensor) -> Picture | None:
         """One normalised sample as a picture; None where it is seen only among others."""

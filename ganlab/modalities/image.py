@@ -22,6 +22,7 @@ class Image(Modality):
 
     name = "image"
     raw = "images uint8 (N, C, H, W) in [0, 255]"
+    files = "x.png for one picture, x.npz for arrays, or a folder (no ending)"
     span = 255.0
 
     def fits(self, shape: Sequence[int]) -> bool:
@@ -32,7 +33,7 @@ class Image(Modality):
 
     def normalise(self, raw: Tensor) -> Tensor:
         """From uint8 in [0, 255] to float32 in [-1, 1]; floats are taken for normalised already."""
-        return normalise(raw) if self.is_raw(raw) else raw
+        return normalise(raw) if raw.dtype == torch.uint8 else raw
 
     def denormalise(self, samples: Tensor) -> Tensor:
         return denormalise(samples)

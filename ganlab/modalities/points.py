@@ -13,14 +13,13 @@ from ganlab.errors import ConfigError
 from ganlab.files import atomic
 from ganlab.modalities.base import NOTHING, Beside, Modality
 
-ALLOWED = "out: points go to x.npz, or of the plane to x.png; received {}."
-
 
 class Points(Modality):
     """Points (D,) float32; feature vectors are points too."""
 
     name = "points"
     raw = "float points (N, D)"
+    files = "points go to x.npz, or of the plane to x.png"
 
     def fits(self, shape: Sequence[int]) -> bool:
         return len(shape) == 1
@@ -31,7 +30,7 @@ class Points(Modality):
     def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
         """Plot real points, generated ones, and the discriminator's landscape, in the plane."""
         if samples.shape[1] != 2:
-            raise ConfigError(ALLOWED.format(path))
+            raise ConfigError(f"out: {self.files}; received {path}.")
         from matplotlib.figure import Figure
 
         real = samples[:0] if beside.real is None else beside.real
@@ -52,10 +51,10 @@ class Points(Modality):
             figure.savefig(temporary, format="png", dpi=100)
 
     def save(self, sample: Tensor, path: Path) -> None:
-        raise ConfigError(ALLOWED.format(path.parent))
+        raise ConfigError(f"out: {self.files}; received {path.parent}.")
 
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
-        return {"points": samples.float().numpy()}
+        return {"points": samples.detach().float().numpy()}
 
     def example(self, shape: Sequence[int], n: int = 2) -> Tensor:
         return torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))

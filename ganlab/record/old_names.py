@@ -1,12 +1,14 @@
 """The one table of old names and new ones, for what earlier versions of ganlab have written.
 
-Configurations, checkpoints, sweeps and reproductions are read through `current`. Hashes of recipes
-and protocols are taken of `original` names, so that a move makes no kept hash outdated.
+Configurations of runs, checkpoints and reproductions are read through `current`, and so is what the
+overrides of a sweep compose. Hashes of recipes and protocols are taken of `original` names, so that
+a move of what ganlab's own configs name makes no kept hash outdated.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 TARGETS = {  # new name by old; of several old names of one the first is the original
@@ -18,10 +20,8 @@ TARGETS = {  # new name by old; of several old names of one the first is the ori
 }
 _ORIGINALS = {new: old for old, new in reversed(TARGETS.items())}
 # these packages have sub-folders by now; what they export stands in the package itself
-_FLAT = re.compile(
-    r"ganlab\.(data|metrics|networks)\."
-    r"(?!(?:base|batches|blocks|kept|minibatch|neighbours|points)\.)[a-z_0-9]+\.([A-Z]\w*)"
-)
+_FLAT = re.compile(r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)")
+_PACKAGE = Path(__file__).parents[1]
 
 
 def current(config: Any) -> Any:
@@ -35,9 +35,10 @@ def original(config: Any) -> Any:
 
 
 def _current(name: str) -> str:
-    if name in TARGETS:
-        return TARGETS[name]
-    return _FLAT.sub(r"ganlab.\1.\2", name) if _FLAT.fullmatch(name) else name
+    flat = _FLAT.fullmatch(name)
+    if flat and not (_PACKAGE / flat[1] / f"{flat[2]}.py").exists():
+        return TARGETS.get(name, f"ganlab.{flat[1]}.{flat[3]}")
+    return TARGETS.get(name, name)
 
 
 def _renamed(config: Any, rename: Any) -> Any:

@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.wandb_media import WandBMedia
-from ganlab.config.compose import register_resolvers
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 from ganlab.record.wandb_logger import WandB
@@ -37,7 +36,6 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
         config: plain, resolved and checked.
         further: callbacks that run after those of the configuration.
     """
-    register_resolvers()
     torch.manual_seed(config["seed"])
     if config.get("threads"):
         torch.set_num_threads(config["threads"])

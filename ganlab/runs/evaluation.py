@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from ganlab.config.compose import check_key, register_resolvers
+from ganlab.config.compose import check_key
 from ganlab.config.values import device_named
 from ganlab.core.build import make
 from ganlab.core.load import load_module
@@ -65,7 +65,6 @@ def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any
     Raises:
         GanlabError: no run, no checkpoint, or no such key.
     """
-    register_resolvers()
     base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])

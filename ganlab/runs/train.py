@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ganlab.errors import ConfigError
+
 
 def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
     """Train from a plain configuration; returns 0 when finished, 130 when interrupted.
@@ -15,8 +17,11 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
         *callbacks: of Lightning, beside the configuration's.
 
     Raises:
-        GanlabError: what a user can mend; the record says so too.
+        GanlabError: what a user can mend; the record says so too. A ConfigError for a dry run,
+            which `ganlab.estimate.dry_run` makes.
     """
+    if config.get("dry_run"):
+        raise ConfigError("dry_run: only all runs of a sweep together can be estimated.")
     from ganlab.config.checks import check
 
     check(config)

@@ -10,8 +10,14 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
 from ganlab.errors import HeldError
-from ganlab.record.sweep import Job, jobs_of
+from ganlab.files import from_here
+from ganlab.record.lock import hold
+from ganlab.record.run import read_config, read_record
+from ganlab.record.sweep import jobs_of
+from ganlab.runs.planned import Outcome, run_planned
 
 STOP = ".stop"  # a file in the sweep's folder: no further job is to begin
 
@@ -36,16 +42,17 @@ def run_job(config: Any) -> str:
 
 
 def _run(folder: Path, number: int) -> str:
-    from hydra.core.hydra_config import HydraConfig
 
     shares_the_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():
         return "planned"
-    print(f"job {job.number}: {_described(job)}", file=sys.stderr, flush=True)
+    overrides = " ".join(job.differing or job.overrides)
+    print(f"job {job.number}: {overrides}", file=sys.stderr, flush=True)
     started = time.monotonic()
     try:
-        status = _run_here(job) if shares_the_process else _run_apart(job)
+        run = run_planned if shares_the_process else _run_apart
+        status = run(from_here(job.folder)).status
     except KeyboardInterrupt:
         if shares_the_process:
             raise
@@ -55,50 +62,37 @@ def _run(folder: Path, number: int) -> str:
     return status
 
 
-def _run_here(job: Job) -> str:
-    from ganlab.runs.planned import run_planned
-
-    return run_planned(_shown(job.folder)).status
-
-
-def _run_apart(job: Job) -> str:
+def _run_apart(folder: Path) -> Outcome:
     """Train beside other jobs that share the terminal: all but errors goes to screen.txt."""
-    from ganlab.runs.planned import run_planned
-
     with (
-        _own_gpu(job) as devices,
-        open(job.folder / "screen.txt", "a", encoding="utf-8") as screen,
+        _own_gpu(folder) as devices,
+        open(folder / "screen.txt", "a", encoding="utf-8") as screen,
         redirect_stdout(screen),
         redirect_stderr(screen),
     ):
-        outcome = run_planned(_shown(job.folder), devices=devices)
+        outcome = run_planned(folder, devices=devices)
     if outcome.error:
-        print(f"job {job.number}: {outcome.error}", file=sys.stderr, flush=True)
-    return outcome.status
+        print(f"job {folder.name}: {outcome.error}", file=sys.stderr, flush=True)
+    return outcome
 
 
 @contextmanager
-def _own_gpu(job: Job) -> Iterator[list[int] | None]:
+def _own_gpu(folder: Path) -> Iterator[list[int] | None]:
     """A GPU that no other job of this sweep has on this machine, for a joblib job that needs one.
 
     None where the launcher, or the run's own trainer, says which it takes, and where none is free.
     """
-    from hydra.core.hydra_config import HydraConfig
-
-    from ganlab.record.lock import hold
-    from ganlab.record.run import read_config
-
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
-    trainer = read_config(job.folder).get("trainer") or {}
+    trainer = read_config(folder).get("trainer") or {}
     if launcher != "joblib" or trainer.get("accelerator") == "cpu" or trainer.get("devices") != 1:
         yield None
         return
     import torch
 
     for number in range(torch.cuda.device_count()):
-        lock = open(job.folder.parent / f".gpu{number}", "w")  # noqa: SIM115 (held by the job)
+        lock = open(folder.parent / f".gpu{number}", "w")  # noqa: SIM115 (held by the job)
         try:
-            hold(lock, job.folder.parent)
+            hold(lock, folder.parent)
         except HeldError:
             continue
         with lock:
@@ -109,20 +103,6 @@ def _own_gpu(job: Job) -> Iterator[list[int] | None]:
 
 def _scores(folder: Path) -> str:
     """The first few scores of a run."""
-    from ganlab.record.run import read_record
-
     scores = read_record(folder).get("scores") or {}
     few = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
     return ": " + ", ".join(few) if few else ""
-
-
-def _described(job: Job) -> str:
-    return " ".join(job.differing or job.overrides)
-
-
-def _shown(folder: Path) -> Path:
-    """The folder from the working directory on, if it is below it."""
-    try:
-        return folder.relative_to(Path.cwd())
-    except ValueError:
-        return folder

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.source import register
+from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
 from ganlab.record.states import look
 from ganlab.record.sweep import Job, jobs_of, read_sweep_file
@@ -162,10 +162,9 @@ def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | 
         *(word for word in own if not word.startswith("hydra.sweep.dir=")),
     ]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, in place of printing and leaving the program
-    register()
     main = hydra.main(config_path=None, config_name="sweep_job", version_base="1.3")(run_job)
     try:
-        with _stopping(folder, launcher), as_config_error(words):
+        with composing(), _stopping(folder, launcher), as_config_error(words):
             main()
     except ConfigError:
         raise

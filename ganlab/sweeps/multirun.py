@@ -17,13 +17,13 @@ def sweep(argv: list[str]) -> int:
     Raises:
         ConfigError: overrides that no job can be composed of; nothing has been written then.
     """
-    from ganlab.config.sweeps import with_sweep
+    from ganlab.config.sweeps import is_of_hydra, with_sweep
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
 
     plan.check_started_once()
     words = [word for word in argv if word not in ("-m", "--multirun")]
-    hydra_words = [word for word in words if plan.is_of_hydra(word)]
+    hydra_words = [word for word in words if is_of_hydra(word)]
     name, words = with_sweep([word for word in words if word not in hydra_words])
     given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
     words = [word for word in words if not word.startswith("run_dir=")]

@@ -43,11 +43,6 @@ def check_started_once() -> None:
         )
 
 
-def is_of_hydra(word: str) -> bool:
-    """Whether an override is of Hydra's own settings, such as the launcher."""
-    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
-
-
 def expand(words: list[str]) -> list[list[str]]:
     """The overrides of each job, in Hydra's order: the last key changes fastest.
 
@@ -113,7 +108,6 @@ def plan_missing(folder: Path) -> None:
 
 
 def _is_planned(folder: Path) -> bool:
-
     try:
         return bool(read_record(folder)) and bool(read_config(folder))
     except RunError:

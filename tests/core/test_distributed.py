@@ -1,20 +1,16 @@
 """Two processes that talk by gloo are one game.
 
 Three processes (one alone, two together) play all games of tests/helpers/distributed_game.py, in
-float64: see there.
+float64: see there. tests/core/test_two_processes.py plays one of them.
 """
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 from distributed_families import FAMILIES
-from tiny import REPOSITORY
+from distributed_game import free_port, start
 
 from ganlab.core.load import read_checkpoint
 
@@ -24,23 +20,9 @@ pytestmark = pytest.mark.contract
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """The states and notes of all three."""
-    folder = tmp_path_factory.mktemp("games")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    script = str(REPOSITORY / "tests" / "helpers" / "distributed_game.py")
-    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    folder, port = tmp_path_factory.mktemp("games"), free_port()
     names = [(0, 1), (0, 2), (1, 2)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, script, str(folder), str(rank), str(ranks), port],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank, ranks in names
-    ]
+    processes = [start(folder, rank, ranks, port) for rank, ranks in names]
     try:
         for process in processes:
             _, said = process.communicate(timeout=240)

@@ -201,6 +201,7 @@ def test_resumed_equals_uninterrupted(tmp_path):
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
+@pytest.mark.contract
 def test_patches_are_recognised_after_some_batches():
     """Chance is log 16; the heads and the generator get well below it."""
     module = cut(lambda: adam(1e-2), adversarial_weight=0.0)

@@ -1,6 +1,6 @@
-"""Run by tests/core/test_distributed.py, once in each process: plays games one after another.
+"""Plays games one after another in one of several processes, for tests/core.
 
-usage: distributed_game.py FOLDER RANK RANKS PORT
+usage: distributed_game.py FOLDER RANK RANKS PORT [GAME …]: some of `FAMILIES`, or all there is
 
 Everything is in float64, also what insists on single precision. In float32 processes and one differ
 by rounding, of 1e-7, in which a small mistake in a gradient would go unseen.
@@ -8,6 +8,8 @@ by rounding, of 1e-7, in which a small mistake in a gradient would go unseen.
 
 import json
 import os
+import socket
+import subprocess
 import sys
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import torch
 from distributed_families import FAMILIES, pooled, synchronised
-from tiny import fit, tiny_gan, tiny_ring
+from tiny import fit, start_python, tiny_gan, tiny_ring
 
 from ganlab.callbacks import EMA, Budget, Checkpoints
 from ganlab.core import AdversarialModule
@@ -60,14 +62,28 @@ class Process:
         return self.folder / folder / "checkpoints" / "last.ckpt"
 
 
-def main(folder, rank, ranks):
+def start(folder, rank, ranks, port, *games):
+    """This file, in a process of its own."""
+    arguments = [__file__, *map(str, (folder, rank, ranks, port)), *games]
+    return start_python(arguments, stderr=subprocess.PIPE)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def main(folder, rank, ranks, games=()):
     process = Process(folder, rank, ranks)
-    with joint_draws(rank, ranks):
-        for name, make in FAMILIES.items():
-            process.play(name, *make(4 // ranks))
-        process.play("synchronised", *synchronised(4 // ranks), plugins=[BatchNormSync(True)])
-    if ranks > 1:
-        alone(process)
+    with double_precision(), joint_draws(rank, ranks):
+        for name in games or FAMILIES:
+            process.play(name, *FAMILIES[name](4 // ranks))
+        if not games:
+            process.play("synchronised", *synchronised(4 // ranks), plugins=[BatchNormSync(True)])
+    if ranks > 1 and not games:
+        with double_precision():
+            alone(process)
     (folder / f"notes.{rank}of{ranks}.json").write_text(json.dumps(process.notes))
 
 
@@ -134,6 +150,19 @@ def alone(process):
 
 
 @contextmanager
+def double_precision():
+    """Within it, all is in float64."""
+    single = torch.Tensor.float
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.Tensor.float = single
+
+
+@contextmanager
 def joint_draws(rank, ranks):
     """Within it, processes draw the latents of the joint batch, and each takes its share."""
     draw, rank_of = torch.randn, AdversarialModule.global_rank
@@ -173,11 +202,9 @@ def double(data):
 
 
 if __name__ == "__main__":
-    folder, (rank, ranks, port) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    folder, (rank, ranks, port), games = Path(sys.argv[1]), map(int, sys.argv[2:5]), sys.argv[5:]
     if ranks > 1:
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_RANK": rank}
         os.environ.update({key: str(value) for key, value in address.items()})
     torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    torch.Tensor.float = torch.Tensor.double
-    main(folder, rank, ranks)
+    main(folder, rank, ranks, games)

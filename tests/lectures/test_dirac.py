@@ -69,7 +69,7 @@ def test_words_follow_the_numbers(monkeypatch):
     monkeypatch.setattr("ganlab.lectures.dirac._draw", lambda *_: None)
     alternating, at_once, short = (
         " ".join(study(samples=4, **how).words)
-        for how in ({"steps": 100}, {"steps": 100, "simultaneous": True}, {"steps": 3})
+        for how in ({"steps": 60}, {"steps": 60, "simultaneous": True}, {"steps": 3})
     )
     assert "wasserstein circles" in alternating
     assert "wasserstein moves away" in at_once

@@ -77,7 +77,7 @@ def test_a_set_of_ones_own_is_told_by_its_shape_unless_it_says_so():
     Mine.shape = (1, 4, 4)
     assert Mine().modality is IMAGE
     Mine.shape = (7, 3)
-    with pytest.raises(ConfigError, match=r"received shape \(7, 3\); needs images.*, or float"):
+    with pytest.raises(ConfigError, match=r"one of shape \(7, 3\); needs images.*, or float"):
         _ = Mine().modality
 
 

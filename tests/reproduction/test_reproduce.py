@@ -5,11 +5,10 @@ import math
 
 import pytest
 
-import ganlab.runs.evaluation
-import ganlab.runs.planned
 from ganlab.cli import main
 from ganlab.errors import ConfigError
 from ganlab.record.run import RunRecord
+from ganlab.reproduction import seeds
 from ganlab.reproduction.ledger import baseline_named
 from ganlab.reproduction.seed_run import SeedRun
 
@@ -47,7 +46,7 @@ def trained(monkeypatch):
     class Trained(list):
         fail = None
 
-    seen, real = Trained(), ganlab.runs.planned.run_planned
+    seen, real = Trained(), seeds.run_planned
 
     def run_planned(folder, *arguments, **options):
         if seen.fail and folder.name == "1":
@@ -55,7 +54,7 @@ def trained(monkeypatch):
         seen.append(folder.name)
         return real(folder, *arguments, **options)
 
-    monkeypatch.setattr(ganlab.runs.planned, "run_planned", run_planned)
+    monkeypatch.setattr(seeds, "run_planned", run_planned)
     return seen
 
 
@@ -141,7 +140,7 @@ def test_a_failed_seed_leaves_no_verdict(cli, trained, tmp_path, monkeypatch):
     def fails(path, *_):
         RunRecord(path).end("failed", "DataError: the disk is gone")
 
-    monkeypatch.setattr(ganlab.runs.planned, "run_planned", fails)
+    monkeypatch.setattr(seeds, "run_planned", fails)
     code, _, complaint = cli(NAME, f"out={folder}", "budget.batches=10", *TINY)
     assert code == 1
     assert read(folder)["missing"] == ["seed 0 is failed: DataError: the disk is gone"]
@@ -150,13 +149,13 @@ def test_a_failed_seed_leaves_no_verdict(cli, trained, tmp_path, monkeypatch):
 
 def test_scores_are_taken_once(cli, tmp_path, monkeypatch):
     """After training where that has not taken them; never twice."""
-    calls, real = [], ganlab.runs.evaluation.evaluate_run
+    calls, real = [], seeds.evaluate_run
 
     def evaluate_run(*arguments):
         calls.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(ganlab.runs.evaluation, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(seeds, "evaluate_run", evaluate_run)
     assert cli(NAME, f"out={tmp_path / 'a'}", "budget.batches=10", *TINY)[0] == 0
     assert not calls  # the experiment's own evaluation is by the baseline's protocol
     rest = ["evaluation=none", *TINY[:-1]]
@@ -214,7 +213,7 @@ def test_scores_that_a_user_has_taken_do_not_count(cli, tmp_path):
 
 def test_a_score_that_cannot_be_taken_is_named(cli, tmp_path, monkeypatch):
     """The others are taken all the same; one that is no number counts as diverged."""
-    real = ganlab.runs.evaluation.evaluate_run
+    real = seeds.evaluate_run
 
     def evaluate_run(folder, *arguments):
         if folder.name == "0":
@@ -223,7 +222,7 @@ def test_a_score_that_cannot_be_taken_is_named(cli, tmp_path, monkeypatch):
         entry["scores"]["high_quality"]["value"] = math.nan
         return entry
 
-    monkeypatch.setattr(ganlab.runs.evaluation, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(seeds, "evaluate_run", evaluate_run)
     rest = ["budget.batches=10", "evaluation=none", *TINY[:-1]]
     code, said, _ = cli(NAME, f"out={tmp_path / 'r'}", "--seeds=2", *rest)
     assert code == 1

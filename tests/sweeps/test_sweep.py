@@ -202,10 +202,10 @@ def test_jobs_side_by_side_have_a_gpu_each(swept, monkeypatch):
     monkeypatch.setattr("hydra.core.hydra_config.HydraConfig.get", lambda: choices)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr(
-        "ganlab.record.run.read_config",
+        "ganlab.sweeps.job.read_config",
         lambda folder: {"trainer": {"accelerator": "gpu", "devices": 1}},
     )
-    job = jobs_of(swept[0])[0]
+    job = jobs_of(swept[0])[0].folder
     with _own_gpu(job) as first, _own_gpu(job) as second, _own_gpu(job) as third:
         assert (first, second, third) == ([0], [1], None)
     with _own_gpu(job) as again:
