@@ -21,7 +21,9 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
             which `ganlab.estimate.dry_run` makes.
     """
     if config.get("dry_run"):
-        raise ConfigError("dry_run: only all runs of a sweep together can be estimated.")
+        raise ConfigError(
+            "dry_run: this trains. Set it for all runs of a sweep, or call estimate.dry_run."
+        )
     from ganlab.config.checks import check
 
     check(config)

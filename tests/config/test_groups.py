@@ -1,9 +1,16 @@
 """Files in sub-folders of a config group are chosen by their bare names."""
 
+import os
+import shutil
 from collections import Counter
+from functools import cache
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import MissingConfigException
 
+import ganlab.config.groups as groups_module
 from ganlab.config.compose import compose
 from ganlab.config.groups import CONF, check_choice, describe, file_of, files, groups, options
 from ganlab.config.protocols import named_protocol
@@ -75,3 +82,33 @@ def test_every_file_says_what_it_is():
     for group in ("experiment", "model", "data", "protocol", "loss", "sweep"):
         for name in options(group):
             assert len(describe(group, name)) > 10, (group, name)
+
+
+def test_files_are_found_as_they_are_now(tmp_path, monkeypatch):
+    """In one process, as in a notebook: a file that is new, and one that has changed."""
+    shutil.copytree(CONF, tmp_path / "conf")
+    monkeypatch.setattr("ganlab.config.groups.CONF", tmp_path / "conf")
+    monkeypatch.setattr("ganlab.config.source.CONF", tmp_path / "conf")
+    monkeypatch.setattr("ganlab.config.groups.files", cache(files.__wrapped__))
+    monkeypatch.setattr("ganlab.config.source.files", groups_module.files)
+    mine = tmp_path / "conf" / "experiment" / "mine.yaml"
+    text = "# @package _global_\ndefaults:\n  - ring_hinge\nlog_every: {}\n"
+    mine.write_text(text.format(7))
+    assert compose(["experiment=mine"]).log_every == 7
+    mine.write_text(text.format(8))
+    os.utime(mine, ns=(1, 1))
+    assert compose(["experiment=mine"]).log_every == 8
+    (tmp_path / "conf" / "experiment" / "cut" / "mine.yaml").write_text(text.format(9))
+    with pytest.raises(ConfigError, match=r"experiment=mine: is both .*; rename one"):
+        compose(["experiment=mine"])
+    groups_module.files.cache_clear()
+
+
+def test_other_hydra_programs_in_the_process_see_nothing_of_ganlab(tmp_path):
+    (tmp_path / "config.yaml").write_text("defaults:\n  - model: munit\n")
+    compose(["experiment=ring_hinge"])
+    with (
+        initialize_config_dir(str(tmp_path), version_base="1.3"),
+        pytest.raises(MissingConfigException),
+    ):
+        hydra_compose("config")
