@@ -21,9 +21,7 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
             which `ganlab.estimate.dry_run` makes.
     """
     if config.get("dry_run"):
-        raise ConfigError(
-            "dry_run: this trains. Set it for all runs of a sweep, or call estimate.dry_run."
-        )
+        raise ConfigError("dry_run: is for all runs of a sweep or for none; set dry_run=false.")
     from ganlab.config.checks import check
 
     check(config)
