@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ganlab.config.groups import check_choice, groups
+from ganlab.config.groups import bare, check_choice, groups
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current
@@ -55,12 +55,15 @@ def compose(overrides: list[str], name: str = "train") -> Any:
 
 
 def spelled_out(override: str) -> str:
-    """An override of `ganlab train` that speaks of `protocol` or `features`, with its whole path.
+    """An override of `ganlab train` with bare names of choices, and with its whole path.
 
-    `protocol=x` is protocol@callbacks.evaluation.protocol=x, `features.weights=x` is
+    `experiment=lecture/dirac` is experiment=dirac, `protocol=x` is
+    protocol@callbacks.evaluation.protocol=x, and `features.weights=x` is
     callbacks.evaluation.protocol.features.weights=x; all others stay as they are.
     """
     key, equals, value = override.partition("=")
+    if key in groups():
+        override = f"{key}={(value := bare(key, value))}"
     for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
         if key == group:
             return f"{group}@{path}{equals}{value}"
@@ -97,12 +100,9 @@ def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
 def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
     """Record which files were chosen, and name a run that has no name after them."""
     own = {k: v for k, v in choices.items() if "@" not in k and "hydra" not in k}
-    own = {k: v.rpartition("/")[2] if isinstance(v, str) else v for k, v in own.items()}
     config.choices = own
     if config.name is None:
-        config.name = own.get("experiment") or "_".join(
-            own[group] for group in ("model", "data", "loss")
-        )
+        config.name = own.get("experiment") or "_".join(map(own.get, ("model", "data", "loss")))
 
 
 def to_plain(config: Any) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def file_of(group: str, choice: str) -> Path | None:
     return path
 
 
+def bare(group: str, value: str) -> str:
+    """Bare names of choices, several with commas, of which some may be written with their folder.
+
+    Texts that are no choices stay.
+    """
+    texts = value.split(",")
+    return ",".join(t.rpartition("/")[2] if file_of(group, t) else t for t in texts)
+
+
 def describe(group: str, choice: str) -> str:
     """The first comment of a choice's file that is not a directive."""
     path = file_of(group, choice)

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ganlab.config.compose import check_key, register_resolvers
-from ganlab.config.groups import check_choice
+from ganlab.config.groups import bare, check_choice
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError
 
@@ -27,7 +27,7 @@ def named_protocol(name: str) -> dict[str, Any]:
         ConfigError: no such protocol, with the nearest one.
     """
     check_choice("protocol", name)
-    return _composed(f"protocol/{name}")["protocol"]
+    return _composed(f"protocol/{bare('protocol', name)}")["protocol"]
 
 
 def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:

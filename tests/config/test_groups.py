@@ -104,6 +104,22 @@ def test_files_are_found_as_they_are_now(tmp_path, monkeypatch):
     groups_module.files.cache_clear()
 
 
+@pytest.mark.parametrize("choice", ["images/mnist_5k", "mnist_5k"])
+def test_what_follows_a_choice_follows_it_with_its_folder_too(choice):
+    """A data set's evaluation is chosen by the name of the set."""
+    config = compose([f"data={choice}"])
+    assert config.choices.data == config.choices.evaluation == "mnist_5k"
+    assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
+
+
+def test_protocols_and_jobs_of_sweeps_may_be_written_with_their_folders():
+    assert named_protocol("samples/modes10k") == named_protocol("modes10k")
+    assert expand(["experiment=lecture/dirac,ring_hinge"]) == [
+        ["experiment=dirac"],
+        ["experiment=ring_hinge"],
+    ]
+
+
 def test_other_hydra_programs_in_the_process_see_nothing_of_ganlab(tmp_path):
     (tmp_path / "config.yaml").write_text("defaults:\n  - model: munit\n")
     compose(["experiment=ring_hinge"])
