@@ -14,27 +14,27 @@ pytest.register_assert_rewrite("acted")
 # A file is run by one process: these begin first, so that none of them is left alone at the end.
 LONGEST = (
     # of the contract
-    "contract/test_experiments.py",
     "contract/test_readme.py",
     "sweeps/test_launchers.py",
+    "contract/test_experiments.py",
     "runs/test_launchers.py",
-    "core/test_distributed.py",
-    "metrics/protocols/test_distributed_scores.py",
     "tuning/test_processes.py",
+    "metrics/protocols/test_distributed_scores.py",
+    "core/test_distributed.py",
     # of every run
     "config/test_validation.py",
     "reproduction/test_reproduce.py",
     "reproduction/test_baselines.py",
     "sweeps/test_sweep.py",
-    "tuning/test_tune.py",
-    "runs/test_debug_configs.py",
-    "cli/test_bad_input.py",
     "runs/test_session_ends.py",
     "contract/test_reference_losses.py",
-    "runs/test_killed.py",
-    "cli/test_evaluate_command.py",
-    "test_readme.py",
+    "tuning/test_tune.py",
+    "cli/test_bad_input.py",
+    "lectures/test_dirac.py",
     "core/test_two_processes.py",
+    "config/test_recipe.py",
+    "cli/test_evaluate_command.py",
+    "runs/test_killed.py",
 )
 
 

@@ -14,10 +14,7 @@ from ganlab.record.log import read_metrics
 from ganlab.record.loggers import CSVLogger
 from ganlab.record.run import RunRecord
 
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch):
-    monkeypatch.setattr("ganlab.callbacks.tracking.save_curves", lambda folder: None)
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 def two(discriminator=None, generator=None):

@@ -17,6 +17,8 @@ from ganlab.record.loggers import CSVLogger
 from ganlab.record.run import RunRecord
 from ganlab.regularizers import GradientPenalty, InstanceNoise, WeightClipping
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def both(discriminator=None, generator=None):
     return {"discriminator": Player(**discriminator), "generator": Player(**generator)}
@@ -68,11 +70,6 @@ DATA = {
     ("source", "target"): lambda: TinyPairs(batch_size=4),
     ("a", "b"): lambda: TinyDomains(batch_size=4),
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch):
-    monkeypatch.setattr("ganlab.callbacks.tracking.save_curves", lambda folder: None)
 
 
 def train(folder, make, batches, resume=False):

@@ -60,6 +60,7 @@ def test_accumulation_of_a_discriminator_with_shared_fakes():
     halves, whole = game(2), game(1)
     fit(halves, batches=6, data=tiny_ring(batch_size=4))
     fit(whole, batches=3, data=tiny_ring(batch_size=8))
+    assert halves.steps == whole.steps == {"discriminator": 3, "generator": 0}
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(value, halves.state_dict()[name], rtol=0, atol=1e-6)
 

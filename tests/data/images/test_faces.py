@@ -186,15 +186,18 @@ def test_several_runs_may_draw_at_once(tmp_path):
     def draw():
         try:
             write_faces(folder, 20, 32)
-        except DataError as error:  # the other was done before this one began
-            errors.append("already" in str(error))
+        except Exception as error:  # a thread's own would fail nothing
+            errors.append(error)
 
     threads = [threading.Thread(target=draw) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(errors)
+    assert len(errors) < 3
+    for error in errors:  # another was done before this one began
+        assert isinstance(error, DataError)
+        assert "already" in str(error)
     assert [path.name for path in tmp_path.iterdir()] == ["celeba"]
     assert len(list((folder / "img_align_celeba").iterdir())) == 20
 

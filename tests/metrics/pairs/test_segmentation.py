@@ -105,27 +105,27 @@ def test_it_agrees_with_a_count_pixel_by_pixel():
 
 
 @pytest.fixture(scope="module")
-def test_split():
+def shapes_of_test():
     return Shapes(samples=1, test_samples=200).test
 
 
-def test_real_pictures_are_segmented_as_they_were_drawn(test_split):
+def test_real_pictures_are_segmented_as_they_were_drawn(shapes_of_test):
     made = SegmentationAccuracy()
-    made.update(test_split["target"], test_split["segments"])
+    made.update(shapes_of_test["target"], shapes_of_test["segments"])
     found = made.compute()
     assert found["pixel_accuracy"] > 0.97
     assert found["class_accuracy"] > 0.9
     assert found["mean_iou"] > 0.85
 
 
-def test_without_texture_classes_are_not_found(test_split):
+def test_without_texture_classes_are_not_found(shapes_of_test):
     """The mean of all pictures with these segments is what L1 makes: every shape is grey."""
-    pictures = test_split["target"].float()
-    shapes = (test_split["segments"] > 0).unsqueeze(1)
+    pictures = shapes_of_test["target"].float()
+    shapes = (shapes_of_test["segments"] > 0).unsqueeze(1)
     mean = (pictures * shapes).sum((0, 2, 3)) / shapes.sum()
     grey = torch.where(shapes, mean.view(1, 3, 1, 1), pictures).byte()
     made = SegmentationAccuracy()
-    made.update(grey, test_split["segments"])
+    made.update(grey, shapes_of_test["segments"])
     assert made.compute()["class_accuracy"] < 0.45
 
 
