@@ -22,9 +22,9 @@ from ganlab.errors import ConfigError, DataError
 from ganlab.modalities.pixels import denormalise
 from ganlab.record.run import read_record
 
-SHEET = "sheet.png"
-SHOWN = 8  # pictures on the sheet
-NAMED = 10  # files that a message names
+_SHEET = "sheet.png"
+_SHOWN = 8  # pictures on the sheet
+_NAMED = 10  # files that a message names
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -63,8 +63,8 @@ def translate_folder(
         GanlabError: no pictures, no translator, or arguments that do not fit, before anything is
             written; or a picture that does not fit into memory.
     """
-    paths = find_pictures(input, output)
-    targets = name_results(paths, input, output)
+    paths = _find_pictures(input, output)
+    targets = _name_results(paths, input, output)
     module = load.load_module(run, checkpoint)
     if not isinstance(module, Translator):
         raise ConfigError(
@@ -75,20 +75,20 @@ def translate_folder(
     direction = next(name for name, other in module.directions.items() if other == chosen)
     generator = module.to(device_named(device)).get_submodule(chosen.generator)
     check_tile(tile, overlap, generator.multiple)
-    warn_of_random(run, module, chosen.generator)
+    _warn_of_random(run, module, chosen.generator)
     network = partial(module.translate, direction=direction, ema=ema, seed=seed)
-    options = {"multiple": generator.multiple, "tile": tile, "overlap": overlap}
-    translate = partial(translate_one, network=network, **options)
+    options = {"multiple": generator.multiple, "overlap": overlap}
+    translate = partial(_translate_one, tile=tile, network=network, **options)
     decoder = Decoder(generator.in_channels, max_pixels=max_pixels)
     pairs = dict(zip(paths, targets, strict=True))
-    failures = translate_all(pairs, decoder, translate)
+    failures = _translate_all(pairs, decoder, translate)
     done = [pair for pair in pairs.items() if pair[0] not in failures]
     if done:
-        save_sheet(done[:SHOWN], direction, output / SHEET)
+        save_sheet(done[:_SHOWN], direction, output / _SHEET)
     return direction, done, failures
 
 
-def find_pictures(place: Path, output: Path) -> list[Path]:
+def _find_pictures(place: Path, output: Path) -> list[Path]:
     """The picture at `place`, or all under it but for hidden ones and those in `output`; sorted.
 
     Raises:
@@ -115,15 +115,15 @@ def find_pictures(place: Path, output: Path) -> list[Path]:
 def check_all_read(failures: dict[Path, str], count: int) -> None:
     """Raise a DataError that names the first pictures, of `count`, that could not be read."""
     if failures:
-        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:NAMED]]
-        more = [f"  … and {len(failures) - NAMED} more"] if len(failures) > NAMED else []
+        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:_NAMED]]
+        more = [f"  … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
         raise DataError(
             f"input: {len(failures)} of {count} pictures could not be read and have no result:\n"
             + "\n".join(lines + more)
         )
 
 
-def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
+def _name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
     """Where each picture's result goes: below `output` as the picture lies below `place`, x.png.
 
     Pictures of one folder and one stem (x.jpg and x.png) keep their endings: x.jpg.png, x.png.png;
@@ -135,7 +135,7 @@ def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
     relative = [path.relative_to(place) if place.is_dir() else Path(path.name) for path in paths]
     # names that differ in case alone are one file on some systems
     taken = Counter(str(path.with_suffix("")).casefold() for path in relative)
-    taken[Path(SHEET).stem] += 1
+    taken[Path(_SHEET).stem] += 1
     targets = [
         output / f"{path}.png"
         if taken[str(path.with_suffix("")).casefold()] > 1
@@ -156,7 +156,7 @@ def name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
     return targets
 
 
-def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
+def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
     """Say so where an import had no file for a generator, and nothing has been trained since."""
     if module.batches_seen or not (folder / "run.json").exists():
         return
@@ -170,14 +170,18 @@ def warn_of_random(folder: Path, module: Translator, generator: str) -> None:
         )
 
 
-def translate_one(picture: Tensor, progress: Callable[[float], object], **options: Any) -> Tensor:
+def _translate_one(
+    picture: Tensor, progress: Callable[[float], object], tile: int | None, **options: Any
+) -> Tensor:
     """A picture's translation, uint8; see `ganlab.applications.translate_picture`.
 
     Raises:
         ConfigError: it does not fit into memory.
     """
     try:
-        return denormalise(translate_picture(picture=picture, progress=progress, **options))
+        return denormalise(
+            translate_picture(picture=picture, progress=progress, tile=tile, **options)
+        )
     except RuntimeError as error:  # torch has a class of its own for accelerators alone
         if not any(words in str(error).lower() for words in _NO_MEMORY):
             raise
@@ -185,12 +189,12 @@ def translate_one(picture: Tensor, progress: Callable[[float], object], **option
         on_cpu = "DefaultCPUAllocator" in str(error)
         raise ConfigError(
             f"tile: {'this computer' if on_cpu else 'the device'} has too little memory for "
-            f"{width}×{height} pixels in tiles of {options['tile'] or 'the usual size'}; use "
+            f"{width}×{height} pixels in tiles of {tile or 'the usual size'}; use "
             f"smaller ones{'.' if on_cpu else ', or device=cpu.'}"
         ) from error
 
 
-def translate_all(
+def _translate_all(
     targets: dict[Path, Path],
     decoder: Decoder,
     translate: Callable[[Tensor, Callable[[float], object]], Tensor],

@@ -68,7 +68,6 @@ def describe(group: str, choice: str) -> str:
     return ""
 
 
-@cache
 def groups() -> tuple[str, ...]:
     """The config groups, in the order of names."""
     return tuple(sorted(path.name for path in CONF.iterdir() if path.is_dir()))

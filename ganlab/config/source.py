@@ -50,9 +50,9 @@ class GroupSource(ConfigSource):
         """Groups, or the choices of one, without their sub-folders."""
         inside = list(groups()) if not config_path else []
         choices = options(config_path) if config_path in groups() else []
-        return {ObjectType.GROUP: inside, ObjectType.CONFIG: choices}.get(
-            results_filter, inside + choices
-        )
+        if results_filter is None:
+            return inside + choices
+        return inside if results_filter == ObjectType.GROUP else choices
 
 
 class GroupPath(SearchPathPlugin):

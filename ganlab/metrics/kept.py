@@ -82,7 +82,7 @@ class KeptSamples(SampleMetric):
         return {s: values[chosen.to(values.device)] for s, values in joined.items()}
 
     def _check(self, samples: Tensor, before: list[Tensor]) -> None:
-        if of_raw(samples) is POINTS:
+        if of_raw(samples, type(self).__name__) is POINTS:
             check_features(self, samples)
         if before and before[0].shape[1:] != samples.shape[1:]:
             shape, other = tuple(samples.shape[1:]), tuple(before[0].shape[1:])

@@ -22,21 +22,22 @@ def of_shape(shape: Sequence[int]) -> Modality:
     Raises:
         ConfigError: there is none.
     """
-    return _first((m for m in MODALITIES if m.fits(shape)), f"one of shape {tuple(shape)}")
+    found = (m for m in MODALITIES if m.fits(shape))
+    return _first(found, f"one of shape {tuple(shape)}", "examples")
 
 
-def of_raw(examples: Tensor) -> Modality:
+def of_raw(examples: Tensor, where: str = "examples") -> Modality:
     """The modality of raw examples that come without a data set.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none; begins with `where`.
     """
     what = f"{examples.dtype} of shape {tuple(examples.shape)}"
-    return _first((m for m in MODALITIES if m.is_raw(examples)), what)
+    return _first((m for m in MODALITIES if m.is_raw(examples)), what, where)
 
 
-def _first(found: Iterator[Modality], received: str) -> Modality:
+def _first(found: Iterator[Modality], received: str, where: str) -> Modality:
     for modality in found:
         return modality
     allowed = ", or ".join(modality.raw for modality in MODALITIES)
-    raise ConfigError(f"examples: received {received}; needs {allowed}.")
+    raise ConfigError(f"{where}: received {received}; needs {allowed}.")

@@ -123,5 +123,6 @@ class Modality(ABC):
         if not self.is_raw(examples):
             raise ConfigError(
                 f"{where}: received {examples.dtype} of shape {tuple(examples.shape)}; needs "
-                f"{self.raw}."
+                f"{self.raw}. Convert normalised ones with "
+                f"ganlab.modalities.{self.name.upper()}.denormalise."
             )

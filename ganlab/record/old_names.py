@@ -8,6 +8,7 @@ a move of what ganlab's own configs name makes no kept hash outdated.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def _current(name: str) -> str:
     return TARGETS.get(name, name)
 
 
-def _renamed(config: Any, rename: Any) -> Any:
+def _renamed(config: Any, rename: Callable[[str], str]) -> Any:
     if isinstance(config, dict):
         return {
             key: rename(value)

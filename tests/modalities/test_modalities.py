@@ -89,6 +89,10 @@ def test_what_is_no_raw_example_is_refused(examples):
         of_raw(examples)
     with pytest.raises(ConfigError, match=r"here: received torch\b.*needs images uint8"):
         IMAGE.check(examples, "here")
+    with pytest.raises(ConfigError, match=r"ganlab\.modalities\.IMAGE\.denormalise"):
+        IMAGE.check(examples, "here")
+    with pytest.raises(ConfigError, match=r"^Wasserstein: received"):
+        of_raw(examples, "Wasserstein")
 
 
 def test_a_grid_has_as_many_columns_as_asked_for(tmp_path):

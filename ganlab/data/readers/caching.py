@@ -21,7 +21,7 @@ def read_cache(path: Path) -> dict[str, Tensor] | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 no mapping
             intact = (file.metadata() or {}).get("sha256") == hash_tensors(tensors)
     except (OSError, SafetensorError, RuntimeError, ValueError):
         intact = False

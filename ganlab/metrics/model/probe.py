@@ -17,7 +17,7 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, check_features
 from ganlab.metrics.classes.conditional import needed_classes
-from ganlab.modalities import of_raw
+from ganlab.modalities import Modality
 
 GRID = 4  # places along a side that maps are pooled to
 PENALTY = 0.1  # of the ridge, relative to the mean squared length of a sample
@@ -105,8 +105,9 @@ class LinearProbe(ModelMetric):
         with module.evaluating("discriminator", ema) as trained:
             for network in (trained, untrained.eval()):
                 see = partial(hidden_features, network)
-                hits.append(self._hits(see, fitted, tested, module.device))
-        hits.append(self._hits(partial(torch.flatten, start_dim=1), fitted, tested, module.device))
+                hits.append(self._hits(see, fitted, tested, data.modality, module.device))
+        flat = partial(torch.flatten, start_dim=1)
+        hits.append(self._hits(flat, fitted, tested, data.modality, module.device))
         self.update(torch.tensor(hits), len(tested["label"]))
 
     def update(self, hits: Tensor, total: int) -> None:
@@ -171,11 +172,12 @@ class LinearProbe(ModelMetric):
         features_of: Callable[[Tensor], Tensor],
         fitted: dict[str, Tensor],
         tested: dict[str, Tensor],
+        modality: Modality,
         device: torch.device,
     ) -> int:
         def seen(part: Tensor) -> Tensor:
             part = part.to(device)
-            features = features_of(of_raw(part).normalise(part)).float()
+            features = features_of(modality.normalise(part)).float()
             check_features(self, features)
             return features
 
