@@ -90,10 +90,8 @@ def main(argv: list[str]) -> int:
 def _reproduce(
     baseline: Baseline, arguments: dict[str, Any], overrides: list[str], argv: list[str]
 ) -> int:
-    from ganlab.config.compose import PROTOCOL, compose
-    from ganlab.config.protocols import is_about_protocol
-    from ganlab.reproduction.begun import going_on, read_plan
-    from ganlab.reproduction.seeds import Reproduction
+    from ganlab.reproduction.begin import begin
+    from ganlab.reproduction.report import report
     from ganlab.runs.train import new_folder
 
     for text in overrides:
@@ -103,59 +101,31 @@ def _reproduce(
             )
     folder = arguments["out"] or new_folder(f"reproduce/{baseline.name}")
     check_folder("out", folder)
-    about = [text for text in overrides if is_about_protocol(text)]
-    training = [text for text in overrides if text not in about]
-    if about:
-        from omegaconf import OmegaConf
-
-        plain = compose([f"experiment={baseline.name}"])
-        if OmegaConf.select(plain, f"{PROTOCOL}.name") == baseline.protocol:
-            training += about  # scores in training are by the same protocol
-    wanted = {
-        "seeds": arguments["seeds"],
-        "scale": arguments["scale"],
-        "overrides": training or None,
-        "protocol_overrides": about or None,
-    }
-    if before := read_plan(folder, baseline.name):
-        wanted = going_on(folder, before, wanted)
-    reproduction = Reproduction(
-        folder,
+    reproduction = begin(
         baseline,
-        wanted["seeds"] or [0],
-        wanted["scale"] or 1.0,
-        wanted["overrides"] or [],
-        wanted["protocol_overrides"] or [],
-        before["command"] if before else ["ganlab", "reproduce", *argv],
-        before["data_hash"] if before else "",
+        folder,
+        arguments["seeds"],
+        arguments["scale"],
+        overrides,
+        ["ganlab", "reproduce", *argv],
     )
     if arguments["dry_run"]:
         from ganlab.estimate.dry_run import dry_run
 
         print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}; of each:")
         return dry_run(reproduction.config)
-    return _carry_out(reproduction, folder)
-
-
-def _carry_out(reproduction: Any, folder: Path) -> int:
-    from ganlab.reproduction.report import report
-
-    again = f"ganlab reproduce {reproduction.baseline.name} out={folder}"
     if reproduction.changed:
         print(
             "ganlab: not the baseline's recipe, so there will be no verdict: "
             + "; ".join(reproduction.changed),
             file=sys.stderr,
         )
-    if not reproduction.is_complete:
-        reproduction.prepare()
-        reproduction.plan()
+    again = f"ganlab reproduce {baseline.name} out={folder}"
     try:
-        reproduction.run()
+        path = reproduction.carry_out()
     except KeyboardInterrupt:
         print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
         return 130
-    path = reproduction.write()
     print(report(reproduction, path))
     _, missing = reproduction.scores()
     if missing:

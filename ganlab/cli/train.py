@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
 
 from ganlab.cli.arguments import wants_help
-from ganlab.errors import ConfigError
 from ganlab.ranks import is_main
 
 HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
@@ -40,6 +37,8 @@ def main(argv: list[str]) -> int:
         return sweep(argv)
     if is_main():
         print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
+    from ganlab.runs.train import prepare, train
+
     config, resume = prepare(argv)
     if config.get("dry_run"):
         from ganlab.config.checks import check
@@ -47,35 +46,4 @@ def main(argv: list[str]) -> int:
 
         check(config)
         return dry_run(config)
-    from ganlab.runs.train import train
-
     return train(config, resume)
-
-
-def prepare(argv: list[str]) -> tuple[dict[str, Any], bool]:
-    """The plain configuration of a run, and whether it continues one.
-
-    Raises:
-        ConfigError, RunError: whatever is wrong with the arguments.
-    """
-    from ganlab.config.compose import compose, to_plain
-    from ganlab.runs.resume import continued
-    from ganlab.runs.train import new_folder
-
-    values = dict(text.partition("=")[::2] for text in argv)
-    if "sweep" in values:
-        raise ConfigError("sweep: is for several runs; add -m, or use `ganlab tune`.")
-    if values.get("run") and values.get("resume", "").lower() in ("true", "1", "yes"):
-        return continued(Path(values["run"]), argv), True
-    if values.get("run"):
-        raise ConfigError(
-            "run: is for continuing a run; add resume=true, or use run_dir= to name a folder."
-        )
-    config = compose(argv)
-    config.run_dir = str(config.run_dir or new_folder(config.name))
-    plain = to_plain(config)
-    if plain["resume"]:
-        if not values.get("run_dir"):
-            raise ConfigError("resume: needs run=DIR, the folder of the run to continue.")
-        return continued(Path(plain["run_dir"]), [], plain), True
-    return plain, False

@@ -49,7 +49,6 @@ class Reproduction:
     data_hash: str = ""
 
     def __post_init__(self) -> None:
-
         name = self.baseline.name
         self.run_overrides = [f"experiment={name}", *self.overrides]
         base, self.config = self._composed(self.run_overrides[:1]), self._composed()
@@ -70,7 +69,6 @@ class Reproduction:
             self.config = self._composed()
 
     def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
-
         composed = compose(overrides or self.run_overrides)
         composed.run_dir = str(self.folder)  # whatever is in its name
         return to_plain(composed)
@@ -89,7 +87,6 @@ class Reproduction:
         return found.pop() if len(found) == 1 else None
 
     def _protocol(self) -> dict[str, Any] | None:
-
         if self.baseline.protocol is None:
             return None
         for text in self.protocol_overrides:
@@ -101,7 +98,6 @@ class Reproduction:
         return chosen(None, [f"protocol={self.baseline.protocol}", *self.protocol_overrides])
 
     def _check_score(self) -> None:
-
         check_targets({"protocol": self.protocol})
         recipe = make(self.protocol)
         recipe.check(self.module, self.data)
@@ -110,6 +106,19 @@ class Reproduction:
                 f"experiment {self.baseline.name}: baseline.score: {self.baseline.score} is not "
                 f"one of {self.baseline.protocol}, which gives {', '.join(recipe.names)}."
             )
+
+    def carry_out(self) -> Path:
+        """Train and score what is missing, and write the verdict; returns verdict.json.
+
+        Raises:
+            DataError, RunError: see `prepare` and `plan`.
+            KeyboardInterrupt: Ctrl-C; it can go on later.
+        """
+        if not self.is_complete:
+            self.prepare()
+            self.plan()
+        self.run()
+        return self.write()
 
     def plan(self) -> None:
         """Write down the runs that are not there yet.

@@ -139,7 +139,6 @@ class Session:
     # --- details -------------------------------------------------------------------------------
 
     def _refuse_other_run(self) -> None:
-
         if (self.folder / "run.json").exists():
             raise RunError(
                 f"run_dir: {self.folder} holds a run already. Continue it with "

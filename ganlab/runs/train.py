@@ -1,11 +1,45 @@
-"""Trains from a plain configuration: a model, or a study in its place."""
+"""From the arguments of `ganlab train` to a trained model, or a study in its place."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.compose import compose, to_plain
 from ganlab.errors import ConfigError
+from ganlab.runs.resume import continued
+
+
+def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
+    """What `ganlab train` makes of its arguments: `train(*prepare(["experiment=quickstart"]))`.
+
+    Args:
+        overrides: as on the command line; `run=DIR` with `resume=true` continues a run.
+
+    Returns:
+        The plain configuration, with a new folder in run_dir unless one is named, and whether it
+        continues a run.
+
+    Raises:
+        ConfigError, RunError: whatever is wrong with the overrides.
+    """
+    values = dict(text.partition("=")[::2] for text in overrides)
+    if "sweep" in values:
+        raise ConfigError("sweep: is for several runs; add -m, or use `ganlab tune`.")
+    if values.get("run") and values.get("resume", "").lower() in ("true", "1", "yes"):
+        return continued(Path(values["run"]), overrides), True
+    if values.get("run"):
+        raise ConfigError(
+            "run: is for continuing a run; add resume=true, or use run_dir= to name a folder."
+        )
+    config = compose(overrides)
+    config.run_dir = str(config.run_dir or new_folder(config.name))
+    plain = to_plain(config)
+    if plain["resume"]:
+        if not values.get("run_dir"):
+            raise ConfigError("resume: needs run=DIR, the folder of the run to continue.")
+        return continued(Path(plain["run_dir"]), [], plain), True
+    return plain, False
 
 
 def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:

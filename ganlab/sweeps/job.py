@@ -42,7 +42,6 @@ def run_job(config: Any) -> str:
 
 
 def _run(folder: Path, number: int) -> str:
-
     shares_the_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():

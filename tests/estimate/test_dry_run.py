@@ -6,7 +6,6 @@ import pytest
 from tiny import ARGUMENTS
 
 from ganlab.cli import main
-from ganlab.cli.train import prepare
 from ganlab.config.checks import check
 from ganlab.config.moved_folder import relocated
 from ganlab.core.build import build_module
@@ -15,7 +14,7 @@ from ganlab.estimate import costs
 from ganlab.estimate.costs import Costs, Look, period_of
 from ganlab.estimate.dry_run import dry_run, length_of, moments, plan
 from ganlab.estimate.report import describe, tree
-from ganlab.runs.train import train
+from ganlab.runs.train import prepare, train
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,12 @@ from lightning.pytorch import Callback
 from tiny import ARGUMENTS, Given, adam, make_trainer
 
 from ganlab.cli import validate
-from ganlab.cli.train import prepare
 from ganlab.config.groups import options
 from ganlab.core import Player
 from ganlab.families import GAN
 from ganlab.losses import NonSaturating, Wasserstein
 from ganlab.networks import MLPDiscriminator, MLPGenerator
-from ganlab.runs.train import train
+from ganlab.runs.train import prepare, train
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

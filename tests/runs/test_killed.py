@@ -8,11 +8,10 @@ import pytest
 import torch
 from tiny import ARGUMENTS, start_python
 
-from ganlab.cli.train import prepare
 from ganlab.core.load import read_checkpoint
 from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
-from ganlab.runs.train import train
+from ganlab.runs.train import prepare, train
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

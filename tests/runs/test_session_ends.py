@@ -11,10 +11,9 @@ import pytest
 from tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.callbacks import Samples
-from ganlab.cli.train import prepare
 from ganlab.errors import CheckpointError, NonFiniteLossError
 from ganlab.record.run import read_record
-from ganlab.runs.train import train
+from ganlab.runs.train import prepare, train
 
 NOISY = [a for a in ARGUMENTS if "samples.every" not in a]
 

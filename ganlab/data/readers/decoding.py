@@ -65,7 +65,6 @@ class Decoder:
     def __init__(
         self, channels: int = 3, background: str = "white", max_pixels: int = MAX_PIXELS
     ) -> None:
-
         one_of("channels", channels, tuple(_MODES))
         self.channels = channels
         self.max_pixels = whole("max_pixels", max_pixels, 1)
@@ -125,7 +124,6 @@ class Decoder:
             raise _corrupt(path, error) from error
 
     def _convert(self, picture: Image.Image) -> Image.Image:
-
         has_alpha = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa")
         if has_alpha or "transparency" in picture.info:
             if picture.mode == "La":
@@ -176,7 +174,6 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _turn(picture: Image.Image, orientation: int) -> Image.Image:
-
     if orientation not in _UPRIGHT:
         return picture
     return picture.transpose(Image.Transpose[_UPRIGHT[orientation]])
@@ -200,7 +197,6 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptImageError:
-
     if isinstance(error, UnidentifiedImageError):
         reason = "no format that Pillow knows"
     elif isinstance(error, OSError) and error.strerror:

@@ -10,10 +10,9 @@ from tiny import ARGUMENTS, run_python
 from wandb_files import offline_runs
 
 from ganlab.callbacks import Samples
-from ganlab.cli.train import prepare
 from ganlab.errors import NonFiniteLossError
 from ganlab.record.log import read_metrics
-from ganlab.runs.train import train
+from ganlab.runs.train import prepare, train
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
