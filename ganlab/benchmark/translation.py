@@ -20,7 +20,6 @@ from ganlab.families import CycleGAN, Pix2Pix
 from ganlab.modalities.pixels import normalise
 
 Loop = Callable[[int], None]
-Loss = Callable[[Tensor, float], Tensor]
 
 
 def cyclegan_loop(module: CycleGAN, data: Any, copy: bool = True) -> Loop:

@@ -69,17 +69,18 @@ def main(argv: list[str]) -> int:
     from ganlab.runs import evaluation
 
     before = evaluation.read_entries(out)
-    run, checkpoint = arguments["run"], arguments["checkpoint"]
-    prepared = (
-        evaluation.of_run(run, checkpoint, dotted) if run else evaluation.of_folders(arguments)
-    )
+    if run := arguments["run"]:
+        scored = evaluation.of_run(run, arguments["checkpoint"], dotted)
+    else:
+        folders = arguments["real"], arguments["generated"]
+        scored = evaluation.of_folders(*folders, arguments["skip_corrupt"])
     recipe = make(protocol)
     seeds = arguments["seeds"] or [protocol.get("seed")]
-    entries = [evaluation.evaluate(recipe, seed, prepared, arguments["device"]) for seed in seeds]
-    print(_table(entries[0]["protocol"], prepared["title"], entries))
-    evaluation.write_entries(out, before, [prepared["described"] | entry for entry in entries])
+    entries = evaluation.evaluate(scored, recipe, seeds, arguments["device"])
+    print(_table(entries[0]["protocol"], scored.title, entries))
+    evaluation.write_entries(out, before, entries)
     print(f"Written to {out}.")
-    if picture := evaluation.save_neighbours(recipe, prepared, out.with_name("neighbours.png")):
+    if picture := evaluation.save_neighbours(scored, recipe, out.with_name("neighbours.png")):
         print(f"Generated images above their nearest training images: {picture}.")
     return 0
 

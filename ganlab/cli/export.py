@@ -61,17 +61,19 @@ def main(argv: list[str]) -> int:
     from ganlab.exchange import exporting
 
     module = load_module(arguments["run"], arguments["checkpoint"])
+    form, ema = arguments["format"], arguments["ema"]
     out = arguments["out"] or arguments["run"] / "exported"
-    if arguments["format"] == "pth":
-        return exporting.export_public(module, out, arguments["ema"])
+    if form == "pth":
+        print("\n".join(exporting.export_public(module, out, ema)))
+        return 0
     name = exporting.generator_of(module, arguments["direction"])
-    ending = ENDINGS[arguments["format"]]
     if arguments["out"] is None:
-        out = out / f"{name}{ending}"
-    elif out.suffix != ending:
-        raise ConfigError(
-            f"out: received {out}; a file of format {arguments['format']} ends in {ending}."
-        )
-    if arguments["format"] == "safetensors":
-        return exporting.export_safetensors(module, name, out, arguments["ema"])
-    return exporting.export_graph(module, name, out, arguments)
+        out = out / f"{name}{ENDINGS[form]}"
+    elif out.suffix != ENDINGS[form]:
+        raise ConfigError(f"out: received {out}; a file of format {form} ends in {ENDINGS[form]}.")
+    if form == "safetensors":
+        lines = exporting.export_safetensors(module, name, out, ema)
+    else:
+        lines = exporting.export_graph(module, name, out, ema, form, arguments["size"])
+    print("\n".join(lines))
+    return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +42,11 @@ def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
     return module.averaged[name] if ema and name in module.averaged else module.get_submodule(name)
 
 
-def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
+def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> list[str]:
     """Write all networks in the public layout of CycleGAN and pix2pix, and read them back.
+
+    Returns:
+        A line for each network: its file, or why it is left out.
 
     Raises:
         ConfigError: networks that the layout cannot hold.
@@ -59,14 +61,15 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
             f"format: pth is the layout of CycleGAN and pix2pix; a {type(module).__name__} goes "
             "to safetensors, torch_export or onnx."
         )
-    states = {}
+    states, lines = {}, []
     for role, name in roles.items():
         try:
             states[role] = write_public(network_of(module, name, ema))
         except ConfigError as error:
             if role.startswith("G"):
                 raise
-            print(f"{name} is left out: {error}")  # the public code needs none to translate
+            # the public code needs none to translate
+            lines.append(f"{name} is left out: {error}")
     for role, state in states.items():
         path = folder / f"latest_net_{role}.pth"
         with atomic(path) as temporary:
@@ -74,12 +77,14 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool) -> int:
         network = network_of(module, roles[role], ema)
         _, _, back = read_public(read_tensors(path), str(path))
         _check_weights(path, network, back)
-        print(f"{path}: {roles[role]}, {len(state)} tensors, read back without a difference")
-    return 0
+        lines.append(_read_back(path, roles[role], state))
+    return lines
 
 
-def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bool) -> int:
-    """Write one network as safetensors, with what made it, and read it back."""
+def export_safetensors(
+    module: AdversarialModule, name: str, path: Path, ema: bool = True
+) -> list[str]:
+    """Write one network as safetensors, with what made it, and read it back; says so."""
     from safetensors.torch import load_file, save_file
 
     network = network_of(module, name, ema)
@@ -94,8 +99,11 @@ def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bo
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata)
     _check_weights(path, network, load_file(path))
-    print(f"{path}: {name}, {len(tensors)} tensors, read back without a difference")
-    return 0
+    return [_read_back(path, name, tensors)]
+
+
+def _read_back(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
+    return f"{path}: {name}, {len(tensors)} tensors, read back without a difference"
 
 
 def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> None:
@@ -112,29 +120,43 @@ def _is_same(a: Tensor, b: Tensor) -> bool:
 
 
 def export_graph(
-    module: AdversarialModule, name: str, path: Path, arguments: dict[str, Any]
-) -> int:
+    module: AdversarialModule,
+    name: str,
+    path: Path,
+    ema: bool = True,
+    form: str = "onnx",
+    size: tuple[int, int] | None = None,
+) -> list[str]:
     """Write one generator as a graph, and compare what it computes with the network.
+
+    Args:
+        module: the model.
+        name: of its generator, see `generator_of`.
+        path: the file.
+        ema: averaged weights where there are some.
+        form: one of WRITERS: onnx or torch_export.
+        size: height and width of a translation's pictures, the data's for None.
+
+    Returns:
+        A line: the file, the shapes of its inputs, and by how much the two differ.
 
     Raises:
         ConfigError: the graph computes something else.
     """
-    network = as_used(module, network_of(module, name, arguments["ema"]))
-    inputs = example_inputs(module, network, name, arguments["size"])
+    network = as_used(module, network_of(module, name, ema))
+    inputs = example_inputs(module, network, name, size)
     with atomic(path) as temporary:
-        run = WRITERS[arguments["format"]](network, inputs, temporary)
+        run = WRITERS[form](network, inputs, temporary)
     shapes = " and ".join(
         f"{key} ({', '.join(['N', *map(str, x.shape[1:])])})" for key, x in inputs.items()
     )
     note = "; without the noise of dropout" if getattr(module, "dropout_at_test", False) else ""
     if run is None:
-        print(f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime")
-        return 0
+        return [f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime"]
     with torch.no_grad():
         # of three, where the graph was made of two
         inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
         difference = (network(*inputs.values()) - run(inputs)).abs().max().item()
-    print(f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}")
     if math.isnan(difference):
         raise ConfigError(f"run: {name} makes NaN; do not use {path}. Choose another checkpoint.")
     if not difference <= TOLERANCE:
@@ -142,4 +164,4 @@ def export_graph(
             f"format: {path} computes something else than the run's {name} (by {difference:.1e}); "
             "do not use it. Export it as safetensors."
         )
-    return 0
+    return [f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}"]

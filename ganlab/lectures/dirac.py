@@ -172,6 +172,7 @@ def study(
     return Lesson(_draw(grid, order, lr), numbers, words)
 
 
+@torch.random.fork_rng([])  # penalties and noise draw from torch's default generator
 def trajectory(
     loss: str,
     regularizer: str,
@@ -183,26 +184,12 @@ def trajectory(
     seed: int = 0,
 ) -> Trajectory:
     """One game; `loss` and `regularizer` are keys of `LOSSES` and `REGULARIZERS`."""
-    with torch.random.fork_rng([]):  # penalties and noise draw from torch's default generator
-        torch.manual_seed(seed)
-        return _play(
-            LOSSES[loss], REGULARIZERS[regularizer], steps, lr, start, samples, simultaneous
-        )
-
-
-def _play(
-    loss: AdversarialLoss,
-    regularizer: Callable[[], Regularizer] | None,
-    steps: int,
-    lr: float,
-    start: tuple[float, float],
-    samples: int,
-    simultaneous: bool,
-) -> Trajectory:
+    torch.manual_seed(seed)
     critic = nn.Linear(1, 1, bias=False)
     nn.init.constant_(critic.weight, start[1])
     theta = nn.Parameter(torch.tensor(start[0]))
-    regularizers = Regularizers({"chosen": regularizer() if regularizer else None})
+    make = REGULARIZERS[regularizer]
+    regularizers = Regularizers({"chosen": make() if make else None})
     regularizers.prepare(critic)
     descent = {
         "D": torch.optim.SGD(critic.parameters(), lr),
@@ -217,12 +204,12 @@ def _play(
         real, fake = regularizers.inputs(data, theta.expand(samples, 1), step)
         scores = score(real), score(fake)
         penalties = regularizers.penalties(critic, score, real, fake, *scores, step)
-        return loss.discriminator(*scores) + sum(penalties.values())
+        return LOSSES[loss].discriminator(*scores) + sum(penalties.values())
 
     def generator_loss() -> Tensor:
         fake = score(regularizers.perturb(theta.expand(samples, 1)))
-        real = score(regularizers.perturb(data)) if loss.paired else None
-        return loss.generator(fake, real)
+        real = score(regularizers.perturb(data)) if LOSSES[loss].paired else None
+        return LOSSES[loss].generator(fake, real)
 
     points = [(start[0], critic.weight.item())]
     for step in range(steps):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningDataModule
 from omegaconf import OmegaConf
 
 from ganlab.config.compose import check_key
 from ganlab.config.values import device_named
+from ganlab.core import AdversarialModule
 from ganlab.core.build import make
 from ganlab.core.load import load_module
 from ganlab.data import FolderData
@@ -23,6 +26,25 @@ from ganlab.metrics import FolderSamples
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
 from ganlab.record.run import read_config, timestamp
+
+
+@dataclass
+class Scored:
+    """What is scored: a trained model, or images that anything has made.
+
+    Args:
+        title: for people.
+        described: what its entries of scores.json begin with, e.g. the checkpoint.
+        data: the real examples.
+        module: the model, or None.
+        source: the images in place of a model, or None.
+    """
+
+    title: str
+    described: dict[str, Any]
+    data: LightningDataModule
+    module: AdversarialModule | None = None
+    source: FolderSamples | None = None
 
 
 def evaluate_run(
@@ -47,14 +69,13 @@ def evaluate_run(
     """
     out = folder / "scores.json"
     before = read_entries(out)
-    prepared = of_run(folder, checkpoint, [])
-    recipe = make(protocol)
-    entry = prepared["described"] | evaluate(recipe, protocol.get("seed"), prepared, device)
+    scored = of_run(folder, checkpoint)
+    (entry,) = evaluate(scored, make(protocol), [protocol.get("seed")], device)
     write_entries(out, before, [entry])
     return entry
 
 
-def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any]:
+def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Scored:
     """A run's model and data, to `evaluate`.
 
     Args:
@@ -68,55 +89,70 @@ def of_run(folder: Path, checkpoint: str, overrides: list[str]) -> dict[str, Any
     base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])
-    merged = OmegaConf.merge(base, OmegaConf.from_dotlist(overrides))
+    merged = OmegaConf.merge(base, OmegaConf.from_dotlist(list(overrides)))
     module = load_module(folder, checkpoint)
-    return {
-        "module": module,
-        "data": make(OmegaConf.to_container(merged)["data"]),
-        "title": f"{folder}, {checkpoint} checkpoint, {module.images_seen:,} images",
-        "described": {"checkpoint": checkpoint, "images_seen": module.images_seen},
-    }
+    return Scored(
+        f"{folder}, {checkpoint} checkpoint, {module.images_seen:,} images",
+        {"checkpoint": checkpoint, "images_seen": module.images_seen},
+        make(OmegaConf.to_container(merged)["data"]),
+        module=module,
+    )
 
 
-def of_folders(arguments: dict[str, Any]) -> dict[str, Any]:
+def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Scored:
     """Two folders of images, to `evaluate`.
 
     Args:
-        arguments: "real" and "generated", the folders, and "skip_corrupt".
+        real: the real ones.
+        generated: those to score.
+        skip_corrupt: leave out images that cannot be read.
 
     Raises:
         DataError: a folder without images, or with corrupt ones.
     """
-    real, generated = (
-        FolderData(str(arguments[key]), skip_corrupt=arguments["skip_corrupt"])
-        for key in ("real", "generated")
+    real_data, images = (
+        FolderData(str(folder), skip_corrupt=skip_corrupt) for folder in (real, generated)
     )
-    generated.split("train")
-    return {
-        "source": FolderSamples(generated),
-        "data": real,
-        "title": f"{arguments['generated']} against {arguments['real']}",
-        "described": {"generated": str(arguments["generated"]), "real": str(arguments["real"])},
-    }
+    images.split("train")
+    return Scored(
+        f"{generated} against {real}",
+        {"generated": str(generated), "real": str(real)},
+        real_data,
+        source=FolderSamples(images),
+    )
 
 
 def evaluate(
-    recipe: Any, seed: int | None, prepared: dict[str, Any], device: str | None
-) -> dict[str, Any]:
-    """One entry of scores.json; real samples are looked at once for all seeds."""
-    recipe.seed = seed
-    if "source" in prepared and not hasattr(recipe, "score"):
+    scored: Scored, recipe: Any, seeds: Sequence[int | None], device: str | None = None
+) -> list[dict[str, Any]]:
+    """One entry of scores.json for each seed; real examples are looked at once for all.
+
+    Args:
+        scored: see `of_run` and `of_folders`.
+        recipe: a protocol, made.
+        seeds: of the latents; [None] for a protocol that draws nothing.
+        device: the fastest there is for None.
+
+    Raises:
+        ConfigError: a protocol of trained models, for folders; or an unknown device.
+    """
+    if scored.source and not hasattr(recipe, "score"):
         raise ConfigError("protocol: this one is of a trained model, not of images in a folder.")
     device = device_named(device)
+    return [_evaluate(scored, recipe, seed, device) for seed in seeds]
+
+
+def _evaluate(scored: Scored, recipe: Any, seed: int | None, device: str) -> dict[str, Any]:
+    recipe.seed = seed
     started = time.monotonic()
     with _progress() as track:
-        if "module" in prepared:
-            module = prepared["module"].to(device)
-            recipe.check(module, prepared["data"])
-            scores = recipe.evaluate(module, prepared["data"], track=track)
+        if scored.source:
+            scores = recipe.score(scored.source, scored.data, device, track=track)
         else:
-            scores = recipe.score(prepared["source"], prepared["data"], device, track=track)
-    return {
+            module = scored.module.to(device)
+            recipe.check(module, scored.data)
+            scores = recipe.evaluate(module, scored.data, track=track)
+    return scored.described | {
         "protocol": getattr(recipe, "name", "accuracy"),
         "seed": seed,
         "at": timestamp(),
@@ -125,14 +161,13 @@ def evaluate(
     }
 
 
-def save_neighbours(recipe: Any, prepared: dict[str, Any], path: Path) -> Path | None:
+def save_neighbours(scored: Scored, recipe: Any, path: Path) -> Path | None:
     """Draw some samples above their nearest training images, if the protocol looks for those."""
     if not hasattr(recipe, "nearest"):
         return None
-    pairs = recipe.nearest(prepared.get("source") or recipe.source(prepared["module"]))
+    pairs = recipe.nearest(scored.source or recipe.source(scored.module))
     if pairs is None:
         return None
-
     save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
     return path
 

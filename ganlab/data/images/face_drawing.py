@@ -93,15 +93,6 @@ def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     }
 
 
-def combinations() -> int:
-    """How many faces differ in their attributes alone, their pose aside."""
-    count = 1
-    for words in ATTRIBUTES.values():
-        count *= len(words)
-    with_hair = count * 2 // 3
-    return with_hair + with_hair // 8  # the bald: one kind of hair of two, length, bangs
-
-
 def draw_faces(faces: dict[str, Tensor], size: int) -> Tensor:
     """Pictures of faces: uint8 (n, 3, size, size) in [0, 255].
 

@@ -17,8 +17,11 @@ class _Neighbourhoods(KeptSamples):
 
     higher_is_better = True
 
-    def __init__(self, k: int, memory_mib: int, **options: Any) -> None:
+    neighbour: int  # k, unless it is given
+
+    def __init__(self, k: int | None = None, memory_mib: int = 2048, **options: Any) -> None:
         super().__init__(most=None, **options)
+        k = self.neighbour if k is None else k
         if k < 1:
             raise ConfigError(f"{type(self).__name__}: received k={k}; needs 1 or more.")
         self.k, self.memory_mib, self.fewest = k, memory_mib, k + 1
@@ -46,7 +49,7 @@ class PrecisionRecall(_Neighbourhoods):
     generated ones. A point on the border of a ball is in it.
 
     Args:
-        k: which neighbour bounds a ball.
+        k: which neighbour bounds a ball; 3 for None.
         memory_mib: MiB for the temporaries of the search.
         **options: of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -57,9 +60,7 @@ class PrecisionRecall(_Neighbourhoods):
     others_higher = {"recall": True}
     scores = ("precision", "recall")
     title = "precision and recall"
-
-    def __init__(self, k: int = 3, memory_mib: int = 2048, **options: Any) -> None:
-        super().__init__(k, memory_mib, **options)
+    neighbour = 3
 
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """Fidelity and variety."""
@@ -96,7 +97,7 @@ class DensityCoverage(_Neighbourhoods):
     the border of a ball is outside, as in the authors' code.
 
     Args:
-        k: which neighbour bounds a ball.
+        k: which neighbour bounds a ball; 5 for None.
         memory_mib: MiB for the temporaries of the search.
         **options: of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -107,9 +108,7 @@ class DensityCoverage(_Neighbourhoods):
     others_higher = {"coverage": True}
     scores = ("density", "coverage")
     title = "density and coverage"
-
-    def __init__(self, k: int = 5, memory_mib: int = 2048, **options: Any) -> None:
-        super().__init__(k, memory_mib, **options)
+    neighbour = 5
 
     def words(self, values: dict[str, float]) -> dict[str, str]:
         """Fidelity and variety."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,26 +20,16 @@ class GlobalGenerator(ResNetGenerator):
     182,546,755 parameters with 36 channels in (Cityscapes: 35 classes and the edges of instances).
 
     Args:
-        in_channels, out_channels, features, blocks, downsamplings, norm, init: see
-            `ResNetGenerator`.
+        in_channels: of the source; more with the maps of labels and edges.
+        downsamplings: halvings of the map.
+        **common: as in `ResNetGenerator`.
 
     Raises:
         ConfigError: a count or word that is not allowed.
     """
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        features: int = 64,
-        blocks: int = 9,
-        downsamplings: int = 4,
-        norm: Norm = "instance",
-        init: Init = "dcgan",
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, features, blocks, downsamplings, norm, init=init
-        )
+    def __init__(self, in_channels: int = 3, *, downsamplings: int = 4, **common: Any) -> None:
+        super().__init__(in_channels, downsamplings=downsamplings, **common)
 
 
 class MultiScale(nn.Module):
