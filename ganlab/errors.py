@@ -4,6 +4,11 @@ Each message names the argument, what was received, what is allowed, and what to
 command line prints it without a stack trace; everything else is a defect and keeps its trace.
 """
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class GanlabError(Exception):
     """Base of all errors whose message is meant for a user."""
@@ -40,3 +45,18 @@ def nearest(word: str, allowed: list[str]) -> str:
     close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
     close = close or [name for name in allowed if word and name.startswith(word)]
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
+    """`value` where it is among those allowed.
+
+    Raises:
+        ConfigError: it is not, or is true or false; the message lists them and names the nearest.
+    """
+    allowed = list(allowed)
+    if value in allowed and not isinstance(value, bool):
+        return value
+    texts = [str(choice) for choice in allowed]
+    raise ConfigError(
+        f"{name}: received {value!r}; allowed {', '.join(texts)}.{nearest(str(value), texts)}"
+    )

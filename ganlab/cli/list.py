@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganlab.cli.arguments import wants_help
 from ganlab.config.groups import CONF, describe, files, groups
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import one_of
 
 PLURALS = {
     "models": "model",
@@ -29,10 +29,7 @@ def main(argv: list[str]) -> int:
     for word in argv or list(PLURALS):
         group = PLURALS.get(word, word)
         if group not in groups():
-            raise ConfigError(
-                f"list: received {word!r}; allowed {', '.join(PLURALS)}."
-                f"{nearest(word, list(PLURALS))}"
-            )
+            one_of("list", word, PLURALS)
         if len(argv) != 1:
             print(f"\n{group}=")
         paths = files(group)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganlab.cli.arguments import wants_help
 from ganlab.config.sweeps import is_of_hydra
-from ganlab.errors import ConfigError, GanlabError, nearest
+from ganlab.errors import ConfigError, GanlabError, one_of
 
 HELP = """ganlab sweep status DIR [DIR …]       how far the jobs of a sweep are
 ganlab sweep resume DIR [hydra/…=…]   run what is missing or failed, and continue what was stopped
@@ -24,11 +24,7 @@ def main(argv: list[str]) -> int:
         return 0 if argv else 2
     command, words = argv[0], argv[1:]
     commands = {"status": _status, "resume": _resume}
-    if command not in commands:
-        raise ConfigError(
-            f"sweep: received {command!r}; allowed {', '.join(commands)}."
-            f"{nearest(command, list(commands))}"
-        )
+    one_of("sweep", command, commands)
     settings = [word for word in words if is_of_hydra(word)]
     folders = [Path(word) for word in words if word not in settings]
     if not folders:

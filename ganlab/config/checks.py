@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, nearest, one_of
 
 SCALARS = {
     "seed": int,
@@ -103,8 +103,7 @@ def _check_scalars(config: dict[str, Any]) -> None:
             words = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
             raise ConfigError(f"{key}: received {value!r} ({type(value).__name__}); needs {words}.")
     for key, allowed in CHOICES.items():
-        if config.get(key) not in allowed:
-            raise ConfigError(f"{key}: received {config.get(key)!r}; allowed {', '.join(allowed)}.")
+        one_of(key, config.get(key), allowed)
     for key in ("log_every", "threads"):
         if config.get(key) is not None and config[key] < 1:
             raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")

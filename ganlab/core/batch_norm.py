@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganlab.errors import ConfigError
+from ganlab.errors import one_of
 
 BatchNormMode = Literal["running", "batch", "standing"]
 MODES = ("running", "batch", "standing")
@@ -32,8 +32,7 @@ def batch_norm_statistics(
     Raises:
         ConfigError: an unknown mode.
     """
-    if mode not in MODES:
-        raise ConfigError(f"batch_norm: received {mode!r}; allowed {', '.join(MODES)}.")
+    one_of("batch_norm", mode, MODES)
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
     before = [(layer.running_mean, layer.running_var) for layer in layers]
     try:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.randomness import seed_device
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 from ganlab.regularizers import Adversary
 
 NormAtTest = Literal["running", "batch"]
@@ -142,12 +142,7 @@ class Translator(AdversarialModule):
         """
         if name is None:
             return next(iter(self.directions.values()))
-        if name not in self.directions:
-            raise ConfigError(
-                f"direction: received {name!r}; allowed {', '.join(self.directions)}."
-                f"{nearest(name, list(self.directions))}"
-            )
-        return self.directions[name]
+        return self.directions[one_of("direction", name, self.directions)]
 
     @contextmanager
     def translating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:

@@ -13,8 +13,8 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from ganlab.data.batches import Crops, TensorBatches, count_batches, rows
-from ganlab.data.checks import one_of, whole
-from ganlab.errors import DataError
+from ganlab.data.checks import whole
+from ganlab.errors import DataError, one_of
 from ganlab.modalities import Modality, of_shape
 
 SPLITS = ("train", "test")
@@ -183,9 +183,9 @@ class TensorDataModule(LightningDataModule):
         there = rows(tensors)
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= there:
             raise DataError(
-                f"The number of real samples to score against: got {n!r}, but the {split} split of "
-                f"{self.title} has {there}. Ask for 1 to {there}, or for all of them by giving no "
-                "number."
+                f"The number of real samples to score against: received {n!r}, but the {split} "
+                f"split of {self.title} has {there}. Ask for 1 to {there}, or for all of them by "
+                "giving no number."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
         chosen = torch.randperm(there, generator=generator)[:n]

@@ -147,7 +147,7 @@ def count_batches(samples: int, batch_size: int, ranks: int = 1) -> int:
     if ranks * batch_size > samples:
         processes = f" in each of {ranks} processes" if ranks > 1 else ""
         raise DataError(
-            f"data.batch_size: got {batch_size}{processes}, but the training set has only "
+            f"data.batch_size: received {batch_size}{processes}, but the training set has only "
             f"{samples} samples. Set data.batch_size to at most {samples // ranks}, or use "
             "more data."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 
 
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -17,11 +17,11 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     Raises:
         ConfigError: if it is no whole number or out of range.
     """
-    allowed = f"a whole number of at least {low}" if high is None else f"one of {low} to {high}"
+    allowed = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"data.{name}: got {value!r}, expected {allowed}. Set data.{name}=….")
+        raise ConfigError(f"data.{name}: received {value!r}; allowed {allowed}. Set data.{name}=….")
     if value < low or (high is not None and value > high):
-        raise ConfigError(f"data.{name}: got {value}, expected {allowed}. Set data.{name}=….")
+        raise ConfigError(f"data.{name}: received {value}; allowed {allowed}. Set data.{name}=….")
     return value
 
 
@@ -34,21 +34,8 @@ def positive(name: str, value: object, zero: bool = False) -> float:
     allowed = "a finite number of at least 0" if zero else "a finite number above 0"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not (0 <= value < float("inf")) or (value == 0 and not zero):
-        raise ConfigError(f"data.{name}: got {value!r}, expected {allowed}. Set data.{name}=….")
+        raise ConfigError(f"data.{name}: received {value!r}; allowed {allowed}. Set data.{name}=….")
     return float(value)
-
-
-def one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    """Check that `value` is among `allowed`.
-
-    Raises:
-        ConfigError: if it is not; the message lists them.
-    """
-    if value not in allowed or isinstance(value, bool):
-        listed = ", ".join(str(choice) for choice in allowed)
-        raise ConfigError(
-            f"data.{name}: got {value!r}, expected one of: {listed}. Set data.{name}=…."
-        )
 
 
 def check_test_split(folder: object, share: object) -> None:
@@ -61,10 +48,10 @@ def check_test_split(folder: object, share: object) -> None:
     Raises:
         ConfigError: another folder, or a share outside [0, 1).
     """
-    one_of("test_folder", folder, ("test", "val", None))
+    one_of("data.test_folder", folder, ("test", "val", None))
     if isinstance(share, bool) or not 0 <= share < 1:
         raise ConfigError(
-            f"data.test_share: got {share!r}, expected a number from 0 to below 1, such as 0.1."
+            f"data.test_share: received {share!r}; allowed numbers from 0 to below 1."
         )
 
 
@@ -83,9 +70,10 @@ def agree_on_classes(declared: int | None, truth: int | None, title: str) -> Non
         return
     if truth is None:
         raise ConfigError(
-            f"data.classes: got {declared!r}, but {title} has no labels. Set data.classes=null."
+            f"data.classes: received {declared!r}, but {title} has no labels. Set "
+            "data.classes=null."
         )
     raise ConfigError(
-        f"data.classes: got {declared!r}, but {title} has {truth} classes. "
+        f"data.classes: received {declared!r}, but {title} has {truth} classes. "
         f"Set data.classes={truth}."
     )

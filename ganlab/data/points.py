@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import agree_on_classes, one_of, positive, whole
+from ganlab.data.checks import agree_on_classes, positive, whole
+from ganlab.errors import one_of
 from ganlab.modalities import POINTS
 
 
@@ -44,7 +45,7 @@ class Points(TensorDataModule):
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         self.samples = whole("samples", samples, 1)
-        one_of("dimensions", dimensions, (2,))
+        one_of("data.dimensions", dimensions, (2,))
         agree_on_classes(classes, self.classes, self.title)
 
     @property

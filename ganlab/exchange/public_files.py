@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab.config.values import boolean
-from ganlab.errors import CheckpointError, ConfigError, nearest
+from ganlab.errors import CheckpointError, ConfigError, one_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -164,12 +164,7 @@ def read_tensors(file: Path) -> Any:
 
 
 def _submodule(kind: str, role: str, file: Path, own: dict[str, str]) -> str:
-    direction = own.get("direction") or "a_to_b"
-    if direction not in DIRECTIONS:
-        raise ConfigError(
-            f"direction: received {direction!r}; allowed {', '.join(DIRECTIONS)}."
-            f"{nearest(direction, list(DIRECTIONS))}"
-        )
+    direction = one_of("direction", own.get("direction") or "a_to_b", DIRECTIONS)
     roles = ROLES[kind]
     if kind == "cyclegan":  # a lone generator, as in public pretrained models, and its judge
         domain = direction[-1]

@@ -12,7 +12,7 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.translator import NormAtTest
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss
 from ganlab.regularizers import Adversary, Regularizer
 
@@ -144,11 +144,7 @@ class Pix2Pix(Translator):
     def _check(
         self, objective: str, adversarial: AdversarialLoss | None, discriminator: nn.Module
     ) -> None:
-        allowed = get_args(Objective)
-        if objective not in allowed:
-            raise ConfigError(
-                f"model.objective: received {objective!r}; allowed {', '.join(allowed)}."
-            )
+        one_of("model.objective", objective, get_args(Objective))
         if "gan" not in objective:
             return
         if adversarial is None:

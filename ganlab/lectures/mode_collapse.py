@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganlab.data import Ring
+from ganlab.errors import one_of
 from ganlab.families import GAN
 from ganlab.lectures.lesson import (
     Lesson,
@@ -28,7 +29,7 @@ from ganlab.lectures.lesson import (
 from ganlab.losses import NonSaturating, Unrolling, Wasserstein
 from ganlab.metrics import ModeCoverage
 from ganlab.networks import MLPDiscriminator, MLPGenerator
-from ganlab.networks.checks import check_choice, check_count
+from ganlab.networks.checks import check_count
 from ganlab.regularizers import GradientPenalty
 
 TITLES = {
@@ -70,7 +71,7 @@ def study(
     """
     require(len(remedies) > 0, "remedies", remedies, f"some of {', '.join(TITLES)}")
     for name in remedies:
-        check_choice("study.remedies", name, TITLES)
+        one_of("study.remedies", name, TITLES)
     require_counts(batch_size=batch_size, width=width, steps=steps, snapshots=snapshots)
     check_count("study.batches", batches, least=snapshots)
     require(is_number(sigma, above=0), "sigma", sigma, "a number above 0")

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.errors import ConfigError
-from ganlab.networks.checks import check_choice
+from ganlab.errors import ConfigError, one_of
 
 Norm = Literal["batch", "layer", "instance", "none"]
 NORMS = ("batch", "layer", "instance", "none")
@@ -43,7 +42,7 @@ def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module |
     offset per channel; "instance" each channel of each sample (arXiv:1607.08022), with a scale and
     an offset unless `plain`: image translation's have none.
     """
-    check_choice("norm", norm, NORMS)
+    one_of("norm", norm, NORMS)
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     if norm == "layer":
@@ -69,7 +68,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 def vector_norm(norm: Norm, features: int) -> nn.Module | None:
     """The norm of a (N, features) batch, or None for "none". "instance" is a ConfigError."""
-    check_choice("norm", norm, NORMS)
+    one_of("norm", norm, NORMS)
     if norm == "batch":
         return nn.BatchNorm1d(features)
     if norm == "layer":

@@ -5,23 +5,11 @@ allowed, the nearest allowed value and what to do.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from ganlab.errors import ConfigError, nearest
-
-
-def check_choice(argument: str, value: object, allowed: Iterable[str]) -> str:
-    """`value` when it is one of the `allowed` words, else a ConfigError with the nearest one."""
-    words = list(allowed)
-    if isinstance(value, str) and value in words:
-        return value
-    hint = nearest(value, words) if isinstance(value, str) else ""
-    raise ConfigError(
-        f"{argument}: received {value!r}; allowed: {', '.join(words)}.{hint} "
-        f"Set {argument} to one of these words."
-    )
+from ganlab.errors import ConfigError
 
 
 def check_count(argument: str, value: object, least: int = 1, most: int | None = None) -> int:

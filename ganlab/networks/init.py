@@ -10,8 +10,7 @@ from typing import Literal, TypeVar
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ganlab.errors import ConfigError
-from ganlab.networks.checks import check_choice
+from ganlab.errors import ConfigError, one_of
 
 Init = Literal["default", "dcgan", "xavier", "he", "uniform", "uniform_small", "orthogonal"]
 Module = TypeVar("Module", bound=nn.Module)
@@ -81,7 +80,7 @@ def initialise(module: Module, init: Init) -> Module:
     Raises ConfigError for an unknown word, and for a module whose spectral norm is already on: its
     weights are computed, so that drawing them would be without effect.
     """
-    draw = INITS[check_choice("init", init, INITS)]
+    draw = INITS[one_of("init", init, INITS)]
     if draw is None:
         return module
     for name, layer in module.named_modules():

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.source import initialized
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 from ganlab.ranks import devices_of
 from ganlab.record.run import read_config
 from ganlab.record.sweep import Job
@@ -41,11 +41,7 @@ def check_launcher(words: list[str]) -> None:
     import shutil
 
     name = launcher_of(words)
-    if name not in LAUNCHERS:
-        raise ConfigError(
-            f"hydra/launcher={name}: there is no such launcher; allowed {', '.join(LAUNCHERS)}."
-            f"{nearest(name, list(LAUNCHERS))}"
-        )
+    one_of("hydra/launcher", name, LAUNCHERS)
     extra = LAUNCHERS[name]
     if extra and find_spec(f"hydra_plugins.hydra_{extra}_launcher") is None:
         raise ConfigError(

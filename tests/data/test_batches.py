@@ -124,20 +124,22 @@ def test_ranks_see_together_what_one_process_sees(ranks):
 
 
 def test_a_batch_larger_than_the_set_names_both():
-    with pytest.raises(DataError, match=r"data\.batch_size: got 21.*only 20 samples.*at most 20"):
+    with pytest.raises(DataError, match=r"data\.batch_size: received 21.*20 samples.*at most 20"):
         Numbers(20, batch_size=21).setup("fit")
     Numbers(20, batch_size=20).setup("fit")
 
 
 def test_a_joint_batch_larger_than_the_set_counts_the_ranks():
     data = attach(Numbers(20, batch_size=11), world_size=2)
-    with pytest.raises(DataError, match=r"got 11 in each of 2 processes.*20 samples.*at most 10"):
+    with pytest.raises(
+        DataError, match=r"received 11 in each of 2 processes.*20 samples.*at most 10"
+    ):
         data.setup("fit")
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 2.0}, {"seed": -1}])
 def test_bad_options_are_named(options):
-    with pytest.raises(ConfigError, match=rf"data\.{next(iter(options))}: got"):
+    with pytest.raises(ConfigError, match=rf"data\.{next(iter(options))}: received"):
         Numbers(**options)
 
 
@@ -187,7 +189,7 @@ def test_reference_of_an_impossible_number(n):
 
 
 def test_an_unknown_split_is_named():
-    with pytest.raises(ConfigError, match=r"got 'valid'.*train, test"):
+    with pytest.raises(ConfigError, match=r"received 'valid'.*train, test"):
         Numbers().reference("valid")
 
 

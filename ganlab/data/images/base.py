@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import TensorDataModule
-from ganlab.data.checks import agree_on_classes, one_of, whole
-from ganlab.errors import DataError
+from ganlab.data.checks import agree_on_classes, whole
+from ganlab.errors import DataError, one_of
 from ganlab.modalities import IMAGE
 
 MAX_SIZE = 1024  # pixels along a side
@@ -50,7 +50,7 @@ class ImageDataModule(TensorDataModule):
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         self.size = whole("size", size, 4, MAX_SIZE)
-        one_of("channels", channels, self.channels_allowed)
+        one_of("data.channels", channels, self.channels_allowed)
         self.channels = channels
         agree_on_classes(classes, self.truth, self.title)
         self.limit = None if limit is None else whole("limit", limit, 1)
@@ -92,8 +92,8 @@ class ImageDataModule(TensorDataModule):
             return None
         if self.limit > samples:
             raise DataError(
-                f"data.limit: got {self.limit}, but {self.title} has {samples} training images. "
-                f"Set data.limit to at most {samples}, or to null for all."
+                f"data.limit: received {self.limit}, but {self.title} has {samples} training "
+                f"images. Set data.limit to at most {samples}, or to null for all."
             )
         generator = torch.Generator().manual_seed(mix(self.seed, 0x6C696D6974))
         return torch.randperm(samples, generator=generator)[: self.limit]

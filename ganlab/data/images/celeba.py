@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganlab.data.checks import one_of, whole
+from ganlab.data.checks import whole
 from ganlab.data.images.base import ImageDataModule
 from ganlab.data.readers.celeba_files import (
     ATTRIBUTES,
@@ -22,7 +22,7 @@ from ganlab.data.readers.celeba_files import (
 )
 from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.pictures import load_pictures
-from ganlab.errors import ConfigError, DataError, nearest
+from ganlab.errors import ConfigError, DataError, nearest, one_of
 
 
 class CelebA(ImageDataModule):
@@ -72,13 +72,13 @@ class CelebA(ImageDataModule):
         )
         if attribute is not None and classes is None:
             raise ConfigError(
-                f"data.classes: got None, but data.attribute={attribute} makes two classes, "
+                f"data.classes: received None, but data.attribute={attribute} makes two classes, "
                 "without and with it. Set data.classes=2."
             )
         self.root = Path(root).expanduser()
         self.crop = None if crop is None else whole("crop", crop, 1)
-        one_of("test_split", test_split, ("test", "val"))
-        one_of("cache", cache, ("disk", "memory"))
+        one_of("data.test_split", test_split, ("test", "val"))
+        one_of("data.cache", cache, ("disk", "memory"))
         self.test_split, self.cache, self.skip_corrupt = test_split, cache, skip_corrupt
 
     @property
@@ -113,7 +113,7 @@ class CelebA(ImageDataModule):
             why = f"line 2 of {path} is empty" if path.is_file() else f"there is no {path}"
             known = ", ".join(names) or f"none, as {why}"
             raise DataError(
-                f"data.attribute: got {self.attribute!r}, but there are: {known}."
+                f"data.attribute: received {self.attribute!r}, but there are: {known}."
                 + nearest(self.attribute, list(names))
             )
 

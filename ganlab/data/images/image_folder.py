@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import check_test_split, one_of, whole
+from ganlab.data.checks import check_test_split, whole
 from ganlab.data.images.base import MAX_SIZE, ImageDataModule
 from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
 from ganlab.data.readers.folder_splits import (
@@ -22,7 +22,7 @@ from ganlab.data.readers.folder_splits import (
     has_test_folder,
 )
 from ganlab.data.readers.pictures import FITS, list_pictures, load_pictures
-from ganlab.errors import ConfigError, DataError
+from ganlab.errors import ConfigError, DataError, one_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,15 +83,15 @@ class ImageFolder(ImageDataModule):
         self.root = Path(root).expanduser().absolute()
         super().__init__(size=size, channels=channels, **common)
         self.truth = None if classes is None else whole("classes", classes, 1)
-        one_of("fit", fit, FITS)
+        one_of("data.fit", fit, FITS)
         if fit == "none" and load_size is not None:
             raise ConfigError(
-                f"data.load_size: got {load_size}, but data.fit=none changes no size. Set "
+                f"data.load_size: received {load_size}, but data.fit=none changes no size. Set "
                 "data.load_size=null, or data.fit=crop."
             )
         self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
         check_test_split(test_folder, test_share)
-        one_of("cache", cache, ("disk", "memory"))
+        one_of("data.cache", cache, ("disk", "memory"))
         self.fit, self.flip, self.cache, self.skip_corrupt = fit, flip, cache, skip_corrupt
         self.decoder = Decoder(channels, background, max_pixels)
         self.test_folder, self.test_share = test_folder, test_share

@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageColor, UnidentifiedImageError
 from torch import Tensor
 
-from ganlab.data.checks import one_of, whole
-from ganlab.errors import ConfigError, DataError
+from ganlab.data.checks import whole
+from ganlab.errors import ConfigError, DataError, one_of
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 2**26  # 8192×8192
@@ -65,15 +65,15 @@ class Decoder:
     def __init__(
         self, channels: int = 3, background: str = "white", max_pixels: int = MAX_PIXELS
     ) -> None:
-        one_of("channels", channels, tuple(_MODES))
+        one_of("data.channels", channels, tuple(_MODES))
         self.channels = channels
         self.max_pixels = whole("max_pixels", max_pixels, 1)
         try:
             self.background = ImageColor.getrgb(background)[:3]
         except (ValueError, AttributeError, TypeError) as error:
             raise ConfigError(
-                f"data.background: got {background!r}, expected a colour's name, such as white or "
-                "black, or '#rrggbb'. Set data.background=…."
+                f"data.background: received {background!r}; needs a colour's name, such as white "
+                "or black, or '#rrggbb'. Set data.background=…."
             ) from error
 
     @property

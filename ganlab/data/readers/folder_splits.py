@@ -69,7 +69,8 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
         )
     if test_folder:
         raise DataError(
-            f"data.test_folder: got {test_folder}, but {root} has no such split.\n{_layouts(root)}"
+            f"data.test_folder: received {test_folder}, but {root} has no such split.\n"
+            f"{_layouts(root)}"
         )
     if {name.lower() for name in first} == {"train"}:
         root = named["train"]
@@ -89,7 +90,7 @@ def has_test_folder(root: Path) -> bool:
 def _chosen(root: Path, test_folder: str | None, tests: list[str]) -> str:
     if test_folder not in (None, *tests):
         raise DataError(
-            f"data.test_folder: got {test_folder}, but {root} has only {tests[0]}. Set "
+            f"data.test_folder: received {test_folder}, but {root} has only {tests[0]}. Set "
             f"data.test_folder={tests[0]}, or null."
         )
     return test_folder or tests[0]
@@ -143,8 +144,8 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
         names[split] = sorted({_first(folder, path) for path in list_pictures(folder)})
         if "" in names[split]:
             raise DataError(
-                f"data.classes: got {declared}, but pictures in {folder} lie in no folder of a "
-                f"class. Put each into one, or set data.classes=null.\n{_layouts(root)}"
+                f"data.classes: received {declared}, but pictures in {folder} lie in no folder of "
+                f"a class. Put each into one, or set data.classes=null.\n{_layouts(root)}"
             )
     unknown = [name for name in names["test"] if name not in names["train"]]
     if unknown:
@@ -155,7 +156,7 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
         )
     if len(names["train"]) != declared:
         raise DataError(
-            f"data.classes: got {declared}, but {folders['train']} has {len(names['train'])} "
+            f"data.classes: received {declared}, but {folders['train']} has {len(names['train'])} "
             f"folders: {_listed(names['train'])}. Set data.classes={len(names['train'])}, or null "
             "for no labels."
         )

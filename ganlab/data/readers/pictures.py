@@ -14,11 +14,10 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from ganlab.data.checks import one_of
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder, to_tensor
 from ganlab.data.readers.picture_cache import PictureCache
 from ganlab.data.readers.threads import in_threads
-from ganlab.errors import DataError
+from ganlab.errors import DataError, one_of
 
 FITS = ("crop", "stretch", "none")
 _NAMED = 10  # files that a message names
@@ -79,9 +78,9 @@ def load_pictures(
         DataError: if there are no files, if some cannot be decoded and may not be skipped, or if
             sizes differ where they must not.
     """
-    one_of("fit", fit, FITS)
-    one_of("cache", cache, ("disk", "memory"))
-    one_of("resample", resample, ("bicubic", "bilinear"))
+    one_of("data.fit", fit, FITS)
+    one_of("data.cache", cache, ("disk", "memory"))
+    one_of("data.resample", resample, ("bicubic", "bilinear"))
     if not paths:
         raise DataError(f"{title}: there are no pictures to load in {root}.")
     wanted = (size, size) if isinstance(size, int) else size

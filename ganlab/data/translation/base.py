@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganlab.data.base import TensorDataModule
-from ganlab.data.checks import one_of
+from ganlab.errors import one_of
 from ganlab.modalities import IMAGE
 
 

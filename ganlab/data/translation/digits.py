@@ -10,12 +10,12 @@ from torch.nn.functional import interpolate, pad
 
 from ganlab.core.randomness import mix
 from ganlab.data.archives.files import cache_folder
-from ganlab.data.checks import one_of, positive, whole
+from ganlab.data.checks import positive, whole
 from ganlab.data.images.base import MAX_SIZE, fit_images
 from ganlab.data.images.mnist_5k import MNIST5k
 from ganlab.data.readers.caching import read_cache, write_cache
 from ganlab.data.translation.base import TranslationData
-from ganlab.errors import DataError
+from ganlab.errors import DataError, one_of
 
 Directions = Literal["a_to_b", "b_to_a"]
 _SEED = 0x646967697473  # of the splits, the same for every run
@@ -52,8 +52,8 @@ class _Digits(TranslationData):
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
         self.size = whole("size", size, 4, MAX_SIZE)
-        one_of("channels", channels, (1,))
-        one_of("direction", direction, ("a_to_b", "b_to_a"))
+        one_of("data.channels", channels, (1,))
+        one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.channels, self.direction = channels, direction
         self.test_samples = whole("test_samples", test_samples, 1, self.most)
 
@@ -112,7 +112,7 @@ class Edges2Digits(_Digits):
         **common: Any,
     ) -> None:
         super().__init__(test_samples=test_samples, batch_size=batch_size, **common)
-        one_of("source_channels", source_channels, (1,))
+        one_of("data.source_channels", source_channels, (1,))
         self.source_channels = source_channels
         self.threshold = positive("threshold", threshold)
 

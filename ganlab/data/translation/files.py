@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import check_test_split, one_of, whole
+from ganlab.data.checks import check_test_split, whole
 from ganlab.data.images.base import MAX_SIZE
 from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
 from ganlab.data.readers.folder_splits import by_rule
@@ -19,7 +19,7 @@ from ganlab.data.readers.layouts import Kind, Layout, find_layout, unknown_layou
 from ganlab.data.readers.pictures import FITS, load_pictures
 from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.public_sets import fetch_archive, unpacked_archive
-from ganlab.errors import ConfigError, DataError
+from ganlab.errors import ConfigError, DataError, one_of
 
 Sides = dict[str, list[Path]]
 _LOG = logging.getLogger(__name__)
@@ -84,18 +84,18 @@ class TranslationFiles(TranslationData):
             )
         self.root = Path(root).expanduser().absolute()
         self.archive = archive
-        one_of("direction", direction, ("a_to_b", "b_to_a"))
+        one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.direction = direction
         self.size = whole("size", size, 4, MAX_SIZE)
         load_size = round(size * 286 / 256) if load_size is None and fit != "none" else load_size
         self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
-        one_of("fit", fit, FITS)
+        one_of("data.fit", fit, FITS)
         if fit == "none" and self.load_size != size:
             raise ConfigError(
-                f"data.load_size: got {load_size}, but data.fit=none changes no size, so that "
+                f"data.load_size: received {load_size}, but data.fit=none changes no size, so that "
                 f"nothing can be cropped to {size}. Set data.load_size={size}, or another data.fit."
             )
-        one_of("cache", cache, ("disk", "memory"))
+        one_of("data.cache", cache, ("disk", "memory"))
         check_test_split(test_folder, test_share)
         self.fit, self.background, self.max_pixels = fit, background, max_pixels
         self.test_folder, self.test_share = test_folder, test_share
@@ -246,7 +246,7 @@ class TranslationFiles(TranslationData):
             return there[0] if there else None
         if self.test_folder not in there:
             raise DataError(
-                f"data.test_folder: got {self.test_folder}, but {self.layout.root} has only "
+                f"data.test_folder: received {self.test_folder}, but {self.layout.root} has only "
                 f"{there[0]}. Set data.test_folder={there[0]}, or null."
             )
         return self.test_folder

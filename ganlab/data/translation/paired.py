@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganlab.data.checks import one_of
 from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.pairing import HalfDecoder, PartnerDecoder, match_files
 from ganlab.data.translation.files import Sides, TranslationFiles
+from ganlab.errors import one_of
 
 
 class PairedImages(TranslationFiles):
@@ -38,8 +38,8 @@ class PairedImages(TranslationFiles):
         self, *places: str | None, channels: int = 3, source_channels: int = 3, **common: Any
     ) -> None:
         super().__init__(*places, **common)
-        one_of("channels", channels, (1, 2, 3, 4))
-        one_of("source_channels", source_channels, (1, 2, 3, 4))
+        one_of("data.channels", channels, (1, 2, 3, 4))
+        one_of("data.source_channels", source_channels, (1, 2, 3, 4))
         self.channels, self.source_channels = channels, source_channels
         # its checks, before any file is looked for
         Decoder(channels, self.background, self.max_pixels)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from ganlab.data.archives.files import download, draw_tree, found
 from ganlab.data.archives.unpacking import unpacked
-from ganlab.data.checks import one_of
 from ganlab.data.readers.folder_walk import draw_found
 from ganlab.data.readers.layouts import Kind, find_layout
-from ganlab.errors import DataError
+from ganlab.errors import DataError, one_of
 
 SERVERS = ("https://efrosgans.eecs.berkeley.edu", "http://efrosgans.eecs.berkeley.edu")
 _KINDS: dict[str, Kind] = {"pix2pix": "paired", "cyclegan": "unpaired"}
@@ -174,7 +173,7 @@ def _holds(archive: _Archive, folder: Path) -> bool:
 
 
 def _archive(name: str) -> _Archive:
-    one_of("archive", name, NAMES)
+    one_of("data.archive", name, NAMES)
     return _Archive(*name.split("/"))
 
 

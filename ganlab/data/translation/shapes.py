@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import agree_on_classes, one_of, positive, whole
+from ganlab.data.checks import agree_on_classes, positive, whole
 from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.shape_scenes import (
     HUES,
@@ -26,6 +26,7 @@ from ganlab.data.translation.shape_scenes import (
     segments_of,
     textured,
 )
+from ganlab.errors import one_of
 
 Directions = Literal["a_to_b", "b_to_a"]
 _SEED = 0x736861706573  # of the scenes, the same for every run
@@ -63,7 +64,7 @@ class DrawnScenes(TranslationData):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        one_of("channels", channels, (3,))
+        one_of("data.channels", channels, (3,))
         self.channels = channels
         self.size = whole("size", size, *_SIZES)
         self.counts = {
@@ -71,7 +72,7 @@ class DrawnScenes(TranslationData):
             "test": whole("test_samples", test_samples, 1),
         }
         self.hues = whole("hues", hues, 1, len(HUES))
-        one_of("direction", direction, ("a_to_b", "b_to_a"))
+        one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.direction = direction
 
     @property
@@ -128,7 +129,7 @@ class Shapes(DrawnScenes):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        one_of("source_channels", source_channels, (3,))
+        one_of("data.source_channels", source_channels, (3,))
         self.source_channels, self.turn = source_channels, positive("turn", turn, zero=True)
         self.period = 5 * max(1.0, self.size / 64) if period is None else positive("period", period)
 
@@ -181,7 +182,7 @@ class ShapesUnpaired(DrawnScenes):
 
     def __init__(self, style: Literal["evening", "night"] = "evening", **common: Any) -> None:
         super().__init__(**common)
-        one_of("style", style, tuple(STYLES))
+        one_of("data.style", style, tuple(STYLES))
         self.style = style
 
     def load(self, split: str) -> dict[str, Tensor]:

@@ -6,13 +6,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.data.base import hash_tensors
-from ganlab.errors import ConfigError, DataError, nearest
+from ganlab.errors import ConfigError, DataError, nearest, one_of
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.features.resizers import find_resizer
 from ganlab.modalities import IMAGE
@@ -37,8 +37,7 @@ class FrozenExtractor(Extractor):
 
     def __init__(self, size: int, channels: int, resizer: str, grey: Grey) -> None:
         super().__init__()
-        if grey not in ("refuse", "repeat"):
-            raise ConfigError(f"features.grey: got {grey!r}, expected one of: refuse, repeat.")
+        one_of("features.grey", grey, get_args(Grey))
         self._resize = find_resizer(resizer)
         self.size, self.channels, self.resizer, self.grey = size, channels, resizer, grey
 
@@ -101,8 +100,8 @@ class ModuleFeatures(FrozenExtractor):
         super().__init__(size, channels, resizer, grey)
         if not name.isidentifier():
             raise ConfigError(
-                f"features.name: got {name!r}, expected letters, digits and underscores; it ends "
-                "the names of scores."
+                f"features.name: received {name!r}; needs letters, digits and underscores; it "
+                "ends the names of scores."
             )
         if weights is not None:
             load_state(module, weights, [])
@@ -196,7 +195,7 @@ def _per_channel(name: str, value: float | Sequence[float], channels: int) -> Te
     fits = len(values) in (1, channels) and values.isfinite().all()
     if not fits or (name == "std" and not (values > 0).all()):
         raise ConfigError(
-            f"features.{name}: got {value!r}, expected a number, or one for each of {channels} "
-            "channels, those of std above 0."
+            f"features.{name}: received {value!r}; needs a number, or one for each of "
+            f"{channels} channels, those of std above 0."
         )
     return values.view(-1, 1, 1)

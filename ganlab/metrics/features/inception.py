@@ -91,7 +91,7 @@ def _expected(digits: str | None) -> str:
         return ""
     if len(digits) < 8 or not set(digits.lower()) <= set("0123456789abcdef"):
         raise ConfigError(
-            f"features.hash: got {digits!r}, expected the first 8 or more hex digits of the "
+            f"features.hash: received {digits!r}; needs the first 8 or more hex digits of the "
             "SHA-256 of features.weights, or any."
         )
     return digits.lower()

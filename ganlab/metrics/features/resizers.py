@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 
 Resizer = Callable[[Tensor, int], Tensor]
 
@@ -80,12 +80,7 @@ def find_resizer(name: str) -> Resizer:
     Raises:
         ConfigError: if there is none.
     """
-    if name not in RESIZERS:
-        raise ConfigError(
-            f"features.resizer: got {name!r}, expected one of: {', '.join(RESIZERS)}."
-            f"{nearest(str(name), list(RESIZERS))}"
-        )
-    return RESIZERS[name]
+    return RESIZERS[one_of("features.resizer", name, RESIZERS)]
 
 
 def _torch(images: Tensor, size: int, mode: str) -> Tensor:

@@ -17,7 +17,7 @@ from torchmetrics.functional.image.lpips import _NoTrainLpips  # public only wit
 from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.data.base import hash_tensors
-from ganlab.errors import ConfigError, DataError, nearest
+from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
@@ -188,12 +188,7 @@ class LPIPSDistance(nn.Module):
 
     def __init__(self, network: Backbone = "alex", weights: str | Path | None = None) -> None:
         super().__init__()
-        allowed = list(get_args(Backbone))
-        if network not in allowed:
-            raise ConfigError(
-                f"lpips.network: received {network!r}; allowed {', '.join(allowed)}."
-                f"{nearest(str(network), allowed)}"
-            )
+        one_of("lpips.network", network, get_args(Backbone))
         self.network = network
         with torch.random.fork_rng(devices=[]):  # torchvision initialises before it loads
             self.net = _downloaded(network) if weights is None else _loaded(network, Path(weights))
@@ -225,12 +220,8 @@ class LPIPS(PairedMetric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if network not in SMALLEST:
-            raise ConfigError(
-                f"network: received {network!r}; allowed {', '.join(SMALLEST)}."
-                f"{nearest(network, list(SMALLEST))}"
-            )
-        self.network, self.weights, self.smallest = network, weights, SMALLEST[network]
+        self.network, self.weights = one_of("network", network, SMALLEST), weights
+        self.smallest = SMALLEST[network]
         self.distance: LPIPSDistance | None = None
 
     def load(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 from ganlab.modalities import IMAGE
 
 IGNORED = 255  # the class of pixels that belong to none, as in Cityscapes
@@ -50,12 +50,7 @@ def palette_named(name: str) -> Palette:
     Raises:
         ConfigError: there is none of that name.
     """
-    if name not in PALETTES:
-        raise ConfigError(
-            f"palette: received {name!r}; allowed {', '.join(PALETTES)}."
-            f"{nearest(name, list(PALETTES))}"
-        )
-    return PALETTES[name]
+    return PALETTES[one_of("palette", name, PALETTES)]
 
 
 def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...]) -> Tensor:

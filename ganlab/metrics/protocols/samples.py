@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.core import AdversarialModule
 from ganlab.core.batch_norm import MODES, BatchNormMode
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_samples, check_split
 from ganlab.metrics.protocols.real import CHUNK, RealSamples, look
@@ -69,10 +69,7 @@ class SampleProtocol(Protocol):
         for key, count in (("samples", samples), ("real_samples", real_samples)):
             if count is not None:
                 check_samples(count, key)
-        if batch_norm not in MODES:
-            raise ConfigError(
-                f"protocol.batch_norm: received {batch_norm!r}; allowed {', '.join(MODES)}."
-            )
+        one_of("protocol.batch_norm", batch_norm, MODES)
         self.name, self.features = name, features
         self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
         check_metrics(self.metrics, features)

@@ -25,9 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.networks.blocks import Discriminator, Generator, label_embedding
-from ganlab.networks.checks import check_choice, check_count, check_counts, check_input
+from ganlab.networks.checks import check_count, check_counts, check_input
 from ganlab.networks.init import Init, initialise
 
 HOW = ("concat", "map", "embedding")
@@ -120,7 +120,7 @@ class LabelledDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.classes = check_count("classes", classes, 2)
-        self.how = check_choice("how", how, HOW)
+        self.how = one_of("how", how, HOW)
         self.shape = check_counts("shape", shape, "the shape of one sample without the label")
         self._check_fit(tuple(_attribute(network, "shape")))
         self.network = network

@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganlab.errors import one_of
 from ganlab.networks.blocks import Discriminator, Generator, Norm, vector_norm
-from ganlab.networks.checks import check_choice, check_count, check_counts, check_probability
+from ganlab.networks.checks import check_count, check_counts, check_probability
 from ganlab.networks.init import Init, initialise
 from ganlab.networks.minibatch import MinibatchStd
 
@@ -74,8 +75,8 @@ class MLPGenerator(Generator):
         self.latent = check_count("latent", latent)
         self.shape = check_counts("shape", shape, "the shape of one sample")
         widths = check_counts("hidden", hidden, "the units of each hidden layer")
-        check_choice("activation", activation, ACTIVATIONS)
-        check_choice("output", output, OUTPUTS)
+        one_of("activation", activation, ACTIVATIONS)
+        one_of("output", output, OUTPUTS)
 
         layers: list[nn.Module] = []
         for inputs, outputs in zip((self.latent, *widths), widths, strict=False):
@@ -133,7 +134,7 @@ class MLPDiscriminator(Discriminator):
         super().__init__()
         self.shape = check_counts("shape", shape, "the shape of one sample")
         widths = check_counts("hidden", hidden, "the units of each hidden layer")
-        check_choice("activation", activation, (*ACTIVATIONS, "maxout"))
+        one_of("activation", activation, (*ACTIVATIONS, "maxout"))
         check_probability("dropout", dropout)
         check_probability("input_dropout", input_dropout)
         check_count("pieces", pieces, 2)

@@ -10,9 +10,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
-from ganlab.networks.checks import check_choice, check_count, check_image_channels, check_input
+from ganlab.networks.checks import check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise, with_gain
 
 
@@ -168,7 +168,7 @@ class ResNetDiscriminator32(Discriminator):
         self.size = size
         self.channels = check_count("channels", channels)
         self.shape = (channels, size, size)
-        self.pooling = check_choice("pooling", pooling, ("sum", "mean"))
+        self.pooling = one_of("pooling", pooling, ("sum", "mean"))
         check_count("features", features)
         self.blocks = nn.Sequential(
             FirstDownBlock(channels, features),

@@ -13,9 +13,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.networks.blocks import Norm, check_picture, has_bias, image_norm
-from ganlab.networks.checks import check_choice, check_count
+from ganlab.networks.checks import check_count
 from ganlab.networks.init import Init, initialise
 
 
@@ -94,7 +94,7 @@ class ResNetGenerator(nn.Module):
         self.features = check_count("features", features)
         self.blocks = check_count("blocks", blocks, 0)
         self.downsamplings = check_count("downsamplings", downsamplings, 1)
-        self.upsampling = check_choice("upsampling", upsampling, ("transposed", "resize"))
+        self.upsampling = one_of("upsampling", upsampling, ("transposed", "resize"))
         self.multiple = 2**self.downsamplings
         self.norm, self.dropout = norm, dropout
 

@@ -309,7 +309,7 @@ def test_pickled_cifar_is_not_read(tmp_path):
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10])
 def test_bad_arguments_are_named(kind):
-    with pytest.raises(ConfigError, match=r"data\.classes: got 7, but \w+ has 10 classes"):
+    with pytest.raises(ConfigError, match=r"data\.classes: received 7, but \w+ has 10 classes"):
         kind(classes=7)
-    with pytest.raises(ConfigError, match=r"data\.channels: got 4"):
+    with pytest.raises(ConfigError, match=r"data\.channels: received 4"):
         kind(channels=4)

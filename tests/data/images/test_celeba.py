@@ -101,7 +101,7 @@ def test_an_attribute_is_a_label(celeba):
     assert (data.provides, data.classes) == (("image", "label"), 2)
     assert data.train["label"].tolist() == [(number + 39) % 2 for number in range(4)]
     assert data.train["label"].dtype == torch.int64
-    with pytest.raises(DataError, match=r"data\.attribute: got 'Smilling'.*mean 'Smiling'"):
+    with pytest.raises(DataError, match=r"data\.attribute: received 'Smilling'.*mean 'Smiling'"):
         make(celeba, attribute="Smilling", classes=2).prepare_data()
     (celeba / "list_attr_celeba.txt").write_text("")
     with pytest.raises(DataError, match=r"none, as line 2 of .*list_attr_celeba\.txt is empty"):
@@ -288,12 +288,12 @@ def test_a_part_without_pictures(celeba):
     ("settings", "message"),
     [
         ({"classes": 40}, "has no labels"),
-        ({"attribute": "Smiling"}, "data.classes: got None, but data.attribute=Smiling makes two"),
+        ({"attribute": "Smiling"}, "data.classes: received None, but data.attribute=Smiling"),
         ({"attribute": "Smiling", "classes": 3}, "has 2 classes"),
-        ({"crop": 0}, "data.crop: got 0"),
-        ({"test_split": "dev"}, "data.test_split: got 'dev'"),
-        ({"cache": "no"}, "data.cache: got 'no'"),
-        ({"channels": 2}, "data.channels: got 2"),
+        ({"crop": 0}, "data.crop: received 0"),
+        ({"test_split": "dev"}, "data.test_split: received 'dev'"),
+        ({"cache": "no"}, "data.cache: received 'no'"),
+        ({"channels": 2}, "data.channels: received 2"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

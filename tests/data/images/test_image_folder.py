@@ -221,7 +221,7 @@ def test_a_limit_decodes_a_seeded_part(root):
     assert parts[0] == parts[1] != parts[2]
     assert len(parts[0]) == 5
     assert len(make(root, limit=5).test["image"]) == 2, "the limit is on training images alone"
-    with pytest.raises(DataError, match=r"data\.limit: got 19.*18 training images"):
+    with pytest.raises(DataError, match=r"data\.limit: received 19.*18 training images"):
         make(root, limit=19).setup("fit")
 
 
@@ -281,16 +281,16 @@ def test_too_few_for_a_split(root):
     ("settings", "message"),
     [
         ({"root": None}, "data.root: missing. Give the folder of your pictures: data.root=DIR."),
-        ({"channels": 5}, "data.channels: got 5, expected one of: 1, 2, 3, 4"),
-        ({"classes": 0}, "data.classes: got 0"),
-        ({"load_size": 4}, "data.load_size: got 4, expected one of 8 to 2048"),
-        ({"fit": "none", "load_size": 9}, "data.load_size: got 9, but data.fit=none"),
-        ({"fit": "pad"}, "data.fit: got 'pad', expected one of: crop, stretch, none"),
-        ({"test_share": 1}, "data.test_share: got 1"),
-        ({"test_folder": "dev"}, "data.test_folder: got 'dev'"),
-        ({"background": "x"}, "data.background: got 'x'"),
-        ({"max_pixels": -1}, "data.max_pixels: got -1"),
-        ({"cache": "ram"}, "data.cache: got 'ram'"),
+        ({"channels": 5}, "data.channels: received 5; allowed 1, 2, 3, 4"),
+        ({"classes": 0}, "data.classes: received 0"),
+        ({"load_size": 4}, "data.load_size: received 4; allowed 8 to 2048"),
+        ({"fit": "none", "load_size": 9}, "data.load_size: received 9, but data.fit=none"),
+        ({"fit": "pad"}, "data.fit: received 'pad'; allowed crop, stretch, none"),
+        ({"test_share": 1}, "data.test_share: received 1"),
+        ({"test_folder": "dev"}, "data.test_folder: received 'dev'"),
+        ({"background": "x"}, "data.background: received 'x'"),
+        ({"max_pixels": -1}, "data.max_pixels: received -1"),
+        ({"cache": "ram"}, "data.cache: received 'ram'"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

@@ -67,7 +67,7 @@ def test_the_digits_have_no_test_split(cache):
 
 
 def test_a_batch_larger_than_the_digits(cache):
-    with pytest.raises(DataError, match=r"got 5001.*only 5000 samples"):
+    with pytest.raises(DataError, match=r"received 5001.*only 5000 samples"):
         MNIST5k(batch_size=5001).setup("fit")
 
 
@@ -76,7 +76,7 @@ def test_a_limit_keeps_a_seeded_subset(cache):
     assert torch.equal(subsets[0].train["image"], subsets[1].train["image"])
     assert not torch.equal(subsets[0].train["image"], subsets[2].train["image"])
     assert len(subsets[0].train["label"].unique()) == 10, "drawn, not the first of the file"
-    with pytest.raises(DataError, match=r"data\.limit: got 5001.*5000 training images"):
+    with pytest.raises(DataError, match=r"data\.limit: received 5001.*5000 training images"):
         MNIST5k(limit=5001).setup("fit")
 
 
@@ -153,16 +153,16 @@ def test_synthetic_draws_hang_on_seed_and_split():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MNIST5k(classes=9), "data.classes: got 9, but MNIST5k has 10 classes"),
-        (lambda: MNIST5k(channels=2), "data.channels: got 2, expected one of: 1, 3"),
-        (lambda: MNIST5k(size=0), "data.size: got 0"),
-        (lambda: MNIST5k(size="28"), "data.size: got '28'"),
-        (lambda: MNIST5k(limit=0), "data.limit: got 0"),
-        (lambda: MNIST5k(batch_size=-4), "data.batch_size: got -4"),
-        (lambda: Synthetic(channels=5), "data.channels: got 5, expected one of: 1, 2, 3, 4"),
-        (lambda: Synthetic(classes=0), "data.classes: got 0"),
-        (lambda: Synthetic(size=5000), "data.size: got 5000, expected one of 4 to 1024"),
-        (lambda: Synthetic(samples=None), "data.samples: got None"),
+        (lambda: MNIST5k(classes=9), "data.classes: received 9, but MNIST5k has 10 classes"),
+        (lambda: MNIST5k(channels=2), "data.channels: received 2; allowed 1, 3"),
+        (lambda: MNIST5k(size=0), "data.size: received 0"),
+        (lambda: MNIST5k(size="28"), "data.size: received '28'"),
+        (lambda: MNIST5k(limit=0), "data.limit: received 0"),
+        (lambda: MNIST5k(batch_size=-4), "data.batch_size: received -4"),
+        (lambda: Synthetic(channels=5), "data.channels: received 5; allowed 1, 2, 3, 4"),
+        (lambda: Synthetic(classes=0), "data.classes: received 0"),
+        (lambda: Synthetic(size=5000), "data.size: received 5000; allowed 4 to 1024"),
+        (lambda: Synthetic(samples=None), "data.samples: received None"),
     ],
 )
 def test_bad_arguments_are_named(make, message):

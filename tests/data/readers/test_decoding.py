@@ -191,10 +191,10 @@ def test_missing_and_float_files_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"channels": 5}, "data.channels: got 5, expected one of: 1, 2, 3, 4"),
-        ({"background": "whiteish"}, "data.background: got 'whiteish'"),
-        ({"background": 7}, "data.background: got 7"),
-        ({"max_pixels": 0}, "data.max_pixels: got 0"),
+        ({"channels": 5}, "data.channels: received 5; allowed 1, 2, 3, 4"),
+        ({"background": "whiteish"}, "data.background: received 'whiteish'"),
+        ({"background": 7}, "data.background: received 7"),
+        ({"max_pixels": 0}, "data.max_pixels: received 0"),
     ],
 )
 def test_bad_settings_are_named(arguments, message):

@@ -151,9 +151,9 @@ def test_a_folder_that_is_linked_twice_counts_twice(folder, tmp_path):
 
 def test_bad_arguments_are_named(folder):
     write(folder)
-    with pytest.raises(ConfigError, match=r"data\.fit: got 'pad', expected one of: crop"):
+    with pytest.raises(ConfigError, match=r"data\.fit: received 'pad'; allowed crop"):
         load(folder, fit="pad")
-    with pytest.raises(ConfigError, match=r"data\.cache: got 'gpu', expected one of: disk"):
+    with pytest.raises(ConfigError, match=r"data\.cache: received 'gpu'; allowed disk"):
         load(folder, cache="gpu")
     with pytest.raises(DataError, match="no pictures"):
         load(folder / "nowhere")

@@ -122,7 +122,7 @@ def test_which_folder_is_the_test(tmp_path):
     for asked, number in ((None, 2), ("test", 2), ("val", 1)):
         assert torch.equal(exact(tmp_path, test_folder=asked).test["source"], stacked([number], 0))
     make(tmp_path / "other", "side by side")
-    with pytest.raises(DataError, match=r"data\.test_folder: got test.*only val"):
+    with pytest.raises(DataError, match=r"data\.test_folder: received test.*only val"):
         _ = exact(tmp_path / "other", test_folder="test").test
 
 
@@ -294,6 +294,6 @@ def test_arguments_are_checked_and_named(tmp_path):
         {"archive": "pix2pix/horse2zebra"},
     ):
         key = [*wrong][-1]
-        with pytest.raises(ConfigError, match=rf"data\.{key}: got"):
+        with pytest.raises(ConfigError, match=rf"data\.{key}: received"):
             PairedImages(str(tmp_path), **wrong).fetch("train")
     assert PairedImages(str(tmp_path)).load_size == 286

@@ -259,5 +259,5 @@ def test_a_connection_that_ends_early_leaves_nothing(tmp_path):
 
 def test_names():
     assert {"pix2pix/facades", "cyclegan/horse2zebra", "cyclegan/monet2photo"} <= set(NAMES)
-    with pytest.raises(ConfigError, match=r"data\.archive: got 'faces'.*pix2pix/facades"):
+    with pytest.raises(ConfigError, match=r"data\.archive: received 'faces'.*pix2pix/facades"):
         PairedImages("data", "faces").fetch("train")

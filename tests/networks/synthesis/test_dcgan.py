@@ -136,8 +136,8 @@ def test_a_size_of_the_wrong_type(size):
         ({"latent": 0}, "latent: received 0; allowed whole numbers from 1; nearest 1"),
         ({"features": -3}, "features: received -3; allowed whole numbers from 1; nearest 1"),
         ({"max_features": 0}, "max_features: received 0"),
-        ({"norm": "bach"}, r"norm: received 'bach'; allowed: batch.*Did you mean 'batch'\?"),
-        ({"init": "dcgn"}, r"init: received 'dcgn'; allowed: default.*Did you mean 'dcgan'\?"),
+        ({"norm": "bach"}, r"norm: received 'bach'; allowed batch.*Did you mean 'batch'\?"),
+        ({"init": "dcgn"}, r"init: received 'dcgn'; allowed default.*Did you mean 'dcgan'\?"),
     ],
 )
 def test_wrong_arguments(arguments, words):

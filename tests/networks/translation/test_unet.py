@@ -80,7 +80,7 @@ def test_dropout_is_where_the_paper_has_it():
         ({"size": 33}, "nearest 32"),
         ({"size": [64, 50], "depth": 5}, "nearest 64 × 64"),
         ({"size": 64, "depth": 1}, "depth: received 1"),
-        ({"size": 64, "norm": "group"}, "allowed: batch"),
+        ({"size": 64, "norm": "group"}, "allowed batch"),
     ],
 )
 def test_what_does_not_fit(arguments, message):
