@@ -7,9 +7,9 @@ import pytest
 import torch
 
 TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS / "helpers"))
+sys.path.insert(0, str(TESTS))
 torch.set_num_threads(1)
-pytest.register_assert_rewrite("acted")
+pytest.register_assert_rewrite("helpers.experiments.acted")
 
 # A file is run by one process: these begin first, so that none of them is left alone at the end.
 LONGEST = (

@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from readme import COMMANDS, TEXT
+from helpers.readme import COMMANDS, TEXT
 
 from ganlab.cli import COMMANDS as PROGRAM
 from ganlab.config.checks import check

@@ -5,8 +5,8 @@ import json
 
 import pytest
 import torch
-from tiny import fit, sgd
-from tiny_translation import (
+from helpers.tiny import fit, sgd
+from helpers.tiny_translation import (
     DISCRIMINATORS,
     GENERATORS,
     TinyDomains,

@@ -1,7 +1,7 @@
 """A run ends at the first limit reached."""
 
 import pytest
-from tiny import fit, tiny_gan, tiny_ring
+from helpers.tiny import fit, tiny_gan, tiny_ring
 
 from ganlab.callbacks import Budget
 from ganlab.errors import ConfigError

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 import torch
+from helpers.tiny import fit, sgd, tiny_gan, tiny_images, tiny_labelled
 from lightning.pytorch import Callback
 from PIL import Image
-from tiny import fit, sgd, tiny_gan, tiny_images, tiny_labelled
 
 from ganlab.callbacks import EMA, Checkpoints, Samples
 from ganlab.core import Player

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 
 from ganlab.callbacks import Checkpoints, Tracking
 from ganlab.callbacks.doctor import Doctor, SampleDistances, boundary_of, separation

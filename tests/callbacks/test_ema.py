@@ -4,8 +4,8 @@ import functools
 
 import pytest
 import torch
+from helpers.tiny import fit, sgd, tiny_gan, tiny_images
 from lightning.pytorch import Callback
-from tiny import fit, sgd, tiny_gan, tiny_images
 
 from ganlab.callbacks import EMA
 from ganlab.core import Player, Ramp

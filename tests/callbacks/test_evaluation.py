@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import fit, tiny_gan, tiny_ring
+from helpers.tiny import fit, tiny_gan, tiny_ring
 
 from ganlab.callbacks import EMA, Checkpoints, Evaluation
 from ganlab.core.load import read_checkpoint

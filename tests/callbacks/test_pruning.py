@@ -1,7 +1,7 @@
 """Runs that are stopped early by somebody who compares scores."""
 
 import pytest
-from tiny import fit, tiny_gan, tiny_ring
+from helpers.tiny import fit, tiny_gan, tiny_ring
 
 from ganlab.callbacks import Checkpoints, Evaluation
 from ganlab.callbacks.pruning import Pruning

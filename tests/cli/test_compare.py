@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from written_runs import score, write_run
+from helpers.runs.written_runs import score, write_run
 
 from ganlab.cli import main
 

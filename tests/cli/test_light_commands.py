@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny import REPOSITORY
+from helpers.tiny import REPOSITORY
 
 from ganlab.cli import COMMANDS
 

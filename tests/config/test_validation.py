@@ -7,7 +7,7 @@ train them.
 from functools import cache
 
 import pytest
-from shrunk import ELSEWHERE, data_for, plain
+from helpers.experiments.shrunk import ELSEWHERE, data_for, plain
 
 from ganlab.config.checks import check
 from ganlab.config.compose import compose, to_plain

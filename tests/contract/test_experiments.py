@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from acted import Acted
-from shrunk import ELSEWHERE, TRANSLATED, data_for, plain, shrunk
+from helpers.experiments.acted import Acted
+from helpers.experiments.shrunk import ELSEWHERE, TRANSLATED, data_for, plain, shrunk
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.groups import files, options

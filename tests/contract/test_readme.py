@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from readme import COMMANDS
+from helpers.readme import COMMANDS
 
 from ganlab.cli import main
 from ganlab.config.compose import compose

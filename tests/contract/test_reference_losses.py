@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from acted import Acted
-from reference_games import GAMES, RECORD, first_losses, overrides, play
+from helpers.experiments.acted import Acted
+from helpers.experiments.reference_games import GAMES, RECORD, first_losses, overrides, play
 
 from ganlab.config.compose import compose, to_plain
 

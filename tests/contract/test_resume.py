@@ -4,8 +4,8 @@ import functools
 
 import pytest
 import torch
-from tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
-from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
+from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
 from ganlab.callbacks import EMA, Checkpoints, Tracking
 from ganlab.core import Player, Ramp, Steps

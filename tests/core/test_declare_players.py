@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import sgd, tiny_gan
+from helpers.tiny import sgd, tiny_gan
 from torch import nn
 
 from ganlab.core import AdversarialModule, Player

@@ -1,6 +1,6 @@
 """Two processes that talk by gloo are one game.
 
-Three processes (one alone, two together) play all games of tests/helpers/distributed_game.py, in
+Three processes (one alone, two together) play all games of tests/helpers/processes/game.py, in
 float64: see there. tests/core/test_two_processes.py plays one of them.
 """
 
@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from distributed_families import FAMILIES
-from distributed_game import free_port, start
+from helpers.processes.families import FAMILIES
+from helpers.processes.game import free_port, start
 
 from ganlab.core.load import read_checkpoint
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from helpers.tiny import fit, sgd, tiny_gan, tiny_ring
 from lightning.pytorch import Callback
-from tiny import fit, sgd, tiny_gan, tiny_ring
 
 from ganlab.core import Player
 from ganlab.errors import NonFiniteLossError

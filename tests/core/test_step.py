@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from helpers.tiny import fit, sgd, tiny_gan, tiny_ring
 from lightning.pytorch.plugins import MixedPrecision
-from tiny import fit, sgd, tiny_gan, tiny_ring
 from torch import nn
 
 from ganlab.core import Player

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
+from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
 from ganlab.errors import ConfigError
 from ganlab.modalities.pixels import normalise

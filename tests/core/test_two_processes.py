@@ -1,7 +1,7 @@
 """One game of two processes; tests/core/test_distributed.py plays one of every family, and more."""
 
 import torch
-from distributed_game import free_port, main, start
+from helpers.processes.game import free_port, main, start
 
 
 def test_two_processes_equal_one_on_the_joint_batch(tmp_path):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tiny import ARGUMENTS
+from helpers.tiny import ARGUMENTS
 
 from ganlab.cli import main
 from ganlab.config.checks import check

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peer_networks import Patch, ResNet, UNet, randomised
+from helpers.peer_networks import Patch, ResNet, UNet, randomised
 
 from ganlab.cli import main
 from ganlab.core.load import load_module

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from peer_networks import Patch, ResNet, UNet, randomised
+from helpers.peer_networks import Patch, ResNet, UNet, randomised
 from safetensors import safe_open
 from torch import nn
 

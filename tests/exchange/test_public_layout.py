@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peer_networks import Patch, Pixel, ResNet, UNet, randomised
+from helpers.peer_networks import Patch, Pixel, ResNet, UNet, randomised
 
 from ganlab.errors import CheckpointError, ConfigError
 from ganlab.exchange.public_layout import read_public, write_public

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 import torch
-from tiny import fit, tiny_gan, tiny_images, tiny_ring
+from helpers.tiny import fit, tiny_gan, tiny_images, tiny_ring
 
 from ganlab.core import Player
 from ganlab.errors import ConfigError

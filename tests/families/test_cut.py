@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from tiny import adam, fit, sgd
-from tiny_translation import TinyDomains
+from helpers.tiny import adam, fit, sgd
+from helpers.tiny_translation import TinyDomains
 from torch.nn.functional import softplus
 
 from ganlab.callbacks import Checkpoints

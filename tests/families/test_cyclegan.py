@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny import adam, fit
-from tiny_translation import DISCRIMINATORS, TinyDomains, tiny_cyclegan
+from helpers.tiny import adam, fit
+from helpers.tiny_translation import DISCRIMINATORS, TinyDomains, tiny_cyclegan
 from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Player

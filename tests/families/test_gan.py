@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import fit, tiny_gan, tiny_images, tiny_labelled
+from helpers.tiny import fit, tiny_gan, tiny_images, tiny_labelled
 
 from ganlab.errors import ConfigError
 from ganlab.families import GAN

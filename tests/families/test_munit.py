@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import adam, fit, sgd
+from helpers.tiny import adam, fit, sgd
 from torch.nn.functional import l1_loss, softplus
 
 from ganlab.callbacks import Checkpoints

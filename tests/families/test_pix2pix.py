@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny import adam, fit
-from tiny_translation import TinyPairs, tiny_pix2pix
+from helpers.tiny import adam, fit
+from helpers.tiny_translation import TinyPairs, tiny_pix2pix
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 from torch.nn.functional import l1_loss, mse_loss
 

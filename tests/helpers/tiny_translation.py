@@ -1,7 +1,7 @@
 """Tiny translators and their data, for tests."""
 
 import torch
-from tiny import adam
+from helpers.tiny import adam
 
 from ganlab.core import Player
 from ganlab.data import Crops

@@ -3,11 +3,11 @@
 import os
 import time
 
-import plain_loop
+import helpers.plain_loop as plain_loop
 import pytest
 import torch
-from learned import scores_of
-from tiny import Given
+from helpers.learned import scores_of
+from helpers.tiny import Given
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.protocols import named_protocol

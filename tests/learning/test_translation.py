@@ -1,7 +1,7 @@
 """Whether translators learn what their papers say: minutes, so marked slow (`pytest -m slow`)."""
 
 import pytest
-from learned import scores_of
+from helpers.learned import scores_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import tiny_gan
+from helpers.tiny import tiny_gan
 
 from ganlab.errors import ConfigError
 from ganlab.lectures.digit_manifold import (

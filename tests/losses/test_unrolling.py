@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from tiny import fit, sgd, tiny_gan, tiny_labelled
+from helpers.tiny import fit, sgd, tiny_gan, tiny_labelled
 from torch import nn
 
 from ganlab.errors import ConfigError

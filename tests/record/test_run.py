@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tiny import run_python
+from helpers.tiny import run_python
 
 from ganlab.errors import RunError
 from ganlab.files import atomic, write_text

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 import torch
+from helpers.runs.wandb_files import offline_runs
+from helpers.tiny import fit, tiny_gan, tiny_images, tiny_labelled
+from helpers.tiny_translation import TinyPairs, tiny_pix2pix
 from lightning.pytorch.utilities import rank_zero_only
-from tiny import fit, tiny_gan, tiny_images, tiny_labelled
-from tiny_translation import TinyPairs, tiny_pix2pix
-from wandb_files import offline_runs
 
 from ganlab.callbacks import Samples
 from ganlab.callbacks.wandb_media import WandBMedia

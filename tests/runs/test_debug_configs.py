@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
+from helpers.tiny import ARGUMENTS, Given, adam, make_trainer
 from lightning.pytorch import Callback
-from tiny import ARGUMENTS, Given, adam, make_trainer
 
 from ganlab.cli import validate
 from ganlab.config.groups import options

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import torch
-from tiny import ARGUMENTS, start_python
+from helpers.tiny import ARGUMENTS, start_python
 
 from ganlab.core.load import read_checkpoint
 from ganlab.record.log import read_metrics

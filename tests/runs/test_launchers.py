@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny import ARGUMENTS, REPOSITORY, start_python
+from helpers.tiny import ARGUMENTS, REPOSITORY, start_python
 
 from ganlab.core.build import make
 from ganlab.core.load import load_module, read_checkpoint
@@ -111,7 +111,7 @@ def runs(tmp_path_factory):
     processes["stopped"] = start(root / "stopped", [*GANLAB, "run=run", "resume=true"])
     long = [*TRAIN, "budget.batches=1000000", "run_dir=run"]
     processes["killed"] = start(root / "killed", [*GANLAB, *long])
-    failing = [str(REPOSITORY / "tests" / "helpers" / "distributed_failure.py"), "train", *long]
+    failing = [str(REPOSITORY / "tests" / "helpers" / "processes" / "failure.py"), "train", *long]
     failing.append("callbacks.samples.every_images=160")
     processes["failing"] = start(root / "failing", failing)
     try:

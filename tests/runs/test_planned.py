@@ -5,8 +5,8 @@ import signal
 
 import pytest
 import torch
+from helpers.tiny import ARGUMENTS
 from lightning.pytorch import Callback
-from tiny import ARGUMENTS
 
 from ganlab.record.lock import is_held
 from ganlab.record.log import read_metrics

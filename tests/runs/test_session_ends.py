@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tiny import ARGUMENTS, REPOSITORY
+from helpers.tiny import ARGUMENTS, REPOSITORY
 
 from ganlab.callbacks import Samples
 from ganlab.errors import CheckpointError, NonFiniteLossError

@@ -8,7 +8,7 @@ import time
 from importlib.util import find_spec
 
 import pytest
-from tiny import ARGUMENTS, start_python
+from helpers.tiny import ARGUMENTS, start_python
 
 from ganlab.cli import main
 from ganlab.record.log import read_metrics

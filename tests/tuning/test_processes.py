@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from tiny import ARGUMENTS, start_python
+from helpers.tiny import ARGUMENTS, start_python
 
 optuna = pytest.importorskip("optuna")
 from optuna.trial import TrialState  # noqa: E402

@@ -99,7 +99,7 @@ def test_sweep_of_digits_is_valid_and_has_scores_on_the_way():
 
 
 def test_direction_is_that_of_the_metric():
-    from tiny import ARGUMENTS
+    from helpers.tiny import ARGUMENTS
 
     own = [text for text in ARGUMENTS if not text.startswith("evaluation")]
     config, protocol = example([*own, "evaluation=ring", "budget.batches=1"], {})

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from tiny import ARGUMENTS
+from helpers.tiny import ARGUMENTS
 
 optuna = pytest.importorskip("optuna")
 from optuna.trial import TrialState  # noqa: E402

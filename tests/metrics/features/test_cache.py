@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
+import helpers.tiny as tiny
 import pytest
-import tiny
 import torch
 
 from ganlab.data.archives.files import cache_folder

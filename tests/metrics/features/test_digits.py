@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import Given
+from helpers.tiny import Given
 
 from ganlab.data import MNIST5k
 from ganlab.errors import ConfigError, DataError

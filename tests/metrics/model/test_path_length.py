@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny import sgd
+from helpers.tiny import sgd
 from torch import nn
 from torchmetrics.utilities import dim_zero_cat
 

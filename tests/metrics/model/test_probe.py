@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny import tiny_gan, tiny_labelled
+from helpers.tiny import tiny_gan, tiny_labelled
 from torch import nn
 
 from ganlab.core.build import build_module

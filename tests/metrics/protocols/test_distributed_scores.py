@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from tiny import REPOSITORY
+from helpers.tiny import REPOSITORY
 
 pytestmark = pytest.mark.contract
 
 
 def test_two_processes_score_as_one(tmp_path):
-    script = str(REPOSITORY / "tests" / "helpers" / "distributed_scores.py")
+    script = str(REPOSITORY / "tests" / "helpers" / "processes" / "scores.py")
     paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 import torch
-from tiny import Given, tiny_gan, tiny_images, tiny_labelled, tiny_ring
+from helpers.tiny import Given, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 
 from ganlab.data import FolderData
 from ganlab.errors import ConfigError, DataError

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import Given, tiny_labelled
+from helpers.tiny import Given, tiny_labelled
 
 from ganlab.metrics import FolderSamples, ModelSamples
 from ganlab.metrics.protocols.sources import share

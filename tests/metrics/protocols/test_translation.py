@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from tiny import tiny_gan, tiny_ring
-from tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
+from helpers.tiny import tiny_gan, tiny_ring
+from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 from torch import nn
 
 from ganlab.errors import ConfigError, DataError

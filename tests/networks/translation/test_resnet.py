@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peer_networks import ResNet, randomised
+from helpers.peer_networks import ResNet, randomised
 
 from ganlab.errors import ConfigError
 from ganlab.networks import GlobalGenerator, ResNetGenerator

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peer_networks import UNet, randomised
+from helpers.peer_networks import UNet, randomised
 from torch import nn
 
 from ganlab.errors import ConfigError

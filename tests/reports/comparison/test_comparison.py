@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 
 import pytest
+from helpers.runs.written_runs import score, write_run
+from helpers.tiny import run_python
 from omegaconf import OmegaConf
-from tiny import run_python
-from written_runs import score, write_run
 
 from ganlab.errors import RunError
 from ganlab.reports.comparison.comparison import read_comparison

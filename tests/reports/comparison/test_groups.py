@@ -3,7 +3,7 @@
 from statistics import fmean, stdev
 
 import pytest
-from written_runs import score, write_evaluations, write_run
+from helpers.runs.written_runs import score, write_evaluations, write_run
 
 from ganlab.errors import ConfigError
 from ganlab.reports.comparison.comparison import read_comparison

@@ -3,8 +3,8 @@
 import inspect
 
 import pytest
-from tiny import tiny_gan, tiny_ring
-from written_runs import PROTOCOL, score, write_evaluations, write_run
+from helpers.runs.written_runs import PROTOCOL, score, write_evaluations, write_run
+from helpers.tiny import tiny_gan, tiny_ring
 
 import ganlab.metrics
 from ganlab.metrics import SampleMetric, SampleProtocol, Score

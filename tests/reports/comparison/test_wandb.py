@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from written_runs import PROTOCOL, write_run
+from helpers.runs.written_runs import PROTOCOL, write_run
 
 from ganlab.errors import ConfigError, RunError
 from ganlab.reports.comparison import wandb as comparison_wandb

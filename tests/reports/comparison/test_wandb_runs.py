@@ -6,8 +6,8 @@ import signal
 import time
 
 import pytest
-from tiny import ARGUMENTS, run_python
-from wandb_files import offline_runs
+from helpers.runs.wandb_files import offline_runs
+from helpers.tiny import ARGUMENTS, run_python
 
 from ganlab.callbacks import Samples
 from ganlab.errors import NonFiniteLossError

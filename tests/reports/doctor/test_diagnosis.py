@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from logs import HEALTHY, conditions_of, log, main_finding, scored
+from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 
 from ganlab.errors import RunError
 from ganlab.reports.doctor import conditions

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from logs import HEALTHY, conditions_of, log, main_finding, scored
+from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 
 from ganlab.callbacks.doctor import separation
 from ganlab.reports.doctor.diagnosis import examine, in_words

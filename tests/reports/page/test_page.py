@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sample_runs import PROTOCOL, sample_run
+from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.errors import RunError
 from ganlab.record.log import read_metrics

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from browser import Browser, find_browser
-from sample_runs import PROTOCOL, sample_run
+from helpers.runs.browser import Browser, find_browser
+from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.reports.comparison.comparison import read_comparison
 from ganlab.reports.comparison.groups import tabulate

@@ -1,6 +1,6 @@
 """Plays games one after another in one of several processes, for tests/core.
 
-usage: distributed_game.py FOLDER RANK RANKS PORT [GAME …]: some of `FAMILIES`, or all there is
+usage: game.py FOLDER RANK RANKS PORT [GAME …]: some of `FAMILIES`, or all there is
 
 Everything is in float64, also what insists on single precision. In float32 processes and one differ
 by rounding, of 1e-7, in which a small mistake in a gradient would go unseen.
@@ -16,8 +16,8 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from distributed_families import FAMILIES, pooled, synchronised
-from tiny import fit, start_python, tiny_gan, tiny_ring
+from helpers.processes.families import FAMILIES, pooled, synchronised
+from helpers.tiny import fit, start_python, tiny_gan, tiny_ring
 
 from ganlab.callbacks import EMA, Budget, Checkpoints
 from ganlab.core import AdversarialModule

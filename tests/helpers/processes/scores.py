@@ -1,6 +1,6 @@
 """Run by tests/metrics/protocols/test_distributed_scores.py, once in each process: scores a model.
 
-usage: distributed_scores.py FOLDER RANK RANKS
+usage: scores.py FOLDER RANK RANKS
 """
 
 import json
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
-from tiny import tiny_images, tiny_labelled
+from helpers.tiny import tiny_images, tiny_labelled
 
 from ganlab import metrics
 from ganlab.metrics import Extractor, SampleProtocol

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from formulas import hastened
+from helpers.experiments.formulas import hastened
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.targets import locate

@@ -21,7 +21,7 @@ from ganlab.cli import main
 from ganlab.record.log import read_metrics
 from ganlab.runs import session
 
-RECORD = Path(__file__).parents[1] / "contract" / "reference_losses.json"
+RECORD = Path(__file__).parents[2] / "contract" / "reference_losses.json"
 BATCHES = 20
 LR = "model.players.{}.optimizer.lr={}"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from formulas import scheduled, value_of
+from helpers.experiments.formulas import scheduled, value_of
+from helpers.experiments.spies import spy
 from lightning.pytorch import Callback
-from spies import spy
 
 from ganlab.config.targets import locate
 from ganlab.record.log import read_metrics

@@ -1,8 +1,8 @@
-"""A tiny game of each family, without batch norm, for tests/helpers/distributed_game.py."""
+"""A tiny game of each family, without batch norm, for tests/helpers/processes/game.py."""
 
 import torch
-from tiny import adam, sgd, tiny_gan, tiny_images, tiny_ring
-from tiny_translation import (
+from helpers.tiny import adam, sgd, tiny_gan, tiny_images, tiny_ring
+from helpers.tiny_translation import (
     DISCRIMINATORS,
     GENERATORS,
     TinyDomains,
