@@ -14,10 +14,11 @@ def main(argv: list[str]) -> int:
             "reading data or training."
         )
         return 0
-    from ganlab.config.checks import check
     from ganlab.config.compose import compose, to_plain
 
     config = compose(argv)
+    from ganlab.config.checks import check
+
     config.run_dir = config.run_dir or f"outputs/{config.name}"
     plain = to_plain(config)
     module, data = check(plain)

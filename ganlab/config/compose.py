@@ -39,8 +39,8 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             that cannot be parsed.
     """
     register_resolvers()
-    overrides = [spelled_out(override) for override in overrides]
     with initialized():
+        overrides = [spelled_out(override) for override in overrides]
         try:
             config = hydra_compose(name, overrides, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:

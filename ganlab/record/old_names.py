@@ -21,7 +21,7 @@ TARGETS = {  # new name by old; of several old names of one the first is the ori
 }
 _ORIGINALS = {new: old for old, new in reversed(TARGETS.items())}
 # these packages have sub-folders by now; what they export stands in the package itself
-_FLAT = re.compile(r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)")
+_FLAT = r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)"
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -36,7 +36,7 @@ def original(config: Any) -> Any:
 
 
 def _current(name: str) -> str:
-    flat = _FLAT.fullmatch(name)
+    flat = re.fullmatch(_FLAT, name)
     if flat and not (_PACKAGE / flat[1] / f"{flat[2]}.py").exists():
         return TARGETS.get(name, f"ganlab.{flat[1]}.{flat[3]}")
     return TARGETS.get(name, name)
