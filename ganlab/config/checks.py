@@ -34,9 +34,10 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         return None, None
     from ganlab.config.targets import check_targets
 
-    for group in ("model", "data"):
-        if not config.get(group):
-            raise ConfigError(f"{group}: none is chosen; choose one, see `ganlab list`.")
+    for group in ("model", "data", "budget", "trainer"):
+        needed = "accelerator" if group == "trainer" else "_target_"
+        if needed not in (config.get(group) or {}):
+            raise ConfigError(f"{group}.{needed}: missing. Leave the deletion of {group} out.")
     sections = {k: v for k, v in config.items() if k != "choices"}
     loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
     check_targets(sections, given={"model": tuple(loss)})

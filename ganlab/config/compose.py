@@ -47,6 +47,9 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             _explain(overrides, name, hydra_compose)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
+        # it is the data's unless chosen, and there is none for each data set: Hydra lets all pass
+        if choices.get("evaluation") != choices.get("data"):
+            check_choice("evaluation", choices.get("evaluation"))
         with open_dict(config):
             del config["hydra"]
             name_and_choices(config, choices)
@@ -102,7 +105,9 @@ def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
     own = {k: v for k, v in choices.items() if "@" not in k and "hydra" not in k}
     config.choices = own
     if config.name is None:
-        config.name = own.get("experiment") or "_".join(map(own.get, ("model", "data", "loss")))
+        config.name = own.get("experiment") or "_".join(
+            str(own.get(group)) for group in ("model", "data", "loss")
+        )
 
 
 def to_plain(config: Any) -> dict[str, Any]:

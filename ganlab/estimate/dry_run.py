@@ -96,7 +96,7 @@ def length_of(
     per_epoch = count_batches(costs.samples, costs.images, ranks)
     cadences = {name: cadences_of(config, name) for name in costs.looks | costs.reasons}
     if "doctor" in cadences:  # it looks when a row is logged
-        row = size * config["log_every"]
+        row = size * config.get("log_every", 50)
         cadences["doctor"] = [max(every, row) for every in cadences["doctor"] if every]
     often = sum(
         look.again * size / every

@@ -51,7 +51,7 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))
-    loggers = [make(logger) for logger in (config["logger"] or {}).values()]
+    loggers = [make(logger) for logger in (config.get("logger") or {}).values()]
     for logger in loggers:
         if isinstance(logger, WandB):
             callbacks.append(WandBMedia(logger, config["run_dir"]))

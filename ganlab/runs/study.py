@@ -18,7 +18,7 @@ from ganlab.runs.session import is_keyboard_interrupt
 def run_study(config: dict[str, Any]) -> int:
     """Make the figure and the numbers in the run's folder, and say what there is to see."""
     folder = Path(config["run_dir"])
-    if (folder / "run.json").exists() and not config["resume"]:
+    if (folder / "run.json").exists() and not config.get("resume"):
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None

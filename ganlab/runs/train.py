@@ -35,7 +35,7 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
     config = compose(overrides)
     config.run_dir = str(config.run_dir or new_folder(config.name))
     plain = to_plain(config)
-    if plain["resume"]:
+    if plain.get("resume"):
         if not values.get("run_dir"):
             raise ConfigError("resume: needs run=DIR, the folder of the run to continue.")
         return continued(Path(plain["run_dir"]), [], plain), True
