@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.groups import file_of, options
+from ganlab.config.groups import bare, file_of, options
 from ganlab.errors import ConfigError, nearest
 from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge
 
@@ -33,12 +33,12 @@ def baselines() -> dict[str, Baseline]:
 
 
 def baseline_named(name: str) -> Baseline:
-    """The baseline of an experiment.
+    """The baseline of an experiment, by its name or the way to it, gan/ring/ring_wgan.
 
     Raises:
         ConfigError: no such experiment, or one without a baseline, with the nearest that has one.
     """
-    found = baselines()
+    found, name = baselines(), bare("experiment", name)
     if name not in found:
         why = "has no baseline" if name in options("experiment") else "is no experiment"
         raise ConfigError(

@@ -165,6 +165,7 @@ def test_blocks_are_those_that_hydra_composes():
         config = compose([f"experiment={name}"])
         block = OmegaConf.to_container(config)["baseline"]
         assert mine == baseline_of(name, config.choices.model, config.choices.data, block)
+    assert baseline_named("gan/ring/ring_wgan") == found["ring_wgan"]
 
 
 @pytest.mark.parametrize("name", [name for name, b in baselines().items() if b.protocol])
