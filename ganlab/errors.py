@@ -56,7 +56,7 @@ def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
     allowed = list(allowed)
     if value in allowed and not isinstance(value, bool):
         return value
-    texts = [str(choice) for choice in allowed]
-    raise ConfigError(
-        f"{name}: received {value!r}; allowed {', '.join(texts)}.{nearest(str(value), texts)}"
-    )
+    texts = ["null" if choice is None else str(choice) for choice in allowed]
+    received = "null" if value is None else repr(value)
+    hint = nearest(value, texts) if isinstance(value, str) else ""
+    raise ConfigError(f"{name}: received {received}; allowed {', '.join(texts)}.{hint}")

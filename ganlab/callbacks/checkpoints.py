@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, Trainer
 from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.files import atomic
 
 
@@ -50,8 +50,7 @@ class Checkpoints(Callback):
                 raise ConfigError(
                     f"checkpoints.{name}: received {value}; needs 1 or more, or null."
                 )
-        if mode not in ("min", "max"):
-            raise ConfigError(f"checkpoints.mode: received {mode!r}; allowed min, max.")
+        one_of("checkpoints.mode", mode, ("min", "max"))
         self.folder = Path(folder) / "checkpoints"
         self.every_images, self.keep_every = every_images, keep_every
         self.monitor, self.mode = monitor, mode

@@ -70,17 +70,17 @@ def main(argv: list[str]) -> int:
 
     before = evaluation.read_entries(out)
     if run := arguments["run"]:
-        scored = evaluation.of_run(run, arguments["checkpoint"], dotted)
+        subject = evaluation.of_run(run, arguments["checkpoint"], dotted)
     else:
         folders = arguments["real"], arguments["generated"]
-        scored = evaluation.of_folders(*folders, arguments["skip_corrupt"])
+        subject = evaluation.of_folders(*folders, arguments["skip_corrupt"])
     recipe = make(protocol)
     seeds = arguments["seeds"] or [protocol.get("seed")]
-    entries = evaluation.evaluate(scored, recipe, seeds, arguments["device"])
-    print(_table(entries[0]["protocol"], scored.title, entries))
+    entries = evaluation.evaluate(subject, recipe, seeds, arguments["device"])
+    print(_table(entries[0]["protocol"], subject.title, entries))
     evaluation.write_entries(out, before, entries)
     print(f"Written to {out}.")
-    if picture := evaluation.save_neighbours(scored, recipe, out.with_name("neighbours.png")):
+    if picture := evaluation.save_neighbours(subject, recipe, out.with_name("neighbours.png")):
         print(f"Generated images above their nearest training images: {picture}.")
     return 0
 

@@ -97,7 +97,8 @@ def _reproduce(
     for text in overrides:
         if text.partition("=")[0].lstrip("+~").partition("@")[0] in SET:
             raise ConfigError(
-                f"{text}: is set by ganlab reproduce; use seeds=, out=DIR or dry_run=true."
+                f"{text}: is set by ganlab reproduce, whose own arguments are seeds=, scale=, "
+                "out=DIR and dry_run=true. Leave it out."
             )
     folder = arguments["out"] or new_folder(f"reproduce/{baseline.name}")
     check_folder("out", folder)
@@ -124,7 +125,8 @@ def _reproduce(
     try:
         path = reproduction.carry_out()
     except KeyboardInterrupt:
-        print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
+        if (folder / "sweep.json").exists():
+            print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
         return 130
     print(report(reproduction, path))
     _, missing = reproduction.scores()

@@ -37,7 +37,10 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     for group in ("model", "data", "budget", "trainer"):
         needed = "accelerator" if group == "trainer" else "_target_"
         if needed not in (config.get(group) or {}):
-            raise ConfigError(f"{group}.{needed}: missing. Leave the deletion of {group} out.")
+            raise ConfigError(
+                f"{group}.{needed}: missing. Leave out what takes it away: ~{group}, {group}=null "
+                f"or ~{group}.{needed}."
+            )
     sections = {k: v for k, v in config.items() if k != "choices"}
     loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
     check_targets(sections, given={"model": tuple(loss)})
@@ -130,10 +133,7 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if accelerator not in (*there, "cpu", "auto"):
-        raise ConfigError(
-            f"trainer.accelerator: received {accelerator!r}; allowed cpu, gpu, cuda, mps, auto."
-        )
+    one_of("trainer.accelerator", accelerator, ("cpu", *there, "auto"))
     if not there.get(accelerator, True):
         raise ConfigError(
             f"trainer.accelerator: {accelerator} is not there (torch {torch.__version__} sees no "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import re
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ganlab.config.groups import bare, check_choice, groups
 from ganlab.config.source import initialized
@@ -44,7 +47,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         try:
             config = hydra_compose(name, overrides, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            _explain(overrides, name, hydra_compose)
+            _explain(overrides, name)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         # it is the data's unless chosen, and there is none for each data set: Hydra lets all pass
@@ -64,17 +67,19 @@ def spelled_out(override: str) -> str:
     protocol@callbacks.evaluation.protocol=x, and `features.weights=x` is
     callbacks.evaluation.protocol.features.weights=x; all others stay as they are.
     """
-    key, equals, value = override.partition("=")
+    name, equals, value = override.partition("=")
+    key = name.lstrip("+~")
+    prefix = name.removesuffix(key)
     if key in groups():
-        override = f"{key}={(value := bare(key, value))}"
+        value = bare(key, value)
     for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
         if key == group:
-            return f"{group}@{path}{equals}{value}"
-        if key.startswith("protocol.metrics.") and key.count(".") > 2:
+            return f"{prefix}{group}@{path}{equals}{value}"
+        if not prefix and key.startswith("protocol.metrics.") and key.count(".") > 2:
             return f"++{path}{key.removeprefix(group)}{equals}{value}"  # files leave defaults out
         if key.startswith(f"{group}."):
-            return f"{path}{key.removeprefix(group)}{equals}{value}"
-    return override
+            return f"{prefix}{path}{key.removeprefix(group)}{equals}{value}"
+    return f"{name}{equals}{value}"
 
 
 def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
@@ -84,7 +89,7 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
         config: of a training, open for changes.
         overrides: spelled out, see `spelled_out`.
     """
-    keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+    keys = {override.partition("=")[0].lstrip("+~") for override in overrides}
     keys -= {f"{PROTOCOL}.features.weights"}  # where they lie is not what they are
     name = OmegaConf.select(config, f"{PROTOCOL}.name")
     if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
@@ -121,6 +126,8 @@ def to_plain(config: Any) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
+        if reason.startswith("Interpolation key") and not re.search("'(data|model)\\.", reason):
+            raise ConfigError(f"{key}: {reason}. Leave out what takes it away.") from None
         raise ConfigError(
             f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
             "not have: images need an image model (dcgan, gan, …), points of the plane need "
@@ -130,10 +137,10 @@ def to_plain(config: Any) -> dict[str, Any]:
     return _without_unchosen(current(plain))
 
 
-def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
+def _explain(overrides: list[str], name: str) -> None:
     """Raise a ConfigError for the first override that is wrong, if it can be found."""
     parser = OverridesParser.create()
-    choices, values = [], []
+    choices, emptied, values = [], [], []
     for text in overrides:
         try:
             override = parser.parse_override(text)
@@ -143,21 +150,48 @@ def _explain(overrides: list[str], name: str, hydra_compose: Any) -> None:
                 "characters twice: 'name=\"a, b\"'."
             ) from None
         key = override.key_or_group.split("@")[0]
-        if key in groups() and not override.is_delete():
+        if key in groups() and (override.is_delete() or override.value() is None):
+            emptied.append(text)
+        elif key in groups():
             check_choice(key, override.value())
             choices.append(text)
         elif not override.is_add() and not override.is_force_add():
-            values.append((text, override.key_or_group))
+            values.append((text, override.key_or_group, override.is_delete()))
     try:
         base = hydra_compose(name, choices)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:  # group=null
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(str(error).splitlines()[0]) from None
-    for text, key in values:
-        check_key(base, text, key)
+    for text, key, is_delete in values:
+        check_key(base, text, key, "" if is_delete else f" (+{text} adds a new key.)")
+        if is_delete and OmegaConf.select(base, key) is None:
+            raise ConfigError(f"{text}: {key} is null already. Leave {text} out.")
+    for text in emptied:
+        try:
+            hydra_compose(name, [*choices, text])
+        except (HydraException, OmegaConfBaseException, ValueError):
+            raise ConfigError(f"{text}: choose one, see `ganlab list`, or leave it out.") from None
 
 
-def check_key(base: Any, text: str, key: str) -> None:
-    """Raise a ConfigError, with the nearest right key, unless the dotted `key` is in `base`."""
+def merge(base: Any, texts: Sequence[str], resolve: bool = False) -> dict[str, Any]:
+    """Plain containers of a configuration with key=value texts, of keys that it has.
+
+    Raises:
+        ConfigError: a text that cannot be read.
+    """
+    try:
+        changed = OmegaConf.merge(base, OmegaConf.from_dotlist(list(texts)))
+        return OmegaConf.to_container(changed, resolve=resolve, throw_on_missing=True)
+    except (OmegaConfBaseException, YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{' '.join(texts)}: cannot be read: {reason}") from None
+
+
+def check_key(base: Any, text: str, key: str, more: str = "") -> None:
+    """Refuse a dotted `key` that is not in `base`.
+
+    Raises:
+        ConfigError: the nearest right key, and what `more` says.
+    """
     node, walked = base, []
     for part in key.split("."):
         if isinstance(node, DictConfig):
@@ -167,7 +201,7 @@ def check_key(base: Any, text: str, key: str) -> None:
                 where = ".".join(walked) or "the top level"
                 raise ConfigError(
                     f"{text}: {where} has no key {part!r}; it has {', '.join(allowed)}."
-                    f"{nearest(part, candidates)} (+{text} adds a new key.)"
+                    f"{nearest(part, candidates)}{more}"
                 )
             child = OmegaConf.select(node, part)
             node = child

@@ -6,10 +6,8 @@ from typing import Any
 
 from hydra import compose
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from ganlab.config.compose import check_key, register_resolvers
+from ganlab.config.compose import check_key, merge, register_resolvers
 from ganlab.config.groups import bare, check_choice
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError
@@ -17,7 +15,7 @@ from ganlab.errors import ConfigError
 
 def is_about_protocol(text: str) -> bool:
     """Whether an argument is one of `chosen`."""
-    return text.partition("=")[0].split(".")[0] in ("protocol", "features")
+    return text.partition("=")[0].lstrip("+~").split(".")[0] in ("protocol", "features")
 
 
 def named_protocol(name: str) -> dict[str, Any]:
@@ -66,11 +64,7 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
             is_setting = path.startswith("protocol.metrics.") and path.count(".") > 2
             check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_setting else path)
             values.append(f"{path}={value}")
-    try:
-        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(values))
-        plain = OmegaConf.to_container(merged, throw_on_missing=True)["protocol"]
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"{' '.join(arguments)}: {str(error).splitlines()[0]}") from None
+    plain = merge(tree, values)["protocol"]
     changed = set(names) - {"protocol", "features.weights"}
     return plain | {"name": f"{plain['name']} (changed)"} if changed and "name" in plain else plain
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.core import AdversarialModule
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.exchange.graphs import WRITERS, as_used, example_inputs
 from ganlab.exchange.public_files import ROLES, read_tensors
 from ganlab.exchange.public_layout import read_public, write_public
@@ -45,13 +45,19 @@ def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
 def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> list[str]:
     """Write all networks in the public layout of CycleGAN and pix2pix, and read them back.
 
+    Args:
+        module: of CycleGAN or pix2pix.
+        folder: for latest_net_G_A.pth and so on.
+        ema: averaged weights where there are some.
+
     Returns:
         A line for each network: its file, or why it is left out.
 
     Raises:
-        ConfigError: networks that the layout cannot hold.
+        ConfigError: a file in place of a folder, networks that the layout cannot hold, or a file
+            that does not hold what was written.
     """
-    if folder.suffix:
+    if folder.suffix == ".pth":
         raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
     children = dict(module.named_children())
     kind = "cyclegan" if "generator_ab" in children else "pix2pix"
@@ -77,14 +83,27 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
         network = network_of(module, roles[role], ema)
         _, _, back = read_public(read_tensors(path), str(path))
         _check_weights(path, network, back)
-        lines.append(_read_back(path, roles[role], state))
+        lines.append(_describe(path, roles[role], state))
     return lines
 
 
 def export_safetensors(
     module: AdversarialModule, name: str, path: Path, ema: bool = True
 ) -> list[str]:
-    """Write one network as safetensors, with what made it, and read it back; says so."""
+    """Write one network as safetensors, with its configuration, and read it back.
+
+    Args:
+        module: the model.
+        name: of the network, see `generator_of`.
+        path: the file.
+        ema: averaged weights where there are some.
+
+    Returns:
+        A line: the file and its number of tensors.
+
+    Raises:
+        ConfigError: the file does not hold what was written.
+    """
     from safetensors.torch import load_file, save_file
 
     network = network_of(module, name, ema)
@@ -99,10 +118,10 @@ def export_safetensors(
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata)
     _check_weights(path, network, load_file(path))
-    return [_read_back(path, name, tensors)]
+    return [_describe(path, name, tensors)]
 
 
-def _read_back(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
+def _describe(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
     return f"{path}: {name}, {len(tensors)} tensors, read back without a difference"
 
 
@@ -141,8 +160,10 @@ def export_graph(
         A line: the file, the shapes of its inputs, and by how much the two differ.
 
     Raises:
-        ConfigError: the graph computes something else.
+        ConfigError: another form, a size for a generator that takes none, or a graph that computes
+            something else or NaN.
     """
+    one_of("format", form, WRITERS)
     network = as_used(module, network_of(module, name, ema))
     inputs = example_inputs(module, network, name, size)
     with atomic(path) as temporary:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.core.randomness import mix
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
 from ganlab.modalities import POINTS, of_raw
 
@@ -105,10 +105,7 @@ class KeptOnEither(KeptSamples):
 
     def __init__(self, on: str, most: int | None, seed: int = 0, **options: Any) -> None:
         super().__init__(most, seed, **options)
-        if on not in ("features", "samples"):
-            raise ConfigError(
-                f"{type(self).__name__}: received on={on!r}; allowed features, samples."
-            )
+        one_of(f"{type(self).__name__}: on", on, ("features", "samples"))
         self.on, self.inputs = on, (on,)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:

@@ -43,8 +43,8 @@ def begin(
     about = [text for text in overrides if is_about_protocol(text)]
     training = [text for text in overrides if text not in about]
     if about:
-        plain = compose([f"experiment={baseline.name}"])
-        if OmegaConf.select(plain, f"{PROTOCOL}.name") == baseline.protocol:
+        config = compose([f"experiment={baseline.name}"])
+        if OmegaConf.select(config, f"{PROTOCOL}.name") == baseline.protocol:
             training += about  # scores in training are by the same protocol
     wanted = {
         "seeds": seeds,

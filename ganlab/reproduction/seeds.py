@@ -112,7 +112,7 @@ class Reproduction:
 
         Raises:
             DataError, RunError: see `prepare` and `plan`.
-            KeyboardInterrupt: Ctrl-C; it can go on later.
+            KeyboardInterrupt: Ctrl-C; it can go on later, once sweep.json is there.
         """
         if not self.is_complete:
             self.prepare()
@@ -126,9 +126,13 @@ class Reproduction:
         Raises:
             RunError: the folder cannot be written.
         """
-        name, own = self.baseline.name, self.run_overrides
+        name = self.baseline.name
         jobs = [
-            {"job": number, "folder": str(number), "overrides": [*own, f"seed={seed}"]}
+            {
+                "job": number,
+                "folder": str(number),
+                "overrides": [*self.run_overrides, f"seed={seed}"],
+            }
             for number, seed in enumerate(self.seeds)
         ]
         content = {

@@ -14,7 +14,7 @@ import torch
 from lightning import LightningDataModule
 from omegaconf import OmegaConf
 
-from ganlab.config.compose import check_key
+from ganlab.config.compose import check_key, merge
 from ganlab.config.values import device_named
 from ganlab.core import AdversarialModule
 from ganlab.core.build import make
@@ -29,7 +29,7 @@ from ganlab.record.run import read_config, timestamp
 
 
 @dataclass
-class Scored:
+class Subject:
     """What is scored: a trained model, or images that anything has made.
 
     Args:
@@ -69,13 +69,13 @@ def evaluate_run(
     """
     out = folder / "scores.json"
     before = read_entries(out)
-    scored = of_run(folder, checkpoint)
-    (entry,) = evaluate(scored, make(protocol), [protocol.get("seed")], device)
+    subject = of_run(folder, checkpoint)
+    (entry,) = evaluate(subject, make(protocol), [protocol.get("seed")], device)
     write_entries(out, before, [entry])
     return entry
 
 
-def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Scored:
+def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Subject:
     """A run's model and data, to `evaluate`.
 
     Args:
@@ -89,17 +89,17 @@ def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()
     base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])
-    merged = OmegaConf.merge(base, OmegaConf.from_dotlist(list(overrides)))
+    config = merge(base, overrides, resolve=True)
     module = load_module(folder, checkpoint)
-    return Scored(
+    return Subject(
         f"{folder}, {checkpoint} checkpoint, {module.images_seen:,} images",
         {"checkpoint": checkpoint, "images_seen": module.images_seen},
-        make(OmegaConf.to_container(merged)["data"]),
+        make(config["data"]),
         module=module,
     )
 
 
-def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Scored:
+def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subject:
     """Two folders of images, to `evaluate`.
 
     Args:
@@ -113,8 +113,9 @@ def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Score
     real_data, images = (
         FolderData(str(folder), skip_corrupt=skip_corrupt) for folder in (real, generated)
     )
-    images.split("train")
-    return Scored(
+    for folder in (real_data, images):
+        folder.split("train")
+    return Subject(
         f"{generated} against {real}",
         {"generated": str(generated), "real": str(real)},
         real_data,
@@ -123,36 +124,44 @@ def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Score
 
 
 def evaluate(
-    scored: Scored, recipe: Any, seeds: Sequence[int | None], device: str | None = None
+    subject: Subject, recipe: Any, seeds: Sequence[int | None], device: str | None = None
 ) -> list[dict[str, Any]]:
     """One entry of scores.json for each seed; real examples are looked at once for all.
 
     Args:
-        scored: see `of_run` and `of_folders`.
+        subject: see `of_run` and `of_folders`.
         recipe: a protocol, made.
         seeds: of the latents; [None] for a protocol that draws nothing.
         device: the fastest there is for None.
 
+    Returns:
+        Entries of scores.json, each with protocol, seed, scores by name, ….
+
     Raises:
-        ConfigError: a protocol of trained models, for folders; or an unknown device.
+        ConfigError: a protocol of trained models, for folders; an unknown device; a model, data or
+            number of samples that the protocol does not fit.
+        DataError: data or weights of features that are missing.
     """
-    if scored.source and not hasattr(recipe, "score"):
-        raise ConfigError("protocol: this one is of a trained model, not of images in a folder.")
+    if subject.source and not hasattr(recipe, "score"):
+        raise ConfigError(
+            "protocol: this one is of a trained model, not of images in a folder. Choose one of "
+            "folders, e.g. protocol=folders_inception."
+        )
     device = device_named(device)
-    return [_evaluate(scored, recipe, seed, device) for seed in seeds]
+    return [_evaluate(subject, recipe, seed, device) for seed in seeds]
 
 
-def _evaluate(scored: Scored, recipe: Any, seed: int | None, device: str) -> dict[str, Any]:
+def _evaluate(subject: Subject, recipe: Any, seed: int | None, device: str) -> dict[str, Any]:
     recipe.seed = seed
     started = time.monotonic()
     with _progress() as track:
-        if scored.source:
-            scores = recipe.score(scored.source, scored.data, device, track=track)
+        if subject.source:
+            scores = recipe.score(subject.source, subject.data, device, track=track)
         else:
-            module = scored.module.to(device)
-            recipe.check(module, scored.data)
-            scores = recipe.evaluate(module, scored.data, track=track)
-    return scored.described | {
+            module = subject.module.to(device)
+            recipe.check(module, subject.data)
+            scores = recipe.evaluate(module, subject.data, track=track)
+    return subject.described | {
         "protocol": getattr(recipe, "name", "accuracy"),
         "seed": seed,
         "at": timestamp(),
@@ -161,11 +170,20 @@ def _evaluate(scored: Scored, recipe: Any, seed: int | None, device: str) -> dic
     }
 
 
-def save_neighbours(scored: Scored, recipe: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training images, if the protocol looks for those."""
+def save_neighbours(subject: Subject, recipe: Any, path: Path) -> Path | None:
+    """Draw some samples above their nearest training images, if the protocol looks for those.
+
+    Args:
+        subject: what has been scored.
+        recipe: the protocol, which has scored it.
+        path: of the picture, a PNG.
+
+    Returns:
+        `path`; None where nothing is drawn.
+    """
     if not hasattr(recipe, "nearest"):
         return None
-    pairs = recipe.nearest(scored.source or recipe.source(scored.module))
+    pairs = recipe.nearest(subject.source or recipe.source(subject.module))
     if pairs is None:
         return None
     save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
@@ -198,8 +216,8 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise ConfigError(
-        f"out: {path} is there already, and holds no scores. Move it away, or choose another "
-        "place with out=FILE."
+        f"out: {path} is there already, and holds no scores. Move it away, or let ganlab evaluate "
+        "write to another place with out=FILE."
     )
 
 

@@ -107,10 +107,8 @@ def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
-    from ganlab.config.compose import check_key
+    from ganlab.config.compose import check_key, merge
     from ganlab.config.groups import groups
 
     base = OmegaConf.create(config)
@@ -126,12 +124,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         check_key(base, text, key)
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
     limited = {text.partition("=")[0] for text in texts}
-    try:
-        merged = OmegaConf.merge(base, OmegaConf.from_dotlist(texts))
-    except (OmegaConfBaseException, YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{' '.join(texts)}: cannot be read: {reason}") from None
-    plain = OmegaConf.to_container(merged)
+    plain = merge(base, texts)
     if any(key.startswith("budget.") for key in limited):
         # a new limit replaces those that ended the run before
         for limit in LIMITS:

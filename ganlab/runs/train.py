@@ -55,7 +55,10 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
             which `ganlab.estimate.dry_run` makes.
     """
     if config.get("dry_run"):
-        raise ConfigError("dry_run: is for all runs of a sweep or for none; set dry_run=false.")
+        raise ConfigError(
+            "dry_run: train() has no dry run; ganlab.estimate.dry_run has. It is for all runs of a "
+            "sweep or for none: set dry_run=false."
+        )
     from ganlab.config.checks import check
 
     check(config)

@@ -153,6 +153,14 @@ def test_scores_of_two_folders(cli, tmp_path):
         ),
         (["run=nowhere", "protocol=modes10k"], ["nowhere"]),
         (
+            ["run={run}", "protocol=modes10k", "data.batch_size=[a"],
+            ["data.batch_size=[a", "cannot be read"],
+        ),
+        (
+            ["run={run}", "protocol=modes10k", "data.batch_size=${{foo}}"],
+            ["data.batch_size", "foo"],
+        ),
+        (
             ["run={run}", "protocol=fid50k_train_inception_clean", "features.weights=nowhere.pth"],
             ["nowhere.pth"],
         ),

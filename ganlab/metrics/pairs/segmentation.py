@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from ganlab.data.base import hash_tensors
 from ganlab.data.translation.shape_scenes import TEXTURES
-from ganlab.errors import ConfigError, DataError
+from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
 from ganlab.metrics.features.extractors import load_state
 from ganlab.metrics.pairs.palettes import IGNORED, classes_of, palette_named
@@ -177,10 +177,7 @@ class SegmentationAccuracy(SampleMetric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if truth not in ("segments", "sources", "targets"):
-            raise ConfigError(
-                f"{self.title}: truth: received {truth!r}; allowed segments, sources, targets."
-            )
+        one_of(f"{self.title}: truth", truth, ("segments", "sources", "targets"))
         if (palette is None) != (truth == "segments"):
             raise ConfigError(
                 f"{self.title}: truth={truth} with palette={palette}; a palette is of label maps: "

@@ -146,7 +146,7 @@ def test_too_few_wrong_and_unfinite_samples():
         BinnedProportions().update(torch.full((3, 2), torch.inf), real=True)
     with pytest.raises(ConfigError, match="after ones of shape"):
         score(clusters(600), clusters(600, d=4))
-    with pytest.raises(ConfigError, match="on='pixels'"):
+    with pytest.raises(ConfigError, match="on: received 'pixels'"):
         BinnedProportions(on="pixels")
     with pytest.raises(ConfigError, match="alpha=2"):
         BinnedProportions(alpha=2)

@@ -121,7 +121,7 @@ def test_too_few_wrong_and_unfinite_samples():
         score(points(200), points(200, d=4))
     with pytest.raises(ConfigError, match="queries=5"):
         NearestNeighbours(queries=5)
-    with pytest.raises(ConfigError, match="on='pixels'"):
+    with pytest.raises(ConfigError, match="on: received 'pixels'"):
         NearestNeighbours(on="pixels")
     with pytest.raises(ConfigError, match="on=samples"):
         NearestNeighbours().bind(None, None)

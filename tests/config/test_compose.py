@@ -1,0 +1,41 @@
+"""Overrides of a protocol: where they lead, and that a changed protocol says so."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from ganlab.config.compose import PROTOCOL, compose, merge, spelled_out
+from ganlab.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("protocol.samples=9", f"{PROTOCOL}.samples=9"),
+        ("+protocol.samples=9", f"+{PROTOCOL}.samples=9"),
+        ("~protocol.samples", f"~{PROTOCOL}.samples"),
+        ("++features.weights=x", f"++{PROTOCOL}.features.weights=x"),
+        ("protocol=samples/modes10k", f"protocol@{PROTOCOL}=modes10k"),
+        ("protocol.metrics.x.k=3", f"++{PROTOCOL}.metrics.x.k=3"),
+        ("experiment=lecture/dirac", "experiment=dirac"),
+        ("~debug", "~debug"),
+        ("data.root=a=b", "data.root=a=b"),
+    ],
+)
+def test_overrides_are_spelled_out(text, whole):
+    assert spelled_out(text) == whole
+
+
+@pytest.mark.parametrize("text", ["protocol.samples=9", "~protocol.samples"])
+def test_a_changed_protocol_says_so(text):
+    config = compose(["experiment=ring_hinge", "evaluation=ring", text])
+    assert OmegaConf.select(config, f"{PROTOCOL}.name").endswith(" (changed)")
+
+
+def test_texts_are_merged_or_named():
+    base = OmegaConf.create({"data": {"size": 28}})
+    assert merge(base, ["data.size=32"]) == {"data": {"size": 32}}
+    assert base.data.size == 28
+    with pytest.raises(ConfigError, match=r"data\.size=\[a: cannot be read"):
+        merge(base, ["data.size=[a"])
+    with pytest.raises(ConfigError, match="foo"):
+        merge(base, ["data.size=${foo}"], resolve=True)
