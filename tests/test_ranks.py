@@ -17,7 +17,7 @@ from ganlab.core.sync_batch_norm import BatchNormSync, SyncBatchNorm
 from ganlab.errors import ConfigError, GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import Launch, check_launch, cluster_environment, launched
 from ganlab.runs import other_ranks as others_module
-from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
+from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}
 JOB = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "gan", "SLURM_NTASKS": "4", "SLURM_PROCID": "2"}
@@ -136,7 +136,7 @@ def started_by(*processes):
 
 def test_the_death_of_another_is_said_at_once_and_explains_what_follows():
     said = []
-    others = Others(
+    others = OtherRanks(
         started_by(process("import time; time.sleep(60)"), process("exit(3)")), said.append
     )
     until = time.monotonic() + 20
@@ -152,14 +152,14 @@ def test_the_death_of_another_is_said_at_once_and_explains_what_follows():
 def test_none_is_left_behind_after_a_failure(monkeypatch):
     monkeypatch.setattr(others_module, "PATIENCE", 0.2)
     stuck = process("import time; time.sleep(60)")
-    others = Others(started_by(stuck), pytest.fail)
+    others = OtherRanks(started_by(stuck), pytest.fail)
     assert others.stop(ValueError("of its own")) is None
     others.end(failed=True)
     assert stuck.poll() == -9
 
 
 def test_errors_of_its_own_are_not_explained_away():
-    others = Others(started_by(), pytest.fail)
+    others = OtherRanks(started_by(), pytest.fail)
     assert others.stop(GanlabError("a loss")) is None
     lost = others.stop(RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer"))
     assert str(lost) == "Another process of the run has failed."
@@ -179,7 +179,7 @@ def test_others_say_what_only_they_know(started, monkeypatch, capsys, error, sai
     started(TORCHRUN)
     monkeypatch.setattr(others_module, "PATIENCE", 0.0)
     with pytest.raises(SystemExit) as end:
-        leave(error)
+        exit_rank(error)
     assert end.value.code == 1
     printed = capsys.readouterr().err
     assert said in printed if said else not printed

@@ -107,7 +107,7 @@ class BicycleGAN(Translator):
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for name, discriminator in self._discriminators().items():
-            found, watched = self.adversary.told_apart(
+            found, watched = self.adversary.discriminator_terms(
                 discriminator, batch["target"], getattr(made, name), step
             )
             if name == "random":  # what the generator is used with
@@ -127,7 +127,7 @@ class BicycleGAN(Translator):
             distance = l1_loss(self._read(made.random), made.latents)
             terms["latent"] = self.weights["latent"] * distance
         for name, discriminator in self._discriminators().items():
-            loss = self.adversary.fooled(discriminator, getattr(made, name), target)
+            loss = self.adversary.generator_loss(discriminator, getattr(made, name), target)
             terms[f"adversarial_{name}"] = self.weights["adversarial"] * loss
         return terms
 

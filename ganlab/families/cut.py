@@ -106,7 +106,7 @@ class CUT(Translator):
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell pictures of b from translations of a."""
         fake = self._translated(batch).made[: len(batch["a"])]
-        terms, watched = self.adversary.told_apart(
+        terms, watched = self.adversary.discriminator_terms(
             self.discriminator, batch["b"], fake, self.steps["discriminator"]
         )
         self.watch(**watched)
@@ -117,7 +117,9 @@ class CUT(Translator):
         translated, n = self._translated(batch), len(batch["a"])
         terms = {}
         if self.weights["adversarial"]:
-            loss = self.adversary.fooled(self.discriminator, translated.made[:n], batch["b"])
+            loss = self.adversary.generator_loss(
+                self.discriminator, translated.made[:n], batch["b"]
+            )
             terms["adversarial"] = self.weights["adversarial"] * loss
         parts = {"contrastive": slice(0, n), "identity": slice(n, None)}
         parts = {name: part for name, part in parts.items() if self.weights[name]}

@@ -116,7 +116,7 @@ class CycleGAN(Translator):
             terms["cycle_b"] = self.weights["cycle"] * self.cycle_distance(back_b, b)
         for domain, fake in (("a", fake_a), ("b", fake_b)):
             discriminator = self.get_submodule(f"discriminator_{domain}")
-            loss = self.adversary.fooled(discriminator, fake, batch[domain])
+            loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
             terms[f"adversarial_{domain}"] = self.weights["adversarial"] * loss
         return terms
 
@@ -127,7 +127,7 @@ class CycleGAN(Translator):
         for place, domain in enumerate(("a", "b")):
             rng = torch.Generator()
             rng.manual_seed(mix(self.seed, self.global_rank, self.batches_seen, place, 0x706F6F6C))
-            found, watched = self.adversary.told_apart(
+            found, watched = self.adversary.discriminator_terms(
                 self.get_submodule(f"discriminator_{domain}"),
                 batch[domain],
                 self.pools[domain].exchange(fakes[domain], rng),

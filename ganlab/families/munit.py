@@ -97,7 +97,7 @@ class MUNIT(Translator):
         terms: dict[str, Tensor] = {}
         for domain in self.needs:
             discriminator = self.get_submodule(f"discriminator_{domain}")
-            found, watched = self.adversary.told_apart(
+            found, watched = self.adversary.discriminator_terms(
                 discriminator, batch[domain], made.fakes[domain], step
             )
             if domain == "b":  # each discriminator has a scale of its own: one is enough to see
@@ -116,7 +116,7 @@ class MUNIT(Translator):
             terms[f"content_{other}"] = l1_loss(found, made.content[other])
             terms[f"style_{domain}"] = l1_loss(read, made.drawn[domain])
             discriminator = self.get_submodule(f"discriminator_{domain}")
-            loss = self.adversary.fooled(discriminator, fake, batch[domain])
+            loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
             terms[f"adversarial_{domain}"] = loss
         return {name: self.weights[name[:-2]] * term for name, term in terms.items()}
 

@@ -93,12 +93,12 @@ class Pix2Pix(Translator):
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell real pairs from those with a generated target."""
-        terms, watched = self.adversary.told_apart(
+        terms, watched = self.adversary.discriminator_terms(
             self.discriminator,
             batch["target"],
             self._fake(batch),
             self.steps["discriminator"],
-            see=lambda target: self._pair(batch["source"], target),
+            view=lambda target: self._pair(batch["source"], target),
         )
         self.watch(**watched)
         return {name: self.weights["discriminator"] * term for name, term in terms.items()}
@@ -107,14 +107,14 @@ class Pix2Pix(Translator):
         """Make pairs that the discriminator takes for real, near the target."""
         fake, target, terms = self._fake(batch), batch["target"], {}
         if self.adversarial is not None:
-            see = lambda target: self._pair(batch["source"], target)  # noqa: E731
+            view = lambda target: self._pair(batch["source"], target)  # noqa: E731
             if self.weights["feature_matching"]:
-                loss, distance = self.adversary.fooled_and_matched(
-                    self.discriminator, fake, target, see
+                loss, distance = self.adversary.generator_and_matching_loss(
+                    self.discriminator, fake, target, view
                 )
                 terms["feature_matching"] = self.weights["feature_matching"] * distance
             else:
-                loss = self.adversary.fooled(self.discriminator, fake, target, see)
+                loss = self.adversary.generator_loss(self.discriminator, fake, target, view)
             terms["adversarial"] = loss
         if self.reconstruction is not None:
             distance = self.reconstruction(fake, target)

@@ -1,4 +1,4 @@
-"""What a discriminator and the one who would fool it minimise, whatever the scores look like."""
+"""What a discriminator and its generator minimise, whose scores are of patches or of scales."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Adversary:
         for discriminator in discriminators:
             self._regularizers.prepare(discriminator)
 
-    def told_apart(
+    def discriminator_terms(
         self,
         discriminator: nn.Module,
         real: Tensor,
         fake: Tensor,
         step: int,
-        see: Callable[[Tensor], Tensor] = lambda samples: samples,
+        view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The discriminator's terms: "adversarial", and those of its regularizers by their names.
 
@@ -54,16 +54,16 @@ class Adversary:
             real: real samples (N, …).
             fake: generated ones; no gradient reaches them.
             step: steps that the discriminator has made.
-            see: what the discriminator is shown of samples.
+            view: what the discriminator is given of samples, e.g. joined with their sources.
 
         Returns:
             The terms, and "real_scores" and "fake_scores" (N, places) for whoever watches.
         """
         real, fake = self._regularizers.inputs(real, fake, step)
-        real_scores, fake_scores = jointly(discriminator, see(real), see(fake))
+        real_scores, fake_scores = jointly(discriminator, view(real), view(fake))
         penalties = self._regularizers.penalties(
             discriminator,
-            lambda samples: mean_scores(discriminator(see(samples))),
+            lambda samples: mean_scores(discriminator(view(samples))),
             real,
             fake,
             mean_scores(real_scores),
@@ -77,35 +77,35 @@ class Adversary:
             {name: flat_scores(scores) for name, scores in watched.items()},
         )
 
-    def fooled(
+    def generator_loss(
         self,
         discriminator: nn.Module,
         fake: Tensor,
         real: Tensor,
-        see: Callable[[Tensor], Tensor] = lambda samples: samples,
+        view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> Tensor:
-        """The generator's term, a scalar; see `told_apart`."""
-        scores = [discriminator(see(self._regularizers.perturb(fake)))]
+        """The generator's term, a scalar; see `discriminator_terms`."""
+        scores = [discriminator(view(self._regularizers.perturb(fake)))]
         if self.loss.paired:
             with torch.no_grad():
-                scores.append(discriminator(see(self._regularizers.perturb(real))))
+                scores.append(discriminator(view(self._regularizers.perturb(real))))
         return over_scales(self.loss.generator, *scores)
 
-    def fooled_and_matched(
+    def generator_and_matching_loss(
         self,
         discriminator: nn.Module,
         fake: Tensor,
         real: Tensor,
-        see: Callable[[Tensor], Tensor] = lambda samples: samples,
+        view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> tuple[Tensor, Tensor]:
-        """`fooled`, and the L1 distances of the discriminator's maps of real and generated samples.
+        """`generator_loss`, and the L1 distances of the discriminator's maps of real and generated.
 
         They are added up over layers and averaged over scales (Wang et al. 2018, arXiv:1711.11585,
         equation 4). The discriminator gives scores and all its maps with `features=True`.
         """
-        scores, ours = discriminator(see(self._regularizers.perturb(fake)), features=True)
+        scores, ours = discriminator(view(self._regularizers.perturb(fake)), features=True)
         with torch.no_grad():
-            shown = see(self._regularizers.perturb(real))
+            shown = view(self._regularizers.perturb(real))
             real_scores, theirs = discriminator(shown, features=True)
         compared = [scores, real_scores] if self.loss.paired else [scores]
         distances = [l1_loss(one, other) for one, other in zip(ours, theirs, strict=True)]

@@ -22,7 +22,7 @@ from ganlab.ranks import launched
 PATIENCE = 5.0  # seconds that the main process and the others wait for each other
 
 
-class Others:
+class OtherRanks:
     """The processes that the main one has started.
 
     Args:
@@ -82,7 +82,7 @@ class Others:
                 return
 
 
-def leave(error: BaseException) -> None:
+def exit_rank(error: BaseException) -> None:
     """End a process that is not the main one and has failed: say why, and let the main one end.
 
     What all processes fail of is said by the main one alone.

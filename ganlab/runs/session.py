@@ -19,7 +19,7 @@ from ganlab.ranks import check_launch, is_main
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble
-from ganlab.runs.other_ranks import Others, end_on_slurms_signal, leave
+from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
 from ganlab.runs.resume import differences
 from ganlab.runs.summary import summary
 
@@ -50,7 +50,7 @@ class Session:
         self.interrupted = self.pruned = False
         self.has_begun = False
         self.loggers: list[Any] = []
-        self.others: Others | None = None
+        self.others: OtherRanks | None = None
 
     def __enter__(self) -> Session:
         check_launch(self.config["trainer"])
@@ -86,7 +86,7 @@ class Session:
         path = self._checkpoint(module)
         self._say(f"{self.config['name']}: writing to {self.folder}")
         if self.is_main and parts.trainer.world_size > 1:
-            self.others = Others(parts.trainer, self._say_failed)
+            self.others = OtherRanks(parts.trainer, self._say_failed)
         parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
@@ -133,7 +133,7 @@ class Session:
         if not self.is_main:
             self.exit_code = 0  # who started it must not take it for failed; the main one tells
             if error is not None:
-                leave(error)
+                exit_rank(error)
         return stopped
 
     # --- details -------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_a_penalty_does_not_grow_with_the_number_of_places(penalty):
     for places in (1, 50):
         network = Repeated(places)
         torch.manual_seed(1)
-        terms, _ = Adversary(Hinge(), {"penalty": penalty}, network).told_apart(
+        terms, _ = Adversary(Hinge(), {"penalty": penalty}, network).discriminator_terms(
             network, REAL, FAKE, 0
         )
         found.append(terms)
@@ -43,7 +43,9 @@ def test_scores_of_several_scales_add_up():
     scores = network(REAL)
     expected = sum(part.mean((1, 2, 3)) for part in scores)
     torch.testing.assert_close(mean_scores(scores), expected)
-    terms, watched = Adversary(NonSaturating(), {}, network).told_apart(network, REAL, FAKE, 0)
+    terms, watched = Adversary(NonSaturating(), {}, network).discriminator_terms(
+        network, REAL, FAKE, 0
+    )
     assert set(terms) == {"adversarial"}
     assert watched["real_scores"].shape == (4, sum(part[0].numel() for part in scores))
 
@@ -53,7 +55,7 @@ def test_what_is_shown_and_what_is_asked_of_real_samples():
     seen = []
     network = PatchGAN(features=4, layers=1)
     adversary = Adversary(RelativisticPairing(), {}, network)
-    adversary.fooled(network, FAKE, REAL, see=lambda x: seen.append(x) or x)
+    adversary.generator_loss(network, FAKE, REAL, view=lambda x: seen.append(x) or x)
     assert [id(x) for x in seen] == [id(FAKE), id(REAL)]
 
 
@@ -66,8 +68,8 @@ def test_every_discriminator_is_constrained():
 def test_maps_of_one_scale_are_matched_whatever_the_batch():
     network = PatchGAN(features=4, layers=1, norm="instance")
     adversary = Adversary(Hinge(), {}, network)
-    one = adversary.fooled_and_matched(network, FAKE[:1], REAL[:1])[1]
-    many = adversary.fooled_and_matched(
+    one = adversary.generator_and_matching_loss(network, FAKE[:1], REAL[:1])[1]
+    many = adversary.generator_and_matching_loss(
         network, FAKE[:1].expand(4, -1, -1, -1), REAL[:1].expand(4, -1, -1, -1)
     )[1]
     torch.testing.assert_close(one, many)

@@ -13,7 +13,7 @@ INPUTS = {"samples", "features", "logits", "labels"}
 OF_TRANSLATIONS = {"sources", "targets", "reconstructions", "segments"}
 
 
-def looks(metric: SampleMetric) -> bool:
+def needs_features(metric: SampleMetric) -> bool:
     """Whether a metric looks at what an extractor gives."""
     return "features" in metric.inputs or "logits" in metric.inputs
 
@@ -36,7 +36,7 @@ def check_metrics(
                 "samples, features, logits or labels. Check the name: a metric's settings are "
                 "protocol.metrics.<metric>.<setting>=…"
             )
-        if features is None and looks(metric):
+        if features is None and needs_features(metric):
             raise ConfigError(
                 f"protocol.metrics.{name}: looks at features, and protocol.features is null. "
                 "Choose some: features=digits, features=inception, …"

@@ -20,8 +20,8 @@ from ganlab.metrics.protocols.requirements import (
     check_labelled,
     check_metrics,
     check_no_translations,
-    looks,
     named,
+    needs_features,
 )
 from ganlab.metrics.protocols.sources import ModelSamples, Source, share
 from ganlab.metrics.variety.nearest import NearestNeighbours
@@ -111,7 +111,7 @@ class SampleProtocol(Protocol):
                 check_labelled(name, has_labels, (), data)
             if isinstance(metric, ModelMetric):
                 metric.check_model(module, data)
-            if not looks(metric):
+            if not needs_features(metric):
                 with named(name):
                     copy.deepcopy(metric).bind(None, data)
 
@@ -122,7 +122,7 @@ class SampleProtocol(Protocol):
         """
         if self._real is not None:
             return
-        if self.features is not None and any(map(looks, self.metrics.values())):
+        if self.features is not None and any(map(needs_features, self.metrics.values())):
             self.extractor = self.features()
         real = RealSamples(data, self.split, self.real_samples)
         for name, metric in self.metrics.items():
@@ -195,7 +195,7 @@ class SampleProtocol(Protocol):
             for first in track(steps, "generated samples") if track else steps:
                 part = source.part(first, min(first + CHUNK, stop))
                 seen = {key: tensor.cpu() for key, tensor in part.items()}
-                if any(map(looks, fed)):
+                if any(map(needs_features, fed)):
                     seen |= look(self.extractor, part["samples"], device)
                 _feed(fed, seen, real=False)
             for metric in metrics:
@@ -225,7 +225,9 @@ class SampleProtocol(Protocol):
         if self._real.data.modality is not IMAGE:
             return None
         device = fake.device
-        seen = look(self.extractor, fake, device)["features"] if looks(metric) else fake.cpu()
+        seen = (
+            look(self.extractor, fake, device)["features"] if needs_features(metric) else fake.cpu()
+        )
         index, _ = metric.neighbours(seen)
         training = self._real.data.reference("train")
         return fake.cpu(), training[index.cpu()]
@@ -240,7 +242,7 @@ class SampleProtocol(Protocol):
             if not fed:
                 continue
             start, stop = share(self._real.count(split), rank, ranks)
-            if any(looks(metric) for metric in fed):
+            if any(needs_features(metric) for metric in fed):
                 seen = self._real.seen(split, start, stop, self.extractor, device, track)
             else:
                 seen = self._real.part(split, start, stop)
@@ -255,7 +257,7 @@ class SampleProtocol(Protocol):
         values = {score: float(value) for score, value in computed.items()}
         words = metric.words(values)
         protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
-        if looks(metric):
+        if needs_features(metric):
             protocol |= self.extractor.described()
         if not isinstance(metric, ModelMetric):
             protocol["generated_samples"] = n
@@ -273,7 +275,7 @@ class SampleProtocol(Protocol):
         }
 
     def _score_name(self, metric: SampleMetric, score: str) -> str:
-        if not looks(metric):
+        if not needs_features(metric):
             return score
         kind, slash, rest = score.partition("/")
         if self.extractor is not None:
