@@ -16,13 +16,13 @@ def main(argv: list[str]) -> int:
         print(usage("doctor", purpose, ARGUMENTS))
         return 0
     folder = parse(argv, ARGUMENTS)["run"]
-    from ganlab.reports.doctor.diagnosis import examine, in_words, write_findings
+    from ganlab.reports.doctor.diagnosis import as_text, examine, write_findings
     from ganlab.reports.doctor.evidence import Evidence
 
     run = Evidence.read(folder)
     findings = examine(run)
     name, status = run.record.get("name", folder), run.record.get("status", "unknown")
     print(f"{name}: {status}, {run.images:,} images in the log.")
-    print(in_words(findings))
+    print(as_text(findings))
     print(f"Written to {write_findings(folder, findings, run.images)}")
     return 0

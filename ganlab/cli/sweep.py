@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
 
 def _status(folders: list[Path], words: list[str]) -> int:
-    from ganlab.sweeps.table import in_words, status_table
+    from ganlab.sweeps.table import describe_counts, status_table
 
     if words:
         raise ConfigError(f"{words[0]}: sweep status takes folders alone.")
@@ -45,7 +45,7 @@ def _status(folders: list[Path], words: list[str]) -> int:
             print(error, file=sys.stderr)
             code = 1
             continue
-        print(f"{folder}\n{table}\n{in_words(counts)}.")
+        print(f"{folder}\n{table}\n{describe_counts(counts)}.")
     return code
 
 

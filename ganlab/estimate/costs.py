@@ -1,4 +1,4 @@
-"""What a configuration costs: time of a batch, of looks at the model, and memory, all measured."""
+"""What a configuration costs: time of a batch, of callbacks, and memory, all measured."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ LONGEST_PERIOD = 100  # batches
 
 
 @dataclass(frozen=True)
-class Look:
-    """Seconds of a look at the model (a picture, scores, …): the first one, and any later one."""
+class CallbackCost:
+    """Seconds of a callback (a picture, scores, …): of its first call, and of any later one."""
 
     first: float
     again: float
@@ -56,7 +56,7 @@ class Costs:
         memory: bytes by what they are for, see `memory_of`.
         loading, before, peak: MiB at most until the first batch, held then, and at most since; of
             the device on CUDA, else of the whole process.
-        looks: by callback; what was not measured is missing.
+        callbacks: by name; what was not measured is missing.
         reasons: why it was not.
         bytes: of a picture ("samples") and of a checkpoint ("checkpoints").
     """
@@ -71,7 +71,7 @@ class Costs:
     loading: float = 0.0
     before: float = 0.0
     peak: float = 0.0
-    looks: dict[str, Look] = field(default_factory=dict)
+    callbacks: dict[str, CallbackCost] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Costs:
 def measure(
     config: dict[str, Any], folder: str, refused: dict[Path, str]
 ) -> tuple[Costs, AdversarialModule]:
-    """Train some batches in one process, look at the model once or twice, and give the costs.
+    """Train some batches in one process, call each callback once or twice, and give the costs.
 
     Args:
         config: plain and checked.
@@ -110,7 +110,7 @@ def period_of(config: dict[str, Any]) -> int:
 
 
 class Measurement(Callback):
-    """Measures batches after a warm-up, then looks at the model as the run's callbacks would.
+    """Measures batches after a warm-up, then acts as the run's callbacks would.
 
     Args:
         config: plain, and with a temporary `run_dir`.
@@ -149,15 +149,15 @@ class Measurement(Callback):
             costs.images = pl_module.images_in_batch
             costs.samples = rows(trainer.datamodule.training_rows)
             costs.memory = memory_of(pl_module, trainer.optimizers)
-            trainer.should_stop = True  # at the end of a run all callbacks look at the model
-            self._look(trainer, pl_module)
+            trainer.should_stop = True  # at the end of a run all callbacks act
+            self._call_callbacks(trainer, pl_module)
 
     def _peak(self, device: torch.device) -> float:
         if device.type == "cuda":
             return torch.cuda.max_memory_allocated(device) / 2**20
         return peak_memory_mib()
 
-    def _look(self, trainer: Trainer, module: AdversarialModule) -> None:
+    def _call_callbacks(self, trainer: Trainer, module: AdversarialModule) -> None:
         callbacks = self.config.get("callbacks") or {}
         chosen = {name: c for name, c in callbacks.items() if c and "_target_" in c}
         for name in ("doctor", "samples", "checkpoints"):
@@ -178,14 +178,14 @@ class Measurement(Callback):
         }
         self.costs.bytes = {name: p.stat().st_size for name, p in found.items() if p}
         if found["samples"] is None:  # of a model that makes no pictures
-            self.costs.looks.pop("samples", None)
+            self.costs.callbacks.pop("samples", None)
 
-    def _time(self, name: str, module: AdversarialModule, look: Callable[[], Any]) -> None:
+    def _time(self, name: str, module: AdversarialModule, act: Callable[[], Any]) -> None:
         seconds, before = [], len(self.refused)
         try:
             for _ in range(2):
                 started = now(module.device)
-                look()
+                act()
                 seconds.append(now(module.device) - started)
         except _TooLong:
             self.costs.reasons[name] = f"one takes longer than {SCORES_WITHIN:.0f} s"
@@ -194,12 +194,12 @@ class Measurement(Callback):
                 raise
             self.costs.reasons[name] = "what it needs is not downloaded yet"
         if seconds:
-            self.costs.looks[name] = Look(seconds[0], seconds[-1])
+            self.costs.callbacks[name] = CallbackCost(seconds[0], seconds[-1])
             self.costs.reasons.pop(name, None)
 
 
 class _TooLong(Exception):
-    """A look takes more time than it is given."""
+    """A callback takes more time than it is given."""
 
 
 def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:

@@ -15,7 +15,7 @@ from ganlab.data.archives.files import cache_folder
 from ganlab.data.batches import count_batches
 from ganlab.errors import DataError
 from ganlab.estimate.costs import Costs, measure, memory_of, without_downloads
-from ganlab.estimate.plan import Length, Plan
+from ganlab.estimate.estimates import Estimate, Length
 from ganlab.estimate.report import describe, describe_study, tree
 from ganlab.ranks import devices_of
 
@@ -36,12 +36,12 @@ def dry_run(config: dict[str, Any]) -> int:
         return 0
     print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
     before = _files(cache_folder())
-    found = plan(config)
+    found = estimate(config)
     print(describe(config, found, _files(cache_folder()) - before))
     return 0
 
 
-def plan(config: dict[str, Any]) -> Plan:
+def estimate(config: dict[str, Any]) -> Estimate:
     """Measure some batches, and say what follows for the whole run.
 
     Raises:
@@ -64,7 +64,7 @@ def plan(config: dict[str, Any]) -> Plan:
         for name, child in module.named_children()
         if name != "averaged"
     }
-    return Plan(
+    return Estimate(
         networks={name: count for name, count in networks.items() if count},
         players={r: sum(p.numel() for p in module._parameters_of[r]) for r in module.roles},
         memory=costs.memory if costs else memory_of(module),
@@ -94,13 +94,13 @@ def length_of(
     """
     size = costs.images * ranks
     per_epoch = count_batches(costs.samples, costs.images, ranks)
-    cadences = {name: cadences_of(config, name) for name in costs.looks | costs.reasons}
-    if "doctor" in cadences:  # it looks when a row is logged
+    cadences = {name: cadences_of(config, name) for name in costs.callbacks | costs.reasons}
+    if "doctor" in cadences:  # it acts when a row is logged
         row = size * config.get("log_every", 50)
         cadences["doctor"] = [max(every, row) for every in cadences["doctor"] if every]
     often = sum(
-        look.again * size / every
-        for name, look in costs.looks.items()
+        cost.again * size / every
+        for name, cost in costs.callbacks.items()
         for every in cadences[name]
         if every
     )
@@ -118,24 +118,24 @@ def length_of(
     }
     limit = min(needed, key=needed.get)
     batches = needed[limit]
-    looks = {name: len(moments(every, size, batches)) for name, every in cadences.items()}
-    if "samples" in looks:
-        looks["samples"] += 1  # before the first batch
+    calls = {name: len(moments(every, size, batches)) for name, every in cadences.items()}
+    if "samples" in calls:
+        calls["samples"] += 1  # before the first batch
     seconds = batches * costs.seconds
-    seconds += sum(look.times(looks[name]) for name, look in costs.looks.items())
+    seconds += sum(cost.times(calls[name]) for name, cost in costs.callbacks.items())
     return Length(
         limit=f"budget.{limit}={limits[limit]}",
         batches=batches,
         images=batches * size,
         epochs=batches / per_epoch,
         steps={r: p.moves(batches) // p.accumulate for r, p in module.players.items()},
-        looks=looks,
+        calls=calls,
         seconds=seconds,
     )
 
 
 def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
-    """After how many images a callback looks at the model; a picture is taken with every score."""
+    """After how many images a callback acts; a picture is taken with every score."""
     callbacks = config.get("callbacks") or {}
     keys = {
         "samples": [("samples", "every_images"), ("evaluation", "every_images")],

@@ -1,4 +1,4 @@
-"""The plan of a run as plain text, for a screen or a log."""
+"""An estimate of a run as plain text, for a screen or a log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.data.archives.files import cache_folder
-from ganlab.estimate.plan import Plan
+from ganlab.estimate.estimates import Estimate
 
-LOOKS = {
+LABELS = {
     "evaluation": "scores",
-    "doctor": "doctor's look at samples",
+    "doctor": "doctor's samples",
     "samples": "sample pictures",
     "checkpoints": "checkpoints",
 }
@@ -25,7 +25,7 @@ MEMORY = {
     "ema": "averaged copies",
 }
 SHOWN = 5  # files of a list
-SHORTEST = 0.001  # seconds of a look that is worth a line
+SHORTEST = 0.001  # seconds of a callback that is worth a line
 
 
 def tree(value: Any, depth: int = 0) -> list[str]:
@@ -59,36 +59,41 @@ def describe_study(config: dict[str, Any]) -> str:
     )
 
 
-def describe(config: dict[str, Any], plan: Plan, cached: Iterable[Path] = ()) -> str:
+def describe(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path] = ()) -> str:
     """Parameters, memory, length, time and files of a run.
 
     Args:
         config: plain and checked.
-        plan: what was found of it.
+        estimate: what was found of it.
         cached: files that finding it has put into the cache folder.
     """
-    sections = (_parameters(plan), _memory(plan), _length(config, plan), _writes(config, plan))
+    sections = (
+        _parameters(estimate),
+        _memory(estimate),
+        _length(config, estimate),
+        _writes(config, estimate),
+    )
     lines = [line for section in sections for line in section]
-    return "\n".join(lines + _caches(config, plan, cached))
+    return "\n".join(lines + _caches(config, estimate, cached))
 
 
 # --- sections ----------------------------------------------------------------------------------
 
 
-def _parameters(plan: Plan) -> list[str]:
+def _parameters(estimate: Estimate) -> list[str]:
     lines = ["\nParameters"]
-    lines += _table({name: f"{count:,}" for name, count in plan.networks.items()})
-    trained = {f"trained by {role}": f"{count:,}" for role, count in plan.players.items()}
+    lines += _table({name: f"{count:,}" for name, count in estimate.networks.items()})
+    trained = {f"trained by {role}": f"{count:,}" for role, count in estimate.players.items()}
     return lines + _table(trained)
 
 
-def _memory(plan: Plan) -> list[str]:
-    measured = {k: v for k, v in plan.memory.items() if k != "optimizers" or plan.costs}
+def _memory(estimate: Estimate) -> list[str]:
+    measured = {k: v for k, v in estimate.memory.items() if k != "optimizers" or estimate.costs}
     rows = {k: f"{_size(v)}  {MEMORY[k]}".rstrip() for k, v in measured.items() if v}
     lines = ["\nMemory", *_table(rows | {"sum": _size(sum(measured.values()))})]
-    if plan.costs is None:
+    if estimate.costs is None:
         return [*lines, "  The optimizers' and the activations' are not measured: no data yet."]
-    costs = plan.costs
+    costs = estimate.costs
     on_cuda = costs.device.startswith("cuda")
     whose = f"allocated on {costs.device}" if on_cuda else "of the whole process"
     lines.append(
@@ -97,18 +102,18 @@ def _memory(plan: Plan) -> list[str]:
     )
     if costs.loading > costs.peak:
         lines.append(f"  peak until then, when the data was loaded: {costs.loading:,.0f} MiB")
-    return lines + ([f"  in each of {plan.ranks} processes"] if plan.ranks > 1 else [])
+    return lines + ([f"  in each of {estimate.ranks} processes"] if estimate.ranks > 1 else [])
 
 
-def _length(config: dict[str, Any], plan: Plan) -> list[str]:
-    if plan.costs is None or plan.length is None:
+def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
+    if estimate.costs is None or estimate.length is None:
         limits = [f"budget.{k}={v}" for k, v in config["budget"].items() if k != "_target_" and v]
         return [
             f"\nLength\n  {', '.join(limits)}",
             "\nTime\n  not measured: the data is yet to be downloaded.",
-            *(f"  {line}" for line in plan.why_missing.splitlines()),
+            *(f"  {line}" for line in estimate.why_missing.splitlines()),
         ]
-    costs, length = plan.costs, plan.length
+    costs, length = estimate.costs, estimate.length
     steps = {role: f"{count:,} optimizer steps" for role, count in length.steps.items()}
     for role, player in config["model"]["players"].items():
         for key, words in (("every", "moves once in {} batches"), ("accumulate", "{} moves each")):
@@ -120,19 +125,19 @@ def _length(config: dict[str, Any], plan: Plan) -> list[str]:
         f"{length.images:,} images, {length.epochs:,.3g} epochs",
         *_table(steps),
     ]
-    if plan.ranks > 1:
-        lines.append(f"  {plan.ranks} processes, which share the images")
+    if estimate.ranks > 1:
+        lines.append(f"  {estimate.ranks} processes, which share the images")
     lines += [
         f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.images / costs.seconds:,.0f} "
         f"images/s: {costs.batches:,} batches on {costs.device}, after {costs.warm_up} to warm up",
     ]
-    if plan.ranks > 1:
+    if estimate.ranks > 1:
         lines.append("  measured in one process; the exchange between several is not in it")
     lines += _load()
     lines += _table(
-        {words: _look(plan, name) for name, words in LOOKS.items() if _costs(plan, name)}
+        {label: _cost(estimate, name) for name, label in LABELS.items() if _costs(estimate, name)}
     )
-    left_out = ["start and loading of the data", *(LOOKS[name] for name in costs.reasons)]
+    left_out = ["start and loading of the data", *(LABELS[name] for name in costs.reasons)]
     lines.append(f"  expected: {_duration(length.seconds)}, without {', '.join(left_out)}")
     return lines
 
@@ -145,21 +150,21 @@ def _load() -> list[str]:
     return [f"  others work on this machine (load {load:.0f}, {cores} cores): the time may be less"]
 
 
-def _costs(plan: Plan, name: str) -> bool:
-    """Whether a look happens and takes time worth a word."""
-    if name in plan.costs.reasons:
+def _costs(estimate: Estimate, name: str) -> bool:
+    """Whether a callback acts, and takes time worth a line."""
+    if name in estimate.costs.reasons:
         return True
-    return name in plan.length.looks and plan.costs.looks[name].first >= SHORTEST
+    return name in estimate.length.calls and estimate.costs.callbacks[name].first >= SHORTEST
 
 
-def _look(plan: Plan, name: str) -> str:
-    count = plan.length.looks[name]
+def _cost(estimate: Estimate, name: str) -> str:
+    count = estimate.length.calls[name]
     times = f"{count:,} time{'s' if count > 1 else ''}"
-    if name in plan.costs.reasons:
-        return f"{times}, not measured: {plan.costs.reasons[name]}"
-    look = plan.costs.looks[name]
-    later = f", then {_duration(look.again)} each" if count > 1 else ""
-    return f"{times}, {_duration(look.first)}{later}"
+    if name in estimate.costs.reasons:
+        return f"{times}, not measured: {estimate.costs.reasons[name]}"
+    cost = estimate.costs.callbacks[name]
+    later = f", then {_duration(cost.again)} each" if count > 1 else ""
+    return f"{times}, {_duration(cost.first)}{later}"
 
 
 def _folder(config: dict[str, Any]) -> list[str]:
@@ -172,21 +177,25 @@ def _folder(config: dict[str, Any]) -> list[str]:
     return [f"\nWrites\n  {folder}{state}"]
 
 
-def _writes(config: dict[str, Any], plan: Plan) -> list[str]:
+def _writes(config: dict[str, Any], estimate: Estimate) -> list[str]:
     callbacks = {name: c for name, c in (config.get("callbacks") or {}).items() if c}
     loggers = [LOGS.get(name, f"what {name} logs") for name in config.get("logger") or {}]
     files = ["config.yaml", "run.json", "log.txt", "timing.csv", "curves.png", *loggers]
     lines = [*_folder(config), f"    {', '.join(files)}"]
-    looks = plan.length.looks if plan.length else {}
-    sizes = {name: f" of {_size(n)}" for name, n in plan.costs.bytes.items()} if plan.costs else {}
-    if "samples" in callbacks and (plan.costs is None or "samples" in looks):
-        count = f"{looks['samples']:,} pictures" if looks else "pictures"
+    calls = estimate.length.calls if estimate.length else {}
+    sizes = (
+        {name: f" of {_size(n)}" for name, n in estimate.costs.bytes.items()}
+        if estimate.costs
+        else {}
+    )
+    if "samples" in callbacks and (estimate.costs is None or "samples" in calls):
+        count = f"{calls['samples']:,} pictures" if calls else "pictures"
         lines.append(f"    contact_sheet.png, samples/: {count}{sizes.get('samples', '')}")
     if "checkpoints" in callbacks:
         kept = ["last.ckpt", "previous.ckpt"]
         kept += ["best.ckpt"] if callbacks["checkpoints"].get("monitor") else []
         if every := callbacks["checkpoints"].get("keep_every"):
-            count = plan.length.images // every if plan.length else "some"
+            count = estimate.length.images // every if estimate.length else "some"
             kept.append(f"{count} <images>.ckpt")
         each = f", each{sizes['checkpoints']}" if "checkpoints" in sizes else ""
         lines.append(f"    checkpoints/: {', '.join(kept)}{each}")
@@ -197,14 +206,14 @@ def _writes(config: dict[str, Any], plan: Plan) -> list[str]:
     return lines
 
 
-def _caches(config: dict[str, Any], plan: Plan, cached: Iterable[Path]) -> list[str]:
+def _caches(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path]) -> list[str]:
     lines = [f"  {cache_folder()}: prepared data and features, for all runs"]
     new = sorted(cached)
     lines += [f"    {path} ({_size(path.stat().st_size)}), by this dry run" for path in new[:SHOWN]]
     lines += [f"    and {len(new) - SHOWN} files more"] if len(new) > SHOWN else []
     if root := config["data"].get("root"):
         lines.append(f"  {root}: the data set's own files")
-    for path, url in plan.missing.items():
+    for path, url in estimate.missing.items():
         lines.append(f"  {path}: yet to be downloaded, from {url}")
     return lines
 

@@ -70,14 +70,14 @@ def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], d
             found = torch.zeros(tensor.shape, dtype=tensor.dtype)
         if found is None or found.shape != tensor.shape:
             raise CheckpointError(
-                f"{name}: looks like a {kind.__name__} with {_in_words(arguments)}, which has "
-                f"{names[own]} of shape {tuple(tensor.shape)}; found "
+                f"{name}: looks like a {kind.__name__} with {_list_arguments(arguments)}, "
+                f"which has {names[own]} of shape {tuple(tensor.shape)}; found "
                 f"{'none' if found is None else tuple(found.shape)}."
             )
         ours[own] = found.to(tensor.dtype)
     if theirs:
         raise CheckpointError(
-            f"{name}: looks like a {kind.__name__} with {_in_words(arguments)}, and holds "
+            f"{name}: looks like a {kind.__name__} with {_list_arguments(arguments)}, and holds "
             f"{len(theirs)} tensors more, such as {', '.join(list(theirs)[:3])}."
         )
     return kind, arguments, ours
@@ -246,7 +246,7 @@ def _cleaned(state: Mapping[str, Any], name: str) -> State:
     }
 
 
-def _in_words(arguments: Mapping[str, Any]) -> str:
+def _list_arguments(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in arguments.items())
 
 

@@ -37,7 +37,7 @@ def print_end(folder: Path, interrupted: bool) -> int:
     """Say how a sweep ended, and what to do next; returns 0 when all jobs finished, 130 or 1."""
     table, counts = status_table(folder)
     print(table)
-    print(f"{in_words(counts)}. The sweep is in {folder}.")
+    print(f"{describe_counts(counts)}. The sweep is in {folder}.")
     if any(look(job.folder)[1].get("scores") for job in jobs_of(folder)):
         print(f"  ganlab compare {folder}")
     if set(counts) == {"finished"}:
@@ -46,7 +46,7 @@ def print_end(folder: Path, interrupted: bool) -> int:
     return 130 if interrupted else 1
 
 
-def in_words(counts: Counter[str]) -> str:
+def describe_counts(counts: Counter[str]) -> str:
     """How many jobs are in which state."""
     total = sum(counts.values())
     return f"{total} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())

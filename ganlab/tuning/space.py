@@ -68,7 +68,7 @@ def ends(space: Space) -> tuple[list[str], list[str]]:
     return tuple([f"{key}={pair[end]!s}" for key, pair in pairs.items()] for end in (0, 1))
 
 
-def in_words(one: BaseDistribution | None) -> str:
+def describe(one: BaseDistribution | None) -> str:
     """A distribution for a reader."""
     if one is None:
         return "not searched over"
@@ -82,7 +82,7 @@ def in_words(one: BaseDistribution | None) -> str:
 def changes(old: Space, new: Space) -> list[str]:
     """What `new` has changed in a way that a search cannot go on with; numbers may reach wider."""
     return [
-        f"{key}: {in_words(old.get(key))} → {in_words(new.get(key))}"
+        f"{key}: {describe(old.get(key))} → {describe(new.get(key))}"
         for key in (*old, *(key for key in new if key not in old))
         if not _extends(old.get(key), new.get(key))
     ]

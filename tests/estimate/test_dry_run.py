@@ -11,8 +11,8 @@ from ganlab.config.moved_folder import relocated
 from ganlab.core.build import build_module
 from ganlab.errors import DataError
 from ganlab.estimate import costs
-from ganlab.estimate.costs import Costs, Look, period_of
-from ganlab.estimate.dry_run import dry_run, length_of, moments, plan
+from ganlab.estimate.costs import CallbackCost, Costs, period_of
+from ganlab.estimate.dry_run import dry_run, estimate, length_of, moments
 from ganlab.estimate.report import describe, tree
 from ganlab.runs.train import prepare, train
 
@@ -27,7 +27,9 @@ def alone(tmp_path, monkeypatch):
     return tmp_path / "work"
 
 
-MEASURED = Costs(seconds=0.9, images=8, samples=200, looks={"checkpoints": Look(7.0, 5.0)})
+MEASURED = Costs(
+    seconds=0.9, images=8, samples=200, callbacks={"checkpoints": CallbackCost(7.0, 5.0)}
+)
 
 
 def composed(*overrides):
@@ -38,7 +40,7 @@ def composed(*overrides):
 
 def test_counts_are_those_of_the_run(alone):
     overrides = ["budget.batches=20", "callbacks.samples.every_images=48"]
-    found = plan(composed(*overrides))
+    found = estimate(composed(*overrides))
     assert list(alone.iterdir()) == []
 
     config, _ = prepare([*ARGUMENTS, *overrides, "run_dir=run"])
@@ -49,7 +51,7 @@ def test_counts_are_those_of_the_run(alone):
     assert counters["batches_seen"] == found.length.batches == 20
     assert found.length.epochs == 20 / 25
     pictures = list((alone / "run/samples").iterdir())
-    assert len(pictures) == found.length.looks["samples"]
+    assert len(pictures) == found.length.calls["samples"]
     assert found.costs.bytes["samples"] == pytest.approx(pictures[0].stat().st_size, rel=0.5)
 
     module = build_module(config)
@@ -59,7 +61,7 @@ def test_counts_are_those_of_the_run(alone):
 
 
 def test_memory_is_exact():
-    memory = plan(composed("budget.batches=20")).memory
+    memory = estimate(composed("budget.batches=20")).memory
     assert memory["parameters"] == memory["gradients"] == 4 * (33 + 154)
     assert memory["optimizers"] == 2 * memory["parameters"]  # Adam's two moments
     assert memory["ema"] == 4 * 154
@@ -67,7 +69,7 @@ def test_memory_is_exact():
     players = ("generator", "discriminator")
     sgd = [f"model.players.{p}.optimizer._target_=torch.optim.SGD" for p in players]
     sgd += [f"model.players.{p}.optimizer.betas=null" for p in players]
-    memory = plan(composed("budget.batches=20", "callbacks.ema=null", *sgd)).memory
+    memory = estimate(composed("budget.batches=20", "callbacks.ema=null", *sgd)).memory
     assert memory["optimizers"] == memory["ema"] == 0
 
 
@@ -108,10 +110,10 @@ def test_first_limit_ends_it(limit, batches):
     assert found.epochs == batches / 25
 
 
-def test_time_counts_batches_and_looks():
+def test_time_counts_batches_and_callbacks():
     config = composed("budget.batches=100", "callbacks.checkpoints.every_images=400")
     found = length_of(config, MEASURED, build_module(config))
-    assert found.looks == {"checkpoints": 2}
+    assert found.calls == {"checkpoints": 2}
     assert found.seconds == pytest.approx(100 * 0.9 + 7.0 + 1 * 5.0)
     minutes = composed("budget.minutes=1", "callbacks.checkpoints.every_images=80")
     found = length_of(minutes, MEASURED, build_module(minutes))
@@ -121,7 +123,7 @@ def test_time_counts_batches_and_looks():
 
 def test_several_processes_share_the_images():
     config = composed("budget.batches=20", "trainer=ddp_cpu")
-    found = plan(config)
+    found = estimate(config)
     assert found.ranks == 2
     assert (found.length.batches, found.length.images, found.length.epochs) == (20, 320, 20 / 12)
     assert "measured in one process" in describe(config, found)
@@ -129,24 +131,24 @@ def test_several_processes_share_the_images():
 
 def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
     overrides = ["budget.batches=20", "evaluation=ring", "protocol.samples=200"]
-    found = plan(composed(*overrides))
-    assert found.length.looks["evaluation"] == 1
-    assert 0 < found.costs.looks["evaluation"].first < 30
+    found = estimate(composed(*overrides))
+    assert found.length.calls["evaluation"] == 1
+    assert 0 < found.costs.callbacks["evaluation"].first < 30
     monkeypatch.setattr(costs, "SCORES_WITHIN", -1.0)
-    found = plan(composed(*overrides))
+    found = estimate(composed(*overrides))
     assert "longer" in found.costs.reasons["evaluation"]
-    assert found.length.looks["evaluation"] == 1
-    assert "evaluation" not in found.costs.looks
+    assert found.length.calls["evaluation"] == 1
+    assert "evaluation" not in found.costs.callbacks
 
 
 def test_missing_data_is_the_error_of_training(alone):
     with pytest.raises(DataError, match="train-images-idx3-ubyte"):
-        plan(image_config("data.download=false"))
+        estimate(image_config("data.download=false"))
 
 
 def test_downloads_are_named_and_not_made(alone):
     config = image_config()
-    found = plan(config)
+    found = estimate(config)
     (path,) = found.missing
     assert path == alone / "none/MNIST/raw/train-images-idx3-ubyte.gz"
     assert found.costs is None
@@ -185,7 +187,7 @@ def test_small_parts():
     assert period_of(config) == 12
     moved = relocated({"a": ["out/run", "out/run/x", "out/runs", 3]}, "out/run", "t")
     assert moved == {"a": ["t", "t/x", "out/runs", 3]}
-    assert Look(3.0, 1.0).times(0) == 0
-    assert Look(3.0, 1.0).times(3) == 5
+    assert CallbackCost(3.0, 1.0).times(0) == 0
+    assert CallbackCost(3.0, 1.0).times(3) == 5
     nested = {"a": {"_target_": "m.C", "x": [1, None]}, "b": [{"c": True}], "d": {}}
     assert tree(nested) == ["a: m.C", "  x: [1, null]", "b:", "  -", "    c: true", "d: {}"]

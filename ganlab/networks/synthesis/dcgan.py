@@ -16,10 +16,12 @@ SIZES: dict[int, tuple[int, int]] = {
 }
 
 
-def plan(size: int, features: int, max_features: int | None = None) -> tuple[int, tuple[int, ...]]:
+def map_sizes(
+    size: int, features: int, max_features: int | None = None
+) -> tuple[int, tuple[int, ...]]:
     """The side of the smallest map, and the channels of each map from the largest to the smallest.
 
-    `plan(64, 64)` is (4, (64, 128, 256, 512)). Raises ConfigError for a size not in `SIZES`.
+    `map_sizes(64, 64)` is (4, (64, 128, 256, 512)). Raises ConfigError for a size not in `SIZES`.
     """
     if not isinstance(size, int) or size not in SIZES:
         hint = ""
@@ -69,7 +71,7 @@ class DCGANGenerator(Generator):
         init: Init = "dcgan",
     ) -> None:
         super().__init__()
-        base, widths = plan(size, features, max_features)
+        base, widths = map_sizes(size, features, max_features)
         self.size = size
         self.channels = check_image_channels("DCGAN", channels)
         self.latent = check_count("latent", latent)
@@ -120,7 +122,7 @@ class DCGANDiscriminator(Discriminator):
         init: Init = "dcgan",
     ) -> None:
         super().__init__()
-        base, widths = plan(size, features, max_features)
+        base, widths = map_sizes(size, features, max_features)
         self.size = size
         self.channels = check_count("channels", channels)
         self.shape = (channels, size, size)

@@ -33,7 +33,7 @@ CHANCE = 4.0  # standard deviations of a batch's separation, which a swing must 
 SWINGS = 4  # from one side to the other: two full turns
 ROWS = 12  # of the log, below which its course tells nothing
 LAST = 3  # rows whose values must all be infinite or NaN
-LOOKS = 2  # at samples, before which an untrained generator's likeness is no collapse
+SAMPLE_ROWS = 2  # with samples, before which an untrained generator's likeness is no collapse
 COPIED = 0.1  # share of samples near a training image; 0.01 of new data is
 
 
@@ -177,7 +177,7 @@ def collapse(run: Evidence) -> Finding | None:
     """Samples that are all the same, or of a few kinds only."""
     full, partial = [], []
     apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
-    if len(run["doctor/pairwise_distance"]) < LOOKS:
+    if len(run["doctor/pairwise_distance"]) < SAMPLE_ROWS:
         apart = nearest = None
     if apart is not None and apart < FEW_KINDS:
         (full if apart < ALL_THE_SAME else partial).append(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ganlab.files import write_text
-from ganlab.reports.doctor.conditions import LOOKS, MISSED, PROBLEMS, ROWS, Finding
+from ganlab.reports.doctor.conditions import MISSED, PROBLEMS, ROWS, SAMPLE_ROWS, Finding
 from ganlab.reports.doctor.evidence import Evidence
 
 POINTS = 4  # of a score's curve, below which its course is not judged
@@ -55,7 +55,7 @@ def write_findings(folder: Path, findings: list[Finding], images: int) -> Path:
     return path
 
 
-def in_words(findings: list[Finding]) -> str:
+def as_text(findings: list[Finding]) -> str:
     """The findings for a reader at a terminal."""
     lines: list[str] = []
     for finding in (f for f in findings if f.kind != "unknown"):
@@ -83,8 +83,8 @@ def _no_problem(run: Evidence) -> Finding:
             [str(run.record.get("error"))],
         )
     found, total = run.modes or (1, 1)
-    looks = len(run["doctor/pairwise_distance"])
-    too_few = len(run["doctor/separation"]) < ROWS or looks < LOOKS
+    sampled = len(run["doctor/pairwise_distance"])
+    too_few = len(run["doctor/separation"]) < ROWS or sampled < SAMPLE_ROWS
     if too_few or found < MISSED * total:
         why = "too little was looked at" if too_few else "the samples are too poor"
         return Finding(

@@ -8,7 +8,7 @@ from torch import nn
 
 from ganlab.errors import ConfigError
 from ganlab.networks import DCGANDiscriminator, DCGANGenerator
-from ganlab.networks.synthesis.dcgan import SIZES, plan
+from ganlab.networks.synthesis.dcgan import SIZES, map_sizes
 
 
 def count(module):
@@ -31,10 +31,10 @@ def test_parameter_counts_of_the_paper():
 
 
 def test_plan_doubles_and_caps():
-    assert plan(64, 64) == (4, (64, 128, 256, 512))
-    assert plan(28, 32) == (7, (32, 64))
-    assert plan(256, 64) == (4, (64, 128, 256, 512, 1024, 2048))
-    assert plan(256, 64, 512) == (4, (64, 128, 256, 512, 512, 512))
+    assert map_sizes(64, 64) == (4, (64, 128, 256, 512))
+    assert map_sizes(28, 32) == (7, (32, 64))
+    assert map_sizes(256, 64) == (4, (64, 128, 256, 512, 1024, 2048))
+    assert map_sizes(256, 64, 512) == (4, (64, 128, 256, 512, 512, 512))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,7 +7,7 @@ from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 
 from ganlab.errors import RunError
 from ganlab.reports.doctor import conditions
-from ganlab.reports.doctor.diagnosis import diagnose, examine, in_words, write_findings
+from ganlab.reports.doctor.diagnosis import as_text, diagnose, examine, write_findings
 from ganlab.reports.doctor.evidence import Evidence
 
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_told():
 
 def test_words_and_file(tmp_path):
     findings = examine(log({"doctor/pairwise_distance": 0.1}))
-    words = in_words(findings)
+    words = as_text(findings)
     for text in ("COLLAPSE", "because", "try", "What cannot be told"):
         assert text in words
     contents = json.loads(write_findings(tmp_path, findings, 5).read_text())

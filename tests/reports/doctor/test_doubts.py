@@ -5,7 +5,7 @@ import torch
 from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 
 from ganlab.callbacks.doctor import separation
-from ganlab.reports.doctor.diagnosis import examine, in_words
+from ganlab.reports.doctor.diagnosis import as_text, examine
 
 LOGGED = [name for name in HEALTHY if not name.endswith("_images")]
 
@@ -21,7 +21,7 @@ def test_a_single_infinite_gradient_is_a_step_of_16_bits():
 def test_columns_that_hold_nothing_finite(name, value):
     run = log({name: value}, data={"classes": 8})
     assert examine(run)
-    assert in_words(examine(run))
+    assert as_text(examine(run))
 
 
 @pytest.mark.parametrize("batch_size", [8, 16, 64])

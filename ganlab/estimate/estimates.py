@@ -16,8 +16,8 @@ class Length:
         limit: the one that is reached first, e.g. "budget.batches=20".
         batches, images, epochs: at its end; images over all ranks.
         steps: of each player's optimizer.
-        looks: how often each callback looks at the model.
-        seconds: of it all, without the looks that were not measured.
+        calls: how often each callback acts.
+        seconds: of it all, without the callbacks that were not measured.
     """
 
     limit: str
@@ -25,12 +25,12 @@ class Length:
     images: int
     epochs: float
     steps: dict[str, int]
-    looks: dict[str, int]
+    calls: dict[str, int]
     seconds: float
 
 
 @dataclass(frozen=True)
-class Plan:
+class Estimate:
     """What a run would do.
 
     Attributes:
