@@ -38,12 +38,12 @@ class NonFiniteLossError(GanlabError, ArithmeticError):
     """A term of a player's loss that became NaN or infinite."""
 
 
-def nearest(word: str, allowed: list[str]) -> str:
-    """The hint " Did you mean 'x'?" when some allowed word resembles `word`, else ""."""
+def nearest(text: str, allowed: list[str]) -> str:
+    """The hint " Did you mean 'x'?" when some allowed text resembles `text`, else ""."""
     import difflib
 
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
-    close = close or [name for name in allowed if word and name.startswith(word)]
+    close = difflib.get_close_matches(text, allowed, n=1, cutoff=0.5)
+    close = close or [name for name in allowed if text and name.startswith(text)]
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -57,7 +57,7 @@ def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error, hint) from error
     except RuntimeError as error:  # torch.save reports a full disk as a RuntimeError
-        if any(word in str(error) for word in ("file write failed", "unexpected pos", "iostream")):
+        if any(sign in str(error) for sign in ("file write failed", "unexpected pos", "iostream")):
             raise cannot_write(path, error, hint) from error
         raise
 
@@ -103,7 +103,7 @@ def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
 
     Args:
         contents: dicts, lists, tuples and what is in them.
-        instead: what a number becomes that is not finite, a word such as "inf" unless given.
+        instead: what a number becomes that is not finite, a text such as "inf" unless given.
     """
     if isinstance(contents, dict):
         return {str(key): finite(value, instead) for key, value in contents.items()}

@@ -183,7 +183,7 @@ def _translate_one(
             translate_picture(picture=picture, progress=progress, tile=tile, **options)
         )
     except RuntimeError as error:  # torch has a class of its own for accelerators alone
-        if not any(words in str(error).lower() for words in _NO_MEMORY):
+        if not any(text in str(error).lower() for text in _NO_MEMORY):
             raise
         _, height, width = picture.shape
         on_cpu = "DefaultCPUAllocator" in str(error)

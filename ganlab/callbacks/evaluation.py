@@ -62,4 +62,4 @@ class Evaluation(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See `state_dict`."""
-        self.scores = {name: Score(**score) for name, score in state_dict["scores"].items()}
+        self.scores = {name: Score.from_dict(score) for name, score in state_dict["scores"].items()}

@@ -16,7 +16,7 @@ class Argument:
 
     Args:
         parse: text to value; a ValueError means that the text is not allowed.
-        help: what it is for, in plain words.
+        help: what it is for, in plain English.
         default: value when it is left out; `REQUIRED` where it may not be.
     """
 
@@ -30,7 +30,7 @@ REQUIRED = object()
 
 def wants_help(argv: list[str]) -> bool:
     """Whether the user asks for help."""
-    return any(word in ("-h", "--help") for word in argv)
+    return any(text in ("-h", "--help") for text in argv)
 
 
 def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
@@ -43,7 +43,7 @@ def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
 def split_options(
     argv: list[str], arguments: Mapping[str, Argument]
 ) -> tuple[list[str], list[str]]:
-    """Words that stand by themselves, and options as the key=value texts that `parse` takes.
+    """Positional arguments, and options as the key=value texts that `parse` takes.
 
     Options may be written key=value, --key=value or --key value, with dashes for underscores; one
     of true or false may be a bare --key.
@@ -51,11 +51,11 @@ def split_options(
     Raises:
         ConfigError: an option without its value.
     """
-    words, options, waiting = [], [], iter(argv)
+    positional, options, waiting = [], [], iter(argv)
     for text in waiting:
         if not text.startswith("--"):
             is_option = "/" not in text.partition("=")[0] and "=" in text  # not a folder a/b=1
-            (options if is_option else words).append(text)
+            (options if is_option else positional).append(text)
             continue
         key, equals, value = text[2:].partition("=")
         key = key.replace("-", "_")
@@ -64,7 +64,7 @@ def split_options(
             if value is None:
                 raise ConfigError(f"{text}: needs a value; it is {arguments[key].help}")
         options.append(f"{key}={value}")
-    return words, options
+    return positional, options
 
 
 def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:

@@ -26,10 +26,10 @@ def main(argv: list[str]) -> int:
     if wants_help(argv):
         print(f"ganlab list [{'|'.join(PLURALS)}]: what there is to choose from, a line each.")
         return 0
-    for word in argv or list(PLURALS):
-        group = PLURALS.get(word, word)
+    for name in argv or list(PLURALS):
+        group = PLURALS.get(name, name)
         if group not in groups():
-            one_of("list", word, PLURALS)
+            one_of("list", name, PLURALS)
         if len(argv) != 1:
             print(f"\n{group}=")
         paths = files(group)

@@ -67,21 +67,22 @@ def main(argv: list[str]) -> int:
     if wants_help(argv) or not argv:
         print(HELP)
         return 0 if argv else 2
-    words, options = split_options(argv, ARGUMENTS)
-    if words == ["list"]:
+    positional, options = split_options(argv, ARGUMENTS)
+    if positional == ["list"]:
         if options:
             raise ConfigError(f"{options[0]}: reproduce list takes no arguments.")
         from ganlab.reproduction.ledger import ledger
 
         print(ledger())
         return 0
-    if len(words) != 1:
+    if len(positional) != 1:
         raise ConfigError(
-            f"reproduce: received {' '.join(words) or 'no name'}; give one experiment, or list."
+            f"reproduce: received {' '.join(positional) or 'no name'}; give one experiment, or "
+            "list."
         )
     from ganlab.reproduction.ledger import baseline_named
 
-    baseline = baseline_named(words[0])
+    baseline = baseline_named(positional[0])
     own = [text for text in options if text.partition("=")[0] in ARGUMENTS]
     arguments = parse(own, ARGUMENTS)
     return _reproduce(baseline, arguments, [o for o in options if o not in own], argv)

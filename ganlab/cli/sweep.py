@@ -22,21 +22,21 @@ def main(argv: list[str]) -> int:
     if wants_help(argv) or not argv:
         print(HELP)
         return 0 if argv else 2
-    command, words = argv[0], argv[1:]
+    command, rest = argv[0], argv[1:]
     commands = {"status": _status, "resume": _resume}
     one_of("sweep", command, commands)
-    settings = [word for word in words if is_of_hydra(word)]
-    folders = [Path(word) for word in words if word not in settings]
+    settings = [text for text in rest if is_of_hydra(text)]
+    folders = [Path(text) for text in rest if text not in settings]
     if not folders:
         raise ConfigError(f"sweep {command}: give the sweep's folder, outputs/….")
     return commands[command](folders, settings)
 
 
-def _status(folders: list[Path], words: list[str]) -> int:
+def _status(folders: list[Path], settings: list[str]) -> int:
     from ganlab.sweeps.table import describe_counts, status_table
 
-    if words:
-        raise ConfigError(f"{words[0]}: sweep status takes folders alone.")
+    if settings:
+        raise ConfigError(f"{settings[0]}: sweep status takes folders alone.")
     code = 0
     for folder in folders:
         try:
@@ -49,7 +49,7 @@ def _status(folders: list[Path], words: list[str]) -> int:
     return code
 
 
-def _resume(folders: list[Path], words: list[str]) -> int:
+def _resume(folders: list[Path], settings: list[str]) -> int:
     from ganlab.record.sweep import read_sweep_file
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
@@ -59,7 +59,7 @@ def _resume(folders: list[Path], words: list[str]) -> int:
     code = 0
     for folder in folders:
         try:
-            own = words or read_sweep_file(folder).get("launcher") or []
+            own = settings or read_sweep_file(folder).get("launcher") or []
             check_launcher(own)
             ended = launch(folder, own, again=True)
         except GanlabError as error:

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     if wants_help(argv):
         print(HELP)
         return 0
-    if any(word in ("-m", "--multirun") for word in argv):
+    if any(text in ("-m", "--multirun") for text in argv):
         from ganlab.sweeps.multirun import sweep
 
         return sweep(argv)

@@ -51,10 +51,10 @@ def main(argv: list[str]) -> int:
     if wants_help(argv):
         print(usage("tune", "search for good settings with Optuna", ARGUMENTS) + "\n" + HELP)
         return 0
-    words, texts = split_options(argv, ARGUMENTS)
+    positional, texts = split_options(argv, ARGUMENTS)
     own = [text for text in texts if text.partition("=")[0] in ARGUMENTS]
     rest = [text for text in texts if text not in own]
-    _check_words([*words, *rest])
+    _check_overrides([*positional, *rest])
     arguments = parse(own, ARGUMENTS)
     try:
         import optuna
@@ -78,12 +78,12 @@ def main(argv: list[str]) -> int:
         ) from error
 
 
-def _check_words(words: Sequence[str]) -> None:
-    for word in words:
-        key, equals, _ = word.partition("=")
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for text in overrides:
+        key, equals, _ = text.partition("=")
         if not equals:
             raise ConfigError(
-                f"{word}: cannot be read; write key=value.{nearest(key, list(ARGUMENTS))}"
+                f"{text}: cannot be read; write key=value.{nearest(key, list(ARGUMENTS))}"
             )
         if key.lstrip("+~") in ("run", "run_dir", "resume", "dry_run"):
             raise ConfigError(f"{key}: each trial has a folder of its own; leave it out.")

@@ -32,15 +32,15 @@ def main(argv: list[str]) -> int:
     if not argv or wants_help(argv):
         print(HELP)
         return 0 if argv else 2
-    words, options = split_options(argv, ARGUMENTS)
+    positional, options = split_options(argv, ARGUMENTS)
     chosen = parse(options, ARGUMENTS)
-    if not words or words[0] != "sync":
-        received = words[0] if words else "nothing"
+    if not positional or positional[0] != "sync":
+        received = positional[0] if positional else "nothing"
         raise ConfigError(
             f"wandb: received {received!r}; allowed sync, as in `ganlab wandb sync outputs/sweep`."
             f"{nearest(received, ['sync'])}"
         )
-    folders = [Path(word) for word in words[1:]]
+    folders = [Path(text) for text in positional[1:]]
     if not folders:
         raise ConfigError("wandb sync: name a run's folder, or one above runs, e.g. outputs.")
     for folder in folders:

@@ -104,8 +104,10 @@ def _check_scalars(config: dict[str, Any]) -> None:
         if value is not None and (
             not isinstance(value, kind) or (kind is int and isinstance(value, bool))
         ):
-            words = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
-            raise ConfigError(f"{key}: received {value!r} ({type(value).__name__}); needs {words}.")
+            needed = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
+            raise ConfigError(
+                f"{key}: received {value!r} ({type(value).__name__}); needs {needed}."
+            )
     for key, allowed in CHOICES.items():
         one_of(key, config.get(key), allowed)
     for key in ("log_every", "threads"):

@@ -22,29 +22,29 @@ def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
     }
 
 
-def with_sweep(words: Sequence[str]) -> tuple[str | None, list[str]]:
+def with_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     """A sweep's name, and overrides with its own put in where the user has not given others.
 
     Args:
-        words: key=value texts, one of which may be sweep=NAME.
+        overrides: key=value texts, one of which may be sweep=NAME.
 
     Raises:
         ConfigError: no such sweep.
     """
-    name = next((w.partition("=")[2] for w in words if w.startswith("sweep=")), None)
-    given = [word for word in words if not word.startswith("sweep=")]
+    name = next((text.partition("=")[2] for text in overrides if text.startswith("sweep=")), None)
+    given = [text for text in overrides if not text.startswith("sweep=")]
     if name is None:
         return None, given
     overrides, params = read_sweep(name)
     own = overrides + [f"{key}={value}" for key, value in params.items()]
-    keys = {_key(word) for word in given}
-    return name, [word for word in own if _key(word) not in keys] + given
+    keys = {_key(text) for text in given}
+    return name, [text for text in own if _key(text) not in keys] + given
 
 
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+~")
+def _key(text: str) -> str:
+    return text.partition("=")[0].lstrip("+~")
 
 
-def is_of_hydra(word: str) -> bool:
+def is_of_hydra(text: str) -> bool:
     """Whether an override is of Hydra's own settings, such as the launcher."""
-    return word.lstrip("+~").startswith(("hydra.", "hydra/"))
+    return text.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -174,21 +174,21 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def describe(hint: Any) -> str:
-    """A type in words."""
+    """A type in names."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(option) for option in get_args(hint))
     if origin is Literal:
         return "one of " + ", ".join(str(option) for option in get_args(hint))
-    words = {
+    names = {
         bool: "true or false",
         int: "a whole number",
         float: "a number",
         str: "a text",
         type(None): "null",
     }
-    if hint in words:
-        return words[hint]
+    if hint in names:
+        return names[hint]
     if isinstance(origin, type) and issubclass(origin, (Sequence, tuple)):
         return "a list"
     return getattr(hint, "__name__", str(hint))

@@ -11,10 +11,10 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 def boolean(text: str) -> bool:
     """True or false."""
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in words:
+    values = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in values:
         raise ValueError(f"received {text!r}; needs true or false")
-    return words[text.lower()]
+    return values[text.lower()]
 
 
 def whole(text: str) -> int:

@@ -53,7 +53,7 @@ class Translator(AdversarialModule):
         adversary: how discriminators are played against, where there are any.
 
     Raises:
-        ConfigError: an unknown word.
+        ConfigError: an unknown name.
     """
 
     directions: Mapping[str, Direction] = {}

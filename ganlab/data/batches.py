@@ -116,7 +116,7 @@ class TensorBatches:
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Batches from `start()` on, for ever; each tensor has `batch_size` rows."""
         epoch, position = divmod(self.start(), self.batches_per_epoch)
-        packed = {key: words(tensor) for key, tensor in self.tensors.items()}
+        packed = {key: as_rows(tensor) for key, tensor in self.tensors.items()}
         while True:
             shared = None if self.independent else self.order(epoch)
             orders = {k: self.order(epoch, k) if shared is None else shared for k in packed}
@@ -154,8 +154,8 @@ def count_batches(samples: int, batch_size: int, ranks: int = 1) -> int:
     return samples // (ranks * batch_size)
 
 
-def words(tensor: Tensor) -> Tensor:
-    """A tensor's memory as a matrix of its rows, in words of 8 bytes where rows are made of those.
+def as_rows(tensor: Tensor) -> Tensor:
+    """A tensor's memory as a matrix of its rows, in numbers of 8 bytes where those fit.
 
     Rows of it are gathered by plain copies, in microseconds; of uint8 images (N, C, H, W) the
     gathering goes byte by byte and in threads, 20 times slower and worse on a busy machine.

@@ -116,9 +116,9 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
     costs, length = estimate.costs, estimate.length
     steps = {role: f"{count:,} optimizer steps" for role, count in length.steps.items()}
     for role, player in config["model"]["players"].items():
-        for key, words in (("every", "moves once in {} batches"), ("accumulate", "{} moves each")):
+        for key, text in (("every", "moves once in {} batches"), ("accumulate", "{} moves each")):
             if player.get(key, 1) != 1:
-                steps[role] += ", " + words.format(player[key])
+                steps[role] += ", " + text.format(player[key])
     about = "about " if "minutes" in length.limit else ""
     lines = [
         f"\nLength\n  {length.limit} ends it after {about}{length.batches:,} batches, "
@@ -218,7 +218,7 @@ def _caches(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path]) 
     return lines
 
 
-# --- words -------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------
 
 
 def _table(rows: dict[str, str]) -> list[str]:

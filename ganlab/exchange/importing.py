@@ -77,9 +77,9 @@ def _facts(kind: str, networks: dict[str, Network], own: dict[str, str]) -> dict
     for name, judge in networks.items():
         seen = judge.config["in_channels"]
         if name.startswith("discriminator") and seen not in allowed:
-            words = ", or ".join(f"{channels} ({what})" for channels, what in allowed.items())
+            listed = ", or ".join(f"{channels} ({what})" for channels, what in allowed.items())
             raise CheckpointError(
-                f"{judge.file}: sees {seen} channels; allowed {words}. The files are of different "
+                f"{judge.file}: sees {seen} channels; allowed {listed}. The files are of different "
                 "models, or of another kind than " + kind + "."
             )
         if name == "discriminator":

@@ -115,9 +115,9 @@ def read_networks(kind: str, files: list[Path], own: dict[str, str]) -> dict[str
             f"{', '.join(map(str, files))}: no generator among them; give latest_net_G.pth (or "
             "_G_A, _G_B) too."
         )
-    for key, words in USES.items():
+    for key, use in USES.items():
         if own.get(key) and not has_use[key]:
-            raise ConfigError(f"{key}: is for {words}; leave it out.")
+            raise ConfigError(f"{key}: is for {use}; leave it out.")
     return networks
 
 

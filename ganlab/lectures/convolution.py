@@ -65,7 +65,7 @@ def study(seed: int = 0) -> Lesson:
         "checkerboard/kernel_4_most": float(steady[4].max()),
     }
     worst = max(value for name, value in numbers.items() if "_to" in name)
-    words = [
+    sentences = [
         "A strided convolution is a matrix C on the flattened image; a transposed convolution is "
         f"Cᵀ: loops, matrix and torch differ by {worst:g}.",
         "Transposed with stride 2 is a convolution of stride 1 over the image with zeros put in "
@@ -78,7 +78,7 @@ def study(seed: int = 0) -> Lesson:
         f"{steady[4].max():.0f} times.",
     ]
     figure = _draw(image, small, kernel, even, ones, matrix, channels, overlaps)
-    return Lesson(figure, numbers, words)
+    return Lesson(figure, numbers, sentences)
 
 
 def convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:

@@ -97,14 +97,14 @@ def study(
     valley = [float(((p > -0.4) & (p < 0.1)).double().mean()) for p in (fresh, drawn["gan"])]
     numbers |= {"data/valley": valley[0], "gan/valley": valley[1]}
     best = min(fits, key=lambda k: numbers[f"mixture_{k}/w1"])
-    words = []
+    sentences = []
     if 1 in fits:
-        words.append(
+        sentences.append(
             "One Gaussian, the best that maximum likelihood finds with too simple a model, covers "
             f"the valley between the modes (W1 to the data {numbers['mixture_1/w1']:.3f})."
         )
     if best >= len(WEIGHTS):
-        words.append(
+        sentences.append(
             f"With {best} components the family holds the truth "
             f"(W1 {numbers[f'mixture_{best}/w1']:.3f})."
         )
@@ -115,14 +115,14 @@ def study(
         )
     else:
         between = f"Of its samples there are {between}"
-    words += [
+    sentences += [
         f"The GAN was told no family and no likelihood, and comes to W1 {numbers['gan/w1']:.3f} "
         f"and KL {numbers['gan/kl']:.3f} by histogram (mixture of {best}: "
         f"{numbers[f'mixture_{best}/kl']:.3f}).",
         between,
         "It gives samples and no density: its curve is a histogram of them.",
     ]
-    return Lesson(_draw(data, fits, drawn, numbers), numbers, words)
+    return Lesson(_draw(data, fits, drawn, numbers), numbers, sentences)
 
 
 def draw_mixture(

@@ -103,7 +103,7 @@ def study(
     walk = f"Over {len(ratios)} walks of {steps} steps through z"
     if max(ratios) < 3 and numbers["recognised/samples"] > 0:
         walk = f"A walk through z is even: over {len(ratios)} walks of {steps} steps"
-    words = [
+    sentences = [
         f"An image counts as a digit where the classifier is at least {SURE:.0%} sure and its "
         f"features lie as near to a real digit as those of {USUAL:.0%} of the real ones: so do "
         f"{numbers['recognised/real']:.0%} of the real digits, {numbers['recognised/samples']:.0%} "
@@ -121,7 +121,7 @@ def study(
         [_path(module, *pairs[:, i], 8, spherical), _path_of_pixels(*(e[i] for e in ends), 8)]
         for i in different(classifier, *ends)[:2]
     ]
-    return Lesson(_draw(kinds, walks, numbers), numbers, words)
+    return Lesson(_draw(kinds, walks, numbers), numbers, sentences)
 
 
 def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> GAN:
@@ -218,8 +218,8 @@ def _draw(kinds: dict[str, Tensor], walks: list[list[Tensor]], numbers: dict[str
         place.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
     axes = right.subplots()
     places = torch.arange(len(KINDS))
-    for shift, word, colour in ((-0.2, "recognised", "tab:blue"), (0.2, "sure", "lightgrey")):
-        shares = [numbers[f"{word}/{name}"] for name in KINDS]
+    for shift, measure, colour in ((-0.2, "recognised", "tab:blue"), (0.2, "sure", "lightgrey")):
+        shares = [numbers[f"{measure}/{name}"] for name in KINDS]
         bars = axes.barh(places + shift, shares, 0.38, color=colour)
         axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=3, fontsize=9)
     axes.legend(["sure, and near real digits", f"classifier ≥ {SURE:.0%} sure"], loc="lower left")

@@ -89,7 +89,7 @@ class Trajectory:
 
     @property
     def fate(self) -> str:
-        """What the players do, in words, judged by the end (and by the sides of θ they visit)."""
+        """What the players do, judged by the end (and by the sides of θ they visit)."""
         if self.distance < NEAR:
             return "arrives"
         if self.distance < 0.9:
@@ -160,7 +160,7 @@ def study(
         if noise[0] < NEAR <= noise[1]
         else "Instance noise"
     )
-    words = [
+    sentences = [
         f"Each panel is one game of {steps} steps from the dot ({order}); green ones arrive within "
         f"{NEAR:g} of the starting distance from the equilibrium, the cross.",
         f"Without a regularizer these losses arrive: {', '.join(plain) or 'none'}; "
@@ -169,7 +169,7 @@ def study(
         f"{bends}: with the non-saturating loss it ends at {noise[0]:.3f}, with the linear "
         f"Wasserstein loss at {noise[1]:.2f}.",
     ]
-    return Lesson(_draw(grid, order, lr), numbers, words)
+    return Lesson(_draw(grid, order, lr), numbers, sentences)
 
 
 @torch.random.fork_rng([])  # penalties and noise draw from torch's default generator

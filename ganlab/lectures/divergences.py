@@ -56,7 +56,7 @@ def study(
             numbers[f"{name}/{other}"] = float(how(x, log_p, log_q))
         valley = (x > parts[1][0] + 2 * parts[2][0]) & (x < parts[1][1] - 2 * parts[2][1])
         numbers[f"{name}/between_modes"] = float(torch.trapezoid((log_q.exp() * valley), x))
-    words = [
+    sentences = [
         f"KL(p‖q) punishes q ≈ 0 where p > 0: its Gaussian (mean {numbers['kl/mean']:.2f}, "
         f"deviation {numbers['kl/std']:.2f}) covers both modes and puts "
         f"{numbers['kl/between_modes']:.0%} of its mass between them, where there is hardly any "
@@ -67,7 +67,7 @@ def study(
         f"{numbers['jsd/mean']:.2f} and deviation {numbers['jsd/std']:.2f}, with a JSD of "
         f"{numbers['jsd/jsd']:.3f}, against {numbers['kl/jsd']:.3f} where both modes are covered.",
     ]
-    return Lesson(_draw(x, log_p, fits, numbers), numbers, words)
+    return Lesson(_draw(x, log_p, fits, numbers), numbers, sentences)
 
 
 def fit_gaussian(

@@ -1,4 +1,4 @@
-"""What a study leaves: a figure, a few numbers, and what is to be seen in words."""
+"""What a study leaves: a figure, a few numbers, and what is to be seen in sentences."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Lesson:
     Args:
         figure: to be understood alone.
         numbers: by name; "a/b" is number b of part a.
-        words: two to five sentences: what is to be seen in the figure, with the numbers.
+        sentences: two to five sentences: what is to be seen in the figure, with the numbers.
     """
 
     figure: Figure
     numbers: dict[str, float] = field(default_factory=dict)
-    words: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
 
 
 def require_counts(**settings: object) -> None:

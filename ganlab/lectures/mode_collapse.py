@@ -96,19 +96,19 @@ def study(
         f"{numbers[f'{name}/high_quality']:.0%} of the samples within 3σ of one"
         for name in remedies
     ]
-    words = [
+    sentences = [
         f"After {batches:,} batches of {batch_size}: {'; '.join(found)}.",
         "High quality alone hides a collapse, and the number of modes alone hides scattered "
         "samples: both are needed. This is one seed and a short run.",
     ]
     if "baseline" in remedies:
-        words.insert(
+        sentences.insert(
             1,
             "A generator that is asked for a sample that D takes for real, and for nothing else, "
             "may give the same sample for every z, and run to the next place when D has caught "
             f"up: see the column “{TITLES['baseline']}” from top to bottom.",
         )
-    return Lesson(_draw(shown, numbers, data, batches, steps), numbers, words)
+    return Lesson(_draw(shown, numbers, data, batches, steps), numbers, sentences)
 
 
 def _games(steps: int) -> dict[str, Callable[..., GAN]]:

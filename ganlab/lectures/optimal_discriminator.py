@@ -83,7 +83,7 @@ def study(
         "closed_form_value": float(-math.log(4) + 2 * divergence),
         "jsd": float(divergence),
     }
-    words = [
+    sentences = [
         f"The learned D differs from p/(p + q) by {numbers['mean_error']:.4f} on average and by "
         f"{numbers['largest_error']:.4f} at most, over the central 99 % of the samples.",
         "Outside of them it has seen hardly any, and may say anything: see the tails.",
@@ -92,7 +92,7 @@ def study(
         "a trained D measures the Jensen-Shannon divergence.",
     ]
     figure = _draw(x, log_p, log_q, best, snapshots, values, central, numbers)
-    return Lesson(figure, numbers, words)
+    return Lesson(figure, numbers, sentences)
 
 
 def _value(x: Tensor, log_p: Tensor, log_q: Tensor, scores: Tensor) -> Tensor:

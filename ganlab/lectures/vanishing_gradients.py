@@ -87,7 +87,7 @@ def study(
         ratio = numbers[f"{at}/gradient_minimax"] / numbers[f"{at}/gradient_non_saturating"]
         numbers[f"{at}/minimax_to_non_saturating"] = ratio
     first, last = (f"theta_{theta:g}" for theta in (min(distances), max(distances)))
-    words = [
+    sentences = [
         f"From θ = {min(distances):g} to {max(distances):g} the JSD rises from "
         f"{numbers[f'{first}/jsd']:.4f} to {numbers[f'{last}/jsd']:.4f}, and never "
         f"passes log 2 = {math.log(2):.4f}; W1 grows with θ, from {numbers[f'{first}/w1']:.2f} to "
@@ -100,7 +100,7 @@ def study(
         "The Wasserstein critic has slope 1 everywhere: its gradient is 1, however far q is.",
     ]
     figure = _draw(thetas, divergences, estimates, gradients, distances)
-    return Lesson(figure, numbers, words)
+    return Lesson(figure, numbers, sentences)
 
 
 def divergence(theta: float) -> float:

@@ -19,7 +19,7 @@ class Extractor(nn.Module):
         name: ends the names of scores over it, e.g. "digits" in frechet_distance_digits.
         title: what it is called in a score's protocol.
         hash: 16 hex digits of the SHA-256 of its weights.
-        resizer: how images get its size, a word of `ganlab.metrics.features.resizers.RESIZERS`.
+        resizer: how images get its size, a name in `ganlab.metrics.features.resizers.RESIZERS`.
         at_once: images that are looked at together, which bounds the memory.
         width: number of features.
         classes: number of logits; None where it gives none.
@@ -108,7 +108,7 @@ class SampleMetric(Metric):
         """The metric's own parameters, for a score's protocol."""
         return {}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Sentences for a newcomer, by name of a score, from all values of this metric."""
         return {}
 

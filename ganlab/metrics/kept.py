@@ -100,7 +100,7 @@ class KeptOnEither(KeptSamples):
         most, seed, **options: as in `KeptSamples`.
 
     Raises:
-        ConfigError: another word.
+        ConfigError: another name.
     """
 
     def __init__(self, on: str, most: int | None, seed: int = 0, **options: Any) -> None:

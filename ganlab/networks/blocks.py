@@ -76,7 +76,7 @@ def vector_norm(norm: Norm, features: int) -> nn.Module | None:
     if norm == "instance":
         raise ConfigError(
             "norm: received 'instance' for an MLP, whose units have no places to normalise over; "
-            "allowed: batch, layer, none; nearest 'layer'. Set norm to one of these words."
+            "allowed: batch, layer, none; nearest 'layer'. Set norm to one of these."
         )
     return None
 

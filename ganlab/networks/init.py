@@ -42,7 +42,7 @@ def _he(layer: nn.Module) -> Tensor:
     return nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_in))
 
 
-# What each word does to the weights of convolutions, linear layers and embeddings.
+# What each name does to the weights of convolutions, linear layers and embeddings.
 INITS: dict[str, Callable[[nn.Module], Tensor] | None] = {
     # torch's own.
     "default": None,
@@ -77,7 +77,7 @@ def initialise(module: Module, init: Init) -> Module:
     Biases become 0 and norms scale by 1, but for "dcgan", whose norms scale by N(1, 0.02).
     "default" keeps what torch drew. Nothing is drawn on the meta device.
 
-    Raises ConfigError for an unknown word, and for a module whose spectral norm is already on: its
+    Raises ConfigError for an unknown name, and for a module whose spectral norm is already on: its
     weights are computed, so that drawing them would be without effect.
     """
     draw = INITS[one_of("init", init, INITS)]

@@ -51,7 +51,7 @@ def _cuda() -> Any | None:
 
 
 def accelerator() -> str | None:
-    """The accelerators that torch sees, in words; None without, or where torch is not in use."""
+    """The accelerators that torch sees; None without, or where torch is not in use."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

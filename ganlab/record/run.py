@@ -92,7 +92,7 @@ class RunRecord:
             self.close()
 
     def close(self) -> None:
-        """Release the folder without a word."""
+        """Release the folder without a message."""
         self._lock.close()
 
 

@@ -91,10 +91,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reproduction came to: one of a few words, and a sentence."""
+    """What a reproduction came to: its name, one of a few, and a sentence."""
 
-    word: Word
-    words: str
+    name: Word
+    sentence: str
 
 
 def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Baseline:
@@ -172,7 +172,7 @@ def judge(
     Args:
         baseline: with the target.
         values: one score a seed; NaN or infinity for a training that diverged.
-        changed: what of recipe or protocol is not the baseline's, in words.
+        changed: what of recipe or protocol is not the baseline's.
         scale: of the recipe's length; only 1 is ever given a verdict.
         missing: seeds without a score, each with the reason.
     """
@@ -200,8 +200,8 @@ def judge(
     elif baseline.failure:
         is_within = True  # all have diverged
     failure = "failure " if baseline.failure else ""
-    word = f"{failure}{'reproduced' if is_within else 'not reproduced'}"
-    return Verdict(word, f"{word}: {'; '.join(said)}")
+    name = f"{failure}{'reproduced' if is_within else 'not reproduced'}"
+    return Verdict(name, f"{name}: {'; '.join(said)}")
 
 
 def _distance(baseline: Baseline, excess: float) -> str:

@@ -103,17 +103,17 @@ def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Ve
     target was measured by reproduces nothing.
     """
     judged = [(record, _judged(baseline, record)) for record in records]
-    with_word = [(r, v) for r, v in judged if v.word not in ("no verdict", "not comparable")]
-    if with_word:
-        return mean_and_spread(with_word[0][0]["values"]), with_word[0][1]
+    decided = [(r, v) for r, v in judged if v.name not in ("no verdict", "not comparable")]
+    if decided:
+        return mean_and_spread(decided[0][0]["values"]), decided[0][1]
     if baseline.ours and baseline.target is not None:
         mean, (low, high) = baseline.ours["mean"], baseline.ours["interval"]
         ours, seeds = f"{mean:.4g} ({low:.4g} … {high:.4g})", len(baseline.ours["seeds"])
         if not baseline.published:
             return ours, _measured_here(seeds)
         verdict = judge(baseline, [mean])
-        words = verdict.words.replace("one seed", f"mean of {seeds} seeds")
-        return ours, Verdict(verdict.word, words)
+        sentence = verdict.sentence.replace("one seed", f"mean of {seeds} seeds")
+        return ours, Verdict(verdict.name, sentence)
     if judged:
         record, verdict = judged[0]
         return mean_and_spread(record["values"]), verdict
@@ -202,7 +202,7 @@ def ledger(folder: Path = FOLDER) -> str:
         score = baseline.score if baseline.protocol else "judged by people"
         failing = " (a failure)" if baseline.failure else ""
         row = (f"{score} {arrow}", baseline.protocol or "–", paper, (peers or "–") + failing)
-        rows.append((name, baseline.model, baseline.data, *row, ours, verdict.words))
+        rows.append((name, baseline.model, baseline.data, *row, ours, verdict.sentence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths[:-1]) + "  ───────")

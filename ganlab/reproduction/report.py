@@ -25,7 +25,7 @@ def report(reproduction: Reproduction, path: Path) -> str:
         lines.append(f"  note       {baseline.note}")
     if baseline.protocol:
         lines.append(f"  ours       {_ours(reproduction, values)}")
-    lines.append(f"  verdict    {reproduction.verdict().words}")
+    lines.append(f"  verdict    {reproduction.verdict().sentence}")
     if _is_first(reproduction, values):
         file = file_of("experiment", baseline.name).relative_to(CONF.parent)
         lines.append(

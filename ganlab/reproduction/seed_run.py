@@ -78,7 +78,7 @@ class SeedRun:
         return relocated(config, str(config.get("run_dir")), str(self.folder))
 
     def changes(self, wanted: dict[str, Any]) -> list[str]:
-        """How what it was trained by differs from the recipe that was asked for, in words."""
+        """How what it was trained by differs from the recipe that was asked for."""
         if not (config := self.config):
             return []
         found = changes(config, wanted, self.baseline.checkpoint == "best")
@@ -87,7 +87,7 @@ class SeedRun:
         return [f"seed {self.seed}: {text}" for text in found]
 
     def score(self) -> dict[str, Any] | None:
-        """Value, protocol and words, if training or the reproduction has taken it; else None."""
+        """Value, protocol and explanation, once training or the reproduction has taken it."""
         record, name = self.record, self.baseline.score
         if record.get("status") != "finished" or self.protocol is None:
             return None

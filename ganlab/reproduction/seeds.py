@@ -75,7 +75,7 @@ class Reproduction:
 
     @property
     def changed(self) -> list[str]:
-        """What is not the baseline's: as asked for, and as the runs were trained, in words."""
+        """What is not the baseline's: as asked for, and as the runs were trained."""
         return self.asked + [text for run in self.runs for text in run.changes(self.config)]
 
     @property
@@ -254,8 +254,8 @@ class Reproduction:
         content = {
             "name": baseline.name,
             "at": timestamp(),
-            "verdict": verdict.word,
-            "words": verdict.words,
+            "verdict": verdict.name,
+            "words": verdict.sentence,
             "scale": self.scale,
             "changed": self.changed,
             "missing": missing,

@@ -108,8 +108,8 @@ def exit_rank(error: BaseException) -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that the connection to another process is gone."""
-    words = ("gloo", "connection closed by peer", "connection reset by peer", "nccl")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    signs = ("gloo", "connection closed by peer", "connection reset by peer", "nccl")
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
 
 
 def end_on_slurms_signal() -> None:

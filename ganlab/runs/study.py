@@ -56,5 +56,5 @@ def run_study(config: dict[str, Any]) -> int:
     width = max(map(len, lesson.numbers))
     for name, value in lesson.numbers.items():
         print(f"  {name:<{width}}  {value:.4g}")
-    print(*lesson.words, sep="\n")
+    print(*lesson.sentences, sep="\n")
     return 0

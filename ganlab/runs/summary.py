@@ -19,7 +19,7 @@ def best_picture(folder: Path) -> Path | None:
 
 
 def summary(folder: Path) -> str:
-    """Where everything is, and the scores in words."""
+    """Where everything is, and the scores with what they mean."""
     record = read_record(folder)
     counters = record["counters"]
     lines = [
@@ -35,8 +35,8 @@ def summary(folder: Path) -> str:
         lines.append(f"  curves    {curves}")
     if seconds := record.get("evaluation_seconds"):
         lines.append(f"  scoring   {seconds:.1f} s, {seconds / record['seconds']:.0%} of the time")
-    words = [score["words"] for score in record["scores"].values() if score.get("words")]
-    lines += [f"  {word}" for word in words]
+    explained = [score["words"] for score in record["scores"].values() if score.get("words")]
+    lines += [f"  {text}" for text in explained]
     lines += _diagnosis(folder)
     return "\n".join(lines)
 
@@ -47,6 +47,6 @@ def _diagnosis(folder: Path) -> list[str]:
     from ganlab.reports.doctor.diagnosis import diagnose
 
     try:
-        return [f"  {diagnose(folder)[0].words}", f"  More: ganlab doctor run={folder}"]
+        return [f"  {diagnose(folder)[0].explanation}", f"  More: ganlab doctor run={folder}"]
     except RunError:
         return []

@@ -24,12 +24,12 @@ TRIES = 2  # of a job whose process dies
 OPEN = ("planned", "killed", "interrupted")
 
 
-def launch(folder: Path, words: list[str], again: bool = False) -> int:
+def launch(folder: Path, settings: list[str], again: bool = False) -> int:
     """Run the jobs of a sweep that are open; returns 0 when all have finished.
 
     Args:
         folder: of the sweep; jobs that are not planned yet are.
-        words: overrides of Hydra's own settings, such as hydra/launcher=joblib.
+        settings: overrides of Hydra's own settings, such as hydra/launcher=joblib.
         again: failed jobs too.
 
     Raises:
@@ -51,7 +51,7 @@ def launch(folder: Path, words: list[str], again: bool = False) -> int:
         (folder / STOP).unlink(missing_ok=True)
         try:
             plan_missing(folder)
-            _run_all(folder, words, again)
+            _run_all(folder, settings, again)
         except KeyboardInterrupt:
             print_end(folder, interrupted=True)
             return 130
@@ -69,7 +69,7 @@ def _lock_of(folder: Path) -> Any:
         raise cannot_write(folder, error) from error
 
 
-def _run_all(folder: Path, words: list[str], again: bool) -> None:
+def _run_all(folder: Path, settings: list[str], again: bool) -> None:
     """Launch what is open until nothing is; a job whose process died is tried once more."""
     deaths: Counter[int] = Counter()
     ended: set[int] = set()
@@ -94,7 +94,7 @@ def _run_all(folder: Path, words: list[str], again: bool) -> None:
         # a worker that dies takes others with it: who was there is tried again alone
         ready = [job for job in ready if deaths[job.number]][:1] or ready
         before = {job.number: _record_text(job) for job in ready}
-        error = _with_hydra(folder, ready, words)
+        error = _with_hydra(folder, ready, settings)
         if (folder / STOP).exists():
             return
         if error is None:
@@ -103,7 +103,7 @@ def _run_all(folder: Path, words: list[str], again: bool) -> None:
         begun = [job for job in ready if _record_text(job) != before[job.number]]
         if not begun:
             raise RunError(
-                f"hydra/launcher={launcher_of(words)}: no job could be started: {error} "
+                f"hydra/launcher={launcher_of(settings)}: no job could be started: {error} "
                 f"The jobs are planned in {folder}; run them otherwise with `ganlab sweep "
                 f"resume {folder} hydra/launcher=basic`."
             )
@@ -140,7 +140,7 @@ def _state(job: Job) -> str:
     return look(job.folder)[0]
 
 
-def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | None:
+def _with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception | None:
     """Let Hydra's launcher run the jobs; returns what made the launcher itself fail, if anything.
 
     Raises:
@@ -149,8 +149,8 @@ def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | 
     """
     import hydra
 
-    launcher = launcher_of(words)
-    own = [*words, *own_settings(launcher, words, jobs)]
+    launcher = launcher_of(settings)
+    own = [*settings, *own_settings(launcher, settings, jobs)]
     program = sys.argv
     numbers = ",".join(str(job.number) for job in jobs)
     sys.argv = [
@@ -159,12 +159,12 @@ def _with_hydra(folder: Path, jobs: list[Job], words: list[str]) -> Exception | 
         f"job={numbers}",
         f"folder={_quoted(folder.absolute())}",
         f"cwd={_quoted(_started_in(folder))}",
-        *(word for word in own if not word.startswith("hydra.sweep.dir=")),
+        *(text for text in own if not text.startswith("hydra.sweep.dir=")),
     ]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, in place of printing and leaving the program
     main = hydra.main(config_path=None, config_name="sweep_job", version_base="1.3")(run_job)
     try:
-        with composing(), _stopping(folder, launcher), as_config_error(words):
+        with composing(), _stopping(folder, launcher), as_config_error(settings):
             main()
     except ConfigError:
         raise

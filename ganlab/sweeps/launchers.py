@@ -25,13 +25,13 @@ LAUNCHERS = {  # and the extra of the package that has it
 }
 
 
-def launcher_of(words: list[str]) -> str:
+def launcher_of(settings: list[str]) -> str:
     """The launcher that Hydra's overrides choose."""
-    chosen = [w.partition("=")[2] for w in words if w.startswith("hydra/launcher=")]
+    chosen = [text.partition("=")[2] for text in settings if text.startswith("hydra/launcher=")]
     return chosen[-1] if chosen else "basic"
 
 
-def check_launcher(words: list[str]) -> None:
+def check_launcher(settings: list[str]) -> None:
     """Check that the launcher that Hydra's overrides choose can be used here, and its settings.
 
     Raises:
@@ -40,7 +40,7 @@ def check_launcher(words: list[str]) -> None:
     """
     import shutil
 
-    name = launcher_of(words)
+    name = launcher_of(settings)
     one_of("hydra/launcher", name, LAUNCHERS)
     extra = LAUNCHERS[name]
     if extra and find_spec(f"hydra_plugins.hydra_{extra}_launcher") is None:
@@ -53,28 +53,28 @@ def check_launcher(words: list[str]) -> None:
             "hydra/launcher=submitit_slurm: there is no Slurm here (no srun). Start the sweep on "
             "a login node of the cluster, or use hydra/launcher=joblib."
         )
-    given = ["job=0", "folder=.", "cwd=.", *words]
-    with initialized(), as_config_error(words):
+    given = ["job=0", "folder=.", "cwd=.", *settings]
+    with initialized(), as_config_error(settings):
         compose("sweep_job", given, return_hydra_config=True)
 
 
 @contextmanager
-def as_config_error(words: list[str]) -> Iterator[None]:
+def as_config_error(settings: list[str]) -> Iterator[None]:
     """Turn what Hydra says of its own settings into a ConfigError."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        given = " ".join(words) or "hydra"
+        given = " ".join(settings) or "hydra"
         raise ConfigError(f"{given}: {str(error).splitlines()[0]}") from None
 
 
-def own_settings(launcher: str, words: list[str], jobs: list[Job]) -> list[str]:
+def own_settings(launcher: str, settings: list[str], jobs: list[Job]) -> list[str]:
     """What ganlab sets of a launcher, unless the user has: how many processes joblib starts.
 
     As many as the jobs' processes find cores or GPUs; the cores are shared out among them as
     threads by joblib.
     """
-    if launcher != "joblib" or any("hydra.launcher.n_jobs=" in word for word in words):
+    if launcher != "joblib" or any("hydra.launcher.n_jobs=" in text for text in settings):
         return []
     import joblib
     import torch

@@ -22,24 +22,24 @@ def sweep(argv: list[str]) -> int:
     from ganlab.sweeps.launchers import check_launcher
 
     plan.check_started_once()
-    words = [word for word in argv if word not in ("-m", "--multirun")]
-    hydra_words = [word for word in words if is_of_hydra(word)]
-    name, words = with_sweep([word for word in words if word not in hydra_words])
+    overrides = [text for text in argv if text not in ("-m", "--multirun")]
+    settings = [text for text in overrides if is_of_hydra(text)]
+    name, overrides = with_sweep([text for text in overrides if text not in settings])
     given = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
-    words = [word for word in words if not word.startswith("run_dir=")]
-    for word in words:
-        if word.startswith(("run=", "resume=")):
-            raise ConfigError(f"{word}: a sweep is continued by `ganlab sweep resume DIR`.")
-    check_launcher(hydra_words)
-    jobs = plan.expand(words)
+    overrides = [text for text in overrides if not text.startswith("run_dir=")]
+    for text in overrides:
+        if text.startswith(("run=", "resume=")):
+            raise ConfigError(f"{text}: a sweep is continued by `ganlab sweep resume DIR`.")
+    check_launcher(settings)
+    jobs = plan.expand(overrides)
     first = plan.first_that_composes(jobs)
     name = name or plan.name_of(jobs)
     if first["dry_run"]:
         return _dry_run(jobs, first, given)
     if len(jobs) == 1:
         print("ganlab: 1 job; write key=a,b,c for several.", file=sys.stderr)
-    folder = plan.write(given, name, hydra_words, jobs)
-    return launch(folder, hydra_words)
+    folder = plan.write(given, name, settings, jobs)
+    return launch(folder, settings)
 
 
 def _dry_run(jobs: list[list[str]], first: dict[str, Any], given: list[str]) -> int:

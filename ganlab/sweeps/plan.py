@@ -43,7 +43,7 @@ def check_started_once() -> None:
         )
 
 
-def expand(words: list[str]) -> list[list[str]]:
+def expand(overrides: list[str]) -> list[list[str]]:
     """The overrides of each job, in Hydra's order: the last key changes fastest.
 
     Raises:
@@ -51,7 +51,7 @@ def expand(words: list[str]) -> list[list[str]]:
     """
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        overrides = [_parsed(parser, text) for text in map(spelled_out, words)]
+        overrides = [_parsed(parser, text) for text in map(spelled_out, overrides)]
         return BasicSweeper.split_arguments(overrides, None)[0]
 
 
@@ -154,13 +154,13 @@ def name_of(jobs: list[list[str]]) -> str:
     return "sweep"
 
 
-def write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) -> Path:
+def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]]) -> Path:
     """Write sweep.json, and return the sweep's folder.
 
     Args:
         given: the folder, if the user names one; else it is outputs/<name>/<date>_<time>.
         name: of the sweep.
-        words: Hydra's own settings.
+        settings: Hydra's own.
         jobs: overrides of each.
 
     Raises:
@@ -174,7 +174,7 @@ def write(given: list[str], name: str, words: list[str], jobs: list[list[str]]) 
         "planned": timestamp(),
         "command": ["ganlab", *sys.argv[1:]],
         "cwd": str(Path.cwd()),
-        "launcher": [word for word in words if not word.startswith("hydra.sweep.dir=")],
+        "launcher": [text for text in settings if not text.startswith("hydra.sweep.dir=")],
         "jobs": [
             {"job": number, "folder": str(number), "overrides": overrides}
             for number, overrides in enumerate(jobs)

@@ -1,4 +1,4 @@
-"""What a search has found: its plots, and its last words."""
+"""What a search has found: its plots, and its summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganlab.record.run import read_record
 from ganlab.tuning.study import Search, without_password
 
 HISTORY, IMPORTANCES = "history.png", "importances.png"
-WORDS = {
+LABELS = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
@@ -59,7 +59,9 @@ def report(search: Search) -> int:
     """Print the best trial and where everything is; returns 0 when there is a best one."""
     trials = search.study.get_trials(deepcopy=False)
     counts = Counter(trial.state for trial in trials)
-    states = ", ".join(f"{counts[state]} {word}" for state, word in WORDS.items() if counts[state])
+    states = ", ".join(
+        f"{counts[state]} {label}" for state, label in LABELS.items() if counts[state]
+    )
     print(f"\nSearch {search.folder.name}: {len(trials)} trials: {states}.")
     failed: dict[str, list[str]] = {}
     for trial in trials:
@@ -112,7 +114,7 @@ def _draw_history(search: Search, trials: list[FrozenTrial]) -> None:
     for state, look in looks.items():
         points = [(t.number, t.value) for t in trials if t.state is state and t.value is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), linestyle="", label=WORDS[state], **look)
+            axes.plot(*zip(*points, strict=True), linestyle="", label=LABELS[state], **look)
     best, line = None, []
     for trial in trials:
         if trial.state is TrialState.COMPLETE:

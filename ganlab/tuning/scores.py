@@ -76,7 +76,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
 def images_between_scores(config: dict[str, Any]) -> int:
     """How many images lie between scores that runs may be stopped by.
 
-    It is 0, with a word on the screen, where there are no such scores.
+    It is 0, with a warning, where there are no such scores.
     """
     if str((config["trainer"] or {}).get("strategy")).startswith("ddp"):
         why = "runs over several processes are whole"

@@ -24,11 +24,11 @@ from ganlab.tuning.study import Search, open_search, take
 FOLDER = Path("outputs") / "tune"
 
 
-def search(words: list[str], arguments: dict[str, Any]) -> int:
+def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     """Search as `ganlab tune` says; returns 0 when there is a best trial, 130 after Ctrl-C.
 
     Args:
-        words: overrides of a training, beside the sweep's own.
+        overrides: of a training, beside the sweep's own.
         arguments: values of `ARGUMENTS` in ganlab/cli/tune.py.
 
     Raises:
@@ -36,7 +36,7 @@ def search(words: list[str], arguments: dict[str, Any]) -> int:
     """
     sweep, startup = arguments["sweep"], arguments["startup"]
     _say("ganlab: reading the configuration …")
-    _, overrides = with_sweep([*([f"sweep={sweep}"] if sweep else []), *words])
+    _, overrides = with_sweep([*([f"sweep={sweep}"] if sweep else []), *overrides])
     fixed, space = split_space(overrides)
     if not (name := arguments["study"] or sweep):
         raise ConfigError("study: a search needs a name; give study=NAME, or sweep=NAME.")

@@ -68,7 +68,7 @@ def test_words_follow_the_numbers(monkeypatch):
     """Simultaneous steps move the plain Wasserstein game away; three steps bring nobody in."""
     monkeypatch.setattr("ganlab.lectures.dirac._draw", lambda *_: None)
     alternating, at_once, short = (
-        " ".join(study(samples=4, **how).words)
+        " ".join(study(samples=4, **how).sentences)
         for how in ({"steps": 60}, {"steps": 60, "simultaneous": True}, {"steps": 3})
     )
     assert "wasserstein circles" in alternating

@@ -58,13 +58,13 @@ def baseline(**changes):
 )
 def test_verdict_is_on_the_worse_side_of_the_target(better, failure, value, word):
     verdict = judge(baseline(better=better, failure=failure), [value])
-    assert verdict.word == word
-    assert verdict.words.startswith(f"{word}: ")
+    assert verdict.name == word
+    assert verdict.sentence.startswith(f"{word}: ")
 
 
 def test_verdict_is_of_the_mean_and_says_by_how_much():
     """(20 + 23) / 2 is 1.5 worse than 20, though one seed reaches it."""
-    words = judge(baseline(), [20.0, 23.0]).words
+    words = judge(baseline(), [20.0, 23.0]).sentence
     assert words == "not reproduced: 1.5 worse than 20, mean of 2 seeds, tolerance 1"
 
 
@@ -72,21 +72,21 @@ def test_one_diverged_seed_is_no_failure_of_the_others():
     """Of a failure: they have to fail too, by the mean of what is finite."""
     failing = baseline(better="higher", failure=True)
     verdict = judge(failing, [99.0, math.nan, 97.0])
-    assert verdict.words == (
+    assert verdict.sentence == (
         "failure not reproduced: 1 of 3 seeds diverged; 78 better than 20, mean of the others, "
         "tolerance 1"
     )
-    assert judge(failing, [19.0, math.nan, 20.0]).word == "failure reproduced"
-    both = judge(failing, [math.nan, math.inf]).words
+    assert judge(failing, [19.0, math.nan, 20.0]).name == "failure reproduced"
+    both = judge(failing, [math.nan, math.inf]).sentence
     assert both == "failure reproduced: 2 of 2 seeds diverged"
-    success = judge(baseline(better="higher"), [99.0, math.nan, 97.0]).words
+    success = judge(baseline(better="higher"), [99.0, math.nan, 97.0]).sentence
     assert success == "not reproduced: 1 of 3 seeds diverged"
     assert ledgers.mean_and_spread([99.0, None, 97.0]) == "1 of 3 diverged"
 
 
 def test_our_own_figure_is_called_that():
     """Nobody takes a short experiment's measurement for a published figure."""
-    words = judge(baseline(published=[]), [20.0]).words
+    words = judge(baseline(published=[]), [20.0]).sentence
     assert words == "reproduced: equal to our own 20, one seed, tolerance 1"
 
 
@@ -104,11 +104,11 @@ def test_our_own_figure_is_called_that():
 def test_what_is_never_held_against_the_target(block, options, word, said):
     """Not even where the score is far better."""
     verdict = judge(baseline(**block), [1.0], **options)
-    assert (verdict.word, verdict.words) == (word, said)
+    assert (verdict.name, verdict.sentence) == (word, said)
 
 
 def test_no_scores_are_no_verdict():
-    assert judge(baseline(), []).word == "no verdict"
+    assert judge(baseline(), []).name == "no verdict"
 
 
 def test_interval_is_students():
@@ -131,7 +131,7 @@ def test_first_measurement_becomes_a_baseline():
     values = [0.8, 0.9, 1.0]
     lines = yaml.safe_load(measured(values, {"seeds": [0, 1, 2], "torch": "2.0.1"}))
     block = BLOCK | {"better": "higher", "published": []} | lines
-    assert judge(baseline_of("x", "m", "d", block), values).word == "reproduced"
+    assert judge(baseline_of("x", "m", "d", block), values).name == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -229,20 +229,20 @@ def test_ledger_shows_the_newest_verdict(tmp_path):
     damaged = record(tmp_path, at="2026-01-05T00:00:00+0000")
     (damaged / "verdict.json").write_text("{")
     ours, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert (ours, verdict.word) == ("10", "not reproduced")
+    assert (ours, verdict.name) == ("10", "not reproduced")
 
 
 def test_ledger_marks_what_has_no_verdict(tmp_path):
     record(tmp_path, scale=0.01)
     ours, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert (ours, verdict.words) == ("0.55 ± 0.071", "scaled to 1 %: no verdict")
+    assert (ours, verdict.sentence) == ("0.55 ± 0.071", "scaled to 1 %: no verdict")
 
 
 def test_ledger_knows_an_earlier_recipe(tmp_path):
     """A verdict on settings that the experiment's file has no more is not one on it."""
     record(tmp_path, recipe_hash="0" * 16)
     _, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert verdict.words == "not comparable: the recipe is another one by now"
+    assert verdict.sentence == "not comparable: the recipe is another one by now"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_ledger_knows_an_earlier_score(tmp_path, recorded_as, said):
     """Figures of another score are not held against this one's target."""
     record(tmp_path, **recorded_as)
     _, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert verdict.words == f"not comparable: {said}"
+    assert verdict.sentence == f"not comparable: {said}"
 
 
 def test_ledger_takes_records_of_this_protocol(tmp_path):
@@ -268,7 +268,7 @@ def test_ledger_takes_records_of_this_protocol(tmp_path):
     for more in ({"protocol_hash": protocol_hash(plain)}, {}):
         record(tmp_path / str(len(more)), values=[30.0], **more)
         _, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path / str(len(more))))
-        assert verdict.word == "reproduced"
+        assert verdict.name == "reproduced"
 
 
 def test_our_own_target_does_not_reproduce_itself(tmp_path):
@@ -276,11 +276,11 @@ def test_our_own_target_does_not_reproduce_itself(tmp_path):
     ours = {"mean": 20.0, "interval": [19.0, 21.0], "seeds": [0, 1, 2]}
     mine = ring(published=[], ours=ours)
     words = "no verdict: measured here, 3 seeds"
-    assert standing(mine, [])[1].words == words
+    assert standing(mine, [])[1].sentence == words
     record(tmp_path, values=[19.5, 20.0, 20.5], target=None)
-    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].words == words
+    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].sentence == words
     record(tmp_path, at="2026-01-02T00:00:00+0000", values=[19.5, 20.0, 20.5])
-    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].word == "reproduced"
+    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].name == "reproduced"
 
 
 @pytest.mark.parametrize("content", ['{"at": 3}', "[]", "{", '{"values": 1}'])
@@ -294,4 +294,4 @@ def test_ledger_takes_ours_from_the_file(tmp_path):
     ours = {"mean": 19.5, "interval": [19.0, 20.0], "seeds": [0, 1, 2]}
     text, verdict = standing(baseline(ours=ours), [])
     assert text == "19.5 (19 … 20)"
-    assert verdict.word == "reproduced"
+    assert verdict.name == "reproduced"

@@ -66,14 +66,14 @@ def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Attributes of `n` faces of about n / 4 people, each attribute by itself.
 
     Returns:
-        int64 (n,) for each of `ATTRIBUTES`, an index of its words, and "person", from 1 on;
+        int64 (n,) for each of `ATTRIBUTES`, an index of its values, and "person", from 1 on;
         float32 (n,) for each of `POSE`. Who is bald has neither long hair nor bangs.
     """
 
     def drawn(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:
         return {
-            name: torch.randint(len(words), (count,), generator=generator)
-            for name, words in table.items()
+            name: torch.randint(len(values), (count,), generator=generator)
+            for name, values in table.items()
         }
 
     people = max(1, n // 4)

@@ -146,16 +146,16 @@ def official(faces: dict[str, Tensor]) -> dict[str, Tensor]:
     Colours and kinds of hair are of those who have any. `No_Beard` is without mustache and goatee.
     """
 
-    def is_(name: str, word: str) -> Tensor:
-        return faces[name] == DRAWN[name].index(word)
+    def is_(name: str, value: str) -> Tensor:
+        return faces[name] == DRAWN[name].index(value)
 
     bald = is_("hair", "bald")
     both = is_("beard", "both")
-    colours = {f"{word.title()}_Hair": word for word in ("black", "blond", "brown", "gray")}
+    colours = {f"{value.title()}_Hair": value for value in ("black", "blond", "brown", "gray")}
     return {
         "Bald": bald,
         "Bangs": is_("bangs", "yes"),
-        **{name: is_("hair_colour", word) & ~bald for name, word in colours.items()},
+        **{name: is_("hair_colour", value) & ~bald for name, value in colours.items()},
         "Bushy_Eyebrows": is_("brows", "bushy"),
         "Eyeglasses": is_("glasses", "yes"),
         "Goatee": is_("beard", "goatee") | both,
@@ -193,9 +193,9 @@ def _write_lists(folder: Path, faces: dict[str, Tensor]) -> None:
     with (folder / EXACT).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", *DRAWN, *POSE])
-        words = [[DRAWN[name][value] for value in faces[name].tolist()] for name in DRAWN]
+        columns = [[DRAWN[name][value] for value in faces[name].tolist()] for name in DRAWN]
         pose = [[f"{value:.6f}" for value in faces[name].tolist()] for name in POSE]
-        writer.writerows(zip(names, *words, *pose, strict=True))
+        writer.writerows(zip(names, *columns, *pose, strict=True))
 
 
 def _write_pictures(folder: Path, faces: dict[str, Tensor], size: int) -> None:

@@ -23,7 +23,8 @@ IDENTITIES = "identity_CelebA.txt"
 PARTS = {"train": 0, "val": 1, "test": 2}
 _PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 _NAMED = 5  # files that a message names
-_ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {  # values of a list, and in words
+# values of a list, and how a message calls them
+_ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
     PARTITION: ({"0", "1", "2"}.__contains__, "0, 1 or 2"),
     ATTRIBUTES: ({"1", "-1"}.__contains__, "1 or -1"),
     IDENTITIES: (re.compile(r"-?[0-9]{1,18}").fullmatch, "a whole number"),
@@ -145,14 +146,14 @@ def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
     table: dict[str, list[str]] = {}
     is_allowed, allowed = _ALLOWED[path.name]
     for number, line in enumerate(lines[skip:], skip + 1):
-        if not (words := line.split()):
+        if not (cells := line.split()):
             continue
-        if len(words) != columns + 1:
+        if len(cells) != columns + 1:
             raise damaged(
                 path,
-                f"line {number} has {len(words)} words, not a name and {columns}: {line[:60]!r}",
+                f"line {number} has {len(cells)} entries, not a name and {columns}: {line[:60]!r}",
             )
-        name, *values = words
+        name, *values = cells
         if not all(map(is_allowed, values)):
             wrong = next(value for value in values if not is_allowed(value))
             raise damaged(path, f"line {number} has {wrong!r} where {allowed} is expected")

@@ -37,7 +37,7 @@ class CorruptImageError(DataError):
 
     Attributes:
         path: the file.
-        reason: why, in a few words.
+        reason: why, in short.
     """
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -21,7 +21,7 @@ _COUNTED = 10_000  # files that are not pictures, as a wrong root may be a whole
 
 
 def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], str]:
-    """The folders of the splits "train" and "test", and what was understood, in words.
+    """The folders of the splits "train" and "test", and what was understood.
 
     They are `train/` and `test/`, or `val/`, where there are such folders; else both are the root,
     and a rule tells its files apart.

@@ -30,9 +30,9 @@ class Layout:
 
     Attributes:
         root: the set's folder.
-        form: the layout in words.
+        form: the layout, described.
         folders: folder by split and side.
-        unused: what lies beside the folders and is no part of it, in words: "notes/", or "3
+        unused: what lies beside the folders and is no part of it: "notes/", or "3
             pictures in A/ itself".
     """
 
@@ -129,9 +129,9 @@ def unknown_layout(root: Path, kind: Kind) -> DataError:
     other: Kind = "unpaired" if kind == "paired" else "paired"
     if _recognised(root, other):
         hints.append(f"It has the layout of {other} pictures: data={other} data.root={root}.")
-    words = "pairs" if kind == "paired" else "unpaired pictures"
+    what = "pairs" if kind == "paired" else "unpaired pictures"
     return DataError(
-        f"data.root: {root} is no folder of {words}. {_advice(root, kind)}\n"
+        f"data.root: {root} is no folder of {what}. {_advice(root, kind)}\n"
         f"Found\n{draw_found(root)}\n"
         + " ".join([*hints, f"`ganlab data check {root}` says more."])
     )

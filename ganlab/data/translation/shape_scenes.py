@@ -287,14 +287,14 @@ def captions_of(scenes: Scenes) -> list[str]:
     columns = (scenes.there, scenes.large, scenes.hue, scenes.texture, scenes.kind)
     captions = []
     for there, large, hue, texture, kind in zip(*(c.tolist() for c in columns), strict=True):
-        words = [
+        names = [
             f"a {'large' if large[i] else 'small'} {HUES[hue[i]]} {TEXTURES[texture[i]]} "
             f"{KINDS[kind[i]]}"
             if there[i]
             else ""
             for i in range(_CELLS)
         ]
-        pairs = (words[:2], words[2:])
+        pairs = (names[:2], names[2:])
         rows = [" left of ".join(filter(None, pair)) for pair in pairs]
         captions.append(", above ".join(filter(None, rows)))
     return captions

@@ -151,7 +151,7 @@ class Shapes(DrawnScenes):
         return {**self.sided(label_map(segments), pictures), "segments": segments}
 
     def captions(self, split: str) -> list[str]:
-        """What each scene of a split shows, in words; see `captions_of`.
+        """What each scene of a split shows; see `captions_of`.
 
         Raises:
             ConfigError: for another split than "train" or "test".

@@ -119,7 +119,7 @@ class ClassFrechetDistance(KeptSamples):
         """The number of classes."""
         return {"classes": self.classes}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the mean says, and which class is worst."""
         name = type(self).scores[0]
         parts = [values[part] for part in self.scores[1:]]
@@ -213,7 +213,7 @@ class LabelConsistency(_ByClass):
         values = [hits.sum() / counts.sum(), *(hits / counts)]
         return dict(zip(self.scores, values, strict=False))
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the share says, and which class obeys least."""
         name = type(self).scores[0]
         parts = [values[part] for part in self.scores[1:]]
@@ -278,7 +278,7 @@ class ClassShares(_ByClass):
         """The number of classes, and the share from which one counts."""
         return super().settings() | {"present_from_share": PRESENT / self.classes}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """How many classes appear, how evenly, and which do not."""
         present = round(values["classes_present"])
         number = f"All {present}" if present == self.classes else f"{present} of {self.classes}"

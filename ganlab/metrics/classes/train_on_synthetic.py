@@ -142,7 +142,7 @@ class TrainOnSynthetic(SampleMetric):
             "classifier_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the accuracy says."""
         return {
             "train_on_synthetic": "A small classifier that was trained on generated samples alone "

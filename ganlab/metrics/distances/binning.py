@@ -74,7 +74,7 @@ class BinnedProportions(KeptOnEither):
             "metric_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the numbers mean."""
         return {
             "ndb_share": f"In {values['ndb_share']:.0%} of {self.bins} kinds of samples the "

@@ -89,7 +89,7 @@ class FrechetDistance(SampleMetric):
         outer = getattr(self, f"{kind}_outer")
         return mean, (outer - n * torch.outer(mean, mean)) / (n - 1)
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Where 0 is, and which numbers it can be compared with."""
         name = self.scores[0]
         return {

@@ -59,7 +59,7 @@ class KernelDistance(KeptSamples):
             "subset_seed": _SEED,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What a distance that may be negative says."""
         value, spread = (values[name] for name in self.scores)
         if value <= spread:

@@ -52,7 +52,7 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
         """The threshold."""
         return {"cosine_threshold": self.threshold}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Against what it is to be read."""
         ((name, value),) = values.items()
         text = (

@@ -125,7 +125,7 @@ class PointSlicedWasserstein(_Sliced):
             "metric_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number means."""
         return {
             "sliced_wasserstein": "Seen from a random direction, a generated point must move by "
@@ -225,9 +225,9 @@ class SlicedWasserstein(_Sliced):
             "metric_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the numbers mean."""
-        words = {
+        explanations = {
             "sliced_wasserstein": f"Small patches of generated and of real images differ by "
             f"{values['sliced_wasserstein']:.1f} on average over all scales (0 is perfect, lower "
             "is better; real images among themselves are not quite at 0)."
@@ -236,8 +236,8 @@ class SlicedWasserstein(_Sliced):
         if len(levels) > 1:
             worst = max(levels, key=lambda name: values[name])
             kind = "fine detail" if worst == levels[0] else "coarser structure"
-            words[worst] = f"They differ most in {kind}, at {worst.split('/')[1]} pixels."
-        return words
+            explanations[worst] = f"They differ most in {kind}, at {worst.split('/')[1]} pixels."
+        return explanations
 
     def compute(self) -> dict[str, Tensor]:
         """The mean over levels, and the distance at each, × 1,000, float64."""

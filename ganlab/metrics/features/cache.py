@@ -36,7 +36,7 @@ def cached_features(
         What `compute` gives, by name.
 
     Raises:
-        TypeError: if the parts are not plain numbers, words, lists and dicts.
+        TypeError: if the parts are not plain numbers, texts, lists and dicts.
     """
     path = cache_path(key_parts)
     tensors = read_cache(path)

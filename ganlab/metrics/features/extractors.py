@@ -28,11 +28,11 @@ class FrozenExtractor(Extractor):
     Args:
         size: pixels along a side that images are resized to.
         channels: that the network takes.
-        resizer: a word of `ganlab.metrics.features.resizers.RESIZERS`.
+        resizer: a name in `ganlab.metrics.features.resizers.RESIZERS`.
         grey: what to do with grey images for a network of colour ones: "refuse" or "repeat".
 
     Raises:
-        ConfigError: for another resizer, or another word for grey images.
+        ConfigError: for another resizer, or another name for grey images.
     """
 
     def __init__(self, size: int, channels: int, resizer: str, grey: Grey) -> None:
@@ -77,7 +77,7 @@ class ModuleFeatures(FrozenExtractor):
         mean, std: images in [0, 1] become (image − mean) / std; a number, or one for each channel.
             The default gives [−1, 1].
         weights: path of a state dict, .safetensors or torch's; None keeps those that it has.
-        resizer: a word of `ganlab.metrics.features.resizers.RESIZERS`.
+        resizer: a name in `ganlab.metrics.features.resizers.RESIZERS`.
         grey: see `FrozenExtractor`.
 
     Raises:
@@ -153,13 +153,13 @@ class ModuleFeatures(FrozenExtractor):
         return {**super().described(), "size": self.size, "mean": mean, "std": std}
 
 
-def load_state(module: nn.Module, weights: str, words: list[str]) -> None:
+def load_state(module: nn.Module, weights: str, others: list[str]) -> None:
     """Load a state dict from a .safetensors file, or from one of torch's that holds tensors alone.
 
     Args:
         module: what it is loaded into.
         weights: the file.
-        words: what else the argument may be, for the message.
+        others: what else the argument may be, for the message.
 
     Raises:
         DataError: if it cannot be read, or is another network's.
@@ -168,9 +168,9 @@ def load_state(module: nn.Module, weights: str, words: list[str]) -> None:
 
     path = Path(weights).expanduser()
     if not path.is_file():
-        others = f", nor one of: {', '.join(words)}{nearest(weights, words)}" if words else ""
+        more = f", nor one of: {', '.join(others)}{nearest(weights, others)}" if others else ""
         raise DataError(
-            f"features.weights: {weights!r} is not a file{others}. Give the path of a state dict."
+            f"features.weights: {weights!r} is not a file{more}. Give the path of a state dict."
         )
     try:
         if path.suffix == ".safetensors":

@@ -28,7 +28,7 @@ class FIDInception(FrozenExtractor):
     Args:
         weights: path of the weights; by default they are downloaded (91 MiB) to `cache_folder()`.
         resizer: "clean", that of Parmar et al. 2022 (arXiv:2104.11222), or "tensorflow", that of
-            most papers' figures, or another word of `ganlab.metrics.features.resizers.RESIZERS`.
+            most papers' figures, or another name in `ganlab.metrics.features.resizers.RESIZERS`.
         hash: the first 8 or more hex digits of the SHA-256 that the file must have, where it is
             knowingly another one than torch-fidelity's; "any" takes every file.
         grey: "refuse" grey images, or "repeat" their channel.

@@ -61,7 +61,7 @@ class TorchvisionClassifier(FrozenExtractor):
             if weights != "random":
                 load_state(network, weights, ["random", *entries.__members__])
         self.name = model
-        self.title = f"torchvision {model}, " + (known.name if known else _words(weights, seed))
+        self.title = f"torchvision {model}, " + (known.name if known else _others(weights, seed))
         self.hash = hash_tensors(network.state_dict())[:16]
         self.head = _cut_head(network, model)
         self.network = network
@@ -119,5 +119,5 @@ def _cut_head(network: nn.Module, model: str) -> nn.Linear:
     return head
 
 
-def _words(weights: str, seed: int) -> str:
+def _others(weights: str, seed: int) -> str:
     return f"random weights of seed {seed}" if weights == "random" else "weights from a file"

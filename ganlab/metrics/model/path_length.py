@@ -151,7 +151,7 @@ class PerceptualPathLength(ModelMetric):
             "left_out_at_either_end": self.trim,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number means."""
         (name,) = self.scores
         return {

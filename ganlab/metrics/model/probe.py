@@ -135,7 +135,7 @@ class LinearProbe(ModelMetric):
             **self.data_hashes,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Whether the discriminator has learnt more than its architecture gives."""
         probe, untrained, pixels = (values[name] for name in self.scores)
         error = math.sqrt(untrained * (1 - untrained) / max(int(self.total), 1))

@@ -124,7 +124,7 @@ class PSNR(PairedMetric):
         """The peak, and what the mean is over."""
         return {"peak": 255, "mean_over": "images"}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
         (name,) = self.scores
         return {
@@ -155,7 +155,7 @@ class SSIM(PairedMetric):
         """The window."""
         return {"window": "Gaussian, 11 pixels, sigma 1.5", "data_range": 255}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
         (name,) = self.scores
         return {
@@ -180,7 +180,7 @@ class LPIPSDistance(nn.Module):
         hash: 16 hex digits of the SHA-256 of all weights.
 
     Raises:
-        ConfigError: another word for the network.
+        ConfigError: another name for the network.
         DataError: the weights are neither there nor to be had, or are of another network.
     """
 
@@ -243,7 +243,7 @@ class LPIPS(PairedMetric):
         """The network and the hash of its weights."""
         return {"network": self.distance.network, "weights_hash": self.distance.hash}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
         (name,) = self.scores
         return {

@@ -264,7 +264,7 @@ class SegmentationAccuracy(SampleMetric):
             **({"palette": self.palette_name} if self.palette else {}),
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the numbers say."""
         accuracy, by_class, iou = (values[name] for name in self.scores)
         return {

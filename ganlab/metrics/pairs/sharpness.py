@@ -47,7 +47,7 @@ class EdgeSharpness(PairedMetric):
         """What a gradient is, and what is divided by what."""
         return {"gradient": "forward differences", "ratio_of": "means over all images"}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number says."""
         (name,) = self.scores
         return {

@@ -53,5 +53,5 @@ class AccuracyProtocol(Protocol):
             "data_hash": data.content_hash("test"),
             "weights": "ema" if self.ema and len(module.averaged) else "raw",
         }
-        words = f"{accuracy:.2%} of {len(images):,} test images are classified right."
-        return {"accuracy": Score(accuracy, protocol, words, higher_is_better=True)}
+        explanation = f"{accuracy:.2%} of {len(images):,} test images are classified right."
+        return {"accuracy": Score(accuracy, protocol, explanation, higher_is_better=True)}

@@ -19,23 +19,28 @@ class Score:
     Args:
         value: the score.
         protocol: metric, extractor and hash of its weights, samples, split, EMA or raw, …
-        words: what the number means, for a newcomer; empty where another score says it.
+        explanation: what the number means, for a newcomer; empty where another score says it.
         higher_is_better: None where neither is better.
     """
 
     value: float
     protocol: dict[str, Any] = field(default_factory=dict)
-    words: str = ""
+    explanation: str = ""
     higher_is_better: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
+        """Plain containers, as scores.json has them: the explanation is called "words" there."""
         return {
             "value": self.value,
             "protocol": self.protocol,
-            "words": self.words,
+            "words": self.explanation,
             "higher_is_better": self.higher_is_better,
         }
+
+    @classmethod
+    def from_dict(cls, score: dict[str, Any]) -> Score:
+        """What `as_dict` has made."""
+        return cls(score["value"], score["protocol"], score["words"], score["higher_is_better"])
 
 
 class Protocol:

@@ -48,7 +48,7 @@ class SampleProtocol(Protocol):
         truncation: of the latents; null for none.
 
     Raises:
-        ConfigError: a number or word that is not allowed, or metrics without what they look at.
+        ConfigError: a number, or name that is not allowed, or metrics without what they look at.
     """
 
     of_translations = False  # whether samples come with what they were made of
@@ -255,7 +255,7 @@ class SampleProtocol(Protocol):
         if isinstance(computed, Tensor):
             computed = {metric.scores[0]: computed}
         values = {score: float(value) for score, value in computed.items()}
-        words = metric.words(values)
+        explained = metric.explain(values)
         protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
         if needs_features(metric):
             protocol |= self.extractor.described()
@@ -269,7 +269,7 @@ class SampleProtocol(Protocol):
         protocol |= described
         return {
             self._score_name(metric, score): Score(
-                value, protocol, words.get(score, ""), metric.is_higher_better(score)
+                value, protocol, explained.get(score, ""), metric.is_higher_better(score)
             )
             for score, value in values.items()
         }

@@ -246,8 +246,10 @@ class TranslatedSamples:
 
 
 def _in_direction(name: str, score: Score) -> Score:
-    """The same, its words begun with the direction."""
-    return replace(score, words=f"{name}: {score.words}") if score.words else score
+    """The same, its explanation begun with the direction."""
+    return (
+        replace(score, explanation=f"{name}: {score.explanation}") if score.explanation else score
+    )
 
 
 def _back(module: Translator, way: Direction) -> str | None:

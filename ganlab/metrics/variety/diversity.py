@@ -123,7 +123,7 @@ class MSSSIMDiversity(KeptSamples):
             "metric_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the numbers mean."""
         fake, real = values["ms_ssim"], values["ms_ssim_real"]
         verdict = (
@@ -214,7 +214,7 @@ class PairwiseDistance(KeptSamples):
         """Pairs and seed."""
         return {"pairs": self.pairs, "metric_seed": self.seed}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the number means."""
         return {
             "pairwise_distance_ratio": "Two generated samples lie "

@@ -67,7 +67,7 @@ class InceptionScore(SampleMetric):
         """Splits, and the seed of the shuffle."""
         return {"splits": self.splits, "shuffle_seed": _SEED}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """The score as a number of classes."""
         score = f"{values['inception_score']:.1f}"
         best = f" (of {self.classes:,})" if self.classes else ""

@@ -102,7 +102,7 @@ class ModeCoverage(SampleMetric):
             "share_that_counts": self.share,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """How many of the modes, and how many of the points."""
         return {
             "modes": f"{values['modes']:.0f} of the {len(self.means)} modes found.",
@@ -174,7 +174,7 @@ class StackedModes(SampleMetric):
         """What classifies the digits, and what the divergence is to."""
         return self.digits.described() | {"reference": "uniform over 1,000 classes"}
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """How many of the classes, and how evenly."""
         return {
             "stacked_modes": f"{values['stacked_modes']:,.0f} of the 1,000 triples of digits "

@@ -71,7 +71,7 @@ class NearestNeighbours(KeptOnEither):
             "metric_seed": self.seed,
         }
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """What the numbers mean."""
         copies = values["copies"]
         verdict = (

@@ -62,7 +62,7 @@ class PrecisionRecall(_Neighbourhoods):
     title = "precision and recall"
     neighbour = 3
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Fidelity and variety."""
         return {
             "precision": f"{values['precision']:.0%} of the generated samples look like real ones: "
@@ -110,7 +110,7 @@ class DensityCoverage(_Neighbourhoods):
     title = "density and coverage"
     neighbour = 5
 
-    def words(self, values: dict[str, float]) -> dict[str, str]:
+    def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Fidelity and variety."""
         return {
             "density": f"Generated samples have {values['density']:.2f} times as many real ones "

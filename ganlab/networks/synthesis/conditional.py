@@ -57,7 +57,7 @@ class LabelledGenerator(Generator):
             z + embedding.
         classes: number of classes, at least 2.
         embedding: width of a learned vector per class; None for the one-hot of the paper.
-        init: of the learned vectors alone, a word of `ganlab.networks.init.INITS`; "default" is
+        init: of the learned vectors alone, a name in `ganlab.networks.init.INITS`; "default" is
             N(0, 1).
 
     Raises ConfigError where network.latent leaves nothing for z.
@@ -104,7 +104,7 @@ class LabelledDiscriminator(Discriminator):
             class to the image: network.channels is the image's + classes. "embedding" appends one
             learned map per class: network.channels is the image's + 1.
         shape: shape of one sample without the label, [1, 28, 28] or [2].
-        init: of the learned maps alone, a word of `ganlab.networks.init.INITS`; "default" is
+        init: of the learned maps alone, a name in `ganlab.networks.init.INITS`; "default" is
             N(0, 1).
 
     Raises ConfigError where network was not built for that input, with the number to set.

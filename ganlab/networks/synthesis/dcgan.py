@@ -55,9 +55,9 @@ class DCGANGenerator(Generator):
         max_features: no map has more channels than this (None: no limit).
         norm: of every map but the image; the paper's is "batch". Convolutions have a bias only
             with "none".
-        init: a word of `ganlab.networks.init.INITS`; the paper's is "dcgan".
+        init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
-    Raises ConfigError for a size, a number of channels or a word that is not allowed.
+    Raises ConfigError for a size, a number of channels, or a name that is not allowed.
     """
 
     def __init__(
@@ -107,9 +107,9 @@ class DCGANDiscriminator(Discriminator):
         max_features: no map has more channels than this (None: no limit).
         norm: of every map but the first; the paper's is "batch". Convolutions have a bias only
             with "none".
-        init: a word of `ganlab.networks.init.INITS`; the paper's is "dcgan".
+        init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
-    Raises ConfigError for a size or a word that is not allowed, and for images of another size.
+    Raises ConfigError for a size, or a name that is not allowed, and for images of another size.
     """
 
     def __init__(

@@ -56,9 +56,9 @@ class MLPGenerator(Generator):
         output: "tanh" and "sigmoid" (2s - 1) give samples in [-1, 1]; "linear" is unbounded, for
             points.
         norm: "batch", "layer" or "none", after each hidden linear layer.
-        init: a word of `ganlab.networks.init.INITS`.
+        init: a name in `ganlab.networks.init.INITS`.
 
-    Raises ConfigError for a size or a word that is not allowed.
+    Raises ConfigError for a size, or a name that is not allowed.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class MLPDiscriminator(Discriminator):
         dropout: share of each hidden layer's units that is dropped in training.
         input_dropout: share of the sample's numbers that is dropped in training.
         pieces: linear pieces of each maxout unit.
-        init: a word of `ganlab.networks.init.INITS`.
+        init: a name in `ganlab.networks.init.INITS`.
         minibatch_std: give the last hidden layer the standard deviation over the batch as one more
             input, see `MinibatchStd`.
 
-    Raises ConfigError for a size or a word that is not allowed; norm "instance" is not.
+    Raises ConfigError for a size, or a name that is not allowed; norm "instance" is not.
     """
 
     def __init__(

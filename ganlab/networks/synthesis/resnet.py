@@ -103,10 +103,10 @@ class ResNetGenerator32(Generator):
         features: channels of every map.
         channels: 1 to 4.
         size: 32.
-        init: a word of `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
+        init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
             in residual branches.
 
-    Raises ConfigError for a size, a number of channels or a word that is not allowed.
+    Raises ConfigError for a size, a number of channels, or a name that is not allowed.
     """
 
     def __init__(
@@ -148,10 +148,10 @@ class ResNetDiscriminator32(Discriminator):
         size: 32.
         norm: "none", as in both papers, or one for the later three blocks.
         pooling: "sum" as in SNGAN, "mean" as in WGAN-GP.
-        init: a word of `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
+        init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
             in residual branches.
 
-    Raises ConfigError for a size or a word that is not allowed, and for images of another size.
+    Raises ConfigError for a size, or a name that is not allowed, and for images of another size.
     """
 
     def __init__(

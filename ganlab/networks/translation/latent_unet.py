@@ -28,7 +28,7 @@ class LatentUNet(nn.Module):
         multiple: sides of pictures must be multiples of it.
 
     Raises:
-        ConfigError: a size, count or word that is not allowed.
+        ConfigError: a size, count or name that is not allowed.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class PatchGAN(nn.Module):
         norm: of all maps but the first: "batch" as in the paper, "instance" without scale and
             offset, as in CycleGAN, "layer" or "none". Convolutions between have a bias but with
             "batch".
-        init: a word of `ganlab.networks.init.INITS`.
+        init: a name in `ganlab.networks.init.INITS`.
         padding: of zeros around each map, 1; pix2pixHD's is 2.
         receptive_field: side of what one score sees in pixels, in place of `layers`: 16, 34, 70,
             142, 286, 574 or 1150.
@@ -59,7 +59,7 @@ class PatchGAN(nn.Module):
         least: the shortest side of pictures, of which one score is left.
 
     Raises:
-        ConfigError: a count or word that is not allowed.
+        ConfigError: a count, or name that is not allowed.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class PixelGAN(nn.Module):
         in_channels, features, norm, init: see `PatchGAN`; the norm is of the second map.
 
     Raises:
-        ConfigError: a count or word that is not allowed.
+        ConfigError: a count, or name that is not allowed.
     """
 
     receptive_field = 1

@@ -63,7 +63,7 @@ class ResNetGenerator(nn.Module):
         norm: "instance" without scale and offset, as in the paper, "batch", "layer" or "none".
             Convolutions have a bias but with "batch".
         dropout: whether half of the values within each block are dropped.
-        init: a word of `ganlab.networks.init.INITS`.
+        init: a name in `ganlab.networks.init.INITS`.
         upsampling: "transposed" convolutions as in the paper, or "resize": nearest neighbours and
             a 3 × 3 convolution, which leave no checkerboard (Odena et al. 2016).
 
@@ -73,7 +73,7 @@ class ResNetGenerator(nn.Module):
             then convolution, norm, ReLU for each halving, then the blocks.
 
     Raises:
-        ConfigError: a count or word that is not allowed.
+        ConfigError: a count, or name that is not allowed.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class StyledResNet(nn.Module):
         multiple: sides of pictures must be multiples of it.
 
     Raises:
-        ConfigError: numbers below 1, or an unknown word.
+        ConfigError: numbers below 1, or an unknown name.
     """
 
     multiple = 4

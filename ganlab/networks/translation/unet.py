@@ -47,13 +47,13 @@ class UNetGenerator(nn.Module):
             PyTorch port are [1, 2, 3] at 256.
         skips: whether doublings see the maps on the way down; without them it is an autoencoder, as
             in the paper's section 4.2 and in DiscoGAN.
-        init: a word of `ganlab.networks.init.INITS`.
+        init: a name in `ganlab.networks.init.INITS`.
 
     Attributes:
         multiple: sides of pictures must be multiples of it, 2**depth.
 
     Raises:
-        ConfigError: a size, count or word that is not allowed.
+        ConfigError: a size, count or name that is not allowed.
     """
 
     def __init__(

@@ -96,7 +96,7 @@ class Comparison:
 
 
 def like(a: RunScore, b: RunScore) -> str | None:
-    """None where two scores can be compared, else what differs between them, in words.
+    """None where two scores can be compared, else what differs between them.
 
     For example "generated_samples: 10000 against 5000".
     """

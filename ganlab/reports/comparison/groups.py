@@ -57,15 +57,15 @@ def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
     for run in comparison.runs:
         known |= dict.fromkeys((*run.choices, *run.settings))
     keys = []
-    for word in group_by:
-        found = matching(word, comparison.varying) or matching(word, known)
+    for name in group_by:
+        found = matching(name, comparison.varying) or matching(name, known)
         if not found:
             raise ConfigError(
-                f"group_by: {word!r} is no setting of these runs.{nearest(word, [*known])} "
+                f"group_by: {name!r} is no setting of these runs.{nearest(name, [*known])} "
                 f"What differs between them: {', '.join(comparison.varying) or 'the seed alone'}."
             )
         if len(found) > 1:
-            raise ConfigError(f"group_by: {word!r} may be {' or '.join(found)}; give one of them.")
+            raise ConfigError(f"group_by: {name!r} may be {' or '.join(found)}; give one of them.")
         keys += [key for key in found if key not in keys]
     return tuple(keys)
 

@@ -134,8 +134,8 @@ def choices_of(choices: Any) -> dict[str, str]:
 
 def given_keys(overrides: Any) -> set[str]:
     """The keys of overrides on a command line, e.g. "model.latents" of "+model.latents=uniform"."""
-    words = [word for word in overrides if isinstance(word, str)] if overrides else []
-    return {word.partition("=")[0].lstrip("+~") for word in words if "=" in word}
+    texts = [text for text in overrides if isinstance(text, str)] if overrides else []
+    return {text.partition("=")[0].lstrip("+~") for text in texts if "=" in text}
 
 
 def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> tuple[str, ...]:
@@ -161,9 +161,9 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
             kept.append(key)
     by_hand, others = [], []
     for key in dict.fromkeys(key for run in known for key in run.settings):
-        is_watching = any(f"{key}.".startswith(f"{word}.") for word in WATCHING)
+        is_watching = any(f"{key}.".startswith(f"{name}.") for name in WATCHING)
         if not is_watching and _differs(known, key):
-            if any(_speaks_of(word, key) for word in given if word not in groups):
+            if any(_speaks_of(name, key) for name in given if name not in groups):
                 by_hand.append(key)
             elif not _implied(known, ordered, key):
                 others.append(key)
@@ -184,10 +184,10 @@ def _implied(runs: Sequence[ComparedRun], by: Sequence[str], key: str) -> bool:
     return all(len(values) == 1 for values in found.values())
 
 
-def _speaks_of(word: str, key: str) -> bool:
+def _speaks_of(name: str, key: str) -> bool:
     """Whether an override's key is a setting's, its end (protocol.samples), or above it."""
-    is_end = "." in word and key.endswith(f".{word}")
-    return is_end or f"{key}.".startswith(f"{word}.")
+    is_end = "." in name and key.endswith(f".{name}")
+    return is_end or f"{key}.".startswith(f"{name}.")
 
 
 def shown_value(run: ComparedRun, key: str) -> Any:

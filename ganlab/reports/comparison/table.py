@@ -89,7 +89,7 @@ class Table:
         score: the one that groups are ranked by; None where the runs share none.
         others: further scores that are shown.
         parts: of unlike protocols; the groups without a score are in the last one.
-        unlike: why there is more than one part, in words; None where there is not.
+        unlike: why there is more than one part; None where there is not.
         notes: what is to be known of the figures.
     """
 

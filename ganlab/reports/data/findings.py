@@ -31,7 +31,7 @@ class DataCheck:
     Attributes:
         root: the folder.
         folders: facts of every folder with pictures.
-        use: as what the folder would be used, in words; None if it cannot be used.
+        use: as what the folder would be used; None if it cannot be used.
         kind: "paired", "unpaired", "classes", "folder", "celeba", or "" where it cannot be used.
         counts: pictures or pairs by what they are for, such as {"to train on": 400}.
         command: that trains on it, to be pasted into a shell.

@@ -89,11 +89,11 @@ def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> b
 def _as(result: DataCheck, kind: str, sound: Sizes, experiments: tuple[str, ...]) -> bool:
     data = (PairedImages if kind == "paired" else UnpairedImages)(str(result.root))
     result.kind, result.command = kind, train_pairs(kind, result.root, experiments)
-    words = "pairs" if kind == "paired" else "two unpaired sets"
-    result.use = f"{words}, {data.layout.form}"
+    what = "pairs" if kind == "paired" else "two unpaired sets"
+    result.use = f"{what}, {data.layout.form}"
     if data.layout.unused:
         result.notes.append(f"Not used: {', '.join(data.layout.unused)}.")
-    for split, words in (("train", "to train on"), ("test", "to test with")):
+    for split, purpose in (("train", "to train on"), ("test", "to test with")):
         try:
             files = data.files(split)
         except DataError as error:
@@ -102,7 +102,7 @@ def _as(result: DataCheck, kind: str, sound: Sizes, experiments: tuple[str, ...]
             continue
         for side, paths in files.items():
             which = "pairs" if kind == "paired" else side.upper()
-            result.counts[f"{which} {words}"] = len(paths)
+            result.counts[f"{which} {purpose}"] = len(paths)
         if split == "train":
             _sample(result, files, sound)
         if kind == "paired":
@@ -175,8 +175,8 @@ def as_folder(result: DataCheck, sound: Sizes) -> None:
         result.command += f" data.classes={len(classes)}"
     data = ImageFolder(str(root), classes=len(classes) if has_classes else None)
     files = {split: data.files(split) for split in ("train", "test")}
-    for split, words in (("train", "to train on"), ("test", "to test with")):
-        result.counts[f"pictures {words}"] = len(files[split])
+    for split, purpose in (("train", "to train on"), ("test", "to test with")):
+        result.counts[f"pictures {purpose}"] = len(files[split])
     usable = len(sound.keys() & set(files["train"]))
     if 0 < usable < data.batch_size:
         result.command += f" data.batch_size={2 ** (usable.bit_length() - 1)}"

@@ -1,1 +1,1 @@
-"""What goes on in a run, in words."""
+"""What goes on in a run."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isfinite, sqrt
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from ganlab.reports.doctor.evidence import Evidence, swings
 
@@ -42,18 +42,22 @@ class Finding:
     """Something that a run's log shows.
 
     Attributes:
-        condition: its name, one word.
-        words: what is going on, for a newcomer.
+        condition: its name.
+        explanation: what is going on, for a newcomer.
         evidence: the numbers that say so.
         remedies: what usually helps.
         kind: "problem", "advice", or "unknown" for what cannot be told.
     """
 
     condition: str
-    words: str
+    explanation: str
     evidence: list[str] = field(default_factory=list)
     remedies: list[str] = field(default_factory=list)
     kind: Literal["problem", "advice", "unknown"] = "problem"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As doctor.json has it, where the explanation is called "words"."""
+        return {"words" if k == "explanation" else k: v for k, v in asdict(self).items()}
 
 
 def divergence(run: Evidence) -> Finding | None:
@@ -148,16 +152,18 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
         seen.append(f"It takes {fake:.0%} of the generated samples for generated.")
     if not seen:
         return None
-    words = "The discriminator is too strong: it tells real from generated samples without fail"
+    explanation = (
+        "The discriminator is too strong: it tells real from generated samples without fail"
+    )
     if not is_separated:
-        words = (
+        explanation = (
             "The generator's gradient has vanished: the discriminator is too strong, or saturated, "
             "and flat where the samples are"
         )
-    words += ", so the generator learns little or nothing from it."
+    explanation += ", so the generator learns little or nothing from it."
     return Finding(
         "discriminator_too_strong",
-        words,
+        explanation,
         seen,
         [
             *(

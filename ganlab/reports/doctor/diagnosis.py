@@ -1,9 +1,8 @@
-"""The doctor: what is going on in a run, in words, with the evidence and the usual remedies."""
+"""The doctor: what is going on in a run, with the evidence and the usual remedies."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from ganlab.files import write_text
@@ -49,7 +48,7 @@ def write_findings(folder: Path, findings: list[Finding], images: int) -> Path:
     contents = {
         "diagnosis": findings[0].condition,
         "images_seen": images,
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [finding.as_dict() for finding in findings],
     }
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n")
     return path
@@ -59,12 +58,12 @@ def as_text(findings: list[Finding]) -> str:
     """The findings for a reader at a terminal."""
     lines: list[str] = []
     for finding in (f for f in findings if f.kind != "unknown"):
-        lines.append(f"{finding.condition.replace('_', ' ').upper()}  {finding.words}")
+        lines.append(f"{finding.condition.replace('_', ' ').upper()}  {finding.explanation}")
         lines += [f"  because  {text}" for text in finding.evidence]
         lines += [f"  try      {text}" for text in finding.remedies]
     if unknown := [f for f in findings if f.kind == "unknown"]:
         lines.append("What cannot be told:")
-        lines += [f"  - {finding.words}" for finding in unknown]
+        lines += [f"  - {finding.explanation}" for finding in unknown]
     return "\n".join(lines)
 
 
@@ -101,8 +100,8 @@ def _no_problem(run: Evidence) -> Finding:
     ):
         if run[name]:
             seen.append(says.format(run[name].now))
-    words = "Nothing wrong is seen in this run."
-    return Finding("healthy", words, [*seen, *_modes(run)], kind="advice")
+    explanation = "Nothing wrong is seen in this run."
+    return Finding("healthy", explanation, [*seen, *_modes(run)], kind="advice")
 
 
 def _modes(run: Evidence) -> list[str]:
@@ -168,37 +167,41 @@ def _course(run: Evidence) -> Finding | None:
 
 def _unknown(run: Evidence) -> list[Finding]:
     """What the log has nothing about."""
-    words = []
+    sentences = []
     looked = run["doctor/pairwise_distance"]
     if not run.names("doctor/"):
-        words.append(
+        sentences.append(
             "gradients, the discriminator's accuracy, and samples: the run had no doctor "
             "(callbacks.doctor), only its losses and scores are known."
         )
     elif not looked:
-        words.append("how samples are: none were looked at yet (callbacks.doctor.every_images).")
+        sentences.append(
+            "how samples are: none were looked at yet (callbacks.doctor.every_images)."
+        )
     elif not run["doctor/separation"]:
-        words.append("how well the discriminator tells: the family lets no scores be watched.")
+        sentences.append("how well the discriminator tells: the family lets no scores be watched.")
     if 0 < len(run["doctor/separation"]) < ROWS:
-        words.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
+        sentences.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
     if run.is_critic and run["doctor/separation"]:
-        words.append(
+        sentences.append(
             "accuracies: with this loss scores have no boundary between real and generated, only "
             "their differences count; nor is it said when such a critic is too strong."
         )
-    words += _unknown_scores(run)
+    sentences += _unknown_scores(run)
     if run.modes is None:
-        words.append("which kinds are missing: no modes or classes are counted in the samples.")
+        sentences.append("which kinds are missing: no modes or classes are counted in the samples.")
     if looked:
         total, seen = (run[f"doctor/{kind}_images"].newest for kind in ("training", "compared"))
-        words.append(
+        sentences.append(
             f"memorisation beyond pixels: {seen:,} of {total:,} training images were compared as "
             "they are, so shifted, mirrored or otherwise changed copies are not found; nor is the "
             "discriminator shown real images that it was not trained on."
         )
         if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
-            words.append("collapse within a class: distances are taken over all classes at once.")
-    return [Finding("unknown", text, kind="unknown") for text in words]
+            sentences.append(
+                "collapse within a class: distances are taken over all classes at once."
+            )
+    return [Finding("unknown", text, kind="unknown") for text in sentences]
 
 
 def _unknown_scores(run: Evidence) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ganlab import __version__
@@ -59,9 +59,9 @@ def gather(comparison: Comparison, table: Table) -> PageData:
     if not all(score["counts"] for scores in places for score in scores):
         notes.append(UNRANKED)
     for run, scores, shot in zip(comparison.runs, places, shots, strict=True):
-        rows, doctor, words = _log(run)
-        own, shown = _course(run, rows, shot, share, words)
-        notes += [f"{run.label}: {text}" for text in words]
+        rows, doctor, notices = _log(run)
+        own, shown = _course(run, rows, shot, share, notices)
+        notes += [f"{run.label}: {text}" for text in notices]
         all_curves.append(own)
         all_pictures.append(shown)
         facts = {"scores": scores, "doctor": doctor, "pictures": [p["images"] for p in shown]}
@@ -110,7 +110,7 @@ def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list
         return [], {"why": REMOTE}, []
     try:
         evidence = Evidence.read(run.folder)
-        return evidence.rows, {"findings": [asdict(f) for f in examine(evidence)]}, []
+        return evidence.rows, {"findings": [f.as_dict() for f in examine(evidence)]}, []
     except GanlabError as error:
         why = str(error)
     except Exception as error:  # a file that a person edited may hold anything
@@ -126,9 +126,9 @@ def _course(
     rows: list[dict[str, float]],
     shot: Future | None,
     share: int,
-    words: list[str],
+    notices: list[str],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A run's curves and pictures; what cannot be read is empty, and told of in `words`."""
+    """A run's curves and pictures; what cannot be read is empty, and told of in `notices`."""
     own, shown = {"axes": [], "series": {}, "times": [[], [], []]}, []
     if run.folder is None:
         return own, shown
@@ -136,12 +136,12 @@ def _course(
         times = read_times(run.folder, run.images_seen, run.batches_seen, run.seconds)
         own = curves(rows, times, share)
     except Exception as error:  # a file that a person edited may hold anything
-        words.append(f"its curves cannot be drawn: {type(error).__name__}: {error}")
+        notices.append(f"its curves cannot be drawn: {type(error).__name__}: {error}")
     try:
         shown, unread = shot.result()
-        words += unread
+        notices += unread
     except Exception as error:  # so may a picture
-        words.append(f"its pictures cannot be shown: {type(error).__name__}: {error}")
+        notices.append(f"its pictures cannot be shown: {type(error).__name__}: {error}")
     return own, shown
 
 

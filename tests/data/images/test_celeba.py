@@ -262,9 +262,13 @@ def test_a_list_without_a_count_that_fits_but_a_picture_missing(celeba):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("list_eval_partition.txt", "000001.jpg 0\nnonsense\n", "line 2 has 1 words"),
+        ("list_eval_partition.txt", "000001.jpg 0\nnonsense\n", "line 2 has 1 entries"),
         ("list_eval_partition.txt", "000001.jpg x\n", "line 1 has 'x' where 0, 1 or 2"),
-        ("list_attr_celeba.txt", f"1\n{' '.join(TRAITS)}\n000001.jpg 1 -1\n", "line 3 has 3 words"),
+        (
+            "list_attr_celeba.txt",
+            f"1\n{' '.join(TRAITS)}\n000001.jpg 1 -1\n",
+            "line 3 has 3 entries",
+        ),
         ("identity_CelebA.txt", "000001.jpg 1\n", "lacks 3 pictures"),
     ],
 )

@@ -152,11 +152,11 @@ def test_shares_are_the_counts():
 def test_a_class_is_present_from_three_percent_of_ten():
     metric, found = shares([125] * 7 + [66, 30, 29])
     assert found["classes_present"] == 9
-    words = metric.words(found)["classes_present"]
+    words = metric.explain(found)["classes_present"]
     assert words.startswith("9 of 10 classes appear; a class has 3% to 12%")
     assert words.endswith("Rare or missing: 9.")
     metric, found = shares([100] * 10)
-    assert metric.words(found)["classes_present"].startswith("All 10 classes appear")
+    assert metric.explain(found)["classes_present"].startswith("All 10 classes appear")
 
 
 @pytest.mark.parametrize("metric", [LabelConsistency, ClassShares])

@@ -99,7 +99,7 @@ def test_bad_input():
 def test_words_and_settings():
     metric = KernelDistance(subsets=7)
     assert metric.settings()["subsets"] == 7
-    near = metric.words({"kernel_distance": -0.001, "kernel_distance_std": 0.01})
-    far = metric.words({"kernel_distance": 1.0, "kernel_distance_std": 0.01})
+    near = metric.explain({"kernel_distance": -0.001, "kernel_distance_std": 0.01})
+    far = metric.explain({"kernel_distance": 1.0, "kernel_distance_std": 0.01})
     assert "hardly" in near["kernel_distance"]
     assert "differ" in far["kernel_distance"]

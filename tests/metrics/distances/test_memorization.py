@@ -130,4 +130,4 @@ def test_bad_input():
 def test_words():
     metric = MiFID(12)
     assert metric.settings() == {"cosine_threshold": 0.1}
-    assert "training samples" in metric.words({metric.scores[0]: 12.5})[metric.scores[0]]
+    assert "training samples" in metric.explain({metric.scores[0]: 12.5})[metric.scores[0]]

@@ -229,8 +229,8 @@ def test_too_few_wrong_and_unfinite_samples():
 
 
 def test_words_name_the_worst_level():
-    words = SlicedWasserstein().words(
+    words = SlicedWasserstein().explain(
         {"sliced_wasserstein": 6.0, "sliced_wasserstein/28": 9.0, "sliced_wasserstein/14": 3.0}
     )
     assert "fine detail" in words["sliced_wasserstein/28"]
-    assert PointSlicedWasserstein().words({"sliced_wasserstein": 0.5})
+    assert PointSlicedWasserstein().explain({"sliced_wasserstein": 0.5})

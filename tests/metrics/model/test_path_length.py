@@ -132,7 +132,7 @@ def test_another_distance_names_the_score():
     metric = measured(gan(), distance=Half(), epsilon=0.1)
     assert metric.scores == ("path_length_half",)
     assert float(metric.compute()) == pytest.approx(closed_form(gan()) / 2, rel=1e-5)
-    assert "half" in metric.words({"path_length_half": 1.0})["path_length_half"]
+    assert "half" in metric.explain({"path_length_half": 1.0})["path_length_half"]
     assert PerceptualPathLength().scores == ("path_length_pixels",)
 
 

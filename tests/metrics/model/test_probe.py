@@ -106,7 +106,7 @@ def test_a_network_that_knows_digits_beats_both_controls():
     assert found["linear_probe"] > 0.97
     assert 0.6 < found["linear_probe_pixels"] < 0.92
     assert found["linear_probe_random"] < found["linear_probe"] - 0.02
-    assert ": the game has taught" in metric.words(found)["linear_probe"]
+    assert ": the game has taught" in metric.explain(found)["linear_probe"]
     settings = metric.settings()
     assert settings["tested_on"] == "other training samples"
     assert (settings["labelled_samples"], settings["tested_samples"]) == (1000, 1500)

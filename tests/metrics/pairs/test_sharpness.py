@@ -73,4 +73,4 @@ def test_targets_without_any_edge_are_refused():
 
 
 def test_the_words_say_the_number():
-    assert "0.30 times" in EdgeSharpness().words({"edge_sharpness": 0.3})["edge_sharpness"]
+    assert "0.30 times" in EdgeSharpness().explain({"edge_sharpness": 0.3})["edge_sharpness"]

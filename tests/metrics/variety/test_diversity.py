@@ -124,7 +124,7 @@ def test_settings_tell_the_scales():
     metric = MSSSIMDiversity()
     metric.bind(None, SimpleNamespace(shape=(1, 28, 28), modality=IMAGE))
     assert metric.settings()["scale_weights"] == [0.1356, 0.8644]
-    assert "diversity is lost" in metric.words({"ms_ssim": 0.5, "ms_ssim_real": 0.2})["ms_ssim"]
+    assert "diversity is lost" in metric.explain({"ms_ssim": 0.5, "ms_ssim_real": 0.2})["ms_ssim"]
 
 
 # --- distances -----------------------------------------------------------------------------------

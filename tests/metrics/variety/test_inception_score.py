@@ -98,5 +98,5 @@ def test_features_without_logits(extractor):
 def test_words():
     metric = InceptionScore()
     metric.bind(SimpleNamespace(name="digits", classes=10), None)
-    words = metric.words({"inception_score": 7.25, "inception_score_std": 0.1})
+    words = metric.explain({"inception_score": 7.25, "inception_score_std": 0.1})
     assert "7.2 classes (of 10)" in words["inception_score"]

@@ -124,7 +124,7 @@ def test_means_come_from_the_data_unless_given():
 def test_words_and_settings_say_what_was_counted():
     metric = ModeCoverage(ring(), SIGMA, radius=2.0)
     metric.update(ring()[:4])
-    words = metric.words({name: value.item() for name, value in metric.compute().items()})
+    words = metric.explain({name: value.item() for name, value in metric.compute().items()})
     assert words["modes"] == "4 of the 8 modes found."
     assert "100%" in words["high_quality"]
     assert "2 standard deviations" in words["high_quality"]
@@ -176,7 +176,7 @@ def test_all_triples_are_found_and_uniform(digits):
     found = metric.compute()
     assert found["stacked_modes"] == 1000
     assert found["stacked_kl"].item() == pytest.approx(0, abs=1e-9)
-    assert metric.words({k: v.item() for k, v in found.items()})["stacked_modes"].startswith(
+    assert metric.explain({k: v.item() for k, v in found.items()})["stacked_modes"].startswith(
         "1,000 of"
     )
 

@@ -130,5 +130,5 @@ def test_too_few_wrong_and_unfinite_samples():
 def test_words_and_the_split():
     metric = NearestNeighbours()
     assert metric.real_split == "train"
-    assert "memorisation: look" in metric.words({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
-    assert "no sign" in metric.words({"nearest_ratio": 1.0, "copies": 0.01})["copies"]
+    assert "memorisation: look" in metric.explain({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
+    assert "no sign" in metric.explain({"nearest_ratio": 1.0, "copies": 0.01})["copies"]

@@ -147,6 +147,6 @@ def test_bad_input(cls):
 def test_words_and_settings(cls):
     metric = cls(k=4)
     assert metric.settings() == {"k": 4}
-    words = metric.words(dict.fromkeys(metric.scores, 0.8))
+    words = metric.explain(dict.fromkeys(metric.scores, 0.8))
     assert set(words) == set(metric.scores)
     assert any("80%" in text for text in words.values())

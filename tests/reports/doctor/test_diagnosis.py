@@ -114,8 +114,8 @@ def test_thresholds(name):
 
 def test_full_and_partial_collapse():
     edge = conditions.ALL_THE_SAME
-    assert "fully" in main_finding({"doctor/pairwise_distance": edge * 0.99}).words
-    assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).words
+    assert "fully" in main_finding({"doctor/pairwise_distance": edge * 0.99}).explanation
+    assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).explanation
 
 
 def test_one_look_is_no_collapse():
@@ -163,7 +163,7 @@ def test_critics_may_be_strong_and_their_losses_have_no_scale():
     }
     findings = examine(log(strong, loss=critic))
     assert findings[0].condition == "healthy"
-    assert any("critic" in finding.words for finding in findings)
+    assert any("critic" in finding.explanation for finding in findings)
     away = {**strong, "discriminator/adversarial": [-1.0, -1e3, -1e6]}
     assert examine(log(away, loss=critic))[0].condition == "divergence"
 
@@ -185,7 +185,7 @@ def test_still_improving_and_plateau():
     assert conditions_of(scored([9, 5, 4, 3, 2.5])) == ["healthy", "still_improving"]
     assert conditions_of(scored([9, 3, 3.1, 3.0, 2.99, 3.2])) == ["healthy", "plateau"]
     plateau = examine(scored([9, 3, 3.1, 3.0, 2.99, 3.2]))[1]
-    assert "40,000 images" in plateau.words  # 20,000 of 60,000 to the last gain
+    assert "40,000 images" in plateau.explanation  # 20,000 of 60,000 to the last gain
     assert conditions_of(scored([0.1, 0.5, 0.7, 0.9], "high_quality"))[-1] == "still_improving"
     assert conditions_of(scored([0.9] * 3 + [0.5] * 3, "high_quality"))[-1] == "plateau"
 
@@ -200,7 +200,7 @@ def test_a_rate_that_has_ended_cannot_go_on():
 def test_three_scores_are_no_course():
     run = scored([9, 5, 3])
     assert conditions_of(run) == ["healthy"]
-    assert any("3 times" in finding.words for finding in examine(run))
+    assert any("3 times" in finding.explanation for finding in examine(run))
 
 
 def test_the_monitored_score_is_followed():
@@ -212,7 +212,7 @@ def test_the_monitored_score_is_followed():
 
 def test_what_cannot_be_told():
     def unknown(run):
-        return " ".join(f.words for f in examine(run) if f.kind == "unknown")
+        return " ".join(f.explanation for f in examine(run) if f.kind == "unknown")
 
     bare = log({name: None for name in HEALTHY if name.startswith("doctor/")})
     assert examine(bare)[0].condition == "undecided"

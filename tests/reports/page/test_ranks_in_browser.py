@@ -78,7 +78,7 @@ def test_groups_have_their_spread(opened):
         "-4.706 … 20.71",
     ]
     assert texts(opened, "#group-list td.best") == ["8"]
-    assert "Not ranked against each other" in texts(opened, "#group-words")[0]
+    assert "Not ranked against each other" in texts(opened, "#group-note")[0]
 
 
 def test_unlike_scores_stand_apart(opened):

@@ -2,18 +2,18 @@
 
 const NUMBERS = 12; // of runs, that a cell names
 
-function groupWords() {
+function groupNote() {
   const { keys, score, others, parts, unlike } = page.table;
   const better = parts.map((part) => part.better).find(Boolean);
   const by = keys.length ? `of equal ${keys.join(", ")}` : "of equal settings";
-  const words = [`Runs ${by}. All runs are here, selected or not.`];
+  const sentences = [`Runs ${by}. All runs are here, selected or not.`];
   if (score) {
-    words.push(`Ranked by ${score}${better ? `, ${better} is better` : ""}: mean, sample standard deviation, and the mean's 95 % interval by Student's t.`);
+    sentences.push(`Ranked by ${score}${better ? `, ${better} is better` : ""}: mean, sample standard deviation, and the mean's 95 % interval by Student's t.`);
   }
-  if (score && !better && !unlike) words[1] = `Not ranked: which way ${score} is better is not recorded.`;
-  if (unlike) words[1] = `Not ranked against each other, for ${score} was taken in unlike ways: ${unlike}.`;
-  if (others.length) words.push("Further scores are mean ± standard deviation.");
-  return words.join(" ");
+  if (score && !better && !unlike) sentences[1] = `Not ranked: which way ${score} is better is not recorded.`;
+  if (unlike) sentences[1] = `Not ranked against each other, for ${score} was taken in unlike ways: ${unlike}.`;
+  if (others.length) sentences.push("Further scores are mean ± standard deviation.");
+  return sentences.join(" ");
 }
 
 const rounded = (value) => (isNumber(value) ? String(Number(value.toPrecision(2))) : "–");
@@ -65,7 +65,7 @@ function groupTable(part) {
 
 function drawGroups() {
   const { parts, score } = page.table;
-  byId("group-words").textContent = groupWords();
+  byId("group-note").textContent = groupNote();
   byId("group-list").replaceChildren(...parts.map((part) => {
     const known = Object.keys(part.protocol).length > 0;
     const title = known ? [part.protocol.metric, part.protocol_name].filter(Boolean).join(" · ") : "";
