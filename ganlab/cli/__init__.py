@@ -63,12 +63,18 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     import importlib
+    import os
     import warnings
 
     warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
     module = MODULES.get(command, command)
     try:
-        return importlib.import_module(f"ganlab.cli.{module}").main(rest)
+        code = importlib.import_module(f"ganlab.cli.{module}").main(rest)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `ganlab … | head`: nobody reads on, and Python must not try at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except GanlabError as error:
         if is_main():
             print(f"ganlab {command}: {error}", file=sys.stderr)

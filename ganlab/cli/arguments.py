@@ -49,12 +49,13 @@ def split_options(
     of true or false may be a bare --key.
 
     Raises:
-        ConfigError: an option without its value.
+        ConfigError: an option without its value, or an unknown one (with the nearest).
     """
     positional, options, waiting = [], [], iter(argv)
     for text in waiting:
         if not text.startswith("--"):
-            is_option = "/" not in text.partition("=")[0] and "=" in text  # not a folder a/b=1
+            # not a folder a/b=1
+            is_option = text[:1] == "~" or ("/" not in text.partition("=")[0] and "=" in text)
             (options if is_option else positional).append(text)
             continue
         key, equals, value = text[2:].partition("=")
@@ -63,6 +64,11 @@ def split_options(
             value = "true" if arguments[key].parse is boolean else next(waiting, None)
             if value is None:
                 raise ConfigError(f"{text}: needs a value; it is {arguments[key].help}")
+        elif not equals:
+            raise ConfigError(
+                f"{text}: there is no such option; allowed {', '.join(arguments)}, or "
+                f"{text}=VALUE for a setting of the run.{nearest(key, list(arguments))}"
+            )
         options.append(f"{key}={value}")
     return positional, options
 
@@ -71,9 +77,11 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
     """Values by name.
 
     Raises:
-        ConfigError: not key=value, an unknown key (with the nearest), or a wrong value.
+        ConfigError: not key=value, an unknown key (with the nearest), one that is given twice, or a
+            wrong value.
     """
     values = {name: argument.default for name, argument in arguments.items()}
+    given: set[str] = set()
     for text in argv:
         key, equals, value = text.partition("=")
         if not equals or key not in arguments:
@@ -81,6 +89,9 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
                 f"{text}: there is no such argument; allowed {', '.join(arguments)}, each as "
                 f"key=value.{nearest(key, list(arguments))}"
             )
+        if key in given:
+            raise ConfigError(f"{key}: is given twice; give it once.")
+        given.add(key)
         if value in ("", "null", "none") and values[key] is not REQUIRED:
             continue
         try:

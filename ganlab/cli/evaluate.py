@@ -112,5 +112,6 @@ def _table(name: str, title: str, entries: list[dict[str, Any]]) -> str:
         if len(values) > 1:
             line += f" ± {statistics.stdev(values):.2g} over {len(values)} seeds"
         lines.append(line)
-    lines += [f"  {s['words']}" for s in first.values() if s["words"]]
+    of = f"seed {entries[0]['seed']}: " if len(entries) > 1 else ""
+    lines += [f"  {of}{s['words']}" for s in first.values() if s["words"]]
     return "\n".join(lines)

@@ -61,6 +61,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     with torch.device("meta"):
         module = build_module(without_norms)
     module.check_data(data.shapes, data.provides)
+    module.configure_optimizers()
     if config.get("compile") and not module.calls_whole:
         raise ConfigError(
             f"compile: {type(module).__name__} trains parts of its networks by themselves, which "

@@ -25,7 +25,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: missing, damaged, or not written by ganlab.
     """
     if not path.exists():
-        raise CheckpointError(f"checkpoint: there is no {path}.")
+        raise CheckpointError(
+            f"checkpoint: there is no {path}. Give last, best or previous, or a checkpoint's file."
+        )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

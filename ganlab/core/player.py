@@ -66,6 +66,9 @@ class Player:
 
         Options that are null in the config are left out: that is how a loss config replaces the
         optimizer of a model config, as Hydra cannot remove a key.
+
+        Raises:
+            ConfigError: an optimizer that does not take its options.
         """
         options = {
             key: value
@@ -73,7 +76,11 @@ class Player:
             if value is not None
         }
         make = getattr(self.optimizer, "func", self.optimizer)
-        optimizer = make(parameters, **{key: _at_start(value) for key, value in options.items()})
+        start = {key: _at_start(value) for key, value in options.items()}
+        try:
+            optimizer = make(parameters, **start)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"model.players.{name}.optimizer: {error}. Change it.") from error
         for index, group in enumerate(optimizer.param_groups):
             for key, value in options.items():
                 if isinstance(value, Schedule):

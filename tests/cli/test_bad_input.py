@@ -58,6 +58,8 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["~model"], ["model._target_: missing"]),
         (["model=null"], ["model=null", "leave it out"]),
         (["~seed"], ["'seed'", "takes it away"]),
+        (["model.players.generator.optimizer.lr=-1"], ["players.generator.optimizer", "-1"]),
+        (["model.players.generator.optimizer.lr=a"], ["players.generator.optimizer", "'<='"]),
         (["~threads"], ["~threads", "null already"]),
         (["+protocol.sampls=9"], ["protocol.sampls", "'samples'"]),
         (["~trainer"], ["trainer.accelerator: missing"]),
