@@ -45,7 +45,8 @@ class Clocks(Callback):
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
         self._wrap(trainer.fit_loop._data_fetcher, "__next__", "data")
-        for optimizer in trainer.strategy._lightning_optimizers:
+        optimizers = pl_module.optimizers()
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
             self._wrap(optimizer, "step", ": optimizer")
         for callback in trainer.callbacks:
             if callback is not self:

@@ -56,7 +56,7 @@ class Doctor(Callback):
         due = [role for role in pl_module.roles if self._is_last_step(pl_module, role, batch)]
         for role in due:
             if trainer.optimizers[pl_module.roles.index(role)] is optimizer:
-                gradients = [p.grad for p in pl_module._parameters_of[role] if p.grad is not None]
+                gradients = [p.grad for p in pl_module.parameters_of[role] if p.grad is not None]
                 norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
                 self._measured[f"gradient/{role}"] = norm / _scale(trainer, optimizer)
                 self._before[role] = _some_weights(pl_module, role)
@@ -203,7 +203,7 @@ def _period(player: Player) -> int:
 
 def _some_weights(module: AdversarialModule, role: str) -> Tensor:
     """The first numbers of each of the player's parameters, in all at most about `WEIGHTS`."""
-    own = module._parameters_of[role]
+    own = module.parameters_of[role]
     most = max(WEIGHTS // len(own), 1)
     return torch.cat([p.detach().reshape(-1)[:most].float() for p in own])
 

@@ -60,9 +60,9 @@ def main(argv: list[str]) -> int:
         own = None
         if not any(text.startswith("protocol=") for text in about):
             about.insert(0, f"protocol={FOLDERS}")
-    protocol = chosen(own, about)
-    check_targets({"protocol": protocol})
-    if arguments["seeds"] and "seed" not in protocol:
+    plain = chosen(own, about)
+    check_targets({"protocol": plain})
+    if arguments["seeds"] and "seed" not in plain:
         raise ConfigError("seeds: this protocol draws nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
     from ganlab.core.build import make
@@ -74,13 +74,13 @@ def main(argv: list[str]) -> int:
     else:
         folders = arguments["real"], arguments["generated"]
         subject = evaluation.of_folders(*folders, arguments["skip_corrupt"])
-    recipe = make(protocol)
-    seeds = arguments["seeds"] or [protocol.get("seed")]
-    entries = evaluation.evaluate(subject, recipe, seeds, arguments["device"])
+    protocol = make(plain)
+    seeds = arguments["seeds"] or [plain.get("seed")]
+    entries = evaluation.evaluate(subject, protocol, seeds, arguments["device"])
     print(_table(entries[0]["protocol"], subject.title, entries))
     evaluation.write_entries(out, before, entries)
     print(f"Written to {out}.")
-    if picture := evaluation.save_neighbours(subject, recipe, out.with_name("neighbours.png")):
+    if picture := evaluation.save_neighbours(subject, protocol, out.with_name("neighbours.png")):
         print(f"Generated images above their nearest training images: {picture}.")
     return 0
 

@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
         print(f"{plain['name']}: valid. A study, without a model to train.")
         return 0
     players = ", ".join(
-        f"{role} {sum(p.numel() for p in module._parameters_of[role]):,}" for role in module.roles
+        f"{role} {sum(p.numel() for p in module.parameters_of[role]):,}" for role in module.roles
     )
     print(f"{plain['name']}: valid. Data {tuple(data.shape)}; parameters: {players}.")
     return 0

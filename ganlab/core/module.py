@@ -67,7 +67,7 @@ class AdversarialModule(AveragedModule):
         self.steps: dict[str, int] = {}
         self.latest: dict[str, float] = {}
         self.watched: dict[str, Tensor] = {}
-        self._parameters_of: dict[str, list[nn.Parameter]] = {}
+        self.parameters_of: dict[str, list[nn.Parameter]] = {}
         self._window = LogWindow()
         self._pending_gradients: dict[str, Tensor] = {}
         self._shared: dict[str, tuple[str, Any]] = {}
@@ -87,7 +87,7 @@ class AdversarialModule(AveragedModule):
             ConfigError: a role without a player, an unknown player, a player without parameters, an
                 unknown submodule, or a parameter of two players that is not declared shared.
         """
-        self._parameters_of = assign_parameters(self, self.roles, players)
+        self.parameters_of = assign_parameters(self, self.roles, players)
         self.players = {role: players[role] for role in self.roles}
         self.steps = dict.fromkeys(self.roles, 0)
         for name, holder in scheduled.items():
@@ -96,7 +96,7 @@ class AdversarialModule(AveragedModule):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimizer for each role, in the order of `roles`."""
         return [
-            self.players[role].build_optimizer(role, self._parameters_of[role], self.scheduled)
+            self.players[role].build_optimizer(role, self.parameters_of[role], self.scheduled)
             for role in self.roles
         ]
 
@@ -125,7 +125,8 @@ class AdversarialModule(AveragedModule):
         loss = self._total(role, terms)
         self.manual_backward(loss / player.accumulate if player.accumulate > 1 else loss)
         if player.moves(self.batches_seen + 1) % player.accumulate == 0:
-            optimizer = self.trainer.strategy._lightning_optimizers[index]
+            optimizers = self.optimizers()  # one by itself where there is only one
+            optimizer = optimizers[index] if isinstance(optimizers, list) else optimizers
             optimizer.step()
             optimizer.zero_grad()
             self.steps[role] += 1
@@ -173,17 +174,17 @@ class AdversarialModule(AveragedModule):
         for role, own in zip(self.roles, self.trainer.optimizers, strict=True):
             clip = self.players[role].gradient_clip
             if own is optimizer and clip is not None:
-                clip_grad_norm_(self._parameters_of[role], clip)
+                clip_grad_norm_(self.parameters_of[role], clip)
 
     # --- gradients, and what players share within a batch --------------------------------------
 
     def _require_gradients_of(self, *roles: str) -> None:
         self._training = roles
-        for parameters in self._parameters_of.values():
+        for parameters in self.parameters_of.values():
             for parameter in parameters:
                 parameter.requires_grad_(False)
         for role in roles:
-            for parameter in self._parameters_of[role]:
+            for parameter in self.parameters_of[role]:
                 parameter.requires_grad_(True)
 
     @contextmanager

@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
-from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 T = TypeVar("T")
 
@@ -26,15 +25,16 @@ def share_buffers(module: LightningModule) -> None:
     own = [b for n, b in named if b.is_floating_point() and not n.startswith("averaged.")]
     for kind in sorted({b.dtype for b in own}, key=str):
         buffers = [b for b in own if b.dtype == kind]
-        flat = _flatten_dense_tensors(buffers)
+        flat = torch.cat([buffer.reshape(-1) for buffer in buffers])
         torch.distributed.broadcast(flat, src=0)
-        for buffer, value in zip(buffers, _unflatten_dense_tensors(flat, buffers), strict=True):
-            buffer.copy_(value)
+        parts = flat.split([buffer.numel() for buffer in buffers])
+        for buffer, part in zip(buffers, parts, strict=True):
+            buffer.copy_(part.view_as(buffer))
 
 
 def first_found(module: LightningModule, here: T | None) -> T | None:
     """What the first process has found that has found something, if one has; all must ask."""
-    trainer = module._trainer
+    trainer = _trainer_of(module)
     if trainer is None or trainer.world_size == 1:
         return here
     if not trainer.strategy.reduce_boolean_decision(here is not None, all=False):
@@ -53,9 +53,16 @@ def gathered(module: LightningModule, state: Any) -> list[Any]:
         module: in training; all processes must call this.
         state: plain containers and tensors on the CPU.
     """
-    trainer = module._trainer
+    trainer = _trainer_of(module)
     if trainer is None or trainer.world_size == 1 or trainer.state.status != TrainerStatus.RUNNING:
         return [state]
     states = [None] * trainer.world_size if trainer.is_global_zero else None
     torch.distributed.gather_object(state, states)
     return states or []
+
+
+def _trainer_of(module: LightningModule) -> Trainer | None:
+    try:
+        return module.trainer
+    except RuntimeError:  # it is in none
+        return None

@@ -240,7 +240,7 @@ def memory_of(
         "ema", the averaged copies.
     """
     averaged = set(module.averaged.parameters()) | set(module.averaged.buffers())
-    trained = {p for own in module._parameters_of.values() for p in own}
+    trained = {p for own in module.parameters_of.values() for p in own}
     state = [s for optimizer in optimizers for s in optimizer.state.values()]
     return {
         "parameters": _bytes(p for p in module.parameters() if p not in averaged),

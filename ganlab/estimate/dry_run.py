@@ -66,7 +66,7 @@ def estimate(config: dict[str, Any]) -> Estimate:
     }
     return Estimate(
         networks={name: count for name, count in networks.items() if count},
-        players={r: sum(p.numel() for p in module._parameters_of[r]) for r in module.roles},
+        players={r: sum(p.numel() for p in module.parameters_of[r]) for r in module.roles},
         memory=costs.memory if costs else memory_of(module),
         ranks=ranks,
         costs=costs,

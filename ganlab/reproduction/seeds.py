@@ -99,12 +99,12 @@ class Reproduction:
 
     def _check_score(self) -> None:
         check_targets({"protocol": self.protocol})
-        recipe = make(self.protocol)
-        recipe.check(self.module, self.data)
-        if self.baseline.score not in recipe.names and not self.protocol_overrides:
+        protocol = make(self.protocol)
+        protocol.check(self.module, self.data)
+        if self.baseline.score not in protocol.names and not self.protocol_overrides:
             raise ConfigError(
                 f"experiment {self.baseline.name}: baseline.score: {self.baseline.score} is not "
-                f"one of {self.baseline.protocol}, which gives {', '.join(recipe.names)}."
+                f"one of {self.baseline.protocol}, which gives {', '.join(protocol.names)}."
             )
 
     def carry_out(self) -> Path:
@@ -171,11 +171,11 @@ class Reproduction:
         except DataError as error:
             missing.append(str(error))
         if self.protocol is not None:
-            recipe = make(self.protocol)
+            protocol = make(self.protocol)
             try:
                 if not missing:
-                    recipe.prepare(data)
-                elif features := getattr(recipe, "features", None):
+                    protocol.prepare(data)
+                elif features := getattr(protocol, "features", None):
                     features()
             except DataError as error:
                 missing.append(str(error))

@@ -124,13 +124,13 @@ def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subje
 
 
 def evaluate(
-    subject: Subject, recipe: Any, seeds: Sequence[int | None], device: str | None = None
+    subject: Subject, protocol: Any, seeds: Sequence[int | None], device: str | None = None
 ) -> list[dict[str, Any]]:
     """One entry of scores.json for each seed; real examples are looked at once for all.
 
     Args:
         subject: see `of_run` and `of_folders`.
-        recipe: a protocol, made.
+        protocol: made, see `ganlab.core.build.make`.
         seeds: of the latents; [None] for a protocol that draws nothing.
         device: the fastest there is for None.
 
@@ -142,27 +142,27 @@ def evaluate(
             number of samples that the protocol does not fit.
         DataError: data or weights of features that are missing.
     """
-    if subject.source and not hasattr(recipe, "score"):
+    if subject.source and not hasattr(protocol, "score"):
         raise ConfigError(
             "protocol: this one is of a trained model, not of images in a folder. Choose one of "
             "folders, e.g. protocol=folders_inception."
         )
     device = device_named(device)
-    return [_evaluate(subject, recipe, seed, device) for seed in seeds]
+    return [_evaluate(subject, protocol, seed, device) for seed in seeds]
 
 
-def _evaluate(subject: Subject, recipe: Any, seed: int | None, device: str) -> dict[str, Any]:
-    recipe.seed = seed
+def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) -> dict[str, Any]:
+    protocol.seed = seed
     started = time.monotonic()
     with _progress() as track:
         if subject.source:
-            scores = recipe.score(subject.source, subject.data, device, track=track)
+            scores = protocol.score(subject.source, subject.data, device, track=track)
         else:
             module = subject.module.to(device)
-            recipe.check(module, subject.data)
-            scores = recipe.evaluate(module, subject.data, track=track)
+            protocol.check(module, subject.data)
+            scores = protocol.evaluate(module, subject.data, track=track)
     return subject.described | {
-        "protocol": getattr(recipe, "name", "accuracy"),
+        "protocol": getattr(protocol, "name", "accuracy"),
         "seed": seed,
         "at": timestamp(),
         "seconds": round(time.monotonic() - started, 1),
@@ -170,20 +170,20 @@ def _evaluate(subject: Subject, recipe: Any, seed: int | None, device: str) -> d
     }
 
 
-def save_neighbours(subject: Subject, recipe: Any, path: Path) -> Path | None:
+def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
     """Draw some samples above their nearest training images, if the protocol looks for those.
 
     Args:
         subject: what has been scored.
-        recipe: the protocol, which has scored it.
+        protocol: which has scored it.
         path: of the picture, a PNG.
 
     Returns:
         `path`; None where nothing is drawn.
     """
-    if not hasattr(recipe, "nearest"):
+    if not hasattr(protocol, "nearest"):
         return None
-    pairs = recipe.nearest(subject.source or recipe.source(subject.module))
+    pairs = protocol.nearest(subject.source or protocol.source(subject.module))
     if pairs is None:
         return None
     save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))

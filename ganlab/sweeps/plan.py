@@ -6,13 +6,13 @@ that one that is killed is continued by `ganlab sweep resume`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -51,8 +51,12 @@ def expand(overrides: list[str]) -> list[list[str]]:
     """
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        overrides = [_parsed(parser, text) for text in map(spelled_out, overrides)]
-        return BasicSweeper.split_arguments(overrides, None)[0]
+        values: dict[str, list[str]] = {}  # of several for one key the last counts, as in Hydra
+        for override in (_parsed(parser, text) for text in map(spelled_out, overrides)):
+            key, single = override.get_key_element(), override.get_value_element_as_str
+            own = override.sweep_string_iterator() if override.is_sweep_override() else [single()]
+            values[key] = [f"{key}={value}" for value in own]
+        return [list(job) for job in itertools.product(*values.values())]
 
 
 def _parsed(parser: Any, text: str) -> Any:

@@ -61,7 +61,7 @@ def test_gradient_and_change_of_plain_descent(tmp_path):
         def on_before_optimizer_step(self, trainer, pl_module, optimizer):
             super().on_before_optimizer_step(trainer, pl_module, optimizer)
             role = pl_module.roles[[o is optimizer for o in trainer.optimizers].index(True)]
-            own = pl_module._parameters_of[role]
+            own = pl_module.parameters_of[role]
             for name, values in (("gradient", [p.grad for p in own]), ("weights", own)):
                 joined = torch.cat([v.detach().flatten() for v in values])
                 seen[f"{name}/{role}"] = float(joined.norm())

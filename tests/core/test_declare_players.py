@@ -55,8 +55,8 @@ def test_overlap_is_refused_unless_declared():
     with pytest.raises(ConfigError, match=r"trained by both 'a' and 'b'"):
         Two({"a": Player(sgd()), "b": Player(sgd())}, a, b)
     module = Two({"a": Player(sgd()), "b": Player(sgd(), shared=["b"])}, a, b)
-    assert len(module._parameters_of["a"]) == 4
-    assert len(module._parameters_of["b"]) == 2
+    assert len(module.parameters_of["a"]) == 4
+    assert len(module.parameters_of["b"]) == 2
 
 
 def test_unknown_shared_submodule():

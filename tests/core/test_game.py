@@ -187,10 +187,10 @@ def test_shared_submodule_is_trained_by_both_and_frozen_for_others():
         lambda *_: seen.append([p.requires_grad for p in game.discriminator.parameters()])
     )
     fit(game, batches=1)
-    assert len(game._parameters_of["discriminator"]) > len(game._parameters_of["generator"])
+    assert len(game.parameters_of["discriminator"]) > len(game.parameters_of["generator"])
     assert seen
     assert not any(seen[0])  # made for the generator alone
-    assert all(p.requires_grad for p in game._parameters_of["generator"])
+    assert all(p.requires_grad for p in game.parameters_of["generator"])
 
 
 def test_latents_differ_between_batches_and_seeds_and_ranks():

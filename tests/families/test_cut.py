@@ -52,7 +52,7 @@ def start(module, *moving):
 def test_heads_fit_the_maps_and_are_built_with_the_module():
     module = cut()
     assert module.heads.channels == (3, 8, 16, 16)
-    assert set(module._parameters_of["generator"]) == {
+    assert set(module.parameters_of["generator"]) == {
         *module.generator.parameters(),
         *module.heads.parameters(),
     }

@@ -1,1 +1,1 @@
-"""Protocols: the complete recipe by which scores are taken."""
+"""Protocols: how scores are taken, completely."""

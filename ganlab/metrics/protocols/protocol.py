@@ -44,7 +44,7 @@ class Score:
 
 
 class Protocol:
-    """A complete recipe for scores of a model on a data set.
+    """What scores of a model on a data set depend on.
 
     Attributes:
         names: of the scores.

@@ -57,23 +57,23 @@ class TranslationProtocol(Protocol):
         self.name, self.split, self.seed, self.ema = name, split, seed, ema
         self.samples, self.features = samples, features
         self._extractor: Extractor | None = None
-        self._make_recipe = lambda: _OfTranslations(
+        self._make_protocol = lambda: _OfTranslations(
             name, copy.deepcopy(metrics), features and self._built, samples, real_samples, split
         )
-        self._recipe = self._make_recipe()  # to be asked; those of `_recipes` are fed
-        for key, metric in self._recipe.metrics.items():
+        self._template = self._make_protocol()  # to be asked; those of `_protocols` are fed
+        for key, metric in self._template.metrics.items():
             if isinstance(metric, ModelMetric):
                 raise ConfigError(
                     f"protocol.metrics.{key}: asks a model about its latents, and a translator has "
                     f"none. Leave it out: protocol.metrics.{key}=null."
                 )
-        self._recipes: dict[str, SampleProtocol] = {}  # prepared, by target domain
+        self._protocols: dict[str, SampleProtocol] = {}  # prepared, by target domain
         self._directions: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the scores, once a model has been checked."""
-        with_features = copy.copy(self._recipe)
+        with_features = copy.copy(self._template)
         with_features.features = self.features
         if len(self._directions) < 2:
             return with_features.names
@@ -89,7 +89,7 @@ class TranslationProtocol(Protocol):
             )
         check_split(data, self.split)
         self._directions = tuple(module.directions)
-        asked = {name: set(metric.inputs) for name, metric in self._recipe.metrics.items()}
+        asked = {name: set(metric.inputs) for name, metric in self._template.metrics.items()}
         has = {
             "targets": data.has_pairs and (self.split == "test" or not data.independent),
             "segments": getattr(data, "has_segments", False),
@@ -109,7 +109,7 @@ class TranslationProtocol(Protocol):
                     f"out (protocol.metrics.{name}=null), or choose another protocol."
                 )
         for way in module.directions.values():
-            self._recipe.check_metrics(module, data.domain(way.target), has["labels"])
+            self._template.check_metrics(module, data.domain(way.target), has["labels"])
 
     def prepare(self, data: Any) -> None:
         """Build the extractor and load the pictures of both sides: what is missing is missed early.
@@ -124,10 +124,10 @@ class TranslationProtocol(Protocol):
                     f"{data.domain(key).title} has {there:,} pictures to translate. Set it to "
                     f"{there} or less, or to null for all."
                 )
-            if key not in self._recipes:
-                recipe = self._make_recipe()
-                recipe.prepare(data.domain(key))
-                self._recipes[key] = recipe
+            if key not in self._protocols:
+                protocol = self._make_protocol()
+                protocol.prepare(data.domain(key))
+                self._protocols[key] = protocol
 
     def evaluate(
         self,
@@ -144,7 +144,7 @@ class TranslationProtocol(Protocol):
             source = TranslatedSamples(
                 module, data, name, self.split, self.seed, self.ema, self._inputs()
             )
-            found = self._recipes[way.target].score(
+            found = self._protocols[way.target].score(
                 source, data.domain(way.target), module.device, rank, ranks, track
             )
             if len(module.directions) > 1:
@@ -155,7 +155,7 @@ class TranslationProtocol(Protocol):
         return scores
 
     def _inputs(self) -> set[str]:
-        return {key for metric in self._recipe.metrics.values() for key in metric.inputs}
+        return {key for metric in self._template.metrics.values() for key in metric.inputs}
 
     def _built(self) -> Extractor:
         """The extractor, built once for all directions."""

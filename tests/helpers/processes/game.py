@@ -186,7 +186,7 @@ def joint_draws(rank, ranks):
 
 def weights(module):
     """All that players train, as one vector."""
-    own = [p.detach().flatten() for role in module.roles for p in module._parameters_of[role]]
+    own = [p.detach().flatten() for role in module.roles for p in module.parameters_of[role]]
     return torch.cat(own)
 
 
