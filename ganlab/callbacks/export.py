@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.core import AdversarialModule
-from ganlab.errors import ConfigError
+from ganlab.errors import one_of
 from ganlab.files import atomic
 from ganlab.record.machine import git_commit
 
@@ -53,10 +53,7 @@ class ExportWeights(Callback):
         if not trainer.is_global_zero:
             return
         children = dict(pl_module.named_children())
-        if self.module not in children:
-            raise ConfigError(
-                f"export.module: there is no {self.module!r}; there is {', '.join(children)}."
-            )
+        one_of("export.module", self.module, children)
         averaged = self.module in pl_module.averaged
         network = pl_module.averaged[self.module] if averaged else children[self.module]
         metadata = {

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ganlab.cli.arguments import Argument, parse, usage, wants_help
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 from ganlab.reports.data.findings import DataCheck
 
 _KINDS = 3  # sizes, modes and formats that a line names
@@ -35,12 +35,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP)
         return 0 if argv else 2
-    if argv[0] not in commands:
-        raise ConfigError(
-            f"{argv[0]}: there is no such command; there is `ganlab data check DIR` and `ganlab "
-            f"data pair A_DIR B_DIR OUT`.{nearest(argv[0], list(commands))}"
-        )
-    return commands[argv[0]](argv[1:])
+    return commands[one_of("data", argv[0], commands)](argv[1:])
 
 
 def check(argv: list[str]) -> int:

@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.cli.arguments import Argument, parse, usage, wants_help
-from ganlab.config.values import boolean
+from ganlab.config.values import boolean, seeds
 from ganlab.errors import ConfigError
-
-
-def _seeds(text: str) -> list[int]:
-    seeds = [part.strip() for part in text.strip("[]").split(",")]
-    if not all(part.isdigit() for part in seeds) or len(set(seeds)) < len(seeds):
-        raise ValueError(f"received {text!r}; needs different whole numbers, with commas")
-    return [int(part) for part in seeds]
-
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…"),
@@ -26,7 +18,7 @@ ARGUMENTS = {
     "skip_corrupt": Argument(boolean, "leave out images that cannot be read (false)", False),
     "protocol": Argument(str, "see `ganlab list protocols`; the run's own unless given"),
     "features": Argument(str, "in place of the protocol's, see `ganlab list features`"),
-    "seeds": Argument(_seeds, "e.g. 0,1,2: of the latents; several give a mean and a spread"),
+    "seeds": Argument(seeds, "e.g. 0,1,2: of the latents; several give a mean and a spread"),
     "device": Argument(str, "cpu, cuda, mps, xpu; the fastest there is unless given"),
     "out": Argument(Path, "where the scores go; scores.json in the run's folder unless given"),
 }
@@ -75,8 +67,8 @@ def main(argv: list[str]) -> int:
         folders = arguments["real"], arguments["generated"]
         subject = evaluation.of_folders(*folders, arguments["skip_corrupt"])
     protocol = make(plain)
-    seeds = arguments["seeds"] or [plain.get("seed")]
-    entries = evaluation.evaluate(subject, protocol, seeds, arguments["device"])
+    drawn = arguments["seeds"] or [plain.get("seed")]
+    entries = evaluation.evaluate(subject, protocol, drawn, arguments["device"])
     print(_table(entries[0]["protocol"], subject.title, entries))
     evaluation.write_entries(out, before, entries)
     print(f"Written to {out}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganlab.cli.arguments import wants_help
 from ganlab.config.values import check_folder
-from ganlab.errors import ConfigError, RunError, nearest
+from ganlab.errors import ConfigError, RunError, one_of
 from ganlab.exchange.public_files import ROLES, find_files, read_networks
 
 HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: make a run of public checkpoints.
@@ -53,11 +53,7 @@ def main(argv: list[str]) -> int:
 def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]:
     """The kind of model, the paths, this command's arguments, and those of `ganlab train`."""
     kind, rest = argv[0], argv[1:]
-    if kind not in ROLES:
-        raise ConfigError(
-            f"{kind}: is nothing that can be imported; allowed {', '.join(ROLES)}, then the "
-            f"paths.{nearest(kind, list(ROLES))}"
-        )
+    one_of("import", kind, ROLES)
     is_path = {text: Path(text).exists() or "=" not in text for text in rest}
     paths = [Path(text) for text in rest if is_path[text]]
     if not paths:

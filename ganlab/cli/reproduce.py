@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.cli.arguments import Argument, parse, split_options, wants_help
-from ganlab.config.values import boolean, check_folder, number
+from ganlab.config.values import boolean, check_folder, count, number, seeds
 from ganlab.errors import ConfigError
 from ganlab.reproduction.baselines import Baseline
 
@@ -29,16 +29,9 @@ ganlab reproduce NAME [options]   train an experiment that has a baseline, score
 
 
 def _seeds(text: str) -> list[int]:
-    parts = [part.strip() for part in text.strip("[]").split(",")]
-    if parts[-1] == "":
-        parts.pop()
-    if not parts or not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
-        raise ValueError(f"received {text!r}; needs a number of seeds, or different seeds: 0,1,2")
-    if len(parts) == 1 and "," not in text:
-        if int(parts[0]) < 1:
-            raise ValueError("received 0; needs 1 or more")
-        return list(range(int(parts[0])))
-    return [int(part) for part in parts]
+    if "," not in text and "[" not in text:
+        return list(range(count(text)))
+    return seeds(text.strip("[]").removesuffix(","))
 
 
 def _scale(text: str) -> float:

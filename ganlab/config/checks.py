@@ -153,10 +153,7 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
         raise ConfigError(
             "trainer.precision: 16-mixed needs a GPU. On a CPU use bf16-mixed or 32-true."
         )
-    if precision not in ("32-true", "32", "bf16-mixed", "16-mixed"):
-        raise ConfigError(
-            f"trainer.precision: received {precision!r}; allowed 32-true, bf16-mixed, 16-mixed."
-        )
+    one_of("trainer.precision", precision, ("32-true", "32", "bf16-mixed", "16-mixed"))
     for role, player in (config["model"].get("players") or {}).items():
         if player is None:
             raise ConfigError(f"model.players.{role}: received null; give it an optimizer.")

@@ -54,6 +54,14 @@ def seed(text: str) -> int:
     return n
 
 
+def seeds(text: str) -> list[int]:
+    """Different whole numbers from 0 on, with commas."""
+    parts = [part.strip() for part in text.strip("[]").split(",")]
+    if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+        raise ValueError(f"received {text!r}; needs different whole numbers, with commas")
+    return [int(part) for part in parts]
+
+
 def check_folder(key: str, folder: Path) -> None:
     """Refuse a folder that cannot be made, since it or one above it is a file.
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.module import AdversarialModule, Batch
+from ganlab.core.player import Player
 from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError, one_of
-from ganlab.regularizers import Adversary
+from ganlab.losses import AdversarialLoss
+from ganlab.regularizers import Adversary, Regularizer
 
 NormAtTest = Literal["running", "batch"]
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -61,11 +63,7 @@ class Translator(AdversarialModule):
 
     def __init__(self, dropout_at_test: bool = False, norm_at_test: NormAtTest = "running") -> None:
         super().__init__()
-        if norm_at_test not in get_args(NormAtTest):
-            raise ConfigError(
-                f"model.norm_at_test: received {norm_at_test!r}; allowed "
-                f"{', '.join(get_args(NormAtTest))}."
-            )
+        one_of("model.norm_at_test", norm_at_test, get_args(NormAtTest))
         self.dropout_at_test, self.norm_at_test = dropout_at_test, norm_at_test
 
     def set_weights(self, **weights: float) -> None:
@@ -78,6 +76,28 @@ class Translator(AdversarialModule):
             if isinstance(weight, (int, float)) and weight < 0:
                 raise ConfigError(f"model.{name}_weight: received {weight}; needs 0 or more.")
         self.weights = weights
+
+    def declare_game(
+        self,
+        players: Mapping[str, Player],
+        adversarial: AdversarialLoss,
+        regularizers: Mapping[str, Regularizer | None] | None,
+        *discriminators: nn.Module,
+        **scheduled: Any,
+    ) -> None:
+        """Keep the adversarial loss with its regularizers, and bind players; see `declare_players`.
+
+        Call it once all submodules are registered and `set_weights` has been called.
+        """
+        self.adversarial = adversarial
+        self.adversary = Adversary(adversarial, regularizers, *discriminators)
+        self.declare_players(
+            players,
+            adversarial=adversarial,
+            regularizers=self.adversary.regularizers,
+            **scheduled,
+            weights=self.weights,
+        )
 
     def after_step(self, role: str) -> None:
         """Let regularizers constrain the discriminators' weights after their step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,10 @@ from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
-from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, kl_to_standard_normal
 from ganlab.networks import draw_latents
-from ganlab.regularizers import Adversary, Regularizer
+from ganlab.regularizers import Regularizer
 
 STYLES = 4  # latents that `pictures` shows
 
@@ -51,7 +50,7 @@ class BicycleGAN(Translator):
         reconstruction_weight: λ, of ‖target − G(source, E(target))‖₁.
         kl_weight: λ_KL, of the code's divergence from N(0, 1).
         latent_weight: λ_latent, of ‖z − E(G(source, z))‖₁.
-        dropout_at_test, norm_at_test: see `Translator`.
+        **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
         ConfigError: latents of two lengths, or weights below 0.
@@ -75,10 +74,9 @@ class BicycleGAN(Translator):
         reconstruction_weight: float = 10.0,
         kl_weight: float = 0.01,
         latent_weight: float = 0.5,
-        dropout_at_test: bool = False,
-        norm_at_test: NormAtTest = "running",
+        **common: Any,
     ) -> None:
-        super().__init__(dropout_at_test, norm_at_test)
+        super().__init__(**common)
         if generator.latent != encoder.latent:
             raise ConfigError(
                 f"model.encoder.latent: received {encoder.latent}; the generator takes "
@@ -93,14 +91,7 @@ class BicycleGAN(Translator):
         self.generator, self.encoder = generator, encoder
         self.discriminator_encoded = discriminator_encoded
         self.discriminator_random = discriminator_random
-        self.adversarial = adversarial
-        self.adversary = Adversary(adversarial, regularizers, *self._discriminators().values())
-        self.declare_players(
-            players,
-            adversarial=adversarial,
-            regularizers=self.adversary.regularizers,
-            weights=self.weights,
-        )
+        self.declare_game(players, adversarial, regularizers, *self._discriminators().values())
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell targets from pictures of encoded latents, and from those of drawn ones."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.core import Batch, Direction, Player, Translator
-from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, PatchNCE
 from ganlab.networks import PatchHeads, draw_places
-from ganlab.regularizers import Adversary, Regularizer
+from ganlab.regularizers import Regularizer
 
 
 class _Translated(NamedTuple):
@@ -48,7 +47,7 @@ class CUT(Translator):
             needs no change; 0 for none.
         flip_equivariance: whether in half of the batches the generator sees its pictures flipped
             left for right, and its maps are flipped back, as in the authors' FastCUT.
-        dropout_at_test, norm_at_test: see `Translator`.
+        **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
         ConfigError: a generator without `encode`, layers that it does not have, or numbers outside
@@ -75,10 +74,9 @@ class CUT(Translator):
         contrastive_weight: float = 1.0,
         identity_weight: float = 1.0,
         flip_equivariance: bool = False,
-        dropout_at_test: bool = False,
-        norm_at_test: NormAtTest = "running",
+        **common: Any,
     ) -> None:
-        super().__init__(dropout_at_test, norm_at_test)
+        super().__init__(**common)
         if patches < 2:
             raise ConfigError(f"model.patches: received {patches}; needs 2 or more to compare.")
         self.set_weights(
@@ -91,17 +89,9 @@ class CUT(Translator):
         self.generator, self.discriminator = generator, discriminator
         self.layers, self.patches = list(layers), patches
         self.heads = PatchHeads(_channels(generator, self.layers), head_features)
-        self.adversarial = adversarial
-        self.adversary = Adversary(adversarial, regularizers, discriminator)
         self.contrast = contrast or PatchNCE()
         self.flip_equivariance = flip_equivariance
-        self.declare_players(
-            players,
-            adversarial=adversarial,
-            regularizers=self.adversary.regularizers,
-            contrast=self.contrast,
-            weights=self.weights,
-        )
+        self.declare_game(players, adversarial, regularizers, discriminator, contrast=self.contrast)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell pictures of b from translations of a."""

@@ -13,11 +13,10 @@ from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.pool import ImagePool
 from ganlab.core.processes import gathered
 from ganlab.core.randomness import mix
-from ganlab.core.translator import NormAtTest
-from ganlab.errors import ConfigError
+from ganlab.errors import one_of
 from ganlab.losses import AdversarialLoss
 from ganlab.networks import jointly
-from ganlab.regularizers import Adversary, Regularizer
+from ganlab.regularizers import Regularizer
 
 
 class CycleGAN(Translator):
@@ -41,7 +40,7 @@ class CycleGAN(Translator):
             (section 5.2, "photo generation from paintings"); 0 for none.
         pool_size: of the history of generated pictures (section 4). Of several processes each has
             its own; on another number of processes a run goes on with the first ones' pools.
-        dropout_at_test, norm_at_test: see `Translator`.
+        **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
         ConfigError: a weight below 0, or an unknown cycle.
@@ -69,30 +68,19 @@ class CycleGAN(Translator):
         cycle_weight: float = 10.0,
         identity_weight: float = 0.5,
         pool_size: int = 50,
-        dropout_at_test: bool = False,
-        norm_at_test: NormAtTest = "running",
+        **common: Any,
     ) -> None:
-        super().__init__(dropout_at_test, norm_at_test)
-        if cycle not in ("l1", "l2"):
-            raise ConfigError(f"model.cycle: received {cycle!r}; allowed l1, l2.")
+        super().__init__(**common)
+        one_of("model.cycle", cycle, ("l1", "l2"))
         self.set_weights(
-            adversarial=adversarial_weight,
-            cycle=cycle_weight,
-            identity=identity_weight,
+            adversarial=adversarial_weight, cycle=cycle_weight, identity=identity_weight
         )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.adversarial = adversarial
-        self.adversary = Adversary(adversarial, regularizers, discriminator_a, discriminator_b)
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
         self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # fakes, and of which batch
-        self.declare_players(
-            players,
-            adversarial=adversarial,
-            regularizers=self.adversary.regularizers,
-            weights=self.weights,
-        )
+        self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Fool both discriminators, come back to where one started, and leave alone what is there.

@@ -11,7 +11,7 @@ from torch.nn.functional import l1_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.losses import AdversarialLoss
-from ganlab.regularizers import Adversary, Regularizer
+from ganlab.regularizers import Regularizer
 
 OTHER = {"a": "b", "b": "a"}
 STYLES = 3  # that `pictures` shows
@@ -82,14 +82,7 @@ class MUNIT(Translator):
         )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.adversarial = adversarial
-        self.adversary = Adversary(adversarial, regularizers, discriminator_a, discriminator_b)
-        self.declare_players(
-            players,
-            adversarial=adversarial,
-            regularizers=self.adversary.regularizers,
-            weights=self.weights,
-        )
+        self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell each domain's pictures from those of the other's content and a drawn style."""

@@ -14,7 +14,7 @@ from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss
-from ganlab.regularizers import Adversary, Regularizer
+from ganlab.regularizers import Regularizer
 
 Objective = Literal["l1", "l2", "gan", "l1_gan", "l2_gan"]
 
@@ -83,13 +83,7 @@ class Pix2Pix(Translator):
             self.declare_players(players, weights=self.weights)
         else:
             self.discriminator = discriminator
-            self.adversary = Adversary(adversarial, regularizers, discriminator)
-            self.declare_players(
-                players,
-                adversarial=adversarial,
-                regularizers=self.adversary.regularizers,
-                weights=self.weights,
-            )
+            self.declare_game(players, adversarial, regularizers, discriminator)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell real pairs from those with a generated target."""

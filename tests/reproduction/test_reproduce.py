@@ -280,7 +280,7 @@ def test_all_that_is_missing_is_said_before_anything_trains(cli, tmp_path):
         ([NAME, "quickstart"], "give one experiment, or list"),
         ([NAME, "--seeds", "x"], "seeds: received 'x'"),
         ([NAME, "--seeds", "0"], "seeds: received 0"),
-        ([NAME, "--seeds", "1,1"], "different seeds"),
+        ([NAME, "--seeds", "1,1"], "different whole numbers"),
         ([NAME, "--scale", "2"], "scale: received 2"),
         ([NAME, "seed=3"], "whose own arguments are seeds="),
         ([NAME, "++seed=3"], "whose own arguments are seeds="),
