@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,26 +206,6 @@ def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
         if time.monotonic() > limit:
             raise _TooLong
         yield step
-
-
-@contextmanager
-def without_downloads() -> Iterator[dict[Path, str]]:
-    """Let every download within it fail; gives where each would have gone, and its first URL."""
-    import ganlab.data.archives.files as files
-
-    fetch, fetch_weights = files._fetch, torch.hub.download_url_to_file
-    refused: dict[Path, str] = {}
-
-    def refuse(url: str, path: Path) -> None:
-        refused.setdefault(path, url)
-        raise OSError("a dry run downloads nothing")
-
-    files._fetch = lambda url, part, title: refuse(url, part.parent / title)
-    torch.hub.download_url_to_file = lambda url, dst, *_, **__: refuse(url, Path(dst))
-    try:
-        yield refused
-    finally:
-        files._fetch, torch.hub.download_url_to_file = fetch, fetch_weights
 
 
 def memory_of(

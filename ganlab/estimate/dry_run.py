@@ -11,10 +11,10 @@ from typing import Any
 
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
-from ganlab.data.archives.files import cache_folder
+from ganlab.data.archives.files import cache_folder, without_downloads
 from ganlab.data.batches import count_batches
 from ganlab.errors import DataError
-from ganlab.estimate.costs import Costs, measure, memory_of, without_downloads
+from ganlab.estimate.costs import Costs, measure, memory_of
 from ganlab.estimate.estimates import Estimate, Length
 from ganlab.estimate.report import describe, describe_study, tree
 from ganlab.ranks import devices_of

@@ -7,7 +7,8 @@ import http.client
 import os
 import tarfile
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ganlab.errors import DataError
@@ -15,6 +16,7 @@ from ganlab.files import replacing
 
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without an answer, after which a download is given up
+_refused: dict[Path, str] | None = None  # within `without_downloads`
 
 
 def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
@@ -89,6 +91,8 @@ def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: s
     reasons = []
     for url in urls:
         try:
+            if _refused is not None:
+                _refuse(url, target)
             with replacing(target) as part:
                 _fetch(url, part, target.name)
                 if digest is not None and not _digest(part, algorithm).startswith(digest):
@@ -97,6 +101,29 @@ def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: s
         except (OSError, http.client.HTTPException) as error:
             reasons.append(f"{url}: {error}")
     raise OSError("; ".join(reasons))
+
+
+@contextmanager
+def without_downloads() -> Iterator[dict[Path, str]]:
+    """Let every download within it fail, also torch's.
+
+    Yields:
+        Where each file would have gone, and its first URL.
+    """
+    global _refused
+    import torch
+
+    fetch, _refused = torch.hub.download_url_to_file, {}
+    torch.hub.download_url_to_file = lambda url, dst, *_, **__: _refuse(url, Path(dst))
+    try:
+        yield _refused
+    finally:
+        torch.hub.download_url_to_file, _refused = fetch, None
+
+
+def _refuse(url: str, path: Path) -> None:
+    _refused.setdefault(path.absolute(), url)
+    raise OSError("a dry run downloads nothing")
 
 
 def _fetch(url: str, part: Path, title: str) -> None:
