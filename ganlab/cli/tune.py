@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from ganlab.cli.arguments import Argument, parse, split_options, usage, wants_help
@@ -64,10 +63,9 @@ def main(argv: list[str]) -> int:
             "pip install 'ganlab[tune]'"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    from ganlab.record.machine import without_password
     from ganlab.tuning.search import search
-    from ganlab.tuning.study import without_password
 
-    sys.argv = [without_password(text) for text in sys.argv]  # a run's record quotes the command
     try:
         return search(rest, arguments)
     except optuna.exceptions.StorageInternalError as error:

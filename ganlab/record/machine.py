@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,6 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ganlab import __version__
+
+
+def without_password(text: str) -> str:
+    """A text with the passwords of URLs left out."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", text)
+
+
+def command_line() -> list[str]:
+    """The program's name and arguments, without the passwords of URLs."""
+    return [without_password(text) for text in (Path(sys.argv[0]).name, *sys.argv[1:])]
 
 
 def peak_memory_mib() -> float:

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -68,7 +67,7 @@ class RunRecord:
                 "accelerator": machine.accelerator(),
             },
             "pid": os.getpid(),
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "command": machine.command_line(),
             **more,
         }
         self.data.setdefault("counters", {"images_seen": 0, "batches_seen": 0, "steps": {}})

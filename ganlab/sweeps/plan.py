@@ -23,6 +23,7 @@ from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, RunError
 from ganlab.files import cannot_write, write_json
 from ganlab.ranks import launched
+from ganlab.record.machine import command_line
 from ganlab.record.run import read_config, read_record, timestamp
 from ganlab.record.sweep import jobs_of, read_sweep_file
 from ganlab.runs.planned import plan
@@ -176,7 +177,7 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
     content = {
         "name": name,
         "planned": timestamp(),
-        "command": ["ganlab", *sys.argv[1:]],
+        "command": ["ganlab", *command_line()[1:]],
         "cwd": str(Path.cwd()),
         "launcher": [text for text in settings if not text.startswith("hydra.sweep.dir=")],
         "jobs": [

@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ganlab.errors import RunError
 from ganlab.files import atomic
+from ganlab.record.machine import without_password
 from ganlab.record.run import read_record
-from ganlab.tuning.study import Search, without_password
+from ganlab.tuning.study import Search
 
 HISTORY, IMPORTANCES = "history.png", "importances.png"
 LABELS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.lock import is_held
+from ganlab.record.machine import without_password
 from ganlab.tuning.space import Space, changes
 
 # how a trial is executed, which may differ between the processes of one search
@@ -171,11 +171,6 @@ def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:
             f"storage: {without_password(url)} cannot be used: {reason}. Give a file, or a URL "
             "such as postgresql://user@host/database."
         ) from None
-
-
-def without_password(text: str) -> str:
-    """A text with the passwords of URLs left out."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", text)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], space: Space) -> list[str]:

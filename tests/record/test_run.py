@@ -109,3 +109,15 @@ RunRecord(Path({str(tmp_path)!r}) / "second").end("finished")
     assert done.returncode == 0, done.stderr
     before, after = (read_record(tmp_path / n)["peak_memory_mib"] for n in ("first", "second"))
     assert after < before - 200
+
+
+def test_a_command_is_recorded_without_the_passwords_of_urls(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/ganlab", "tune", "storage=mysql://me:secret@host/x"])
+    record = RunRecord(tmp_path / "run")
+    record.start("name", 0)
+    record.end("finished")
+    assert read_record(tmp_path / "run")["command"] == [
+        "ganlab",
+        "tune",
+        "storage=mysql://me:…@host/x",
+    ]

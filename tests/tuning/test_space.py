@@ -10,9 +10,9 @@ from optuna.distributions import (  # noqa: E402
 )
 
 from ganlab.errors import ConfigError  # noqa: E402
+from ganlab.record.machine import without_password  # noqa: E402
 from ganlab.tuning.scores import direction, example  # noqa: E402
 from ganlab.tuning.space import changes, ends, split_space, suggest  # noqa: E402
-from ganlab.tuning.study import without_password  # noqa: E402
 
 
 @pytest.mark.parametrize(
