@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganlab.errors import ConfigError, nearest
+from ganlab.errors import ConfigError, one_of
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -84,12 +84,7 @@ def device_named(name: str | None) -> str:
     if name is None:
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         return next((device for device, is_there in there.items() if is_there), "cpu")
-    kind = name.partition(":")[0]
-    if kind not in DEVICES:
-        raise ConfigError(
-            f"device: received {name!r}; allowed {', '.join(DEVICES)}, and cuda:1 for the second."
-            f"{nearest(kind, list(DEVICES))} Each computer has device=cpu."
-        )
+    one_of("device", name.partition(":")[0], DEVICES)
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

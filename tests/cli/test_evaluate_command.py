@@ -131,7 +131,7 @@ def test_scores_of_two_folders(cli, tmp_path):
         (["run={run}", "protocol=modes10k"], ["modes", "MNIST5k"]),
         (["run={run}", "protocol=accuracy"], ["accuracy", "GAN"]),
         (["run={run}", "protocol=fd5k_train_mnist_5k", "checkpoint=best"], ["best"]),
-        (["run={run}", "protocol=fd5k_train_mnist_5k", "device=cdua"], ["cdua", "device=cpu"]),
+        (["run={run}", "protocol=fd5k_train_mnist_5k", "device=cdua"], ["cdua", "'cuda'"]),
         (["run={run}", "real=x"], ["run="]),
         (["run={run}", "sead=1"], ["'seeds'"]),
         (["run={run}", "protocol=modes10k", "seeds=0,0"], ["seeds", "different"]),
