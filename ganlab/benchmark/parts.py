@@ -44,7 +44,6 @@ class Clocks(Callback):
         self._wrap(pl_module, "manual_backward", ": backward")
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
-        self._wrap(trainer.fit_loop._data_fetcher, "__next__", "data")
         optimizers = pl_module.optimizers()
         for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
             self._wrap(optimizer, "step", ": optimizer")

@@ -223,5 +223,5 @@ def _among(samples: Tensor) -> tuple[Tensor, Tensor]:
 def _scale(trainer: Trainer, optimizer: torch.optim.Optimizer) -> float:
     """What mixed precision has multiplied a gradient by, where the optimizer itself divides it."""
     scaler = getattr(trainer.precision_plugin, "scaler", None)
-    is_scaled = getattr(optimizer, "_step_supports_amp_scaling", False)
+    is_scaled = all(group.get("fused") for group in optimizer.param_groups)
     return scaler.get_scale() if scaler is not None and is_scaled else 1.0

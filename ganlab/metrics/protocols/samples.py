@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -205,7 +206,7 @@ class SampleProtocol(Protocol):
         scores: dict[str, Score] = {}
         for metric in metrics:
             is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
-            metric.sync_on_compute = metric._to_sync = is_shared
+            metric.distributed_available_fn = partial(bool, is_shared)
             if is_shared:
                 metric.to(device)  # where the ranks can talk
             scores |= self._computed(metric, source, n)
