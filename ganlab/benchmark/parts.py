@@ -44,8 +44,7 @@ class Clocks(Callback):
         self._wrap(pl_module, "manual_backward", ": backward")
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
-        optimizers = pl_module.optimizers()
-        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+        for optimizer in pl_module.optimizers_in_order():
             self._wrap(optimizer, "step", ": optimizer")
         for callback in trainer.callbacks:
             if callback is not self:

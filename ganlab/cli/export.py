@@ -72,8 +72,7 @@ def main(argv: list[str]) -> int:
     elif out.suffix != ENDINGS[form]:
         raise ConfigError(f"out: received {out}; a file of format {form} ends in {ENDINGS[form]}.")
     if form == "safetensors":
-        lines = exporting.export_safetensors(module, name, out, ema)
+        print(exporting.export_safetensors(module, name, out, ema))
     else:
-        lines = exporting.export_graph(module, name, out, ema, form, arguments["size"])
-    print("\n".join(lines))
+        print(exporting.export_graph(module, name, out, ema, form, arguments["size"]))
     return 0

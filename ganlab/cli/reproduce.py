@@ -9,6 +9,7 @@ from typing import Any
 from ganlab.cli.arguments import Argument, parse, split_options, wants_help
 from ganlab.config.values import boolean, check_folder, count, number, seeds
 from ganlab.errors import ConfigError
+from ganlab.record.machine import without_password
 from ganlab.reproduction.baselines import Baseline
 
 HELP = """ganlab reproduce list             what papers and peers claim, and what came out here
@@ -29,9 +30,10 @@ ganlab reproduce NAME [options]   train an experiment that has a baseline, score
 
 
 def _seeds(text: str) -> list[int]:
-    if "," not in text and "[" not in text:
+    text = text.strip("[] ")
+    if "," not in text:
         return list(range(count(text)))
-    return seeds(text.strip("[]").removesuffix(","))
+    return seeds(text.removesuffix(","))
 
 
 def _scale(text: str) -> float:
@@ -102,7 +104,7 @@ def _reproduce(
         arguments["seeds"],
         arguments["scale"],
         overrides,
-        ["ganlab", "reproduce", *argv],
+        ["ganlab", "reproduce", *map(without_password, argv)],
     )
     if arguments["dry_run"]:
         from ganlab.estimate.dry_run import dry_run

@@ -174,7 +174,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def describe(hint: Any) -> str:
-    """A type in names."""
+    """A type, as a message calls it."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(option) for option in get_args(hint))

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any, TypeVar
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
@@ -100,6 +101,11 @@ class AdversarialModule(AveragedModule):
             for role in self.roles
         ]
 
+    def optimizers_in_order(self) -> list[LightningOptimizer]:
+        """Those in training, as Lightning wraps them, in the order of `roles`."""
+        found = self.optimizers()  # one by itself where there is only one
+        return found if isinstance(found, list) else [found]
+
     # --- one batch ---------------------------------------------------------------------------
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -125,8 +131,7 @@ class AdversarialModule(AveragedModule):
         loss = self._total(role, terms)
         self.manual_backward(loss / player.accumulate if player.accumulate > 1 else loss)
         if player.moves(self.batches_seen + 1) % player.accumulate == 0:
-            optimizers = self.optimizers()  # one by itself where there is only one
-            optimizer = optimizers[index] if isinstance(optimizers, list) else optimizers
+            optimizer = self.optimizers_in_order()[index]
             optimizer.step()
             optimizer.zero_grad()
             self.steps[role] += 1

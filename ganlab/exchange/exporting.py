@@ -87,9 +87,7 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
     return lines
 
 
-def export_safetensors(
-    module: AdversarialModule, name: str, path: Path, ema: bool = True
-) -> list[str]:
+def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bool = True) -> str:
     """Write one network as safetensors, with its configuration, and read it back.
 
     Args:
@@ -118,7 +116,7 @@ def export_safetensors(
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata)
     _check_weights(path, network, load_file(path))
-    return [_describe(path, name, tensors)]
+    return _describe(path, name, tensors)
 
 
 def _describe(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
@@ -145,7 +143,7 @@ def export_graph(
     ema: bool = True,
     form: str = "onnx",
     size: tuple[int, int] | None = None,
-) -> list[str]:
+) -> str:
     """Write one generator as a graph, and compare what it computes with the network.
 
     Args:
@@ -173,7 +171,7 @@ def export_graph(
     )
     note = "; without the noise of dropout" if getattr(module, "dropout_at_test", False) else ""
     if run is None:
-        return [f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime"]
+        return f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime"
     with torch.no_grad():
         # of three, where the graph was made of two
         inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
@@ -185,4 +183,4 @@ def export_graph(
             f"format: {path} computes something else than the run's {name} (by {difference:.1e}); "
             "do not use it. Export it as safetensors."
         )
-    return [f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}"]
+    return f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}"

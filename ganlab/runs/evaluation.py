@@ -108,13 +108,12 @@ def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subje
         skip_corrupt: leave out images that cannot be read.
 
     Raises:
-        DataError: a folder without images, or with corrupt ones.
+        DataError: generated images that are missing or corrupt; real ones are read when scored.
     """
     real_data, images = (
         FolderData(str(folder), skip_corrupt=skip_corrupt) for folder in (real, generated)
     )
-    for folder in (real_data, images):
-        folder.split("train")
+    images.split("train")
     return Subject(
         f"{generated} against {real}",
         {"generated": str(generated), "real": str(real)},

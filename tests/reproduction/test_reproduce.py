@@ -6,6 +6,7 @@ import math
 import pytest
 
 from ganlab.cli import main
+from ganlab.cli.reproduce import ARGUMENTS
 from ganlab.errors import ConfigError
 from ganlab.record.run import RunRecord
 from ganlab.reproduction import seeds
@@ -298,3 +299,11 @@ def test_mistakes(cli, tmp_path, argv, said):
     assert code == 1
     assert said in complaint
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("3", [0, 1, 2]), ("[3]", [0, 1, 2]), ("7,", [7]), ("7, ", [7]), ("[0, 2]", [0, 2])],
+)
+def test_seeds_are_a_number_of_them_or_themselves(text, found):
+    assert ARGUMENTS["seeds"].parse(text) == found

@@ -30,7 +30,7 @@ class Layout:
 
     Attributes:
         root: the set's folder.
-        form: the layout, described.
+        form: what a message calls the layout.
         folders: folder by split and side.
         unused: what lies beside the folders and is no part of it: "notes/", or "3
             pictures in A/ itself".

@@ -40,7 +40,8 @@ class Score:
     @classmethod
     def from_dict(cls, score: dict[str, Any]) -> Score:
         """What `as_dict` has made."""
-        return cls(score["value"], score["protocol"], score["words"], score["higher_is_better"])
+        names = {"words": "explanation"}
+        return cls(**{names.get(key, key): value for key, value in score.items()})
 
 
 class Protocol:

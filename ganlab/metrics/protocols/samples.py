@@ -49,7 +49,7 @@ class SampleProtocol(Protocol):
         truncation: of the latents; null for none.
 
     Raises:
-        ConfigError: a number, or name that is not allowed, or metrics without what they look at.
+        ConfigError: a number or name that is not allowed, or metrics without what they look at.
     """
 
     of_translations = False  # whether samples come with what they were made of

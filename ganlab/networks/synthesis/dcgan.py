@@ -57,7 +57,7 @@ class DCGANGenerator(Generator):
             with "none".
         init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
-    Raises ConfigError for a size, a number of channels, or a name that is not allowed.
+    Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class DCGANDiscriminator(Discriminator):
             with "none".
         init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
-    Raises ConfigError for a size, or a name that is not allowed, and for images of another size.
+    Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class MLPGenerator(Generator):
         norm: "batch", "layer" or "none", after each hidden linear layer.
         init: a name in `ganlab.networks.init.INITS`.
 
-    Raises ConfigError for a size, or a name that is not allowed.
+    Raises ConfigError for a size or a name that is not allowed.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class MLPDiscriminator(Discriminator):
         minibatch_std: give the last hidden layer the standard deviation over the batch as one more
             input, see `MinibatchStd`.
 
-    Raises ConfigError for a size, or a name that is not allowed; norm "instance" is not.
+    Raises ConfigError for a size or a name that is not allowed; norm "instance" is not.
     """
 
     def __init__(

@@ -106,7 +106,7 @@ class ResNetGenerator32(Generator):
         init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
             in residual branches.
 
-    Raises ConfigError for a size, a number of channels, or a name that is not allowed.
+    Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class ResNetDiscriminator32(Discriminator):
         init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
             in residual branches.
 
-    Raises ConfigError for a size, or a name that is not allowed, and for images of another size.
+    Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class PatchGAN(nn.Module):
         least: the shortest side of pictures, of which one score is left.
 
     Raises:
-        ConfigError: a count, or name that is not allowed.
+        ConfigError: a count or name that is not allowed.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class PixelGAN(nn.Module):
         in_channels, features, norm, init: see `PatchGAN`; the norm is of the second map.
 
     Raises:
-        ConfigError: a count, or name that is not allowed.
+        ConfigError: a count or name that is not allowed.
     """
 
     receptive_field = 1

@@ -25,7 +25,7 @@ class GlobalGenerator(ResNetGenerator):
         **common: as in `ResNetGenerator`.
 
     Raises:
-        ConfigError: a count, or name that is not allowed.
+        ConfigError: a count or name that is not allowed.
     """
 
     def __init__(self, in_channels: int = 3, *, downsamplings: int = 4, **common: Any) -> None:
@@ -46,7 +46,7 @@ class MultiScale(nn.Module):
             (but for the 3 × 3 pooling, which adds one at most on each side).
 
     Raises:
-        ConfigError: a count, or name that is not allowed.
+        ConfigError: a count or name that is not allowed.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ class ResNetGenerator(nn.Module):
             then convolution, norm, ReLU for each halving, then the blocks.
 
     Raises:
-        ConfigError: a count, or name that is not allowed.
+        ConfigError: a count or name that is not allowed.
     """
 
     def __init__(
