@@ -46,7 +46,7 @@ def test_what_is_trained_is_valid(words):
     for job in {" ".join(job): job for job in (jobs[0], jobs[-1])}.values():
         config = to_plain(compose([*job, "run_dir=unused"]))
         module, data = check(config)
-        assert (module is None) == (data is None) == bool(config.get("study"))
+        assert (module is None) == (data is None) == bool(config.get("lesson"))
 
 
 def test_choices_are_those_of_the_configs():

@@ -59,7 +59,7 @@ def measure(
     pairing = Pairing(batches, blocks, BLOCK_SECONDS, precision)
     fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference
-    size = pairing.images_in_batch
+    size = pairing.examples_in_batch
     milliseconds = 1000 * statistics.median(ours)
     theirs = 1000 * statistics.median(reference)
     ratios = [a / b for a, b in zip(ours, reference, strict=True)]
@@ -75,8 +75,8 @@ def measure(
         "ratio_max": round(max(ratios), 4),
         "milliseconds_per_batch": round(milliseconds, 4),
         "reference_milliseconds_per_batch": round(theirs, 4),
-        "images_per_second": round(1000 * size / milliseconds, 1),
-        "reference_images_per_second": round(1000 * size / theirs, 1),
+        "examples_per_second": round(1000 * size / milliseconds, 1),
+        "reference_examples_per_second": round(1000 * size / theirs, 1),
         "peak_memory_mib": memory["ours"],
         "reference_peak_memory_mib": memory["reference"],
         "calls": pairing.calls["ours"],

@@ -56,8 +56,8 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
         generator, discriminator = deepcopy(generator), deepcopy(discriminator)
     loss, regularizers = module.adversarial, module.regularizers
     every = module.players["generator"].every
-    images, labels = data.train["image"], data.train.get("label")
-    size, n = data.batch_size, len(data.train["image"])
+    images, labels = data.train["example"], data.train.get("label")
+    size, n = data.batch_size, len(data.train["example"])
     conditional = module.classes is not None
 
     def optimizer(role: str, network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -171,7 +171,7 @@ class Pairing(Callback):
             return
         device = pl_module.device
         ours = (now(device) - self._started) / self.batches
-        self.images_in_batch = pl_module.images_in_batch
+        self.examples_in_batch = pl_module.examples_in_batch
         started = now(device)
         self.train(self.batches)
         reference = (now(device) - started) / self.batches

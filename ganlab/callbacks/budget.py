@@ -15,7 +15,7 @@ class Budget(Callback):
     """Ends the run at the first limit reached; at least one must be given.
 
     Args:
-        images: real images seen, over all ranks.
+        examples: real examples seen, over all ranks.
         batches: batches seen.
         epochs: passes over the training set.
         minutes: minutes of training, those before a resume included.
@@ -26,16 +26,16 @@ class Budget(Callback):
 
     def __init__(
         self,
-        images: int | None = None,
+        examples: int | None = None,
         batches: int | None = None,
         epochs: float | None = None,
         minutes: float | None = None,
     ) -> None:
-        limits = {"images": images, "batches": batches, "epochs": epochs, "minutes": minutes}
+        limits = {"examples": examples, "batches": batches, "epochs": epochs, "minutes": minutes}
         self.limits = {name: limit for name, limit in limits.items() if limit is not None}
         if not self.limits:
             raise ConfigError(
-                "budget: received none; set budget.images, budget.batches, budget.epochs or "
+                "budget: received none; set budget.examples, budget.batches, budget.epochs or "
                 "budget.minutes."
             )
         for name, limit in self.limits.items():
@@ -75,8 +75,8 @@ class Budget(Callback):
         return max(self._used(name, module) / limit for name, limit in self.limits.items())
 
     def _used(self, name: str, module: AdversarialModule) -> float:
-        if name == "images":
-            return module.images_seen
+        if name == "examples":
+            return module.examples_seen
         if name == "batches":
             return module.batches_seen
         if name == "epochs":

@@ -22,14 +22,14 @@ from ganlab.files import atomic
 class Checkpoints(Callback):
     """Writes `checkpoints/last.ckpt`, keeping the one before it as `previous.ckpt`.
 
-    It saves at the end of a batch: every n images, at the end of the budget, and on SIGINT or
+    It saves at the end of a batch: every n examples, at the end of the budget, and on SIGINT or
     SIGTERM, after which the run stops. An exception leaves `failed.ckpt`, which may be in the
-    middle of a batch and is for study. Each file appears whole or not at all.
+    middle of a batch and is for inspection. Each file appears whole or not at all.
 
     Args:
         folder: the run's folder.
-        every_images: cadence; None saves at the end alone.
-        keep_every: images between checkpoints that are kept as `<images>.ckpt`; None keeps none.
+        every_examples: cadence; None saves at the end alone.
+        keep_every: examples between checkpoints that stay as `<examples>.ckpt`; None keeps none.
         monitor: a logged quantity; its best moment is kept as `best.ckpt`.
         mode: whether the monitored quantity is to be "min" or "max".
 
@@ -40,22 +40,22 @@ class Checkpoints(Callback):
     def __init__(
         self,
         folder: str,
-        every_images: int | None = 50_000,
+        every_examples: int | None = 50_000,
         keep_every: int | None = None,
         monitor: str | None = None,
         mode: Literal["min", "max"] = "min",
     ) -> None:
-        for name, value in (("every_images", every_images), ("keep_every", keep_every)):
+        for name, value in (("every_examples", every_examples), ("keep_every", keep_every)):
             if value is not None and value < 1:
                 raise ConfigError(
                     f"checkpoints.{name}: received {value}; needs 1 or more, or null."
                 )
         one_of("checkpoints.mode", mode, ("min", "max"))
         self.folder = Path(folder) / "checkpoints"
-        self.every_images, self.keep_every = every_images, keep_every
+        self.every_examples, self.keep_every = every_examples, keep_every
         self.monitor, self.mode = monitor, mode
         self.best: float | None = None
-        self.best_images: int | None = None
+        self.best_examples: int | None = None
         self.interrupted_by: str | None = None
         self._handlers: dict[int, Any] = {}
 
@@ -105,13 +105,13 @@ class Checkpoints(Callback):
             trainer.should_stop = True
         is_best = self._is_best(pl_module)
         is_kept = crossed(pl_module, self.keep_every)
-        is_due = crossed(pl_module, self.every_images)
+        is_due = crossed(pl_module, self.every_examples)
         if is_best or is_kept or is_due or trainer.should_stop:
             self.save(trainer, pl_module)
             if is_best:
                 self._keep_as(trainer, "best.ckpt")
             if is_kept:
-                self._keep_as(trainer, f"{pl_module.images_seen:012d}.ckpt")
+                self._keep_as(trainer, f"{pl_module.examples_seen:012d}.ckpt")
 
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
@@ -146,7 +146,7 @@ class Checkpoints(Callback):
                 shutil.copyfile(self.folder / "last.ckpt", temporary)
 
     def _is_best(self, module: AdversarialModule) -> bool:
-        if self.monitor is None or module.scored_at != module.images_seen:
+        if self.monitor is None or module.scored_at != module.examples_seen:
             return False
         value = module.latest.get(self.monitor)
         if value is None:
@@ -159,13 +159,13 @@ class Checkpoints(Callback):
         sign = 1 if self.mode == "min" else -1
         if self.best is not None and sign * value >= sign * self.best:
             return False
-        self.best, self.best_images = value, module.images_seen
+        self.best, self.best_examples = value, module.examples_seen
         return True
 
     def state_dict(self) -> dict[str, Any]:
         """The best monitored value so far, and when it was."""
-        return {"best": self.best, "best_images": self.best_images}
+        return {"best": self.best, "best_examples": self.best_examples}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See `state_dict`."""
-        self.best, self.best_images = state_dict["best"], state_dict["best_images"]
+        self.best, self.best_examples = state_dict["best"], state_dict["best_examples"]

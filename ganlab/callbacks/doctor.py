@@ -27,23 +27,23 @@ class Doctor(Callback):
     of its gradient before clipping, and `change/<player>`, by how much its weights changed in one
     step relative to their norm. They are of the player's last step before the row.
 
-    With the first row after every n images, and at the end, of samples of the raw weights (not the
-    averaged ones, which hide how the game goes): see `SampleDistances`.
+    With the first row after every n examples, and at the end, of samples of the raw weights (the
+    averaged ones hide how the game goes): see `SampleDistances`.
 
     Under DDP the scores are those of the first rank; samples are looked at by it alone.
 
     Args:
-        every_images: cadence of looking at samples; None looks at the end alone.
+        every_examples: cadence of looking at samples; None looks at the end alone.
         seed: of the latents.
 
     Raises:
         ConfigError: a cadence below 1.
     """
 
-    def __init__(self, every_images: int | None = 50_000, seed: int = 0) -> None:
-        if every_images is not None and every_images < 1:
-            raise ConfigError(f"doctor.every_images: received {every_images}; needs 1 or more.")
-        self.every_images, self.seed = every_images, seed
+    def __init__(self, every_examples: int | None = 50_000, seed: int = 0) -> None:
+        if every_examples is not None and every_examples < 1:
+            raise ConfigError(f"doctor.every_examples: received {every_examples}; needs 1 or more.")
+        self.every_examples, self.seed = every_examples, seed
         self._measured: dict[str, Any] = {}  # of the row under way
         self._before: dict[str, Tensor] = {}  # weights before the step under way
         self._distances: SampleDistances | None = None
@@ -88,10 +88,10 @@ class Doctor(Callback):
 
     def _crossed(self, module: AdversarialModule) -> bool:
         """Whether a multiple of the cadence lies between the row before and this one."""
-        if self.every_images is None:
+        if self.every_examples is None:
             return False
-        before = module.images_seen - module.images_in_batch * module.log_every
-        return module.images_seen // self.every_images > before // self.every_images
+        before = module.examples_seen - module.examples_in_batch * module.log_every
+        return module.examples_seen // self.every_examples > before // self.every_examples
 
     def _is_last_step(self, module: AdversarialModule, role: str, batch: int) -> bool:
         """Whether the player's last step before the next row is in this batch (from 0)."""
@@ -126,27 +126,27 @@ class Doctor(Callback):
 
 
 class SampleDistances:
-    """How far apart generated samples are, and how far from the training images.
+    """How far apart generated samples are, and how far from the training examples.
 
     Euclidean distances between pixels (at most 32 × 32) or points; medians, each relative to the
-    same among training images, so that fresh samples of the data's distribution give about 1:
+    same among training examples, so that fresh samples of the data's distribution give about 1:
 
     - `pairwise_distance`: between any two samples; near 0 when all are the same.
     - `nearest_generated`: to the nearest other sample; near 0 when many are the same.
-    - `nearest_training`: to the nearest training image; near 0 when samples are copies.
+    - `nearest_training`: to the nearest training example; near 0 when samples are copies.
 
-    Beside them `training_images`, and `compared_images` of them that were looked at.
+    Beside them `training_examples`, and `compared_examples` of them that were looked at.
 
     Args:
-        data: its training split is loaded, and has two images or more.
+        data: its training split is loaded, and has two examples or more.
     """
 
     def __init__(self, data: TensorDataModule) -> None:
-        images, self.modality = data.reference("train"), data.modality
-        self.total = len(images)
+        examples, self.modality = data.reference("train"), data.modality
+        self.total = len(examples)
         order = torch.randperm(self.total, generator=torch.Generator().manual_seed(0))
         parts = order[:TRAINING_IMAGES].split(500)
-        self.real = torch.cat([self.modality.shrink(images.index_select(0, p)) for p in parts])
+        self.real = torch.cat([self.modality.shrink(examples.index_select(0, p)) for p in parts])
         self.n = min(SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)
@@ -163,12 +163,12 @@ class SampleDistances:
             "nearest_generated": (nearest, self.nearest),
             "nearest_training": (training, self.training),
         }
-        # where most training images have a copy there is nothing to compare with
+        # where most training examples have a copy there is nothing to compare with
         found = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
-        return found | {"compared_images": len(self.real), "training_images": self.total}
+        return found | {"compared_examples": len(self.real), "training_examples": self.total}
 
     def _to_training(self, samples: Tensor, k: int) -> Tensor:
-        """Distances (n, k) to the k nearest training images, ascending."""
+        """Distances (n, k) to the k nearest training examples, ascending."""
         found = [
             torch.cdist(samples, _flat(part)).topk(min(k, len(part)), largest=False).values
             for part in self.real.split(1000)

@@ -14,13 +14,13 @@ from ganlab.errors import ConfigError
 class EMA(Callback):
     """Follows the averaged modules after each of their player's steps.
 
-    With half-life h the weight of an old value halves every h images (Karras et al. 2020,
+    With half-life h the weight of an old value halves every h examples (Karras et al. 2020,
     arXiv:2006.06676, appendix; Yazıcı et al. 2019, arXiv:1806.04498). Buffers (running statistics)
     are averaged as well; integers are copied.
 
     Args:
-        half_life: in images, above 0; may be a `Schedule`.
-        ramp_up: the half-life is at most this share of the images seen, so that the average is of
+        half_life: in examples, above 0; may be a `Schedule`.
+        ramp_up: the half-life is at most this share of the examples seen, so that the average is of
             use from the start; None for no ramp.
 
     Raises:
@@ -32,7 +32,7 @@ class EMA(Callback):
             if isinstance(value, (int, float)) and value <= 0:
                 raise ConfigError(f"ema.{name}: received {value}; needs a number above 0.")
         self.half_life, self.ramp_up = half_life, ramp_up
-        self.last_images = 0
+        self.last_examples = 0
         self._steps: dict[str, int] = {}
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
@@ -55,11 +55,11 @@ class EMA(Callback):
                 else:
                     self._copied.append((tensor, raw[key]))
 
-    def decay(self, images: int, since: int) -> float:
-        """Factor of the old average at `images` images, `since` images after the last update."""
+    def decay(self, examples: int, since: int) -> float:
+        """Factor of the old average after `examples`, `since` of them after the last update."""
         half_life = self.half_life
         if self.ramp_up is not None:
-            half_life = min(half_life, self.ramp_up * images)
+            half_life = min(half_life, self.ramp_up * examples)
         return 0.5 ** (since / half_life)
 
     @torch.no_grad()
@@ -70,12 +70,12 @@ class EMA(Callback):
         if pl_module.steps == self._steps or not self._has_moved(pl_module):
             return
         self._steps = dict(pl_module.steps)
-        images = pl_module.images_seen
-        decay = self.decay(images, images - self.last_images)
+        examples = pl_module.examples_seen
+        decay = self.decay(examples, examples - self.last_examples)
         torch._foreach_lerp_(self._averaged, self._raw, 1 - decay)
         for copy, raw in self._copied:
             copy.copy_(raw)
-        self.last_images = images
+        self.last_examples = examples
 
     def _has_moved(self, module: AdversarialModule) -> bool:
         for role, player in module.players.items():
@@ -86,8 +86,8 @@ class EMA(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """When the average last moved."""
-        return {"last_images": self.last_images}
+        return {"last_examples": self.last_examples}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See `state_dict`."""
-        self.last_images = state_dict["last_images"]
+        self.last_examples = state_dict["last_examples"]

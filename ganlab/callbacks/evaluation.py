@@ -14,11 +14,11 @@ from ganlab.metrics import Protocol, Score
 
 
 class Evaluation(Callback):
-    """Scores the model by a protocol every n images and at the end.
+    """Scores the model by a protocol every n examples and at the end.
 
     Args:
         protocol: what is measured, and how.
-        every_images: cadence; None scores at the end alone.
+        every_examples: cadence; None scores at the end alone.
 
     Attributes:
         scores: the newest ones.
@@ -28,10 +28,12 @@ class Evaluation(Callback):
         ConfigError: a cadence below 1.
     """
 
-    def __init__(self, protocol: Protocol, every_images: int | None = None) -> None:
-        if every_images is not None and every_images < 1:
-            raise ConfigError(f"evaluation.every_images: received {every_images}; needs 1 or more.")
-        self.protocol, self.every_images = protocol, every_images
+    def __init__(self, protocol: Protocol, every_examples: int | None = None) -> None:
+        if every_examples is not None and every_examples < 1:
+            raise ConfigError(
+                f"evaluation.every_examples: received {every_examples}; needs 1 or more."
+            )
+        self.protocol, self.every_examples = protocol, every_examples
         self.scores: dict[str, Score] = {}
         self.seconds = 0.0
 
@@ -46,13 +48,13 @@ class Evaluation(Callback):
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
         """Score if it is time; all ranks share the work and get the scores."""
-        if not (crossed(pl_module, self.every_images) or trainer.should_stop):
+        if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
         self.scores = self.protocol.evaluate(
             pl_module, trainer.datamodule, trainer.global_rank, trainer.world_size
         )
-        pl_module.scored_at = pl_module.images_seen
+        pl_module.scored_at = pl_module.examples_seen
         pl_module.log_values({name: score.value for name, score in self.scores.items()})
         self.seconds += time.monotonic() - started
 

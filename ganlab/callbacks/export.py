@@ -58,7 +58,7 @@ class ExportWeights(Callback):
         network = pl_module.averaged[self.module] if averaged else children[self.module]
         metadata = {
             "weights": "ema" if averaged else "raw",
-            "images_seen": str(pl_module.images_seen),
+            "examples_seen": str(pl_module.examples_seen),
             "config_hash": config_hash(pl_module.config or {}),
             "train_data_hash": trainer.datamodule.content_hash("train"),
             "git_commit": str(git_commit()),

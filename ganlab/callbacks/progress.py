@@ -1,4 +1,4 @@
-"""A progress bar from the first second, with images a second and who moves."""
+"""A progress bar from the first second, with examples a second and who moves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Progress(Callback):
             return
         self.budget = next(c for c in trainer.callbacks if isinstance(c, Budget))
         self._next = time.monotonic() + min(self.every, 3)
-        self._since, self._images = time.monotonic(), pl_module.images_seen
+        self._since, self._examples = time.monotonic(), pl_module.examples_seen
         if self.terminal:
             columns: list[ProgressColumn] = [
                 SpinnerColumn(),
@@ -79,18 +79,18 @@ class Progress(Callback):
             self._bar.update(self._task, completed=share, description=text)
         else:
             print(f"{share:4.0%}  {text}", file=sys.stderr, flush=True)
-        self._since, self._images = now, pl_module.images_seen
+        self._since, self._examples = now, pl_module.examples_seen
         self._next = now + self.every
 
     def _describe(self, module: AdversarialModule, seconds: float) -> str:
-        rate = (module.images_seen - self._images) / seconds
+        rate = (module.examples_seen - self._examples) / seconds
         due = [
             name if player.every == 1 else f"{name} 1/{player.every}"
             for name, player in module.players.items()
         ]
         losses = [f"{role} {total:.3g}" for role, total in _totals(module).items()]
         return "  ".join(
-            [f"{module.images_seen:,} images", f"{rate:,.0f}/s", "moves: " + ", ".join(due)]
+            [f"{module.examples_seen:,} examples", f"{rate:,.0f}/s", "moves: " + ", ".join(due)]
             + (["loss: " + ", ".join(losses)] if losses else [])
         )
 

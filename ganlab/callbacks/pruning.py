@@ -21,8 +21,8 @@ class Pruning(Callback):
 
     Args:
         score: name of the score.
-        judge: takes the images seen and the score, and returns whether to stop; of no effect in a
-            run that is about to stop anyway. The images are the multiple of the evaluation's
+        judge: takes the examples seen and the score, and returns whether to stop; of no effect in a
+            run that is about to stop anyway. The examples are the multiple of the evaluation's
             cadence that has been reached, so that runs of unlike batch sizes can be compared.
 
     Attributes:
@@ -41,8 +41,8 @@ class Pruning(Callback):
         Raises:
             ConfigError: the evaluation gives no score of that name.
         """
-        images = pl_module.images_seen
-        if pl_module.scored_at != images:
+        examples = pl_module.examples_seen
+        if pl_module.scored_at != examples:
             return
         value = pl_module.latest.get(self.score)
         if value is None:
@@ -50,10 +50,12 @@ class Pruning(Callback):
                 f"score: nothing named {self.score!r} is logged; there is "
                 f"{', '.join(sorted(pl_module.latest))}."
             )
-        every = next((c.every_images for c in trainer.callbacks if isinstance(c, Evaluation)), None)
+        every = next(
+            (c.every_examples for c in trainer.callbacks if isinstance(c, Evaluation)), None
+        )
         if every and crossed(pl_module, every):
-            images = images // every * every
-        if self.judge(images, value) and not trainer.should_stop:
+            examples = examples // every * every
+        if self.judge(examples, value) and not trainer.should_stop:
             self.pruned = trainer.should_stop = True
             for callback in trainer.callbacks:
                 if isinstance(callback, Checkpoints):

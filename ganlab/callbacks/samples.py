@@ -18,7 +18,7 @@ from ganlab.record.contact_sheet import save_contact_sheet
 
 
 class Samples(Callback):
-    """`samples/<images>.png` through the run, and `contact_sheet.png` of all of it.
+    """`samples/<examples>.png` through the run, and `contact_sheet.png` of all of it.
 
     Images become a grid; of a conditional model, column c shows class c. Points become a scatter
     plot over real points and the discriminator's scores. Of a translator the same pictures, of the
@@ -26,8 +26,8 @@ class Samples(Callback):
 
     Args:
         folder: the run's folder.
-        every_images: cadence; None draws at the end alone.
-        n: images in a grid.
+        every_examples: cadence; None draws at the end alone.
+        n: examples in a grid.
         points: points in a scatter plot.
         pictures: that are translated.
         seed: of the latents.
@@ -39,30 +39,30 @@ class Samples(Callback):
     def __init__(
         self,
         folder: str,
-        every_images: int | None = 50_000,
+        every_examples: int | None = 50_000,
         n: int = 64,
         points: int = 1000,
         pictures: int = 8,
         seed: int = 0,
     ) -> None:
-        counts = {"every_images": every_images, "n": n, "points": points, "pictures": pictures}
+        counts = {"every_examples": every_examples, "n": n, "points": points, "pictures": pictures}
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ConfigError(f"samples.{name}: received {value}; needs 1 or more.")
-        self.folder, self.every_images = Path(folder), every_images
+        self.folder, self.every_examples = Path(folder), every_examples
         self.n, self.points, self.pictures, self.seed = n, points, pictures, seed
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw what the generator makes before it has learned anything."""
-        if pl_module.images_seen == 0:
+        if pl_module.examples_seen == 0:
             self.draw(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
         """Draw if it is time, and whenever scores were taken."""
-        is_scored = pl_module.scored_at == pl_module.images_seen
-        if crossed(pl_module, self.every_images) or is_scored or trainer.should_stop:
+        is_scored = pl_module.scored_at == pl_module.examples_seen
+        if crossed(pl_module, self.every_examples) or is_scored or trainer.should_stop:
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
@@ -83,7 +83,7 @@ class Samples(Callback):
         is_translator = isinstance(module, Translator)
         if not trainer.is_global_zero or not (is_translator or hasattr(module, "draw_inputs")):
             return None
-        path = self.folder / "samples" / f"{module.images_seen:012d}.png"
+        path = self.folder / "samples" / f"{module.examples_seen:012d}.png"
         if is_translator:
             batch = self.batch(trainer.datamodule)
             save_rows(module.pictures(batch, seed=self.seed), path)

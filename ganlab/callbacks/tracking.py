@@ -13,6 +13,7 @@ from ganlab.callbacks.evaluation import Evaluation
 from ganlab.core import AdversarialModule
 from ganlab.files import append_text
 from ganlab.record.curves import save_curves
+from ganlab.record.log import rename_columns
 from ganlab.record.loggers import CSVLogger, TensorBoard
 from ganlab.record.run import RunRecord
 
@@ -40,8 +41,10 @@ class Tracking(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, (CSVLogger, TensorBoard)):
                 logger.resume(pl_module.logged_at)
+        if self.timing.exists():
+            rename_columns(self.timing)
         self._next = time.monotonic() + self.seconds
-        self._last = (time.monotonic(), pl_module.images_seen)
+        self._last = (time.monotonic(), pl_module.examples_seen)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
@@ -56,16 +59,16 @@ class Tracking(Callback):
         evaluation = next((c for c in trainer.callbacks if isinstance(c, Evaluation)), None)
         scores = {n: s.as_dict() for n, s in evaluation.scores.items()} if evaluation else {}
         counters = {
-            "images_seen": module.images_seen,
+            "examples_seen": module.examples_seen,
             "batches_seen": module.batches_seen,
             "steps": dict(module.steps),
         }
         checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
-        if checkpoints and checkpoints.best_images is not None:
+        if checkpoints and checkpoints.best_examples is not None:
             best = {
                 "monitor": checkpoints.monitor,
                 "value": checkpoints.best,
-                "images_seen": checkpoints.best_images,
+                "examples_seen": checkpoints.best_examples,
             }
             self.record.data["best"] = best
         if evaluation:
@@ -73,14 +76,14 @@ class Tracking(Callback):
                 self._evaluated_before + evaluation.seconds, 3
             )
         self.record.write(counters=counters, scores=scores or self.record.data["scores"])
-        now, (then, images) = time.monotonic(), self._last
-        if module.images_seen > images:
-            rate = (module.images_seen - images) / (now - then)
+        now, (then, examples) = time.monotonic(), self._last
+        if module.examples_seen > examples:
+            rate = (module.examples_seen - examples) / (now - then)
             seconds = self.record.data["seconds"]
-            row = f"{module.images_seen},{module.batches_seen},{seconds},{rate:.1f}\n"
-            header = "images_seen,batches_seen,seconds,images_per_second\n"
+            row = f"{module.examples_seen},{module.batches_seen},{seconds},{rate:.1f}\n"
+            header = "examples_seen,batches_seen,seconds,examples_per_second\n"
             append_text(self.timing, row if self.timing.exists() else header + row)
-            self._last = (now, module.images_seen)
+            self._last = (now, module.examples_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Write the record and draw the curves."""

@@ -40,7 +40,7 @@ class WandBMedia(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Send what the generator made before it learned anything."""
-        if pl_module.images_seen == 0:
+        if pl_module.examples_seen == 0:
             with self.logger.harmless():
                 self._send_grid(pl_module)
 
@@ -51,7 +51,7 @@ class WandBMedia(Callback):
         if not self.logger.is_live:
             return
         with self.logger.harmless():
-            if pl_module.scored_at == pl_module.images_seen:
+            if pl_module.scored_at == pl_module.examples_seen:
                 self._send_scores(trainer)
             self._send_grid(pl_module)
 
@@ -63,7 +63,7 @@ class WandBMedia(Callback):
             from wandb import Image
 
             self.logger.summarise({"batches_seen": pl_module.batches_seen})
-            at, sheet = pl_module.images_seen, self.folder / "contact_sheet.png"
+            at, sheet = pl_module.examples_seen, self.folder / "contact_sheet.png"
             if sheet.exists():
                 self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, at)
             if (table := self._table(trainer, pl_module)) is not None:
@@ -79,13 +79,13 @@ class WandBMedia(Callback):
     # --- details -------------------------------------------------------------------------------
 
     def _send_grid(self, module: AdversarialModule) -> None:
-        path = self.folder / "samples" / f"{module.images_seen:012d}.png"
+        path = self.folder / "samples" / f"{module.examples_seen:012d}.png"
         if not self.logger.is_live or path == self._sent or not path.exists():
             return
         from wandb import Image
 
-        grid = Image(str(path), caption=f"{module.images_seen:,} images")
-        self.logger.log_metrics({"samples/grid": grid}, module.images_seen)
+        grid = Image(str(path), caption=f"{module.examples_seen:,} examples")
+        self.logger.log_metrics({"samples/grid": grid}, module.examples_seen)
         self._sent = path
 
     def _send_scores(self, trainer: Trainer) -> None:
@@ -126,13 +126,13 @@ Rows = list[tuple[int | Tensor, ...]]
 def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Rows]:
     """Titles and rows: the samples of the grid, one by one."""
     if not module.classes:
-        images = module.sample(drawing.n, seed=drawing.seed)
-        return ["latent", "sample"], list(enumerate(images))
+        samples = module.sample(drawing.n, seed=drawing.seed)
+        return ["latent", "sample"], list(enumerate(samples))
     labels = torch.arange(drawing.n) % module.classes
-    images = module.sample(labels=labels, seed=drawing.seed)
+    samples = module.sample(labels=labels, seed=drawing.seed)
     return ["latent", "label", "sample"], [
-        (index, label, image)
-        for index, (label, image) in enumerate(zip(labels.tolist(), images, strict=True))
+        (index, label, sample)
+        for index, (label, sample) in enumerate(zip(labels.tolist(), samples, strict=True))
     ]
 
 

@@ -72,7 +72,7 @@ def report(result: dict[str, Any]) -> str:
         f"{result['batches_per_block']} batches in turn, medians:",
         f"{'':24}{'ganlab':>12}{'reference':>14}",
     ]
-    for key in ("milliseconds_per_batch", "images_per_second", "peak_memory_mib"):
+    for key in ("milliseconds_per_batch", "examples_per_second", "peak_memory_mib"):
         name = key.replace("_", " ")
         lines.append(f"  {name:22}{result[key]:12,.2f}{result[f'reference_{key}']:14,.2f}")
     lines.append(

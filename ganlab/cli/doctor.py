@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     run = Evidence.read(folder)
     findings = examine(run)
     name, status = run.record.get("name", folder), run.record.get("status", "unknown")
-    print(f"{name}: {status}, {run.images:,} images in the log.")
+    print(f"{name}: {status}, {run.examples:,} examples in the log.")
     print(as_text(findings))
-    print(f"Written to {write_findings(folder, findings, run.images)}")
+    print(f"Written to {write_findings(folder, findings, run.examples)}")
     return 0

@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
     evaluation.write_entries(out, before, entries)
     print(f"Written to {out}.")
     if picture := evaluation.save_neighbours(subject, protocol, out.with_name("neighbours.png")):
-        print(f"Generated images above their nearest training images: {picture}.")
+        print(f"Samples above their nearest training examples: {picture}.")
     return 0
 
 

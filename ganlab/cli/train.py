@@ -13,7 +13,7 @@ HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
   model= data= loss=      choose and combine freely; `ganlab list` says from what
   regularizer=[a,b]       regularizers beside the loss's own
   trainer=cpu|gpu|…       where it runs; trainer.precision=bf16-mixed, trainer.devices=2, …
-  budget.images=          length of the run; also budget.batches, .epochs, .minutes: first reached
+  budget.examples=          length of the run; also budget.batches, .epochs, .minutes: first reached
   seed=  run_dir=         the seed, and the folder that the run is written to
   logger=wandb            also log to Weights & Biases (offline); logger=tensorboard
   dry_run=true            print what would be done, and how long it would take, and stop

@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     plain = to_plain(config)
     module, data = check(plain)
     if module is None:
-        print(f"{plain['name']}: valid. A study, without a model to train.")
+        print(f"{plain['name']}: valid. A lesson, without a model to train.")
         return 0
     players = ", ".join(
         f"{role} {sum(p.numel() for p in module.parameters_of[role]):,}" for role in module.roles

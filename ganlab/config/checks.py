@@ -23,14 +23,14 @@ CHOICES = {"memory_format": ("channels_last", "contiguous")}
 def check(config: dict[str, Any]) -> tuple[Any, Any]:
     """Check a plain configuration; returns the game on the meta device, and the data module.
 
-    Both are None where the configuration is a study's.
+    Both are None where the configuration is a lesson's.
 
     Raises:
         ConfigError: the first thing that is wrong.
     """
     _check_scalars(config)
-    if config.get("study"):
-        check_study(config)
+    if config.get("lesson"):
+        check_lesson(config)
         return None, None
     from ganlab.config.targets import check_targets
 
@@ -196,17 +196,19 @@ def _check_processes(trainer: dict[str, Any]) -> None:
         )
 
 
-def check_study(config: dict[str, Any]) -> None:
-    """Check the names and types of a study's arguments.
+def check_lesson(config: dict[str, Any]) -> None:
+    """Check the names and types of a lesson's arguments.
 
     Raises:
         ConfigError: the first thing that is wrong.
     """
     from ganlab.config.targets import check_targets
 
-    if "_target_" not in config["study"]:
-        raise ConfigError("study: received no _target_; choose one, e.g. experiment=lecture/dirac.")
-    check_targets({"study": config["study"]})
+    if "_target_" not in config["lesson"]:
+        raise ConfigError(
+            "lesson: received no _target_; choose one, e.g. experiment=lecture/dirac."
+        )
+    check_targets({"lesson": config["lesson"]})
     for group in ("model", "data", "loss", "callbacks", "logger"):
         if config.get(group):
-            raise ConfigError(f"{group}: a study has none; leave it out.")
+            raise ConfigError(f"{group}: a lesson has none; leave it out.")

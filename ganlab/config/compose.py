@@ -18,7 +18,7 @@ from yaml import YAMLError
 from ganlab.config.groups import bare, check_choice, groups
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
-from ganlab.record.old_names import current
+from ganlab.record.old_names import current, refuse_old_names
 
 # where the configuration of a training has what `protocol=` and `features=` speak of
 PROTOCOL = "callbacks.evaluation.protocol"
@@ -42,6 +42,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             that cannot be parsed.
     """
     register_resolvers()
+    refuse_old_names(overrides)
     with initialized():
         overrides = [spelled_out(override) for override in overrides]
         try:
@@ -190,8 +191,9 @@ def check_key(base: Any, text: str, key: str, more: str = "") -> None:
     """Refuse a dotted `key` that is not in `base`.
 
     Raises:
-        ConfigError: the nearest right key, and what `more` says.
+        ConfigError: the nearest right key, and what `more` says, or the new name of an old key.
     """
+    refuse_old_names([text])
     node, walked = base, []
     for part in key.split("."):
         if isinstance(node, DictConfig):

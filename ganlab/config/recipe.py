@@ -51,15 +51,15 @@ CHOOSES_BEST = (
     "callbacks.checkpoints.monitor",
     "callbacks.checkpoints.mode",
 )
-LIMITS = ("images", "batches", "epochs", "minutes")
+LIMITS = ("examples", "batches", "epochs", "minutes")
 CADENCES = (
-    "callbacks.evaluation.every_images",
-    "callbacks.checkpoints.every_images",
+    "callbacks.evaluation.every_examples",
+    "callbacks.checkpoints.every_examples",
     "callbacks.checkpoints.keep_every",
 )
 SCALED = ("callbacks.ema.half_life", *CADENCES)
 LENGTHS = {
-    "ganlab.core.Ramp": ("images", "delay"),
+    "ganlab.core.Ramp": ("examples", "delay"),
     "ganlab.core.Steps": ("at",),
     "ganlab.core.LinearDecay": ("epochs", "decay_epochs"),
 }
@@ -134,7 +134,7 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
     players = (config.get("model") or {}).get("players") or {}
     needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
     rarest = max(needed, default=1)
-    least = {"images": rarest * config["data"]["batch_size"], "batches": rarest}
+    least = {"examples": rarest * config["data"]["batch_size"], "batches": rarest}
     budget = {k: v for k, v in config["budget"].items() if k in LIMITS and v is not None}
     texts = []
     for key, value in budget.items():

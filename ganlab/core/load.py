@@ -40,7 +40,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint: {path} is damaged or cut short: {reason}") from error
     if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
         raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
-    checkpoint["ganlab"]["config"] = current(checkpoint["ganlab"].get("config"))
+    checkpoint["ganlab"] = current(checkpoint["ganlab"])
     return checkpoint
 
 

@@ -21,6 +21,7 @@ from ganlab.core.randomness import mix, seed_device
 from ganlab.core.schedule import ScheduledScalars
 from ganlab.core.window import LogWindow
 from ganlab.errors import CheckpointError, ConfigError, NonFiniteLossError
+from ganlab.record.old_names import current
 
 Batch = dict[str, Tensor]
 T = TypeVar("T")
@@ -40,17 +41,17 @@ class AdversarialModule(AveragedModule):
     Attributes:
         roles: names of the players, in the order in which they move within a batch.
         needs: keys that a batch must have.
-        batches_seen, images_seen: counters; images are counted over all ranks.
-        images_in_batch: images of the newest batch, over all ranks.
-        scored_at: images seen when the newest scores were taken.
-        logged_at: images seen when something was logged last.
+        batches_seen, examples_seen: counters; examples are counted over all ranks.
+        examples_in_batch: examples of the newest batch, over all ranks.
+        scored_at: examples seen when the newest scores were taken.
+        logged_at: examples seen when something was logged last.
         steps: optimizer steps made by each player.
         latest: the newest value of everything logged.
         watched: what `watch` was given, by name.
     """
 
     roles: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ("image",)
+    needs: tuple[str, ...] = ("example",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,8 +62,8 @@ class AdversarialModule(AveragedModule):
         self.players: dict[str, Player] = {}
         self.scheduled = ScheduledScalars()
         self.batches_seen = 0
-        self.images_seen = 0
-        self.images_in_batch = 0
+        self.examples_seen = 0
+        self.examples_in_batch = 0
         self.scored_at: int | None = None
         self.logged_at = 0
         self.steps: dict[str, int] = {}
@@ -111,7 +112,7 @@ class AdversarialModule(AveragedModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Let every due player move once, in the order of `roles`."""
         seed_device(self.device, mix(self.seed, self.global_rank, self.batches_seen))
-        self.scheduled.update(self.images_seen)
+        self.scheduled.update(self.examples_seen)
         self._shared.clear()
         self._moved.clear()
         for index, role in enumerate(self.roles):
@@ -119,8 +120,8 @@ class AdversarialModule(AveragedModule):
                 self._move(index, role, batch)
         share_buffers(self)
         self.batches_seen += 1
-        self.images_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
-        self.images_seen += self.images_in_batch
+        self.examples_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
+        self.examples_seen += self.examples_in_batch
         if self.batches_seen % self.log_every == 0:
             self.flush_log()
 
@@ -170,8 +171,9 @@ class AdversarialModule(AveragedModule):
             role, _, term = found.name.partition("/")
             raise NonFiniteLossError(
                 f"The term {term!r} of player {role!r} became {found.value} at batch "
-                f"{found.batch} ({self.images_seen:,} images). Lower the player's learning rate, "
-                f"clip its gradient (model.players.{role}.gradient_clip=1.0), or add a regularizer."
+                f"{found.batch} ({self.examples_seen:,} examples). Lower the player's learning "
+                f"rate, clip its gradient (model.players.{role}.gradient_clip=1.0), or add a "
+                "regularizer."
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -218,19 +220,19 @@ class AdversarialModule(AveragedModule):
     # --- the log -----------------------------------------------------------------------------
 
     def flush_log(self) -> None:
-        """Send the means over the window, and scheduled values, to all loggers at `images_seen`."""
+        """Send the means over the window, and scheduled values, to all loggers."""
         if not self._window:
             return
         self.check_finite()
-        values = self._window.take_means() | self.scheduled.values(self.images_seen)
+        values = self._window.take_means() | self.scheduled.values(self.examples_seen)
         self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
 
     def log_values(self, values: dict[str, float]) -> None:
-        """Send named values to all loggers; the x-axis is the images seen."""
+        """Send named values to all loggers; the x-axis is the examples seen."""
         self.latest |= values
-        self.logged_at = self.images_seen
+        self.logged_at = self.examples_seen
         for logger in self.loggers:
-            logger.log_metrics(values, step=self.images_seen)
+            logger.log_metrics(values, step=self.examples_seen)
 
     def watch(self, **tensors: Tensor) -> None:
         """Let callbacks see what a loss has computed anyway, such as scores; costs nothing."""
@@ -245,7 +247,7 @@ class AdversarialModule(AveragedModule):
             "config": self.config,
             "counters": {
                 "batches_seen": self.batches_seen,
-                "images_seen": self.images_seen,
+                "examples_seen": self.examples_seen,
                 "steps": dict(self.steps),
             },
             "logged_at": self.logged_at,
@@ -263,9 +265,12 @@ class AdversarialModule(AveragedModule):
             raise CheckpointError(
                 "checkpoint: this file was not written by ganlab (it has no counters or config)."
             )
+        checkpoint |= {
+            key: current(checkpoint[key]) for key in ("ganlab", "callbacks") if key in checkpoint
+        }
         state = checkpoint["ganlab"]
         counters = state["counters"]
-        self.batches_seen, self.images_seen = counters["batches_seen"], counters["images_seen"]
+        self.batches_seen, self.examples_seen = counters["batches_seen"], counters["examples_seen"]
         self.steps = dict(counters["steps"])
         self.logged_at = state["logged_at"]
         self._window.load_state_dict(state["window"])
@@ -288,7 +293,7 @@ class AdversarialModule(AveragedModule):
         """Check that a data module gives what this game needs; called before anything is built.
 
         Args:
-            shapes: of one sample, e.g. {"image": (1, 28, 28)} or {"image": (2,)}.
+            shapes: of one sample, e.g. {"example": (1, 28, 28)} or {"example": (2,)}.
             provides: keys of the data module's batches.
 
         Raises:

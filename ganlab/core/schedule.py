@@ -1,7 +1,7 @@
 """One mechanism for every scalar that changes during training.
 
 A scalar of a loss, a regularizer, an optimizer or the EMA is a number, or a `Schedule`: a pure
-function of the images seen. Being a function, it needs no state and is exact on resume.
+function of the examples seen. Being a function, it needs no state and is exact on resume.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from ganlab.errors import ConfigError
 
 
 class Schedule:
-    """A scalar as a function of the images seen since the start of the run.
+    """A scalar as a function of the examples seen since the start of the run.
 
     Attributes:
-        images_per_epoch: of the run's data; None until they are known.
+        examples_per_epoch: of the run's data; None until they are known.
     """
 
-    images_per_epoch: int | None = None
+    examples_per_epoch: int | None = None
 
-    def __call__(self, images: int) -> float:
-        """The value after `images` images."""
+    def __call__(self, examples: int) -> float:
+        """The value after `examples` examples."""
         raise NotImplementedError
 
 
 class Ramp(Schedule):
-    """From `start` to `end` over `images` images, after waiting for `delay`; constant outside.
+    """From `start` to `end` over `examples` examples, after waiting for `delay`; constant outside.
 
     Args:
-        start: value up to `delay` images.
-        end: value from `delay + images` on.
-        images: length of the ramp in images, > 0.
+        start: value up to `delay` examples.
+        end: value from `delay + examples` on.
+        examples: length of the ramp in examples, > 0.
         shape: "linear", "cosine" (half a period, flat at both ends) or "exponential" (equal
             ratios in equal times; both ends > 0).
-        delay: images before the ramp begins.
+        delay: examples before the ramp begins.
 
     Raises:
         ConfigError: a length that is not positive, an unknown shape, or an exponential ramp that
@@ -47,14 +47,14 @@ class Ramp(Schedule):
         self,
         start: float,
         end: float,
-        images: float | None,
+        examples: float | None,
         shape: Literal["linear", "cosine", "exponential"] = "linear",
         delay: float | None = 0,
     ) -> None:
-        if images is None or not images > 0:
+        if examples is None or not examples > 0:
             raise ConfigError(
-                f"Ramp.images: received {images}; needs the ramp's length in images, above 0. "
-                "A ramp over the whole run needs budget.images to be set."
+                f"Ramp.examples: received {examples}; needs the ramp's length, above 0. "
+                "A ramp over the whole run needs budget.examples to be set."
             )
         if shape not in ("linear", "cosine", "exponential"):
             raise ConfigError(
@@ -65,11 +65,11 @@ class Ramp(Schedule):
                 f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must "
                 "be above 0. Use shape: linear or cosine to reach 0."
             )
-        self.start, self.end, self.images = float(start), float(end), float(images)
+        self.start, self.end, self.examples = float(start), float(end), float(examples)
         self.shape, self.delay = shape, float(delay)
 
-    def __call__(self, images: int) -> float:
-        progress = min(max((images - self.delay) / self.images, 0.0), 1.0)
+    def __call__(self, examples: int) -> float:
+        progress = min(max((examples - self.delay) / self.examples, 0.0), 1.0)
         if self.shape == "exponential":
             return self.start * (self.end / self.start) ** progress
         if self.shape == "cosine":
@@ -100,17 +100,17 @@ class LinearDecay(Schedule):
                 )
         self.start, self.epochs, self.decay_epochs = float(start), epochs, decay_epochs
 
-    def __call__(self, images: int) -> float:
-        epoch = images / self.images_per_epoch if self.images_per_epoch else 0.0
+    def __call__(self, examples: int) -> float:
+        epoch = examples / self.examples_per_epoch if self.examples_per_epoch else 0.0
         return self.start * min(max(1 - (epoch - self.epochs) / self.decay_epochs, 0.0), 1.0)
 
 
 class Steps(Schedule):
-    """Piecewise constant: `values[i]` once `at[i - 1]` images have been seen.
+    """Piecewise constant: `values[i]` once `at[i - 1]` examples have been seen.
 
     Args:
         values: one more value than there are boundaries.
-        at: increasing numbers of images at which the next value begins.
+        at: increasing numbers of examples at which the next value begins.
 
     Raises:
         ConfigError: lengths that do not fit, or boundaries that do not increase.
@@ -124,8 +124,8 @@ class Steps(Schedule):
             )
         self.values, self.at = [float(v) for v in values], [float(a) for a in at]
 
-    def __call__(self, images: int) -> float:
-        return self.values[sum(images >= boundary for boundary in self.at)]
+    def __call__(self, examples: int) -> float:
+        return self.values[sum(examples >= boundary for boundary in self.at)]
 
 
 class ScheduledScalars:
@@ -138,7 +138,7 @@ class ScheduledScalars:
 
     def __init__(self) -> None:
         self._places: list[tuple[str, Schedule, Callable[[float], None]]] = []
-        self._images_per_epoch: int | None = None
+        self._examples_per_epoch: int | None = None
 
     def __len__(self) -> int:
         return len(self._places)
@@ -156,24 +156,24 @@ class ScheduledScalars:
 
     def drive(self, name: str, schedule: Schedule, assign: Callable[[float], None]) -> None:
         """Let `schedule` drive one place, through `assign(value)`, from now on."""
-        schedule.images_per_epoch = self._images_per_epoch
+        schedule.examples_per_epoch = self._examples_per_epoch
         self._places.append((name, schedule, assign))
         assign(schedule(0))
 
-    def count_epochs(self, images: int) -> None:
-        """Let schedules that count in epochs know how many images one has."""
-        self._images_per_epoch = images
+    def count_epochs(self, examples: int) -> None:
+        """Let schedules that count in epochs know how many examples one has."""
+        self._examples_per_epoch = examples
         for _, schedule, _ in self._places:
-            schedule.images_per_epoch = images
+            schedule.examples_per_epoch = examples
 
-    def update(self, images: int) -> None:
-        """Write every scheduled value for this number of images seen."""
+    def update(self, examples: int) -> None:
+        """Write every scheduled value for this number of examples seen."""
         for _, schedule, assign in self._places:
-            assign(schedule(images))
+            assign(schedule(examples))
 
-    def values(self, images: int) -> dict[str, float]:
+    def values(self, examples: int) -> dict[str, float]:
         """Name and value of every scheduled scalar, for the log."""
-        return {name: schedule(images) for name, schedule, _ in self._places}
+        return {name: schedule(examples) for name, schedule, _ in self._places}
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

@@ -16,6 +16,7 @@ from ganlab.data.batches import Crops, TensorBatches, count_batches, rows
 from ganlab.data.checks import whole
 from ganlab.errors import DataError, one_of
 from ganlab.modalities import Modality, of_shape
+from ganlab.record.old_names import original_batch
 
 SPLITS = ("train", "test")
 _REFERENCE_SEED = 20140610  # of the subset that scores are measured on: the same for every run
@@ -26,11 +27,11 @@ class TensorDataModule(LightningDataModule):
 
     Images are uint8 in [0, 255] of shape (N, C, H, W), and float32 in [-1, 1] only once a batch is
     on its device. Points are float32 of shape (N, D) and pass unchanged. Either is under the key
-    "image": the sample, whatever its shape. Labels are int64 of shape (N,). Sets of two sides have
-    other keys, see `ganlab.data.translation.base`.
+    "example", whatever its shape. Labels are int64 of shape (N,). Sets of two sides have other
+    keys, see `ganlab.data.translation.base`.
 
     Args:
-        batch_size: samples in a batch of one process.
+        batch_size: examples in a batch of one process.
         seed: of the order, and of what is drawn where the set is drawn.
 
     Attributes:
@@ -44,7 +45,7 @@ class TensorDataModule(LightningDataModule):
         ConfigError: if the batch size is not a whole number above 0, or the seed one from 0 on.
     """
 
-    provides: tuple[str, ...] = ("image", "label")
+    provides: tuple[str, ...] = ("example", "label")
     splits: tuple[str, ...] = SPLITS
     crops: Crops | None = None
     independent: bool = False
@@ -65,7 +66,7 @@ class TensorDataModule(LightningDataModule):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of one sample's pictures or points by their batch keys."""
-        return {"image": self.shape}
+        return {"example": self.shape}
 
     @property
     def modality(self) -> Modality:
@@ -81,7 +82,7 @@ class TensorDataModule(LightningDataModule):
         """Get the files that a split needs; by default there are none to get."""
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The tensors of "train" or "test", of N rows each: "image", "label" where there are any.
+        """The tensors of "train" or "test", of N rows each: "example", "label" where there are any.
 
         Raises:
             DataError: if files are missing or damaged, or the set has no such split.
@@ -173,7 +174,7 @@ class TensorDataModule(LightningDataModule):
             ConfigError: if the split has another name.
             DataError: if `n` is not from 1 to the number of the split's samples.
         """
-        return self.reference_rows(split, n)["image"]
+        return self.reference_rows(split, n)["example"]
 
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
         """The same samples with all that belongs to them, e.g. "label"; see `reference`."""
@@ -197,7 +198,7 @@ class TensorDataModule(LightningDataModule):
         It tells two sets apart in the protocol of a score. Computed at the first call.
         """
         if split not in self._hashes:
-            self._hashes[split] = hash_tensors(self.split(split))[:16]
+            self._hashes[split] = hash_tensors(original_batch(self.split(split)))[:16]
         return self._hashes[split]
 
     @property

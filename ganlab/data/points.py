@@ -1,6 +1,6 @@
 """Sets of points in the plane, drawn with a seed: where a game can be watched and understood.
 
-A point is under the batch's key "image", as every sample is. Test points are a fresh draw.
+A point is under the batch's key "example", as every example is. Test points are a fresh draw.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Points(TensorDataModule):
         return self.truth
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """`n` points: "image" float32 (n, 2), and "label" int64 (n,) where there are any."""
+        """`n` points: "example" float32 (n, 2), and "label" int64 (n,) where there are any."""
         raise NotImplementedError
 
     def load(self, split: str) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ class Mixture(Points):
         means = self.means
         label = torch.randint(len(means), (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator)
-        return {"image": means[label] + self.sigma * noise, "label": label}
+        return {"example": means[label] + self.sigma * noise, "label": label}
 
 
 class Ring(Mixture):
@@ -161,7 +161,7 @@ class SwissRoll(Points):
         samples, batch_size, seed, dimensions, classes: as in `Points`; classes must be None.
     """
 
-    provides = ("image",)
+    provides = ("example",)
 
     def __init__(self, radius: float = 2.0, noise: float = 0.05, **common: Any) -> None:
         self.radius = positive("radius", radius)
@@ -172,7 +172,7 @@ class SwissRoll(Points):
         """Points on the spiral, with noise."""
         t = 1.5 * math.pi * (1 + 2 * torch.rand(n, generator=generator))
         spiral = torch.stack([t * t.cos(), t * t.sin()], dim=1) * (self.radius / (4.5 * math.pi))
-        return {"image": spiral + self.noise * torch.randn(n, 2, generator=generator)}
+        return {"example": spiral + self.noise * torch.randn(n, 2, generator=generator)}
 
 
 class TwoMoons(Points):
@@ -198,4 +198,7 @@ class TwoMoons(Points):
         upper = torch.stack([a.cos(), a.sin()], dim=1)
         lower = torch.stack([1 - a.cos(), 0.5 - a.sin()], dim=1)
         moon = torch.where((label == 0)[:, None], upper, lower)
-        return {"image": moon + self.noise * torch.randn(n, 2, generator=generator), "label": label}
+        return {
+            "example": moon + self.noise * torch.randn(n, 2, generator=generator),
+            "label": label,
+        }

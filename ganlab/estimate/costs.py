@@ -50,7 +50,7 @@ class Costs:
         device: where the model was.
         warm_up, batches: before the measurement, and in it.
         seconds: per batch.
-        images: in a batch.
+        examples: in a batch.
         samples: of the training split.
         memory: bytes by what they are for, see `memory_of`.
         loading, before, peak: MiB at most until the first batch, held then, and at most since; of
@@ -64,7 +64,7 @@ class Costs:
     warm_up: int = 0
     batches: int = 0
     seconds: float = 0.0
-    images: int = 0
+    examples: int = 0
     samples: int = 0
     memory: dict[str, int] = field(default_factory=dict)
     loading: float = 0.0
@@ -92,8 +92,8 @@ def measure(
     moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     measurement = Measurement(moved, refused)
     silent = quiet(moved, "ema", "doctor")
-    if "every_images" in (silent["callbacks"]["doctor"] or {}):  # its rows are part of a batch
-        doctor = silent["callbacks"]["doctor"] | {"every_images": None}
+    if "every_examples" in (silent["callbacks"]["doctor"] or {}):  # its rows are part of a batch
+        doctor = silent["callbacks"]["doctor"] | {"every_examples": None}
         silent["callbacks"] = silent["callbacks"] | {"doctor": doctor}
     parts = fit(silent, measurement)
     return measurement.costs, parts.module
@@ -145,7 +145,7 @@ class Measurement(Callback):
             costs = self.costs
             costs.batches, costs.seconds = done, (now(device) - self._started) / done
             costs.device, costs.peak = str(device), self._peak(device)
-            costs.images = pl_module.images_in_batch
+            costs.examples = pl_module.examples_in_batch
             costs.samples = rows(trainer.datamodule.training_rows)
             costs.memory = memory_of(pl_module, trainer.optimizers)
             trainer.should_stop = True  # at the end of a run all callbacks act

@@ -31,7 +31,7 @@ def dry_run(config: dict[str, Any]) -> int:
     """
     print(f"{config['name']}: dry run. Nothing is trained for good.\n\nConfiguration")
     print("\n".join(tree(config, 1)), flush=True)
-    if config.get("study"):
+    if config.get("lesson"):
         print(describe_study(config))
         return 0
     print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
@@ -92,8 +92,8 @@ def length_of(
     Raises:
         DataError: a joint batch of all ranks is larger than the set.
     """
-    size = costs.images * ranks
-    per_epoch = count_batches(costs.samples, costs.images, ranks)
+    size = costs.examples * ranks
+    per_epoch = count_batches(costs.samples, costs.examples, ranks)
     cadences = {name: cadences_of(config, name) for name in costs.callbacks | costs.reasons}
     if "doctor" in cadences:  # it acts when a row is logged
         row = size * config.get("log_every", 50)
@@ -105,7 +105,7 @@ def length_of(
         if every
     )
     used: dict[str, Callable[[int], float]] = {  # of each limit after so many batches
-        "images": lambda batches: batches * size,
+        "examples": lambda batches: batches * size,
         "batches": lambda batches: batches,
         "epochs": lambda batches: batches / per_epoch,
         "minutes": lambda batches: batches * (costs.seconds + often) / 60,
@@ -126,7 +126,7 @@ def length_of(
     return Length(
         limit=f"budget.{limit}={limits[limit]}",
         batches=batches,
-        images=batches * size,
+        examples=batches * size,
         epochs=batches / per_epoch,
         steps={r: p.moves(batches) // p.accumulate for r, p in module.players.items()},
         calls=calls,
@@ -135,30 +135,30 @@ def length_of(
 
 
 def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
-    """After how many images a callback acts; a picture is taken with every score."""
+    """After how many examples a callback acts; a picture is taken with every score."""
     callbacks = config.get("callbacks") or {}
     keys = {
-        "samples": [("samples", "every_images"), ("evaluation", "every_images")],
-        "checkpoints": [("checkpoints", "every_images"), ("checkpoints", "keep_every")],
-    }.get(name, [(name, "every_images")])
+        "samples": [("samples", "every_examples"), ("evaluation", "every_examples")],
+        "checkpoints": [("checkpoints", "every_examples"), ("checkpoints", "keep_every")],
+    }.get(name, [(name, "every_examples")])
     return [(callbacks.get(callback) or {}).get(key) for callback, key in keys]
 
 
-def moments(cadences: list[int | None], images: int, batches: int) -> set[int]:
+def moments(cadences: list[int | None], examples: int, batches: int) -> set[int]:
     """The batches, counted from 1, in which multiples of the cadences are crossed, and the last.
 
     Args:
-        cadences: in images; None is never.
-        images: of a batch.
+        cadences: in examples; None is never.
+        examples: of a batch.
         batches: of the run.
     """
     found = {batches}
     for every in cadences:
-        if every is not None and every <= images:
+        if every is not None and every <= examples:
             return set(range(1, batches + 1))
         if every is not None:
-            crossed = batches * images // every
-            found |= {-(-k * every // images) for k in range(1, crossed + 1)}
+            crossed = batches * examples // every
+            found |= {-(-k * every // examples) for k in range(1, crossed + 1)}
     return found
 
 

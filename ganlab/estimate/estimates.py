@@ -14,7 +14,7 @@ class Length:
 
     Attributes:
         limit: the one that is reached first, e.g. "budget.batches=20".
-        batches, images, epochs: at its end; images over all ranks.
+        batches, examples, epochs: at its end; examples over all ranks.
         steps: of each player's optimizer.
         calls: how often each callback acts.
         seconds: of it all, without the callbacks that were not measured.
@@ -22,7 +22,7 @@ class Length:
 
     limit: str
     batches: int
-    images: int
+    examples: int
     epochs: float
     steps: dict[str, int]
     calls: dict[str, int]

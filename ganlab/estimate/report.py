@@ -49,10 +49,10 @@ def tree(value: Any, depth: int = 0) -> list[str]:
 
 
 def describe_study(config: dict[str, Any]) -> str:
-    """What a study would take and write."""
+    """What a lesson would take and write."""
     return "\n".join(
         [
-            "\nTime\n  a study in place of a training; it takes up to two minutes on two cores",
+            "\nTime\n  a lesson in place of a training; it takes up to two minutes on two cores",
             *_folder(config),
             "    config.yaml, run.json, figure.png, numbers.json",
         ]
@@ -122,14 +122,14 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
     about = "about " if "minutes" in length.limit else ""
     lines = [
         f"\nLength\n  {length.limit} ends it after {about}{length.batches:,} batches, "
-        f"{length.images:,} images, {length.epochs:,.3g} epochs",
+        f"{length.examples:,} examples, {length.epochs:,.3g} epochs",
         *_table(steps),
     ]
     if estimate.ranks > 1:
-        lines.append(f"  {estimate.ranks} processes, which share the images")
+        lines.append(f"  {estimate.ranks} processes, which share the examples")
     lines += [
-        f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.images / costs.seconds:,.0f} "
-        f"images/s: {costs.batches:,} batches on {costs.device}, after {costs.warm_up} to warm up",
+        f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.examples / costs.seconds:,.0f} "
+        f"examples/s: {costs.batches:,} batches on {costs.device}, after {costs.warm_up} first",
     ]
     if estimate.ranks > 1:
         lines.append("  measured in one process; the exchange between several is not in it")
@@ -195,8 +195,8 @@ def _writes(config: dict[str, Any], estimate: Estimate) -> list[str]:
         kept = ["last.ckpt", "previous.ckpt"]
         kept += ["best.ckpt"] if callbacks["checkpoints"].get("monitor") else []
         if every := callbacks["checkpoints"].get("keep_every"):
-            count = estimate.length.images // every if estimate.length else "some"
-            kept.append(f"{count} <images>.ckpt")
+            count = estimate.length.examples // every if estimate.length else "some"
+            kept.append(f"{count} <examples>.ckpt")
         each = f", each{sizes['checkpoints']}" if "checkpoints" in sizes else ""
         lines.append(f"    checkpoints/: {', '.join(kept)}{each}")
     if "_target_" in callbacks.get("export", {}):

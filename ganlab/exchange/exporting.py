@@ -111,7 +111,7 @@ def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bo
         "config": json.dumps(module.config),
         "module": name,
         "weights": "ema" if ema and name in module.averaged else "raw",
-        "images_seen": str(module.images_seen),
+        "examples_seen": str(module.examples_seen),
     }
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata)

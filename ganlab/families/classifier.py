@@ -23,7 +23,7 @@ class Classifier(AdversarialModule):
     """
 
     roles = ("network",)
-    needs = ("image", "label")
+    needs = ("example", "label")
     averaged_modules = ("network",)
 
     def __init__(
@@ -39,14 +39,14 @@ class Classifier(AdversarialModule):
 
     def network_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the labels."""
-        images = random_shift(batch["image"], self.shift) if self.shift else batch["image"]
+        images = random_shift(batch["example"], self.shift) if self.shift else batch["example"]
         loss = cross_entropy(self.network(images), batch["label"], label_smoothing=self.smoothing)
         return {"cross_entropy": loss}
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the network takes the data's shape."""
         super().check_data(shapes, provides)
-        shape = shapes["image"]
+        shape = shapes["example"]
         try:
             self.network(torch.zeros(2, *shape, device=self.device))
         except RuntimeError as error:

@@ -55,7 +55,7 @@ class GAN(AdversarialModule):
                 f"model: the generator takes {self.classes or 'no'} classes and the discriminator "
                 f"{discriminator.classes or 'no'}; both must take the same."
             )
-        self.needs = ("image", "label") if self.classes else ("image",)
+        self.needs = ("example", "label") if self.classes else ("example",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
         self.latents, self.unrolling = latents, unrolling
         self.regularizers.prepare(discriminator)
@@ -64,7 +64,7 @@ class GAN(AdversarialModule):
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Tell real samples from generated ones."""
         label, step = self._label(batch), self.steps["discriminator"]
-        real, fake = self.regularizers.inputs(batch["image"], self._fake(batch), step)
+        real, fake = self.regularizers.inputs(batch["example"], self._fake(batch), step)
         real_scores, fake_scores = self.score(real, label), self.score(fake, label)
         self.watch(real_scores=real_scores, fake_scores=fake_scores)
         return {
@@ -85,7 +85,7 @@ class GAN(AdversarialModule):
         label, score = self._label(batch), self.score
         fake = self.regularizers.perturb(self._fake(batch))
         if self.unrolling:
-            real = self.regularizers.perturb(batch["image"])
+            real = self.regularizers.perturb(batch["example"])
             score = self.unrolling.look_ahead(
                 self.discriminator,
                 lambda at: self.adversarial.discriminator(at(real, label), at(fake, label)),
@@ -93,7 +93,7 @@ class GAN(AdversarialModule):
         fake_scores, real_scores = score(fake, label), None
         if self.adversarial.paired:
             with torch.set_grad_enabled(self.unrolling is not None):
-                real_scores = score(self.regularizers.perturb(batch["image"]), label)
+                real_scores = score(self.regularizers.perturb(batch["example"]), label)
         return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
 
     def after_step(self, role: str) -> None:
@@ -182,7 +182,7 @@ class GAN(AdversarialModule):
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the generator makes samples of the data's shape."""
         super().check_data(shapes, provides)
-        device, shape = self.device, shapes["image"]
+        device, shape = self.device, shapes["example"]
         z = torch.zeros(2, self.generator.latent, device=device)
         label = [torch.zeros(2, dtype=torch.long, device=device)] if self.classes else []
         with torch.no_grad():
@@ -209,7 +209,7 @@ class GAN(AdversarialModule):
         return self.shared(
             "fake",
             of="generator",
-            make=lambda: self.generator(self.draw_latents(len(batch["image"])), *label),
+            make=lambda: self.generator(self.draw_latents(len(batch["example"])), *label),
         )
 
     def _label(self, batch: Batch) -> Tensor | None:

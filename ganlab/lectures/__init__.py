@@ -1,4 +1,4 @@
-"""The pictures of a lecture on GANs, one module each: small studies in place of a training."""
+"""The pictures of a lecture on GANs, one module each: lessons in place of a training."""
 
 from ganlab.lectures.lesson import Lesson
 

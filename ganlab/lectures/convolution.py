@@ -19,7 +19,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle
 from ganlab.lectures.lesson import Lesson, new_figure
 
 
-def study(seed: int = 0) -> Lesson:
+def lesson(seed: int = 0) -> Lesson:
     """Work small examples three ways and compare.
 
     Args:

@@ -50,10 +50,10 @@ class Numbers(TensorDataModule):
 
     def load(self, split: str) -> dict[str, Tensor]:
         """The numbers, whatever the split."""
-        return {"image": self.values.float()[:, None]}
+        return {"example": self.values.float()[:, None]}
 
 
-def study(
+def lesson(
     samples: int = 5000,
     components: Sequence[int] = (1, 2, 3),
     batches: int = 3000,
@@ -77,9 +77,9 @@ def study(
         ConfigError: a setting outside its range.
     """
     require_counts(batches=batches, batch_size=batch_size, draws=draws)
-    check_count("study.samples", samples, least=2)
-    for k in check_counts("study.components", components, "Gaussians in each mixture"):
-        check_count("study.components", k, most=samples)
+    check_count("lesson.samples", samples, least=2)
+    for k in check_counts("lesson.components", components, "Gaussians in each mixture"):
+        check_count("lesson.components", k, most=samples)
     require(is_number(lr, above=0), "lr", lr, "a number above 0")
     rng = torch.Generator().manual_seed(seed)
     data = draw_mixture(samples, WEIGHTS, MEANS, STDS, rng)
@@ -163,8 +163,8 @@ def histogram_kl(p: Tensor, q: Tensor) -> float:
 def _train_gan(
     data: Tensor, batches: int, batch_size: int, lr: float, seed: int, draws: int
 ) -> Tensor:
-    images = batches * batch_size
-    rate = Ramp(lr, 0.0, images=images / 2, delay=images / 2)
+    half = batches * batch_size / 2
+    rate = Ramp(lr, 0.0, examples=half, delay=half)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         module = GAN(

@@ -32,7 +32,7 @@ SURE = 0.9  # of the digit classifier, which never is above .98: its labels were
 USUAL = 0.95  # share of the real digits that lie as near to another one
 
 
-def study(
+def lesson(
     images: int = 200_000,
     batch_size: int = 64,
     features: int = 16,
@@ -58,8 +58,8 @@ def study(
         ConfigError: a setting outside its range, or the run's model makes other samples.
     """
     require_counts(batch_size=batch_size, features=features, latent=latent, steps=steps)
-    check_count("study.images", images, least=batch_size)
-    check_count("study.judged", judged, most=2500)
+    check_count("lesson.images", images, least=batch_size)
+    check_count("lesson.judged", judged, most=2500)
     data = MNIST5k(batch_size=batch_size, seed=seed)
     if run:
         from ganlab.core.load import load_module
@@ -67,14 +67,14 @@ def study(
         module = load_module(run)
         if (shape := getattr(getattr(module, "generator", None), "shape", None)) != (1, 28, 28):
             raise ConfigError(
-                f"study.run: the model of {run} makes samples of shape {shape}; needs (1, 28, 28). "
-                "Take a run on digits of 28 pixels, or study.run=null to train one here."
+                f"lesson.run: the model of {run} has samples of shape {shape}; needs (1, 28, 28). "
+                "Take a run on digits of 28 pixels, or lesson.run=null to train one here."
             )
     else:
         module = train(data, images, features, latent, seed)
 
     rng = torch.Generator().manual_seed(seed)
-    real = data.train["image"]  # uint8
+    real = data.train["example"]  # uint8
     pairs = torch.randn(2, judged, module.generator.latent, generator=rng)
     ends = [_generate(module, z) for z in pairs]
     half = spherical(pairs[0], pairs[1], torch.tensor(0.5))
@@ -128,7 +128,7 @@ def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> 
     """The quick DCGAN of `conf/model/dcgan_fast.yaml`, narrower."""
 
     def rate(start: float) -> Ramp:
-        return Ramp(start, 0.0, images=0.6 * images, delay=0.4 * images)
+        return Ramp(start, 0.0, examples=0.6 * images, delay=0.4 * images)
 
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)

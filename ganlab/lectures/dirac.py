@@ -100,7 +100,7 @@ class Trajectory:
         return "circles" if both_sides else "stays about as far"
 
 
-def study(
+def lesson(
     steps: int = 400,
     lr: float = 0.2,
     start: tuple[float, float] = (1.0, 1.0),

@@ -21,7 +21,7 @@ DIVERGENCES: dict[str, tuple[str, Divergence]] = {
 COLOURS = {"kl": "tab:blue", "reverse_kl": "tab:red", "jsd": "tab:green"}
 
 
-def study(
+def lesson(
     weights: Sequence[float] = (0.65, 0.35),
     means: Sequence[float] = (-2.0, 2.5),
     stds: Sequence[float] = (0.5, 0.7),

@@ -1,4 +1,4 @@
-"""What a study leaves: a figure, a few numbers, and what is to be seen in sentences."""
+"""What a lecture's experiment makes in place of a trained model: a lesson."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ganlab.networks.checks import check_count
 
 @dataclass(frozen=True)
 class Lesson:
-    """The result of a study.
+    """A figure, a few numbers, and what there is to see.
 
     Args:
         figure: to be understood alone.
@@ -35,24 +35,24 @@ class Lesson:
 
 
 def require_counts(**settings: object) -> None:
-    """Stop on settings of a study that are not whole numbers from 1.
+    """Stop on settings of a lesson that are not whole numbers from 1.
 
     Raises:
         ConfigError: naming the first of them.
     """
     for name, value in settings.items():
-        check_count(f"study.{name}", value)
+        check_count(f"lesson.{name}", value)
 
 
 def require(fits: bool, name: str, value: object, allowed: str) -> None:
-    """Stop unless the `value` of a study's setting `name` fits; `allowed` says what would.
+    """Stop unless the `value` of a lesson's setting `name` fits; `allowed` says what would.
 
     Raises:
         ConfigError: it does not.
     """
     if not fits:
         raise ConfigError(
-            f"study.{name}: received {value!r}; allowed: {allowed}. Set study.{name} so."
+            f"lesson.{name}: received {value!r}; allowed: {allowed}. Set lesson.{name} so."
         )
 
 

@@ -40,7 +40,7 @@ TITLES = {
 }
 
 
-def study(
+def lesson(
     remedies: Sequence[str] = ("baseline", "wgan_gp", "unrolled", "minibatch_std"),
     batches: int = 4000,
     batch_size: int = 128,
@@ -71,9 +71,9 @@ def study(
     """
     require(len(remedies) > 0, "remedies", remedies, f"some of {', '.join(TITLES)}")
     for name in remedies:
-        one_of("study.remedies", name, TITLES)
+        one_of("lesson.remedies", name, TITLES)
     require_counts(batch_size=batch_size, width=width, steps=steps, snapshots=snapshots)
-    check_count("study.batches", batches, least=snapshots)
+    check_count("lesson.batches", batches, least=snapshots)
     require(is_number(sigma, above=0), "sigma", sigma, "a number above 0")
     data = Ring(samples=20_000, batch_size=batch_size, sigma=sigma, seed=seed)
     at = {batches * part // snapshots for part in range(1, snapshots + 1)}

@@ -27,7 +27,7 @@ from ganlab.networks import MLPDiscriminator
 from ganlab.networks.checks import check_counts
 
 
-def study(
+def lesson(
     real: Sequence[float] = (-1.0, 1.0),
     fake: Sequence[float] = (1.0, 0.6),
     hidden: Sequence[int] = (32, 32),
@@ -53,7 +53,7 @@ def study(
     for name, pair in (("real", real), ("fake", fake)):
         fits = are_numbers(pair, 2) and pair[1] > 0
         require(fits, name, pair, "a mean and a standard deviation above 0, as [mean, std]")
-    check_counts("study.hidden", hidden, "units of each hidden layer")
+    check_counts("lesson.hidden", hidden, "units of each hidden layer")
     require_counts(steps=steps, batch_size=batch_size)
     require(is_number(lr, above=0), "lr", lr, "a number above 0")
     x = line(min(real[0], fake[0]) - 9, max(real[0], fake[0]) + 9, 6001)

@@ -46,7 +46,7 @@ GAMES: dict[str, tuple[AdversarialLoss, Callable[[Tensor, float], Tensor]]] = {
 }
 
 
-def study(
+def lesson(
     distances: Sequence[float] = (1.0, 3.0, 6.0),
     furthest: float = 8.0,
     points: int = 100_000,

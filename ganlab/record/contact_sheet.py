@@ -31,7 +31,7 @@ def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     sheet = Image.new("RGB", (width, height), "white")
     y = 0
     for stem, strip in strips:
-        ImageDraw.Draw(sheet).text((2, y + 1), f"{int(stem):,} images", fill="black")
+        ImageDraw.Draw(sheet).text((2, y + 1), f"{int(stem):,} examples", fill="black")
         sheet.paste(strip, (0, y + 14))
         y += strip.height + 14
     with atomic(folder / "contact_sheet.png") as temporary:

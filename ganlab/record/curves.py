@@ -1,4 +1,4 @@
-"""`curves.png`: what a run logged, over the images seen."""
+"""`curves.png`: what a run logged, over the examples seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ganlab.record.log import X, read_metrics
 
 
 def save_curves(folder: Path) -> None:
-    """`curves.png`: every logged quantity over the images seen, one panel for each kind."""
+    """`curves.png`: every logged quantity over the examples seen, one panel for each kind."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -17,7 +17,7 @@ def save_curves(folder: Path) -> None:
     panels: dict[str, list[str]] = {}
     for name in dict.fromkeys(key for row in rows for key in row if key != X):
         kind = name.rpartition("/")[0] or name
-        if not name.endswith(("/steps", "_images")):  # counts, beside which nothing else is seen
+        if not name.endswith(("/steps", "_examples")):  # counts, beside which nothing else is seen
             panels.setdefault(kind, []).append(name)
     if not panels:
         return
@@ -25,7 +25,7 @@ def save_curves(folder: Path) -> None:
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(4.5 * columns, 3 * lines), layout="tight")
     for place, (kind, names) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="images seen")
+        axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="examples seen")
         for name in names:
             points = [(row[X], row[name]) for row in rows if name in row]
             label = name.rpartition("/")[2]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from ganlab.errors import RunError
+from ganlab.files import write_text
+from ganlab.record.old_names import KEYS
 
-X = "images_seen"  # the x-axis of every log
+X = "examples_seen"  # the x-axis of every log
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
@@ -22,7 +25,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
     try:
-        table = list(csv.DictReader(whole))
+        table = list(reader(whole))
     except csv.Error as error:
         raise RunError(f"run: {path} is damaged: {error}.") from error
     rows = []
@@ -33,6 +36,30 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
         values[X] = int(values[X])
         rows.append(values)
     return rows
+
+
+def reader(lines: Iterable[str]) -> csv.DictReader:
+    """Reads a log's rows, with the names that its columns have now.
+
+    Args:
+        lines: of the file, the header first.
+    """
+    found = csv.DictReader(lines)
+    if found.fieldnames:
+        found.fieldnames = [KEYS.get(name, name) for name in found.fieldnames]
+    return found
+
+
+def rename_columns(path: Path) -> None:
+    """Write a log's header anew if an older version has written it.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    header, newline, rows = path.read_text(encoding="utf-8").partition("\n")
+    new = ",".join(KEYS.get(name, name) for name in header.split(","))
+    if new != header:
+        write_text(path, new + newline + rows)
 
 
 def _number(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Loggers whose x-axis is the images seen."""
+"""Loggers whose x-axis is the examples seen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganlab.record.log import X, read_metrics
 
 
 class CSVLogger(Logger):
-    """`metrics.csv`: one row for each number of images seen, one column for each quantity.
+    """`metrics.csv`: one row for each number of examples seen, one column for each quantity.
 
     Rows are appended as they come. A new column rewrites the file. On resume, rows from after the
     checkpoint are dropped, so that the file is as if the run had never stopped.
@@ -44,14 +44,14 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add values to the row of `step` images; the row is written when the next one begins."""
+        """Add values to the row of `step` examples; the row is written when the next one begins."""
         if self._row and self._row[X] != step:
             self.save()
         self._row |= {X: step, **metrics}
 
-    def resume(self, images_seen: int) -> None:
-        """Drop rows from after `images_seen`, half-written ones included."""
-        rows = [row for row in read_metrics(self.path.parent) if row[X] <= images_seen]
+    def resume(self, examples_seen: int) -> None:
+        """Drop rows from after `examples_seen`, half-written ones included."""
+        rows = [row for row in read_metrics(self.path.parent) if row[X] <= examples_seen]
         self._row = {}
         if rows:
             self._columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -93,7 +93,7 @@ class TensorBoard(TensorBoardLogger):
     def __init__(self, folder: str | Path) -> None:
         super().__init__(str(folder), name="tensorboard", version="", default_hp_metric=False)
 
-    def resume(self, images_seen: int) -> None:
-        """Hide what was logged after `images_seen` by the run that is being continued."""
-        if images_seen:
-            self._kwargs["purge_step"] = images_seen + 1
+    def resume(self, examples_seen: int) -> None:
+        """Hide what was logged after `examples_seen` by the run that is being continued."""
+        if examples_seen:
+            self._kwargs["purge_step"] = examples_seen + 1

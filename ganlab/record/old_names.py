@@ -1,16 +1,20 @@
 """The one table of old names and new ones, for what earlier versions of ganlab have written.
 
-Configurations of runs, checkpoints and reproductions are read through `current`, and so is what the
-overrides of a sweep compose. Hashes of recipes and protocols are taken of `original` names, so that
-a move of what ganlab's own configs name makes no kept hash outdated.
+Everything that a run, a checkpoint, a sweep, a search or a reproduction has left is read through
+`current`. Hashes of recipes and protocols are taken of `original` names, so that a new name makes
+no kept hash outdated. On a command line an old name is refused, see `refuse_old_names`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from ganlab.errors import ConfigError
+
+T = TypeVar("T")
 
 TARGETS = {  # new name by old; of several old names of one the first is the original
     "ganlab.reports.loggers.CSVLogger": "ganlab.record.loggers.CSVLogger",
@@ -18,38 +22,122 @@ TARGETS = {  # new name by old; of several old names of one the first is the ori
     "ganlab.reports.loggers.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.reports.wandb_logger.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.networks.segmenter.Segmenter": "ganlab.networks.Segmenter",
+    **{
+        f"ganlab.lectures.{name}.study": f"ganlab.lectures.{name}.lesson"
+        for name in (
+            *("convolution", "density_estimation", "digit_manifold", "dirac", "divergences"),
+            *("mode_collapse", "optimal_discriminator", "vanishing_gradients"),
+        )
+    },
 }
-_ORIGINALS = {new: old for old, new in reversed(TARGETS.items())}
+KEYS = {  # of mappings and columns, wherever they stand
+    "images_seen": "examples_seen",
+    "every_images": "every_examples",
+    "images_per_second": "examples_per_second",
+    "best_images": "best_examples",
+    "last_images": "last_examples",
+    "doctor/training_images": "doctor/training_examples",
+    "doctor/compared_images": "doctor/compared_examples",
+}
+KEYS_OF = {  # of a mapping under this key, with this `_target_`, or with this key beside
+    "budget": {"images": "examples"},
+    "ganlab.core.Ramp": {"images": "examples"},
+    "ganlab.core.schedule.Ramp": {"images": "examples"},
+    "run_dir": {"study": "lesson"},
+}
+OVERRIDES = {  # patterns in key=value texts
+    r"\bevery_images\b": "every_examples",
+    r"\bbudget\.images\b": "budget.examples",
+    r"\b(budget=\{[^{}]*\b)images:": r"\1examples:",
+    r"^([+~]*(?!study\.|lesson\.)(?!.*\bprotocol\.)[\w.]+)\.images=": r"\1.examples=",
+    r"(\bganlab\.core(?:\.schedule)?\.Ramp\b[^{}]*\b)images:": r"\1examples:",
+    r"^([+~]*)study\.": r"\1lesson.",
+}
+BATCH_KEYS = {"image": "example"}
+SEEN = "images_seen"  # entries of scores.json keep this key: users' own programs read them
+
+_TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
+_ORIGINAL_TARGETS = {new: old for old, new in reversed(TARGETS.items())}
+_ORIGINAL_KEYS = {new: old for old, new in KEYS.items()}
+_ORIGINAL_KEYS_OF = {
+    kind: {new: old for old, new in names.items()} for kind, names in KEYS_OF.items()
+}
 # these packages have sub-folders by now; what they export stands in the package itself
 _FLAT = r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)"
 _PACKAGE = Path(__file__).parents[1]
 
 
-def current(config: Any) -> Any:
-    """Plain containers with every `_target_` by the name that it has now."""
-    return _renamed(config, _current)
+def current(content: Any) -> Any:
+    """Plain containers with every key, `_target_` and override by the name that it has now."""
+    return _renamed(content, _current_target, KEYS, KEYS_OF, current_override)
 
 
-def original(config: Any) -> Any:
-    """Plain containers with every `_target_` by the name that it had first."""
-    return _renamed(config, lambda name: _ORIGINALS.get(name, name))
+def original(content: Any) -> Any:
+    """Plain containers with every key and `_target_` by the name that it had first."""
+    return _renamed(
+        content,
+        lambda name: _ORIGINAL_TARGETS.get(name, name),
+        _ORIGINAL_KEYS,
+        _ORIGINAL_KEYS_OF,
+        lambda text: text,
+    )
 
 
-def _current(name: str) -> str:
+def current_override(text: str) -> str:
+    """A key=value text by the names that its keys have now."""
+    for old, new in OVERRIDES.items():
+        text = re.sub(old, new, text)
+    return text
+
+
+def current_batch(tensors: dict[str, T]) -> dict[str, T]:
+    """What is kept by the keys of a batch, by the names that those have now."""
+    return {BATCH_KEYS.get(key, key): value for key, value in tensors.items()}
+
+
+def original_batch(tensors: dict[str, T]) -> dict[str, T]:
+    """The same by the names that those had first, so that its hash stays."""
+    names = {new: old for old, new in BATCH_KEYS.items()}
+    return {names.get(key, key): value for key, value in tensors.items()}
+
+
+def refuse_old_names(texts: Iterable[str]) -> None:
+    """Stop on a key=value text that a user gives by an old name.
+
+    Raises:
+        ConfigError: says the text by its new name.
+    """
+    for text in texts:
+        if (new := current_override(text)) != text:
+            raise ConfigError(f"{text}: this key has a new name. Give {new}")
+
+
+def _current_target(name: str) -> str:
     flat = re.fullmatch(_FLAT, name)
     if flat and not (_PACKAGE / flat[1] / f"{flat[2]}.py").exists():
         return TARGETS.get(name, f"ganlab.{flat[1]}.{flat[3]}")
     return TARGETS.get(name, name)
 
 
-def _renamed(config: Any, rename: Callable[[str], str]) -> Any:
-    if isinstance(config, dict):
-        return {
-            key: rename(value)
-            if key == "_target_" and isinstance(value, str)
-            else _renamed(value, rename)
-            for key, value in config.items()
-        }
-    if isinstance(config, list):
-        return [_renamed(value, rename) for value in config]
-    return config
+def _renamed(
+    content: Any,
+    target: Callable[[str], str],
+    keys: dict[str, str],
+    keys_of: dict[str, dict[str, str]],
+    override: Callable[[str], str],
+    parent: str = "",
+) -> Any:
+    def inner(value: Any, key: str) -> Any:
+        if key == "_target_" and isinstance(value, str):
+            return target(value)
+        if key in _TEXTS and isinstance(value, list):
+            return [override(text) if isinstance(text, str) else text for text in value]
+        return _renamed(value, target, keys, keys_of, override, key)
+
+    if isinstance(content, dict):
+        kinds = (parent, str(content.get("_target_")), *(key for key in keys_of if key in content))
+        names = keys | {k: v for kind in kinds for k, v in keys_of.get(kind, {}).items()}
+        return {names.get(key, key): inner(value, key) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_renamed(value, target, keys, keys_of, override, parent) for value in content]
+    return content

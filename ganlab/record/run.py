@@ -70,7 +70,7 @@ class RunRecord:
             "command": machine.command_line(),
             **more,
         }
-        self.data.setdefault("counters", {"images_seen": 0, "batches_seen": 0, "steps": {}})
+        self.data.setdefault("counters", {"examples_seen": 0, "batches_seen": 0, "steps": {}})
         self.data.setdefault("scores", {})
         self.write()
 
@@ -103,7 +103,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / "run.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return current(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"run: {folder} is not a run's folder (it has no run.json). Runs are in "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
+from ganlab.record.old_names import current
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def read_sweep_file(folder: Path) -> dict[str, Any]:
     """
     path = folder / "sweep.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = current(json.loads(path.read_text(encoding="utf-8")))
         if not content["jobs"] or not all(job["overrides"] is not None for job in content["jobs"]):
             raise KeyError("jobs")
         return content

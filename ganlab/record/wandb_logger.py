@@ -132,7 +132,7 @@ class WandB(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log values (numbers, pictures, tables) at `step` images."""
+        """Log values (numbers, pictures, tables) at `step` examples."""
         if self.is_live:
             with self.harmless():
                 self.run.log({**metrics, X: step})

@@ -10,6 +10,7 @@ from typing import Any
 
 from ganlab.config.groups import bare, file_of, options
 from ganlab.errors import ConfigError, nearest
+from ganlab.record.old_names import current
 from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge
 
 FOLDER = Path("outputs") / "reproduce"
@@ -74,7 +75,7 @@ def recorded(name: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
 def recorded_in(folder: Path) -> dict[str, Any] | None:
     """The verdict.json in a folder; None where there is none, or a damaged one."""
     try:
-        record = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        record = current(json.loads((folder / "verdict.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and _is_whole(record) else None

@@ -10,7 +10,7 @@ from typing import Any
 from ganlab.config.moved_folder import relocated
 from ganlab.config.recipe import changes
 from ganlab.files import finite, write_json
-from ganlab.record.old_names import current
+from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
 from ganlab.reproduction.baselines import Baseline
 
@@ -91,15 +91,15 @@ class SeedRun:
         record, name = self.record, self.baseline.score
         if record.get("status") != "finished" or self.protocol is None:
             return None
-        at_the_end = seen = record["counters"]["images_seen"]
+        at_the_end = seen = record["counters"]["examples_seen"]
         if self.baseline.checkpoint == "best":
-            seen = (record.get("best") or {}).get("images_seen", seen)
+            seen = (record.get("best") or {}).get("examples_seen", seen)
         callbacks = read_config(self.folder).get("callbacks") or {}
         in_training = (callbacks.get("evaluation") or {}).get("protocol")
         if seen == at_the_end and in_training == self.protocol and name in record["scores"]:
             return record["scores"][name]
         own = self._own()
-        is_same = own.get("protocol") == self.protocol and own.get("images_seen") == seen
+        is_same = own.get("protocol") == self.protocol and own.get("examples_seen") == seen
         return own["score"] if is_same and own.get("name") == name else None
 
     def keep(self, entry: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ class SeedRun:
         content = {
             "name": self.baseline.score,
             "protocol": self.protocol,
-            "images_seen": entry["images_seen"],
+            "examples_seen": entry[SEEN],
             "score": entry["scores"].get(self.baseline.score),
         }
         write_json(self.folder / OWN, finite(content, lambda _: None))

@@ -25,6 +25,7 @@ from ganlab.files import write_json
 from ganlab.metrics import FolderSamples
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
+from ganlab.record.old_names import SEEN
 from ganlab.record.run import read_config, timestamp
 
 
@@ -62,7 +63,7 @@ def evaluate_run(
         device: the fastest there is for None.
 
     Returns:
-        The entry of scores.json: checkpoint, images_seen, protocol, seed, scores by name, ….
+        The entry of scores.json: checkpoint, protocol, seed, scores by name, ….
 
     Raises:
         GanlabError: a run, checkpoint, data set or protocol that is missing or does not fit.
@@ -92,8 +93,8 @@ def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()
     config = merge(base, overrides, resolve=True)
     module = load_module(folder, checkpoint)
     return Subject(
-        f"{folder}, {checkpoint} checkpoint, {module.images_seen:,} images",
-        {"checkpoint": checkpoint, "images_seen": module.images_seen},
+        f"{folder}, {checkpoint} checkpoint, {module.examples_seen:,} examples",
+        {"checkpoint": checkpoint, SEEN: module.examples_seen},
         make(config["data"]),
         module=module,
     )
@@ -170,7 +171,7 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
 
 
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training images, if the protocol looks for those.
+    """Draw some samples above their nearest training examples, if the protocol looks for those.
 
     Args:
         subject: what has been scored.

@@ -27,7 +27,7 @@ FREE = (
     "data.root",
     "data.download",
 )
-LIMITS = ("images", "batches", "epochs", "minutes")
+LIMITS = ("examples", "batches", "epochs", "minutes")
 
 
 def continued(
@@ -62,14 +62,14 @@ def continued(
             + "\n".join(f"  {line}" for line in changed)
             + "\nContinue it as it is, or start a new one with another run_dir."
         )
-    if config.get("study") and record.get("status") == "finished":
-        raise RunError(f"run: {folder} holds a study, which does not go on; start it anew.")
+    if config.get("lesson") and record.get("status") == "finished":
+        raise RunError(f"run: {folder} holds a lesson, which does not go on; start it anew.")
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
         seen = record["counters"]
         raise RunError(
-            f"run: {folder} has finished ({seen['images_seen']:,} images, "
+            f"run: {folder} has finished ({seen['examples_seen']:,} examples, "
             f"{seen['batches_seen']:,} batches). To continue it, give a longer budget, e.g. "
-            f"budget.images={2 * seen['images_seen']}."
+            f"budget.examples={2 * seen['examples_seen']}."
         )
     return new
 
@@ -87,7 +87,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
 
 def _check_budget(budget: Any) -> None:
     if not isinstance(budget, dict):
-        raise ConfigError(f"budget: received {budget!r}; set budget.images=… or another limit.")
+        raise ConfigError(f"budget: received {budget!r}; set budget.examples=… or another limit.")
     for limit in LIMITS:
         value = budget.get(limit)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
@@ -117,7 +117,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         if key in groups():
             raise ConfigError(
                 f"{text}: a run that goes on keeps its {key}. Change single values "
-                f"(e.g. budget.images=…), or start a new run."
+                f"(e.g. budget.examples=…), or start a new run."
             )
         if not equals:
             raise ConfigError(f"{text}: cannot be read; write key=value.")

@@ -13,7 +13,7 @@ def best_picture(folder: Path) -> Path | None:
     None where nothing was drawn.
     """
     pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
-    best = (read_record(folder).get("best") or {}).get("images_seen")
+    best = (read_record(folder).get("best") or {}).get("examples_seen")
     at_best = [picture for picture in pictures if int(picture.stem) == best]
     return (at_best or pictures or [None])[-1]
 
@@ -23,7 +23,7 @@ def summary(folder: Path) -> str:
     record = read_record(folder)
     counters = record["counters"]
     lines = [
-        f"Finished: {counters['images_seen']:,} images in {record['seconds'] / 60:.1f} minutes.",
+        f"Finished: {counters['examples_seen']:,} examples, {record['seconds'] / 60:.1f} minutes.",
         f"  folder    {folder}",
     ]
     if picture := best_picture(folder):

@@ -1,4 +1,4 @@
-"""From the arguments of `ganlab train` to a trained model, or a study in its place."""
+"""From the arguments of `ganlab train` to a trained model, or a lesson in its place."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
     from ganlab.config.checks import check
 
     check(config)
-    if config.get("study"):
-        from ganlab.runs.study import run_study
+    if config.get("lesson"):
+        from ganlab.runs.lesson import run_lesson
 
-        return run_study(config)
+        return run_lesson(config)
     from ganlab.runs.session import Session
 
     with Session(config, resume, *callbacks) as session:

@@ -24,7 +24,7 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
         rows.append([str(job.number), state, _progress(record), " ".join(job.differing)])
         if error := record.get("error"):
             rows[-1][-1] += f"\n{' ' * 8}{str(error).splitlines()[0][:160]}"
-    heads = ["job", "state", "images", "what differs"]
+    heads = ["job", "state", "examples", "what differs"]
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in (0, 1, 2)]
     lines = [
         f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}"
@@ -53,5 +53,5 @@ def describe_counts(counts: Counter[str]) -> str:
 
 
 def _progress(record: dict[str, Any]) -> str:
-    seen = (record.get("counters") or {}).get("images_seen")
+    seen = (record.get("counters") or {}).get("examples_seen")
     return f"{seen:,}" if seen else "–"

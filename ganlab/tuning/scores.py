@@ -73,17 +73,17 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     return score, better
 
 
-def images_between_scores(config: dict[str, Any]) -> int:
-    """How many images lie between scores that runs may be stopped by.
+def examples_between_scores(config: dict[str, Any]) -> int:
+    """How many examples lie between scores that runs may be stopped by.
 
     It is 0, with a warning, where there are no such scores.
     """
     if str((config["trainer"] or {}).get("strategy")).startswith("ddp"):
         why = "runs over several processes are whole"
-    elif every := config["callbacks"]["evaluation"].get("every_images"):
+    elif every := config["callbacks"]["evaluation"].get("every_examples"):
         return every
     else:
-        why = "there are no scores on the way; set callbacks.evaluation.every_images=…"
+        why = "there are no scores on the way; set callbacks.evaluation.every_examples=…"
     print(f"Nothing is pruned: {why}.", file=sys.stderr)
     return 0
 

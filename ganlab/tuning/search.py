@@ -17,7 +17,7 @@ from ganlab.errors import ConfigError
 from ganlab.record.run import read_record
 from ganlab.runs.planned import plan, run_planned
 from ganlab.tuning.report import draw, report
-from ganlab.tuning.scores import direction, example, images_between_scores
+from ganlab.tuning.scores import direction, example, examples_between_scores
 from ganlab.tuning.space import split_space, suggest
 from ganlab.tuning.study import Search, open_search, take
 
@@ -47,7 +47,7 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
         )
     config, protocol = example(fixed, space)
     score, more_is_better = direction(config, protocol, arguments["score"])
-    every = images_between_scores(config) if arguments["prune"] else 0
+    every = examples_between_scores(config) if arguments["prune"] else 0
     found = open_search(
         FOLDER / name,
         arguments["storage"],
@@ -104,8 +104,11 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
         _fail(search, trial, outcome.error or "failed")
     elif outcome.status == "pruned":
         told = search.study.tell(trial, state=TrialState.PRUNED)
-        images = read_record(folder)["counters"]["images_seen"]
-        _say(f"trial {trial.number}: pruned after {images:,} images, {search.score} {told.value:g}")
+        examples = read_record(folder)["counters"]["examples_seen"]
+        _say(
+            f"trial {trial.number}: pruned after {examples:,} examples, "
+            f"{search.score} {told.value:g}"
+        )
     elif outcome.status == "finished":
         value = (read_record(folder).get("scores") or {}).get(search.score, {}).get("value")
         if value is None or not math.isfinite(value):
@@ -132,10 +135,10 @@ def _pruning(search: Search, trial: optuna.Trial) -> Pruning:
     frozen = search.study.get_trials(deepcopy=False)[trial.number]
     known = set(frozen.intermediate_values)
 
-    def is_poor(images: int, value: float) -> bool:
-        if images not in known:
-            known.add(images)
-            trial.report(value, images)
+    def is_poor(examples: int, value: float) -> bool:
+        if examples not in known:
+            known.add(examples)
+            trial.report(value, examples)
         return trial.should_prune()
 
     return Pruning(search.score, is_poor)

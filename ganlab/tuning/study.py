@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.lock import is_held
 from ganlab.record.machine import without_password
+from ganlab.record.old_names import current
 from ganlab.tuning.space import Space, changes
 
 # how a trial is executed, which may differ between the processes of one search
@@ -100,7 +101,7 @@ def open_search(
                     f"study: {folder} holds runs, but not the study that they are of. Move them "
                     "away, give the storage that it is in, or choose another study=NAME."
                 )
-        elif lines := _differences(study.user_attrs, attributes, space):
+        elif lines := _differences(current(study.user_attrs), attributes, space):
             raise ConfigError(
                 f"study: {folder.name} is another search; these differ:\n"
                 + "\n".join(f"  {line}" for line in lines)

@@ -11,11 +11,11 @@ from ganlab.errors import ConfigError
     ("limits", "batches"),
     [
         ({"batches": 7}, 7),
-        ({"images": 26}, 7),  # the batch that reaches it is the last
-        ({"images": 28}, 7),
+        ({"examples": 26}, 7),  # the batch that reaches it is the last
+        ({"examples": 28}, 7),
         ({"epochs": 0.5}, 5),  # ten batches of 4 in 40
         ({"epochs": 2}, 20),
-        ({"batches": 9, "images": 12, "epochs": 1}, 3),
+        ({"batches": 9, "examples": 12, "epochs": 1}, 3),
         ({"batches": 2, "minutes": 10}, 2),
     ],
 )
@@ -42,13 +42,13 @@ def test_minutes_before_a_resume_count():
 
 
 def test_share_is_of_the_nearest_limit():
-    module, budget = tiny_gan(), Budget(batches=10, images=80)
+    module, budget = tiny_gan(), Budget(batches=10, examples=80)
     fit(module, Budget(batches=5))
     assert budget.spent(module) == 0.5
     assert tiny_ring().batches_per_epoch == 10
 
 
-@pytest.mark.parametrize("limits", [{}, {"batches": 0}, {"images": -1}])
+@pytest.mark.parametrize("limits", [{}, {"batches": 0}, {"examples": -1}])
 def test_refused(limits):
     with pytest.raises(ConfigError, match="budget"):
         Budget(**limits)

@@ -36,8 +36,8 @@ class Saves(Checkpoints):
 @pytest.mark.parametrize("every", [1, 5])
 def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
     players = {"discriminator": Player(sgd()), "generator": Player(sgd(), every=every)}
-    saves = Saves(tmp_path, every_images=10, keep_every=20)
-    fit(tiny_gan(players=players), Samples(tmp_path, every_images=16), saves, batches=11)
+    saves = Saves(tmp_path, every_examples=10, keep_every=20)
+    fit(tiny_gan(players=players), Samples(tmp_path, every_examples=16), saves, batches=11)
     # multiples of 10 are reached in batches 3 (12), 5, 8 (32) and 10; the 11th is the last
     assert saves.at == [3, 5, 8, 10, 11]
     folder = tmp_path / "checkpoints"
@@ -52,7 +52,7 @@ def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
 
 
 def test_kept_checkpoints_have_their_own_cadence(tmp_path):
-    saves = Saves(tmp_path, every_images=None, keep_every=12)
+    saves = Saves(tmp_path, every_examples=None, keep_every=12)
     fit(tiny_gan(), saves, batches=10)
     assert saves.at == [3, 6, 9, 10]
     kept = sorted(p.stem for p in (tmp_path / "checkpoints").glob("0*.ckpt"))
@@ -65,19 +65,19 @@ def test_best_by_a_monitored_score(tmp_path):
 
     class Score(Callback):
         def on_train_batch_end(self, trainer, module, *args):
-            module.scored_at = module.images_seen
+            module.scored_at = module.examples_seen
             module.log_values({"score": next(values)})
 
     fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="score"), batches=4)
     assert batches_in(tmp_path / "checkpoints" / "best.ckpt") == 3
     callbacks = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["callbacks"]
-    assert {"best": 1.0, "best_images": 12} in callbacks.values()
+    assert {"best": 1.0, "best_examples": 12} in callbacks.values()
 
 
 def test_monitoring_what_is_not_logged(tmp_path):
     class Score(Callback):
         def on_train_batch_end(self, trainer, module, *args):
-            module.scored_at = module.images_seen
+            module.scored_at = module.examples_seen
             module.log_values({"frechet": 1.0})
 
     with pytest.raises(ConfigError, match="'fid' is logged; there is frechet"):
@@ -91,7 +91,7 @@ class Poisoned(GAN):
 
 
 def test_a_loss_that_is_not_finite_leaves_checkpoint_and_picture(tmp_path):
-    callbacks = [Samples(tmp_path, 10**6), Checkpoints(tmp_path, every_images=8)]
+    callbacks = [Samples(tmp_path, 10**6), Checkpoints(tmp_path, every_examples=8)]
     with pytest.raises(NonFiniteLossError, match="batch 7"):
         fit(tiny_gan(Poisoned), *callbacks, batches=20)
     folder = tmp_path / "checkpoints"
@@ -114,7 +114,7 @@ def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
                 module._window.add("generator/late", torch.tensor(float("inf")), 3)
 
     with pytest.raises(NonFiniteLossError, match="'late'"):
-        fit(module, Late(), Checkpoints(tmp_path, every_images=4), batches=9)
+        fit(module, Late(), Checkpoints(tmp_path, every_examples=4), batches=9)
     assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 2
 
 
@@ -155,7 +155,7 @@ def test_an_exception_gives_signals_back(tmp_path):
 
 
 def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
-    fit(tiny_gan(), Checkpoints(tmp_path, every_images=8), batches=5)
+    fit(tiny_gan(), Checkpoints(tmp_path, every_examples=8), batches=5)
     last = tmp_path / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.warns(UserWarning, match=r"last\.ckpt is damaged or cut short"):
@@ -168,7 +168,7 @@ def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
 
 
 def test_killed_between_the_two_renames(tmp_path):
-    fit(tiny_gan(), Checkpoints(tmp_path, every_images=8), batches=5)
+    fit(tiny_gan(), Checkpoints(tmp_path, every_examples=8), batches=5)
     (tmp_path / "checkpoints" / "last.ckpt").unlink()
     assert newest_checkpoint(tmp_path)[0].name == "previous.ckpt"
     assert newest_checkpoint(tmp_path / "elsewhere") is None
@@ -207,7 +207,7 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
                 monkeypatch.setattr(trainer.strategy.checkpoint_io, "save_checkpoint", save)
 
     with pytest.raises(RunError, match="No space left on device"):
-        fit(module, Full(), Checkpoints(tmp_path, every_images=4), batches=9)
+        fit(module, Full(), Checkpoints(tmp_path, every_examples=4), batches=9)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["last.ckpt", "previous.ckpt"]
     assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
@@ -220,7 +220,7 @@ def test_picture_of_images(tmp_path):
         assert picture.info["row_height"] == "58"
 
 
-@pytest.mark.parametrize("options", [{"every_images": 0}, {"keep_every": -1}, {"mode": "least"}])
+@pytest.mark.parametrize("options", [{"every_examples": 0}, {"keep_every": -1}, {"mode": "least"}])
 def test_refused(options):
     with pytest.raises(ConfigError, match=r"checkpoints\."):
         Checkpoints("x", **options)

@@ -111,12 +111,12 @@ def test_accuracy_and_critics(tmp_path):
 
 def test_samples_come_with_the_first_row_after_the_cadence_and_at_the_end(tmp_path):
     """Batches of 4, rows at 20, 40, …; 30 is crossed in the second row, 60 in the third, ….."""
-    found = rows(tmp_path, tiny_gan(), 22, Doctor(every_images=30))
-    looked = [row["images_seen"] for row in found if "doctor/pairwise_distance" in row]
+    found = rows(tmp_path, tiny_gan(), 22, Doctor(every_examples=30))
+    looked = [row["examples_seen"] for row in found if "doctor/pairwise_distance" in row]
     assert looked == [40, 60, 88]  # the last row of the window is at 80, the end at 88
-    assert found[-1]["doctor/training_images"] == 40
-    with pytest.raises(ConfigError, match=r"doctor\.every_images"):
-        Doctor(every_images=0)
+    assert found[-1]["doctor/training_examples"] == 40
+    with pytest.raises(ConfigError, match=r"doctor\.every_examples"):
+        Doctor(every_examples=0)
 
 
 def test_distances_of_the_data_itself_of_copies_and_of_one_point():
@@ -141,17 +141,17 @@ def test_copies_of_images_are_found_at_any_size():
         data = tiny_images(size=size, samples=30)
         data.setup()
         look = SampleDistances(data)
-        copies = data.train["image"][: look.n].float() / 127.5 - 1
+        copies = data.train["example"][: look.n].float() / 127.5 - 1
         values = look(copies)
         assert values["nearest_training"] < 0.05
         assert values["pairwise_distance"] == pytest.approx(1, abs=0.15)
-        assert values["compared_images"] == values["training_images"] == 30
+        assert values["compared_examples"] == values["training_examples"] == 30
 
 
 def test_training_is_the_same_with_it(tmp_path):
     """Weights, running statistics of batch norm and dropout's random numbers."""
     states = []
-    for callbacks in ([], [Doctor(every_images=8)]):
+    for callbacks in ([], [Doctor(every_examples=8)]):
         module = tiny_labelled(players=two({"optimizer": adam()}, {"optimizer": adam()}))
         rows(tmp_path / str(len(callbacks)), module, 12, *callbacks, data=tiny_images())
         states.append(module.state_dict())
@@ -167,12 +167,12 @@ def test_resumed_rows_are_the_same(stop, tmp_path):
         module.log_every = 5
         record = RunRecord(folder)
         record.start("test", 0)
-        callbacks = [Doctor(every_images=24), Checkpoints(folder), Tracking(record, seconds=0)]
+        callbacks = [Doctor(every_examples=24), Checkpoints(folder), Tracking(record, seconds=0)]
         checkpoint = folder / "checkpoints" / "last.ckpt" if resume else None
         logger = CSVLogger(folder)
         fit(module, *callbacks, batches=batches, ckpt_path=checkpoint, logger=[logger])
         record.end("finished")
-        return {row["images_seen"]: row for row in read_metrics(folder)}
+        return {row["examples_seen"]: row for row in read_metrics(folder)}
 
     straight = session(tmp_path / "straight", 17)
     session(tmp_path / "resumed", stop)

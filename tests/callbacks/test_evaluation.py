@@ -36,19 +36,19 @@ def test_they_are_taken_every_n_images_and_at_the_end():
 
     class Watch(SampleProtocol):
         def evaluate(self, module, *args, **options):
-            taken.append(module.images_seen)
+            taken.append(module.examples_seen)
             return super().evaluate(module, *args, **options)
 
     watch = Watch("test", {"modes": ModeCoverage()}, samples=50, split="train")
-    fit(module, Evaluation(watch, every_images=12), batches=7)
+    fit(module, Evaluation(watch, every_examples=12), batches=7)
     assert taken == [12, 24, 28]
     assert module.scored_at == 28
 
 
 def test_any_score_chooses_the_best_checkpoint(tmp_path):
     module, data = tiny_gan(), tiny_ring(samples=200)
-    best = Checkpoints(tmp_path, every_images=None, monitor="sliced_wasserstein", mode="max")
-    fit(module, Evaluation(protocol(), every_images=8), best, batches=8, data=data)
+    best = Checkpoints(tmp_path, every_examples=None, monitor="sliced_wasserstein", mode="max")
+    fit(module, Evaluation(protocol(), every_examples=8), best, batches=8, data=data)
     checkpoint = read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")
     again = tiny_gan()
     again.on_load_checkpoint(checkpoint)
@@ -58,7 +58,7 @@ def test_any_score_chooses_the_best_checkpoint(tmp_path):
 
 def test_training_goes_on_as_if_nobody_had_looked():
     looked, alone = tiny_gan(), tiny_gan()
-    fit(looked, Evaluation(protocol(), every_images=8), batches=8, data=tiny_ring(samples=200))
+    fit(looked, Evaluation(protocol(), every_examples=8), batches=8, data=tiny_ring(samples=200))
     fit(alone, batches=8, data=tiny_ring(samples=200))
     for name, value in alone.state_dict().items():
         assert torch.equal(looked.state_dict()[name], value), name
@@ -70,5 +70,5 @@ def test_what_cannot_be_scored_is_missed_before_training():
     with pytest.raises(ConfigError, match="7 generated samples are too few"):
         fit(module, Evaluation(few), batches=1)
     assert module.batches_seen == 0
-    with pytest.raises(ConfigError, match="every_images"):
-        Evaluation(protocol(), every_images=0)
+    with pytest.raises(ConfigError, match="every_examples"):
+        Evaluation(protocol(), every_examples=0)

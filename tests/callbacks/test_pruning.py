@@ -12,7 +12,7 @@ from ganlab.metrics import ModeCoverage, SampleProtocol
 
 def evaluation():
     protocol = SampleProtocol("test", {"modes": ModeCoverage()}, samples=50, split="train")
-    return Evaluation(protocol, every_images=10)
+    return Evaluation(protocol, every_examples=10)
 
 
 def trained(folder, judge, score="high_quality"):
@@ -21,30 +21,30 @@ def trained(folder, judge, score="high_quality"):
     fit(
         module,
         evaluation(),
-        Checkpoints(folder, every_images=None),
+        Checkpoints(folder, every_examples=None),
         pruning,
         batches=7,
         data=tiny_ring(),
     )
     saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
-    return module, pruning, saved["images_seen"]
+    return module, pruning, saved["examples_seen"]
 
 
 def test_judge_sees_scores_at_multiples_of_their_cadence_and_at_the_end(tmp_path):
     seen = []
     module, pruning, saved = trained(tmp_path, lambda *what: seen.append(what))
     assert [images for images, _ in seen] == [10, 20, 28]
-    assert (module.images_seen, saved, pruning.pruned) == (28, 28, False)
+    assert (module.examples_seen, saved, pruning.pruned) == (28, 28, False)
 
 
 def test_run_stops_at_the_batch_of_the_score_with_a_checkpoint(tmp_path):
     module, pruning, saved = trained(tmp_path, lambda images, value: images >= 20)
-    assert (module.images_seen, saved, pruning.pruned) == (20, 20, True)
+    assert (module.examples_seen, saved, pruning.pruned) == (20, 20, True)
 
 
 def test_verdict_on_a_run_that_has_ended_is_none(tmp_path):
     module, pruning, saved = trained(tmp_path, lambda images, value: images > 20)
-    assert (module.images_seen, saved, pruning.pruned) == (28, 28, False)
+    assert (module.examples_seen, saved, pruning.pruned) == (28, 28, False)
 
 
 def test_unknown_score_is_named(tmp_path):

@@ -65,7 +65,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["~trainer"], ["trainer.accelerator: missing"]),
         (["model.generator.featurs=8"], ["model.generator", "'features'"]),
         (["+model.generator.featurs=8"], ["model.generator.featurs", "'features'"]),
-        (["budget.image=8"], ["budget", "'images'"]),
+        (["budget.example=8"], ["budget", "'examples'"]),
         (["seed=one"], ["seed", "'one'", "whole number"]),
         (["data.batch_size=many"], ["data.batch_size", "'many'", "whole number"]),
         (["model.players.generator.every=0"], ["every", "0", "1 or more"]),
@@ -80,7 +80,7 @@ def ring_run(trained, tmp_path, monkeypatch):
             ["loss=wgan", "+model.players.generator.optimizer.nesterov=true"],
             ["nesterov", "RMSprop"],
         ),
-        (["budget.minutes=null"], ["budget", "budget.images"]),
+        (["budget.minutes=null"], ["budget", "budget.examples"]),
         (["budget.minutes=-3"], ["budget.minutes", "-3"]),
         (["callbacks.ema.half_life=0"], ["half_life", "0"]),
         (["memory_format=nhwc"], ["memory_format", "nhwc", "channels_last"]),
@@ -98,7 +98,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["callbacks.evaluation.protocol.samples=1"], ["samples", "2 or more"]),
         (["callbacks.checkpoints.monitor=frechet"], ["monitor", "'frechet_distance_digits'"]),
         (["evaluation=none", "callbacks.checkpoints.monitor=modes"], ["monitor", "no scores"]),
-        (["model=dcgan_fast"], ["Ramp.images", "budget.images"]),
+        (["model=dcgan_fast"], ["Ramp.examples", "budget.examples"]),
         (["loss=hinge,wgan"], ["loss", "ganlab train -m"]),
         (["-m", "experiment=quikstart"], ["quikstart", "'quickstart'"]),
         (["-m", "loss=hinge,wgn"], ["wgn", "'wgan'"]),
@@ -184,7 +184,7 @@ def test_resume_into_a_changed_config(cli, ring_run):
     assert "seed: 0 → 5" in said
 
 
-@pytest.mark.parametrize("budget", ["budget.images=abc", "budget.images=[", "budget=null"])
+@pytest.mark.parametrize("budget", ["budget.examples=abc", "budget.examples=[", "budget=null"])
 def test_resume_with_a_bad_value(budget, cli, ring_run):
     code, said = cli("train", f"run={ring_run}", "resume=true", budget)
     assert code != 0
@@ -290,7 +290,7 @@ def test_full_disk(cli, tmp_path):
         pytest.skip("tmpfs cannot be mounted here")
     folder = disk / "run"
     try:
-        cadence = ["callbacks.checkpoints.every_images=16", "callbacks.checkpoints.keep_every=16"]
+        cadence = ["callbacks.checkpoints.every_examples=16", "callbacks.checkpoints.keep_every=16"]
         code, said = cli("train", *RING, *cadence, "budget.batches=200", f"run_dir={folder}")
         assert code != 0
         assert "cannot be written" in said

@@ -119,7 +119,7 @@ def test_bench_prints_one_json_object(capsys):
     arguments = ["experiment=ring_wgan_gp", "data.samples=300", "data.batch_size=8"]
     assert main(["bench", *arguments, "batches=5", "blocks=2", "json=true"]) == 0
     result = json.loads(capsys.readouterr().out)
-    for key in ("milliseconds_per_batch", "images_per_second", "peak_memory_mib"):
+    for key in ("milliseconds_per_batch", "examples_per_second", "peak_memory_mib"):
         assert result[key] > 0
         assert result[f"reference_{key}"] > 0
     assert result["ratio"] > 0

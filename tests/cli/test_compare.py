@@ -29,13 +29,13 @@ def test_the_table(sweep, capsys):
     start = next(i for i, line in enumerate(lines) if line.startswith("loss "))
     assert lines[start].split() == [
         *("loss", "n", "mean", "sd", "95", "%", "interval"),
-        *("minutes", "images", "MiB", "status"),
+        *("minutes", "examples", "MiB", "status"),
     ]
     best, worst = lines[start + 1 : start + 3]
     # sd of two values that are 0.1 apart is 0.1 / √2, and the interval ± 12.706 · 0.05
     assert best.split()[:7] == ["wgan_gp", "2", "0.85", "0.071", "0.2147", "…", "1.485"]
     assert worst.split()[:7] == ["hinge", "2", "0.25", "0.071", "-0.3853", "…", "0.8853"]
-    assert best.endswith("1.00   51.2k  800  2 finished")
+    assert best.split()[7:] == ["1.00", "51.2k", "800", "2", "finished"]
     assert all(len(line) <= 100 for line in lines)
 
 

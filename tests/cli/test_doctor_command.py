@@ -10,7 +10,7 @@ from ganlab.cli.doctor import main as doctor
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
-WATCHED = "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 64}"
+WATCHED = "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_examples: 64}"
 
 
 def train(folder, *arguments):
@@ -25,10 +25,10 @@ def test_a_finished_run(tmp_path, capsys):
     capsys.readouterr()
     assert doctor([f"run={folder}"]) == 0
     said = capsys.readouterr().out
-    assert "finished, 480 images" in said
+    assert "finished, 480 examples" in said
     assert "What cannot be told:" in said
     written = json.loads((folder / "doctor.json").read_text())
-    assert written["images_seen"] == 480
+    assert written["examples_seen"] == 480
     assert {"condition", "words", "evidence", "remedies", "kind"} == set(written["findings"][0])
     assert (folder / "metrics.csv").read_text() == before
 

@@ -7,6 +7,7 @@ import torch
 
 from ganlab.cli import main
 from ganlab.modalities.grid import save_png
+from ganlab.record.old_names import SEEN
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -67,7 +68,7 @@ def test_scores_of_a_run(cli, run):
     assert score["protocol"]["generated_samples"] == 300
     assert score["protocol"]["weights"] == "ema"
     assert entry["checkpoint"] == "last"
-    assert entry["images_seen"] == 128
+    assert entry[SEEN] == 128
     assert cli(*arguments)[0] == 0
     (again,) = read(run)
     assert again["scores"] == entry["scores"]

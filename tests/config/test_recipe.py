@@ -21,7 +21,7 @@ def composed(*overrides, experiment="wgan_gp_cifar10"):
         "logger=tensorboard",
         "seed=3",
         "threads=2",
-        "callbacks.samples.every_images=null",
+        "callbacks.samples.every_examples=null",
         "callbacks.progress.enabled=false",
         "memory_format=contiguous",
         "trainer.devices=[0]",
@@ -80,9 +80,9 @@ def test_hash_of_a_protocol_is_not_of_where_weights_lie():
 
 def test_evaluation_is_the_recipe_where_it_chooses_the_checkpoint():
     base = composed(experiment="dcgan_cifar10")
-    new = composed("callbacks.evaluation.every_images=1000", experiment="dcgan_cifar10")
+    new = composed("callbacks.evaluation.every_examples=1000", experiment="dcgan_cifar10")
     assert changes(new, base) == []
-    assert changes(new, base, best=True) == ["callbacks.evaluation.every_images: 256000 → 1000"]
+    assert changes(new, base, best=True) == ["callbacks.evaluation.every_examples: 256000 → 1000"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_schedules_shrink_with_the_run(experiment, place):
         for key in place.split("."):
             config = config[key]
         made = make(config)
-        made.images_per_epoch = 1000
+        made.examples_per_epoch = 1000
         return made
 
     whole = composed(experiment=experiment)
@@ -124,14 +124,14 @@ def test_what_is_done_in_between_shrinks_with_the_run():
     """Averages, scores and checkpoints; but no more often than in each batch."""
     for experiment, name, key in (
         ("quickstart", "ema", "half_life"),
-        ("dcgan_cifar10", "evaluation", "every_images"),
-        ("dcgan_cifar10", "checkpoints", "every_images"),
+        ("dcgan_cifar10", "evaluation", "every_examples"),
+        ("dcgan_cifar10", "checkpoints", "every_examples"),
     ):
         whole = composed(experiment=experiment)
         short = composed(*shortened(whole, 0.1), experiment=experiment)
         assert short["callbacks"][name][key] == pytest.approx(0.1 * whole["callbacks"][name][key])
     batch = whole["data"]["batch_size"]
-    assert f"callbacks.evaluation.every_images={batch}" in shortened(whole, 1e-9)
+    assert f"callbacks.evaluation.every_examples={batch}" in shortened(whole, 1e-9)
     maps = composed(experiment="cyclegan_maps")
     short = composed(*shortened(maps, 0.1), experiment="cyclegan_maps")
     assert short["schedule"] == {"epochs": 10, "decay_epochs": 10}
@@ -139,6 +139,6 @@ def test_what_is_done_in_between_shrinks_with_the_run():
 
 def test_steps_in_a_list_cannot_be_shortened():
     config = composed()
-    config["loss"]["terms"] = [{"_target_": "ganlab.core.Ramp", "images": 10}]
+    config["loss"]["terms"] = [{"_target_": "ganlab.core.Ramp", "examples": 10}]
     with pytest.raises(ConfigError, match=r"loss\.terms"):
         shortened(config, 0.5)

@@ -55,7 +55,7 @@ def test_protocol(name):
 @pytest.mark.parametrize("model", [m for m in options("model") if m not in ELSEWHERE])
 @pytest.mark.parametrize("loss", [name for name in options("loss") if name != "none"])
 def test_model_with_loss(model, loss):
-    words = [f"model={model}", f"loss={loss}", f"data={data_for(model)}", "budget.images=1000"]
+    words = [f"model={model}", f"loss={loss}", f"data={data_for(model)}", "budget.examples=1000"]
     module, _ = checked(*words)
     assert type(module.adversarial) is locate(_named(loss), "loss")
 

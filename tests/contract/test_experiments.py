@@ -55,7 +55,7 @@ def test_study_takes_less_than_two_minutes(experiment, tmp_path):
 
 @pytest.mark.parametrize("model", [m for m in options("model") if m not in ELSEWHERE])
 def test_model(model, trained):
-    trained(f"model={model}", f"data={data_for(model)}", "budget.images=1000")
+    trained(f"model={model}", f"data={data_for(model)}", "budget.examples=1000")
 
 
 @pytest.mark.parametrize("loss", [name for name in options("loss") if name != "none"])

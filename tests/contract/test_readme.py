@@ -26,7 +26,7 @@ def _shortened(words):
     words = [*words, "regularizer=[]"] if "sweep=ring_losses" in words else words
     composed = [word for word in words if word != "-m" and not word.startswith("hydra/")]
     config = compose(expand(with_sweep(composed)[1])[0] if "-m" in words else composed)
-    if config.get("study"):
+    if config.get("lesson"):
         return words
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
         name = "generator" if "generator" in config.model else "generator_ab"
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
     """One working directory for all commands: later ones use the runs of earlier ones."""
     folder = tmp_path_factory.mktemp("readme")
     my = folder / "my"
-    for index, image in enumerate(MNIST5k().train["image"][::40]):
+    for index, image in enumerate(MNIST5k().train["example"][::40]):
         save_png(image, my / "images" / f"{index:03}.png")
         save_png(image, my / "classes" / ("odd" if index % 2 else "even") / f"{index:03}.png")
     pairs = Shapes(size=64, samples=20, test_samples=4).train
@@ -89,7 +89,7 @@ def test_command(command, folder, monkeypatch):
         words += ["batches=2", "blocks=2"]
     elif subcommand == "tune":
         words = ["trials=2" if word.startswith("trials=") else word for word in words]
-        words += ["budget.images=128", "protocol.samples=600", "trainer=cpu"]
+        words += ["budget.examples=128", "protocol.samples=600", "trainer=cpu"]
     elif subcommand == "reproduce" and "list" not in words:
         scale = words.index("--scale") if "--scale" in words else len(words)
         words = [*words[:scale], "--scale", "0.0001", "trainer=cpu"]

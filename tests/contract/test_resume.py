@@ -42,7 +42,7 @@ def clipped(critic_steps):
     )
 
 
-ramp = functools.partial(Ramp, images=100)
+ramp = functools.partial(Ramp, examples=100)
 GAMES = {
     "unconditional": lambda: tiny_gan(players=same()),
     "conditional": lambda: tiny_labelled(players=same()),
@@ -66,7 +66,7 @@ GAMES = {
 # one of them is in every run of pytest
 EACH = [pytest.param(n, marks=[] if n == "conditional" else pytest.mark.contract) for n in GAMES]
 DATA = {
-    ("image", "label"): tiny_images,
+    ("example", "label"): tiny_images,
     ("source", "target"): lambda: TinyPairs(batch_size=4),
     ("a", "b"): lambda: TinyDomains(batch_size=4),
 }
@@ -80,7 +80,7 @@ def train(folder, make, batches, resume=False):
     record.start("test", 0)
     callbacks = [
         EMA(half_life=Ramp(20, 200, 100), ramp_up=None),
-        Checkpoints(folder, every_images=20),
+        Checkpoints(folder, every_examples=20),
         Tracking(record, seconds=0),
     ]
     checkpoint = folder / "checkpoints" / "last.ckpt" if resume else None
@@ -130,7 +130,7 @@ def test_stopped_and_resumed_equals_straight(name, tmp_path):
     texts = [(tmp_path / run / "metrics.csv").read_text() for run in ("straight", "resumed")]
     assert texts[0] == texts[1]
     rows = read_metrics(tmp_path / "straight")
-    assert [row["images_seen"] for row in rows] == [16, 32, 48, 64, 80, 96, 112]
+    assert [row["examples_seen"] for row in rows] == [16, 32, 48, 64, 80, 96, 112]
 
 
 @pytest.mark.contract
@@ -138,10 +138,10 @@ def test_stopped_before_the_first_row_of_the_log(tmp_path):
     """The end of a short run writes a row; a longer run has none there, nor has a resumed one."""
     straight = train(tmp_path / "straight", GAMES["unconditional"], 10)
     train(tmp_path / "resumed", GAMES["unconditional"], 3)
-    assert [row["images_seen"] for row in read_metrics(tmp_path / "resumed")] == [12]
+    assert [row["examples_seen"] for row in read_metrics(tmp_path / "resumed")] == [12]
     resumed = train(tmp_path / "resumed", GAMES["unconditional"], 10, resume=True)
     assert_same_run(straight, resumed)
-    assert [row["images_seen"] for row in read_metrics(tmp_path / "resumed")] == [16, 32]
+    assert [row["examples_seen"] for row in read_metrics(tmp_path / "resumed")] == [16, 32]
 
 
 @pytest.mark.contract

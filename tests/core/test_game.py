@@ -34,7 +34,7 @@ def test_each_player_moves_when_due(every):
     fit(module, moves, batches=11)
     assert [s["discriminator"] for s in moves.steps] == list(range(1, 12))
     assert [s["generator"] for s in moves.steps] == [b // every for b in range(1, 12)]
-    assert (module.batches_seen, module.images_seen) == (11, 44)
+    assert (module.batches_seen, module.examples_seen) == (11, 44)
 
 
 def test_discriminator_may_be_the_rare_one():
@@ -149,7 +149,7 @@ def test_shared_fakes_give_the_gradients_of_two_forwards():
     class Separate(GAN):
         def _fake(self, batch):
             z = torch.randn(
-                len(batch["image"]), 4, generator=torch.Generator().manual_seed(self.batches_seen)
+                len(batch["example"]), 4, generator=torch.Generator().manual_seed(self.batches_seen)
             )
             return self.generator(z)
 
@@ -229,7 +229,10 @@ def test_terms_are_logged_by_player_and_their_mean_is_taken():
     module = tiny_gan(Fixed)
     module.log_every = 4
     write = module.log_values
-    module.log_values = lambda values: (logged.update({module.images_seen: values}), write(values))
+    module.log_values = lambda values: (
+        logged.update({module.examples_seen: values}),
+        write(values),
+    )
     fit(module, batches=9)
     assert list(logged) == [16, 32]
     assert logged[16]["discriminator/adversarial"] == 1.5
@@ -268,9 +271,9 @@ def test_the_guard_names_the_batch_later_where_reading_would_wait():
 
 def test_data_must_fit_before_anything_is_built():
     module = tiny_gan()
-    module.check_data({"image": (2,)}, ("image",))
+    module.check_data({"example": (2,)}, ("example",))
     with pytest.raises(ValueError, match="makes samples of shape"):
-        module.check_data({"image": (3,)}, ("image",))
-    with pytest.raises(ValueError, match="'image'"):
+        module.check_data({"example": (3,)}, ("example",))
+    with pytest.raises(ValueError, match="'example'"):
         module.check_data({"source": (2,)}, ("source",))
     assert tiny_ring().shape == (2,)

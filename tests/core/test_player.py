@@ -88,7 +88,7 @@ def test_an_optimizer_without_options():
 
 
 def test_learning_rate_and_betas_follow_schedules():
-    lr, beta2 = Ramp(1e-3, 1e-4, images=100, shape="exponential"), Steps([0.9, 0.99], at=[60])
+    lr, beta2 = Ramp(1e-3, 1e-4, examples=100, shape="exponential"), Steps([0.9, 0.99], at=[60])
     optimizer, scheduled = build(partial(Adam, lr=lr, betas=[0.5, beta2]))
     group = optimizer.param_groups[0]
     for images in (None, 0, 50, 60, 100, 500):
@@ -102,7 +102,7 @@ def test_learning_rate_and_betas_follow_schedules():
 
 def test_scheduled_steps_are_the_sum_of_the_rates():
     """SGD on a gradient of 1 goes down by exactly the rate of each step."""
-    parameter, rate = weight(), Ramp(1.0, 0.0, images=4)
+    parameter, rate = weight(), Ramp(1.0, 0.0, examples=4)
     optimizer, scheduled = build(partial(SGD, lr=rate), parameter)
     for images in range(6):
         scheduled.update(images)
@@ -113,14 +113,14 @@ def test_scheduled_steps_are_the_sum_of_the_rates():
 
 def test_every_group_is_driven():
     groups = [{"params": [weight()]}, {"params": [weight()]}]
-    optimizer, scheduled = build(partial(Adam, lr=Ramp(0.1, 0.2, images=10)), *groups)
+    optimizer, scheduled = build(partial(Adam, lr=Ramp(0.1, 0.2, examples=10)), *groups)
     scheduled.update(5)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.15, 0.15])
 
 
 def test_schedules_go_on_after_loading_a_checkpoint():
     """`load_state_dict` gives the optimizer new groups: they are the ones to drive."""
-    options = {"lr": Ramp(0.0, 1.0, images=100), "betas": [0.5, Ramp(0.9, 0.8, images=100)]}
+    options = {"lr": Ramp(0.0, 1.0, examples=100), "betas": [0.5, Ramp(0.9, 0.8, examples=100)]}
     optimizer, scheduled = build(partial(Adam, **options))
     scheduled.update(30)
     state = copy.deepcopy(optimizer.state_dict())
@@ -136,7 +136,7 @@ def test_schedules_go_on_after_loading_a_checkpoint():
 
 def test_the_player_can_be_used_again():
     """Schedules stay in the player: a second optimizer has its own, and the first keeps its own."""
-    player = Player(optimizer=partial(Adam, betas=[0.5, Ramp(0.9, 0.8, images=10)]))
+    player = Player(optimizer=partial(Adam, betas=[0.5, Ramp(0.9, 0.8, examples=10)]))
     first, second = ScheduledScalars(), ScheduledScalars()
     one = player.build_optimizer("generator", [weight()], first)
     other = player.build_optimizer("generator", [weight()], second)
@@ -147,7 +147,7 @@ def test_the_player_can_be_used_again():
 
 def test_optimizer_states_are_plain():
     """Numbers and lists, no schedules: checkpoints load with `weights_only=True`."""
-    optimizer, _ = build(partial(Adam, lr=Ramp(1, 2, images=9), betas=[0.5, Steps([0.9], at=[])]))
+    optimizer, _ = build(partial(Adam, lr=Ramp(1, 2, examples=9), betas=[0.5, Steps([0.9], at=[])]))
     group = optimizer.state_dict()["param_groups"][0]
     assert type(group["lr"]) is float
     assert [type(beta) for beta in group["betas"]] == [float, float]
@@ -157,7 +157,7 @@ def test_a_player_from_a_config():
     """As Hydra builds it: a partial of the optimizer, with schedules inside its lists."""
     from hydra.utils import instantiate
 
-    ramp = {"_target_": "ganlab.core.schedule.Ramp", "start": 0.9, "end": 0.99, "images": 10}
+    ramp = {"_target_": "ganlab.core.schedule.Ramp", "start": 0.9, "end": 0.99, "examples": 10}
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 2e-4, "betas": [0.0, ramp]}
     config = {"_target_": "ganlab.core.Player", "every": 5, "optimizer": adam | {"fused": None}}
     player = instantiate(config, _convert_="all")

@@ -17,7 +17,7 @@ SHAPES = ["linear", "cosine", "exponential"]
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("delay", [0, 300])
 def test_a_ramp_is_constant_outside(shape, delay):
-    ramp = Ramp(0.5, 8.0, images=1000, shape=shape, delay=delay)
+    ramp = Ramp(0.5, 8.0, examples=1000, shape=shape, delay=delay)
     for images in (0, delay // 2, delay):
         assert ramp(images) == pytest.approx(0.5, rel=1e-12)
     for images in (delay + 1000, delay + 1001, 10**9):
@@ -37,7 +37,7 @@ def test_a_ramp_is_constant_outside(shape, delay):
 @pytest.mark.parametrize("delay", [0, 64])
 def test_a_ramp_on_its_way(shape, quarter, half, delay):
     """From ½ to 8: the arithmetic mean halfway, or the geometric one (16 = 2⁴, so ×2 a quarter)."""
-    ramp = Ramp(0.5, 8.0, images=400, shape=shape, delay=delay)
+    ramp = Ramp(0.5, 8.0, examples=400, shape=shape, delay=delay)
     assert ramp(delay + 100) == pytest.approx(quarter)
     assert ramp(delay + 200) == pytest.approx(half)
 
@@ -45,7 +45,7 @@ def test_a_ramp_on_its_way(shape, quarter, half, delay):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("start", "end"), [(1e-4, 1e-2), (2.0, 0.5), (0.3, 0.3)])
 def test_a_ramp_is_monotonic(shape, start, end):
-    ramp = Ramp(start, end, images=100, shape=shape, delay=7)
+    ramp = Ramp(start, end, examples=100, shape=shape, delay=7)
     values = [ramp(images) for images in range(120)]
     sign = 1 if end >= start else -1
     assert all(sign * (b - a) >= 0 for a, b in itertools.pairwise(values))
@@ -54,7 +54,7 @@ def test_a_ramp_is_monotonic(shape, start, end):
 
 
 def test_a_cosine_is_flat_at_both_ends():
-    ramp = Ramp(0.0, 1.0, images=1000, shape="cosine")
+    ramp = Ramp(0.0, 1.0, examples=1000, shape="cosine")
     assert ramp(10) < 1e-3
     assert 1 - ramp(990) < 1e-3
     for images in (100, 300, 450):
@@ -62,14 +62,14 @@ def test_a_cosine_is_flat_at_both_ends():
 
 
 def test_an_exponential_has_equal_ratios_in_equal_times():
-    ramp = Ramp(1.0, 1e-4, images=1000, shape="exponential")
+    ramp = Ramp(1.0, 1e-4, examples=1000, shape="exponential")
     ratios = [ramp(i + 50) / ramp(i) for i in range(0, 1000, 50)]
     assert ratios == pytest.approx([10 ** (-4 / 20)] * 20)
 
 
 def test_linear_and_cosine_ramps_reach_zero():
     for shape in ("linear", "cosine"):
-        assert Ramp(0.1, 0.0, images=10, shape=shape)(10) == 0.0
+        assert Ramp(0.1, 0.0, examples=10, shape=shape)(10) == 0.0
 
 
 # --- steps --------------------------------------------------------------------------------------
@@ -91,16 +91,19 @@ def test_steps_without_a_boundary_are_constant():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: Ramp(0, 1, images=0), ["Ramp.images", "0", "above 0"]),
-        (lambda: Ramp(0, 1, images=-5), ["Ramp.images", "-5", "above 0"]),
-        (lambda: Ramp(0, 1, images=None), ["Ramp.images", "None", "above 0", "budget.images"]),
-        (lambda: Ramp(0, 1, images=float("nan")), ["Ramp.images", "nan", "above 0"]),
+        (lambda: Ramp(0, 1, examples=0), ["Ramp.examples", "0", "above 0"]),
+        (lambda: Ramp(0, 1, examples=-5), ["Ramp.examples", "-5", "above 0"]),
         (
-            lambda: Ramp(0, 1, images=5, shape="sine"),
+            lambda: Ramp(0, 1, examples=None),
+            ["Ramp.examples", "None", "above 0", "budget.examples"],
+        ),
+        (lambda: Ramp(0, 1, examples=float("nan")), ["Ramp.examples", "nan", "above 0"]),
+        (
+            lambda: Ramp(0, 1, examples=5, shape="sine"),
             ["Ramp.shape", "'sine'", "linear, cosine, exponential"],
         ),
         (
-            lambda: Ramp(1.0, 0.0, images=5, shape="exponential"),
+            lambda: Ramp(1.0, 0.0, examples=5, shape="exponential"),
             ["Ramp", "1.0 to 0.0", "above 0", "linear or cosine"],
         ),
         (lambda: Steps([1, 2], at=[]), ["Steps", "2 values", "[]", "one more value"]),
@@ -133,7 +136,7 @@ class Holder:
 
 
 def test_schedules_are_found_in_objects_dicts_and_lists():
-    inner = Holder(weight=Ramp(0, 10, images=10), every=4)
+    inner = Holder(weight=Ramp(0, 10, examples=10), every=4)
     holder = {"a": inner, "b": [1.0, Steps([1, 2], at=[5])], "c": Holder(inner=Holder(x=3))}
     scheduled = ScheduledScalars()
     scheduled.bind("loss", holder)
@@ -149,7 +152,7 @@ def test_schedules_are_found_in_objects_dicts_and_lists():
 
 def test_values_are_a_function_of_the_images_alone():
     """No state: going there in one leap, in steps or backwards gives the same number."""
-    holder, scheduled = Holder(x=Ramp(1.0, 3.0, images=100, shape="cosine")), ScheduledScalars()
+    holder, scheduled = Holder(x=Ramp(1.0, 3.0, examples=100, shape="cosine")), ScheduledScalars()
     scheduled.bind("it", holder)
     for images in range(0, 71):
         scheduled.update(images)
@@ -162,7 +165,7 @@ def test_values_are_a_function_of_the_images_alone():
 def test_other_libraries_objects_are_left_alone():
     class Foreign:
         def __init__(self):
-            self.rate = Ramp(0, 1, images=10)
+            self.rate = Ramp(0, 1, examples=10)
 
     foreign, scheduled = Foreign(), ScheduledScalars()
     scheduled.bind("it", Holder(child=foreign))
@@ -172,7 +175,7 @@ def test_other_libraries_objects_are_left_alone():
 
 def test_drive_assigns_at_once_and_at_every_update():
     written, scheduled = [], ScheduledScalars()
-    scheduled.drive("ema.decay", Ramp(0.0, 1.0, images=4), written.append)
+    scheduled.drive("ema.decay", Ramp(0.0, 1.0, examples=4), written.append)
     for images in (1, 2, 8):
         scheduled.update(images)
     assert written == [0.0, 0.25, 0.5, 1.0]

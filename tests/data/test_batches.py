@@ -33,13 +33,13 @@ class Numbers(TensorDataModule):
     def load(self, split):
         self.loads += 1
         label = torch.arange(self.n)
-        return {"image": label.float().repeat(2, 1).T.contiguous(), "label": label}
+        return {"example": label.float().repeat(2, 1).T.contiguous(), "label": label}
 
 
 def visited(batches, count):
     taken = list(itertools.islice(iter(batches), count))
     for batch in taken:
-        assert torch.equal(batch["image"][:, 0].long(), batch["label"]), "rows must stay together"
+        assert torch.equal(batch["example"][:, 0].long(), batch["label"]), "rows must stay together"
     return [batch["label"].tolist() for batch in taken]
 
 
@@ -58,8 +58,8 @@ def attach(data, **trainer):
 def test_batches_are_the_rows_of_the_order(shape, dtype):
     """Whatever a row's bytes: they are gathered as words of 8 bytes where that fits."""
     tensor = torch.randint(0, 200, (30, *shape)).to(dtype)
-    batches = TensorBatches({"image": tensor}, batch_size=7, seed=3)
-    batch = next(iter(batches))["image"]
+    batches = TensorBatches({"example": tensor}, batch_size=7, seed=3)
+    batch = next(iter(batches))["example"]
     assert batch.dtype == dtype
     assert torch.equal(batch, tensor[batches.order(0)[:7]])
 
@@ -166,20 +166,20 @@ def test_normalise_is_exact_at_the_ends_and_invertible():
 def test_images_are_converted_after_transfer_and_points_pass():
     images = Synthetic(size=8, samples=8, batch_size=4)
     batch = next(iter(images.train_dataloader()))
-    raw = batch["image"]
+    raw = batch["example"]
     assert raw.dtype == torch.uint8
-    assert torch.equal(images.on_after_batch_transfer(batch, 0)["image"], normalise(raw))
+    assert torch.equal(images.on_after_batch_transfer(batch, 0)["example"], normalise(raw))
     points = Ring(samples=8, batch_size=4)
     batch = next(iter(points.train_dataloader()))
-    raw = batch["image"].clone()
-    assert torch.equal(points.on_after_batch_transfer(batch, 0)["image"], raw)
+    raw = batch["example"].clone()
+    assert torch.equal(points.on_after_batch_transfer(batch, 0)["example"], raw)
 
 
 def test_reference_subsets_do_not_depend_on_the_runs_seed():
     one, two = Numbers(40, seed=1), Numbers(40, seed=2)
     assert torch.equal(one.reference("train", 10), two.reference("train", 10))
     assert len(one.reference("train", 10)[:, 0].unique()) == 10
-    assert torch.equal(one.reference("test"), one.test["image"])
+    assert torch.equal(one.reference("test"), one.test["example"])
 
 
 @pytest.mark.parametrize("n", [41, 0, -1, 2.5])

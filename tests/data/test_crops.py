@@ -28,13 +28,13 @@ def corners(batch):
 
 
 def test_crops_are_parts_of_their_pictures_and_every_place_is_as_likely():
-    batches = TensorBatches({"image": coordinates(40, 12)}, 40, crops=Crops(10, flip=True))
-    found = torch.cat([corners(batch["image"]) for batch in first(batches, 200)])
+    batches = TensorBatches({"example": coordinates(40, 12)}, 40, crops=Crops(10, flip=True))
+    found = torch.cat([corners(batch["example"]) for batch in first(batches, 200)])
     for axis in (0, 1):
         shares = torch.bincount(found[:, axis], minlength=3) / len(found)
         torch.testing.assert_close(shares, torch.full((3,), 1 / 3), rtol=0, atol=0.03)
     assert float(found[:, 2].float().mean()) == pytest.approx(0.5, abs=0.03)
-    batch = first(batches, 1)[0]["image"]
+    batch = first(batches, 1)[0]["example"]
     assert batch.shape == (40, 3, 10, 10)
     rows = batch[:, 0, :, 0].int()
     assert torch.equal(rows - rows[:, :1], torch.arange(10, dtype=torch.int32).expand(40, -1))
@@ -53,9 +53,9 @@ def test_pairs_are_cropped_alike_and_strangers_are_not():
 
 def test_without_room_or_mirror_pictures_are_whole():
     pictures = coordinates(6, 8)
-    whole, cut = (TensorBatches({"image": pictures}, 3, crops=c) for c in (None, Crops(8)))
+    whole, cut = (TensorBatches({"example": pictures}, 3, crops=c) for c in (None, Crops(8)))
     for one, other in zip(first(whole, 4), first(cut, 4), strict=True):
-        assert torch.equal(one["image"], other["image"])
+        assert torch.equal(one["example"], other["example"])
 
 
 @pytest.mark.parametrize("independent", [False, True])

@@ -33,7 +33,7 @@ def test_the_grids_modes_are_distinct_and_centred():
 @pytest.mark.parametrize("data", [Ring(samples=40_000), Grid(samples=50_000)])
 def test_mixtures_have_their_means_widths_and_shares(data):
     """Per mode: the mean within 5 standard errors, the width within 5 %, the share within 10 %."""
-    points, label = data.train["image"], data.train["label"]
+    points, label = data.train["example"], data.train["label"]
     counts = label.bincount(minlength=data.classes)
     assert len(counts) == data.classes == data.modes
     assert (counts / (len(points) / data.modes) - 1).abs().max() < 0.1
@@ -46,7 +46,7 @@ def test_mixtures_have_their_means_widths_and_shares(data):
 
 def test_without_noise_the_swiss_roll_is_its_spiral():
     """At radius r of the roll, t = r · 4.5π / radius, and the angle of the point is t."""
-    points = SwissRoll(radius=2.0, noise=0.0, samples=500).train["image"].double()
+    points = SwissRoll(radius=2.0, noise=0.0, samples=500).train["example"].double()
     t = points.norm(dim=1) * 4.5 * math.pi / 2.0
     assert t.min() >= 1.5 * math.pi - 1e-4
     assert t.max() <= 4.5 * math.pi + 1e-4
@@ -57,7 +57,7 @@ def test_without_noise_the_swiss_roll_is_its_spiral():
 
 def test_without_noise_the_moons_are_half_circles():
     data = TwoMoons(noise=0.0, samples=1000)
-    points, label = data.train["image"], data.train["label"]
+    points, label = data.train["example"], data.train["label"]
     centres = torch.tensor([[0.0, 0.0], [1.0, 0.5]])
     offsets = points - centres[label]
     assert torch.allclose(offsets.norm(dim=1), torch.ones(1000), atol=1e-6)
@@ -70,10 +70,10 @@ def test_without_noise_the_moons_are_half_circles():
 def test_seeds_and_splits_are_draws_of_their_own(kind):
     """But for the test split, so that scores of several seeds are against the same points."""
     draws = [kind(samples=50, seed=seed) for seed in (0, 1)]
-    sets = [draw.split("train")["image"] for draw in draws] + [draws[0].split("test")["image"]]
+    sets = [draw.split("train")["example"] for draw in draws] + [draws[0].split("test")["example"]]
     assert all(not torch.equal(a, b) for i, a in enumerate(sets) for b in sets[:i])
-    assert torch.equal(draws[0].split("test")["image"], draws[1].split("test")["image"])
-    assert torch.equal(kind(samples=50, seed=1).train["image"], draws[1].train["image"])
+    assert torch.equal(draws[0].split("test")["example"], draws[1].split("test")["example"])
+    assert torch.equal(kind(samples=50, seed=1).train["example"], draws[1].train["example"])
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -81,8 +81,8 @@ def test_a_batch_has_what_the_set_provides(kind):
     data = kind(samples=50, batch_size=10)
     batch = next(iter(data.train_dataloader()))
     assert set(batch) == set(data.provides)
-    assert batch["image"].shape == (10, *data.shape)
-    assert batch["image"].dtype == torch.float32
+    assert batch["example"].shape == (10, *data.shape)
+    assert batch["example"].dtype == torch.float32
     assert ("label" in batch) == (data.classes is not None)
 
 

@@ -28,7 +28,7 @@ def alone(tmp_path, monkeypatch):
 
 
 MEASURED = Costs(
-    seconds=0.9, images=8, samples=200, callbacks={"checkpoints": CallbackCost(7.0, 5.0)}
+    seconds=0.9, examples=8, samples=200, callbacks={"checkpoints": CallbackCost(7.0, 5.0)}
 )
 
 
@@ -39,7 +39,7 @@ def composed(*overrides):
 
 
 def test_counts_are_those_of_the_run(alone):
-    overrides = ["budget.batches=20", "callbacks.samples.every_images=48"]
+    overrides = ["budget.batches=20", "callbacks.samples.every_examples=48"]
     found = estimate(composed(*overrides))
     assert list(alone.iterdir()) == []
 
@@ -47,7 +47,7 @@ def test_counts_are_those_of_the_run(alone):
     assert train(config) == 0
     counters = json.loads((alone / "run/run.json").read_text())["counters"]
     assert counters["steps"] == found.length.steps == {"discriminator": 20, "generator": 4}
-    assert counters["images_seen"] == found.length.images == 160
+    assert counters["examples_seen"] == found.length.examples == 160
     assert counters["batches_seen"] == found.length.batches == 20
     assert found.length.epochs == 20 / 25
     pictures = list((alone / "run/samples").iterdir())
@@ -80,11 +80,11 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
     text = capsys.readouterr().out
     for part in (
         "  model: ganlab.families.GAN",
-        "budget.batches=20 ends it after 20 batches, 160 images, 0.8 epochs",
+        "budget.batches=20 ends it after 20 batches, 160 examples, 0.8 epochs",
         "4 optimizer steps, moves once in 5 batches",
         "planned\n    config.yaml",
         "metrics.csv",
-        "previous.ckpt, 2 <images>.ckpt",
+        "previous.ckpt, 2 <examples>.ckpt",
         "expected: ",
         "of the whole process",
     ):
@@ -95,7 +95,7 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
 @pytest.mark.parametrize(
     ("limit", "batches"),
     [
-        ("images=90", 12),
+        ("examples=90", 12),
         ("epochs=2", 50),
         ("epochs=0.5", 13),
         ("epochs=0.28", 7),
@@ -105,27 +105,27 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
 def test_first_limit_ends_it(limit, batches):
     config = composed(f"budget.{limit}", "budget.batches=100")
     found = length_of(config, MEASURED, build_module(config))
-    assert (found.batches, found.images) == (batches, 8 * batches)
+    assert (found.batches, found.examples) == (batches, 8 * batches)
     assert found.limit == f"budget.{limit}"
     assert found.epochs == batches / 25
 
 
 def test_time_counts_batches_and_callbacks():
-    config = composed("budget.batches=100", "callbacks.checkpoints.every_images=400")
+    config = composed("budget.batches=100", "callbacks.checkpoints.every_examples=400")
     found = length_of(config, MEASURED, build_module(config))
     assert found.calls == {"checkpoints": 2}
     assert found.seconds == pytest.approx(100 * 0.9 + 7.0 + 1 * 5.0)
-    minutes = composed("budget.minutes=1", "callbacks.checkpoints.every_images=80")
+    minutes = composed("budget.minutes=1", "callbacks.checkpoints.every_examples=80")
     found = length_of(minutes, MEASURED, build_module(minutes))
     assert found.batches == 43  # 0.9 s a batch, and a checkpoint of 5 s every ten batches
     assert found.seconds == pytest.approx(60, abs=6)
 
 
-def test_several_processes_share_the_images():
+def test_several_processes_share_the_examples():
     config = composed("budget.batches=20", "trainer=ddp_cpu")
     found = estimate(config)
     assert found.ranks == 2
-    assert (found.length.batches, found.length.images, found.length.epochs) == (20, 320, 20 / 12)
+    assert (found.length.batches, found.length.examples, found.length.epochs) == (20, 320, 20 / 12)
     assert "measured in one process" in describe(config, found)
 
 
@@ -169,7 +169,7 @@ def test_studies_say_what_they_write(alone, capsys):
     text = capsys.readouterr().out
     assert "two minutes" in text
     assert "figure.png" in text
-    assert "study: ganlab.lectures.dirac.study" in text
+    assert "lesson: ganlab.lectures.dirac.lesson" in text
     assert list(alone.iterdir()) == []
 
 

@@ -259,7 +259,7 @@ def test_any_generator_as_safetensors_and_graph(tmp_path, capsys):
     """A DCGAN's, of which the averaged weights are taken unless asked otherwise."""
     run = tmp_path / "dcgan"
     small = ["data=synthetic", "data.size=16", "model.generator.features=2", "budget.batches=2"]
-    small += ["model.discriminator.features=2", "callbacks.samples.every_images=null"]
+    small += ["model.discriminator.features=2", "callbacks.samples.every_examples=null"]
     assert main(["train", "model=dcgan", *small, *QUICK, f"run_dir={run}"]) == 0
     module = load_module(run)
     for ema, network in ((True, module.averaged["generator"]), (False, module.generator)):

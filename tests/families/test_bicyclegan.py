@@ -183,7 +183,7 @@ def test_encoder_is_averaged_with_the_generator():
 def test_resumed_equals_uninterrupted(tmp_path):
     def train(folder, batches, checkpoint=None):
         module = bicycle(adam, norm="batch", regularizers={"r1": R1(1.0)})
-        saves = Checkpoints(folder, every_images=2)
+        saves = Checkpoints(folder, every_examples=2)
         fit(module, saves, batches=batches, data=Pairs(batch_size=2), ckpt_path=checkpoint)
         return module.state_dict()
 
@@ -280,7 +280,7 @@ def test_what_does_not_fit():
     with pytest.raises(ConfigError, match=r"model.kl_weight: received -1"):
         bicycle(kl_weight=-1)
     with pytest.raises(ConfigError, match=r"needs batches with 'source'"):
-        module.check_data({"image": (3, 16, 16)}, ("image",))
+        module.check_data({"example": (3, 16, 16)}, ("example",))
     with pytest.raises(ConfigError, match=r"model.generator: cannot take"):
         module.check_data({"source": (3, 16, 16), "target": (3, 16, 16)}, Pairs.provides)
     module.encoder = ResidualEncoder(16, channels=1, latent=3, features=4)

@@ -23,7 +23,7 @@ def test_learns_the_classes():
     module, data = classifier(), tiny_images(batch_size=20)
     fit(module, batches=60, data=data)
     data.setup("fit")
-    images = data.train["image"].float() / 127.5 - 1
+    images = data.train["example"].float() / 127.5 - 1
     assert module.accuracy(images, data.train["label"]) > 0.9
 
 
@@ -32,7 +32,7 @@ def test_untrained_cross_entropy_with_smoothing_is_closed():
     module = classifier(smoothing=0.1)
     torch.nn.init.zeros_(module.network[1].weight)
     torch.nn.init.zeros_(module.network[1].bias)
-    batch = {"image": torch.randn(5, 1, 8, 8), "label": torch.tensor([0, 1, 2, 1, 0])}
+    batch = {"example": torch.randn(5, 1, 8, 8), "label": torch.tensor([0, 1, 2, 1, 0])}
     loss = module.network_loss(batch)["cross_entropy"]
     torch.testing.assert_close(loss, torch.tensor(3.0).log())
 
@@ -52,10 +52,10 @@ def test_shift_moves_each_image_as_a_whole():
 
 def test_refuses_data_that_does_not_fit():
     with pytest.raises(ConfigError, match="cannot take images of shape"):
-        classifier(features=10).check_data({"image": (1, 8, 8)}, ("image", "label"))
+        classifier(features=10).check_data({"example": (1, 8, 8)}, ("example", "label"))
     with pytest.raises(ConfigError, match="'label'"):
-        classifier().check_data({"image": (1, 8, 8)}, ("image",))
+        classifier().check_data({"example": (1, 8, 8)}, ("example",))
     with pytest.raises(ConfigError, match="does not generate samples"):
         classifier().sample(3)
-    assert tiny_gan().needs == ("image",)
-    assert tiny_ring().provides == ("image", "label")
+    assert tiny_gan().needs == ("example",)
+    assert tiny_ring().provides == ("example", "label")

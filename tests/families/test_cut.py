@@ -190,7 +190,7 @@ def test_translation_is_a_function_of_the_weights_and_rows_say_what_they_are():
 def test_resumed_equals_uninterrupted(tmp_path):
     def train(folder, batches, checkpoint=None):
         module = cut(adam, flip_equivariance=True, norm="batch", regularizers={"r1": R1(1.0)})
-        saves = Checkpoints(folder, every_images=2)
+        saves = Checkpoints(folder, every_examples=2)
         data = TinyDomains(batch_size=2)
         fit(module, saves, batches=batches, data=data, ckpt_path=checkpoint)
         return module.state_dict()
@@ -240,7 +240,7 @@ def test_what_does_not_fit():
     with pytest.raises(ConfigError, match=r"model.identity_weight: received -1"):
         cut(identity_weight=-1)
     with pytest.raises(ConfigError, match=r"needs batches with 'a'"):
-        cut().check_data({"image": (3, 16, 16)}, ("image",))
+        cut().check_data({"example": (3, 16, 16)}, ("example",))
     shapes = {"a": (3, 16, 16), "b": (1, 16, 16)}
     with pytest.raises(ConfigError, match=r"model.generator: makes pictures of shape"):
         cut().check_data(shapes, ("a", "b"))

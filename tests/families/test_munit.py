@@ -170,7 +170,7 @@ def test_rows_show_styles_that_are_drawn_and_that_are_taken():
 def test_resumed_equals_uninterrupted(tmp_path):
     def train(folder, batches, checkpoint=None):
         module = munit(adam, regularizers={"r1": R1(1.0)})
-        saves = Checkpoints(folder, every_images=2)
+        saves = Checkpoints(folder, every_examples=2)
         fit(module, saves, batches=batches, data=Unpaired(batch_size=2), ckpt_path=checkpoint)
         return module.state_dict()
 
@@ -214,7 +214,7 @@ def test_what_does_not_fit():
     with pytest.raises(ConfigError, match=r"model.content_weight: received -1"):
         munit(content_weight=-1)
     with pytest.raises(ConfigError, match=r"needs batches with 'a'"):
-        module.check_data({"image": (3, 16, 16)}, ("image",))
+        module.check_data({"example": (3, 16, 16)}, ("example",))
     with pytest.raises(ConfigError, match=r"model.generator_ab: cannot take"):
         module.check_data({"a": (3, 16, 16), "b": (3, 16, 16)}, Unpaired.provides)
     munit().check_data(Unpaired.shapes, Unpaired.provides)

@@ -32,8 +32,8 @@ ARGUMENTS = [
     "model.discriminator.hidden=[8]",
     "log_every=4",
     "callbacks.progress.enabled=false",
-    "callbacks.checkpoints.every_images=120",
-    "callbacks.samples.every_images=null",
+    "callbacks.checkpoints.every_examples=120",
+    "callbacks.samples.every_examples=null",
     "budget.minutes=null",
 ]
 
@@ -89,7 +89,7 @@ class Given(TensorDataModule):
         return tuple(self.images.shape[1:])
 
     def load(self, split):
-        return {"image": self.images}
+        return {"example": self.images}
 
 
 def tiny_ring(batch_size=4, samples=40, seed=0):

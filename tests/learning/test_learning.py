@@ -63,12 +63,12 @@ def test_quality_per_second_beats_a_plain_loop(tmp_path):
         pytest.skip(f"MNIST is not there: {str(error).splitlines()[0]}")
     seconds = 120
 
-    network, batches = plain_loop.train(data.train["image"], seconds, seed=0)
+    network, batches = plain_loop.train(data.train["example"], seconds, seed=0)
     protocol = make(named_protocol("fd10k_test_mnist"))
     plain = Given(denormalise(plain_loop.samples(network, 10_000, seed=0)))
     score = protocol.score(FolderSamples(plain), data)["frechet_distance_digits"]
     images = int(seconds / 3 * batches * 64 / seconds)  # as many as the plain loop sees
     started = time.monotonic()
-    ours = scores_of(tmp_path / "run", "experiment=dcgan_mnist", f"budget.images={images}")
+    ours = scores_of(tmp_path / "run", "experiment=dcgan_mnist", f"budget.examples={images}")
     assert ours["frechet_distance_digits"] <= score.value
     assert time.monotonic() - started < seconds

@@ -1,4 +1,4 @@
-"""A setting that a study cannot work with is named before anything is computed."""
+"""A setting that a lesson cannot work with is named before anything is computed."""
 
 from importlib import import_module
 
@@ -51,12 +51,12 @@ CASES = [
 
 @pytest.mark.parametrize(("lecture", "name", "value"), CASES)
 def test_bad_setting(lecture, name, value):
-    study = import_module(f"ganlab.lectures.{lecture}").study
-    with pytest.raises(ConfigError, match=rf"^study\.{name}\b.*received .*allowed"):
-        study(**{name: value})
+    lesson = import_module(f"ganlab.lectures.{lecture}").lesson
+    with pytest.raises(ConfigError, match=rf"^lesson\.{name}\b.*received .*allowed"):
+        lesson(**{name: value})
 
 
 def test_every_estimator_has_its_panel():
-    lesson = density_estimation.study(components=[1, 2, 3, 4], batches=2, samples=500, draws=1000)
-    assert len(lesson.figure.axes) == 5
-    assert any(axes.get_title().startswith("GAN") for axes in lesson.figure.axes)
+    made = density_estimation.lesson(components=[1, 2, 3, 4], batches=2, samples=500, draws=1000)
+    assert len(made.figure.axes) == 5
+    assert any(axes.get_title().startswith("GAN") for axes in made.figure.axes)

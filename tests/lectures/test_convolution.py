@@ -46,7 +46,7 @@ def test_pixel_shuffle_is_a_transposed_convolution(kernel, stride):
 
 
 def test_study():
-    numbers = convolution.study().numbers
+    numbers = convolution.lesson().numbers
     assert not any(value for name, value in numbers.items() if "_to_" in name or "/to_" in name)
     assert numbers["checkerboard/kernel_3_least"] == 1
     assert numbers["checkerboard/kernel_3_most"] == 4

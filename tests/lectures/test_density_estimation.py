@@ -12,7 +12,7 @@ from ganlab.lectures.density_estimation import (
     draw_mixture,
     fit_mixture,
     histogram_kl,
-    study,
+    lesson,
 )
 
 
@@ -43,7 +43,7 @@ def test_histogram_kl():
 
 
 def test_short_study():
-    numbers = study(batches=20, components=(1, 2), samples=2000, draws=20_000).numbers
+    numbers = lesson(batches=20, components=(1, 2), samples=2000, draws=20_000).numbers
     assert numbers["mixture_2/w1"] < 0.1 < numbers["mixture_1/w1"]
     assert numbers["mixture_2/kl"] < 0.02 < numbers["mixture_1/kl"]
     assert numbers["mixture_2/log_likelihood"] > numbers["mixture_1/log_likelihood"]
@@ -53,6 +53,6 @@ def test_short_study():
 @pytest.mark.slow
 def test_full_study():
     """The GAN, told no family, is nearer to two modes than one Gaussian is."""
-    numbers = study().numbers
+    numbers = lesson().numbers
     assert numbers["gan/w1"] < 0.5 * numbers["mixture_1/w1"]
     assert numbers["gan/kl"] < numbers["mixture_1/kl"]

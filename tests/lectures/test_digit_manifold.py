@@ -8,10 +8,10 @@ from ganlab.errors import ConfigError
 from ganlab.lectures.digit_manifold import (
     blend,
     distance_to,
+    lesson,
     shuffle_pixels,
     spherical,
     step_ratio,
-    study,
 )
 
 
@@ -56,7 +56,7 @@ def test_step_ratio():
 
 
 def test_short_study():
-    numbers = study(images=640, features=8, judged=200, steps=8).numbers
+    numbers = lesson(images=640, features=8, judged=200, steps=8).numbers
     assert numbers["recognised/real"] > 0.85
     assert numbers["recognised/uniform_noise"] < 0.01
     assert numbers["recognised/pixel_statistics"] < 0.1
@@ -65,12 +65,12 @@ def test_short_study():
 def test_a_run_of_other_samples(monkeypatch):
     monkeypatch.setattr("ganlab.core.load.load_module", lambda run: tiny_gan())
     with pytest.raises(ConfigError, match=r"shape \(2,\)"):
-        study(run="outputs/ring")
+        lesson(run="outputs/ring")
 
 
 @pytest.mark.slow
 def test_full_study():
-    numbers = study().numbers
+    numbers = lesson().numbers
     assert numbers["recognised/samples"] > 5 * numbers["recognised/pixel_statistics"]
     assert numbers["recognised/latent_midpoints"] > 2 * numbers["recognised/pixel_midpoints"]
     assert numbers["largest_to_mean_step"] < 3

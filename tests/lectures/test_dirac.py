@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ganlab.lectures.dirac import LOSSES, NEAR, REGULARIZERS, study, trajectory
+from ganlab.lectures.dirac import LOSSES, NEAR, REGULARIZERS, lesson, trajectory
 
 
 @pytest.mark.parametrize("regularizer", ["r1", "r2", "zero_centered", "weight_decay"])
@@ -60,15 +60,15 @@ def test_what_asks_for_a_slope_does_not_arrive(regularizer):
 
 
 def test_study_covers_everything():
-    lesson = study(steps=3, samples=4)
-    assert len(lesson.numbers) == len(LOSSES) * len(REGULARIZERS)
+    made = lesson(steps=3, samples=4)
+    assert len(made.numbers) == len(LOSSES) * len(REGULARIZERS)
 
 
 def test_words_follow_the_numbers(monkeypatch):
     """Simultaneous steps move the plain Wasserstein game away; three steps bring nobody in."""
     monkeypatch.setattr("ganlab.lectures.dirac._draw", lambda *_: None)
     alternating, at_once, short = (
-        " ".join(study(samples=4, **how).sentences)
+        " ".join(lesson(samples=4, **how).sentences)
         for how in ({"steps": 60}, {"steps": 60, "simultaneous": True}, {"steps": 3})
     )
     assert "wasserstein circles" in alternating

@@ -61,7 +61,7 @@ def test_prices_are_the_integrands():
 def test_study():
     """Maximum likelihood matches mean and variance; the reverse KL chooses one mode."""
     w, m, s = (0.65, 0.35), (-2.0, 2.5), (0.5, 0.7)
-    numbers = divergences.study(w, m, s).numbers
+    numbers = divergences.lesson(w, m, s).numbers
     mean = w[0] * m[0] + w[1] * m[1]
     square = sum(a * (b**2 + c**2) for a, b, c in zip(w, m, s, strict=True))
     assert numbers["kl/mean"] == pytest.approx(mean, abs=1e-3)

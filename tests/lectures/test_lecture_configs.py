@@ -1,4 +1,4 @@
-"""Every lecture's config names a study whose settings it knows, and every study has one."""
+"""Every lecture's config names a lesson whose settings it knows, and every lesson has one."""
 
 import inspect
 from pathlib import Path
@@ -18,10 +18,10 @@ NAMES = [name for name, path in files("experiment").items() if path.parent.name 
 def test_config(name):
     config = to_plain(compose([f"experiment={name}"]))
     assert not any(config.get(group) for group in ("model", "data", "loss", "evaluation"))
-    study = instantiate(config["study"])
-    signature = inspect.signature(study.func)
+    made = instantiate(config["lesson"])
+    signature = inspect.signature(made.func)
     defaults = {key: p.default for key, p in signature.parameters.items()}
-    for key, value in study.keywords.items():  # what a config says is what a plain call does
+    for key, value in made.keywords.items():  # what a config says is what a plain call does
         default = defaults[key]
         assert value == (list(default) if isinstance(default, tuple) else default)
     assert "seed" in defaults

@@ -1,4 +1,4 @@
-"""The ring study: what it records, and in full that the remedies help where the baseline fails."""
+"""The ring lesson: what it records, and in full that the remedies help where the baseline fails."""
 
 import pytest
 import torch
@@ -6,13 +6,13 @@ import torch
 from ganlab.data import Ring
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
-from ganlab.lectures.mode_collapse import TITLES, study
+from ganlab.lectures.mode_collapse import TITLES, lesson
 
 
 def test_short_study():
-    lesson = study(batches=6, width=8, snapshots=2)
-    assert set(lesson.numbers) == {f"{n}/{k}" for n in TITLES for k in ("modes", "high_quality")}
-    assert len(lesson.figure.axes) == 2 * len(TITLES)
+    made = lesson(batches=6, width=8, snapshots=2)
+    assert set(made.numbers) == {f"{n}/{k}" for n in TITLES for k in ("modes", "high_quality")}
+    assert len(made.figure.axes) == 2 * len(TITLES)
 
 
 def test_numbers_are_of_each_games_own_last_snapshot(monkeypatch):
@@ -25,31 +25,29 @@ def test_numbers_are_of_each_games_own_last_snapshot(monkeypatch):
         return centres.repeat(n // len(centres) + 1, 1)[:n]
 
     monkeypatch.setattr(GAN, "sample", sample)
-    lesson = study(batches=4, width=8, snapshots=2, seed=3)
+    made = lesson(batches=4, width=8, snapshots=2, seed=3)
     assert drawn == 8 * [(10_000, 3)]
     for name, found in zip(TITLES, (3, 1, 0, 8), strict=True):
-        assert lesson.numbers[f"{name}/modes"] == found
-        assert lesson.numbers[f"{name}/high_quality"] == pytest.approx(
-            found / (found + 1), abs=1e-3
-        )
-    below = [axes.get_xlabel() for axes in lesson.figure.axes[-len(TITLES) :]]
+        assert made.numbers[f"{name}/modes"] == found
+        assert made.numbers[f"{name}/high_quality"] == pytest.approx(found / (found + 1), abs=1e-3)
+    below = [axes.get_xlabel() for axes in made.figure.axes[-len(TITLES) :]]
     assert [text.partition(" ")[0] for text in below] == ["3", "1", "0", "8"]
 
 
 def test_a_game_does_not_depend_on_the_others():
-    alone = study(remedies=["minibatch_std"], batches=4, width=8, snapshots=1).numbers
-    among = study(remedies=["baseline", "minibatch_std"], batches=4, width=8, snapshots=1).numbers
+    alone = lesson(remedies=["minibatch_std"], batches=4, width=8, snapshots=1).numbers
+    among = lesson(remedies=["baseline", "minibatch_std"], batches=4, width=8, snapshots=1).numbers
     assert alone.items() <= among.items()
 
 
 def test_unknown_remedy():
     with pytest.raises(ConfigError, match="remedies"):
-        study(remedies=["prayer"])
+        lesson(remedies=["prayer"])
 
 
 @pytest.mark.slow
 def test_full_study():
-    numbers = study().numbers
+    numbers = lesson().numbers
     assert numbers["baseline/modes"] <= 2
     for remedy in ("wgan_gp", "unrolled", "minibatch_std"):
         assert numbers[f"{remedy}/modes"] >= 7

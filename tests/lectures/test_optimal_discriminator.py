@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from ganlab.lectures.optimal_discriminator import study
+from ganlab.lectures.optimal_discriminator import lesson
 
 
 def test_short_study():
-    numbers = study(steps=300, batch_size=1024).numbers
+    numbers = lesson(steps=300, batch_size=1024).numbers
     assert numbers["mean_error"] <= 0.02
     assert numbers["value_of_best_d"] == pytest.approx(numbers["closed_form_value"], abs=1e-8)
     assert numbers["closed_form_value"] == pytest.approx(-math.log(4) + 2 * numbers["jsd"])
@@ -17,13 +17,13 @@ def test_short_study():
 
 
 def test_a_seed_repeats_it():
-    first, again, other = (study(steps=10, batch_size=64, seed=s).numbers for s in (0, 0, 1))
+    first, again, other = (lesson(steps=10, batch_size=64, seed=s).numbers for s in (0, 0, 1))
     assert first == again != other
 
 
 @pytest.mark.slow
 def test_full_study():
     """Within .02 everywhere in the central 99 %."""
-    numbers = study().numbers
+    numbers = lesson().numbers
     assert numbers["largest_error"] <= 0.02
     assert numbers["mean_error"] <= 0.005

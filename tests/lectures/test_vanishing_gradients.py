@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganlab.lectures.densities import line, log_normal
-from ganlab.lectures.vanishing_gradients import divergence, gradient, hinge_gradient, study
+from ganlab.lectures.vanishing_gradients import divergence, gradient, hinge_gradient, lesson
 
 
 def test_divergence_of_disjoint_gaussians_is_log_2():
@@ -52,7 +52,7 @@ def test_hinge_gradient_is_the_slope_of_the_expectation():
 
 
 def test_study():
-    numbers = study(points=20_000).numbers
+    numbers = lesson(points=20_000).numbers
     for theta in (1, 3, 6):
         assert numbers[f"theta_{theta}/w1"] == pytest.approx(theta, abs=0.05)
     assert numbers["theta_6/minimax_to_non_saturating"] < 0.01

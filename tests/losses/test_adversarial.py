@@ -153,7 +153,7 @@ def test_label_smoothing_is_cross_entropy_with_soft_labels(smoothing):
 
 
 def test_smoothing_follows_a_schedule():
-    loss, scheduled = NonSaturating(smoothing=Ramp(0.2, 0.0, images=100)), ScheduledScalars()
+    loss, scheduled = NonSaturating(smoothing=Ramp(0.2, 0.0, examples=100)), ScheduledScalars()
     scheduled.bind("adversarial", loss)
     real, fake = torch.randn(5), torch.randn(5)
     for images, smoothing in [(0, 0.2), (50, 0.1), (100, 0.0)]:

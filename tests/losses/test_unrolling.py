@@ -60,7 +60,7 @@ def test_one_step_of_the_cross_entropy():
 def _generator_gradients(**options):
     """The generator's gradients of one loss on one batch."""
     module = tiny_gan(**options)
-    batch = {"image": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
+    batch = {"example": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
     latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
     module.shared = lambda key, of, make: module.generator(latents)
     module.generator_loss(batch)["adversarial"].backward()
@@ -107,7 +107,7 @@ def test_with_labels():
     module = tiny_labelled(dropout=0.0)
     module.adversarial, module.unrolling = NonSaturating(), Unrolling(2, 0.3)
     rng = torch.Generator().manual_seed(0)
-    batch = {"image": torch.rand(4, 1, 8, 8, generator=rng), "label": torch.arange(4) % 3}
+    batch = {"example": torch.rand(4, 1, 8, 8, generator=rng), "label": torch.arange(4) % 3}
     fake = torch.rand(4, 1, 8, 8, generator=rng)
     module.shared = lambda key, of, make: fake
     found = module.generator_loss(batch)["adversarial"]
@@ -115,7 +115,7 @@ def test_with_labels():
     descent = torch.optim.SGD(ahead.parameters(), lr=0.3)
     for _ in range(2):
         descent.zero_grad()
-        scores = (ahead(samples, batch["label"]) for samples in (batch["image"], fake))
+        scores = (ahead(samples, batch["label"]) for samples in (batch["example"], fake))
         module.adversarial.discriminator(*scores).backward()
         descent.step()
     by_hand = module.adversarial.generator(ahead(fake, batch["label"]))

@@ -20,9 +20,9 @@ def test_values_of_one_moment_are_one_row(logger, tmp_path):
     logger.log_metrics({"a": 0.1}, step=4)
     logger.log_metrics({"b": 2}, step=4)
     logger.log_metrics({"a": 0.3, "b": 4}, step=8)
-    assert read_metrics(tmp_path) == [{"images_seen": 4, "a": 0.1, "b": 2}]  # 8 is under way
+    assert read_metrics(tmp_path) == [{"examples_seen": 4, "a": 0.1, "b": 2}]  # 8 is under way
     logger.finalize("success")
-    assert logger.path.read_text() == "images_seen,a,b\n4,0.1,2\n8,0.3,4\n"
+    assert logger.path.read_text() == "examples_seen,a,b\n4,0.1,2\n8,0.3,4\n"
 
 
 def test_new_columns_keep_the_rows_before(logger, tmp_path):
@@ -31,8 +31,10 @@ def test_new_columns_keep_the_rows_before(logger, tmp_path):
     logger.log_metrics({"a": 1 / 3, "score": 0.5}, step=12)
     logger.log_metrics({"a": 4}, step=16)
     logger.save()
-    assert logger.path.read_text() == (f"images_seen,a,score\n4,4,\n8,8,\n12,{1 / 3},0.5\n16,4,\n")
-    assert read_metrics(tmp_path)[-1] == {"images_seen": 16, "a": 4}
+    assert logger.path.read_text() == (
+        f"examples_seen,a,score\n4,4,\n8,8,\n12,{1 / 3},0.5\n16,4,\n"
+    )
+    assert read_metrics(tmp_path)[-1] == {"examples_seen": 16, "a": 4}
 
 
 def test_resume_drops_later_rows_and_their_columns(logger, tmp_path):
@@ -41,10 +43,10 @@ def test_resume_drops_later_rows_and_their_columns(logger, tmp_path):
     logger.save()
     again = CSVLogger(tmp_path)
     again.resume(8)
-    assert again.path.read_text() == "images_seen,a\n4,4\n8,8\n"
+    assert again.path.read_text() == "examples_seen,a\n4,4\n8,8\n"
     again.log_metrics({"a": 12, "late": 1}, step=12)
     again.save()
-    assert again.path.read_text() == "images_seen,a,late\n4,4,\n8,8,\n12,12,1\n"
+    assert again.path.read_text() == "examples_seen,a,late\n4,4,\n8,8,\n12,12,1\n"
 
 
 def test_resume_from_before_the_first_row(logger, tmp_path):
@@ -54,17 +56,17 @@ def test_resume_from_before_the_first_row(logger, tmp_path):
     again.resume(0)
     again.log_metrics({"b": 2}, step=2)
     again.save()
-    assert again.path.read_text() == "images_seen,b\n2,2\n"
+    assert again.path.read_text() == "examples_seen,b\n2,2\n"
 
 
 @pytest.mark.parametrize("half", ["8,0.12", "8,", "8", "8,0.12,"])
 def test_half_written_line_is_left_out(logger, tmp_path, half):
-    logger.path.write_text(f"images_seen,a,b\n4,1,2\n{half}")
-    assert read_metrics(tmp_path) == [{"images_seen": 4, "a": 1, "b": 2}]
+    logger.path.write_text(f"examples_seen,a,b\n4,1,2\n{half}")
+    assert read_metrics(tmp_path) == [{"examples_seen": 4, "a": 1, "b": 2}]
     logger.resume(100)
     logger.log_metrics({"a": 3, "b": 4}, step=8)
     logger.save()
-    assert logger.path.read_text() == "images_seen,a,b\n4,1,2\n8,3,4\n"
+    assert logger.path.read_text() == "examples_seen,a,b\n4,1,2\n8,3,4\n"
 
 
 def test_no_metrics_yet(logger, tmp_path):
@@ -83,7 +85,7 @@ def test_numbers_survive_exactly(logger, tmp_path):
     logger.save()
     row = read_metrics(tmp_path)[0]
     assert {k: repr(row[k]) for k in values} == {k: repr(v) for k, v in values.items()}
-    assert row["images_seen"] == 2**40
+    assert row["examples_seen"] == 2**40
 
 
 def test_contact_sheet_shows_the_first_row_of_each_time(tmp_path):

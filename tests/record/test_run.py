@@ -18,14 +18,14 @@ def test_status_from_start_to_end(tmp_path, end):
     record.start("name", 3, choices={"model": "gan"})
     begun = read_record(tmp_path / "run")
     assert (begun["status"], begun["error"], begun["seed"]) == ("running", None, 3)
-    assert begun["counters"] == {"images_seen": 0, "batches_seen": 0, "steps": {}}
+    assert begun["counters"] == {"examples_seen": 0, "batches_seen": 0, "steps": {}}
     assert {"seconds", "scores", "versions", "git_commit", "hardware", "choices"} <= begun.keys()
-    record.write(counters={"images_seen": 8, "batches_seen": 2, "steps": {}})
+    record.write(counters={"examples_seen": 8, "batches_seen": 2, "steps": {}})
     record.end(end, "why" if end == "failed" else None)
     ended = read_record(tmp_path / "run")
     assert ended["status"] == end
     assert ended["error"] == ("why" if end == "failed" else None)
-    assert ended["counters"]["images_seen"] == 8
+    assert ended["counters"]["examples_seen"] == 8
     assert ended["ended"]
 
 

@@ -31,7 +31,7 @@ class Kept:
         self.exit_codes.append(exit_code)
 
     def get(self, key):
-        return [(row["images_seen"], row[key]) for row in self.logged if key in row]
+        return [(row["examples_seen"], row[key]) for row in self.logged if key in row]
 
 
 def kept(folder):
@@ -147,7 +147,7 @@ def test_a_wandb_run_is_gone_on_with_only_in_its_own_project(tmp_path):
 
 def test_pictures_are_those_that_were_drawn_and_the_table_shows_the_grids_samples(tmp_path):
     logger, module = kept(tmp_path), tiny_labelled()
-    drawing = Samples(str(tmp_path), every_images=8, n=6)
+    drawing = Samples(str(tmp_path), every_examples=8, n=6)
     fit(module, drawing, WandBMedia(logger, tmp_path, samples=5), batches=3, data=tiny_images())
     names = sorted(path.stem for path in (tmp_path / "samples").glob("*.png"))
     assert [at for at, _ in logger.run.get("samples/grid")] == [int(name) for name in names]
@@ -164,7 +164,7 @@ def test_pictures_are_those_that_were_drawn_and_the_table_shows_the_grids_sample
 
 def test_a_translators_table_has_pictures_beside_their_translations(tmp_path):
     logger = kept(tmp_path)
-    drawing = Samples(str(tmp_path), every_images=None, pictures=3)
+    drawing = Samples(str(tmp_path), every_examples=None, pictures=3)
     fit(
         tiny_pix2pix(),
         drawing,
@@ -190,9 +190,9 @@ def test_a_picture_that_cannot_be_sent_does_not_end_the_training(
 ):
     """One at the start, one after a batch, one at the end."""
     monkeypatch.setattr("wandb.Image", lambda image, caption=None: 1 / (broken not in str(image)))
-    module, drawing = tiny_labelled(), Samples(str(tmp_path), every_images=8, n=6)
+    module, drawing = tiny_labelled(), Samples(str(tmp_path), every_examples=8, n=6)
     fit(module, drawing, WandBMedia(kept(tmp_path), tmp_path), batches=3, data=tiny_images())
-    assert module.images_seen == 12
+    assert module.examples_seen == 12
     assert capsys.readouterr().err.count("Weights & Biases: division by zero.") == 1
 
 

@@ -107,7 +107,7 @@ def test_noise_lets_the_generator_learn_through_it():
 
 def test_noise_decays_with_a_ramp():
     torch.manual_seed(0)
-    noise, scheduled = InstanceNoise(Ramp(0.4, 0.0, images=100, delay=50)), ScheduledScalars()
+    noise, scheduled = InstanceNoise(Ramp(0.4, 0.0, examples=100, delay=50)), ScheduledScalars()
     scheduled.bind("regularizers", {"noise": noise})
     assert scheduled.values(100) == {"regularizers.noise.sigma": 0.2}
     samples = torch.zeros(5000)

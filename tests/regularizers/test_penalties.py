@@ -284,7 +284,9 @@ def test_generated_samples_of_half_precision(penalty, data):
 
 
 def test_weight_and_center_follow_schedules(data):
-    penalty = GradientPenalty(weight=Ramp(10.0, 0.0, images=100), center=Ramp(1.0, 3.0, images=100))
+    penalty = GradientPenalty(
+        weight=Ramp(10.0, 0.0, examples=100), center=Ramp(1.0, 3.0, examples=100)
+    )
     scheduled = ScheduledScalars()
     scheduled.bind("regularizers", {"gp": penalty})
     critic = Linear([3.0, 4.0, 0.0])

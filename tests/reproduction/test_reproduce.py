@@ -22,7 +22,7 @@ TINY = [
     "model.generator.hidden=[8]",
     "model.discriminator.hidden=[8]",
     "callbacks.progress.enabled=false",
-    "callbacks.samples.every_images=null",
+    "callbacks.samples.every_examples=null",
     "protocol.samples=100",
 ]
 NAME = "ring_wgan_gp"

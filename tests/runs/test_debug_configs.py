@@ -40,7 +40,7 @@ class Seen(Callback):
         self.batches, self.margins = [], []
 
     def on_train_batch_start(self, trainer, pl_module, batch, *args):
-        self.batches.append(batch["image"].clone())
+        self.batches.append(batch["example"].clone())
 
     def on_train_batch_end(self, trainer, pl_module, *args):
         scores = pl_module.watched

@@ -112,7 +112,7 @@ def runs(tmp_path_factory):
     long = [*TRAIN, "budget.batches=1000000", "run_dir=run"]
     processes["killed"] = start(root / "killed", [*GANLAB, *long])
     failing = [str(REPOSITORY / "tests" / "helpers" / "processes" / "failure.py"), "train", *long]
-    failing.append("callbacks.samples.every_images=160")
+    failing.append("callbacks.samples.every_examples=160")
     processes["failing"] = start(root / "failing", failing)
     try:
         wait_for_rows(root / "stopped" / "run", processes["stopped"])
@@ -123,7 +123,7 @@ def runs(tmp_path_factory):
         ends = {name: end(process) for name, process in processes.items()}
         stopped = read_record(root / "stopped" / "run")
         more = [*GANLAB, "run=run", "resume=true", "trainer.devices=1", "trainer.strategy=auto"]
-        more.append(f"budget.images={stopped['counters']['images_seen'] + 40}")
+        more.append(f"budget.examples={stopped['counters']['examples_seen'] + 40}")
         left = {name: is_left(process) for name, process in processes.items()}
         ends["resumed"] = end(start(root / "stopped", more, **task(0, 1)))
     finally:
@@ -152,9 +152,9 @@ def test_one_run_with_one_set_of_files(runs, by):
     run = only_run(runs.root / by)
     record = read_record(run)
     assert (record["status"], record["error"]) == ("finished", None)
-    assert record["counters"]["images_seen"] == 10 * 2 * 8
+    assert record["counters"]["examples_seen"] == 10 * 2 * 8
     assert read_config(run)["run_dir"] == str(run.relative_to(runs.root / by))
-    assert [row["images_seen"] for row in read_metrics(run)] == [64, 128, 160]
+    assert [row["examples_seen"] for row in read_metrics(run)] == [64, 128, 160]
     assert files(run) == FILES
 
 
@@ -204,10 +204,10 @@ def test_a_planned_run_is_stopped_and_goes_on(runs):
     assert runs.ends["resumed"].code == 0, runs.ends["resumed"].said
     record = read_record(folder)
     assert record["status"] == "finished"
-    before = runs.stopped["counters"]["images_seen"]
-    assert record["counters"]["images_seen"] == before + 40
+    before = runs.stopped["counters"]["examples_seen"]
+    assert record["counters"]["examples_seen"] == before + 40
     assert [path.name for path in (runs.root / "stopped").iterdir()] == ["run"]
-    seen = [row["images_seen"] for row in read_metrics(folder)]
+    seen = [row["examples_seen"] for row in read_metrics(folder)]
     assert seen == sorted(set(seen))
 
 

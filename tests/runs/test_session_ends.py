@@ -27,7 +27,7 @@ def test_finished(tmp_path, capsys):
     assert run(folder) == 0
     record = read_record(folder)
     assert (record["status"], record["error"]) == ("finished", None)
-    assert record["counters"]["images_seen"] == 48
+    assert record["counters"]["examples_seen"] == 48
     names = {path.name for path in folder.iterdir()}
     written = {"config.yaml", "run.json", "metrics.csv", "log.txt", "curves.png"}
     assert written | {"samples", "checkpoints", "contact_sheet.png"} <= names
@@ -65,7 +65,7 @@ def test_interrupted(tmp_path, monkeypatch, signals):
 
 def test_damaged_last_checkpoint_is_passed_over(tmp_path):
     folder = tmp_path / "run"
-    run(folder, "callbacks.checkpoints.every_images=16", batches=5)
+    run(folder, "callbacks.checkpoints.every_examples=16", batches=5)
     last = folder / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:500])
     arguments = [f"run={folder}", "resume=true", "budget.batches=8"]
@@ -88,7 +88,7 @@ def test_checkpoint_of_another_model_in_the_folder(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_study_that_is_interrupted_says_so(number, tmp_path):
     """Also where it trains: Lightning turns Ctrl-C into an exit of its own."""
-    folder = tmp_path / "study"
+    folder = tmp_path / "lesson"
     code = (
         "import sys; from ganlab.cli import main; sys.exit(main(["
         f"'train', 'experiment=lecture/mode_collapse', 'run_dir={folder}']))"

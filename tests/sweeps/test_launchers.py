@@ -70,7 +70,7 @@ def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
     os.kill(json.loads((folder / "0" / "run.json").read_text())["pid"], signal.SIGKILL)
     assert "the process that ran it died" in finished(process)
     assert states(folder) == ["finished"] * 3
-    rows = [row["images_seen"] for row in read_metrics(folder / "0")]
+    rows = [row["examples_seen"] for row in read_metrics(folder / "0")]
     assert rows == sorted(set(rows))
 
 
@@ -98,5 +98,5 @@ def test_jobs_of_several_processes_each(tmp_path):
     finished(run(tmp_path / "sweep", *words))
     assert states(tmp_path / "sweep") == ["finished"]
     counters = read_record(tmp_path / "sweep" / "0")["counters"]
-    assert (counters["batches_seen"], counters["images_seen"]) == (4, 4 * 8 * 2)
+    assert (counters["batches_seen"], counters["examples_seen"]) == (4, 4 * 8 * 2)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["sweep"]

@@ -109,7 +109,7 @@ def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
         *("model=gan", "data=folder", "data.root=late,early", "data.size=28", "data.channels=1"),
         *("data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"),
     ]
-    for index, image in enumerate(MNIST5k().train["image"][:8]):
+    for index, image in enumerate(MNIST5k().train["example"][:8]):
         save_png(image, tmp_path / "early" / f"{index}.png")
     assert main(["train", "-m", *words, "run_dir=both"]) == 1
     assert [state_of(tmp_path / "both" / n) for n in "01"] == ["failed", "finished"]
@@ -235,7 +235,7 @@ def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypa
     from ganlab.modalities.grid import save_png
 
     there = tmp_path / "there"
-    for index, image in enumerate(MNIST5k().train["image"][:8]):
+    for index, image in enumerate(MNIST5k().train["example"][:8]):
         save_png(image, there / "pictures" / f"{index}.png")
     monkeypatch.chdir(there)
     words = ["model=gan", "data=folder", "data.root=pictures", "data.size=28", "data.channels=1"]

@@ -94,7 +94,7 @@ def test_sweep_of_digits_is_valid_and_has_scores_on_the_way():
     fixed, space = split_space(with_sweep(["sweep=wgan_gp_mnist_5k"])[1])
     config, protocol = example(fixed, space)
     assert direction(config, protocol, None) == ("frechet_distance_digits", False)
-    assert config["budget"]["images"] >= 4 * config["callbacks"]["evaluation"]["every_images"]
+    assert config["budget"]["examples"] >= 4 * config["callbacks"]["evaluation"]["every_examples"]
     assert {"model.players.generator.every"} < set(space)
 
 

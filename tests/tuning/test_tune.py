@@ -24,7 +24,7 @@ WORDS = [
     "study=ring",
     "startup=2",
     *(text for text in ARGUMENTS if not text.startswith("evaluation")),
-    *("evaluation=ring", "protocol.samples=50", "callbacks.evaluation.every_images=40"),
+    *("evaluation=ring", "protocol.samples=50", "callbacks.evaluation.every_examples=40"),
     "budget.batches=12",
     f"{LR}=tag(log,interval(1e-4,1e-2))",
     "model.players.generator.every=1,2",
@@ -124,9 +124,9 @@ def test_pruned_trial_stops_where_the_pruner_says(elsewhere, monkeypatch, capsys
     assert list(pruned.intermediate_values) == [40, 80]
     record = read_record(elsewhere / "1")
     assert (record["status"], record["error"]) == ("pruned", None)
-    assert record["counters"]["images_seen"] == 80
+    assert record["counters"]["examples_seen"] == 80
     saved = read_checkpoint(elsewhere / "1" / "checkpoints" / "last.ckpt")
-    assert saved["ganlab"]["counters"]["images_seen"] == 80
+    assert saved["ganlab"]["counters"]["examples_seen"] == 80
     assert "1 finished, 1 pruned" in capsys.readouterr().out
 
 

@@ -66,7 +66,7 @@ class ImageDataModule(TensorDataModule):
         return self.truth
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """A split as it is published: "image" uint8 (N, C, H, W), "label" int64 (N,) if any.
+        """A split as it is published: "example" uint8 (N, C, H, W), "label" int64 (N,) if any.
 
         Raises:
             DataError: if files are missing or damaged, or the set has no such split.
@@ -77,10 +77,10 @@ class ImageDataModule(TensorDataModule):
         """The split, limited, and in the size and channels asked for."""
         tensors = self.read(split)
         if split == "train":
-            chosen = self.limited(len(tensors["image"]))
+            chosen = self.limited(len(tensors["example"]))
             if chosen is not None:
                 tensors = {key: tensor[chosen] for key, tensor in tensors.items()}
-        return {**tensors, "image": fit_images(tensors["image"], self.size, self.channels)}
+        return {**tensors, "example": fit_images(tensors["example"], self.size, self.channels)}
 
     def limited(self, samples: int) -> Tensor | None:
         """Which training images `limit` keeps, int64 indices; None for all of them.

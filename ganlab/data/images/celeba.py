@@ -83,8 +83,8 @@ class CelebA(ImageDataModule):
 
     @property
     def provides(self) -> tuple[str, ...]:
-        """The keys that every batch has: "image", and "label" with an `attribute`."""
-        return ("image",) if self.attribute is None else ("image", "label")
+        """The keys that every batch has: "example", and "label" with an `attribute`."""
+        return ("example",) if self.attribute is None else ("example", "label")
 
     @property
     def folder(self) -> Path:
@@ -147,7 +147,7 @@ class CelebA(ImageDataModule):
         )
         kept = {path.name for path in pictures.paths}
         rows = torch.tensor([row for row, name in enumerate(names) if name in kept])
-        tensors = {"image": pictures.images}
+        tensors = {"example": pictures.images}
         tensors |= {key: values[rows] for key, values in listed.items()}
         if self.attribute is not None:
             column = self.attribute_names.index(self.attribute)

@@ -93,7 +93,7 @@ class CIFAR10(ImageDataModule):
         parts = [read_records(self.root / name, self.records) for name in _FILES[split]]
         records = torch.cat(parts)
         return {
-            "image": records[:, 1:].reshape(-1, 3, 32, 32).contiguous(),
+            "example": records[:, 1:].reshape(-1, 3, 32, 32).contiguous(),
             "label": records[:, 0].long(),
         }
 

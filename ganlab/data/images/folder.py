@@ -86,12 +86,12 @@ class FolderData(TensorDataModule):
     @property
     def provides(self) -> tuple[str, ...]:
         """What batches hold: images, and labels where sub-folders are classes."""
-        return ("image",) if self.content.labels is None else ("image", "label")
+        return ("example",) if self.content.labels is None else ("example", "label")
 
     def load(self, split: str) -> dict[str, Tensor]:
         """The whole folder, whatever the split."""
         labels = self.content.labels
-        return {"image": self.content.images, **({} if labels is None else {"label": labels})}
+        return {"example": self.content.images, **({} if labels is None else {"label": labels})}
 
     @property
     def title(self) -> str:

@@ -103,8 +103,8 @@ class ImageFolder(ImageDataModule):
 
     @property
     def provides(self) -> tuple[str, ...]:
-        """The keys of a batch: "image", and "label" if classes are declared."""
-        return ("image",) if self.truth is None else ("image", "label")
+        """The keys of a batch: "example", and "label" if classes are declared."""
+        return ("example",) if self.truth is None else ("example", "label")
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -152,10 +152,10 @@ class ImageFolder(ImageDataModule):
         if self.fit != "none":
             return self._tensors(split, self.size)
         tensors = self._tensors(split, None)
-        height, width = tensors["image"].shape[2:]
+        height, width = tensors["example"].shape[2:]
         top, left = (height - self.size) // 2, (width - self.size) // 2
-        middle = tensors["image"][:, :, top : top + self.size, left : left + self.size]
-        return {**tensors, "image": middle.contiguous()}
+        middle = tensors["example"][:, :, top : top + self.size, left : left + self.size]
+        return {**tensors, "example": middle.contiguous()}
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
@@ -188,7 +188,7 @@ class ImageFolder(ImageDataModule):
                 f"them so: too small to cut {self.size}×{self.size} out of them. Set data.size="
                 f"{min(height, width)}, or data.fit=crop to scale them."
             )
-        tensors = {"image": pictures.images}
+        tensors = {"example": pictures.images}
         if self.class_names:
             numbers = {name: number for number, name in enumerate(self.class_names)}
             folder = self._folders[split]

@@ -111,7 +111,7 @@ class MNIST(ImageDataModule):
             raise damaged(paths[1], f"it has {len(labels)} labels for {len(images)} images")
         if int(labels.max()) >= self.classes:
             raise damaged(paths[1], f"it has a label {int(labels.max())}, above {self.classes - 1}")
-        return {"image": images.unsqueeze(1), "label": labels.long()}
+        return {"example": images.unsqueeze(1), "label": labels.long()}
 
     def _find(self, name: str) -> Path | None:
         """The plain file, else the packed one, else None."""

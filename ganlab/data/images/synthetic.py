@@ -57,7 +57,7 @@ class Synthetic(ImageDataModule):
             draw(label[first : first + step], self.classes, self.size, self.channels, generator)
             for first in range(0, self.samples, step)
         ]
-        return {"image": torch.cat(parts), "label": label}
+        return {"example": torch.cat(parts), "label": label}
 
     def load(self, split: str) -> dict[str, Tensor]:
         """The split, limited; the images are drawn in the shape asked for."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlab.data.base import hash_tensors
 from ganlab.files import replacing
+from ganlab.record.old_names import current_batch, original_batch
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,13 +29,14 @@ def read_cache(path: Path) -> dict[str, Tensor] | None:
     if not intact:
         _LOG.warning("%s is damaged and is rebuilt.", path)
         return None
-    return tensors
+    return current_batch(tensors)
 
 
 def write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors and their hash, at once or not at all; only warn where that is impossible."""
     from safetensors.torch import save_file
 
+    tensors = original_batch(tensors)  # so that other versions of ganlab can read it
     try:
         with replacing(path) as part:
             save_file(tensors, part, metadata={"sha256": hash_tensors(tensors)})

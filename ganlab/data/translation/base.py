@@ -66,14 +66,14 @@ class TranslationData(TensorDataModule):
 
 
 class Domain(TensorDataModule):
-    """One side of a set of two, as the images ("image") of a set of its own.
+    """One side of a set of two, as the images ("example") of a set of its own.
 
     Args:
         data: the set of two sides.
         key: the side.
     """
 
-    provides = ("image",)
+    provides = ("example",)
 
     def __init__(self, data: TranslationData, key: str) -> None:
         super().__init__(batch_size=data.batch_size, seed=data.seed)
@@ -94,7 +94,7 @@ class Domain(TensorDataModule):
         """The side's pictures, and their labels where there are any."""
         rows = self.data.split(split)
         label = rows.get(f"{self.key}_label", rows.get("label"))
-        return {"image": rows[self.key], **({} if label is None else {"label": label})}
+        return {"example": rows[self.key], **({} if label is None else {"label": label})}
 
     @property
     def title(self) -> str:

@@ -68,13 +68,13 @@ class _Digits(TranslationData):
         return {key: self.train[key] for key in self.keys}
 
     def rows_of(self, split: str, digits: dict[str, Tensor], part: int) -> dict[str, Tensor]:
-        """A split of "image" and "label", images of the set's size."""
+        """A split of "example" and "label", images of the set's size."""
         generator = torch.Generator().manual_seed(mix(_SEED, part))
         order = torch.randperm(len(digits["label"]), generator=generator)
         first = self.test_samples
         chosen = order[:first] if split == "test" else order[first:]
-        images = fit_images(digits["image"][chosen], self.size, self.channels)
-        return {"image": images, "label": digits["label"][chosen].long()}
+        images = fit_images(digits["example"][chosen], self.size, self.channels)
+        return {"example": images, "label": digits["label"][chosen].long()}
 
     def ordered(self) -> tuple[str, str]:
         """The keys of side A and side B, in the direction of the translation."""
@@ -120,7 +120,11 @@ class Edges2Digits(_Digits):
         """Edges, digits and labels of a split."""
         rows = self.rows_of(split, mnist_digits(), part=0)
         a, b = self.ordered()
-        return {a: edges(rows["image"], self.threshold), b: rows["image"], "label": rows["label"]}
+        return {
+            a: edges(rows["example"], self.threshold),
+            b: rows["example"],
+            "label": rows["label"],
+        }
 
 
 class DigitsUnpaired(_Digits):
@@ -153,7 +157,7 @@ class DigitsUnpaired(_Digits):
             zip(self.ordered(), (mnist_digits(), other_digits()), strict=True)
         ):
             own = self.rows_of(split, digits, part)
-            rows |= {key: own["image"], f"{key}_label": own["label"]}
+            rows |= {key: own["example"], f"{key}_label": own["label"]}
         return rows
 
 
@@ -171,14 +175,14 @@ def edges(images: Tensor, threshold: float) -> Tensor:
 
 
 def mnist_digits() -> dict[str, Tensor]:
-    """The 5,000 of `MNIST5k`, "image" uint8 (5000, 1, 32, 32) and "label" (5000,)."""
+    """The 5,000 of `MNIST5k`, "example" uint8 (5000, 1, 32, 32) and "label" (5000,)."""
     rows = MNIST5k().split("train")
     margin = (_FRAME - 28) // 2
-    return {"image": pad(rows["image"], [margin] * 4), "label": rows["label"]}
+    return {"example": pad(rows["example"], [margin] * 4), "label": rows["label"]}
 
 
 def other_digits() -> dict[str, Tensor]:
-    """The 1,797 of scikit-learn, "image" uint8 (1797, 1, 32, 32) and "label" (1797,).
+    """The 1,797 of scikit-learn, "example" uint8 (1797, 1, 32, 32) and "label" (1797,).
 
     Raises:
         DataError: if scikit-learn is missing.
@@ -188,14 +192,14 @@ def other_digits() -> dict[str, Tensor]:
     if digits is None:
         digits = _parse()
         write_cache(cache, digits)
-    levels = digits["image"].float().mul(255 / 16)
+    levels = digits["example"].float().mul(255 / 16)
     large = interpolate(levels, size=(_BOX, _BOX), mode="bicubic", align_corners=False)
     images = large.round_().clamp_(0, 255).to(torch.uint8)
-    return {"image": pad(images, [(_FRAME - _BOX) // 2] * 4), "label": digits["label"]}
+    return {"example": pad(images, [(_FRAME - _BOX) // 2] * 4), "label": digits["label"]}
 
 
 def _parse() -> dict[str, Tensor]:
-    """The digits as they come: "image" uint8 (1797, 1, 8, 8) in [0, 16] and "label" (1797,)."""
+    """The digits as they come: "example" uint8 (1797, 1, 8, 8) in [0, 16] and "label" (1797,)."""
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
@@ -205,6 +209,6 @@ def _parse() -> dict[str, Tensor]:
         ) from error
     pixels, labels = load_digits(return_X_y=True)
     return {
-        "image": torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 8, 8).contiguous(),
+        "example": torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 8, 8).contiguous(),
         "label": torch.from_numpy(labels).to(torch.uint8),
     }

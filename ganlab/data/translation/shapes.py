@@ -193,7 +193,7 @@ class ShapesUnpaired(DrawnScenes):
 
 
 class ShapeSegments(TensorDataModule):
-    """The pictures of `Shapes` as "image", the class of each pixel as "label": for a segmenter.
+    """The pictures of `Shapes` as "example", the class of each pixel as "label": for a segmenter.
 
     Labels are int64 (N, size, size), each an index of `class_names`.
 
@@ -237,4 +237,4 @@ class ShapeSegments(TensorDataModule):
     def load(self, split: str) -> dict[str, Tensor]:
         """Pictures and the classes of their pixels."""
         rows = self.scenes.load(split)
-        return {"image": rows["target"], "label": rows["segments"].long()}
+        return {"example": rows["target"], "label": rows["segments"].long()}

@@ -160,12 +160,12 @@ class LinearProbe(ModelMetric):
         rng = torch.Generator().manual_seed(mix(seed, 0x70726F6265))
         order = torch.randperm(there, generator=rng)
         chosen, rest = order[: self.samples], order[self.samples :][:TESTS]
-        fitted = {key: train[key][chosen] for key in ("image", "label")}
+        fitted = {key: train[key][chosen] for key in ("example", "label")}
         if not self.has_test:
-            return fitted, {key: train[key][rest] for key in ("image", "label")}
+            return fitted, {key: train[key][rest] for key in ("example", "label")}
         test = data.split("test")
         rows = torch.randperm(len(test["label"]), generator=rng)[:TESTS]
-        return fitted, {key: test[key][rows] for key in ("image", "label")}
+        return fitted, {key: test[key][rows] for key in ("example", "label")}
 
     def _hits(
         self,
@@ -181,9 +181,9 @@ class LinearProbe(ModelMetric):
             check_features(self, features)
             return features
 
-        features = torch.cat([seen(part) for part in fitted["image"].split(CHUNK)])
+        features = torch.cat([seen(part) for part in fitted["example"].split(CHUNK)])
         classify = ridge_classifier(features, fitted["label"], self.classes)
-        found = [classify(seen(part)).cpu() for part in tested["image"].split(CHUNK)]
+        found = [classify(seen(part)).cpu() for part in tested["example"].split(CHUNK)]
         return int((torch.cat(found) == tested["label"]).sum())
 
 

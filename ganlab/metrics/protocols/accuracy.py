@@ -44,7 +44,7 @@ class AccuracyProtocol(Protocol):
         track: Track | None = None,
     ) -> dict[str, Score]:
         """`accuracy`, in [0, 1]; every rank looks at all images."""
-        images, labels = data.test["image"], data.test["label"]
+        images, labels = data.test["example"], data.test["label"]
         accuracy = module.accuracy(normalise(images), labels, self.ema)
         protocol = {
             "metric": "accuracy",

@@ -29,7 +29,7 @@ class RealSamples:
 
     def count(self, split: str | None) -> int:
         """How many there are: of the protocol's own split for None, else of a whole split."""
-        there = len(self.data.split(split or self.split)["image"])
+        there = len(self.data.split(split or self.split)["example"])
         return self.n if self.n and split is None else there
 
     def part(self, split: str | None, start: int, stop: int) -> dict[str, Tensor]:
@@ -40,7 +40,7 @@ class RealSamples:
         """
         n = None if split else self.n
         rows = self.data.reference_rows(split or self.split, n)
-        names = {"image": "samples", "label": "labels"}
+        names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in rows.items() if key in names}
 
     def seen(

@@ -155,7 +155,7 @@ class FolderSamples:
         Raises:
             DataError: there are fewer.
         """
-        there = len(self.data.split("train")["image"])
+        there = len(self.data.split("train")["example"])
         if wanted is not None and wanted > there:
             raise DataError(
                 f"generated: the protocol takes {wanted:,} images and {self.data.title} has "
@@ -171,7 +171,7 @@ class FolderSamples:
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Images as they are in the files."""
-        names = {"image": "samples", "label": "labels"}
+        names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
 
     def described(self) -> dict[str, Any]:

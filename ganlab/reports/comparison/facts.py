@@ -50,7 +50,7 @@ class ComparedRun:
         choices: of the configuration's groups, e.g. {"model": "dcgan"}; those that chose something.
         scores: of one name there are several where they are of unlike protocols.
         seconds: that it trained.
-        images_seen: in training.
+        examples_seen: in training.
         batches_seen: in training.
         peak_memory_mib: of its process.
         peak_gpu_memory_mib: of its tensors on the GPU; None without one.
@@ -70,7 +70,7 @@ class ComparedRun:
     choices: dict[str, str]
     scores: tuple[RunScore, ...]
     seconds: float | None
-    images_seen: int | None
+    examples_seen: int | None
     batches_seen: int | None
     peak_memory_mib: float | None
     sweep: dict[str, Any] | None

@@ -166,7 +166,7 @@ def _group(
         tuple(runs),
         {name: Spread.of([one[name] for one in found if name in one]) for name in names},
         mean("seconds"),
-        mean("images_seen"),
+        mean("examples_seen"),
         mean("peak_memory_mib"),
         dict(Counter(run.state for run in runs)),
         mean("peak_gpu_memory_mib"),
@@ -203,7 +203,7 @@ def _identity(group: Group) -> tuple:
 
 def _joined(group: Group, more: Group) -> Group:
     states = dict(Counter(group.states) + Counter(more.states))
-    costs = (group.seconds, group.images_seen, group.peak_memory_mib)
+    costs = (group.seconds, group.examples_seen, group.peak_memory_mib)
     return Group(group.values, (*group.runs, *more.runs), group.scores, *costs, states)
 
 

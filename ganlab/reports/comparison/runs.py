@@ -118,8 +118,8 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
     except RunError as error:
         config = {}
         notes.append(f"{_without_key(error)} The settings of this run are unknown.")
-    if config.get("study"):
-        notes.append(f"{folder}: holds a study, which has no scores.")
+    if config.get("lesson"):
+        notes.append(f"{folder}: holds a lesson, which has no scores.")
     elif record.get("imported"):
         notes.append(f"{folder}: was imported; its cost is none of a training here.")
     counters = record.get("counters")
@@ -142,7 +142,7 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
         choices=choices,
         scores=scores_of(record, _evaluations(folder, notes), str(folder), notes),
         seconds=_number(record.get("seconds")),
-        images_seen=_whole(counters.get("images_seen")),
+        examples_seen=_whole(counters.get("examples_seen")),
         batches_seen=_whole(counters.get("batches_seen")),
         peak_memory_mib=_number(record.get("peak_memory_mib")),
         sweep=sweep,

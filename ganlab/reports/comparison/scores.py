@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+from ganlab.record.old_names import SEEN
 from ganlab.reports.comparison.facts import RunScore, like
 
 # beginnings of the names of scores, the best judge of quality first, and whether more is better
@@ -49,10 +50,10 @@ def judged(name: str) -> int:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A score as it was taken once, at so many images (None where nobody noted it)."""
+    """A score as it was taken once, at so many examples (None where nobody noted it)."""
 
     score: RunScore
-    images: int | None
+    examples: int | None
 
 
 def scores_of(
@@ -61,7 +62,7 @@ def scores_of(
     """All scores of a run, those of several evaluation seeds averaged.
 
     Of like protocols the evaluation counts rather than the training's own score, and the one at
-    most images. An evaluation from before a finished run was trained further is left out.
+    most examples. An evaluation from before a finished run was trained further is left out.
 
     Args:
         record: run.json.
@@ -71,19 +72,19 @@ def scores_of(
     """
     own = [_Taken(s, None) for s in _read(record.get("scores"), None, "training", label, notes)]
     counters = record.get("counters")
-    images = counters.get("images_seen") if isinstance(counters, dict) else None
+    examples = counters.get("examples_seen") if isinstance(counters, dict) else None
     evaluated = []
     for entry in evaluations:
         if not isinstance(entry, dict):
             continue
-        seen = entry.get("images_seen") if is_number(entry.get("images_seen")) else None
+        seen = entry.get(SEEN) if is_number(entry.get(SEEN)) else None
         checkpoint = Path(str(entry.get("checkpoint", "last"))).stem
         taken = _read(entry.get("scores"), checkpoint, "evaluate", label, notes)
-        is_old = record.get("status") == "finished" and _is_below(seen, images)
+        is_old = record.get("status") == "finished" and _is_below(seen, examples)
         if is_old and checkpoint == "last":
             notes.append(
-                f"{label}: a score in scores.json was taken at {seen:,} images, before the run was "
-                f"trained to {images:,}; left out. Take it again: ganlab evaluate run=…"
+                f"{label}: a score in scores.json was taken at {seen:,} examples, before the run "
+                f"was trained to {examples:,}; left out. Take it again: ganlab evaluate run=…"
             )
             continue
         evaluated += [_Taken(score, seen) for score in taken]
@@ -102,12 +103,12 @@ def _like(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
 
 
 def _newest(members: list[_Taken]) -> RunScore:
-    """The mean over seeds of the scores that were taken at most images."""
-    most = max(member.images or 0 for member in members)
+    """The mean over seeds of the scores that were taken at most examples."""
+    most = max(member.examples or 0 for member in members)
     by_seed = {
         str(member.score.protocol.get("seed")): member.score
         for member in members
-        if (member.images or 0) == most
+        if (member.examples or 0) == most
     }
     scores = [*by_seed.values()]
     if len(scores) == 1:

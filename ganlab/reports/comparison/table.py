@@ -48,8 +48,8 @@ class Group:
         values: by key of what makes the group.
         runs: all of them, also those without scores.
         scores: by name, over the runs whose scores count; None where there are none.
-        seconds, images_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs that count,
-            else over all.
+        seconds, examples_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs that
+            count, else over all.
         states: how many runs stand where.
     """
 
@@ -57,7 +57,7 @@ class Group:
     runs: tuple[ComparedRun, ...]
     scores: dict[str, Spread | None]
     seconds: float | None
-    images_seen: float | None
+    examples_seen: float | None
     peak_memory_mib: float | None
     states: dict[str, int]
     peak_gpu_memory_mib: float | None = None
@@ -139,7 +139,7 @@ def _group(group: Group) -> dict[str, Any]:
             if spread
         },
         "seconds": group.seconds,
-        "images_seen": group.images_seen,
+        "examples_seen": group.examples_seen,
         "peak_memory_mib": group.peak_memory_mib,
         "peak_gpu_memory_mib": group.peak_gpu_memory_mib,
     }

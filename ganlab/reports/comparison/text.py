@@ -96,7 +96,7 @@ def _title(
 def _columns(
     table: Table, groups: Sequence[Group], keys: Sequence[str], others: Sequence[str]
 ) -> list[Column]:
-    names = short_names(keys, ("n", "runs", "mean", "sd", "minutes", "images", "MiB", "status"))
+    names = short_names(keys, ("n", "runs", "mean", "sd", "minutes", "examples", "MiB", "status"))
     columns: list[Column] = []
     if all(len(group.runs) == 1 for group in groups) or len(keys) < len(table.keys):
         columns.append(("run", _labels, False))
@@ -118,7 +118,7 @@ def _columns(
     return [
         *columns,
         ("minutes", lambda group: _minutes(group.seconds), True),
-        ("images", lambda group: _count(group.images_seen), True),
+        ("examples", lambda group: _count(group.examples_seen), True),
         ("MiB", lambda group: _whole(group.peak_memory_mib), True),
         *(on_gpu if any(group.peak_gpu_memory_mib is not None for group in groups) else []),
         ("status", lambda group: ", ".join(f"{n} {s}" for s, n in group.states.items()), False),

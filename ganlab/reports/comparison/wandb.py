@@ -86,7 +86,7 @@ def _logged_in(api: Any) -> Iterator[Any]:
 
 def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
     config = current(_plain(run.config))
-    summary = _plain(run.summary)
+    summary = current(_plain(run.summary))
     title = str(run.name or run.id)
     if not config.get("choices"):
         notes.append(f"wandb:{place}: {title} has no choices (model, loss, …) in its config.")
@@ -109,7 +109,7 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
         choices=choices_of(config.get("choices")),
         scores=_scores(summary, f"wandb:{place}: {title}", notes),
         seconds=_number(runtime),
-        images_seen=_whole(summary.get("images_seen")),
+        examples_seen=_whole(summary.get("examples_seen")),
         batches_seen=_whole(summary.get("batches_seen")),
         peak_memory_mib=_number(summary.get("peak_memory_mib")),
         sweep={"name": group, "kind": getattr(run, "job_type", None)} if group else None,

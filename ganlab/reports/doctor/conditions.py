@@ -25,16 +25,16 @@ MISSED = 0.9  # share of the modes or classes below which some are missing
 ON_MODES = 0.3  # high quality from which points lie on modes at all, so that others are missed
 ONE_CLASS = 0.5  # share of samples in one of several classes
 FEW_IMAGES = 2000  # that a discriminator may know by heart; more take longer than runs last
-PASSES = 150  # over the training images, from which a discriminator may know them by heart
-KNOWN = 0.95  # separation that it then has; it stays below 0.9 with enough images
-COPIES = 0.5  # nearest training image relative to that of a real one: fresh samples are near 1
+PASSES = 150  # over the training examples, from which a discriminator may know them by heart
+KNOWN = 0.95  # separation that it then has; it stays below 0.9 with enough examples
+COPIES = 0.5  # nearest training example relative to that of a real one: fresh samples are near 1
 SWING = 0.15  # of separation to either side of 0.5, between which D goes when it chases G
 CHANCE = 4.0  # standard deviations of a batch's separation, which a swing must exceed too
 SWINGS = 4  # from one side to the other: two full turns
 ROWS = 12  # of the log, below which its course tells nothing
 LAST = 3  # rows whose values must all be infinite or NaN
 SAMPLE_ROWS = 2  # with samples, before which an untrained generator's likeness is no collapse
-COPIED = 0.1  # share of samples near a training image; 0.01 of new data is
+COPIED = 0.1  # share of samples near a training example; 0.01 of new data is
 
 
 @dataclass(frozen=True)
@@ -218,12 +218,12 @@ def collapse(run: Evidence) -> Finding | None:
 
 
 def memorisation(run: Evidence) -> Finding | None:
-    """Samples that are nearly training images, or a discriminator that knows those by heart."""
+    """Samples that are nearly training examples, or a discriminator that knows those by heart."""
     apart, ratio = run["doctor/pairwise_distance"].now, run["doctor/nearest_training"].now
     if ratio is None or apart is None or apart < FEW_KINDS:
         return None
-    total, compared = (run[f"doctor/{kind}_images"].newest for kind in ("training", "compared"))
-    passes, separation = run.images / total, run["doctor/separation"].now
+    total, compared = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
+    passes, separation = run.examples / total, run["doctor/separation"].now
     copies = [run[name].newest or 0.0 for name in run.names("copies")]
     copies = [share for share in copies if share >= COPIED]
     are_copies = ratio <= COPIES or bool(copies)
@@ -234,23 +234,23 @@ def memorisation(run: Evidence) -> Finding | None:
         return None
     who = "generator repeats" if are_copies else "discriminator knows"
     so = "samples are nearly copies" if are_copies else "it overfits, and teaches little else"
-    seen = [f"There are {total:,} training images; each was seen {passes:,.0f} times."]
+    seen = [f"There are {total:,} training examples; each was seen {passes:,.0f} times."]
     seen += [f"{share:.0%} of the samples lie suspiciously near one." for share in copies]
     if by_heart:
         seen.append(
-            f"A training image scores above a generated one in {separation:.1%} of the pairs, "
+            f"A training example scores above a generated one in {separation:.1%} of the pairs, "
             "while the samples are diverse."
         )
     seen.append(
-        f"A sample's nearest of {compared:,} training images is {ratio:.2g} times as far as a real "
-        "one's nearest other one; copies would be near 0, fresh samples near 1 or above."
+        f"A sample's nearest of {compared:,} training examples is {ratio:.2g} times as far as a "
+        "real one's nearest other one; copies would be near 0, fresh samples near 1 or above."
     )
     return Finding(
         "memorisation",
-        f"The {who} its few training images by heart: {so}.",
+        f"The {who} its few training examples by heart: {so}.",
         seen,
         [
-            "Train on more images (data.limit=null), or on fewer passes over them (budget.images).",
+            "Train on more examples (data.limit=null), or with fewer passes (budget.examples).",
             "Augment what the discriminator sees, or hold it back: a larger regularizer=[r1].",
             "Take smaller networks.",
         ],

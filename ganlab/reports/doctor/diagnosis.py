@@ -38,7 +38,7 @@ def examine(run: Evidence) -> list[Finding]:
     return [*(problems or [_no_problem(run)]), *advice, *_unknown(run)]
 
 
-def write_findings(folder: Path, findings: list[Finding], images: int) -> Path:
+def write_findings(folder: Path, findings: list[Finding], examples: int) -> Path:
     """Write `doctor.json` into the run's folder, and return its path.
 
     Raises:
@@ -47,7 +47,7 @@ def write_findings(folder: Path, findings: list[Finding], images: int) -> Path:
     path = folder / "doctor.json"
     contents = {
         "diagnosis": findings[0].condition,
-        "images_seen": images,
+        "examples_seen": examples,
         "findings": [finding.as_dict() for finding in findings],
     }
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n")
@@ -89,7 +89,7 @@ def _no_problem(run: Evidence) -> Finding:
         return Finding(
             "undecided",
             f"Nothing wrong is seen in the game, but {why} to call the run healthy.",
-            [f"{len(run.rows)} rows of the log, {run.images:,} images.", *_modes(run)],
+            [f"{len(run.rows)} rows of the log, {run.examples:,} examples.", *_modes(run)],
             kind="advice",
         )
     seen = []
@@ -119,10 +119,11 @@ def _course(run: Evidence) -> Finding | None:
     for index, value in enumerate(curve.values):
         if sign * (value - best) > GAIN * abs(best):
             best, at = value, index
-    since = run.images - curve.images[at]
+    since = run.examples - curve.examples[at]
     seen = [
-        f"{name} was best at {curve.images[at]:,} images, {best:.4g}; it is {curve.values[-1]:.4g} "
-        f"at {curve.images[-1]:,}, after {curve.values[0]:.4g} at {curve.images[0]:,}."
+        f"{name} was best at {curve.examples[at]:,} examples, {best:.4g}; it is "
+        f"{curve.values[-1]:.4g} at {curve.examples[-1]:,}, "
+        f"after {curve.values[0]:.4g} at {curve.examples[0]:,}."
     ]
     monitored = run.monitor == name
     take_best = "Take the best checkpoint: " + (
@@ -131,10 +132,10 @@ def _course(run: Evidence) -> Finding | None:
         else f"callbacks.checkpoints.monitor={name}"
         + (" callbacks.checkpoints.mode=max" if more_is_better else "")
     )
-    if since >= WAIT * run.images and len(curve) - 1 - at >= POINTS - 1:
+    if since >= WAIT * run.examples and len(curve) - 1 - at >= POINTS - 1:
         return Finding(
             "plateau",
-            f"It has not improved for {since:,} images: stop, or change something.",
+            f"It has not improved for {since:,} examples: stop, or change something.",
             seen,
             [
                 take_best,
@@ -146,17 +147,17 @@ def _course(run: Evidence) -> Finding | None:
     if sign * (best - curve.values[-1]) > WORSE * abs(best):
         return Finding(
             "past_its_best",
-            f"It has become worse since its best, {since:,} images ago.",
+            f"It has become worse since its best, {since:,} examples ago.",
             seen,
             [take_best, "Lower the learning rates towards the end (ganlab.core.Ramp)."],
             "advice",
         )
-    last_gain = f"the last gain of more than {GAIN:.0%} is {since:,} images ago"
+    last_gain = f"the last gain of more than {GAIN:.0%} is {since:,} examples ago"
     rates = [run[f"{player}.lr"] for player in run.players]
     if any(rate and rate.values[-1] <= ENDED * max(rate.values) for rate in rates):
         again = "Begin anew with a longer budget: in this run a learning rate has come to its end."
     else:
-        again = "Go on: ganlab train run=… resume=true budget.images=…"
+        again = "Go on: ganlab train run=… resume=true budget.examples=…"
     return Finding(
         "still_improving", f"It is still improving, go on: {last_gain}.", seen, [again], "advice"
     )
@@ -176,7 +177,7 @@ def _unknown(run: Evidence) -> list[Finding]:
         )
     elif not looked:
         sentences.append(
-            "how samples are: none were looked at yet (callbacks.doctor.every_images)."
+            "how samples are: none were looked at yet (callbacks.doctor.every_examples)."
         )
     elif not run["doctor/separation"]:
         sentences.append("how well the discriminator tells: the family lets no scores be watched.")
@@ -191,11 +192,11 @@ def _unknown(run: Evidence) -> list[Finding]:
     if run.modes is None:
         sentences.append("which kinds are missing: no modes or classes are counted in the samples.")
     if looked:
-        total, seen = (run[f"doctor/{kind}_images"].newest for kind in ("training", "compared"))
+        total, seen = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
         sentences.append(
-            f"memorisation beyond pixels: {seen:,} of {total:,} training images were compared as "
+            f"memorisation beyond pixels: {seen:,} of {total:,} training examples were compared as "
             "they are, so shifted, mirrored or otherwise changed copies are not found; nor is the "
-            "discriminator shown real images that it was not trained on."
+            "discriminator shown real examples that it was not trained on."
         )
         if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
             sentences.append(
@@ -211,6 +212,6 @@ def _unknown_scores(run: Evidence) -> list[str]:
     if len(score[1]) < POINTS:
         return [
             f"whether it still improves: {score[0]} was taken {len(score[1])} times, and a course "
-            f"needs {POINTS} (callbacks.evaluation.every_images)."
+            f"needs {POINTS} (callbacks.evaluation.every_examples)."
         ]
     return []

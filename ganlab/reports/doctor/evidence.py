@@ -24,11 +24,11 @@ class Series:
     """One logged quantity.
 
     Attributes:
-        images: images seen at each value.
+        examples: examples seen at each value.
         values: in the order in which they were logged.
     """
 
-    images: list[int]
+    examples: list[int]
     values: list[float]
 
     def __len__(self) -> int:
@@ -77,8 +77,8 @@ class Evidence:
             RunError: no run there, a damaged file, or nothing logged and no failure to explain.
         """
         record, config = read_record(folder), read_config(folder)
-        if config.get("study"):
-            raise RunError(f"run: {folder} holds a study; look at {folder / 'figure.png'}.")
+        if config.get("lesson"):
+            raise RunError(f"run: {folder} holds a lesson; look at {folder / 'figure.png'}.")
         try:
             rows = read_metrics(folder)
         except (ValueError, KeyError, UnicodeDecodeError) as error:
@@ -107,12 +107,12 @@ class Evidence:
             for name, value in row.items():
                 series = columns.setdefault(name, Series([], []))
                 if isfinite(value):
-                    series.images.append(int(row[X]))
+                    series.examples.append(int(row[X]))
                     series.values.append(value)
         return columns
 
     @property
-    def images(self) -> int:
+    def examples(self) -> int:
         """Images seen at the last row."""
         return int(self.rows[-1][X]) if self.rows else 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ganlab.record.log import X
+from ganlab.record.log import X, reader
 
 BYTES = 4_000_000  # of all curves in a page
 RUN_BYTES = 400_000  # of one run's at most
@@ -27,11 +27,11 @@ def curves(
 
     Args:
         rows: of the log, see `read_metrics`.
-        times: images, batches and seconds, see `read_times`.
+        times: examples, batches and seconds, see `read_times`.
         runs: in the page, which share its space.
 
     Returns:
-        `axes`, lists of images seen; `series`, for each quantity the number of its axis and its
+        `axes`, lists of examples seen; `series`, for each quantity the number of its axis and its
         values, None where the curve is interrupted; `times`, three lists.
     """
     names = list(dict.fromkeys(name for row in rows for name in row if name != X))
@@ -48,7 +48,7 @@ def curves(
         "axes": [list(axis) for axis in axes],
         "series": series,
         "times": [
-            [images for images, _, _ in kept],
+            [examples for examples, _, _ in kept],
             [batches for _, batches, _ in kept],
             [round(seconds / 60, 3) for _, _, seconds in kept],
         ],
@@ -113,7 +113,7 @@ def _spread(items: Sequence[Any], n: int) -> list[Any]:
 
 
 def read_times(
-    folder: Path, images: int | None, batches: int | None, seconds: float | None
+    folder: Path, examples: int | None, batches: int | None, seconds: float | None
 ) -> list[tuple[int, int, float]]:
     """Images, batches and seconds of a run as it went, from its start to its end.
 
@@ -126,7 +126,7 @@ def read_times(
     except OSError:
         text = ""
     try:
-        rows = list(csv.DictReader(text.splitlines()))
+        rows = list(reader(text.splitlines()))
     except csv.Error:  # damaged: the record's counters are left
         rows = []
     for row in rows:
@@ -136,6 +136,6 @@ def read_times(
             continue
         times = [before for before in times if before[0] < now[0]]
         times.append(now)
-    if images and batches and seconds and images > times[-1][0]:
-        times.append((images, batches, seconds))
+    if examples and batches and seconds and examples > times[-1][0]:
+        times.append((examples, batches, seconds))
     return times if len(times) > 1 else []

@@ -64,7 +64,7 @@ def gather(comparison: Comparison, table: Table) -> PageData:
         notes += [f"{run.label}: {text}" for text in notices]
         all_curves.append(own)
         all_pictures.append(shown)
-        facts = {"scores": scores, "doctor": doctor, "pictures": [p["images"] for p in shown]}
+        facts = {"scores": scores, "doctor": doctor, "pictures": [p["examples"] for p in shown]}
         runs.append(_facts(run) | facts)
     pool.shutdown()
     names = dict.fromkeys(name for own in all_curves for name in own["series"])
@@ -97,7 +97,7 @@ def _facts(run: ComparedRun) -> dict[str, Any]:
         "seed": run.seed,
         "started": run.started,
         "seconds": run.seconds,
-        "images": run.images_seen,
+        "examples": run.examples_seen,
         "batches": run.batches_seen,
         "memory": run.peak_memory_mib,
         "remote": REMOTE if run.folder is None else None,
@@ -133,7 +133,7 @@ def _course(
     if run.folder is None:
         return own, shown
     try:
-        times = read_times(run.folder, run.images_seen, run.batches_seen, run.seconds)
+        times = read_times(run.folder, run.examples_seen, run.batches_seen, run.seconds)
         own = curves(rows, times, share)
     except Exception as error:  # a file that a person edited may hold anything
         notices.append(f"its curves cannot be drawn: {type(error).__name__}: {error}")

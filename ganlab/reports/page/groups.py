@@ -26,7 +26,7 @@ def groups(comparison: Comparison, table: Table) -> dict[str, Any]:
             "runs": [numbers[run.label] for run in group.runs],
             "scores": {name: asdict(spread) for name, spread in group.scores.items() if spread},
             "seconds": group.seconds,
-            "images": group.images_seen,
+            "examples": group.examples_seen,
             "memory": group.peak_memory_mib,
             "states": ", ".join(f"{n} {state}" for state, n in group.states.items()),
         }

@@ -26,10 +26,12 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
         runs: in the page, which share its space.
 
     Returns:
-        for each moment `images`, the images seen, and `data`, a data URL; and a sentence for each
-        picture that is damaged.
+        for each moment `examples`, how many were seen, and `data`, a data URL; and a sentence for
+        each picture that is damaged.
     """
-    paths = sorted((p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=_images)
+    paths = sorted(
+        (p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=_examples
+    )
     text_bytes = min(RUN_BYTES, BYTES // max(runs, 1))
     space = text_bytes * 3 // 4
     count = min(max(space // MOMENT_BYTES, MOMENTS[0]), MOMENTS[1], len(paths))
@@ -57,7 +59,7 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
     kind = "webp" if features.check("webp") else "jpeg"
     moments = [
         {
-            "images": _images(path),
+            "examples": _examples(path),
             "data": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
         }
         for path, data in encoded.items()
@@ -65,7 +67,7 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
     return moments, notes
 
 
-def _images(path: Path) -> int:
+def _examples(path: Path) -> int:
     return int(path.stem)
 
 

@@ -62,7 +62,7 @@ def test_idx_files_are_read_as_written(tmp_path, kind, pack, offline):
     written = write_mnist(tmp_path, kind.__name__, pack)
     data = kind(root=str(tmp_path), batch_size=4)
     for split, (images, label) in written.items():
-        assert torch.equal(data.split(split)["image"][:, 0].long(), images)
+        assert torch.equal(data.split(split)["example"][:, 0].long(), images)
         assert torch.equal(data.split(split)["label"], label)
     assert not offline, "nothing is downloaded that is there"
 
@@ -70,9 +70,9 @@ def test_idx_files_are_read_as_written(tmp_path, kind, pack, offline):
 def test_size_and_channels_are_applied(tmp_path):
     write_mnist(tmp_path)
     data = MNIST(root=str(tmp_path), size=32, channels=3, limit=5)
-    assert data.train["image"].shape == (5, 3, 32, 32) == (5, *data.shape)
-    assert data.test["image"].shape == (12, 3, 32, 32), "the limit is on training images alone"
-    assert torch.equal(data.train["image"][:, 0], data.train["image"][:, 2])
+    assert data.train["example"].shape == (5, 3, 32, 32) == (5, *data.shape)
+    assert data.test["example"].shape == (12, 3, 32, 32), "the limit is on training images alone"
+    assert torch.equal(data.train["example"][:, 0], data.train["example"][:, 2])
 
 
 def break_file(path, how):
@@ -237,13 +237,13 @@ def test_cifar_is_read_as_written(tmp_path, small, packed):
         for name, data in cifar_files().items():
             (tmp_path / name).write_bytes(data)
     data = CIFAR10(root=str(tmp_path), batch_size=4)
-    assert data.train["image"].shape == (5 * RECORDS, 3, 32, 32)
-    image = data.train["image"][2 * RECORDS + 3]
+    assert data.train["example"].shape == (5 * RECORDS, 3, 32, 32)
+    image = data.train["example"][2 * RECORDS + 3]
     assert (image[0] == 2).all()
     assert (image[1] == 3).all()
     assert torch.equal(image[2], torch.arange(32, dtype=torch.uint8)[:, None].expand(32, 32))
     assert data.train["label"][2 * RECORDS + 3] == 5
-    assert (data.test["image"][:, 0] == 5).all()
+    assert (data.test["example"][:, 0] == 5).all()
     unpacked = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*") if p.is_file())
     assert [name for name in unpacked if not name.endswith("gz")] == sorted(NAMES)
 

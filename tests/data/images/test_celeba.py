@@ -63,15 +63,15 @@ def cut(path, lines):
 
 def test_pictures_are_cropped_and_split(celeba):
     train = make(celeba, size=32).train
-    assert train["image"].shape == (4, 3, 32, 32)
+    assert train["example"].shape == (4, 3, 32, 32)
     want = torch.tensor([colour(number) for number in range(4)]).float()
-    inner = train["image"][:, :, 2:-2, 2:-2].float()
+    inner = train["example"][:, :, 2:-2, 2:-2].float()
     assert (inner - want[:, :, None, None]).abs().max() < 4, "the white rim is cropped away"
     for split, numbers in (("test", [5, 6]), ("val", [4])):
-        inner = make(celeba, size=32, test_split=split).test["image"][:, 0, 2:-2, 2:-2].float()
+        inner = make(celeba, size=32, test_split=split).test["example"][:, 0, 2:-2, 2:-2].float()
         want = torch.tensor([30.0 * number for number in numbers])
         assert (inner - want[:, None, None]).abs().max() < 4
-    assert make(celeba, size=16, channels=1).train["image"].shape == (4, 1, 16, 16)
+    assert make(celeba, size=16, channels=1).train["example"].shape == (4, 1, 16, 16)
 
 
 def test_pictures_are_those_of_torchvisions_transforms(celeba):
@@ -80,7 +80,7 @@ def test_pictures_are_those_of_torchvisions_transforms(celeba):
     noise = np.random.default_rng(0).integers(0, 256, (218, 178, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     want = Compose([CenterCrop(160), Resize(64), PILToTensor()])(Image.open(path))
-    assert torch.equal(make(celeba, size=64).train["image"][0], want)
+    assert torch.equal(make(celeba, size=64).train["example"][0], want)
 
 
 def test_lists_are_taken_along(celeba):
@@ -90,15 +90,15 @@ def test_lists_are_taken_along(celeba):
         assert data.train["attributes"][number].tolist() == [(number + k) % 2 for k in range(40)]
     assert data.train["identity"].tolist() == [1000, 1001, 1002, 1000]
     assert data.attribute_names == tuple(TRAITS)
-    assert (data.provides, data.classes) == (("image",), None)
+    assert (data.provides, data.classes) == (("example",), None)
     data.setup("fit")
-    assert set(next(iter(data.train_dataloader()))) == {"image", "attributes", "identity"}
+    assert set(next(iter(data.train_dataloader()))) == {"example", "attributes", "identity"}
 
 
 def test_an_attribute_is_a_label(celeba):
     """Before files are read, as validation asks."""
     data = make(celeba, attribute="Smiling", classes=2)
-    assert (data.provides, data.classes) == (("image", "label"), 2)
+    assert (data.provides, data.classes) == (("example", "label"), 2)
     assert data.train["label"].tolist() == [(number + 39) % 2 for number in range(4)]
     assert data.train["label"].dtype == torch.int64
     with pytest.raises(DataError, match=r"data\.attribute: received 'Smilling'.*mean 'Smiling'"):
@@ -112,7 +112,7 @@ def test_an_attribute_is_a_label(celeba):
 
 
 def test_without_lists_and_with_a_limit(celeba):
-    whole = make(celeba).train["image"]
+    whole = make(celeba).train["example"]
     (celeba / "list_attr_celeba.txt").unlink()
     (celeba / "identity_CelebA.txt").unlink()
     data = make(celeba, limit=2, seed=3)
@@ -121,8 +121,8 @@ def test_without_lists_and_with_a_limit(celeba):
     (celeba / "img_align_celeba" / NAMES[5]).write_bytes(b"")  # of the test split
     for row in set(range(4)) - set(chosen.tolist()):
         (celeba / "img_align_celeba" / NAMES[row]).write_bytes(b"never decoded")
-    assert set(data.train) == {"image"}
-    assert torch.equal(data.train["image"], whole[chosen])
+    assert set(data.train) == {"example"}
+    assert torch.equal(data.train["example"], whole[chosen])
     assert data.attribute_names == ()
 
 
@@ -132,7 +132,7 @@ def test_without_a_crop_pictures_of_any_size_do(celeba):
         face = Image.new("RGB", (24, 24), colour(number))
         face.paste((255, 255, 255), (0, 0, 12, 24))
         face.save(celeba / "img_align_celeba" / name, quality=100, subsampling=0)
-    images = make(celeba, crop=None).train["image"].float()
+    images = make(celeba, crop=None).train["example"].float()
     assert (images[..., :3] - 255).abs().max() < 4, "the left half"
     want = torch.tensor([colour(number) for number in range(4)]).float()
     assert (images[..., 5:] - want[:, :, None, None]).abs().max() < 4
@@ -156,11 +156,11 @@ def pack(celeba, names=None):
 
 
 def test_the_zip_does_in_place_of_the_pictures(celeba):
-    want = make(celeba).train["image"]
+    want = make(celeba).train["example"]
     pack(celeba)
-    assert torch.equal(make(celeba).train["image"], want)
+    assert torch.equal(make(celeba).train["example"], want)
     (celeba / "img_align_celeba.zip").unlink()
-    assert torch.equal(make(celeba).train["image"], want), "unpacked once"
+    assert torch.equal(make(celeba).train["example"], want), "unpacked once"
     assert sorted(path.name for path in celeba.iterdir() if path.is_dir()) == ["img_align_celeba"]
 
 

@@ -127,9 +127,9 @@ def test_celebas_own_reader_reads_them(folder):
     drawn = draw_faces(faces(seed=0x6661636573), SIZE)
     people = faces(seed=0x6661636573)["person"]
     test = torch.isin(people, data.test["identity"])
-    assert data.test["image"].shape[1:] == (3, SIZE, SIZE)
-    assert (data.test["image"].float() - drawn[test].float()).abs().mean() < 3  # JPEG's loss
-    assert set(data.train) == {"image", "attributes", "label", "identity"}
+    assert data.test["example"].shape[1:] == (3, SIZE, SIZE)
+    assert (data.test["example"].float() - drawn[test].float()).abs().mean() < 3  # JPEG's loss
+    assert set(data.train) == {"example", "attributes", "label", "identity"}
 
 
 @pytest.mark.parametrize("count", [20, 600])
@@ -172,7 +172,7 @@ def test_drawing_in_parts_changes_nothing(monkeypatch):
 def test_the_set_draws_itself_once(tmp_path, size):
     options = {"root": str(tmp_path), "size": size, "samples": 20, "batch_size": 4}
     data = CartoonFaces(**options, cache="memory")
-    assert data.train["image"].shape[1:] == (3, size, size)
+    assert data.train["example"].shape[1:] == (3, size, size)
     stamp = (data.folder / "attributes.csv").stat().st_mtime_ns
     again = CartoonFaces(**options, seed=1, cache="memory")
     assert again.content_hash("test") == data.content_hash("test")

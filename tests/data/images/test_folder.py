@@ -147,16 +147,16 @@ def test_one_image_is_a_folder(tmp_path):
 def test_a_folder_is_a_data_set(tmp_path):
     pixels = _write(tmp_path, ["cat/1.png", "cat/2.png", "dog/0.png"])
     data = FolderData(tmp_path, batch_size=2)
-    assert (data.shape, data.classes, data.provides) == ((3, 6, 5), 2, ("image", "label"))
+    assert (data.shape, data.classes, data.provides) == ((3, 6, 5), 2, ("example", "label"))
     for split in data.splits:
-        assert torch.equal(data.split(split)["image"], _tensor(pixels))
+        assert torch.equal(data.split(split)["example"], _tensor(pixels))
         assert data.content_hash(split) == FolderData(tmp_path).content_hash("train")
     assert data.reference("test", 2).shape == (2, 3, 6, 5)
     with pytest.raises(DataError, match="Ask for 1 to 3"):
         data.reference("train", 4)
     plain = FolderData(tmp_path / "cat")
-    assert (plain.classes, plain.provides, list(plain.train)) == (None, ("image",), ["image"])
+    assert (plain.classes, plain.provides, list(plain.train)) == (None, ("example",), ["example"])
     data.setup("fit")
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    assert batch["image"].shape == (2, 3, 6, 5)
-    assert batch["image"].dtype == torch.float32
+    assert batch["example"].shape == (2, 3, 6, 5)
+    assert batch["example"].dtype == torch.float32

@@ -38,7 +38,7 @@ def colour(name):
 
 def seen(tensors):
     """The colours of a split."""
-    images = tensors["image"]
+    images = tensors["example"]
     assert (images == images[:, :, :1, :1]).all()
     return [int.from_bytes(bytes(rgb), "big") for rgb in images[:, :, 0, 0].tolist()]
 
@@ -58,7 +58,7 @@ def test_a_plain_folder_is_split_by_a_rule(root):
     assert sorted(train + test) == sorted(colour(name) for name in NAMES)
     assert len(test) == 2
     assert seen(make(root, seed=5).test) == test
-    assert (data.provides, data.classes, data.shape) == (("image",), None, (3, 8, 8))
+    assert (data.provides, data.classes, data.shape) == (("example",), None, (3, 8, 8))
     write(root, "a.png", "b.png", "c.png", "d.png")
     assert set(seen(make(root).test)) - set(test) <= {colour(f"{x}.png") for x in "abcd"}
     assert len(seen(make(root, test_share=0.5).test)) == 12
@@ -68,7 +68,7 @@ def test_no_tests_if_none_are_wanted(root):
     write(root, *NAMES)
     data = make(root, test_share=0)
     assert data.splits == ("train",)
-    assert len(data.train["image"]) == 20
+    assert len(data.train["example"]) == 20
     with pytest.raises(DataError, match=r"no test split.*data\.test_share=0\.1"):
         _ = data.test
 
@@ -89,9 +89,9 @@ def test_of_test_and_val_one_is_chosen(root, caplog):
     write(root / "train", *NAMES)
     write(root / "test", "t.png")
     write(root / "val", "v.png", "w.png")
-    assert len(make(root).test["image"]) == 1
+    assert len(make(root).test["example"]) == 1
     with caplog.at_level(logging.INFO):
-        assert len(make(root, test_folder="val").test["image"]) == 2
+        assert len(make(root, test_folder="val").test["example"]) == 2
     assert "test/ is not used" in caplog.text
     for name in ("v.png", "w.png"):
         (root / "val" / name).unlink()
@@ -102,7 +102,7 @@ def test_of_test_and_val_one_is_chosen(root, caplog):
 
 def test_train_alone_is_no_split_but_may_be_a_class(root):
     write(root, *(f"train/{name}" for name in NAMES))
-    assert len(make(root).test["image"]) == 2, "a tenth, as of any folder"
+    assert len(make(root).test["example"]) == 2, "a tenth, as of any folder"
     write(root, *(f"bus/{name}" for name in NAMES))
     data = make(root, classes=2)
     assert len(data.train["label"]) == 36
@@ -120,14 +120,14 @@ def test_splits_and_pictures_elsewhere_are_ambiguous(root):
     with pytest.raises(DataError, match="pictures elsewhere: in no folder"):
         make(root).prepare_data()
     (root / "stray.png").unlink()
-    assert len(make(root).test["image"]) == 3
+    assert len(make(root).test["example"]) == 3
 
 
 def test_classes_are_first_folders(root):
     write(root, *(f"{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
     write(root, "cat/persian/long hair/x.png")
     data = make(root, classes=2)
-    assert (data.classes, data.provides) == (2, ("image", "label")), "before reading"
+    assert (data.classes, data.provides) == (2, ("example", "label")), "before reading"
     for split in data.splits:
         want = {
             colour(f"{kind}/{name}"): k for k, kind in enumerate(("cat", "dog")) for name in NAMES
@@ -165,7 +165,7 @@ def test_names_of_all_kinds_in_any_channels(root):
     write(root, *names)
     for channels in (1, 2, 3, 4):
         data = make(root, test_share=0, fit="none", channels=channels)
-        assert data.train["image"].shape == (5, channels, 8, 8)
+        assert data.train["example"].shape == (5, channels, 8, 8)
 
 
 def test_names_that_differ_only_in_case_are_named(root):
@@ -183,7 +183,7 @@ def test_crops_come_from_larger_pictures(root):
     Image.fromarray(pixels).save(root / "a.png")
     data = make(root, load_size=12, flip=True, test_share=0, batch_size=1)
     data.setup("fit")
-    assert data.training_rows["image"].shape == (1, 3, 12, 12)
+    assert data.training_rows["example"].shape == (1, 3, 12, 12)
     assert data.reference().shape == (1, 3, 8, 8) == (1, *data.shape)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
     places = {
@@ -193,7 +193,7 @@ def test_crops_come_from_larger_pictures(root):
         for x in range(5)
     }
     batches = iter(data.train_dataloader())
-    found = {places[bytes(next(batches)["image"][0].numpy())] for _ in range(300)}
+    found = {places[bytes(next(batches)["example"][0].numpy())] for _ in range(300)}
     assert len(found) > 45, "of 50 places"
 
 
@@ -205,9 +205,9 @@ def test_without_fitting_pictures_keep_their_pixels(root):
         Image.fromarray(array).save(root / f"{number}.png")
     data = make(root, fit="none", test_share=0)
     whole = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    assert torch.equal(data.train["image"], whole[:, :, 1:9, 2:10])
-    assert torch.equal(data.training_rows["image"], whole)
-    assert next(iter(data.train_dataloader()))["image"].shape == (2, 3, 8, 8)
+    assert torch.equal(data.train["example"], whole[:, :, 1:9, 2:10])
+    assert torch.equal(data.training_rows["example"], whole)
+    assert next(iter(data.train_dataloader()))["example"].shape == (2, 3, 8, 8)
     for stage in (lambda d: d.setup("fit"), lambda d: d.train):
         with pytest.raises(
             DataError, match=r"12×10 pixels.*16×16.*data\.size=10, or data\.fit=crop"
@@ -220,7 +220,7 @@ def test_a_limit_decodes_a_seeded_part(root):
     parts = [seen(make(root, limit=5, seed=seed).train) for seed in (1, 1, 2)]
     assert parts[0] == parts[1] != parts[2]
     assert len(parts[0]) == 5
-    assert len(make(root, limit=5).test["image"]) == 2, "the limit is on training images alone"
+    assert len(make(root, limit=5).test["example"]) == 2, "the limit is on training images alone"
     with pytest.raises(DataError, match=r"data\.limit: received 19.*18 training images"):
         make(root, limit=19).setup("fit")
 

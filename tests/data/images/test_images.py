@@ -26,17 +26,17 @@ def cache(tmp_path_factory):
 def test_the_digits_are_500_of_each_class(cache):
     data = MNIST5k()
     assert data.train["label"].bincount().tolist() == [500] * 10
-    assert data.train["image"].shape == (5000, *data.shape)
-    assert data.train["image"].dtype == torch.uint8
-    assert (data.train["image"].min(), data.train["image"].max()) == (0, 255)
+    assert data.train["example"].shape == (5000, *data.shape)
+    assert data.train["example"].dtype == torch.uint8
+    assert (data.train["example"].min(), data.train["example"].max()) == (0, 255)
     assert cache.exists()
-    assert torch.equal(MNIST5k().train["image"], data.train["image"]), "cached as parsed"
+    assert torch.equal(MNIST5k().train["example"], data.train["example"]), "cached as parsed"
 
 
 def test_the_digits_can_be_told_apart(cache):
     """The nearest class mean is right for three of four: pictures and labels belong together."""
     data = MNIST5k().train
-    images, label = data["image"].flatten(1).float(), data["label"]
+    images, label = data["example"].flatten(1).float(), data["label"]
     means = torch.stack([images[label == k].mean(0) for k in range(10)])
     assert (torch.cdist(images, means).argmin(1) == label).float().mean() > 0.75
 
@@ -73,8 +73,8 @@ def test_a_batch_larger_than_the_digits(cache):
 
 def test_a_limit_keeps_a_seeded_subset(cache):
     subsets = [MNIST5k(limit=100, seed=seed) for seed in (1, 1, 2)]
-    assert torch.equal(subsets[0].train["image"], subsets[1].train["image"])
-    assert not torch.equal(subsets[0].train["image"], subsets[2].train["image"])
+    assert torch.equal(subsets[0].train["example"], subsets[1].train["example"])
+    assert not torch.equal(subsets[0].train["example"], subsets[2].train["example"])
     assert len(subsets[0].train["label"].unique()) == 10, "drawn, not the first of the file"
     with pytest.raises(DataError, match=r"data\.limit: received 5001.*5000 training images"):
         MNIST5k(limit=5001).setup("fit")
@@ -128,25 +128,25 @@ def test_luma_is_pillows():
 @pytest.mark.parametrize("size", [8, 28, 33])
 def test_synthetic_images_of_any_shape(size, channels):
     data = Synthetic(size=size, channels=channels, samples=20, batch_size=10)
-    assert data.train["image"].shape == (20, *data.shape) == (20, channels, size, size)
-    assert data.train["image"].dtype == torch.uint8
+    assert data.train["example"].shape == (20, *data.shape) == (20, channels, size, size)
+    assert data.train["example"].dtype == torch.uint8
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_class_of_a_synthetic_image_can_be_learned(channels):
     """The nearest mean picture of the training split tells the test split's classes."""
     data = Synthetic(size=16, channels=channels, classes=10, samples=512)
-    images, label = data.train["image"].flatten(1).float(), data.train["label"]
+    images, label = data.train["example"].flatten(1).float(), data.train["label"]
     means = torch.stack([images[label == k].mean(0) for k in range(10)])
-    images, label = data.test["image"].flatten(1).float(), data.test["label"]
+    images, label = data.test["example"].flatten(1).float(), data.test["label"]
     assert (torch.cdist(images, means).argmin(1) == label).float().mean() > 0.9
 
 
 def test_synthetic_draws_hang_on_seed_and_split():
     a, b = Synthetic(size=8, samples=9), Synthetic(size=8, samples=9, seed=1)
-    assert not torch.equal(a.train["image"], a.test["image"])
-    assert not torch.equal(a.train["image"], b.train["image"])
-    assert torch.equal(a.train["image"], Synthetic(size=8, samples=9).train["image"])
+    assert not torch.equal(a.train["example"], a.test["example"])
+    assert not torch.equal(a.train["example"], b.train["example"])
+    assert torch.equal(a.train["example"], Synthetic(size=8, samples=9).train["example"])
     assert len(Synthetic(size=8, samples=9, limit=4).train["label"]) == 4
 
 

@@ -78,7 +78,7 @@ def test_splits_of_a_folder_of_pictures(tmp_path, test):
     write(tmp_path, *(f"{folder}/{n}.png" for folder in ("train", test) for n in range(3)))
     data = ImageFolder(str(tmp_path), **SMALL)
     assert data.splits == ("train", "test")
-    assert len(data.test["image"]) == 3
+    assert len(data.test["example"]) == 3
 
 
 @pytest.mark.parametrize("kind", ["paired", "unpaired"])

@@ -44,7 +44,7 @@ def test_the_splits_share_the_5000_digits_and_no_digit_is_in_both(pairs):
     train, test = pairs.train["target"], pairs.test["target"]
     assert (len(train), len(test)) == (4500, 500)
     inner = torch.cat([train, test])[:, :, 2:30, 2:30].flatten(1)
-    theirs = MNIST5k().train["image"].flatten(1)
+    theirs = MNIST5k().train["example"].flatten(1)
     assert torch.equal(inner.long().sum(1).sort().values, theirs.long().sum(1).sort().values)
     assert len(inner.unique(dim=0)) == len(theirs.unique(dim=0))
 
@@ -75,7 +75,7 @@ def test_the_others_are_all_of_scikit_learns():
     digits = other_digits()
     assert digits["label"].tolist() == labels.tolist()
     small = torch.nn.functional.interpolate(
-        digits["image"][:, :, 6:26, 6:26].float(), size=8, mode="bilinear", antialias=True
+        digits["example"][:, :, 6:26, 6:26].float(), size=8, mode="bilinear", antialias=True
     )
     given = torch.from_numpy(pixels).float() * 255 / 16
     nearest = torch.cdist(small.flatten(1), given).argmin(1)

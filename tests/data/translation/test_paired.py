@@ -188,13 +188,13 @@ def test_a_side_is_a_set_of_images(tmp_path):
     make(tmp_path, "side by side")
     data = exact(tmp_path)
     side = data.domain("target")
-    assert (side.shape, side.classes, side.provides) == ((3, 8, 8), None, ("image",))
+    assert (side.shape, side.classes, side.provides) == ((3, 8, 8), None, ("example",))
     assert torch.equal(side.reference("test"), data.test["target"])
     assert side.reference("train", 2).shape == (2, 3, 8, 8)
     assert side.content_hash("test") != data.domain("source").content_hash("test")
     assert side.title.endswith("(target)")
     with pytest.raises(ConfigError, match="source, target"):
-        data.domain("image")
+        data.domain("example")
 
 
 def said(function):

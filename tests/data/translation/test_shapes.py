@@ -128,7 +128,7 @@ def test_unpaired_batches_are_drawn_independently():
 
 def test_the_segmenters_set_is_the_pictures_and_their_classes():
     pairs, data = Shapes(**TINY), ShapeSegments(**TINY)
-    assert torch.equal(data.test["image"], pairs.test["target"])
+    assert torch.equal(data.test["example"], pairs.test["target"])
     assert torch.equal(data.test["label"], pairs.test["segments"].long())
     assert data.classes == len(data.class_names) == int(data.train["label"].max()) + 1
 

@@ -50,7 +50,7 @@ class Acted(Callback):
         patch.setattr(session, "assemble", lambda config, *more: assemble(config, *more, self))
 
     def _counters(self):
-        return self.module and (self.module.batches_seen, self.module.images_seen)
+        return self.module and (self.module.batches_seen, self.module.examples_seen)
 
     # --- while it trains -----------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Acted(Callback):
         """In effect whenever it was read, in the end, and in the log."""
         where, data = ".".join(map(str, path)), self.trainer.datamodule
         per_epoch = data.batches_per_epoch * data.batch_size
-        batch = self.module.images_in_batch
+        batch = self.module.examples_in_batch
 
         def at(images):
             return pytest.approx(value_of(schedule, images, per_epoch), rel=1e-9, abs=1e-12)
@@ -224,7 +224,7 @@ class Acted(Callback):
             name = ".".join(map(str, (role, key, *place)))
             read = [(seen, options[key]) for r, _, seen, options in self.steps if r == role]
             read.append(
-                (self.module.images_seen - batch, self._optimizer(role).param_groups[0][key])
+                (self.module.examples_seen - batch, self._optimizer(role).param_groups[0][key])
             )
             read = [(seen, value[place[0]] if place else value) for seen, value in read]
         else:
@@ -232,15 +232,15 @@ class Acted(Callback):
             name = ".".join(path[1:])
             calls = [call for calls in self.calls[path[:-1]].values() for call in calls]
             assert calls, f"{where} was never read"
-            read = [(call.images, call.settings[path[-1]]) for call in calls]
+            read = [(call.examples, call.settings[path[-1]]) for call in calls]
             if path[0] == "callbacks":  # they read it when the batch has been counted
                 read = [(seen - batch, value) for seen, value in read]
-            read.append((self.module.images_seen - batch, vars(calls[-1].of)[path[-1]]))
+            read.append((self.module.examples_seen - batch, vars(calls[-1].of)[path[-1]]))
         assert read[-1][1] != at(0), f"{where} does not change in this run"
         for seen, value in read:
             assert value == at(seen), f"{where} at {seen} images"
         for row in self.rows:
-            assert row[name] == at(row["images_seen"]), f"{where} in the log"
+            assert row[name] == at(row["examples_seen"]), f"{where} in the log"
 
 
 def _is(thing, part):

@@ -14,17 +14,17 @@ def scheduled(node, path=()):
     return [found for key, value in inside for found in scheduled(value, (*path, key))]
 
 
-def value_of(schedule, images, images_per_epoch):
+def value_of(schedule, images, examples_per_epoch):
     """The scalar after `images` images."""
     kind = schedule["_target_"].rpartition(".")[2]
     if kind == "Steps":
         return schedule["values"][len([at for at in schedule["at"] if images >= at])]
     start = schedule["start"]
     if kind == "LinearDecay":
-        past = images / images_per_epoch - schedule.get("epochs", 100)
+        past = images / examples_per_epoch - schedule.get("epochs", 100)
         return start - start * min(max(past / schedule.get("decay_epochs", 100), 0), 1)
     end, delay = schedule["end"], schedule.get("delay", 0)
-    share = min(max((images - delay) / schedule["images"], 0), 1)
+    share = min(max((images - delay) / schedule["examples"], 0), 1)
     shape = schedule.get("shape", "linear")
     if shape == "exponential":
         return math.exp(math.log(start) * (1 - share) + math.log(end) * share)
@@ -42,8 +42,8 @@ def hastened(node, images):
         elif kind == "Steps":
             schedule["at"] = [images / 2 * at / schedule["at"][-1] for at in schedule["at"]]
         else:
-            faster = 0.9 * images / (schedule["images"] + schedule.get("delay", 0))
-            for key in ("images", "delay"):
+            faster = 0.9 * images / (schedule["examples"] + schedule.get("delay", 0))
+            for key in ("examples", "delay"):
                 if key in schedule:
                     schedule[key] *= faster
     return node

@@ -15,7 +15,7 @@ class Call:
     """Of a spied method.
 
     Attributes:
-        batch, images: how many had been seen.
+        batch, examples: how many had been seen.
         of: the object.
         settings: what the object held.
         given: its first argument, if a tensor.
@@ -23,7 +23,7 @@ class Call:
     """
 
     batch: int
-    images: int
+    examples: int
     of: object
     settings: dict
     given: object

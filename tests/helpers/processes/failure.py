@@ -7,7 +7,7 @@ from ganlab.cli import main
 
 
 def draw(self, trainer, module):
-    if module.images_seen and trainer.is_global_zero:
+    if module.examples_seen and trainer.is_global_zero:
         raise ValueError("no picture")
 
 

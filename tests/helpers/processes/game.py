@@ -48,13 +48,13 @@ class Process:
             budget or Budget(batches=BATCHES),
             EMA(50, None),
             *callbacks,
-            Checkpoints(self.folder / (folder or name), every_images=None),
+            Checkpoints(self.folder / (folder or name), every_examples=None),
         ]
         before = weights(module)
         fit(module, *callbacks, data=double(data), devices=self.ranks, **options)
         change = float((weights(module) - before).abs().max())
         torch.save(module.state_dict(), self.folder / f"{name}.{self.rank}of{self.ranks}.pt")
-        counters = [module.batches_seen, module.images_seen, module.steps]
+        counters = [module.batches_seen, module.examples_seen, module.steps]
         self.notes[name] = {"counters": counters, "change": change}
         return module
 
@@ -123,7 +123,7 @@ def alone(process):
     process.play("own_statistics", *synchronised(2))
 
     # clocks of two processes never agree: here one's time is over when the other's has hardly begun
-    budget = Budget(images=10**6, minutes=60)
+    budget = Budget(examples=10**6, minutes=60)
     if process.rank == 1:
         budget.limits["minutes"] = 0.005
     process.play("clocks", tiny_gan(), tiny_ring(samples=64), budget=budget)

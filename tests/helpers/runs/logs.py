@@ -20,8 +20,8 @@ HEALTHY = {
     "doctor/pairwise_distance": 0.98,
     "doctor/nearest_generated": 1.0,
     "doctor/nearest_training": 1.2,
-    "doctor/training_images": 5000,
-    "doctor/compared_images": 5000,
+    "doctor/training_examples": 5000,
+    "doctor/compared_examples": 5000,
 }
 
 
@@ -36,7 +36,7 @@ def log(changes=(), rows=ROWS, record=None, **config):
         return given[index * len(given) // rows] if isinstance(given, list) else given
 
     made = [
-        {"images_seen": 1000 * (i + 1)}
+        {"examples_seen": 1000 * (i + 1)}
         | {name: value(given, i) for name, given in columns.items() if given is not None}
         for i in range(rows)
     ]

@@ -41,14 +41,14 @@ def sample_run(
     players = ("discriminator", "generator")
     names = [f"{player}/{term}" for player in players for term in TERMS]
     names += [f"doctor/extra_{i}" for i in range(extra)]
-    lines = [",".join(["images_seen", *names, "fd"])]
+    lines = [",".join(["examples_seen", *names, "fd"])]
     for row in range(1, rows + 1):
         values = [f"{(number + 1) / math.sqrt(row) + chance.gauss(0, 0.01):.8f}" for _ in names]
         score = f"{100 / row + number:.6f}" if row % 10 == 0 else ""
         lines.append(",".join([str(3200 * row), *values, score]))
     (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
     times = [f"{3200 * row},{50 * row},{6.0 * row},533.3" for row in range(5, rows + 1, 5)]
-    header = "images_seen,batches_seen,seconds,images_per_second"
+    header = "examples_seen,batches_seen,seconds,examples_per_second"
     (folder / "timing.csv").write_text("\n".join([header, *times]) + "\n")
     settings = {"name": name, "seed": number, "folder": folder, "loss": loss, "lr": 1e-4}
     (folder / "config.yaml").write_text(CONFIG.format(**settings, more=more), encoding="utf-8")
@@ -60,7 +60,7 @@ def sample_run(
         "seed": number,
         "started": f"2026-01-{1 + number % 28:02d}T10:00:00+0000",
         "choices": {"model": "dcgan", "loss": loss.lower(), "data": "mnist_5k"},
-        "counters": {"images_seen": 3200 * rows, "batches_seen": 50 * rows, "steps": {}},
+        "counters": {"examples_seen": 3200 * rows, "batches_seen": 50 * rows, "steps": {}},
         "scores": {"fd": score | {"higher_is_better": False}},
         "seconds": 6.0 * rows,
         "peak_memory_mib": 800.0 + number,

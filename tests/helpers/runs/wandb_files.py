@@ -21,8 +21,8 @@ class Logged:
     exit_codes: list = field(default_factory=list)
 
     def rows(self, key):
-        """The (images_seen, value) of a quantity."""
-        return [(row["images_seen"], row[key]) for row in self.history if key in row]
+        """The (examples_seen, value) of a quantity."""
+        return [(row["examples_seen"], row[key]) for row in self.history if key in row]
 
 
 def offline_runs(folder):

@@ -5,6 +5,8 @@ import json
 
 import yaml
 
+from ganlab.record.old_names import SEEN
+
 PROTOCOL = {
     "protocol": "modes10k",
     "metric": "mode coverage",
@@ -16,7 +18,7 @@ PROTOCOL = {
 }
 CONFIG = {
     "name": "ring_losses",
-    "study": None,
+    "lesson": None,
     "log_every": 50,
     "budget": {"_target_": "ganlab.callbacks.Budget", "batches": 200, "minutes": None},
     "model": {
@@ -77,7 +79,7 @@ def write_run(folder, *, seed=0, loss="hinge", scores=None, settings=None, choic
         "choices": chosen,
         "baseline": None,
         "command": ["ganlab", "train", f"loss={loss}", f"seed={seed}"],
-        "counters": {"images_seen": 51200, "batches_seen": 200, "steps": {}},
+        "counters": {"examples_seen": 51200, "batches_seen": 200, "steps": {}},
         "scores": scores or {},
         "seconds": 60.0,
         "peak_memory_mib": 800.0,
@@ -90,8 +92,7 @@ def write_run(folder, *, seed=0, loss="hinge", scores=None, settings=None, choic
 def write_evaluations(folder, *entries):
     """scores.json; each entry is (scores, its other keys)."""
     evaluations = [
-        {"protocol": "modes10k", "checkpoint": "last", "images_seen": 51200, "scores": scores}
-        | more
+        {"protocol": "modes10k", "checkpoint": "last", SEEN: 51200, "scores": scores} | more
         for scores, more in entries
     ]
     (folder / "scores.json").write_text(json.dumps({"evaluations": evaluations}))

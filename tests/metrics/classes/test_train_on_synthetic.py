@@ -15,7 +15,7 @@ from ganlab.metrics.classes.train_on_synthetic import TrainOnSynthetic, small_cl
 def digits():
     data = MNIST5k()
     order = torch.randperm(5000, generator=torch.Generator().manual_seed(0))
-    return data, data.train["image"][order], data.train["label"][order]
+    return data, data.train["example"][order], data.train["label"][order]
 
 
 def score(data, fake, asked, real, labels, **options):
@@ -48,13 +48,13 @@ def test_dropped_classes_are_not_learnt(digits):
 def test_points():
     data = Ring(samples=2000)
     train, test = data.train, data.test
-    sets = (train["image"], train["label"], test["image"], test["label"])
+    sets = (train["example"], train["label"], test["example"], test["label"])
     assert score(data, *sets, steps=100) > 0.99
 
 
 def test_it_repeats_itself_and_leaves_the_global_generator_alone():
     data = Ring(samples=500)
-    sets = (data.train["image"], data.train["label"]) * 2
+    sets = (data.train["example"], data.train["label"]) * 2
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = score(data, *sets, steps=5)
@@ -65,7 +65,7 @@ def test_it_repeats_itself_and_leaves_the_global_generator_alone():
 
 def test_two_ranks_train_the_same_classifier():
     data = Ring(samples=400)
-    points, labels = data.train["image"], data.train["label"]
+    points, labels = data.train["example"], data.train["label"]
     ranks = [TrainOnSynthetic(steps=10), TrainOnSynthetic(steps=10)]
     for metric, part in zip(ranks, (slice(150), slice(150, 400)), strict=True):
         metric.bind(None, data)
@@ -90,7 +90,7 @@ class Always(nn.Module):
 def test_a_network_of_ones_own():
     """Of one that always says 3, the share of 3s is right."""
     data = Ring(samples=200)
-    sets = (data.train["image"], data.train["label"])
+    sets = (data.train["example"], data.train["label"])
     keep = torch.arange(200) % 2 == 0
     real = sets[0][keep], sets[1][keep]
     network = partial(Always, 3, 8)

@@ -44,7 +44,7 @@ def test_it_says_what_made_it(features):
 
 def test_it_is_an_extractor(features, digits):
     """What its contract says of it, and of what it gives."""
-    found, logits = features(digits.train["image"][:3])
+    found, logits = features(digits.train["example"][:3])
     assert (found.shape, logits.shape) == ((3, features.width), (3, features.classes))
     assert (features.width, features.classes) == (128, 10)
     assert features.score_name("frechet_distance") == "frechet_distance_digits"
@@ -57,26 +57,26 @@ def test_it_is_an_extractor(features, digits):
 
 def test_it_knows_digits(features, digits):
     """5,000 real digits (of the set that it was trained on) are all but a few recognised."""
-    found = torch.cat([features(x)[1].argmax(1) for x in digits.train["image"].split(1000)])
+    found = torch.cat([features(x)[1].argmax(1) for x in digits.train["example"].split(1000)])
     assert (found == digits.train["label"]).float().mean() > 0.99
 
 
 def test_colour_and_size_do_not_matter(features, digits):
-    images = digits.train["image"][:200]
+    images = digits.train["example"][:200]
     large = torch.nn.functional.interpolate(images, scale_factor=2).expand(-1, 3, -1, -1)
     same = features(images)[1].argmax(1) == features(large)[1].argmax(1)
     assert same.float().mean() > 0.95
 
 
 def test_real_digits_are_at_distance_zero_from_themselves(digits):
-    scores = _score(digits, digits.train["image"])
+    scores = _score(digits, digits.train["example"])
     assert abs(scores["frechet_distance_digits"]) < 1e-6
     assert scores["classes_present_digits"] == 10
     assert sum(scores[f"class_share_digits/{c}"] for c in range(10)) == pytest.approx(1)
 
 
 def test_a_dropped_class_is_seen(digits):
-    image, label = digits.train["image"], digits.train["label"]
+    image, label = digits.train["example"], digits.train["label"]
     full = _score(digits, image[::2])
     without = _score(digits, image[label != 3])
     assert without["classes_present_digits"] == 9

@@ -150,7 +150,7 @@ def test_metrics_of_the_training_set_see_all_of_it(module):
 
 def test_nearest_training_images_of_copies_are_themselves(module):
     data = tiny_images(samples=150)
-    copies = data.train["image"].flip(0)
+    copies = data.train["example"].flip(0)
     for on in ("samples", "features"):
         protocol = make({"nearest": NearestNeighbours(on=on)}, samples=None)
         source = FolderSamples(Given(copies))

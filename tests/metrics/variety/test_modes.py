@@ -156,9 +156,9 @@ def digits():
     """Digits that the classifier gets right, by class, a hundred of each."""
     train = MNIST5k().train
     metric = StackedModes()
-    right = metric.digits(train["image"])[1].argmax(1) == train["label"]
+    right = metric.digits(train["example"])[1].argmax(1) == train["label"]
     return torch.stack(
-        [train["image"][right & (train["label"] == k)][:100] for k in range(10)]
+        [train["example"][right & (train["label"] == k)][:100] for k in range(10)]
     ).squeeze(2)
 
 

@@ -28,7 +28,7 @@ def test_reads_what_a_run_recorded(tmp_path):
     assert run.label == "losses/7"
     assert (run.name, run.state, run.error, run.seed) == ("ring_losses", "finished", None, 3)
     assert run.choices == {"model": "mlp", "loss": "hinge", "data": "ring"}
-    assert (run.seconds, run.images_seen, run.batches_seen) == (60.0, 51200, 200)
+    assert (run.seconds, run.examples_seen, run.batches_seen) == (60.0, 51200, 200)
     assert run.peak_memory_mib == 800.0
     assert run.baseline == {"paper": "arXiv:1"}
     assert [(s.name, s.value, s.better, s.taken) for s in run.scores] == [
@@ -169,7 +169,7 @@ def test_a_run_of_an_older_version_has_what_it_recorded(tmp_path):
     folder = write_run(tmp_path / "old")
     (folder / "run.json").write_text(json.dumps({"name": "old", "scores": {"fid": {"value": 3}}}))
     (run,) = read_comparison([folder]).runs
-    assert (run.state, run.seconds, run.images_seen, run.sweep) == ("finished", None, None, None)
+    assert (run.state, run.seconds, run.examples_seen, run.sweep) == ("finished", None, None, None)
     assert run.seed == 0  # of config.yaml
     assert run.choices["loss"] == "hinge"  # of config.yaml
     assert [(s.name, s.better, s.protocol) for s in run.scores] == [("fid", "lower", {})]
@@ -177,7 +177,7 @@ def test_a_run_of_an_older_version_has_what_it_recorded(tmp_path):
 
 def test_half_written_logs_and_scores_leave_the_rest(tmp_path):
     folder = write_run(tmp_path / "a", scores=0.5)
-    (folder / "metrics.csv").write_text("images_seen,loss\n1,0.")
+    (folder / "metrics.csv").write_text("examples_seen,loss\n1,0.")
     (folder / "scores.json").write_text('{"evaluations": [')
     read = read_comparison([folder])
     assert [s.value for s in read.runs[0].scores] == [0.5]
@@ -194,11 +194,11 @@ def test_a_run_is_running_while_its_folder_is_held_and_killed_after(tmp_path):
 
 
 def test_studies_and_imported_runs_are_named(tmp_path):
-    write_run(tmp_path / "a", settings={"study": {"_target_": "ganlab.lectures.dirac.study"}})
+    write_run(tmp_path / "a", settings={"lesson": {"_target_": "ganlab.lectures.dirac.lesson"}})
     write_run(tmp_path / "b", status="interrupted", imported={"generator": {"file": "x.pth"}})
     read = read_comparison([tmp_path])
     assert len(read.runs) == 2
-    assert "study" in read.notes[0]
+    assert "lesson" in read.notes[0]
     assert "imported" in read.notes[1]
 
 

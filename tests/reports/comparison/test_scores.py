@@ -8,6 +8,7 @@ from helpers.tiny import tiny_gan, tiny_ring
 
 import ganlab.metrics
 from ganlab.metrics import SampleMetric, SampleProtocol, Score
+from ganlab.record.old_names import SEEN
 from ganlab.reports.comparison.comparison import RunScore, like, read_comparison
 from ganlab.reports.comparison.scores import direction_of
 
@@ -133,7 +134,7 @@ def test_unlike_protocols_and_checkpoints_of_one_run_stay_apart(tmp_path):
     write_evaluations(
         folder,
         ({"high_quality": score(0.2, generated_samples=5000)}, {}),
-        ({"high_quality": score(0.3)}, {"checkpoint": "best", "images_seen": 100}),
+        ({"high_quality": score(0.3)}, {"checkpoint": "best", SEEN: 100}),
     )
     run = read_comparison([folder]).runs[0]
     assert sorted(s.value for s in run.scores) == [0.1, 0.2, 0.3]
@@ -143,17 +144,17 @@ def test_unlike_protocols_and_checkpoints_of_one_run_stay_apart(tmp_path):
 
 def test_an_evaluation_from_before_further_training_is_left_out(tmp_path):
     folder = write_run(tmp_path / "a", scores=0.1)
-    write_evaluations(folder, ({"high_quality": score(0.2)}, {"images_seen": 100}))
+    write_evaluations(folder, ({"high_quality": score(0.2)}, {SEEN: 100}))
     assert [s.value for s in scores_of(folder).values()] == [0.1]
-    assert "100 images" in read_comparison([folder]).notes[0]
+    assert "100 examples" in read_comparison([folder]).notes[0]
 
 
-def test_of_one_seed_the_evaluation_at_most_images_counts(tmp_path):
+def test_of_one_seed_the_evaluation_at_most_examples_counts(tmp_path):
     folder = write_run(tmp_path / "a", status="interrupted")
     write_evaluations(
         folder,
-        ({"high_quality": score(0.8)}, {"images_seen": 200}),
-        ({"high_quality": score(0.2)}, {"images_seen": 100}),
+        ({"high_quality": score(0.8)}, {SEEN: 200}),
+        ({"high_quality": score(0.2)}, {SEEN: 100}),
     )
     assert [s.value for s in scores_of(folder).values()] == [0.8]
 

@@ -68,7 +68,7 @@ def test_a_run_has_settings_scores_and_cost(folder):
         "scores/recall": 0.4,
         "protocols/recall": PROTOCOL,
         "higher_is_better/recall": None,
-        "images_seen": 51200,
+        "examples_seen": 51200,
         "_runtime": 61.0,
         "generator/adversarial": 0.7,
     }
@@ -78,7 +78,7 @@ def test_a_run_has_settings_scores_and_cost(folder):
     assert (run.folder, run.name, run.seed) == (None, "ring_losses", 4)
     assert (run.settings, run.choices) == (local.settings, local.choices)
     assert run.sweep == {"name": "losses", "kind": "sweep"}
-    assert (run.seconds, run.images_seen) == (61.0, 51200)
+    assert (run.seconds, run.examples_seen) == (61.0, 51200)
     scores = {s.name: (s.value, s.better, s.protocol) for s in run.scores}
     assert scores["high_quality"] == (0.25, "higher", PROTOCOL)
     assert scores["fid"] == (12.5, "lower", PROTOCOL | {"metric": "FID"})

@@ -17,12 +17,14 @@ from ganlab.runs.train import prepare, train
 pytestmark = pytest.mark.usefixtures("no_curves")
 
 LEFT = [
-    a for a in ARGUMENTS if a.split("=")[0] not in ("evaluation", "callbacks.samples.every_images")
+    a
+    for a in ARGUMENTS
+    if a.split("=")[0] not in ("evaluation", "callbacks.samples.every_examples")
 ]
 WANDB = [
     "evaluation=ring",
     "protocol.samples=200",
-    "callbacks.samples.every_images=16",
+    "callbacks.samples.every_examples=16",
     "logger=wandb",
     "logger.wandb.group=sweeps",
     "logger.wandb.job_type=sweep",
@@ -62,8 +64,8 @@ def test_it_can_be_searched_and_grouped(folder, parts):
 
 
 def test_values_are_those_of_metrics_csv_over_images(folder, parts):
-    assert parts[0].metrics == {"images_seen": "", "*": "images_seen"}
-    rows = {row["images_seen"]: row for row in read_metrics(folder)}
+    assert parts[0].metrics == {"examples_seen": "", "*": "examples_seen"}
+    rows = {row["examples_seen"]: row for row in read_metrics(folder)}
     for part, images in zip(parts, (32, 64), strict=True):
         values = part.rows("discriminator/adversarial")
         assert values == [(images, rows[images]["discriminator/adversarial"])]
@@ -77,7 +79,7 @@ def test_scores_are_in_the_summary_with_their_protocol(folder, parts):
         assert summary[f"scores/{name}"] == score["value"]
         assert summary[f"protocols/{name}"] == score["protocol"]
         assert summary[f"higher_is_better/{name}"] == score["higher_is_better"]
-    assert (summary["images_seen"], summary["batches_seen"]) == (64, 8)
+    assert (summary["examples_seen"], summary["batches_seen"]) == (64, 8)
     assert summary["peak_memory_mib"] > 0
 
 
@@ -150,7 +152,7 @@ def test_a_server_that_refuses_is_said_once_and_the_run_is_logged_offline(
     assert f"ganlab wandb sync {tmp_path / 'run'}" in said
     (part,) = offline_runs(tmp_path / "run")
     assert part.exit_codes == [0]
-    assert part.summary["images_seen"] == 16
+    assert part.summary["examples_seen"] == 16
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 

@@ -74,7 +74,7 @@ def test_the_command_fits_a_small_folder(tmp_path, classes):
     data.setup("fit")
     assert data.batch_size == 16
     assert data.classes == (len(classes) or None)
-    assert len(data.train["image"]) == 22
+    assert len(data.train["example"]) == 22
 
 
 def test_the_command_leaves_the_batch_of_a_larger_folder(tmp_path):

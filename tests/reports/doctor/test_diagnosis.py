@@ -53,7 +53,7 @@ PROBLEMS = {
     "copies by a score": ("memorisation", {"copies_digits": 0.5}),
     "known by heart": (
         "memorisation",
-        {"doctor/training_images": 100, "doctor/separation": [0.7, 0.9, 0.98]},
+        {"doctor/training_examples": 100, "doctor/separation": [0.7, 0.9, 0.98]},
     ),
     "circles": ("oscillation", {"doctor/separation": [0.8, 0.2] * 8}),
 }
@@ -83,7 +83,7 @@ NOT = {
         "doctor/fake_accuracy": [1.0, 0.6, 0.6],
     },
     "an even histogram": {f"class_share_digits/{k}": 0.1 for k in range(10)},
-    "many passes, not known": {"doctor/training_images": 100, "doctor/separation": 0.8},
+    "many passes, not known": {"doctor/training_examples": 100, "doctor/separation": 0.8},
     "one turn": {"doctor/separation": [0.8, 0.2, 0.8]},
     "small swings": {"doctor/separation": [0.6, 0.4] * 8},
 }
@@ -185,7 +185,7 @@ def test_still_improving_and_plateau():
     assert conditions_of(scored([9, 5, 4, 3, 2.5])) == ["healthy", "still_improving"]
     assert conditions_of(scored([9, 3, 3.1, 3.0, 2.99, 3.2])) == ["healthy", "plateau"]
     plateau = examine(scored([9, 3, 3.1, 3.0, 2.99, 3.2]))[1]
-    assert "40,000 images" in plateau.explanation  # 20,000 of 60,000 to the last gain
+    assert "40,000 examples" in plateau.explanation  # 20,000 of 60,000 to the last gain
     assert conditions_of(scored([0.1, 0.5, 0.7, 0.9], "high_quality"))[-1] == "still_improving"
     assert conditions_of(scored([0.9] * 3 + [0.5] * 3, "high_quality"))[-1] == "plateau"
 
@@ -219,7 +219,7 @@ def test_what_cannot_be_told():
     assert "no doctor" in unknown(bare)
     assert "no score is known" in unknown(log())
     assert "no modes or classes" in unknown(log())
-    assert "5,000 of 60,000 training images" in unknown(log({"doctor/training_images": 60_000}))
+    assert "5,000 of 60,000 training examples" in unknown(log({"doctor/training_examples": 60_000}))
     assert "within a class" in unknown(log(model={"generator": {"classes": 10}}))
     short = log(rows=3)
     assert examine(short)[0].condition == "undecided"
@@ -232,7 +232,7 @@ def test_words_and_file(tmp_path):
     for text in ("COLLAPSE", "because", "try", "What cannot be told"):
         assert text in words
     contents = json.loads(write_findings(tmp_path, findings, 5).read_text())
-    assert (contents["diagnosis"], contents["images_seen"]) == ("collapse", 5)
+    assert (contents["diagnosis"], contents["examples_seen"]) == ("collapse", 5)
     assert contents["findings"][0]["evidence"] == findings[0].evidence
 
 
@@ -245,6 +245,6 @@ def test_folders_that_hold_no_log(tmp_path):
     (tmp_path / "config.yaml").write_text("log_every: 7\n")
     with pytest.raises(RunError, match=r"nothing yet.*every 7 batches"):
         diagnose(tmp_path)
-    (tmp_path / "metrics.csv").write_text("images_seen,a\n12,x\n")
+    (tmp_path / "metrics.csv").write_text("examples_seen,a\n12,x\n")
     with pytest.raises(RunError, match="damaged"):
         diagnose(tmp_path)

@@ -15,7 +15,7 @@ LEAN = [
     "trainer=cpu",
     "callbacks.progress.enabled=false",
     "callbacks.samples=null",
-    "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_images: 8000}",
+    "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_examples: 8000}",
 ]
 UNSCORED = ["callbacks.evaluation=null", "callbacks.checkpoints.monitor=null"]
 DISCRIMINATOR = "model.players.discriminator.optimizer.lr"
@@ -50,14 +50,14 @@ RUNS = {
             "budget.batches=1500",
         ],
     ),
-    "200 training images": (
+    "200 training examples": (
         "memorisation",
         [
             "experiment=quickstart",
             "data.limit=200",
             *UNSCORED,
             "log_every=25",
-            "budget.images=60000",
+            "budget.examples=60000",
         ],
     ),
     "learning rates × 1000": (
@@ -87,11 +87,11 @@ RUNS = {
     ),
     "healthy: digits": (
         "healthy",
-        ["experiment=quickstart", *UNSCORED, "log_every=25", "budget.images=30000"],
+        ["experiment=quickstart", *UNSCORED, "log_every=25", "budget.examples=30000"],
     ),
     "healthy: digits of a class, batch norm in D": (
         "healthy",
-        ["experiment=cdcgan_mnist_5k", *UNSCORED, "log_every=20", "budget.images=20000"],
+        ["experiment=cdcgan_mnist_5k", *UNSCORED, "log_every=20", "budget.examples=20000"],
     ),
 }
 

@@ -7,7 +7,7 @@ from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 from ganlab.callbacks.doctor import separation
 from ganlab.reports.doctor.diagnosis import as_text, examine
 
-LOGGED = [name for name in HEALTHY if not name.endswith("_images")]
+LOGGED = [name for name in HEALTHY if not name.endswith("_examples")]
 
 
 def test_a_single_infinite_gradient_is_a_step_of_16_bits():
@@ -47,12 +47,12 @@ def test_the_first_rows_prove_no_strength():
 
 
 def test_many_images_and_critics_are_not_known_by_heart():
-    known = {"doctor/training_images": 100, "doctor/separation": 0.97}
+    known = {"doctor/training_examples": 100, "doctor/separation": 0.97}
     assert main_finding(known).condition == "memorisation"
     critic = {"adversarial": {"_target_": "ganlab.losses.Wasserstein"}}
     assert main_finding(known, loss=critic).condition == "healthy"
-    many = log(known | {"doctor/training_images": 50_000})
-    many.rows[-1]["images_seen"] = 10_000_000
+    many = log(known | {"doctor/training_examples": 50_000})
+    many.rows[-1]["examples_seen"] = 10_000_000
     assert conditions_of(many) == ["healthy"]
 
 

@@ -84,7 +84,7 @@ def test_a_curve_is_interrupted_where_nothing_was_logged():
 
 def test_a_run_that_was_continued_has_one_course_of_time(tmp_path):
     rows = ["100,1,10.0,1", "200,2,20.0,1", "300,3,30.0,1", "200,2,45.0,1", "300,3,55"]
-    text = "\n".join(["images_seen,batches_seen,seconds,images_per_second", *rows, "4"])
+    text = "\n".join(["examples_seen,batches_seen,seconds,examples_per_second", *rows, "4"])
     (tmp_path / "timing.csv").write_text(text)
     times = read_times(tmp_path, 400, 4, 65.0)
     assert times == [(0, 0, 0.0), (100, 1, 10.0), (200, 2, 45.0), (300, 3, 55.0), (400, 4, 65.0)]
@@ -99,7 +99,7 @@ def test_two_hundred_runs_stay_within_the_page(tmp_path):
     shown, notes = pictures(folder, 200)
     assert sum(len(p["data"]) for p in shown) <= 1.01 * page_pictures.BYTES / 200
     assert not notes
-    assert (shown[0]["images"], shown[-1]["images"]) == (0, 3200 * 3000)
+    assert (shown[0]["examples"], shown[-1]["examples"]) == (0, 3200 * 3000)
     assert 1.2 * page_curves.BYTES + 1.01 * page_pictures.BYTES <= 14.6e6
 
 
@@ -142,7 +142,7 @@ def test_the_page_asks_nobody_for_anything(tmp_path):
 def test_runs_without_a_folder_log_or_sense_are_shown(tmp_path):
     healthy = sample_run(tmp_path / "runs" / "healthy", 0)
     damaged = sample_run(tmp_path / "runs" / "damaged", 1)
-    (damaged / "metrics.csv").write_text("images_seen,a\nnonsense,2\n")
+    (damaged / "metrics.csv").write_text("examples_seen,a\nnonsense,2\n")
     silent = sample_run(tmp_path / "runs" / "silent", 2, rows=1)
     (silent / "metrics.csv").unlink()
     comparison = read_comparison([tmp_path / "runs"])
@@ -201,7 +201,7 @@ def test_scores_of_runs_that_have_not_ended_are_marked(tmp_path):
 def test_logs_and_pictures_of_any_damage_leave_the_page(tmp_path, monkeypatch):
     paths = [sample_run(tmp_path / str(n), n) for n in range(2)]
     for name in ("metrics.csv", "timing.csv"):
-        (paths[0] / name).write_text(f"images_seen,a\n1,{'9' * 200_000}\n")
+        (paths[0] / name).write_text(f"examples_seen,a\n1,{'9' * 200_000}\n")
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
     data = Tags(page_of(paths, tmp_path)).data
     assert data["curves-1"]["series"]

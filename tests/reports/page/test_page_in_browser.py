@@ -278,7 +278,7 @@ def test_two_hundred_runs_are_soon_there(browser, page, tmp_path):
     comparison = read_comparison([page.parent / "runs"])
     runs = [replace(comparison.runs[n % 5], label=f"run {n}") for n in range(200)]
     nothing = dict.fromkeys(
-        ("folder", "seed", "seconds", "images_seen", "peak_memory_mib", "started")
+        ("folder", "seed", "seconds", "examples_seen", "peak_memory_mib", "started")
     )
     runs[0] = replace(runs[0], scores=(), settings={}, choices={}, **nothing)
     comparison = replace(comparison, runs=tuple(runs))

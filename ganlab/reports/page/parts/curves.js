@@ -1,7 +1,7 @@
 // The curves of the selected runs: what is drawn, over what, and the read-out.
 
-const ACROSS = { images: "images", minutes: "minutes", steps: "steps" };
-const view = { quantity: null, across: "images", log: false, smooth: 0, cursor: null, near: null };
+const ACROSS = { examples: "examples", minutes: "minutes", steps: "steps" };
+const view = { quantity: null, across: "examples", log: false, smooth: 0, cursor: null, near: null };
 const canvas = el("canvas", { tabIndex: 0, role: "img" });
 let drawn = { lines: [], scale: null };
 
@@ -41,9 +41,9 @@ function lineOf(id) {
   if (!series) return null;
   let x = own.axes[series[0]];
   let raw = view.log ? series[1].map((value) => (value > 0 ? value : null)) : series[1];
-  if (view.across !== "images") {
-    const [images, steps, minutes] = own.times;
-    x = x.map((at) => between(at, images, view.across === "steps" ? steps : minutes));
+  if (view.across !== "examples") {
+    const [examples, steps, minutes] = own.times;
+    x = x.map((at) => between(at, examples, view.across === "steps" ? steps : minutes));
     raw = raw.filter((_, i) => x[i] !== null);
     x = x.filter((at) => at !== null);
   }
@@ -197,7 +197,7 @@ function startCurves() {
   });
   byId("curve-controls").append(
     field("Quantity", quantityList()),
-    el("div", { className: "field" }, "Against", group("Against", ACROSS, "images", (value) => {
+    el("div", { className: "field" }, "Against", group("Against", ACROSS, "examples", (value) => {
       view.across = value;
       clearCursor();
     })),

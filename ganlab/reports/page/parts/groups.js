@@ -40,7 +40,7 @@ function groupRow(group, isBest) {
     ...(score ? spreadCells(entryOf(group.scores, score), isBest) : []),
     ...others.map((name) => numberCell(shortSpread(entryOf(group.scores, name)))),
     numberCell(duration(group.seconds)),
-    numberCell(isNumber(group.images) ? number(Math.round(group.images)) : "–"),
+    numberCell(isNumber(group.examples) ? number(Math.round(group.examples)) : "–"),
     numberCell(isNumber(group.memory) ? whole.format(Math.round(group.memory)) : "–"),
     el("td", { textContent: group.states }),
     el("td", { textContent: named + more, title: group.runs.map((id) => runs[id].label).join("\n") }));
@@ -55,7 +55,7 @@ function groupTable(part) {
     ...keys.map(plain),
     ...(score ? [numeric("n"), numeric("mean", score), numeric("sd"), numeric("95 % interval")] : []),
     ...others.map((name) => numeric(name)),
-    numeric("Time"), numeric("Images"), numeric("Memory", "peak, MiB"), plain("Status"), plain("Runs"),
+    numeric("Time"), numeric("Examples"), numeric("Memory", "peak, MiB"), plain("Status"), plain("Runs"),
   ];
   const isRanked = part.better && part.groups.filter((group) => entryOf(group.scores, score)).length > 1;
   const lines = part.groups.map((group, i) => groupRow(group, isRanked && i === 0));

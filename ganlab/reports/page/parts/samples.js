@@ -1,6 +1,6 @@
 // Sample pictures of the selected runs at one moment of their training.
 
-const moments = { all: [], images: Infinity };
+const moments = { all: [], examples: Infinity };
 
 function nearest(list, value) {
   return list.reduce((best, other, i) => (Math.abs(other - value) < Math.abs(list[best] - value) ? i : best), 0);
@@ -22,21 +22,21 @@ function figureOf(id) {
 function showMoment() {
   for (const figure of byId("pictures").querySelectorAll("figure[data-id]")) {
     const id = Number(figure.dataset.id);
-    const place = nearest(runs[id].pictures, Math.min(moments.images, Number.MAX_SAFE_INTEGER));
+    const place = nearest(runs[id].pictures, Math.min(moments.examples, Number.MAX_SAFE_INTEGER));
     const picture = figure.querySelector("img");
     if (picture.dataset.place === String(place)) continue;
     picture.dataset.place = String(place);
-    const { images, data: source } = picturesOf(id)[place];
+    const { examples, data: source } = picturesOf(id)[place];
     picture.src = source;
-    picture.alt = `Samples of run ${id + 1} at ${whole.format(images)} images`;
-    figure.querySelector(".when").textContent = `at ${whole.format(images)} images`;
+    picture.alt = `Samples of run ${id + 1} at ${whole.format(examples)} examples`;
+    figure.querySelector(".when").textContent = `at ${whole.format(examples)} examples`;
   }
 }
 
 function drawSamples() {
   const slider = byId("slider");
   const shown = selected();
-  const wanted = moments.images;
+  const wanted = moments.examples;
   moments.all = [...new Set(shown.flatMap((id) => runs[id].pictures))].sort((a, b) => a - b);
   slider.max = String(Math.max(moments.all.length - 1, 0));
   slider.disabled = moments.all.length < 2;
@@ -49,8 +49,8 @@ function drawSamples() {
 }
 
 function sayMoment() {
-  const images = moments.all[Number(byId("slider").value)];
-  const text = images === undefined ? "–" : `${whole.format(images)} images seen`;
+  const examples = moments.all[Number(byId("slider").value)];
+  const text = examples === undefined ? "–" : `${whole.format(examples)} examples seen`;
   byId("slider").setAttribute("aria-valuetext", text);
   byId("slider-value").textContent = text;
 }
@@ -60,7 +60,7 @@ function startSamples() {
     type: "range", id: "slider", min: "0", max: "0", step: "1", value: "0",
     oninput: () => {
       const last = Number(slider.value) === moments.all.length - 1;
-      moments.images = last ? Infinity : moments.all[Number(slider.value)];
+      moments.examples = last ? Infinity : moments.all[Number(slider.value)];
       sayMoment();
       showMoment();
     },

@@ -72,8 +72,8 @@ const columns = [
     cell: (run) => numberCell(duration(run.seconds)),
   },
   {
-    key: "images", name: "Images", of: (run) => run.images, shown: true, numeric: true,
-    cell: (run) => numberCell(number(run.images)),
+    key: "examples", name: "Examples", of: (run) => run.examples, shown: true, numeric: true,
+    cell: (run) => numberCell(number(run.examples)),
   },
   {
     key: "memory", name: "Memory", note: "peak, MiB", of: (run) => run.memory, shown: true, numeric: true,

@@ -1,4 +1,4 @@
-"""A study in place of a training: one figure and a few numbers, see `ganlab.lectures`."""
+"""A lesson in place of a training: one figure and a few numbers, see `ganlab.lectures`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganlab.record.run import RunRecord, write_config
 from ganlab.runs.session import is_keyboard_interrupt
 
 
-def run_study(config: dict[str, Any]) -> int:
+def run_lesson(config: dict[str, Any]) -> int:
     """Make the figure and the numbers in the run's folder, and say what there is to see."""
     folder = Path(config["run_dir"])
     if (folder / "run.json").exists() and not config.get("resume"):
@@ -33,7 +33,7 @@ def run_study(config: dict[str, Any]) -> int:
 
             torch.set_num_threads(config["threads"])
         print(f"{config['name']}: this takes up to two minutes …", file=sys.stderr, flush=True)
-        lesson = make(config["study"])(seed=config["seed"])
+        lesson = make(config["lesson"])(seed=config["seed"])
         with atomic(folder / "figure.png") as temporary:
             lesson.figure.savefig(temporary, format="png", dpi=110)
         write_json(folder / "numbers.json", lesson.numbers)
