@@ -1,16 +1,32 @@
 """What earlier versions wrote is read by its old names, and its hashes hold."""
 
 import importlib
+import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from safetensors.torch import load_file
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.recipe import changes, protocol_hash, recipe_hash
 from ganlab.core.load import read_checkpoint
-from ganlab.record.old_names import TARGETS, current, original
+from ganlab.data import Ring
+from ganlab.data.readers.caching import read_cache, write_cache
+from ganlab.errors import ConfigError
+from ganlab.record.log import read_metrics, rename_columns
+from ganlab.record.loggers import CSVLogger
+from ganlab.record.old_names import (
+    TARGETS,
+    current,
+    current_override,
+    original,
+    refuse_old_names,
+)
 from ganlab.record.run import read_config
+from ganlab.record.sweep import jobs_of
 
 OLD = {
     "seed": 3,
@@ -27,6 +43,43 @@ PROTOCOL = {
     "_target_": "ganlab.metrics.SampleProtocol",
     "features": {"weights": "x", "_target_": "ganlab.networks.segmenter.Segmenter"},
 }
+
+GAME = {
+    "run_dir": "there",
+    "study": None,
+    "budget": {"images": 640, "batches": None},
+    "data": {"_target_": "ganlab.data.Ring", "samples": 5000},
+    "callbacks": {
+        "evaluation": {"every_images": 320, "protocol": {"samples": 100}},
+        "checkpoints": {"every_images": 64, "monitor": "modes"},
+    },
+    "model": {"lr": {"_target_": "ganlab.core.Ramp", "start": 1.0, "end": 0.0, "images": 300}},
+    "trainer": {"devices": 1},
+}
+OVERRIDES = {
+    "budget.images=20000": "budget.examples=20000",
+    "++budget.images=1,2": "++budget.examples=1,2",
+    "budget={images: 5, minutes: null}": "budget={examples: 5, minutes: null}",
+    "callbacks.samples.every_images=64": "callbacks.samples.every_examples=64",
+    "callbacks.samples={every_images: 64}": "callbacks.samples={every_examples: 64}",
+    "loss.regularizers.noise.sigma.images=9": "loss.regularizers.noise.sigma.examples=9",
+    "x={_target_: ganlab.core.Ramp, images: 9}": "x={_target_: ganlab.core.Ramp, examples: 9}",
+    "x.delay=${budget.images}": "x.delay=${budget.examples}",
+    "study.images=640": "lesson.images=640",
+}
+OLD_WORDS = (
+    r"told_apart|fooled|images_seen|every_images|budget\.images|images_in_batch|"
+    r"(?:last|best)_images|[\"']image[\"']"
+)
+SAME = [
+    "protocol.metrics.sliced_wasserstein.images=16384",
+    "callbacks.evaluation.protocol.metrics.sliced_wasserstein.images=16384",
+    "lesson.images=640",
+    "data.root=my/images",
+    "data.root=budget_images",
+    "name=images",
+    "study=images",  # of `ganlab tune`
+]
 
 
 def there(target):
@@ -72,6 +125,99 @@ def test_hashes_are_those_that_the_version_before_the_move_took():
     assert protocol_hash(PROTOCOL) == protocol_hash(current(PROTOCOL)) == "a2b622bf624d2eba"
     assert recipe_hash(OLD | {"seed": 4}) == recipe_hash(OLD)  # a recipe is for all seeds
     assert recipe_hash(OLD | {"data": OLD["data"] | {"batch_size": 5}}) != recipe_hash(OLD)
+
+
+def test_hashes_are_those_that_the_version_with_images_took():
+    """Literals, computed by that version."""
+    assert recipe_hash(GAME) == recipe_hash(current(GAME)) == "8c1e1cbb9cbc565d"
+    assert recipe_hash(GAME, best=True) == recipe_hash(current(GAME), True) == "2d565db083dbbe9f"
+    assert Ring(samples=100).content_hash() == "b3ad799130f13bdf"
+
+
+def test_keys_have_their_new_names_and_come_back():
+    now = current(GAME)
+    assert now["budget"] == {"examples": 640, "batches": None}
+    assert now["callbacks"]["evaluation"]["every_examples"] == 320
+    assert now["model"]["lr"]["examples"] == 300
+    assert "study" not in now
+    assert now["lesson"] is None
+    assert original(now) == GAME
+    assert current(now) == now
+
+
+def test_names_of_other_things_stay():
+    kept = {
+        "sliced_wasserstein": {"_target_": "ganlab.metrics.SlicedWasserstein", "images": 9},
+        "sweep": {"study": "mine", "kind": "tune"},
+    }
+    assert current(kept) == kept == original(kept)
+
+
+@pytest.mark.parametrize(("old", "new"), OVERRIDES.items())
+def test_overrides_of_before_are_read_and_refused_on_a_command_line(old, new):
+    assert current_override(old) == new == current_override(new)
+    assert current({"overrides": [old]}) == {"overrides": [new]}
+    with pytest.raises(ConfigError) as raised:
+        refuse_old_names([new, old])
+    assert str(raised.value).endswith(f"Give {new}")
+
+
+@pytest.mark.parametrize("text", SAME)
+def test_overrides_of_other_things_stay(text):
+    assert current_override(text) == text
+
+
+def test_a_sweep_of_before_is_read(tmp_path):
+    jobs = [
+        {"job": i, "folder": str(i), "overrides": ["budget.images=64", f"seed={i}"]} for i in (0, 1)
+    ]
+    (tmp_path / "sweep.json").write_text(json.dumps({"name": "x", "jobs": jobs}))
+    assert [job.overrides[0] for job in jobs_of(tmp_path)] == ["budget.examples=64"] * 2
+
+
+def test_a_log_of_before_is_rewritten_once(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("images_seen,a,doctor/training_images\n4,0.5,\n8,,100\n12,1,\n")
+    assert read_metrics(tmp_path)[1] == {"examples_seen": 8, "doctor/training_examples": 100}
+    CSVLogger(tmp_path).resume(8)
+    assert path.read_text() == "examples_seen,a,doctor/training_examples\n4,0.5,\n8,,100\n"
+
+
+def test_the_times_of_before_get_a_new_header(tmp_path):
+    path = tmp_path / "timing.csv"
+    path.write_text("images_seen,batches_seen,seconds,images_per_second\n4,1,0.5,8.0\n")
+    for _ in range(2):
+        rename_columns(path)
+        assert path.read_text() == (
+            "examples_seen,batches_seen,seconds,examples_per_second\n4,1,0.5,8.0\n"
+        )
+
+
+def test_caches_are_shared_with_versions_of_before(tmp_path):
+    """The key of a batch has a new name, and the file has the old one."""
+    write_cache(tmp_path / "x", {"example": torch.arange(3), "label": torch.arange(2)})
+    assert set(load_file(tmp_path / "x")) == {"image", "label"}
+    assert set(read_cache(tmp_path / "x")) == {"example", "label"}
+
+
+def test_old_words_stand_in_the_table_alone():
+    """A batch's key "image" among them, which as a modality's or an ONNX file's output is none."""
+    root = Path(__file__).parents[2]
+    files = [p for part in ("ganlab", "conf", ".github") for p in (root / part).rglob("*.*")]
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in (*files, root / "README.md")
+        if path.suffix in (".py", ".yaml", ".yml", ".md", ".js", ".html")
+    }
+    assert len(texts) > 300
+    found = {
+        str(path.relative_to(root)): words
+        for path, text in texts.items()
+        if (words := re.findall(OLD_WORDS, text)) and path.stem != "old_names"
+    }
+    image = found.pop("ganlab/modalities/image.py"), found.pop("ganlab/modalities/base.py")
+    assert image == (['"image"'], ['"image"'])
+    assert found == {"ganlab/exchange/graphs.py": ['"image"']}
 
 
 def test_a_move_is_no_change_of_a_recipe(tmp_path):

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from ganlab.errors import ConfigError, nearest
+from ganlab.record.old_names import refuse_old_names
 from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, classes, like
 from ganlab.reports.comparison.scores import judged
 from ganlab.reports.comparison.settings import compared_value, matching, shown_value
@@ -57,6 +58,7 @@ def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
     for run in comparison.runs:
         known |= dict.fromkeys((*run.choices, *run.settings))
     keys = []
+    refuse_old_names(group_by)
     for name in group_by:
         found = matching(name, comparison.varying) or matching(name, known)
         if not found:
