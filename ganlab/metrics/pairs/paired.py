@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,16 +12,15 @@ from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
-from torchmetrics.functional.image.lpips import _NoTrainLpips  # public only with a download
 from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.data.base import hash_tensors
 from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
+from ganlab.metrics.pairs.perceptual import Backbone, PerceptualNetwork
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
 
-Backbone = Literal["alex", "vgg", "squeeze"]
 SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels that leave a map
 
 
@@ -192,12 +190,11 @@ class LPIPSDistance(nn.Module):
         self.network = network
         with torch.random.fork_rng(devices=[]):  # torchvision initialises before it loads
             self.net = _downloaded(network) if weights is None else _loaded(network, Path(weights))
-        self.requires_grad_(False)
-        self.hash = hash_tensors(self.net.state_dict())[:16]
+        self.hash = hash_tensors(self.net.named_tensors())[:16]
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Distances (N,) of pairs of images, both float (N, 3, H, W) in [−1, 1]."""
-        return self.net(one, other).flatten()
+        return self.net(one, other)
 
 
 class LPIPS(PairedMetric):
@@ -252,9 +249,9 @@ class LPIPS(PairedMetric):
         }
 
 
-def _downloaded(network: str) -> nn.Module:
+def _downloaded(network: str) -> PerceptualNetwork:
     try:
-        return _NoTrainLpips(net=network)
+        return PerceptualNetwork(network)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise DataError(
             f"lpips.weights: torchvision's weights of {network!r} can neither be found under "
@@ -263,7 +260,7 @@ def _downloaded(network: str) -> nn.Module:
         ) from error
 
 
-def _loaded(network: str, path: Path) -> nn.Module:
+def _loaded(network: str, path: Path) -> PerceptualNetwork:
     """The network with the weights of a file that holds a state dict of the torchvision model."""
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
@@ -272,20 +269,19 @@ def _loaded(network: str, path: Path) -> nn.Module:
             f"lpips.weights: {path} cannot be read ({str(error).splitlines()[0]}). Give the file "
             "that torchvision downloads, or leave it out to download it."
         ) from error
-    made = _NoTrainLpips(net=network, pnet_rand=True)
-    own = made.net.state_dict()
-    # torchmetrics cuts torchvision's "features" into slices, which keep the layers' numbers
-    names = {key: re.sub(r"^(slice\d+|slices\.\d+)\.", "features.", key) for key in own}
+    made = PerceptualNetwork(network, pretrained=False)
+    own = {f"features.{key}": tensor for key, tensor in made.features.state_dict().items()}
     there = tensors if isinstance(tensors, dict) else {}
     wrong = [
         name
-        for key, name in names.items()
-        if not isinstance(there.get(name), Tensor) or there[name].shape != own[key].shape
+        for name, tensor in own.items()
+        if not isinstance(there.get(name), Tensor) or there[name].shape != tensor.shape
     ]
     if wrong:
         raise DataError(
             f"lpips.weights: {path} does not hold torchvision's weights of {network!r}: "
             f"{wrong[0]} is missing or has another shape. Give the file of that network."
         )
-    made.net.load_state_dict({key: there[name] for key, name in names.items()})
+    for name, tensor in own.items():
+        tensor.copy_(there[name])
     return made

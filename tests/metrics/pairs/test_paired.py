@@ -117,9 +117,9 @@ def test_lpips_takes_the_weights_of_the_file(weights, lpips):
     distance = LPIPSDistance(weights=weights)
     assert torch.equal(state, torch.get_rng_state())
     stored = torch.load(weights, weights_only=True)
-    own = distance.net.net.state_dict()
-    assert torch.equal(own["slice1.0.weight"], stored["features.0.weight"])
-    assert torch.equal(own["slice5.10.bias"], stored["features.10.bias"])
+    own = distance.net.features.state_dict()
+    assert torch.equal(own["0.weight"], stored["features.0.weight"])
+    assert torch.equal(own["10.bias"], stored["features.10.bias"])
     assert lpips.distance.hash == distance.hash
     assert len(distance.hash) == 16
 
