@@ -17,6 +17,7 @@ from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError, one_of
 from ganlab.files import atomic
+from ganlab.private import checkpoint_of
 
 
 class Checkpoints(Callback):
@@ -133,7 +134,7 @@ class Checkpoints(Callback):
 
     def _write(self, trainer: Trainer, name: str, before: str | None = None) -> None:
         path = self.folder / name
-        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        checkpoint = checkpoint_of(trainer)
         if trainer.is_global_zero:
             with atomic(path) as temporary:
                 trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, temporary)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
@@ -72,7 +73,7 @@ class EMA(Callback):
         self._steps = dict(pl_module.steps)
         examples = pl_module.examples_seen
         decay = self.decay(examples, examples - self.last_examples)
-        torch._foreach_lerp_(self._averaged, self._raw, 1 - decay)
+        get_ema_multi_avg_fn(decay)(self._averaged, self._raw, None)
         for copy, raw in self._copied:
             copy.copy_(raw)
         self.last_examples = examples

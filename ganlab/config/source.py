@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,7 +35,7 @@ class GroupSource(ConfigSource):
         if (path := _file(config_path)) is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
         text, config = _read(path, path.stat().st_mtime_ns)
-        header = self._get_header_dict(text)
+        header = {"package": None, **dict(re.findall(r"^# @(\w+) (\S+)$", text, re.MULTILINE))}
         return ConfigResult(self.provider, self.full_path(), deepcopy(config), header)
 
     def available(self) -> bool:

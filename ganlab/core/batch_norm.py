@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganlab.errors import one_of
+from ganlab.networks.jointly import BATCH_NORMS
 
 BatchNormMode = Literal["running", "batch", "standing"]
 MODES = ("running", "batch", "standing")
@@ -33,7 +33,7 @@ def batch_norm_statistics(
         ConfigError: an unknown mode.
     """
     one_of("batch_norm", mode, MODES)
-    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in network.modules() if isinstance(layer, BATCH_NORMS)]
     before = [(layer.running_mean, layer.running_var) for layer in layers]
     try:
         if mode != "running":
@@ -50,7 +50,7 @@ def batch_norm_statistics(
 
 
 def _mean_statistics(
-    layers: list[_BatchNorm], run: Callable[[], object]
+    layers: list[nn.Module], run: Callable[[], object]
 ) -> list[tuple[Tensor, Tensor]]:
     seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
 

@@ -9,26 +9,22 @@ from lightning.pytorch.plugins import TorchSyncBatchNorm
 from torch import Tensor, nn
 from torch.distributed import all_reduce, get_rank, get_world_size, is_available, is_initialized
 from torch.nn.functional import one_hot
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganlab.networks.jointly import BATCH_NORMS
 
 
-class SyncBatchNorm(_BatchNorm):
+class SyncBatchNorm(nn.SyncBatchNorm):
     """Batch normalisation whose statistics, while training, are those of all processes together.
 
     Unlike torch's own it runs on CPUs as well, and has a second derivative, which penalties on
     gradients need. All processes must call it equally often, and go back through it equally often.
     """
 
-    def _check_input_dim(self, input: Tensor) -> None:
-        if input.dim() < 2:
-            raise ValueError(f"expected at least 2 dimensions (got {input.dim()})")
-
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, …) to the same; N may differ between processes."""
         ranks = get_world_size() if is_available() and is_initialized() else 1
         if not self.training or ranks == 1:
-            return super().forward(input)
-        self._check_input_dim(input)
+            return nn.BatchNorm2d.forward(self, input)
         x = input if input.dtype == torch.float64 else input.float()
         rows = x.transpose(0, 1).flatten(1)  # (C, samples)
         own_mean, own_variance = rows.mean(1), rows.var(1, correction=0)
@@ -88,7 +84,7 @@ class BatchNormSync(TorchSyncBatchNorm):
 
     def __init__(self, enabled: bool | None = None) -> None:
         self.enabled = enabled
-        self._before: dict[_BatchNorm, type[_BatchNorm]] = {}
+        self._before: dict[nn.Module, type[nn.Module]] = {}
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Synchronise; the layers stay the same objects, whoever else holds them."""
@@ -97,7 +93,7 @@ class BatchNormSync(TorchSyncBatchNorm):
             enabled = ((model.config or {}).get("trainer") or {}).get("sync_batchnorm")
         if enabled:
             for layer in model.modules():
-                if isinstance(layer, _BatchNorm) and not isinstance(layer, SyncBatchNorm):
+                if isinstance(layer, BATCH_NORMS) and not isinstance(layer, SyncBatchNorm):
                     self._before[layer] = type(layer)
                     layer.__class__ = SyncBatchNorm
         return model

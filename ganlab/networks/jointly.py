@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]:
@@ -17,7 +18,7 @@ def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]
         network: batches (N, …) to a Tensor, or a list of Tensors, of N rows.
         batches: of the same shape but for N.
     """
-    if any(isinstance(layer, _BatchNorm) for layer in network.modules()):
+    if any(isinstance(layer, BATCH_NORMS) for layer in network.modules()):
         return [network(batch) for batch in batches]
     sizes = [len(batch) for batch in batches]
     made = network(torch.cat(batches))

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.files import cannot_write, write_text
+from ganlab.private import hide_after
 from ganlab.record.log import X, read_metrics
 
 
@@ -96,4 +97,4 @@ class TensorBoard(TensorBoardLogger):
     def resume(self, examples_seen: int) -> None:
         """Hide what was logged after `examples_seen` by the run that is being continued."""
         if examples_seen:
-            self._kwargs["purge_step"] = examples_seen + 1
+            hide_after(self, examples_seen)

@@ -4,9 +4,10 @@ from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils import parametrize
-from torch.nn.utils.parametrizations import _SpectralNorm, spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlab.errors import ConfigError
+from ganlab.private import is_spectral_norm
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -25,7 +26,7 @@ LAYERS = (
 def _is_normalized(layer: nn.Module) -> bool:
     """Whether the weight of `layer` already goes through a spectral norm."""
     return parametrize.is_parametrized(layer, "weight") and any(
-        isinstance(step, _SpectralNorm) for step in layer.parametrizations["weight"]
+        is_spectral_norm(step) for step in layer.parametrizations["weight"]
     )
 
 

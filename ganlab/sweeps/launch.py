@@ -15,6 +15,7 @@ from typing import Any
 
 from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
+from ganlab.private import run_hydra
 from ganlab.record.states import look
 from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.sweeps.job import STOP, run_job
@@ -151,9 +152,8 @@ def _with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception
 
     launcher = launcher_of(settings)
     own = [*settings, *own_settings(launcher, settings, jobs)]
-    program = sys.argv
     numbers = ",".join(str(job.number) for job in jobs)
-    sys.argv = [
+    arguments = [
         "ganlab train",
         "-m",
         f"job={numbers}",
@@ -165,7 +165,7 @@ def _with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception
     main = hydra.main(config_path=None, config_name="sweep_job", version_base="1.3")(run_job)
     try:
         with composing(), _stopping(folder, launcher), as_config_error(settings):
-            main()
+            run_hydra(main, arguments)
     except ConfigError:
         raise
     except Exception as error:  # of joblib, submitit, ray: a process that died, no cluster, …
@@ -173,7 +173,6 @@ def _with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception
         print(f"hydra/launcher={launcher}: {type(error).__name__}: {reason}", file=sys.stderr)
         return error
     finally:
-        sys.argv = program
         (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's, which lists numbers alone
     return None
 

@@ -1,0 +1,83 @@
+"""Each private name of another package still does what ganlab uses it for; all stand in one module.
+
+A test that fails here after a new version of a package says which name it has changed.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.tiny import fit, tiny_gan
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from torch import nn
+from torch.nn.utils.parametrizations import orthogonal, spectral_norm
+
+import ganlab
+from ganlab import private
+from ganlab.callbacks import Budget
+from ganlab.record.loggers import TensorBoard
+
+
+def test_a_checkpoint_holds_all_that_a_resume_needs():
+    """`Trainer._checkpoint_connector` of Lightning."""
+    module = tiny_gan()
+    fit(module, Budget(batches=2))
+    checkpoint = private.checkpoint_of(module.trainer)
+    assert checkpoint["state_dict"].keys() == module.state_dict().keys()
+    assert len(checkpoint["optimizer_states"]) == 2
+    assert checkpoint["ganlab"]["counters"]["batches_seen"] == 2
+    assert {"callbacks", "loops", "lr_schedulers"} <= checkpoint.keys()
+
+
+def test_tensorboard_hides_what_came_after(tmp_path):
+    """`TensorBoardLogger._kwargs` of Lightning."""
+    logger = TensorBoard(tmp_path)
+    private.hide_after(logger, 64)
+    logger.experiment.flush()
+    (path,) = (tmp_path / "tensorboard").glob("events.*")
+    starts = [e.step for e in EventFileLoader(str(path)).Load() if e.HasField("session_log")]
+    assert starts == [65]
+
+
+def test_a_spectral_norm_is_known():
+    """`_SpectralNorm` of torch."""
+    normalised, other = spectral_norm(nn.Linear(2, 2)), orthogonal(nn.Linear(2, 2))
+    assert private.is_spectral_norm(normalised.parametrizations["weight"][0])
+    assert not private.is_spectral_norm(other.parametrizations["weight"][0])
+
+
+def test_a_trial_goes_on():
+    """`FrozenTrial._trial_id` of Optuna."""
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study()
+    study.ask(), study.ask()
+    trial = private.goes_on(study, study.get_trials()[1])
+    assert trial.number == 1
+    assert study.tell(trial, 0.5).value == 0.5
+    assert [t.state.is_finished() for t in study.get_trials()] == [False, True]
+
+
+def test_hydra_reads_the_arguments_that_it_is_given(monkeypatch):
+    """`sys.argv`, which is as it was afterwards, also after an error."""
+    monkeypatch.setattr(sys, "argv", ["mine"])
+    seen = []
+    private.run_hydra(lambda: seen.append(sys.argv), ["program", "-m", "job=1"])
+    assert seen == [["program", "-m", "job=1"]]
+    with pytest.raises(ZeroDivisionError):
+        private.run_hydra(lambda: 1 / 0, [])
+    assert sys.argv == ["mine"]
+
+
+def test_all_stand_in_one_module():
+    """Names with one underscore of what is not one's own; `os._exit` is documented."""
+    used = re.compile(
+        r"(?<!self)(?<!cls)(?<!os)\._(?!target_)[a-z]\w*|import .*\b_[A-Za-z]\w*|\b_internal\b"
+    )
+    found = {
+        f"{path.name}: {match}"
+        for path in Path(ganlab.__file__).parent.rglob("*.py")
+        if path.name != "private.py"
+        for match in used.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
