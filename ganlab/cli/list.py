@@ -14,7 +14,6 @@ PLURALS = {
     "experiments": "experiment",
     "trainers": "trainer",
     "loggers": "logger",
-    "evaluations": "evaluation",
     "protocols": "protocol",
     "features": "features",
     "sweeps": "sweep",

@@ -51,13 +51,15 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             _explain(overrides, name)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
-        # it is the data's unless chosen, and there is none for each data set: Hydra lets all pass
-        if choices.get("evaluation") != choices.get("data"):
-            check_choice("evaluation", choices.get("evaluation"))
+        # it is the data's unless chosen, and not each data set has one: Hydra lets all pass
+        chosen = choices.get(f"protocol@{PROTOCOL}")
+        if chosen != choices.get("data"):
+            check_choice("protocol", chosen)
         with open_dict(config):
             del config["hydra"]
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
+            _check_has_protocol(config, overrides)
     return config
 
 
@@ -97,8 +99,22 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
         OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
 
 
+def _check_has_protocol(config: Any, overrides: list[str]) -> None:
+    if OmegaConf.select(config, PROTOCOL):
+        return
+    for text in overrides:
+        if text.lstrip("+~").startswith("callbacks.evaluation."):
+            raise ConfigError(
+                f"{text}: this run has no protocol to score by. Choose protocol=NAME, see `ganlab "
+                "list protocols`, or leave this out."
+            )
+
+
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
-    """Drop settings that an experiment makes for regularizers which the user has taken away."""
+    """Drop settings that an experiment makes for what the user has taken away."""
+    evaluation = (plain.get("callbacks") or {}).get("evaluation")
+    if evaluation and not evaluation.get("protocol"):  # {} if none is chosen, None without any
+        plain["callbacks"]["evaluation"] = evaluation.get("protocol")
     loss = plain.get("loss") or {}
     if loss.get("regularizers"):
         chosen = {k: v for k, v in loss["regularizers"].items() if not v or "_target_" in v}

@@ -6,6 +6,7 @@ in a group: `experiment=ring_hinge`, wherever `ring_hinge.yaml` lies below `conf
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,13 @@ def file_of(group: str, choice: str) -> Path | None:
     if path and "/" in choice and path != CONF / group / f"{choice}.yaml":
         return None  # in another folder
     return path
+
+
+def protocol_of(data: str) -> Path | None:
+    """The file of the protocol that a data set's file names in a line `# @protocol NAME`."""
+    path = file_of("data", data)
+    named = path and re.search(r"^# @protocol (\w+)$", path.read_text("utf-8"), re.MULTILINE)
+    return file_of("protocol", named[1]) if named else None
 
 
 def bare(group: str, value: str) -> str:

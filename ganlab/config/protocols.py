@@ -46,10 +46,8 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     if "protocol.features" in names and names["protocol.features"] != "null":
         raise ConfigError("protocol.features: choose them with features=NAME.")
     plain = named_protocol(names["protocol"]) if "protocol" in names else base
-    if plain is None:
-        raise ConfigError(
-            "protocol: this run has none of its own; choose one, see `ganlab list protocols`."
-        )
+    if not plain:
+        raise ConfigError("protocol: there is none; choose one, see `ganlab list protocols`.")
     if "features" in names:
         check_choice("features", names["features"])
         plain = plain | {"features": _composed(f"features/{names['features']}")["features"]}

@@ -18,7 +18,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import Container, OmegaConf
 
-from ganlab.config.groups import CONF, file_of, files, groups, options
+from ganlab.config.groups import CONF, file_of, files, groups, options, protocol_of
 
 _composing: ContextVar[bool] = ContextVar("composing", default=False)
 
@@ -77,7 +77,7 @@ def _read(path: Path, changed: int) -> tuple[str, Container]:
 def _file(config_path: str) -> Path | None:
     group, _, choice = config_path.partition("/")
     if choice:
-        return file_of(group, choice)
+        return file_of(group, choice) or (protocol_of(choice) if group == "protocol" else None)
     path = CONF / f"{config_path}.yaml"
     return path if path.is_file() else None
 

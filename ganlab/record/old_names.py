@@ -52,6 +52,7 @@ OVERRIDES = {  # patterns in key=value texts
     r"^([+~]*(?!study\.|lesson\.)(?!.*\bprotocol\.)[\w.]+)\.images=": r"\1.examples=",
     r"(\bganlab\.core(?:\.schedule)?\.Ramp\b[^{}]*\b)images:": r"\1examples:",
     r"^([+~]*)study\.": r"\1lesson.",
+    r"^evaluation=": "protocol=",  # a data set's name stands for its protocol
 }
 BATCH_KEYS = {"image": "example"}
 SEEN = "images_seen"  # entries of scores.json keep this key: users' own programs read them

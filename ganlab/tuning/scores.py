@@ -105,8 +105,8 @@ def _checked(overrides: list[str]) -> tuple[dict[str, Any], Protocol]:
     evaluation = (config.get("callbacks") or {}).get("evaluation")
     if module is None or not evaluation:
         raise ConfigError(
-            "evaluation: none is chosen, and a search needs scores. Choose evaluation=NAME or "
-            "protocol=NAME; see `ganlab list evaluations`."
+            "protocol: none is chosen, and a search needs scores. Choose protocol=NAME, see "
+            "`ganlab list protocols`."
         )
     protocol = make(evaluation).protocol
     protocol.check(module, data)

@@ -112,7 +112,7 @@ def arguments(tmp_path):
         f"data.root={tmp_path / 'set'}",
         "data.size=16",
         "data.test_share=0.5",
-        "evaluation=none",
+        "protocol=none",
         "trainer=cpu",
         "model.generator_ab.features=4",
         "model.generator_ab.blocks=1",

@@ -17,7 +17,7 @@ RUN = [
     "model.generator.network.hidden=[8]",
     "model.discriminator.network.hidden=[8]",
     "budget.batches=2",
-    "evaluation=none",
+    "protocol=none",
     "callbacks.progress.enabled=false",
     "trainer=cpu",
 ]
@@ -121,7 +121,7 @@ def test_scores_of_two_folders(cli, tmp_path):
     [
         ([], ["run", "real=DIR"]),
         (["real=x"], ["generated"]),
-        (["run={run}"], ["none of its own", "ganlab list protocols"]),
+        (["run={run}"], ["protocol", "ganlab list protocols"]),
         (["run={run}", "protocol=fd10k_test_mnst"], ["'fd10k_test_mnist'"]),
         (["run={run}", "protocol=fd5k_train_mnist_5k", "features=digit"], ["'digits'"]),
         (["run={run}", "protocol=fd5k_train_mnist_5k", "protocol.sampels=3"], ["'samples'"]),

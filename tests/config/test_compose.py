@@ -27,7 +27,7 @@ def test_overrides_are_spelled_out(text, whole):
 
 @pytest.mark.parametrize("text", ["protocol.samples=9", "~protocol.samples"])
 def test_a_changed_protocol_says_so(text):
-    config = compose(["experiment=ring_hinge", "evaluation=ring", text])
+    config = compose(["experiment=ring_hinge", "protocol=modes10k", text])
     assert OmegaConf.select(config, f"{PROTOCOL}.name").endswith(" (changed)")
 
 

@@ -106,9 +106,10 @@ def test_files_are_found_as_they_are_now(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("choice", ["images/mnist_5k", "mnist_5k"])
 def test_what_follows_a_choice_follows_it_with_its_folder_too(choice):
-    """A data set's evaluation is chosen by the name of the set."""
+    """A data set's protocol is the one that its file names."""
     config = compose([f"data={choice}"])
-    assert config.choices.data == config.choices.evaluation == "mnist_5k"
+    assert config.choices.data == "mnist_5k"
+    assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
     assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
 
 

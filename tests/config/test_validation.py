@@ -42,7 +42,7 @@ def test_study(experiment):
     assert check(to_plain(compose([f"experiment={experiment}", "run_dir=unused"]))) == (None, None)
 
 
-@pytest.mark.parametrize("name", options("protocol"))
+@pytest.mark.parametrize("name", [n for n in options("protocol") if n != "none"])
 def test_protocol(name):
     """It is called what its file is called, and its scores have names before it is prepared."""
     config = named_protocol(name)

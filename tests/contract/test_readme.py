@@ -45,7 +45,7 @@ def _shortened(words):
             if "batch_size" not in str(replacement):
                 words.append("data.batch_size=2")
             words = [word for word in words if "protocol.samples" not in word]
-            return [*words, "evaluation=none", "data.size=32"] if name == "cifar10" else words
+            return [*words, "protocol=none", "data.size=32"] if name == "cifar10" else words
     return words
 
 

@@ -130,7 +130,7 @@ def test_several_processes_share_the_examples():
 
 
 def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
-    overrides = ["budget.batches=20", "evaluation=ring", "protocol.samples=200"]
+    overrides = ["budget.batches=20", "protocol=modes10k", "protocol.samples=200"]
     found = estimate(composed(*overrides))
     assert found.length.calls["evaluation"] == 1
     assert 0 < found.costs.callbacks["evaluation"].first < 30
@@ -158,7 +158,7 @@ def test_downloads_are_named_and_not_made(alone):
 
 
 def image_config(*overrides):
-    small = ["model=gan", "data=mnist", "data.root=none", "trainer=cpu", "evaluation=none"]
+    small = ["model=gan", "data=mnist", "data.root=none", "trainer=cpu", "protocol=none"]
     config, _ = prepare([*small, "dry_run=true", *overrides])
     check(config)
     return config

@@ -10,7 +10,7 @@ from ganlab.errors import ConfigError
 from ganlab.modalities.grid import save_png
 from ganlab.record.run import read_config
 
-QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]
+QUICK = ["protocol=none", "trainer=cpu", "callbacks.progress.enabled=false"]
 SMALL = ["data.size=32", "data.load_size=32"]
 
 

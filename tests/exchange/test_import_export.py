@@ -16,7 +16,7 @@ from ganlab.record.run import read_config
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
-QUICK = ["evaluation=none", "trainer=cpu", "callbacks.progress.enabled=false"]
+QUICK = ["protocol=none", "trainer=cpu", "callbacks.progress.enabled=false"]
 SMALL = ["data.size=32", "data.load_size=32"]
 
 
@@ -109,7 +109,7 @@ def test_an_imported_run_trains_on_and_is_scored(cyclegan, tmp_path, monkeypatch
     _, files, _ = cyclegan
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run = tmp_path / "run"
-    words = [word for word in QUICK if word != "evaluation=none"]
+    words = [word for word in QUICK if word != "protocol=none"]
     assert main(["import", "cyclegan", str(files), f"out={run}", *words, *SMALL]) == 0
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "interrupted"

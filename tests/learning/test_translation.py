@@ -29,7 +29,7 @@ def test_the_cycle_finds_the_hidden_partners(seed, tmp_path):
     """5 dB above the sources as they are, and 3 dB above the same without the cycle."""
     short = ["experiment=cyclegan_shapes", f"seed={seed}"]
     whole = scores_of(tmp_path / "whole", *short)
-    without = ["model=without_cycle", "evaluation=shapes_unpaired"]
+    without = ["model=without_cycle", "protocol=hidden_pairs"]
     apart = scores_of(tmp_path / "apart", *short, *without)
     for way in ("a_to_b", "b_to_a"):
         assert whole[f"psnr/{way}"] >= whole[f"source_psnr/{way}"] + 5

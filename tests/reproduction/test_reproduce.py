@@ -159,7 +159,7 @@ def test_scores_are_taken_once(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(seeds, "evaluate_run", evaluate_run)
     assert cli(NAME, f"out={tmp_path / 'a'}", "budget.batches=10", *TINY)[0] == 0
     assert not calls  # the experiment's own evaluation is by the baseline's protocol
-    rest = ["evaluation=none", *TINY[:-1]]
+    rest = ["callbacks.evaluation=null", *TINY[:-1]]
     for _ in range(2):
         assert cli(NAME, f"out={tmp_path / 'b'}", "budget.batches=10", *rest)[0] == 0
         assert len(calls) == 1
@@ -199,7 +199,10 @@ def test_a_run_of_another_recipe_is_not_comparable(cli, tmp_path):
 def test_scores_that_a_user_has_taken_do_not_count(cli, tmp_path):
     """`ganlab evaluate` may have had other data or latents, under the same protocol's name."""
     folder = tmp_path / "r"
-    assert cli(NAME, f"out={folder}", "budget.batches=10", "evaluation=none", *TINY[:-1])[0] == 0
+    assert (
+        cli(NAME, f"out={folder}", "budget.batches=10", "callbacks.evaluation=null", *TINY[:-1])[0]
+        == 0
+    )
     (own,) = read(folder)["values"]
     path = folder / "0" / "scores.json"
     foreign = json.loads(path.read_text())
@@ -224,7 +227,7 @@ def test_a_score_that_cannot_be_taken_is_named(cli, tmp_path, monkeypatch):
         return entry
 
     monkeypatch.setattr(seeds, "evaluate_run", evaluate_run)
-    rest = ["budget.batches=10", "evaluation=none", *TINY[:-1]]
+    rest = ["budget.batches=10", "callbacks.evaluation=null", *TINY[:-1]]
     code, said, _ = cli(NAME, f"out={tmp_path / 'r'}", "--seeds=2", *rest)
     assert code == 1
     verdict = read(tmp_path / "r")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.contract
 
 TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + [
     "trainer=ddp_cpu",
-    "evaluation=ring",
+    "protocol=modes10k",
     "protocol.samples=200",
     "protocol.metrics.distance._target_=ganlab.metrics.PointSlicedWasserstein",
     "+model.generator.norm=batch",

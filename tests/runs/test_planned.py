@@ -42,7 +42,7 @@ def test_interrupted_plan_goes_on_bit_for_bit(tmp_path):
 
 def test_scores_are_not_lost_between_the_last_checkpoint_and_the_record(tmp_path):
     folder = tmp_path / "run"
-    scored = [word for word in SHORT if word != "evaluation=none"]
+    scored = [word for word in SHORT if word != "protocol=none"]
     plan(folder, [*scored, "protocol.samples=100"])
     run_planned(folder)
     record = read_record(folder)

@@ -107,7 +107,7 @@ def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [
         *("model=gan", "data=folder", "data.root=late,early", "data.size=28", "data.channels=1"),
-        *("data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"),
+        *("data.batch_size=2", "protocol=none", "budget.batches=2", "trainer=cpu"),
     ]
     for index, image in enumerate(MNIST5k().train["example"][:8]):
         save_png(image, tmp_path / "early" / f"{index}.png")
@@ -239,7 +239,7 @@ def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypa
         save_png(image, there / "pictures" / f"{index}.png")
     monkeypatch.chdir(there)
     words = ["model=gan", "data=folder", "data.root=pictures", "data.size=28", "data.channels=1"]
-    words += ["data.batch_size=2", "evaluation=none", "budget.batches=2", "trainer=cpu"]
+    words += ["data.batch_size=2", "protocol=none", "budget.batches=2", "trainer=cpu"]
     assert main(["train", "-m", *words, "seed=1,2", "run_dir=sweep"]) == 0
     for name in ("run.json", "config.yaml"):
         (there / "sweep" / "1" / name).unlink()

@@ -22,7 +22,7 @@ BATCHES, TRIALS = 150, 5
 COMMAND = [
     *("tune", "study=ring", f"trials={TRIALS}", "prune=false"),
     *(text for text in ARGUMENTS if not text.startswith("evaluation")),
-    *("evaluation=ring", "protocol.samples=50", f"budget.batches={BATCHES}"),
+    *("protocol=modes10k", "protocol.samples=50", f"budget.batches={BATCHES}"),
     "model.players.generator.optimizer.lr=tag(log,interval(1e-4,1e-2))",
 ]
 

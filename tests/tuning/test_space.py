@@ -102,13 +102,13 @@ def test_direction_is_that_of_the_metric():
     from helpers.tiny import ARGUMENTS
 
     own = [text for text in ARGUMENTS if not text.startswith("evaluation")]
-    config, protocol = example([*own, "evaluation=ring", "budget.batches=1"], {})
+    config, protocol = example([*own, "protocol=modes10k", "budget.batches=1"], {})
     assert direction(config, protocol, None) == ("high_quality", True)
     assert direction(config, protocol, "modes") == ("modes", True)
     with pytest.raises(ConfigError, match="modes, high_quality"):
         direction(config, protocol, "fid")
-    with pytest.raises(ConfigError, match="evaluation: none"):
-        example([*own, "evaluation=none", "budget.batches=1"], {})
+    with pytest.raises(ConfigError, match="protocol: none"):
+        example([*own, "protocol=none", "budget.batches=1"], {})
 
 
 def test_passwords_are_not_shown():

@@ -24,7 +24,7 @@ WORDS = [
     "study=ring",
     "startup=2",
     *(text for text in ARGUMENTS if not text.startswith("evaluation")),
-    *("evaluation=ring", "protocol.samples=50", "callbacks.evaluation.every_examples=40"),
+    *("protocol=modes10k", "protocol.samples=50", "callbacks.evaluation.every_examples=40"),
     "budget.batches=12",
     f"{LR}=tag(log,interval(1e-4,1e-2))",
     "model.players.generator.every=1,2",

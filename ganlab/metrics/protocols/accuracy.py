@@ -27,7 +27,7 @@ class AccuracyProtocol(Protocol):
         if not hasattr(module, "accuracy"):
             raise ConfigError(
                 f"evaluation: accuracy is of a classifier; {type(module).__name__} is none. "
-                "Choose another protocol, or evaluation=none in a training."
+                "Choose another protocol, or protocol=none in a training."
             )
         check_split(data, "test")
 

@@ -93,6 +93,6 @@ def check_split(data: Any, split: str) -> None:
     if split not in data.splits:
         raise ConfigError(
             f"evaluation: {type(data).__name__} has no {split} split; it has "
-            f"{', '.join(data.splits)}. Choose other data or another protocol, or evaluation=none "
+            f"{', '.join(data.splits)}. Choose other data or another protocol, or protocol=none "
             "in a training."
         )

@@ -60,7 +60,7 @@ def check_generates(module: Any) -> None:
         suits = "pairs, hidden_pairs, cycle" if hasattr(module, "translate") else "accuracy"
         raise ConfigError(
             f"evaluation: a {type(module).__name__} makes no samples. Choose a protocol that suits "
-            f"it (protocol= {suits}), or evaluation=none in a training."
+            f"it (protocol= {suits}), or protocol=none in a training."
         )
 
 

@@ -84,7 +84,7 @@ class TranslationProtocol(Protocol):
         if not isinstance(module, Translator):
             raise ConfigError(
                 f"evaluation: a {type(module).__name__} translates no pictures. Choose a protocol "
-                "that suits it (of samples: fd5k_train_mnist_5k, modes10k, …), or evaluation=none "
+                "that suits it (of samples: fd5k_train_mnist_5k, modes10k, …), or protocol=none "
                 "in a training."
             )
         check_split(data, self.split)

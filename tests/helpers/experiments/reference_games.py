@@ -43,7 +43,7 @@ def weight(name, schedule):
 
 COMMON = [
     *("seed=3", f"budget.batches={BATCHES}", "budget.minutes=null", "log_every=1"),
-    *("threads=1", "trainer=cpu", "evaluation=none", "callbacks.progress.enabled=false"),
+    *("threads=1", "trainer=cpu", "protocol=none", "callbacks.progress.enabled=false"),
     *("callbacks.ema.half_life=100", "callbacks.ema.ramp_up=0.3", "callbacks.samples=null"),
     "callbacks.doctor=null",
 ]

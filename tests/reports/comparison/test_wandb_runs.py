@@ -22,7 +22,7 @@ LEFT = [
     if a.split("=")[0] not in ("evaluation", "callbacks.samples.every_examples")
 ]
 WANDB = [
-    "evaluation=ring",
+    "protocol=modes10k",
     "protocol.samples=200",
     "callbacks.samples.every_examples=16",
     "logger=wandb",
