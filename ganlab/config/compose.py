@@ -124,7 +124,7 @@ def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
 
 def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
     """Record which files were chosen, and name a run that has no name after them."""
-    own = {k: v for k, v in choices.items() if "@" not in k and "hydra" not in k}
+    own = {k: v for k, v in choices.items() if not re.search("@|hydra|^base$", k)}
     config.choices = own
     if config.name is None:
         config.name = own.get("experiment") or "_".join(

@@ -48,21 +48,24 @@ def baseline_named(name: str) -> Baseline:
     return found[name]
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str, group: str = "experiment") -> dict[str, Any]:
     """Model, data and baseline of an experiment's file, and of those that it begins with."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    path = file_of("experiment", name)
+    path = file_of(group, name)
     content = yaml.load(path.read_text(encoding="utf-8"), loader)
     result: dict[str, Any] = {}
     for entry in content.get("defaults") or []:
         if isinstance(entry, str):
             if entry != "_self_":
-                result |= _read(entry)
+                result |= _read(entry, group)
             continue
         for key, value in entry.items():
-            result[key.removeprefix("override ").lstrip("/")] = value
+            if key == "/base":
+                result |= _read(value, "base")
+            else:
+                result[key.removeprefix("override ").lstrip("/")] = value
     return result | {k: v for k, v in content.items() if k == "baseline"}
 
 
