@@ -59,7 +59,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             del config["hydra"]
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
-            _check_has_protocol(config, overrides)
+            _check_is_read(config, overrides)
     return config
 
 
@@ -99,14 +99,24 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
         OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
 
 
-def _check_has_protocol(config: Any, overrides: list[str]) -> None:
-    if OmegaConf.select(config, PROTOCOL):
-        return
+def _check_is_read(config: Any, overrides: list[str]) -> None:
+    """Refuse a setting that the chosen model or protocol does not read."""
     for text in overrides:
-        if text.lstrip("+~").startswith("callbacks.evaluation."):
+        key, _, value = text.lstrip("+~").partition("=")
+        if key.startswith("callbacks.evaluation.") and not OmegaConf.select(config, PROTOCOL):
             raise ConfigError(
                 f"{text}: this run has no protocol to score by. Choose protocol=NAME, see `ganlab "
                 "list protocols`, or leave this out."
+            )
+        if key == "discriminator_norm" and f"${{{key}}}" not in OmegaConf.to_yaml(
+            config.model or {}
+        ):
+            model = OmegaConf.to_container(config.model or OmegaConf.create())
+            own = [k for k, v in model.items() if isinstance(v, dict) and "norm" in v]
+            there = [f"model.{k}.norm={value}" for k in own if k.startswith("discriminator")]
+            raise ConfigError(
+                f"{text}: model={config.choices.model} does not read it. "
+                + (f"Give {' '.join(there)}" if there else "Leave it out, or choose model=dcgan.")
             )
 
 

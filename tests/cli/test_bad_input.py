@@ -98,6 +98,11 @@ def ring_run(trained, tmp_path, monkeypatch):
             ["protocol=none", "callbacks.evaluation.every_examples=9"],
             ["callbacks.evaluation.every_examples=9", "no protocol", "protocol=NAME"],
         ),
+        (
+            ["model=cyclegan", "data=shapes_unpaired", "discriminator_norm=layer"],
+            ["model=cyclegan does not read it", "Give model.discriminator_a.norm=layer"],
+        ),
+        (["model=mlp", "data=ring", "discriminator_norm=none"], ["model=mlp", "Leave it out"]),
         (["evaluation=none"], ["evaluation=none", "new name", "Give protocol=none"]),
         (["budget.images=9"], ["budget.images=9", "new name", "Give budget.examples=9"]),
         (["experiment=features_mnist", "data=mnist_5k"], ["MNIST5k", "test split"]),
