@@ -38,6 +38,8 @@ class Checkpoints(Callback):
         ConfigError: a cadence below 1 or an unknown mode.
     """
 
+    cadences = ("every_examples", "keep_every")  # of the run: they shrink when it is shortened
+
     def __init__(
         self,
         folder: str,

@@ -28,6 +28,8 @@ class EMA(Callback):
         ConfigError: a half-life or ramp that is not positive.
     """
 
+    lengths = ("half_life",)  # of the run: they shrink when it is shortened
+
     def __init__(self, half_life: float = 10_000, ramp_up: float | None = 0.05) -> None:
         for name, value in (("half_life", half_life), ("ramp_up", ramp_up)):
             if isinstance(value, (int, float)) and value <= 0:

@@ -28,6 +28,8 @@ class Evaluation(Callback):
         ConfigError: a cadence below 1.
     """
 
+    cadences = ("every_examples",)  # of the run: they shrink when it is shortened
+
     def __init__(self, protocol: Protocol, every_examples: int | None = None) -> None:
         if every_examples is not None and every_examples < 1:
             raise ConfigError(

@@ -111,7 +111,7 @@ def _check_is_read(config: Any, overrides: list[str]) -> None:
         if key == "discriminator_norm" and f"${{{key}}}" not in OmegaConf.to_yaml(
             config.model or {}
         ):
-            model = OmegaConf.to_container(config.model or OmegaConf.create())
+            model = OmegaConf.to_container(config.get("model") or OmegaConf.create())
             own = [k for k, v in model.items() if isinstance(v, dict) and "norm" in v]
             there = [f"model.{k}.norm={value}" for k in own if k.startswith("discriminator")]
             raise ConfigError(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ganlab.config.targets import locate
 from ganlab.errors import ConfigError
 from ganlab.ranks import devices_of
 from ganlab.record.old_names import original
@@ -51,18 +52,6 @@ CHOOSES_BEST = (
     "callbacks.checkpoints.monitor",
     "callbacks.checkpoints.mode",
 )
-LIMITS = ("examples", "batches", "epochs", "minutes")
-CADENCES = (
-    "callbacks.evaluation.every_examples",
-    "callbacks.checkpoints.every_examples",
-    "callbacks.checkpoints.keep_every",
-)
-SCALED = ("callbacks.ema.half_life", *CADENCES)
-LENGTHS = {
-    "ganlab.core.Ramp": ("examples", "delay"),
-    "ganlab.core.Steps": ("at",),
-    "ganlab.core.LinearDecay": ("epochs", "decay_epochs"),
-}
 
 
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
@@ -121,8 +110,9 @@ def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) ->
 def shortened(config: dict[str, Any], scale: float) -> list[str]:
     """Overrides that multiply the length of a run, and of all that is scheduled over it.
 
-    That is schedules, the half-life of the averaged weights, and how often scores and checkpoints
-    are taken. Batches are at least as many as the rarest player needs to move once.
+    That is what classes declare as their `lengths` and `cadences`: of schedules, the half-life of
+    the averaged weights, how often scores and checkpoints are taken. Batches are at least as many
+    as the rarest player needs to move once.
 
     Args:
         config: plain and resolved.
@@ -135,38 +125,34 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
     needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
     rarest = max(needed, default=1)
     least = {"examples": rarest * config["data"]["batch_size"], "batches": rarest}
-    budget = {k: v for k, v in config["budget"].items() if k in LIMITS and v is not None}
+    budget = {k: v for k, v in config["budget"].items() if k != "_target_" and v is not None}
     texts = []
     for key, value in budget.items():
         short = max(round(value * scale), least[key]) if key in least else value * scale
         texts.append(f"budget.{key}={short}")
-    for path in SCALED:
-        node: Any = config
-        for key in path.split("."):
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, (int, float)):
-            short = max(round(node * scale), config["data"]["batch_size"])
-            texts.append(f"{path}={short if path in CADENCES else f'{node * scale:.12g}'}")
     for key, value in (config.get("schedule") or {}).items():
         if isinstance(value, (int, float)):
             texts.append(f"schedule.{key}={value * scale:.12g}")
-    for path, schedule in _schedules(config):
-        for key in LENGTHS[schedule["_target_"]]:
-            value = schedule.get(key)
-            if isinstance(value, list):
-                texts.append(f"++{path}.{key}=[{','.join(f'{v * scale:.12g}' for v in value)}]")
-            elif value:
-                texts.append(f"++{path}.{key}={value * scale:.12g}")
+    for path, value in _declared("cadences", config):
+        if value:
+            texts.append(f"{path}={max(round(value * scale), config['data']['batch_size'])}")
+    for path, value in _declared("lengths", config):
+        if isinstance(value, list):
+            texts.append(f"++{path}=[{','.join(f'{v * scale:.12g}' for v in value)}]")
+        elif isinstance(value, (int, float)) and value:
+            texts.append(f"++{path}={value * scale:.12g}")
     return texts
 
 
-def _schedules(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _declared(what: str, node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and value of each argument that the class of its mapping declares as `what`."""
     if isinstance(node, dict):
-        if node.get("_target_") in LENGTHS:
-            yield path, node
+        if "_target_" in node:
+            for key in getattr(locate(node["_target_"], path), what, ()):
+                yield f"{path}.{key}", node.get(key)
         for key, value in node.items():
-            yield from _schedules(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list) and any(True for item in node for _ in _schedules(item)):
+            yield from _declared(what, value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list) and any(True for item in node for _ in _declared(what, item)):
         raise ConfigError(
             f"scale: {path} is a list with a schedule, whose length no override reaches. Write it "
             "as a mapping, with a name for each entry."

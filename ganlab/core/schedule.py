@@ -17,9 +17,11 @@ class Schedule:
     """A scalar as a function of the examples seen since the start of the run.
 
     Attributes:
+        lengths: arguments that grow with the length of the run.
         examples_per_epoch: of the run's data; None until they are known.
     """
 
+    lengths: tuple[str, ...] = ()
     examples_per_epoch: int | None = None
 
     def __call__(self, examples: int) -> float:
@@ -42,6 +44,8 @@ class Ramp(Schedule):
         ConfigError: a length that is not positive, an unknown shape, or an exponential ramp that
             starts or ends at zero or below.
     """
+
+    lengths = ("examples", "delay")
 
     def __init__(
         self,
@@ -89,6 +93,8 @@ class LinearDecay(Schedule):
         ConfigError: a length that is not allowed.
     """
 
+    lengths = ("epochs", "decay_epochs")
+
     def __init__(self, start: float, epochs: float = 100, decay_epochs: float = 100) -> None:
         for name, value, allowed in (
             ("epochs", epochs, epochs >= 0),
@@ -115,6 +121,8 @@ class Steps(Schedule):
     Raises:
         ConfigError: lengths that do not fit, or boundaries that do not increase.
     """
+
+    lengths = ("at",)
 
     def __init__(self, values: Sequence[float], at: Sequence[float]) -> None:
         if len(values) != len(at) + 1 or list(at) != sorted(set(at)):

@@ -27,7 +27,6 @@ FREE = (
     "data.root",
     "data.download",
 )
-LIMITS = ("examples", "batches", "epochs", "minutes")
 
 
 def continued(
@@ -88,10 +87,14 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
 def _check_budget(budget: Any) -> None:
     if not isinstance(budget, dict):
         raise ConfigError(f"budget: received {budget!r}; set budget.examples=… or another limit.")
-    for limit in LIMITS:
-        value = budget.get(limit)
+    for limit in _limits(budget):
+        value = budget[limit]
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ConfigError(f"budget.{limit}: received {value!r}; needs a number above 0.")
+
+
+def _limits(budget: dict[str, Any]) -> list[str]:
+    return [key for key in budget if key != "_target_"]
 
 
 def _inside(key: str, section: str) -> bool:
@@ -99,7 +102,7 @@ def _inside(key: str, section: str) -> bool:
 
 
 def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    changed = [limit for limit in LIMITS if old.get(limit) != new.get(limit)]
+    changed = [limit for limit in _limits(new) if old.get(limit) != new[limit]]
     return bool(changed) and all(
         new.get(limit) is None or new[limit] > (old.get(limit) or 0) for limit in changed
     )
@@ -127,7 +130,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     plain = merge(base, texts)
     if any(key.startswith("budget.") for key in limited):
         # a new limit replaces those that ended the run before
-        for limit in LIMITS:
+        for limit in _limits(plain["budget"]):
             if f"budget.{limit}" not in limited:
                 plain["budget"][limit] = None
     return plain
