@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ganlab.errors import HeldError
+from ganlab.files import cannot_write
+
+if TYPE_CHECKING:
+    from filelock import AcquireReturnProxy
 
 
-def hold(file: Any, folder: Path) -> None:
-    """Lock a folder by its open `.lock` file, until that is closed or the process ends.
+def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
+    """Lock a folder by a file in it, until the end of a `with`, `lock.release()`, or the process.
 
     Raises:
         HeldError: another process holds it.
+        RunError: the file cannot be made.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; there the folder is not guarded
-        return
-    for _ in range(10):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError:
-            time.sleep(0.05)  # who only looks whether it is held does so for a moment
-    file.close()
-    raise HeldError(
-        f"run_dir: {folder} is being written by another process. Wait for it to end, or "
-        "choose another folder with run_dir=…"
-    )
+    from filelock import FileLock, Timeout
+
+    try:  # who only looks whether it is held does so for a moment
+        return FileLock(folder / name).acquire(timeout=0.5)
+    except Timeout:
+        raise HeldError(
+            f"run_dir: {folder} is being written by another process. Wait for it to end, or "
+            "choose another folder with run_dir=…"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def is_held(folder: Path) -> bool:

@@ -37,10 +37,9 @@ class RunRecord:
         self.folder, self.path = folder, folder / "run.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = open(folder / ".lock", "w")  # noqa: SIM115 (held while the run lasts)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        hold(self._lock, folder)
+        self._lock = hold(folder).lock
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
             part.unlink(missing_ok=True)  # of a process that was killed while it wrote
         machine.forget_peak_memory()  # of an earlier run in this process
@@ -92,7 +91,7 @@ class RunRecord:
 
     def close(self) -> None:
         """Release the folder without a message."""
-        self._lock.close()
+        self._lock.release()
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -89,9 +89,8 @@ def _own_gpu(folder: Path) -> Iterator[list[int] | None]:
     import torch
 
     for number in range(torch.cuda.device_count()):
-        lock = open(folder.parent / f".gpu{number}", "w")  # noqa: SIM115 (held by the job)
         try:
-            hold(lock, folder.parent)
+            lock = hold(folder.parent, f".gpu{number}")
         except HeldError:
             continue
         with lock:

@@ -41,14 +41,13 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
     from ganlab.sweeps.plan import plan_missing
     from ganlab.sweeps.table import print_end
 
-    with _lock_of(folder) as lock:
-        try:
-            hold(lock, folder)
-        except HeldError:
-            raise HeldError(
-                f"sweep: {folder} is being run by another process. See `ganlab sweep status "
-                f"{folder}`."
-            ) from None
+    try:
+        lock = hold(folder)
+    except HeldError:
+        raise HeldError(
+            f"sweep: {folder} is being run by another process. See `ganlab sweep status {folder}`."
+        ) from None
+    with lock:
         (folder / STOP).unlink(missing_ok=True)
         try:
             plan_missing(folder)
@@ -59,15 +58,6 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
         interrupted = (folder / STOP).exists()
         (folder / STOP).unlink(missing_ok=True)
     return print_end(folder, interrupted)
-
-
-def _lock_of(folder: Path) -> Any:
-    from ganlab.files import cannot_write
-
-    try:
-        return open(folder / ".lock", "w")
-    except OSError as error:
-        raise cannot_write(folder, error) from error
 
 
 def _run_all(folder: Path, settings: list[str], again: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ganlab.data.archives.files import cache_folder
@@ -171,23 +172,20 @@ def _locked(path: Path, title: str) -> Iterator[None]:
         path: of the file.
         title: says what is waited for.
     """
-    with path.open("wb") as file:
-        _lock(file, title)
-        yield  # closing the file, or the end of the process, frees it
-
-
-def _lock(file: Any, title: str) -> None:
+    lock = FileLock(path)
     try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire(blocking=False)
+    except Timeout:
         from rich.console import Console
 
         with Console(stderr=True).status(f"Waiting for another process to prepare {title}"):
-            fcntl.flock(file, fcntl.LOCK_EX)
-    except (ImportError, OSError):  # Windows, some network file systems
-        return
+            lock.acquire()
+    except (NotImplementedError, OSError):  # some network file systems
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _state(path: Path) -> str:
