@@ -87,7 +87,7 @@ class AdversarialModule(AveragedModule):
 
         Raises:
             ConfigError: a role without a player, an unknown player, a player without parameters, an
-                unknown submodule, or a parameter of two players that is not declared shared.
+                unknown submodule, or a parameter of two players that is not declared `jointly`.
         """
         self.parameters_of = assign_parameters(self, self.roles, players)
         self.players = {role: players[role] for role in self.roles}

@@ -26,7 +26,7 @@ class Player:
         gradient_clip: largest norm of the player's gradient, over all its parameters; None for no
             clipping.
         accumulate: moves whose gradients are averaged before the optimizer steps.
-        shared: names of submodules that another player may train as well.
+        jointly: names of submodules that another player may train as well.
 
     Raises:
         ConfigError: `every` or `accumulate` below 1, or a clip that is not positive.
@@ -37,7 +37,7 @@ class Player:
     every: int = 1
     gradient_clip: float | None = None
     accumulate: int = 1
-    shared: Sequence[str] = field(default_factory=tuple)
+    jointly: Sequence[str] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
         for name in ("every", "accumulate"):
@@ -127,7 +127,7 @@ def assign_parameters(
 
     Raises:
         ConfigError: a role without a player, an unknown player, a player without parameters, an
-            unknown submodule, or a parameter of two players that is not declared shared.
+            unknown submodule, or a parameter of two players that is not declared `jointly`.
     """
     played_by = f"{type(module).__name__} is played by {', '.join(roles)}."
     for name in players:
@@ -179,10 +179,10 @@ def _check_no_overlap(
     children = dict(module.named_children())
     declared: set[nn.Parameter] = set()
     for role, player in players.items():
-        for name in player.shared:
+        for name in player.jointly:
             if name not in children:
                 raise ConfigError(
-                    f"model.players.{role}.shared: {type(module).__name__} has no submodule "
+                    f"model.players.{role}.jointly: {type(module).__name__} has no submodule "
                     f"{name!r}; it has {', '.join(children)}.{nearest(name, list(children))}"
                 )
             declared.update(children[name].parameters())
@@ -194,5 +194,5 @@ def _check_no_overlap(
                 name = next(n for n, p in module.named_parameters() if p is parameter)
                 raise ConfigError(
                     f"model.players: {name} is trained by both {other!r} and {role!r}. If that is "
-                    f"meant, name its submodule in model.players.{role}.shared."
+                    f"meant, name its submodule in model.players.{role}.jointly."
                 )

@@ -43,6 +43,7 @@ KEYS_OF = {  # of a mapping under this key, with this `_target_`, or with this k
     "budget": {"images": "examples"},
     "ganlab.core.Ramp": {"images": "examples"},
     "ganlab.core.schedule.Ramp": {"images": "examples"},
+    "ganlab.core.Player": {"shared": "jointly"},
     "run_dir": {"study": "lesson"},
 }
 OVERRIDES = {  # patterns in key=value texts
@@ -52,6 +53,7 @@ OVERRIDES = {  # patterns in key=value texts
     r"^([+~]*(?!study\.|lesson\.)(?!.*\bprotocol\.)[\w.]+)\.images=": r"\1.examples=",
     r"(\bganlab\.core(?:\.schedule)?\.Ramp\b[^{}]*\b)images:": r"\1examples:",
     r"^([+~]*)study\.": r"\1lesson.",
+    r"^([+~]*model\.players\.\w+)\.shared=": r"\1.jointly=",
     r"^evaluation=": "protocol=",  # a data set's name stands for its protocol
 }
 BATCH_KEYS = {"image": "example"}

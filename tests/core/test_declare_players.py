@@ -54,15 +54,15 @@ def test_overlap_is_refused_unless_declared():
     a, b = nn.Sequential(trunk, nn.Linear(1, 1)), nn.Sequential(trunk)
     with pytest.raises(ConfigError, match=r"trained by both 'a' and 'b'"):
         Two({"a": Player(sgd()), "b": Player(sgd())}, a, b)
-    module = Two({"a": Player(sgd()), "b": Player(sgd(), shared=["b"])}, a, b)
+    module = Two({"a": Player(sgd()), "b": Player(sgd(), jointly=["b"])}, a, b)
     assert len(module.parameters_of["a"]) == 4
     assert len(module.parameters_of["b"]) == 2
 
 
 def test_unknown_shared_submodule():
-    with pytest.raises(ConfigError, match=r"players\.b\.shared: Two has no submodule 'bb'"):
+    with pytest.raises(ConfigError, match=r"players\.b\.jointly: Two has no submodule 'bb'"):
         Two(
-            {"a": Player(sgd()), "b": Player(sgd(), shared=["bb"])},
+            {"a": Player(sgd()), "b": Player(sgd(), jointly=["bb"])},
             nn.Linear(1, 1),
             nn.Linear(1, 1),
         )
@@ -72,7 +72,7 @@ def test_restoring_who_moves_where_players_share_parameters():
     """After another player's part was made, only the mover's parameters require gradients."""
     trunk = nn.Linear(1, 1)
     module = Two(
-        {"a": Player(sgd()), "b": Player(sgd(), shared=["a", "b"])},
+        {"a": Player(sgd()), "b": Player(sgd(), jointly=["a", "b"])},
         nn.Sequential(trunk),
         nn.Sequential(trunk, nn.Linear(1, 1)),
     )

@@ -180,7 +180,7 @@ def test_frozen_weights_of_a_network_stay_frozen():
 def test_shared_submodule_is_trained_by_both_and_frozen_for_others():
     both = players()
     both["discriminator"].modules = ["discriminator", "generator"]
-    both["discriminator"].shared = ["generator"]
+    both["discriminator"].jointly = ["generator"]
     game = tiny_gan(players=both)
     seen = []
     game.generator.register_forward_hook(

@@ -66,6 +66,8 @@ OVERRIDES = {
     "x={_target_: ganlab.core.Ramp, images: 9}": "x={_target_: ganlab.core.Ramp, examples: 9}",
     "x.delay=${budget.images}": "x.delay=${budget.examples}",
     "study.images=640": "lesson.images=640",
+    "+model.players.critic.shared=[a]": "+model.players.critic.jointly=[a]",
+    "evaluation=ring": "protocol=ring",
 }
 OLD_WORDS = (
     r"told_apart|fooled|images_seen|every_images|budget\.images|images_in_batch|"
