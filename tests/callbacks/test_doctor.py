@@ -120,7 +120,7 @@ def test_samples_come_with_the_first_row_after_the_cadence_and_at_the_end(tmp_pa
 
 
 def test_distances_of_the_data_itself_of_copies_and_of_one_point():
-    """Fresh samples give about 1 throughout; copies 0 to training images; one point 0 to itself."""
+    """Fresh samples give about 1 for all; copies 0 to training examples; one point 0 to itself."""
     data = tiny_ring(samples=4000)
     data.setup()
     look, fresh = SampleDistances(data), tiny_ring(samples=4000, seed=1)
@@ -136,7 +136,7 @@ def test_distances_of_the_data_itself_of_copies_and_of_one_point():
 
 
 def test_copies_of_images_are_found_at_any_size():
-    """The training images are kept as bytes, at most 32 pixels large."""
+    """The training examples are kept as bytes, at most 32 pixels large."""
     for size in (8, 64):
         data = tiny_images(size=size, samples=30)
         data.setup()

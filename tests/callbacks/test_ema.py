@@ -1,4 +1,4 @@
-"""The average moves with its player, by images, and never trains."""
+"""The average moves with its player, by examples, and never trains."""
 
 import functools
 
@@ -57,7 +57,7 @@ def test_average_waits_for_an_accumulated_step():
 
 @pytest.mark.parametrize("every", [1, 5])
 def test_half_life_is_in_images_whatever_the_period(every):
-    """With period 5 an update stands for 20 images: its factor is that of five single ones."""
+    """With period 5 an update stands for 20 examples: its factor is that of five single ones."""
     watch, module = Watch(), game(every=every)
     start = [v.clone() for v in module.generator.state_dict().values()]
     fit(module, EMA(40, None), watch, batches=10)
@@ -82,7 +82,7 @@ def test_ramp_up_shortens_the_half_life():
 def test_scheduled_half_life():
     ema, module = EMA(Ramp(10, 30, 40), None), tiny_gan()
     fit(module, ema, batches=6)
-    assert ema.half_life == 20  # the sixth batch began at 20 images
+    assert ema.half_life == 20  # the sixth batch began at 20 examples
     assert module.scheduled.values(40)["ema.half_life"] == 30
 
 

@@ -31,7 +31,7 @@ def test_scores_are_those_of_the_protocol_at_that_moment():
 
 
 def test_they_are_taken_every_n_images_and_at_the_end():
-    """Batches of 4: 12 and 24 images are crossed, and 28 is the end."""
+    """Batches of 4: 12 and 24 examples are crossed, and 28 is the end."""
     module, taken = tiny_gan(), []
 
     class Watch(SampleProtocol):

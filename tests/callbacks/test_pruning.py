@@ -16,7 +16,7 @@ def evaluation():
 
 
 def trained(folder, judge, score="high_quality"):
-    """Seven batches of 4 images, which cross 10 at 12 and 20 at 20, and end at 28."""
+    """Seven batches of 4 examples, which cross 10 at 12 and 20 at 20, and end at 28."""
     module, pruning = tiny_gan(), Pruning(score, judge)
     fit(
         module,
@@ -33,17 +33,17 @@ def trained(folder, judge, score="high_quality"):
 def test_judge_sees_scores_at_multiples_of_their_cadence_and_at_the_end(tmp_path):
     seen = []
     module, pruning, saved = trained(tmp_path, lambda *what: seen.append(what))
-    assert [images for images, _ in seen] == [10, 20, 28]
+    assert [examples for examples, _ in seen] == [10, 20, 28]
     assert (module.examples_seen, saved, pruning.pruned) == (28, 28, False)
 
 
 def test_run_stops_at_the_batch_of_the_score_with_a_checkpoint(tmp_path):
-    module, pruning, saved = trained(tmp_path, lambda images, value: images >= 20)
+    module, pruning, saved = trained(tmp_path, lambda examples, value: examples >= 20)
     assert (module.examples_seen, saved, pruning.pruned) == (20, 20, True)
 
 
 def test_verdict_on_a_run_that_has_ended_is_none(tmp_path):
-    module, pruning, saved = trained(tmp_path, lambda images, value: images > 20)
+    module, pruning, saved = trained(tmp_path, lambda examples, value: examples > 20)
     assert (module.examples_seen, saved, pruning.pruned) == (28, 28, False)
 
 

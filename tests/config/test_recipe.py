@@ -109,8 +109,8 @@ def test_schedules_shrink_with_the_run(experiment, place):
     for limit, value in whole["budget"].items():
         if isinstance(value, (int, float)):
             assert short["budget"][limit] == pytest.approx(0.1 * value)
-    for images in (0, 100_000, 170_000, 300_000, 32_000_000):
-        assert schedule(short)(0.1 * images) == pytest.approx(schedule(whole)(images))
+    for examples in (0, 100_000, 170_000, 300_000, 32_000_000):
+        assert schedule(short)(0.1 * examples) == pytest.approx(schedule(whole)(examples))
 
 
 def test_the_rarest_player_moves_at_least_once():

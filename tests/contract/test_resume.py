@@ -159,7 +159,7 @@ def test_schedules_go_on_after_a_resume(tmp_path):
     """Loading a checkpoint replaces the optimizer's groups; the ramp must drive the new ones."""
     contents = train(tmp_path, GAMES["learning_rate_ramp"], 5)
     rates = [s["param_groups"][0]["lr"] for s in contents["optimizer_states"]]
-    assert rates == [ramp(1e-2, 1e-4)(16)] * 2  # the fifth batch began at 16 images
+    assert rates == [ramp(1e-2, 1e-4)(16)] * 2  # the fifth batch began at 16 examples
     contents = train(tmp_path, GAMES["learning_rate_ramp"], 20, resume=True)
     rates = [s["param_groups"][0]["lr"] for s in contents["optimizer_states"]]
     assert rates == [ramp(1e-2, 1e-4)(76)] * 2

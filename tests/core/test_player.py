@@ -91,10 +91,10 @@ def test_learning_rate_and_betas_follow_schedules():
     lr, beta2 = Ramp(1e-3, 1e-4, examples=100, shape="exponential"), Steps([0.9, 0.99], at=[60])
     optimizer, scheduled = build(partial(Adam, lr=lr, betas=[0.5, beta2]))
     group = optimizer.param_groups[0]
-    for images in (None, 0, 50, 60, 100, 500):
-        if images is not None:
-            scheduled.update(images)
-        at = images or 0
+    for examples in (None, 0, 50, 60, 100, 500):
+        if examples is not None:
+            scheduled.update(examples)
+        at = examples or 0
         assert group["lr"] == lr(at)
         assert list(group["betas"]) == [0.5, beta2(at)]
     assert scheduled.values(60) == {"generator.lr": lr(60), "generator.betas.1": 0.99}
@@ -104,8 +104,8 @@ def test_scheduled_steps_are_the_sum_of_the_rates():
     """SGD on a gradient of 1 goes down by exactly the rate of each step."""
     parameter, rate = weight(), Ramp(1.0, 0.0, examples=4)
     optimizer, scheduled = build(partial(SGD, lr=rate), parameter)
-    for images in range(6):
-        scheduled.update(images)
+    for examples in range(6):
+        scheduled.update(examples)
         parameter.grad = torch.ones_like(parameter)
         optimizer.step()
     assert parameter.item() == -(1.0 + 0.75 + 0.5 + 0.25)

@@ -18,10 +18,10 @@ SHAPES = ["linear", "cosine", "exponential"]
 @pytest.mark.parametrize("delay", [0, 300])
 def test_a_ramp_is_constant_outside(shape, delay):
     ramp = Ramp(0.5, 8.0, examples=1000, shape=shape, delay=delay)
-    for images in (0, delay // 2, delay):
-        assert ramp(images) == pytest.approx(0.5, rel=1e-12)
-    for images in (delay + 1000, delay + 1001, 10**9):
-        assert ramp(images) == pytest.approx(8.0, rel=1e-12)
+    for examples in (0, delay // 2, delay):
+        assert ramp(examples) == pytest.approx(0.5, rel=1e-12)
+    for examples in (delay + 1000, delay + 1001, 10**9):
+        assert ramp(examples) == pytest.approx(8.0, rel=1e-12)
     assert ramp(delay + 1) > 0.5
     assert ramp(delay + 999) < 8.0
 
@@ -46,7 +46,7 @@ def test_a_ramp_on_its_way(shape, quarter, half, delay):
 @pytest.mark.parametrize(("start", "end"), [(1e-4, 1e-2), (2.0, 0.5), (0.3, 0.3)])
 def test_a_ramp_is_monotonic(shape, start, end):
     ramp = Ramp(start, end, examples=100, shape=shape, delay=7)
-    values = [ramp(images) for images in range(120)]
+    values = [ramp(examples) for examples in range(120)]
     sign = 1 if end >= start else -1
     assert all(sign * (b - a) >= 0 for a, b in itertools.pairwise(values))
     assert min(start, end) <= min(values) * (1 + 1e-12)
@@ -57,8 +57,8 @@ def test_a_cosine_is_flat_at_both_ends():
     ramp = Ramp(0.0, 1.0, examples=1000, shape="cosine")
     assert ramp(10) < 1e-3
     assert 1 - ramp(990) < 1e-3
-    for images in (100, 300, 450):
-        assert ramp(images) + ramp(1000 - images) == pytest.approx(1.0)
+    for examples in (100, 300, 450):
+        assert ramp(examples) + ramp(1000 - examples) == pytest.approx(1.0)
 
 
 def test_an_exponential_has_equal_ratios_in_equal_times():
@@ -77,12 +77,12 @@ def test_linear_and_cosine_ramps_reach_zero():
 
 def test_steps_change_at_their_boundaries():
     steps = Steps([1.0, 0.1, 0.01], at=[100, 250])
-    found = [steps(images) for images in (0, 99, 100, 101, 249, 250, 10**9)]
+    found = [steps(examples) for examples in (0, 99, 100, 101, 249, 250, 10**9)]
     assert found == [1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01]
 
 
 def test_steps_without_a_boundary_are_constant():
-    assert {Steps([0.3], at=[])(images) for images in (0, 5, 10**9)} == {0.3}
+    assert {Steps([0.3], at=[])(examples) for examples in (0, 5, 10**9)} == {0.3}
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -154,11 +154,11 @@ def test_values_are_a_function_of_the_images_alone():
     """No state: going there in one leap, in steps or backwards gives the same number."""
     holder, scheduled = Holder(x=Ramp(1.0, 3.0, examples=100, shape="cosine")), ScheduledScalars()
     scheduled.bind("it", holder)
-    for images in range(0, 71):
-        scheduled.update(images)
+    for examples in range(0, 71):
+        scheduled.update(examples)
     stepped = holder.x
-    for images in (500, 0, 70):
-        scheduled.update(images)
+    for examples in (500, 0, 70):
+        scheduled.update(examples)
     assert holder.x == stepped == scheduled.values(70)["it.x"]
 
 
@@ -176,8 +176,8 @@ def test_other_libraries_objects_are_left_alone():
 def test_drive_assigns_at_once_and_at_every_update():
     written, scheduled = [], ScheduledScalars()
     scheduled.drive("ema.decay", Ramp(0.0, 1.0, examples=4), written.append)
-    for images in (1, 2, 8):
-        scheduled.update(images)
+    for examples in (1, 2, 8):
+        scheduled.update(examples)
     assert written == [0.0, 0.25, 0.5, 1.0]
 
 

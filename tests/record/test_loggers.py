@@ -1,4 +1,4 @@
-"""metrics.csv: one row for each number of images, whole after whatever happened."""
+"""metrics.csv: one row for each number of examples, whole after whatever happened."""
 
 import pytest
 from PIL import Image
@@ -96,7 +96,7 @@ def test_contact_sheet_shows_the_first_row_of_each_time(tmp_path):
         save_grid(images, tmp_path / "samples" / f"{index * 100:012d}.png")
     save_contact_sheet(tmp_path, rows=10)
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
-        strip = 58 + 14  # a cell of 56 pixels, its frame, and the line that names the images
+        strip = 58 + 14  # a cell of 56 pixels, its frame, and the line that names the examples
         assert sheet.height % strip == 0
         assert sheet.height // strip in (10, 11)
         first, last = (sheet.getpixel((30, y)) for y in (40, sheet.height - 20))

@@ -78,6 +78,6 @@ def test_two_processes_share_what_a_killed_one_has_left(tmp_path, monkeypatch):
     for number, (trial, record) in enumerate(zip(trials, records, strict=True)):
         assert record["counters"]["batches_seen"] == BATCHES
         assert trial.value == record["scores"]["high_quality"]["value"]
-        images = [row["examples_seen"] for row in read_metrics(folder / str(number))]
-        assert images == sorted(set(images))
+        examples = [row["examples_seen"] for row in read_metrics(folder / str(number))]
+        assert examples == sorted(set(examples))
     assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == list(map(str, range(TRIALS)))

@@ -214,8 +214,8 @@ class Acted(Callback):
         per_epoch = data.batches_per_epoch * data.batch_size
         batch = self.module.examples_in_batch
 
-        def at(images):
-            return pytest.approx(value_of(schedule, images, per_epoch), rel=1e-9, abs=1e-12)
+        def at(examples):
+            return pytest.approx(value_of(schedule, examples, per_epoch), rel=1e-9, abs=1e-12)
 
         if path[:2] == ("model", "players"):
             _, _, role, _, key, *place = path
@@ -238,7 +238,7 @@ class Acted(Callback):
             read.append((self.module.examples_seen - batch, vars(calls[-1].of)[path[-1]]))
         assert read[-1][1] != at(0), f"{where} does not change in this run"
         for seen, value in read:
-            assert value == at(seen), f"{where} at {seen} images"
+            assert value == at(seen), f"{where} at {seen} examples"
         for row in self.rows:
             assert row[name] == at(row["examples_seen"]), f"{where} in the log"
 

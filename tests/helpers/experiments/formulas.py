@@ -14,17 +14,17 @@ def scheduled(node, path=()):
     return [found for key, value in inside for found in scheduled(value, (*path, key))]
 
 
-def value_of(schedule, images, examples_per_epoch):
-    """The scalar after `images` images."""
+def value_of(schedule, examples, examples_per_epoch):
+    """The scalar after `examples` examples."""
     kind = schedule["_target_"].rpartition(".")[2]
     if kind == "Steps":
-        return schedule["values"][len([at for at in schedule["at"] if images >= at])]
+        return schedule["values"][len([at for at in schedule["at"] if examples >= at])]
     start = schedule["start"]
     if kind == "LinearDecay":
-        past = images / examples_per_epoch - schedule.get("epochs", 100)
+        past = examples / examples_per_epoch - schedule.get("epochs", 100)
         return start - start * min(max(past / schedule.get("decay_epochs", 100), 0), 1)
     end, delay = schedule["end"], schedule.get("delay", 0)
-    share = min(max((images - delay) / schedule["examples"], 0), 1)
+    share = min(max((examples - delay) / schedule["examples"], 0), 1)
     shape = schedule.get("shape", "linear")
     if shape == "exponential":
         return math.exp(math.log(start) * (1 - share) + math.log(end) * share)
@@ -33,16 +33,16 @@ def value_of(schedule, images, examples_per_epoch):
     return start * (1 - share) + end * share
 
 
-def hastened(node, images):
-    """The same schedules, over within a run of so many images: each changes before its end."""
+def hastened(node, examples):
+    """The same schedules, over within a run of so many examples: each changes before its end."""
     for _, schedule in scheduled(node):
         kind = schedule["_target_"].rpartition(".")[2]
-        if kind == "LinearDecay":  # this many images may be a small part of an epoch
+        if kind == "LinearDecay":  # this many examples may be a small part of an epoch
             schedule |= {"epochs": 0, "decay_epochs": 1}
         elif kind == "Steps":
-            schedule["at"] = [images / 2 * at / schedule["at"][-1] for at in schedule["at"]]
+            schedule["at"] = [examples / 2 * at / schedule["at"][-1] for at in schedule["at"]]
         else:
-            faster = 0.9 * images / (schedule["examples"] + schedule.get("delay", 0))
+            faster = 0.9 * examples / (schedule["examples"] + schedule.get("delay", 0))
             for key in ("examples", "delay"):
                 if key in schedule:
                     schedule[key] *= faster

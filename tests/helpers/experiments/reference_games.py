@@ -26,9 +26,9 @@ BATCHES = 20
 LR = "model.players.{}.optimizer.lr={}"
 
 
-def ramp(start, end, images, shape="linear", delay=0):
+def ramp(start, end, examples, shape="linear", delay=0):
     return (
-        f"{{_target_: ganlab.core.Ramp, start: {start}, end: {end}, examples: {images}, "
+        f"{{_target_: ganlab.core.Ramp, start: {start}, end: {end}, examples: {examples}, "
         f"shape: {shape}, delay: {delay}}}"
     )
 

@@ -36,7 +36,7 @@ def spy(patch, part, counters):
     Args:
         patch: pytest's monkeypatch.
         part: a configuration with a `_target_`.
-        counters: gives batches and images seen; None as long as nothing is to be noted.
+        counters: gives batches and examples seen; None as long as nothing is to be noted.
     """
     cls = locate(part["_target_"], "part")
     calls = {method: [] for method in _asked(cls)}

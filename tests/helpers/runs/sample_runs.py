@@ -30,7 +30,7 @@ model:
 def sample_run(
     folder, number=0, *, name="sample", rows=40, pictures=3, side=116, more="", extra=0, **record
 ):
-    """A finished run of 3,200 images a row, with losses, `extra` more quantities, and scores.
+    """A finished run of 3,200 examples a row, with losses, `extra` more quantities, and scores.
 
     Losses are `number` + 1 and fall; `fd` is logged with every tenth row.
     """
@@ -68,8 +68,8 @@ def sample_run(
     (folder / "run.json").write_text(json.dumps(told | record), encoding="utf-8")
     noise = np.random.default_rng(number)
     for i in range(pictures):
-        images = 3200 * rows * i // max(pictures - 1, 1)
+        examples = 3200 * rows * i // max(pictures - 1, 1)
         tones = noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)
         picture = Image.fromarray(tones).resize((side, side), Image.Resampling.BICUBIC)
-        picture.save(folder / "samples" / f"{images:012d}.png")
+        picture.save(folder / "samples" / f"{examples:012d}.png")
     return folder

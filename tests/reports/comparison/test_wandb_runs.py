@@ -63,12 +63,12 @@ def test_it_can_be_searched_and_grouped(folder, parts):
     assert (first.exit_codes, first.summary["status"]) == ([0], "finished")
 
 
-def test_values_are_those_of_metrics_csv_over_images(folder, parts):
+def test_values_are_those_of_metrics_csv_over_examples(folder, parts):
     assert parts[0].metrics == {"examples_seen": "", "*": "examples_seen"}
     rows = {row["examples_seen"]: row for row in read_metrics(folder)}
-    for part, images in zip(parts, (32, 64), strict=True):
+    for part, examples in zip(parts, (32, 64), strict=True):
         values = part.rows("discriminator/adversarial")
-        assert values == [(images, rows[images]["discriminator/adversarial"])]
+        assert values == [(examples, rows[examples]["discriminator/adversarial"])]
 
 
 def test_scores_are_in_the_summary_with_their_protocol(folder, parts):
@@ -85,7 +85,7 @@ def test_scores_are_in_the_summary_with_their_protocol(folder, parts):
 
 def test_pictures_stand_at_their_images_and_are_files(folder, parts):
     drawn = sorted(int(path.stem) for path in (folder / "samples").glob("*.png"))
-    logged = [images for part in parts for images, _ in part.rows("samples/grid")]
+    logged = [at for part in parts for at, _ in part.rows("samples/grid")]
     assert logged == drawn == [0, 16, 32, 48, 64]
     assert [part.rows("samples/contact_sheet")[0][0] for part in parts] == [48, 64]
     for part, segment in zip(parts, segments(folder), strict=True):

@@ -193,7 +193,7 @@ def test_the_read_out_by_keys_and_mouse(opened):
     opened.press("ArrowDown")
     focus(opened, "canvas")
     opened.press("End")
-    assert texts(opened, "#reading")[0].startswith("At 224,000 images")
+    assert texts(opened, "#reading")[0].startswith("At 224,000 examples")
     values = texts(opened, "#legend .value")
     opened.press("Home")
     first = [float(text) for text in texts(opened, "#legend .value")]
@@ -218,15 +218,15 @@ def test_one_slider_moves_all_pictures(opened):
     last = opened.evaluate(f"{figures}.map((image) => image.src)")
     focus(opened, "#slider")
     opened.press("Home")
-    assert texts(opened, "#pictures .when") == ["at 0 images"] * 5
-    assert opened.evaluate("document.querySelector('#slider').ariaValueText") == "0 images seen"
+    assert texts(opened, "#pictures .when") == ["at 0 examples"] * 5
+    assert opened.evaluate("document.querySelector('#slider').ariaValueText") == "0 examples seen"
     opened.press("ArrowRight")
     wanted = 3200 * 40 // 2
     assert (
         opened.evaluate("document.querySelector('#slider').ariaValueText")
-        == f"{wanted:,} images seen"
+        == f"{wanted:,} examples seen"
     )
-    assert f"at {wanted:,} images" in texts(opened, "#pictures .when")
+    assert f"at {wanted:,} examples" in texts(opened, "#pictures .when")
     assert all(opened.evaluate(f"{figures}.map((image, i) => image.src !== {json.dumps(last)}[i])"))
 
 
