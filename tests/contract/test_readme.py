@@ -34,7 +34,7 @@ def _shortened(words):
     if "test_samples" in config.data:  # drawn; enough for every score
         words = [*words, "data.test_samples=200"]
         words += ["data.samples=40"] if "samples" in config.data else []
-    if config.callbacks.evaluation is not None and "protocol.samples=2" not in words:
+    if config.callbacks.evaluation.get("protocol") and "protocol.samples=2" not in words:
         words = [word for word in words if "protocol.samples" not in word] + SMALL_SCORES
     replaced = ("trainer=", "budget.", "compile=")
     words = [word for word in words if not word.startswith(replaced)]
