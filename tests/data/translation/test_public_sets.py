@@ -132,7 +132,7 @@ def test_what_came_damaged_is_deleted_and_said(tmp_path, server, what):
         write_zip(path, FACADES)
     elif what == "empty set":
         write_zip(path, {"horse2zebra/readme.txt": b""})
-    with pytest.raises(DataError, match=r"(?s)What came is of no use.*horse2zebra\.zip"):
+    with pytest.raises(DataError, match=r"(?s)file was deleted, as it cannot be used.*zebra\.zip"):
         fetch_archive("cyclegan/horse2zebra", tmp_path / "sets")
     assert files_of(tmp_path / "sets") == []
 
