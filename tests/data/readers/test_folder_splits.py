@@ -22,7 +22,7 @@ def test_tests_without_train_are_not_trained_on(tmp_path, train, test):
     with pytest.raises(DataError) as caught:
         ImageFolder(str(tmp_path), size=8).setup("fit")
     assert f"holds {test}/ without train/" in str(caught.value)
-    assert "Name the folder to train on train/" in str(caught.value)
+    assert "Rename the folder of training pictures to train/" in str(caught.value)
     assert str(tmp_path / train) in str(caught.value)
     with pytest.raises(DataError, match="without train/"):
         find_splits(tmp_path, "test")

@@ -89,7 +89,7 @@ def test_unequal_sizes_are_listed_with_the_setting_that_helps(folder):
     with pytest.raises(DataError, match=r"(?s)2 sizes.*10×12: 4, .*20×20: 2, .*data\.fit=crop"):
         load(folder)
     write(folder / "more", n=2)
-    with pytest.raises(DataError, match=r"are asked for.*\n.*give up their aspect\.$"):
+    with pytest.raises(DataError, match=r"are asked for.*\n.*change their aspect ratio\.$"):
         load(folder, size=16)
     write(folder.with_name("squares"), height=20, width=20)
     with pytest.raises(DataError, match=r"data\.fit=stretch.* data\.size=20\."):
