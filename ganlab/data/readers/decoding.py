@@ -79,7 +79,7 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings that decide the pixels or refuse a file; they key a cache."""
+        """All settings that change the pixels or refuse files, as a part of a cache's key."""
         return {
             "channels": self.channels,
             "background": list(self.background),

@@ -105,7 +105,7 @@ class HalfDecoder(Decoder):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings that decide the pixels; they key a cache."""
+        """All settings that change the pixels, as a part of a cache's key."""
         return {**super().settings, "half": self.side}
 
     def picture(self, path: Path) -> Image:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-TEXTURES = ("plain", "striped", "dotted", "checked", "grainy", "shaded")  # 0: the background
+TEXTURES = ("plain", "striped", "dotted", "checked", "grainy", "shaded")  # 0 is the background
 KINDS = ("circle", "square", "triangle")
 HUES = ("red", "yellow", "green", "turquoise", "blue", "purple")
 # RGB of each class in a label map; channels are 0 or 255, so that the colours are far apart
@@ -71,7 +71,7 @@ class Scenes:
 def imagine(
     n: int, generator: torch.Generator, hues: int = len(HUES), turn: float = 360.0
 ) -> Scenes:
-    """Return `n` random scenes of three or four shapes, whose attributes are independent.
+    """Return `n` random scenes of three or four shapes; kind, texture and hue are independent.
 
     Args:
         n: number of scenes.
@@ -90,7 +90,7 @@ def imagine(
     there = uniform(_QUARTERS).argsort(1).argsort(1) < count
     large = uniform(_QUARTERS) < 0.5
     radius = torch.where(large, 0.205, 0.15) * uniform(_QUARTERS, low=0.94, high=1.04)
-    room = (0.245 - 1.08 * radius).unsqueeze(2)  # of the centre to move; triangles are the widest
+    room = (0.245 - 1.08 * radius).unsqueeze(2)  # how far a centre may move; triangles are widest
     middle = torch.tensor([[x, y] for y in (0.25, 0.75) for x in (0.25, 0.75)])
     texture = torch.cat([integers(len(TEXTURES), _QUARTERS, low=1), torch.zeros(n, 1).long()], 1)
     hue = integers(hues, _SURFACES)
