@@ -1,4 +1,4 @@
-"""Files of data sets: drawing what is expected, reading, downloading, unpacking, caching."""
+"""Files of data sets: listing what is expected, reading, downloading, unpacking, caching."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ganlab.errors import DataError
 from ganlab.files import replacing
 
 _CHUNK = 1 << 20  # bytes
-_TIMEOUT = 20.0  # seconds without an answer, after which a download is given up
-_refused: dict[Path, str] | None = None  # within `without_downloads`
+_TIMEOUT = 20.0  # seconds without an answer after which a download fails
+_refused: dict[Path, str] | None = None  # URLs by target in `without_downloads`, else None
 
 
 def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
-    """Lines of paths with what was found of each, aligned: "  /data/x.bin   (missing)"."""
+    """Return aligned lines of paths and their states, such as "  /data/x.bin   (missing)"."""
     rows = [(str(path), state) for path, state in entries]
     width = max(len(path) for path, _ in rows)
     return "\n".join(f"  {path:<{width}}   ({state})" for path, state in rows)
 
 
 def found(path: Path) -> str:
-    """The state "found" or "missing" of a path, for `draw_tree`."""
+    """Return "found" or "missing", the state of a path for `draw_tree`."""
     return "found" if path.exists() else "missing"
 
 
 def md5_of(path: Path) -> str:
-    """A file's MD5 in hex. It tells damage apart, as the sets' publishers give no better."""
+    """Return a file's MD5 in hex. It detects damage; the publishers give no stronger hash."""
     return _digest(path, "md5")
 
 
@@ -45,14 +45,14 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """A file's bytes, unpacked if its name ends in .gz.
+    """Return a file's bytes, decompressed if its name ends in .gz.
 
     Args:
         path: the file.
-        limit: the most bytes that it may hold unpacked.
+        limit: the largest number of bytes that is allowed, after decompression.
 
     Raises:
-        DataError: if it cannot be read, is cut short, damaged, or longer than `limit`.
+        DataError: if the file cannot be read, is truncated, damaged, or longer than `limit`.
     """
     import gzip
     import zlib
@@ -63,12 +63,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, f"it cannot be read ({error})") from error
     if len(data) > limit:
-        raise damaged(path, f"it holds more than the {limit} bytes that it may")
+        raise damaged(path, f"it holds more than the allowed {limit} bytes")
     return data
 
 
 def damaged(path: Path, what: str) -> DataError:
-    """The error for a file that is truncated or tampered with: names it and says what to do."""
+    """Return the error for a truncated or altered file; it names the file and says what to do."""
     return DataError(
         f"{path} is damaged: {what}. Delete it, and put an intact copy there or let it be "
         "downloaded again."
@@ -76,17 +76,18 @@ def damaged(path: Path, what: str) -> DataError:
 
 
 def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: str = "md5") -> None:
-    """Fetch a file from the first mirror that has it intact, with a progress bar on stderr.
+    """Download a file from the first mirror that has it intact, with a progress bar on stderr.
 
     Args:
-        urls: where it may be, in the order to try.
-        target: where it goes; its folder is made.
-        digest: of the intact file, in hex; its first digits do. None where its publisher gives
-            none: only the length is checked then.
-        algorithm: that the digest is of, "md5" or "sha256".
+        urls: the file's address on each mirror, in the order to try.
+        target: where the file is written; its folder is made.
+        digest: hash of the intact file in hex, or the first digits of the hash. None if the
+            publisher gives none; then only the length is checked.
+        algorithm: algorithm of the digest, "md5" or "sha256".
 
     Raises:
-        OSError: with each mirror's reason, if none serves, or the folder cannot be written to.
+        OSError: with each mirror's reason, if no mirror serves the file, or if the folder cannot be
+            written to.
     """
     reasons = []
     for url in urls:
@@ -96,7 +97,7 @@ def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: s
             with replacing(target) as part:
                 _fetch(url, part, target.name)
                 if digest is not None and not _digest(part, algorithm).startswith(digest):
-                    raise OSError("the file that came has a wrong checksum")
+                    raise OSError("the downloaded file has a wrong checksum")
             return
         except (OSError, http.client.HTTPException) as error:
             reasons.append(f"{url}: {error}")
@@ -105,20 +106,20 @@ def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: s
 
 @contextmanager
 def without_downloads() -> Iterator[dict[Path, str]]:
-    """Let every download within it fail, also torch's.
+    """Make every download in the block fail, torch's downloads included.
 
     Yields:
-        Where each file would have gone, and its first URL.
+        The refused downloads: the file's first URL, by the path that it would have had.
     """
     global _refused
     import torch
 
-    fetch, _refused = torch.hub.download_url_to_file, {}
+    torch_download, _refused = torch.hub.download_url_to_file, {}
     torch.hub.download_url_to_file = lambda url, dst, *_, **__: _refuse(url, Path(dst))
     try:
         yield _refused
     finally:
-        torch.hub.download_url_to_file, _refused = fetch, None
+        torch.hub.download_url_to_file, _refused = torch_download, None
 
 
 def _refuse(url: str, path: Path) -> None:
@@ -146,15 +147,15 @@ def _fetch(url: str, part: Path, title: str) -> None:
 
 
 def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
-    """Unpack some regular files of a .tar.gz into a folder, each written at once or not at all.
+    """Unpack some regular files of a .tar.gz into a folder, each file atomically.
 
     Args:
         archive: the .tar.gz.
-        folder: where the members' own paths begin.
-        wanted: paths of the members to unpack; others are left in the archive.
+        folder: the folder that the members' paths are relative to.
+        wanted: paths of the members to unpack; other members are left in the archive.
 
     Raises:
-        DataError: if any member's path leaves the folder, a wanted one is missing or no regular
+        DataError: if any member's path leaves the folder, a wanted member is missing or no regular
             file, or the archive is damaged or cannot be unpacked there.
     """
     import zlib
@@ -182,21 +183,21 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
 
 
 def safe_name(archive: Path, name: str) -> str:
-    """A member's path within its archive, in POSIX form.
+    """Return a member's path within its archive, in POSIX form.
 
     Raises:
-        DataError: if it would leave the folder that the archive is unpacked into.
+        DataError: if the path would leave the folder that the archive is unpacked into.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or "\\" in name:
         raise DataError(
             f"{archive} was refused: its member {name!r} would be written outside the folder. It "
-            "is not the publisher's archive; get that one."
+            "is not the publisher's archive; get the publisher's."
         )
     return path.as_posix()
 
 
 def cache_folder() -> Path:
-    """Where prepared sets are kept: $XDG_CACHE_HOME/ganlab, or ~/.cache/ganlab."""
+    """Return the folder of prepared data sets: $XDG_CACHE_HOME/ganlab, or ~/.cache/ganlab."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "ganlab"

@@ -1,4 +1,4 @@
-"""Folders to build in, beside their place; those of killed processes are removed by the next."""
+"""Temporary folders to build in, next to the target; leftovers of killed processes are removed."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from pathlib import Path
 
 @contextmanager
 def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder `<prefix>….part` in a folder that exists, gone when the block ends.
+    """Make a folder `<prefix>….part` in `parent`, and remove it when the block ends.
 
-    It is locked while its process lives. Those of the same prefix whose lock is free were left by
-    processes that were killed, and are removed first; none where the file system has no locks.
+    The folder is locked while its process lives. Folders of the same prefix that nobody locks were
+    left by killed processes, and are removed first. If the file system has no locks, none are.
 
     Args:
-        parent: where it is made.
-        prefix: its name begins with that.
+        parent: an existing folder.
+        prefix: the beginning of the new folder's name.
+
+    Yields:
+        The new folder.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if the folder cannot be made.
     """
     for leftover in parent.glob(f"{glob.escape(prefix)}*.part"):
-        handle = _hold(leftover, wait=False)
+        handle = _lock(leftover, wait=False)
         if handle is not None:
             shutil.rmtree(leftover, ignore_errors=True)
             os.close(handle)
     while True:
         part = Path(tempfile.mkdtemp(dir=parent, prefix=prefix, suffix=".part"))
-        handle = _hold(part, wait=True)
-        if part.exists():  # else it was taken for a leftover before it was locked
+        handle = _lock(part, wait=True)
+        if part.exists():  # else another process removed it as a leftover before it was locked
             break
         if handle is not None:
             os.close(handle)
@@ -45,13 +48,16 @@ def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
             os.close(handle)
 
 
-def _hold(folder: Path, wait: bool) -> int | None:
-    """Lock a folder: the handle to close; None if another holds it, or there are no locks."""
+def _lock(folder: Path, wait: bool) -> int | None:
+    """Lock a folder and return the handle to close.
+
+    Return None if another process holds the lock, or locks are not available.
+    """
     try:
         import fcntl
 
         handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows, or it is gone
+    except (ImportError, OSError):  # Windows, or the folder is gone
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,4 +1,4 @@
-"""Whole archives unpacked beside where they go, all or nothing, whatever they hold."""
+"""Unpack whole archives, all files or none, into a folder next to their target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganlab.data.archives.part_folders import part_folder
 from ganlab.errors import DataError
 
 _CHUNK = 1 << 20  # bytes
-DAMAGE = (  # what the standard library raises for archives that are damaged, or not of its kinds
+DAMAGE = (  # the standard library's errors for archives that are damaged or of another format
     tarfile.TarError,
     zipfile.BadZipFile,
     gzip.BadGzipFile,
@@ -26,27 +26,28 @@ DAMAGE = (  # what the standard library raises for archives that are damaged, or
     lzma.LZMAError,
     EOFError,
     IndexError,
-    RuntimeError,  # with NotImplementedError
+    RuntimeError,  # includes NotImplementedError
     ValueError,
 )
 
 
 @contextmanager
 def unpacked(archive: Path, beside: Path, most_bytes: int) -> Iterator[Path]:
-    """A folder that holds every file of a .tar.gz or .zip, and is gone when the block ends.
+    """Yield a folder with every file of a .tar.gz or .zip, and remove it when the block ends.
 
-    Checksums of the archive (of gzip's whole stream, of each file of a zip) are compared. Such
-    folders of killed processes are removed first, see `part_folder`.
+    The archive's checksums are verified: gzip's for the whole stream, a zip's for each file.
+    Folders that killed processes left are removed first, see `part_folder`.
 
     Args:
-        archive: the file; its contents tell which of the two it is.
-        beside: the folder lies beside this path, so that parts of it can be moved there at once.
-        most_bytes: that the files may have together.
+        archive: the archive; its contents decide whether it is a .zip or a .tar.gz.
+        beside: the target path. The folder lies next to it, so that its contents can be renamed to
+            the target without copying.
+        most_bytes: the largest number of bytes that all files may have together.
 
     Raises:
-        DataError: if a member's path leaves the folder, it is a link or a device, there is more
-            than `most_bytes`, or the archive is damaged.
-        OSError: if it cannot be read, or files cannot be written.
+        DataError: if a member's path leaves the folder, a member is a link or a device or needs a
+            password, there are more than `most_bytes`, or the archive is damaged.
+        OSError: if the archive cannot be read, or files cannot be written.
     """
     beside.parent.mkdir(parents=True, exist_ok=True)
     with part_folder(beside.parent, f".{beside.name}.") as part:
@@ -79,7 +80,7 @@ def _write(
                     raise DataError(
                         f"{archive} was refused: it holds more than {most_bytes / 1e9:.1f} GB, far "
                         "beyond what its size suggests. It is not the publisher's archive; get "
-                        "that one."
+                        "the publisher's."
                     )
                 file.write(chunk)
         advance()
@@ -89,25 +90,28 @@ def _write(
 def _members(
     archive: Path,
 ) -> Iterator[tuple[Iterator[tuple[str, IO[bytes] | None]], int | None]]:
-    """Members one by one, by name with their contents (None for a folder), and their number."""
+    """Yield an iterator over the members, and their number (None if unknown).
+
+    A member is its name and its contents; a folder's contents are None.
+    """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
-            yield _of_zip(archive, file), len(file.infolist())
+            yield _zip_members(archive, file), len(file.infolist())
     else:
         with gzip.open(archive) as stream:
             with tarfile.open(fileobj=stream, mode="r|") as tar:
-                yield _of_tar(archive, tar), None
-            while stream.read(_CHUNK):  # to the end, where the checksum is
+                yield _tar_members(archive, tar), None
+            while stream.read(_CHUNK):  # gzip compares the checksum at the stream's end
                 pass
 
 
-def _of_zip(archive: Path, file: zipfile.ZipFile) -> Iterator[tuple[str, IO[bytes] | None]]:
+def _zip_members(archive: Path, file: zipfile.ZipFile) -> Iterator[tuple[str, IO[bytes] | None]]:
     for member in file.infolist():
         if member.flag_bits & 1:
             raise DataError(f"{archive} was refused: {member.filename!r} needs a password.")
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise _special(archive, member.filename)
+        file_type = stat.S_IFMT(member.external_attr >> 16)
+        if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _special_member(archive, member.filename)
         if member.is_dir():
             yield member.filename, None
         else:
@@ -115,20 +119,20 @@ def _of_zip(archive: Path, file: zipfile.ZipFile) -> Iterator[tuple[str, IO[byte
                 yield member.filename, source
 
 
-def _of_tar(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes] | None]]:
+def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes] | None]]:
     for member in tar:
         if member.isdir():
             yield member.name, None
         elif member.isreg():
             yield member.name, tar.extractfile(member)
         else:
-            raise _special(archive, member.name)
+            raise _special_member(archive, member.name)
 
 
-def _special(archive: Path, name: str) -> DataError:
+def _special_member(archive: Path, name: str) -> DataError:
     return DataError(
-        f"{archive} was refused: its member {name!r} is a link or a device, no picture. It is not "
-        "the publisher's archive; get that one."
+        f"{archive} was refused: its member {name!r} is a link or a device, not a picture. It is "
+        "not the publisher's archive; get the publisher's."
     )
 
 

@@ -1,1 +1,1 @@
-"""Reading pictures from files: finding, decoding, pairing, caching them."""
+"""Reading pictures from files: how they are found, decoded, paired and cached."""

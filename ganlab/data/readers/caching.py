@@ -1,4 +1,4 @@
-"""Tensors kept in a cache file with their hash, so that a damaged one is noticed and rebuilt."""
+"""A cache file of tensors and their hash, by which a damaged file is noticed and rebuilt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_cache(path: Path) -> dict[str, Tensor] | None:
-    """Tensors of an intact cache file; None, so that it is rebuilt, if it is missing or damaged."""
+    """Return the tensors of a cache file; None if it is missing or damaged and must be rebuilt."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -33,12 +33,12 @@ def read_cache(path: Path) -> dict[str, Tensor] | None:
 
 
 def write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors and their hash, at once or not at all; only warn where that is impossible."""
+    """Write tensors and their hash atomically; only warn if they cannot be written."""
     from safetensors.torch import save_file
 
     tensors = original_batch(tensors)  # so that other versions of ganlab can read it
     try:
         with replacing(path) as part:
             save_file(tensors, part, metadata={"sha256": hash_tensors(tensors)})
-    except Exception as error:  # safetensors has its own for a full disk; a cache is not essential
+    except Exception as error:  # safetensors raises its own error for a full disk
         _LOG.warning("%s could not be written (%s): the next start will be slower.", path, error)

@@ -1,4 +1,4 @@
-"""The files of CelebA's own layout: pictures or their zip, and the lists beside them."""
+"""CelebA's files as published: the pictures or their zip, and the lists in the same folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ATTRIBUTES = "list_attr_celeba.txt"
 IDENTITIES = "identity_CelebA.txt"
 PARTS = {"train": 0, "val": 1, "test": 2}
 _PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-_NAMED = 5  # files that a message names
-# values of a list, and how a message calls them
+_NAMED = 5  # a message names at most this many files
+# for each list: the check of a value, and the allowed values in words
 _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
     PARTITION: ({"0", "1", "2"}.__contains__, "0, 1 or 2"),
     ATTRIBUTES: ({"1", "-1"}.__contains__, "1 or -1"),
@@ -32,10 +32,11 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
 
 
 def check_files(folder: Path) -> None:
-    """Check that pictures and partition are there; unpack the zip if it is there in their place.
+    """Check that pictures and partition exist; unpack the zip if it is there without pictures.
 
     Raises:
-        DataError: if they are not, with what is expected and found; if the zip is another.
+        DataError: if they are missing, with what is expected and found; if the zip is not the zip
+            of the aligned pictures.
     """
     pictures, archive = folder / PICTURES, folder / ZIP
     if not _holds_pictures(pictures) and archive.is_file():
@@ -45,7 +46,7 @@ def check_files(folder: Path) -> None:
     tree = draw_tree(
         [
             (pictures / "*.jpg", "found" if _holds_pictures(pictures) else "missing"),
-            (archive, f"{found(archive)}, does in place of these"),
+            (archive, f"{found(archive)}, may replace the .jpg files"),
             (folder / PARTITION, found(folder / PARTITION)),
             (folder / ATTRIBUTES, f"{found(folder / ATTRIBUTES)}, optional"),
             (folder / IDENTITIES, f"{found(folder / IDENTITIES)}, optional"),
@@ -59,26 +60,26 @@ def check_files(folder: Path) -> None:
 
 
 def read_partition(folder: Path, part: str) -> list[str]:
-    """File names of the pictures of a part, "train", "val" or "test", in the list's order.
+    """Return the file names of a part, "train", "val" or "test", in the list's order.
 
     Raises:
-        DataError: if the list is damaged, or it and the folder of pictures do not agree.
+        DataError: if the list is damaged, or differs from the pictures in the folder.
     """
     path = folder / PARTITION
     parts = {name: int(value) for name, (value,) in _table(path, 1).items()}
-    there = {entry.name for entry in os.scandir(folder / PICTURES)}
-    missing = sorted(parts.keys() - there)
+    on_disk = {entry.name for entry in os.scandir(folder / PICTURES)}
+    missing = sorted(parts.keys() - on_disk)
     if missing:
         raise DataError(
             f"{folder / PICTURES} lacks {len(missing):,} of the {len(parts):,} pictures that "
             f"{PARTITION} lists: {_listed(missing)}. Put them there, or unpack {ZIP} again."
         )
-    unknown = sorted(name for name in there - parts.keys() if name.lower().endswith(".jpg"))
-    if unknown:
+    unlisted = sorted(name for name in on_disk - parts.keys() if name.lower().endswith(".jpg"))
+    if unlisted:
         raise damaged(
             path,
-            f"it lists {len(parts):,} pictures, and {len(unknown):,} in {PICTURES}/ are not among "
-            f"them: {_listed(unknown)}",
+            f"it lists {len(parts):,} pictures, and {len(unlisted):,} others are in {PICTURES}/: "
+            f"{_listed(unlisted)}",
         )
     names = [name for name, number in parts.items() if number == PARTS[part]]
     if not names:
@@ -87,49 +88,50 @@ def read_partition(folder: Path, part: str) -> list[str]:
 
 
 def attribute_names(folder: Path) -> tuple[str, ...]:
-    """The attributes' names, from the second line of their list.
+    """Return the attributes' names, from the second line of their list.
 
     Raises:
-        DataError: if it cannot be read.
+        DataError: if the list cannot be read.
     """
-    return tuple(_head(folder / ATTRIBUTES)[1].split())
+    return tuple(_first_lines(folder / ATTRIBUTES)[1].split())
 
 
 def read_attributes(folder: Path, names: Sequence[str]) -> Tensor:
-    """The attributes of pictures: uint8 (len(names), attributes), 1 where it holds.
+    """Return the attributes of pictures: uint8 (len(names), attributes), 1 if an attribute holds.
 
-    The file has a count, the attributes' names, then a picture's name and its 1 or -1s per line.
+    The file begins with a line for the number of pictures and a line of the attributes' names.
+    Each further line has a picture's name, then a 1 or -1 for each attribute.
 
     Raises:
         DataError: if the file is damaged or lacks a picture.
     """
     path = folder / ATTRIBUTES
-    count, head = _head(path)
-    table = _table(path, len(head.split()), skip=2)
+    count, attributes = _first_lines(path)
+    table = _table(path, len(attributes.split()), skip=2)
     if count.strip() != str(len(table)):
         raise damaged(path, f"its first line says {count.strip()!r}, but it lists {len(table):,}")
-    rows = [[value == "1" for value in values] for values in _of(path, table, names)]
+    rows = [[value == "1" for value in values] for values in _rows(path, table, names)]
     return torch.tensor(rows, dtype=torch.uint8)
 
 
 def read_identities(folder: Path, names: Sequence[str]) -> Tensor:
-    """Whom pictures show: int64 (len(names),), the same number for the same person.
+    """Return the number of the person that each picture shows: int64 (len(names),).
 
     Raises:
         DataError: if the file is damaged or lacks a picture.
     """
     path = folder / IDENTITIES
-    return torch.tensor([int(value) for (value,) in _of(path, _table(path, 1), names)])
+    return torch.tensor([int(value) for (value,) in _rows(path, _table(path, 1), names)])
 
 
-def _of(path: Path, table: dict[str, list[str]], names: Sequence[str]) -> list[list[str]]:
+def _rows(path: Path, table: dict[str, list[str]], names: Sequence[str]) -> list[list[str]]:
     missing = [name for name in names if name not in table]
     if missing:
         raise damaged(path, f"it lacks {len(missing):,} pictures: {_listed(missing)}")
     return [table[name] for name in names]
 
 
-def _head(path: Path) -> tuple[str, str]:
+def _first_lines(path: Path) -> tuple[str, str]:
     try:
         with path.open(encoding="utf-8") as file:
             return file.readline(), file.readline()
@@ -138,7 +140,7 @@ def _head(path: Path) -> tuple[str, str]:
 
 
 def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
-    """Values, all of them allowed, by the name that begins each line."""
+    """Return the values of each line by the picture's name, which begins it; check all values."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -158,7 +160,7 @@ def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
             wrong = next(value for value in values if not is_allowed(value))
             raise damaged(path, f"line {number} has {wrong!r} where {allowed} is expected")
         if name in table:
-            raise damaged(path, f"line {number} lists {name}, as a line before it does")
+            raise damaged(path, f"line {number} lists {name}, as an earlier line does")
         table[name] = values
     return table
 
@@ -168,17 +170,17 @@ def _holds_pictures(folder: Path) -> bool:
 
 
 def _unpack(archive: Path, pictures: Path) -> None:
-    """Unpack the zip once; several processes may do so at the same time."""
+    """Unpack the zip; several processes may call this at the same time."""
     check_names(archive)
     try:
-        most = 4 * archive.stat().st_size + 2**30  # JPEG is hardly smaller in a zip
-        with unpacked(archive, pictures, most) as part:
+        most_bytes = 4 * archive.stat().st_size + 2**30  # a zip hardly compresses JPEG files
+        with unpacked(archive, pictures, most_bytes) as part:
             if pictures.is_dir() and not any(pictures.iterdir()):
                 pictures.rmdir()
             try:
                 (part / PICTURES).rename(pictures)
             except OSError:
-                if not _holds_pictures(pictures):  # else another process was first
+                if not _holds_pictures(pictures):  # else another process unpacked them meanwhile
                     raise
     except OSError as error:
         raise DataError(
@@ -188,18 +190,18 @@ def _unpack(archive: Path, pictures: Path) -> None:
 
 
 def check_names(archive: Path) -> None:
-    """Check that a zip is that of the aligned pictures, by the names in it.
+    """Check by the names in a zip that it is the zip of the aligned pictures.
 
     Raises:
-        DataError: if it is damaged, a name leaves the folder, or it holds something else.
+        DataError: if the zip is damaged, a name leaves the folder, or it holds something else.
     """
     try:
         with zipfile.ZipFile(archive) as file:
             names = [safe_name(archive, name) for name in file.namelist() if name[-1:] != "/"]
     except (*DAMAGE, OSError) as error:
         raise damaged(archive, f"it cannot be read ({error})") from error
-    wanted = [PurePosixPath(name) for name in names]
-    if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in wanted):
+    paths = [PurePosixPath(name) for name in names]
+    if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in paths):
         raise DataError(
             f"{archive} is not the zip of the aligned pictures. Expected\n  {PICTURES}/000001.jpg\n"
             f"  {PICTURES}/000002.jpg\n  …\nFound\n"

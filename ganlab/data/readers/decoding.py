@@ -1,4 +1,4 @@
-"""The one way in which picture files become pixels."""
+"""The decoder that turns picture files into pixels, used for all picture files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ganlab.errors import ConfigError, DataError, one_of
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 2**26  # 8192×8192
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")  # whatever the ending says
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # modes of Pillow
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")  # allowed for any file ending
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's grey modes
 _ORIENTATION = 0x0112  # the EXIF tag
-_UPRIGHT = {  # its values, and the transposition that undoes each
+_UPRIGHT = {  # for each value of the tag, the transposition that turns the picture upright
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
     4: "FLIP_TOP_BOTTOM",
@@ -29,7 +29,7 @@ _UPRIGHT = {  # its values, and the transposition that undoes each
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_HEADER = threading.Lock()
+_LIMIT_LOCK = threading.Lock()  # held while Pillow's global limit on pixels is lifted
 
 
 class CorruptImageError(DataError):
@@ -37,7 +37,7 @@ class CorruptImageError(DataError):
 
     Attributes:
         path: the file.
-        reason: why, in short.
+        reason: why it cannot be decoded, in short.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -46,16 +46,17 @@ class CorruptImageError(DataError):
 
 
 class Decoder:
-    """Reads a picture file as uint8 pixels, upright, in a stated number of channels.
+    """A decoder of picture files: uint8 pixels, upright, in a given number of channels.
 
-    PNG, JPEG, WebP, BMP, TIFF, PPM and GIF, told by their contents; of several frames the first.
-    Palettes and CMYK become RGB. Grey of 16 bits is scaled to 8 and rounded, 65,535 is 255; colour
-    of 16 bits is cut to its higher byte by Pillow. EXIF's orientation is applied.
+    Formats are PNG, JPEG, WebP, BMP, TIFF, PPM and GIF, recognised by a file's contents. Only the
+    first of several frames is read. Palettes and CMYK become RGB. 16-bit grey is scaled to 8 bits
+    and rounded (65,535 becomes 255); of 16-bit colour, Pillow keeps the higher byte. EXIF's
+    orientation is applied.
 
     Args:
-        channels: 1 grey (luma), 2 grey and alpha, 3 RGB, 4 RGB and alpha.
-        background: the colour that transparent pixels are composed onto, where `channels` is 1 or
-            3: a name or "#rrggbb".
+        channels: 1 for grey (luma), 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+        background: the colour that transparent pixels are composed onto if `channels` is 1 or 3; a
+            name or "#rrggbb".
         max_pixels: files whose header states more pixels are refused before they are decoded.
 
     Raises:
@@ -78,7 +79,7 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the pixels, and whether there are any, depend on: for the key of a cache."""
+        """All settings that change the pixels or refuse files, as a part of a cache's key."""
         return {
             "channels": self.channels,
             "background": list(self.background),
@@ -86,36 +87,36 @@ class Decoder:
         }
 
     def __call__(self, path: Path) -> Tensor:
-        """The pixels of a file: uint8 (channels, H, W) in [0, 255].
+        """Return the pixels of a file: uint8 (channels, H, W) in [0, 255].
 
         Raises:
-            CorruptImageError: if it cannot be decoded, or states too many pixels.
+            CorruptImageError: if the file cannot be decoded, or states too many pixels.
         """
         return to_tensor(self.picture(path))
 
     def picture(self, path: Path) -> Image.Image:
-        """The same as an image of Pillow, of mode L, LA, RGB or RGBA.
+        """Return a file's picture as a Pillow image of mode L, LA, RGB or RGBA.
 
         Raises:
-            CorruptImageError: as for the pixels.
+            CorruptImageError: if the file cannot be decoded, or states too many pixels.
         """
         try:
             with Path(path).open("rb") as file, _open(file, self.max_pixels) as picture:
                 picture.load()
-                return self._convert(_turn(_to_eight_bits(picture), _orientation(picture)))
-        except Exception as error:  # Pillow raises many kinds for damaged files
+                return self._convert(_turn_upright(_to_eight_bits(picture), _orientation(picture)))
+        except Exception as error:  # Pillow raises many types of errors for damaged files
             raise _corrupt(path, error) from error
 
     def head(self, path: Path) -> tuple[int, int, bool]:
-        """Height, width and whether it is grey, from the file's header alone.
+        """Return height, width and whether the picture is grey, from the file's header alone.
 
         Raises:
-            CorruptImageError: if that cannot be read, or there are too many pixels.
+            CorruptImageError: if the header cannot be read, or states too many pixels.
         """
         try:
             with Path(path).open("rb") as file, _open(file, self.max_pixels) as picture:
                 width, height = picture.size
-                if picture.format == "TIFF":  # some versions of Pillow give its size upright
+                if picture.format == "TIFF":  # some versions of Pillow give the upright size
                     width, height = picture.tag_v2[256], picture.tag_v2[257]
                 if _orientation(picture) >= 5:
                     width, height = height, width
@@ -139,18 +140,22 @@ class Decoder:
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """Pixels of an 8-bit image of Pillow: uint8 (C, H, W)."""
+    """Return the pixels of an 8-bit Pillow image: uint8 (C, H, W)."""
     pixels = torch.from_numpy(np.array(picture))
     return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1)
 
 
 def _open(file: BinaryIO, max_pixels: int) -> Image.Image:
-    """An image whose header is read, and is within the limit.
+    """Open an image and read its header.
 
-    Pillow's own limit, which warns or raises, is lifted while it reads the header. It is given no
-    path, as it would map an uncompressed TIFF into memory, and scramble it if it is turned.
+    Pillow's own limit, which warns or raises, is lifted while Pillow reads the header. Pillow gets
+    an open file and not a path: from a path, it would memory-map an uncompressed TIFF and scramble
+    the picture when turning it.
+
+    Raises:
+        ValueError: if the header states more than `max_pixels`.
     """
-    with _HEADER:
+    with _LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             picture = Image.open(file, formats=_FORMATS)
@@ -166,21 +171,21 @@ def _open(file: BinaryIO, max_pixels: int) -> Image.Image:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8. (A PNG's own getexif would decode all of it.)"""
+    """Return EXIF's orientation, 1 to 8. (A PNG's own getexif would decode the whole picture.)"""
     try:
         return int(Image.Image.getexif(picture).get(_ORIENTATION, 1))
-    except Exception:  # damaged notes on a picture whose pixels are sound
+    except Exception:  # damaged EXIF data; the pixels may be intact
         return 1
 
 
-def _turn(picture: Image.Image, orientation: int) -> Image.Image:
+def _turn_upright(picture: Image.Image, orientation: int) -> Image.Image:
     if orientation not in _UPRIGHT:
         return picture
     return picture.transpose(Image.Transpose[_UPRIGHT[orientation]])
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits scaled to 8, rounded; any other image as it is."""
+    """Return 16-bit grey scaled to 8 bits and rounded; any other image unchanged."""
     if picture.mode == "F":
         raise ValueError("its values are not whole numbers; save it with 8 or 16 bits")
     if not picture.mode.startswith("I"):
@@ -190,9 +195,10 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
     if pixels.min() < 0 or pixels.max() > 65_535:
         raise ValueError("its values are not within 16 bits")
     scaled = ((pixels.astype("int64") + 128) // 257).astype("uint8")
-    clear = picture.info.get("transparency")  # the one value that is transparent
-    if isinstance(clear, int):
-        scaled = np.stack([scaled, np.where(pixels == clear, 0, 255).astype("uint8")], axis=2)
+    transparent = picture.info.get("transparency")  # a single grey value
+    if isinstance(transparent, int):
+        alpha = np.where(pixels == transparent, 0, 255).astype("uint8")
+        scaled = np.stack([scaled, alpha], axis=2)
     return Image.fromarray(scaled)
 
 

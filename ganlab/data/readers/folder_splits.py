@@ -1,4 +1,4 @@
-"""Which files of a folder of pictures are for training and which for tests, and their classes."""
+"""The training split, the test split and the classes of a folder of pictures."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import DataError, nearest
 
 _TESTS = ("test", "val")
-_NAMED = 10  # files or folders that a message names
-_COUNTED = 10_000  # files that are not pictures, as a wrong root may be a whole disk
+_NAMED = 10  # a message names at most this many files or folders
+_COUNTED = 10_000  # other files that are counted at most, as a wrong root may be a whole disk
 
 
 def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], str]:
-    """The folders of the splits "train" and "test", and what was understood.
+    """Return the folders of the splits "train" and "test", and a sentence about them.
 
-    They are `train/` and `test/`, or `val/`, where there are such folders; else both are the root,
-    and a rule tells its files apart.
+    The folders are `train/` and `test/` (or `val/`) if the root has them. Otherwise both splits
+    have the same folder, and `by_rule` divides its files.
 
     Args:
-        root: the folder.
-        test_folder: "test" or "val", where there are both; None for "test".
+        root: the set's folder.
+        test_folder: "test" or "val", for sets that have both; None for "test".
 
     Raises:
-        DataError: if there is no such folder, no picture in it or in one of the splits, or no
-            `test_folder`; if there are splits and pictures elsewhere, or only one for tests; if
-            names differ only in case.
+        DataError: if `root`, a split's folder in it, or the `test_folder` is missing or has no
+            pictures; if pictures lie outside the splits; if a folder for tests has no train/ next
+            to it; if names differ only in case.
     """
     if not root.is_dir():
         raise _no_folder(root)
@@ -43,51 +43,51 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
     children = sorted(path for path in root.iterdir() if path.is_dir())
     check_case(root, children)
     check_case(root, paths)
-    first = Counter(_first(root, path) for path in paths)
-    named = {path.name.lower(): path for path in children}
-    tests = [name for name in _TESTS if name in named]
-    others = [name or "no folder" for name in first if name.lower() not in ("train", *_TESTS)]
-    if "train" in named and tests:
+    per_folder = Counter(_first_folder(root, path) for path in paths)
+    by_name = {path.name.lower(): path for path in children}
+    tests = [name for name in _TESTS if name in by_name]
+    others = [name or "no folder" for name in per_folder if name.lower() not in ("train", *_TESTS)]
+    if "train" in by_name and tests:
         if others:
             raise _ambiguous(root, others)
-        chosen = _chosen(root, test_folder, tests)
-        folders = {"train": named["train"], "test": named[chosen]}
-        counts = {split: first[folder.name] for split, folder in folders.items()}
+        chosen = _chosen_test_folder(root, test_folder, tests)
+        folders = {"train": by_name["train"], "test": by_name[chosen]}
+        counts = {split: per_folder[folder.name] for split, folder in folders.items()}
         if 0 in counts.values():
             raise _empty_split(root, folders, counts)
-        said = (
+        summary = (
             f"{counts['train']:,} pictures to train on in {folders['train'].name}/ and "
             f"{counts['test']:,} to test in {folders['test'].name}/"
         )
-        unused = "".join(f"; {named[name].name}/ is not used" for name in tests if name != chosen)
-        return folders, said + unused
-    if lonely := [name for name in first if name.lower() in _TESTS]:
+        unused = "".join(f"; {by_name[name].name}/ is not used" for name in tests if name != chosen)
+        return folders, summary + unused
+    if tests_alone := [name for name in per_folder if name.lower() in _TESTS]:
         raise DataError(
-            f"data.root: {root} holds {lonely[0]}/ without train/.\n{_layouts(root)}\nFound\n"
-            f"{draw_found(root)}\nName the folder to train on train/, or give {lonely[0]}/ another "
-            "name if it is a class."
+            f"data.root: {root} holds {tests_alone[0]}/ without train/.\n{_layouts(root)}\nFound\n"
+            f"{draw_found(root)}\nRename the folder of training pictures to train/. If "
+            f"{tests_alone[0]}/ is a class, rename it."
         )
     if test_folder:
         raise DataError(
             f"data.test_folder: received {test_folder}, but {root} has no such split.\n"
             f"{_layouts(root)}"
         )
-    if {name.lower() for name in first} == {"train"}:
-        root = named["train"]
-        first = Counter(_first(root, path) for path in paths)
-    said = f"{len(paths):,} pictures"
-    if "" not in first and len(first) > 1:
-        said += f", in {len(first):,} folders that may be classes"
-    return {"train": root, "test": root}, said
+    if {name.lower() for name in per_folder} == {"train"}:
+        root = by_name["train"]
+        per_folder = Counter(_first_folder(root, path) for path in paths)
+    summary = f"{len(paths):,} pictures"
+    if "" not in per_folder and len(per_folder) > 1:
+        summary += f", in {len(per_folder):,} folders that may be classes"
+    return {"train": root, "test": root}, summary
 
 
 def has_test_folder(root: Path) -> bool:
-    """Whether a folder has a split for tests, by the names in it alone; False if there is none."""
+    """Whether a folder has train/ and a folder for tests, by names alone; False if missing."""
     names = {path.name.lower() for path in root.iterdir()} if root.is_dir() else set()
     return "train" in names and not names.isdisjoint(_TESTS)
 
 
-def _chosen(root: Path, test_folder: str | None, tests: list[str]) -> str:
+def _chosen_test_folder(root: Path, test_folder: str | None, tests: list[str]) -> str:
     if test_folder not in (None, *tests):
         raise DataError(
             f"data.test_folder: received {test_folder}, but {root} has only {tests[0]}. Set "
@@ -97,14 +97,14 @@ def _chosen(root: Path, test_folder: str | None, tests: list[str]) -> str:
 
 
 def by_rule(root: Path, paths: Sequence[Path], share: float, split: str) -> list[Path]:
-    """The part of files that a split gets, by a hash of their names: the same for every seed.
+    """Return the files of a split, chosen by a hash of the files' names, whatever the seed.
 
-    Files that are added later move few others.
+    If files are added later, few other files change their split.
 
     Args:
-        root: that names are relative to.
-        paths: all files.
-        share: of them that are for tests; 0 for none.
+        root: the folder that the hashed names are relative to.
+        paths: the files of both splits.
+        share: share of the files in the test split, in [0, 1); 0 for no test split.
         split: "train" or "test".
 
     Raises:
@@ -117,31 +117,31 @@ def by_rule(root: Path, paths: Sequence[Path], share: float, split: str) -> list
                 "put the pictures into train/ and test/."
             )
         return list(paths)
-    tests = max(1, round(share * len(paths)))
-    if tests >= len(paths):
+    n_test = max(1, round(share * len(paths)))
+    if n_test >= len(paths):
         raise DataError(
-            f"{root} holds {len(paths)} pictures, too few to take {tests} of them for tests. Add "
+            f"{root} holds {len(paths)} pictures, too few to take {n_test} of them for tests. Add "
             "more, or set data.test_share=0."
         )
-    drawn = set(sorted(paths, key=lambda path: _hash(root, path))[:tests])
-    return [path for path in paths if (path in drawn) == (split == "test")]
+    tests = set(sorted(paths, key=lambda path: _hash(root, path))[:n_test])
+    return [path for path in paths if (path in tests) == (split == "test")]
 
 
 def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[str, ...]:
-    """The classes of a set: the first folders in the folder of its training split, sorted.
+    """Return the classes of a set: the first-level folders of its training split, sorted.
 
     Args:
-        root: the set's, for messages.
-        folders: of the splits.
-        declared: how many there should be.
+        root: the set's folder, for messages.
+        folders: the folder of each split.
+        declared: the number of classes that the config declares.
 
     Raises:
-        DataError: if pictures lie in no class, there are other than `declared` classes, or tests
-            have a class that cannot be trained.
+        DataError: if pictures lie in no class folder, the number of classes is not `declared`, or
+            the test split has a class that the training split lacks.
     """
     names: dict[str, list[str]] = {}
     for split, folder in folders.items():
-        names[split] = sorted({_first(folder, path) for path in list_pictures(folder)})
+        names[split] = sorted({_first_folder(folder, path) for path in list_pictures(folder)})
         if "" in names[split]:
             raise DataError(
                 f"data.classes: received {declared}, but pictures in {folder} lie in no folder of "
@@ -151,8 +151,8 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
     if unknown:
         raise DataError(
             f"{folders['test']} has classes that {folders['train']} has not: {_listed(unknown)}. "
-            f"Training has {_listed(names['train'])}. Rename or remove them, or add pictures of "
-            "them to train on."
+            f"The training classes are {_listed(names['train'])}. Rename or remove the other "
+            "classes, or add training pictures of them."
         )
     if len(names["train"]) != declared:
         raise DataError(
@@ -164,11 +164,11 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
 
 
 def class_of(folder: Path, path: Path) -> str:
-    """The first folder under a split's folder that a file lies in; "" for none."""
-    return _first(folder, path)
+    """Return the name of the first folder on the way from a split's folder to a file, or ""."""
+    return _first_folder(folder, path)
 
 
-def _first(folder: Path, path: Path) -> str:
+def _first_folder(folder: Path, path: Path) -> str:
     parts = path.relative_to(folder).parts
     return parts[0] if len(parts) > 1 else ""
 
@@ -181,18 +181,18 @@ def _hash(root: Path, path: Path) -> str:
 def _no_folder(root: Path) -> DataError:
     if root.exists():
         return DataError(f"data.root: {root} is a file, no folder.\n{_layouts(root.parent)}")
-    above = next(path for path in root.absolute().parents if path.is_dir())
-    missing = root.absolute().relative_to(above).parts[0]
-    beside = sorted(path.name for path in above.iterdir() if path.is_dir())
-    hint = nearest(missing, beside)
-    holds = f"{above} holds {_listed(beside)}." if beside else f"{above} holds no folders."
+    parent = next(path for path in root.absolute().parents if path.is_dir())
+    missing = root.absolute().relative_to(parent).parts[0]
+    siblings = sorted(path.name for path in parent.iterdir() if path.is_dir())
+    hint = nearest(missing, siblings)
+    holds = f"{parent} holds {_listed(siblings)}." if siblings else f"{parent} holds no folders."
     return DataError(f"data.root: there is no folder {root}.{hint or ' ' + holds}")
 
 
 def _no_pictures(root: Path) -> DataError:
     files = list(islice((path for path in root.rglob("*") if path.is_file()), _COUNTED))
-    kinds = Counter(path.suffix.lower() or "no ending" for path in files).most_common(_NAMED)
-    others = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
+    endings = Counter(path.suffix.lower() or "no ending" for path in files).most_common(_NAMED)
+    others = ", ".join(f"{count:,} {ending}" for ending, count in endings)
     more = "at least " if len(files) == _COUNTED else ""
     return DataError(
         f"data.root: no pictures in {root}.\n{_layouts(root)}\nFound\n{draw_found(root)}\n"
@@ -203,8 +203,8 @@ def _no_pictures(root: Path) -> DataError:
 def _ambiguous(root: Path, others: list[str]) -> DataError:
     return DataError(
         f"data.root: {root} holds folders of splits, and pictures elsewhere: in {_listed(others)}."
-        f"\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove the others into the splits or away "
-        "from here, or name the splits differently if they are classes."
+        f"\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove the pictures elsewhere into the "
+        "splits or out of this folder. If train/ and the other splits are classes, rename them."
     )
 
 
@@ -212,7 +212,8 @@ def _empty_split(root: Path, folders: dict[str, Path], counts: dict[str, int]) -
     found = draw_tree((folders[split], f"{counts[split]:,} pictures") for split in folders)
     return DataError(
         f"data.root: a split in {root} is empty.\n{_layouts(root)}\nFound\n{found}\nPut pictures "
-        "there, or take the folder away: then some of the others are taken for tests."
+        "there. If the folder for tests is empty, you can remove it: then data.test_share of the "
+        "training pictures are taken for tests."
     )
 
 
@@ -221,7 +222,7 @@ def _layouts(root: Path) -> str:
         [
             (root / "*.png", "or .jpg, …; in folders of any depth"),
             (root / "<class>" / "*.png", "with data.classes=<how many>"),
-            (root / "{train,test}" / "…", "or val; either of the above in each"),
+            (root / "{train,test}" / "…", "val/ may replace test/; pictures in each as above"),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""The folders under a root and how many pictures lie in each, without listing all of them."""
+"""Walk the folders below a root and count the pictures in each, up to a number of folders."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ from pathlib import Path
 from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
 
-_NAMED = 10  # folders that a message names
-LOOKED_AT = 1000  # folders that are looked at for a message, as a wrong root may be a whole disk
+_NAMED = 10  # a message names at most this many folders
+LOOKED_AT = 1000  # folders that are read at most for a message, as a wrong root may be a whole disk
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures that `list_pictures` finds in the folder itself, not in its sub-folders.
+    """Return the pictures that `list_pictures` finds in the folder itself, not in sub-folders.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if the folder cannot be read.
     """
     paths = (path for path in folder.iterdir() if path.name[0] != "." and not path.is_dir())
     return sorted(path for path in paths if path.name.lower().endswith(ENDINGS))
 
 
 def walk_folders(root: Path) -> Iterator[tuple[Path, int]]:
-    """The folders from a root on, upper ones first, with the number of pictures in each itself.
+    """Yield a root and all folders below it, upper folders first, and the pictures in each.
 
-    As in `list_pictures`, hidden ones are left out; what cannot be read counts as empty.
+    The number counts the pictures in the folder itself, not in its sub-folders. Hidden folders are
+    left out, as in `list_pictures`. A folder that cannot be read counts as empty.
     """
     waiting: deque[tuple[Path, tuple[Path, ...]]] = deque([(root, ())])
     while waiting:
-        folder, above = waiting.popleft()
+        folder, ancestors = waiting.popleft()
         real = folder.resolve()
-        if real in above:  # a link to a folder above would never end
+        if real in ancestors:  # following a link to an ancestor would never end
             continue
         try:
-            inside = sorted(path for path in folder.iterdir() if path.is_dir())
+            children = sorted(path for path in folder.iterdir() if path.is_dir())
             n = len(pictures_in(folder))
-        except OSError:  # it may not be read
-            inside, n = [], 0
-        named = (path for path in inside if not path.name.startswith((".", "__MACOSX")))
-        waiting += ((path, (*above, real)) for path in named)
+        except OSError:
+            children, n = [], 0
+        visible = (path for path in children if not path.name.startswith((".", "__MACOSX")))
+        waiting += ((path, (*ancestors, real)) for path in visible)
         yield folder, n
 
 
 def draw_found(root: Path) -> str:
-    """The folders under a root with the number of pictures that lie in each itself.
+    """Return lines for a message: folders below a root, and the pictures in each folder itself.
 
-    Of many folders only the first `LOOKED_AT` are looked at.
+    Only the first `LOOKED_AT` folders are read.
     """
     counts = list(islice(walk_folders(root), LOOKED_AT))
     rows = [

@@ -1,7 +1,7 @@
-"""Where the pictures of a translation set lie: the layouts that people have, told apart by looking.
+"""The folder layouts of translation data sets, and how a folder's layout is recognised.
 
-A layout has splits ("train", "val", "test", or "all" where there are none), and in each of them the
-sides "a" and "b", or "ab" where both are in one file, A left of B.
+A layout has the splits "train", "val" and "test", or the single split "all". Each split has the
+sides "a" and "b", or the side "ab" if each file holds both, A left of B.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ganlab.errors import DataError
 
 Kind = Literal["paired", "unpaired"]
 SPLITS = ("train", "val", "test")
-_NAMED = 10  # files or folders that a message names
+_NAMED = 10  # a message names at most this many files or folders
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What was recognised.
+    """The layout of a folder.
 
     Attributes:
         root: the set's folder.
-        form: what a message calls the layout.
-        folders: folder by split and side.
-        unused: what lies beside the folders and is no part of it: "notes/", or "3
-            pictures in A/ itself".
+        form: a description of the layout for messages.
+        folders: the folder of each split and side, as `folders[split][side]`.
+        unused: descriptions of what lies next to these folders and is not used, such as "notes/" or
+            "3 pictures in A/ itself".
     """
 
     root: Path
@@ -42,17 +42,17 @@ class Layout:
     unused: tuple[str, ...] = ()
 
     def files(self, split: str, side: str) -> list[Path]:
-        """The pictures of one side of a split, in the order of their names.
+        """Return the pictures of one side of a split, sorted by name.
 
         Raises:
-            DataError: if there are none, or two whose names differ only in case.
+            DataError: if there are none, or two names differ only in case.
         """
         folder = self.folders[split][side]
-        # files of both sides must lie in the folder itself: sub-folders there are another layout
+        # side-by-side files must lie in the folder itself: sub-folders mean another layout
         paths = pictures_in(folder) if side == "ab" else list_pictures(folder)
         if not paths:
-            inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
-            why = f"pictures in it lie in sub-folders ({_listed(inside)})" if inside else "empty"
+            below = sorted(path.name for path in folder.iterdir() if path.is_dir())
+            why = f"pictures in it lie in sub-folders ({_listed(below)})" if below else "empty"
             raise DataError(
                 f"{folder} holds no pictures: {why}. Put pictures there ({', '.join(ENDINGS)}), or "
                 f"remove the folder. `ganlab data check {self.root}` shows what there is."
@@ -62,33 +62,35 @@ class Layout:
 
 
 def find_layout(root: Path, kind: Kind) -> Layout | None:
-    """The layout of a folder of pairs, or of two unpaired sets; None where it is none of them.
+    """Return the layout of a folder of pairs, or of two unpaired sets; None if it is not known.
 
     Raises:
-        DataError: if one side lacks a folder that the other has, or folders differ only in case.
+        DataError: if side A or B lacks a folder that the other side has, or folder names differ
+            only in case.
     """
     if not root.is_dir():
         return None
-    here = _children(root)
-    joined = _joined(root, here)
-    within = _within(here)
-    sides = _sides(root, here)
-    single = {s: {"ab": here[s]} for s in SPLITS if s in here}
+    children = _children(root)
+    joined = _joined(root, children)
+    within = _sides_in_splits(children)
+    sides = _splits_in_sides(root, children)
+    side_by_side = {s: {"ab": children[s]} for s in SPLITS if s in children}
     forms: list[tuple[str, dict[str, dict[str, Path]]]] = [
         (f"sides A and B in each of {_shown(within)}", within)
     ]
     if kind == "paired":
-        forms.append((f"files of both sides, A left of B, in {_shown(single)}", single))
+        form = f"files of both sides, A left of B, in {_shown(side_by_side)}"
+        forms.append((form, side_by_side))
     forms += [
         (f"folders {', '.join(f'{s}A and {s}B' for s in joined)}", joined),
         ("folders A and B" + (f", with {_shown(sides)}" if "all" not in sides else ""), sides),
     ]
-    if kind == "unpaired":  # the set's own folders before side-by-side files kept beside them
+    if kind == "unpaired":  # prefer trainA/ and trainB/ to A/ and B/ within train/
         forms[0], forms[1] = forms[1], forms[0]
     for form, folders in forms:
         if folders:
             used = {path for sides in folders.values() for path in sides.values()}
-            return Layout(root, form, folders, tuple(_beside(root, used)))
+            return Layout(root, form, folders, tuple(_unused(root, used)))
     if kind == "paired" and pictures_in(root):
         deeper = any(n for folder, n in walk_folders(root) if folder != root)
         form = "files of both sides, A left of B"
@@ -97,62 +99,62 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
 
 
 def sets_below(root: Path, *kinds: Kind) -> list[Path]:
-    """Folders under a root that are sets of one of the kinds by themselves, at most `_NAMED`.
+    """Return folders below a root that are data sets of one of the kinds, at most `_NAMED`.
 
-    A folder of nothing but files is not taken for one, as it may be a class.
+    A folder that holds only files is left out, as it may be a class.
     """
-    places = {
-        place
+    candidates = {
+        path
         for folder, n in islice(walk_folders(root), LOOKED_AT)
-        for place in (folder, *folder.parents[:2])  # pictures of a set lie up to two levels down
-        if n and root in place.parents
+        for path in (folder, *folder.parents[:2])  # a set's pictures lie up to two levels below it
+        if n and root in path.parents
     }
-    found: list[Path] = []
-    for place in sorted(places, key=lambda path: (len(path.parts), path)):
-        is_new = not any(above in place.parents for above in found)
-        if is_new and any(_recognised(place, kind) for kind in kinds):
-            found.append(place)
-        if len(found) == _NAMED:
+    sets: list[Path] = []
+    for candidate in sorted(candidates, key=lambda path: (len(path.parts), path)):
+        is_in_a_set = any(path in candidate.parents for path in sets)
+        if not is_in_a_set and any(_recognised(candidate, kind) for kind in kinds):
+            sets.append(candidate)
+        if len(sets) == _NAMED:
             break
-    return found
+    return sets
 
 
 def unknown_layout(root: Path, kind: Kind) -> DataError:
-    """The error for a folder that has none of the layouts: what is expected, what was found."""
+    """Return the error for a folder without a known layout: what is expected, what was found."""
     if not root.is_dir():
         state = "it is a file" if root.exists() else "there is none"
-        return DataError(f"data.root: {root} is not a folder: {state}. {_advice(root, kind)}")
+        return DataError(f"data.root: {root} is not a folder: {state}. {_expected(root, kind)}")
     hints = []
-    if inside := sets_below(root, kind):
-        roots = " or ".join(f"data.root={path}" for path in inside)
+    if below := sets_below(root, kind):
+        roots = " or ".join(f"data.root={path}" for path in below)
         hints.append(f"Did you mean {roots}?")
     other: Kind = "unpaired" if kind == "paired" else "paired"
     if _recognised(root, other):
-        hints.append(f"It has the layout of {other} pictures: data={other} data.root={root}.")
+        hints.append(f"It has the layout of {other} pictures: use data={other} data.root={root}.")
     what = "pairs" if kind == "paired" else "unpaired pictures"
     return DataError(
-        f"data.root: {root} is no folder of {what}. {_advice(root, kind)}\n"
+        f"data.root: {root} is no folder of {what}. {_expected(root, kind)}\n"
         f"Found\n{draw_found(root)}\n"
         + " ".join([*hints, f"`ganlab data check {root}` says more."])
     )
 
 
-def _advice(root: Path, kind: Kind) -> str:
+def _expected(root: Path, kind: Kind) -> str:
     side_by_side = (
         root / "{train,val,test}" / "*.png",
-        "A left of B in each file; or no sub-folders",
+        "A left of B in each file; all in one folder works too",
     )
     sides = (root / "{A,B}" / "{train,val,test}" / "*.png", "the same names in A and in B")
     joined = (root / "{trainA,trainB,testA,testB}" / "*.png", "or A/* and B/*, or A/train/* …")
     return "Expected, as .png, .jpg or other pictures,\n" + draw_tree(
-        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same, split by a rule")]
+        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same names; a rule picks tests")]
         if kind == "paired"
         else [joined]
     )
 
 
 def _recognised(folder: Path, kind: Kind) -> bool:
-    """Whether a folder has a layout that says more than that there are files in it."""
+    """Whether a folder has a layout other than side-by-side files in the folder itself."""
     try:
         layout = find_layout(folder, kind)
     except (DataError, OSError):
@@ -161,9 +163,9 @@ def _recognised(folder: Path, kind: Kind) -> bool:
 
 
 def check_case(folder: Path, paths: Sequence[Path]) -> None:
-    """Raise a DataError where two names differ only in case: other file systems merge them."""
+    """Raise a DataError if two names differ only in case: some file systems merge them."""
     if clashes := case_clashes(folder, paths):
-        pairs = "; ".join(f"{one} and {two}" for one, two in clashes[:_NAMED])
+        pairs = "; ".join(f"{first} and {second}" for first, second in clashes[:_NAMED])
         more = f"; … and {len(clashes) - _NAMED} more" if len(clashes) > _NAMED else ""
         raise DataError(
             f"{folder} holds files that differ only in case: {pairs}{more}. Rename one of each: on "
@@ -172,7 +174,7 @@ def check_case(folder: Path, paths: Sequence[Path]) -> None:
 
 
 def case_clashes(folder: Path, paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pairs of relative paths that differ only in case (or in how Unicode writes an accent)."""
+    """Return pairs of relative paths that differ only in case, or in how Unicode writes accents."""
     seen: dict[str, Path] = {}
     clashes = []
     for path in paths:
@@ -185,65 +187,68 @@ def case_clashes(folder: Path, paths: Sequence[Path]) -> list[tuple[Path, Path]]
 
 
 def _children(root: Path) -> dict[str, Path]:
-    """Sub-folders by their name in lower case, hidden ones left out."""
+    """Return the sub-folders that are not hidden, by their name in lower case."""
     paths = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     check_case(root, paths)
     return {path.name.lower(): path for path in paths}
 
 
-def _joined(root: Path, here: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    splits = [s for s in SPLITS if f"{s}a" in here or f"{s}b" in here]
+def _joined(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    """Return the folders trainA, trainB and so on by split and side."""
+    splits = [s for s in SPLITS if f"{s}a" in folders or f"{s}b" in folders]
     for split in splits:
         for side, other in (("a", "b"), ("b", "a")):
-            if split + side not in here:
-                raise _no_counterpart(here[split + other], root / f"{split}{side.upper()}")
-    return {s: {"a": here[f"{s}a"], "b": here[f"{s}b"]} for s in splits}
+            if split + side not in folders:
+                raise _no_counterpart(folders[split + other], root / f"{split}{side.upper()}")
+    return {s: {"a": folders[f"{s}a"], "b": folders[f"{s}b"]} for s in splits}
 
 
-def _within(here: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    inside = {split: _children(here[split]) for split in SPLITS if split in here}
+def _sides_in_splits(folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    """Return the folders train/A, train/B and so on by split and side."""
+    by_split = {split: _children(folders[split]) for split in SPLITS if split in folders}
     sides = {
         split: {side: children[side] for side in ("a", "b")}
-        for split, children in inside.items()
+        for split, children in by_split.items()
         if {"a", "b"} <= set(children)
     }
-    for split, children in inside.items():
+    for split, children in by_split.items():
         for side, other in (("a", "b"), ("b", "a")):
             if sides and side not in children and other in children:
-                raise _no_counterpart(children[other], here[split] / side.upper())
+                raise _no_counterpart(children[other], folders[split] / side.upper())
     return sides
 
 
-def _no_counterpart(there: Path, missing: Path) -> DataError:
+def _no_counterpart(present: Path, missing: Path) -> DataError:
     return DataError(
-        f"{there} has no counterpart. Expected\n"
-        + draw_tree([(there, "found"), (missing, "missing")])
-        + f"\nPut the other side's pictures into {missing}, or take {there.name} away."
+        f"{present} has no counterpart. Expected\n"
+        + draw_tree([(present, "found"), (missing, "missing")])
+        + f"\nPut the other side's pictures into {missing}, or remove {present.name}."
     )
 
 
-def _sides(root: Path, here: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    if not {"a", "b"} <= set(here):
+def _splits_in_sides(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    """Return the folders A/train, B/train and so on by split and side; A and B as split "all"."""
+    if not {"a", "b"} <= set(folders):
         return {}
-    a, b = _children(here["a"]), _children(here["b"])
+    a, b = _children(folders["a"]), _children(folders["b"])
     splits = [s for s in SPLITS if s in a or s in b]
     if not splits:
-        return {"all": {"a": here["a"], "b": here["b"]}}
+        return {"all": {"a": folders["a"], "b": folders["b"]}}
     for split in splits:
         if split not in a or split not in b:
             tree = [
-                (root / side.name / split, "found" if split in inside else "missing")
-                for side, inside in ((here["a"], a), (here["b"], b))
+                (root / side.name / split, "found" if split in children else "missing")
+                for side, children in ((folders["a"], a), (folders["b"], b))
             ]
             raise DataError(
-                f"{root}: A and B have different splits. Expected\n{draw_tree(tree)}\nMake the "
-                "missing folder and put its pictures there, or take the other one away."
+                f"{root}: A and B have different splits. Expected\n{draw_tree(tree)}\nPut pictures "
+                "into the missing folder, or remove the folder that was found."
             )
     return {s: {"a": a[s], "b": b[s]} for s in splits}
 
 
-def _beside(root: Path, used: set[Path]) -> list[str]:
-    """What lies in the root, or between it and the folders used, and is no part of the set."""
+def _unused(root: Path, used: set[Path]) -> list[str]:
+    """Describe what lies in the root, or between it and the used folders, and is not used."""
     unused = []
     above = {root} | {path.parent for path in used}
     for folder in sorted(above):

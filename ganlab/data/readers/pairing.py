@@ -1,4 +1,4 @@
-"""Which files belong together, and how the sides of a pair are read."""
+"""Matching files that are pairs, and the decoders for the two sides of a pair."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from PIL.Image import Image
 from ganlab.data.readers.decoding import CorruptImageError, Decoder
 from ganlab.errors import DataError
 
-_NAMED = 10  # files that a message names
+_NAMED = 10  # a message names at most this many files
 
 
 def match_files(
     a_folder: Path, a_paths: Sequence[Path], b_folder: Path, b_paths: Sequence[Path]
 ) -> tuple[list[Path], list[Path]]:
-    """The files of two folders that have the same name, in the order of A's.
+    """Match the files of two folders by name.
 
-    Names are paths within the folder without their ending. Where all of A end in _A and all of B
-    in _B, as in CycleGAN's sets, that is not part of the name.
+    A name is a file's path within its folder, without the ending. If all files of A end in _A, as
+    in CycleGAN's sets, the suffix is not part of the name; likewise for _B in folder B.
 
     Returns:
-        The files of A and, row by row, those of B.
+        The files of A in their order, and the partner of each from B.
 
     Raises:
-        DataError: if any file has no partner, or two files of a folder have one name.
+        DataError: if any file has no partner, or two files of a folder have the same name.
     """
     a, b = named(a_folder, a_paths, "_A"), named(b_folder, b_paths, "_B")
     if any(name not in b for name in a) or any(name not in a for name in b):
-        raise DataError(_describe(a_folder, a, b_folder, b))
+        raise DataError(_describe_mismatch(a_folder, a, b_folder, b))
     return list(a.values()), [b[name] for name in a]
 
 
 def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
-    """Files by the name that a pair shares; `suffix` is dropped where all files have it.
+    """Return files by the name that a pair shares; `suffix` is dropped if all files have it.
 
     Raises:
-        DataError: if two files have one name.
+        DataError: if two files have the same name.
     """
     has_suffix = all(path.stem.upper().endswith(suffix) for path in paths)
     by_name: dict[str, Path] = {}
@@ -56,7 +56,7 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
 
 
 def lacking(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
-    """What of `a` has no partner in `b`, with a hint where only the case differs."""
+    """Return the files of `a` without a partner in `b`, with a hint where only the case differs."""
     folded = {name.casefold(): path.name for name, path in b.items()}
     return [
         f"{path.name} (there is {folded[name.casefold()]}: the case differs)"
@@ -67,34 +67,36 @@ def lacking(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
     ]
 
 
-def _describe(a_folder: Path, a: Mapping[str, Path], b_folder: Path, b: Mapping[str, Path]) -> str:
+def _describe_mismatch(
+    a_folder: Path, a: Mapping[str, Path], b_folder: Path, b: Mapping[str, Path]
+) -> str:
     lines = []
-    for here, there, missing in (
+    for folder, other, alone in (
         (a_folder, b_folder, lacking(a, b)),
         (b_folder, a_folder, lacking(b, a)),
     ):
-        if missing:
-            more = f", … and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+        if alone:
+            more = f", … and {len(alone) - _NAMED:,} more" if len(alone) > _NAMED else ""
             lines.append(
-                f"  {len(missing):,} in {here} without one in {there}: "
-                + ", ".join(missing[:_NAMED])
+                f"  {len(alone):,} in {folder} without a partner in {other}: "
+                + ", ".join(alone[:_NAMED])
                 + more
             )
     return (
         f"{a_folder} ({len(a):,} pictures) and {b_folder} ({len(b):,}) are no pairs. Expected the "
         "same names on both sides, such as\n"
         f"  {a_folder / 'x.png'}\n  {b_folder / 'x.png'}\nFound\n" + "\n".join(lines) + "\n"
-        "Add what is missing or remove what is left over; for pictures that do not belong together "
-        "use data=unpaired."
+        "Add the missing partners or remove files without a partner; for pictures that are no "
+        "pairs use data=unpaired."
     )
 
 
 class HalfDecoder(Decoder):
-    """Reads one half of files that hold A left of B.
+    """A decoder of one half of files that hold A left of B.
 
     Args:
-        side: "a", the left half, or "b".
-        channels, background, max_pixels: as in `Decoder`; the limit is on the whole file.
+        side: "a" for the left half, "b" for the right half.
+        channels, background, max_pixels: as in `Decoder`; `max_pixels` limits the whole file.
     """
 
     def __init__(self, side: str, channels: int, background: str, max_pixels: int) -> None:
@@ -103,14 +105,14 @@ class HalfDecoder(Decoder):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the pixels depend on."""
+        """All settings that change the pixels, as a part of a cache's key."""
         return {**super().settings, "half": self.side}
 
     def picture(self, path: Path) -> Image:
-        """The half as an image of Pillow.
+        """Return the half as a Pillow image.
 
         Raises:
-            CorruptImageError: as for a `Decoder`; if the width is odd.
+            CorruptImageError: as for a `Decoder`; if the file's width is odd.
         """
         picture = super().picture(path)
         middle = _middle(path, picture.width)
@@ -118,16 +120,16 @@ class HalfDecoder(Decoder):
         return picture.crop((left, 0, left + middle, picture.height))
 
     def head(self, path: Path) -> tuple[int, int, bool]:
-        """Height, width of the half, and whether it is grey."""
+        """Return the half's height, its width, and whether it is grey."""
         height, width, is_grey = super().head(path)
         return height, _middle(path, width), is_grey
 
 
 class PartnerDecoder(Decoder):
-    """Reads one side of pairs in two folders, whose files must be of equal size.
+    """A decoder of one side of pairs in two folders; both files of a pair must have equal sizes.
 
     Args:
-        partners: the other side's file of each.
+        partners: for each file of this side, the other side's file.
         channels, background, max_pixels: as in `Decoder`.
     """
 
@@ -139,15 +141,15 @@ class PartnerDecoder(Decoder):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the pixels depend on, and that sizes have been compared."""
+        """The settings of a `Decoder`, and a mark that the sizes of pairs were compared."""
         return {**super().settings, "paired": True}
 
     def picture(self, path: Path) -> Image:
-        """The picture as an image of Pillow.
+        """Return the picture as a Pillow image.
 
         Raises:
-            CorruptImageError: as for a `Decoder`; if its partner has another size, or none that
-                can be read.
+            CorruptImageError: as for a `Decoder`; if the partner has another size or cannot be
+                read.
         """
         picture = super().picture(path)
         partner = self.partners[path]

@@ -1,4 +1,4 @@
-"""Prepared pictures on disk: built once, by one of several processes, and mapped into memory."""
+"""A disk cache of decoded and resized pictures, which one process builds and all processes map."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from ganlab.data.archives.part_folders import part_folder
 from ganlab.data.readers.threads import in_threads
 from ganlab.files import replacing
 
-VERSION = 1  # of the layout and of what the pixels are; raised when either changes
+VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)
 Pixels = Callable[[Sequence[Path], tuple[int, ...]], Iterator[Tensor | str]]
-Built = tuple[Tensor, dict[int, str]]  # images, and why rows of the files have none
+Built = tuple[Tensor, dict[int, str]]  # images; for each file left out, its row and the reason
 
 
 class PictureCache:
-    """The cache's entry for some files and settings.
+    """The cache entry for some files and settings.
 
-    An entry is a folder `<key>/` of `images.bin`, the kept pictures one after another, and
-    `manifest.json`. It is built beside its place and moved there when it is whole, under a lock
-    that dies with its process. The key is of the files' contents, in order, and the settings;
-    `stamps/` remembers the contents of files by name, length and time of change. Files that an
-    entry lacks are tried again at every use, as a file may fail for what is not in it, such as the
-    other one of its pair.
+    An entry is a folder `<key>/` with `images.bin`, the pixels of one kept picture after another,
+    and `manifest.json`. It is built in a temporary folder and renamed when it is complete, under a
+    lock that ends with its process. The key is a hash of the files' contents, in order, and the
+    settings. `stamps/` holds the contents' hash by the files' names, lengths and modification
+    times, so that unchanged files need not be read. Files that an entry lacks are retried at every
+    use, because a file can fail for a reason outside of it, such as a damaged partner.
 
     Args:
-        paths: of the files.
-        root: their folder.
-        settings: all else that the pixels depend on; plain values.
-        title: what the pictures are called in messages.
+        paths: the files.
+        root: the folder of the files.
+        settings: all other values that the pixels depend on; JSON must support them.
+        title: the name of the pictures in messages.
     """
 
     def __init__(
@@ -54,17 +54,18 @@ class PictureCache:
     def get(
         self, shape: Callable[[], tuple[int, ...]], pixels: Pixels, skip_corrupt: bool
     ) -> Built | None:
-        """The entry, built if need be; None, after a warning, where the disk cannot hold it.
+        """Return the entry, built if needed; None, after a warning, if the cache cannot be used.
 
         Args:
-            shape: gives that of a picture, (C, H, W).
-            pixels: gives for each of some files its uint8 pixels at such a shape, or why it has
-                none.
-            skip_corrupt: keep an entry that some files are missing from.
+            shape: returns the shape of every picture, (C, H, W).
+            pixels: yields, for each of the given files, uint8 pixels of the given shape, or the
+                reason why the file cannot be used.
+            skip_corrupt: whether an entry that lacks some files is kept.
 
         Returns:
-            images, uint8 (kept files, C, H, W), and why others were not kept, by their row. The
-            images are a private map of the file: what is written to them is not written there.
+            The images, uint8 (kept files, C, H, W), and the reason for each file that was not kept,
+            by its row. The images are a private memory map: writing to them does not change the
+            cache.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -112,42 +113,42 @@ class PictureCache:
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
             note = {"title": self.title, "root": str(self.root), **self.settings}  # for people
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
-            shutil.rmtree(entry, ignore_errors=True)  # of another version, damaged, or mended since
+            shutil.rmtree(entry, ignore_errors=True)  # of another version, damaged or incomplete
             try:
                 part.replace(entry)
-            except OSError:  # where there are no locks, another process may have been first
+            except OSError:  # without locks, another process may have built it meanwhile
                 if not entry.exists():
                     raise
         return _read(entry)
 
     def _is_mended(self, images: Tensor, broken: dict[int, str], pixels: Pixels) -> bool:
-        """Whether any file that an entry lacks can be prepared by now."""
+        """Whether any file that an entry lacks can be prepared now."""
         lacking = [self.paths[row] for row in broken]
-        again = pixels(lacking, tuple(images.shape[1:])) if lacking else ()
-        return any(not isinstance(picture, str) for picture in again)
+        retried = pixels(lacking, tuple(images.shape[1:])) if lacking else ()
+        return any(not isinstance(picture, str) for picture in retried)
 
     def _key(self) -> str:
         text = json.dumps(self.settings, sort_keys=True) + self._contents()
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _contents(self) -> str:
-        """SHA-256 of all files' contents in order; from the stamps if no file has changed."""
+        """Return a SHA-256 of all files' contents in order; from `stamps/` if no file changed."""
         stamp = hashlib.sha256(os.fsencode(self.root.resolve()))
         for path in self.paths:
             stamp.update(b"\0" + os.fsencode(path) + b"\0" + _state(path).encode())
-        known = self.folder / "stamps" / stamp.hexdigest()[:32]
+        stamp_file = self.folder / "stamps" / stamp.hexdigest()[:32]
         with suppress(OSError):
-            if len(contents := known.read_text()) == 64:
+            if len(contents := stamp_file.read_text()) == 64:
                 return contents
         digests = in_threads(_hash, self.paths, f"Comparing {self.title} with the cache")
         contents = hashlib.sha256("".join(digests).encode()).hexdigest()
-        with replacing(known) as part:
+        with replacing(stamp_file) as part:
             part.write_text(contents)
         return contents
 
 
 def _read(entry: Path) -> Built | None:
-    """An entry; None, after a warning, if it is of another version or damaged."""
+    """Return an entry; None if it is missing, or, after a warning, outdated or damaged."""
     if not entry.exists():
         return None
     path = entry / "images.bin"
@@ -166,11 +167,11 @@ def _read(entry: Path) -> Built | None:
 
 @contextmanager
 def _locked(path: Path, title: str) -> Iterator[None]:
-    """Hold a lock file, which is made; without, where the file system has no locks.
+    """Make and hold a lock file; do nothing if the file system has no locks.
 
     Args:
-        path: of the file.
-        title: says what is waited for.
+        path: the lock file.
+        title: the name of the pictures, shown while waiting for another process.
     """
     lock = FileLock(path)
     try:
@@ -189,6 +190,7 @@ def _locked(path: Path, title: str) -> Iterator[None]:
 
 
 def _state(path: Path) -> str:
+    """Return a file's length and modification time as text."""
     try:
         state = path.stat()
     except OSError:

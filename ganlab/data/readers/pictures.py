@@ -1,4 +1,4 @@
-"""Picture files decoded and resized once, into a cache that is mapped into memory."""
+"""Loading picture files: decoded and resized once, then memory-mapped from a cache."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ganlab.data.readers.threads import in_threads
 from ganlab.errors import DataError, one_of
 
 FITS = ("crop", "stretch", "none")
-_NAMED = 10  # files that a message names
+_NAMED = 10  # a message names at most this many files or sizes
 _REMEDY = (
-    "One size is needed: set data.fit=crop to scale and crop them, or data.fit=stretch to give up "
-    "their aspect."
+    "All must have one size: set data.fit=crop to scale and crop them, or data.fit=stretch to "
+    "change their aspect ratio."
 )
 _LOG = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Pictures:
     """Pictures of one size.
 
     Attributes:
-        images: uint8 (N, C, H, W) in [0, 255]; read-only where it is mapped from the cache.
-        paths: of the N files, in the order asked for, without those that were skipped.
+        images: uint8 (N, C, H, W) in [0, 255]; writing to them does not change the cache.
+        paths: the N files in the given order, without skipped files.
     """
 
     images: Tensor
@@ -54,29 +54,30 @@ def load_pictures(
     crop: int | None = None,
     resample: str = "bicubic",
 ) -> Pictures:
-    """Decode pictures and bring them to one size, in threads; once, if they are cached on disk.
+    """Return pictures decoded and resized to one size, in threads; a disk cache keeps them.
 
-    The cache is in the user's cache folder, keyed by the files' contents and all settings: moved or
-    renamed files are not decoded again, changed ones are. Several processes wait for one build.
-    Where the disk is full or may not be written to, a warning is given and memory is used.
+    The cache lies in the user's cache folder. Its key is the files' contents and all settings, so
+    moved or renamed files are not decoded again, but changed files are. If several processes need
+    an entry, one builds it and the others wait. If the disk is full or cannot be written to, memory
+    is used, after a warning.
 
     Args:
-        paths: of the files, under `root`.
-        root: what paths are given relative to in messages.
-        size: (height, width), or the side of a square; None as with `fit="none"`.
-        fit: "crop" scales until the size is covered and keeps the middle, "stretch" gives up the
-            aspect, "none" asks that all files have one size, which is `size` unless that is None.
-        decoder: turns a file into pixels.
+        paths: the files, under `root`.
+        root: the folder that paths in messages are relative to.
+        size: (height, width), or the side of a square; None for the files' size (`fit="none"`).
+        fit: "crop" scales a picture until it covers `size` and keeps the middle; "stretch" changes
+            the aspect ratio; "none" requires one size of all files: `size`, or any if it is None.
+        decoder: the decoder of the files.
         cache: "disk" or "memory".
-        skip_corrupt: leave out files that cannot be decoded, with a warning.
-        title: what the pictures are called on the progress bar and in messages.
-        crop: keep only the middle square of so many pixels before all else; None for everything.
+        skip_corrupt: skip files that cannot be decoded, with a warning.
+        title: the name of the pictures on the progress bar and in messages.
+        crop: side in pixels of the middle square that is cut out before resizing; None for no cut.
         resample: Pillow's filter, "bicubic" or "bilinear"; both are antialiased.
 
     Raises:
         ConfigError: for a value that is not allowed.
         DataError: if there are no files, if some cannot be decoded and may not be skipped, or if
-            sizes differ where they must not.
+            sizes differ with `fit="none"`.
     """
     one_of("data.fit", fit, FITS)
     one_of("data.cache", cache, ("disk", "memory"))
@@ -87,28 +88,29 @@ def load_pictures(
     fit = "none" if wanted is None else fit
 
     def shape() -> tuple[int, ...]:
-        side = wanted
+        size = wanted
         if fit == "none":
-            side = _common_size(paths, root, decoder, skip_corrupt, crop)
-            _check_size(root, side, wanted)
-        return (decoder.channels, *side)
+            size = _common_size(paths, root, decoder, skip_corrupt, crop)
+            _check_size(root, size, wanted)
+        return (decoder.channels, *size)
 
-    def pixels(some: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Tensor | str]:
-        side = shape[1:]
-        work = partial(_prepare, decoder=decoder, side=side, fit=fit, crop=crop, resample=resample)
-        return in_threads(work, some, f"Preparing {title}")
+    def pixels(chosen: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Tensor | str]:
+        prepare = partial(
+            _prepare, decoder=decoder, size=shape[1:], fit=fit, crop=crop, resample=resample
+        )
+        return in_threads(prepare, chosen, f"Preparing {title}")
 
-    found = None
+    built = None
     if cache == "disk":
-        fitted = {"size": wanted, "fit": fit, "crop": crop, "resample": resample}
+        settings = {"size": wanted, "fit": fit, "crop": crop, "resample": resample}
         if fit == "none":
-            fitted["size"] = fitted["resample"] = None
-        place = PictureCache(paths, root, {**decoder.settings, **fitted}, title)
-        found = place.get(shape, pixels, skip_corrupt)
-    if found is None:
-        side = shape()
-        found = _into_memory(side, pixels(paths, side), len(paths))
-    images, broken = found
+            settings["size"] = settings["resample"] = None
+        entry = PictureCache(paths, root, {**decoder.settings, **settings}, title)
+        built = entry.get(shape, pixels, skip_corrupt)
+    if built is None:
+        chw = shape()
+        built = _into_memory(chw, pixels(paths, chw), len(paths))
+    images, broken = built
     if broken:
         report_corrupt(
             root, {paths[row]: why for row, why in broken.items()}, len(paths), skip_corrupt
@@ -119,23 +121,23 @@ def load_pictures(
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Files under a folder that end in one of `ENDINGS`, in any case, sorted by their parts.
+    """Return the files below a folder that end in one of `ENDINGS`, in any case, sorted by parts.
 
-    Hidden files and folders are left out, and what a Mac adds to archives; links are followed,
-    except to a folder that they lie in.
+    Hidden files and folders are left out, as is the folder __MACOSX that macOS adds to archives.
+    Links are followed, except to a folder that the link lies in.
     """
-    found: list[Path] = []
-    above: dict[str, frozenset[str]] = {}  # real paths of a folder and of those walked to it
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real, passed = os.path.realpath(place), above.get(os.path.dirname(place), frozenset())
+    pictures: list[Path] = []
+    walked: dict[str, frozenset[str]] = {}  # real paths of each folder and its ancestors
+    for current, folders, files in os.walk(folder, followlinks=True):
+        real, above = os.path.realpath(current), walked.get(os.path.dirname(current), frozenset())
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        if real in passed:  # a link to a folder above would never end
+        if real in above:  # following a link to an ancestor would never end
             folders.clear()
             continue
-        above[place] = passed | {real}
-        named = (name for name in files if not name.startswith("."))
-        found += [Path(place, name) for name in named if name.lower().endswith(ENDINGS)]
-    return sorted(found, key=lambda path: path.parts)
+        walked[current] = above | {real}
+        visible = (name for name in files if not name.startswith("."))
+        pictures += [Path(current, name) for name in visible if name.lower().endswith(ENDINGS)]
+    return sorted(pictures, key=lambda path: path.parts)
 
 
 def report_corrupt(
@@ -145,17 +147,17 @@ def report_corrupt(
     skip: bool,
     option: str = "data.skip_corrupt=true",
 ) -> None:
-    """Raise the error for files that cannot be decoded, or warn where they are skipped.
+    """Raise the error for files that cannot be decoded, or warn if they are skipped.
 
     Args:
-        folder: that they lie in.
-        broken: why, by path; not empty.
-        total: how many files there were.
-        skip: they may be skipped.
-        option: the setting that skips them.
+        folder: the folder of the files.
+        broken: the reason for each broken file, by path; not empty.
+        total: the number of all files.
+        skip: whether broken files may be skipped.
+        option: the setting that skips broken files, for the message.
 
     Raises:
-        DataError: unless they may be skipped and any other file is left.
+        DataError: unless broken files may be skipped and at least one file is not broken.
     """
     named = [f"  {relative(path, folder)}: {why}" for path, why in sorted(broken.items())]
     more = [f"  … and {len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
@@ -169,7 +171,7 @@ def report_corrupt(
 
 
 def list_sizes(folder: Path, sizes: Iterable[tuple[Path, tuple[int, int]]]) -> str | None:
-    """Lines of the (height, width) that there are, with examples; None if there is only one."""
+    """Return lines that list each (height, width) with one file of it; None if all are equal."""
     sizes = list(sizes)
     counts = Counter(size for _, size in sizes)
     if len(counts) == 1:
@@ -185,22 +187,22 @@ def list_sizes(folder: Path, sizes: Iterable[tuple[Path, tuple[int, int]]]) -> s
 
 
 def relative(path: Path, folder: Path) -> Path:
-    """A path as seen from a folder, or as it is if it lies elsewhere."""
+    """Return a path relative to a folder; unchanged if it lies elsewhere."""
     return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _common_size(
     paths: Sequence[Path], root: Path, decoder: Decoder, skip: bool, crop: int | None
 ) -> tuple[int, int]:
-    """The one size that all files have, from their headers."""
+    """Return the (height, width) that all files have, from their headers; `crop` overrides it."""
 
-    def look(path: Path) -> tuple[int, int] | str:
+    def size_or_reason(path: Path) -> tuple[int, int] | str:
         try:
             return decoder.head(path)[:2]
         except CorruptImageError as error:
             return error.reason
 
-    heads = list(zip(paths, in_threads(look, paths, "Looking at images"), strict=True))
+    heads = list(zip(paths, in_threads(size_or_reason, paths, "Looking at images"), strict=True))
     broken = {path: head for path, head in heads if isinstance(head, str)}
     if len(broken) == len(paths) or (broken and not skip):
         report_corrupt(root, broken, len(paths), skip)
@@ -212,27 +214,27 @@ def _common_size(
 
 def _check_size(root: Path, found: tuple[int, int], wanted: tuple[int, int] | None) -> None:
     if wanted not in (None, found):
-        own = f" Or take them as they are: data.size={found[0]}." if found[0] == found[1] else ""
+        keep = f" Or keep their size: data.size={found[0]}." if found[0] == found[1] else ""
         raise DataError(
             f"{root} holds images of {found[1]}×{found[0]} pixels (width×height), but {wanted[1]}×"
-            f"{wanted[0]} are asked for.\n{_REMEDY}{own}"
+            f"{wanted[0]} are asked for.\n{_REMEDY}{keep}"
         )
 
 
 def _prepare(
-    path: Path, decoder: Decoder, side: tuple[int, int], fit: str, crop: int | None, resample: str
+    path: Path, decoder: Decoder, size: tuple[int, int], fit: str, crop: int | None, resample: str
 ) -> Tensor | str:
-    """A picture's pixels, or why it has none."""
+    """Return a file's pixels, or the reason why the file cannot be used."""
     try:
-        return to_tensor(_fit(decoder.picture(path), side, fit, crop, resample))
+        return to_tensor(_fit(decoder.picture(path), size, fit, crop, resample))
     except CorruptImageError as error:
         return error.reason
     except ValueError as error:
         return str(error)
 
 
-def _fit(picture: Image, side: tuple[int, int], fit: str, crop: int | None, resample: str) -> Image:
-    """A picture at (height, width)."""
+def _fit(picture: Image, size: tuple[int, int], fit: str, crop: int | None, resample: str) -> Image:
+    """Return a picture cropped and resized to `size`, (height, width)."""
     from PIL import Image
 
     if crop is not None:
@@ -242,23 +244,24 @@ def _fit(picture: Image, side: tuple[int, int], fit: str, crop: int | None, resa
         left, top = (width - crop) // 2, (height - crop) // 2
         picture = picture.crop((left, top, left + crop, top + crop))
     width, height = picture.size
-    if (height, width) == side:
+    if (height, width) == size:
         return picture
     if fit == "none":
         raise ValueError("its header states another size than its pixels have")
     resampling = Image.Resampling[resample.upper()]
     if fit == "stretch":
-        return picture.resize(side[::-1], resampling)
-    scale = min(height / side[0], width / side[1])
-    kept_x, kept_y = scale * side[1], scale * side[0]
-    left, top = int((width - kept_x) / 2), int((height - kept_y) / 2)  # whole: scale 1 copies
+        return picture.resize(size[::-1], resampling)
+    scale = min(height / size[0], width / size[1])
+    kept_x, kept_y = scale * size[1], scale * size[0]
+    left, top = int((width - kept_x) / 2), int((height - kept_y) / 2)  # int: scale 1 copies pixels
     box = (left, top, left + kept_x, top + kept_y)
-    return picture.resize(side[::-1], resampling, box=box)
+    return picture.resize(size[::-1], resampling, box=box)
 
 
 def _into_memory(
     shape: tuple[int, ...], prepared: Iterator[Tensor | str], n: int
 ) -> tuple[Tensor, dict[int, str]]:
+    """Return the images, and the reason for each broken file by its row."""
     images, broken, kept = torch.empty(n, *shape, dtype=torch.uint8), {}, 0
     for row, pixels in enumerate(prepared):
         if isinstance(pixels, str):

@@ -1,4 +1,4 @@
-"""Files that hold both pictures of a pair, A left of B, made of two folders."""
+"""Writing files that hold both pictures of a pair, A left of B, from two folders."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from ganlab.data.readers.pictures import list_pictures
 from ganlab.data.readers.threads import in_threads
 from ganlab.errors import DataError
 
-_NAMED = 10  # files that a message names
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_NAMED = 10  # a message names at most this many files
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
 
 
 def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
-    """Write the pairs of two folders as PNGs of both, A left of B; all of them or none.
+    """Write each pair of two folders as one PNG, A left of B; write all pairs or none.
 
-    Files belong together by their name, see `match_files`. What lies in `train/`, `val/` or `test/`
-    goes to the folder of that name; deeper folders become a part of the file's name. All have the
-    channels of the richest: grey or colour, transparency kept.
+    Files of the same name are pairs, see `match_files`. Files in `train/`, `val/` or `test/` are
+    written to the folder of that name; names of deeper folders become a part of the file's name.
+    All PNGs have colour if any picture has, and alpha if any picture has transparency.
 
     Args:
-        a_folder: the sources, with or without splits.
-        b_folder: the targets, alike.
-        out: the folder to make; it may not be there, unless it is empty.
+        a_folder: folder of the left pictures (A), with or without splits.
+        b_folder: folder of the right pictures (B), with the same names.
+        out: the folder to make; it must be missing or empty.
 
     Returns:
-        The number of files by split, "" where there are none.
+        The number of files by split; the split of files outside of splits is "".
 
     Raises:
-        DataError: with every problem, before the first file is written.
+        DataError: if pictures do not match or cannot be read, with all problems and before a file
+            is written; if `out` cannot be written.
     """
     for folder in (a_folder, b_folder):
         if not folder.is_dir():
@@ -41,7 +42,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
             raise DataError(f"{folder} is not a folder of pictures: {state}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(
-            f"{out} is there already and is not overwritten. Name another folder, or empty it."
+            f"{out} already exists and is not overwritten. Name another folder, or empty it."
         )
     a, b = list_pictures(a_folder), list_pictures(b_folder)
     for folder, paths in ((a_folder, a), (b_folder, b)):
@@ -62,8 +63,8 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
         def write(pair: tuple[Path, Path, Path]) -> None:
             from PIL import Image
 
-            name, one, two = pair
-            left, right = decoder.picture(one), decoder.picture(two)
+            name, a_path, b_path = pair
+            left, right = decoder.picture(a_path), decoder.picture(b_path)
             joint = Image.new(_MODES[channels], (2 * left.width, left.height))
             joint.paste(left, (0, 0))
             joint.paste(right, (left.width, 0))
@@ -76,7 +77,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
             out.rmdir()
         part.replace(out)
     except OSError as error:
-        raise DataError(f"{out} cannot be written: {error}. Nothing was kept of it.") from error
+        raise DataError(f"{out} cannot be written: {error}. No files were kept.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     splits = [name.parent.as_posix().removeprefix(".") for name, _, _ in pairs]
@@ -84,7 +85,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
 
 
 def _targets(folder: Path, paths: list[Path]) -> list[Path]:
-    """Where each pair goes, within the new folder."""
+    """Return the path of each pair's file, relative to the new folder."""
     targets = []
     for name in named(folder, paths, "_A"):
         parts = name.split("/")
@@ -93,16 +94,19 @@ def _targets(folder: Path, paths: list[Path]) -> list[Path]:
     if len({str(target).casefold() for target in targets}) < len(targets):
         twice = sorted({str(t) for t in targets if targets.count(t) > 1})[:_NAMED]
         raise DataError(
-            f"{folder}: files of several folders would get one name: {', '.join(twice)}. Rename "
-            "them."
+            f"{folder}: files of several folders would get the same name: {', '.join(twice)}. "
+            "Rename them."
         )
     return targets
 
 
 def _channels(paths: list[Path]) -> int:
-    """Of the richest picture, from the headers; damaged ones are named later."""
+    """Return the number of channels that all pictures fit into, from the files' headers.
 
-    def look(path: Path) -> tuple[bool, bool]:
+    Damaged files are left out here, and reported by `_check`.
+    """
+
+    def has_colour_and_alpha(path: Path) -> tuple[bool, bool]:
         from PIL import Image
 
         try:
@@ -111,17 +115,17 @@ def _channels(paths: list[Path]) -> int:
         except Exception:
             return False, False
 
-    heads = list(in_threads(look, paths, "Looking at pictures"))
-    return (3 if any(colour for colour, _ in heads) else 1) + any(clear for _, clear in heads)
+    heads = list(in_threads(has_colour_and_alpha, paths, "Looking at pictures"))
+    return (3 if any(colour for colour, _ in heads) else 1) + any(alpha for _, alpha in heads)
 
 
 def _check(a_folder: Path, b_folder: Path, a: list[Path], b: list[Path], channels: int) -> None:
-    """Raise a DataError that names every pair that cannot be read or differs in size."""
+    """Raise a DataError if any pair cannot be read or differs in size; name the pairs."""
     a_decoder = PartnerDecoder(
         dict(zip(a, b, strict=True)), channels, "white", Decoder().max_pixels
     )
 
-    def look(pair: tuple[Path, Path]) -> str | None:
+    def problem(pair: tuple[Path, Path]) -> str | None:
         try:
             a_decoder(pair[0])
             Decoder(channels)(pair[1])
@@ -130,7 +134,7 @@ def _check(a_folder: Path, b_folder: Path, a: list[Path], b: list[Path], channel
         return None
 
     pairs = list(zip(a, b, strict=True))
-    wrong = [why for why in in_threads(look, pairs, "Checking pairs") if why]
+    wrong = [reason for reason in in_threads(problem, pairs, "Checking pairs") if reason]
     if wrong:
         more = [f"… and {len(wrong) - _NAMED:,} more"] if len(wrong) > _NAMED else []
         listed = "\n".join(f"  {line}" for line in wrong[:_NAMED] + more)

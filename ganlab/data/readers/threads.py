@@ -1,4 +1,4 @@
-"""Work on many files in threads."""
+"""Threads that process many files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_AHEAD = 64  # results that may wait to be taken
-_LONG = 1000  # items from which on there is a progress bar
+_AHEAD = 64  # results that are computed at a time, before the caller takes them
+_LONG = 1000  # least number of items for which there is a progress bar
 
 
 def in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], title: str
 ) -> Iterator[Result]:
-    """Results in the order of the items, few of them in memory, with a bar on stderr for many."""
+    """Yield the results of `function` in the order of `items`, keeping few of them in memory.
+
+    For many items a progress bar is shown on stderr.
+    """
     from rich.console import Console
     from rich.progress import track
 

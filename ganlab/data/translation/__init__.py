@@ -1,1 +1,1 @@
-"""Data sets of two sides: pairs, and two sets that nobody has paired."""
+"""Data sets with two sides, which are pairs or unpaired."""

@@ -1,4 +1,4 @@
-"""What data sets of two sides have in common: pairs, and two sets that nobody has paired."""
+"""The base class of data sets with two sides, which are pairs or unpaired."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganlab.modalities import IMAGE
 class TranslationData(TensorDataModule):
     """Pictures of two sides, uint8 (N, C, H, W) in [0, 255] under the two `keys`.
 
-    A subclass says `shapes`, and loads both sides of a split.
+    A subclass defines `shapes` and loads both sides of a split.
 
     Attributes:
-        keys: of the batches, where a translation starts and where it ends.
-        has_pairs: whether row i of both sides of the split "test" belong together.
-        label_classes: how many classes the pictures of both sides have, whose labels splits hold
-            under "a_label" and "b_label", or "label" for a pair; None without.
+        keys: the two batch keys: the side that is translated, then the side it is translated into.
+        has_pairs: whether row i of both sides is a pair in the split "test".
+        label_classes: number of classes of the pictures, equal for both sides; None without labels.
+            A split holds the labels under "a_label" and "b_label", or under "label" for pairs.
     """
 
     modality = IMAGE
@@ -33,32 +33,32 @@ class TranslationData(TensorDataModule):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, H, W) of the second side, where a translation ends."""
+        """(C, H, W) of the second side, which pictures are translated into."""
         return self.shapes[self.keys[1]]
 
     @property
     def classes(self) -> None:
-        """There are none."""
+        """None; see `label_classes` for the classes of the pictures."""
         return None
 
     def domain(self, key: str) -> Domain:
-        """One side as a set of images, to measure the distance of generated ones from it.
+        """Return one side as an image set of its own, to compare generated images with it.
 
         Args:
-            key: of the side, one of `keys`.
+            key: the side's key, one of `keys`.
 
         Raises:
-            ConfigError: for another key.
+            ConfigError: if `key` is not one of `keys`.
         """
         one_of("domain", key, self.keys)
-        if key not in self._domains:  # each hashes its pictures once
+        if key not in self._domains:  # kept, so that each side hashes its pictures only once
             self._domains[key] = Domain(self, key)
         return self._domains[key]
 
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
-        """Real samples of both sides, see `TensorDataModule.reference_rows`.
+        """Return examples of both sides, see `TensorDataModule.reference_rows`.
 
-        Where rows of the two sides do not belong together, each has `n` of its own.
+        If the split holds no pairs, the `n` examples of each side are chosen independently.
         """
         if n is None or not self.independent or (self.has_pairs and split == "test"):
             return super().reference_rows(split, n)
@@ -66,11 +66,11 @@ class TranslationData(TensorDataModule):
 
 
 class Domain(TensorDataModule):
-    """One side of a set of two, as the images ("example") of a set of its own.
+    """One side of a translation data set, as an image set whose batch key is "example".
 
     Args:
-        data: the set of two sides.
-        key: the side.
+        data: the translation data set.
+        key: the side, one of `data.keys`.
     """
 
     provides = ("example",)
@@ -82,21 +82,21 @@ class Domain(TensorDataModule):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, H, W)."""
+        """(C, H, W) of one picture."""
         return self.data.shapes[self.key]
 
     @property
     def classes(self) -> int | None:
-        """How many the pictures have."""
+        """Number of classes of the pictures; None without labels."""
         return self.data.label_classes
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The side's pictures, and their labels where there are any."""
+        """Return the side's pictures as "example", and their labels, if any, as "label"."""
         rows = self.data.split(split)
         label = rows.get(f"{self.key}_label", rows.get("label"))
         return {"example": rows[self.key], **({} if label is None else {"label": label})}
 
     @property
     def title(self) -> str:
-        """The whole set's, and the side."""
+        """The title of the translation data set, followed by the side."""
         return f"{self.data.title} ({self.key})"

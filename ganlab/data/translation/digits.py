@@ -1,4 +1,4 @@
-"""Translations of real digits: from their edges, and to the digits of other writers."""
+"""Data sets of real digits: edges paired with digits, and unpaired digits of other writers."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ from ganlab.data.translation.base import TranslationData
 from ganlab.errors import DataError, one_of
 
 Directions = Literal["a_to_b", "b_to_a"]
-_SEED = 0x646967697473  # of the splits, the same for every run
-_FRAME = 32  # pixels along a side, MNIST's 28 with a margin of 2
-_BOX = 20  # pixels that MNIST's digits were scaled to fit into
+_SEED = 0x646967697473  # decides the splits, which are the same in every run
+_FRAME = 32  # pixels along a side: MNIST's 28, and a margin of 2 all around
+_BOX = 20  # pixels along a side of the box that MNIST's digits were scaled to fit
 
 
 class _Digits(TranslationData):
-    """What the two sets below have in common.
+    """The common base of the two digit sets below.
 
     Args:
-        size: pixels along a side; 32 is MNIST's 28 with a margin, others are resized from it.
-        channels: 1, checked.
-        test_samples: digits that are kept out of the training split, the same in every run.
-        direction: which side is translated into which.
-        batch_size, seed: as in `TensorDataModule`; the seed is of the order alone.
+        size: pixels along a side. At 32, MNIST's 28 pixels have a margin; other sizes are resized
+            from 32.
+        channels: must be 1.
+        test_samples: number of digits in the test split, the same digits in every run.
+        direction: "a_to_b" translates side A into side B, "b_to_a" the reverse.
+        batch_size, seed: as in `TensorDataModule`; the seed decides only the examples' order.
 
     Raises:
         ConfigError: for a value that is not allowed.
     """
 
     label_classes = 10
-    most: int  # digits to test with, so that there are enough to train on
+    max_test_samples: int  # leaves enough digits for training
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class _Digits(TranslationData):
         one_of("data.channels", channels, (1,))
         one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.channels, self.direction = channels, direction
-        self.test_samples = whole("test_samples", test_samples, 1, self.most)
+        self.test_samples = whole("test_samples", test_samples, 1, self.max_test_samples)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -64,33 +65,38 @@ class _Digits(TranslationData):
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
-        """The two sides alone."""
+        """Both sides of the training split, without labels."""
         return {key: self.train[key] for key in self.keys}
 
     def rows_of(self, split: str, digits: dict[str, Tensor], part: int) -> dict[str, Tensor]:
-        """A split of "example" and "label", images of the set's size."""
+        """Return "example", images of the set's size, and "label", int64 (N,), of a split.
+
+        Args:
+            split: "train" or "test".
+            digits: "example" and "label" of all digits.
+            part: a number that gives each source of digits its own random split.
+        """
         generator = torch.Generator().manual_seed(mix(_SEED, part))
         order = torch.randperm(len(digits["label"]), generator=generator)
-        first = self.test_samples
-        chosen = order[:first] if split == "test" else order[first:]
+        n_test = self.test_samples
+        chosen = order[:n_test] if split == "test" else order[n_test:]
         images = fit_images(digits["example"][chosen], self.size, self.channels)
         return {"example": images, "label": digits["label"][chosen].long()}
 
     def ordered(self) -> tuple[str, str]:
-        """The keys of side A and side B, in the direction of the translation."""
+        """Return the batch key that holds side A, and the batch key that holds side B."""
         first, second = self.keys
         return (first, second) if self.direction == "a_to_b" else (second, first)
 
 
 class Edges2Digits(_Digits):
-    """The edges of MNIST's digits (A) and the digits (B), in pairs, both white on black.
+    """Pairs of the edges of MNIST's digits (A) and the digits themselves (B), white on black.
 
-    A pixel is on an edge where the gradient is at least `threshold`: by central differences, in
-    grey levels of [0, 1] per pixel. Splits have "label" too, int64 (N,).
+    See `edges` for what counts as an edge. Splits also have "label", int64 (N,).
 
     Args:
-        threshold: of the gradient's length.
-        source_channels: 1, checked.
+        threshold: least length of the gradient at an edge, in grey levels of [0, 1] per pixel.
+        source_channels: must be 1.
         size, channels, test_samples, direction, batch_size, seed: see `_Digits`; the digits are
             those of `MNIST5k`.
 
@@ -101,7 +107,7 @@ class Edges2Digits(_Digits):
 
     keys = provides = ("source", "target")
     has_pairs = True
-    most = 4000
+    max_test_samples = 4000
 
     def __init__(
         self,
@@ -117,7 +123,7 @@ class Edges2Digits(_Digits):
         self.threshold = positive("threshold", threshold)
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Edges, digits and labels of a split."""
+        """Return the edges, digits and labels of a split."""
         rows = self.rows_of(split, mnist_digits(), part=0)
         a, b = self.ordered()
         return {
@@ -128,15 +134,16 @@ class Edges2Digits(_Digits):
 
 
 class DigitsUnpaired(_Digits):
-    """MNIST's digits (a) and those of other writers (b), unpaired, white on black in [0, 255].
+    """MNIST's digits (A) and digits of other writers (B), unpaired, white on black in [0, 255].
 
-    The others are the 1,797 of 13 writers that come with scikit-learn (UCI's optical recognition of
-    handwritten digits, test set), 8×8 grey levels from 0 to 16; they are enlarged (bicubic) to the
-    20×20 pixels that MNIST's digits fit into. Splits have "a_label" and "b_label" too, int64.
+    Side B has the 1,797 digits of 13 writers that come with scikit-learn (the test set of UCI's
+    "optical recognition of handwritten digits"). They have 8×8 grey levels from 0 to 16 and are
+    enlarged (bicubic) to the 20×20 pixels that MNIST's digits fit into. Splits also have "a_label"
+    and "b_label", int64.
 
     Args:
-        size, channels, test_samples, direction, batch_size, seed: see `_Digits`; `test_samples` is
-            of each side.
+        size, channels, test_samples, direction, batch_size, seed: see `_Digits`; each side has
+            `test_samples` test digits.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -145,44 +152,48 @@ class DigitsUnpaired(_Digits):
 
     keys = provides = ("a", "b")
     independent = True
-    most = 1000
+    max_test_samples = 1000
 
     def __init__(self, test_samples: int = 300, batch_size: int = 4, **common: Any) -> None:
         super().__init__(test_samples=test_samples, batch_size=batch_size, **common)
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Digits and labels of both sides of a split."""
+        """Return the digits and labels of both sides of a split."""
         rows = {}
         for part, (key, digits) in enumerate(
             zip(self.ordered(), (mnist_digits(), other_digits()), strict=True)
         ):
-            own = self.rows_of(split, digits, part)
-            rows |= {key: own["example"], f"{key}_label": own["label"]}
+            side = self.rows_of(split, digits, part)
+            rows |= {key: side["example"], f"{key}_label": side["label"]}
         return rows
 
 
 def edges(images: Tensor, threshold: float) -> Tensor:
-    """Where grey levels change fast: uint8 (N, 1, H, W) in [0, 255] to such of 0 and 255.
+    """Return edge maps: 255 where grey levels change fast, 0 elsewhere.
 
     Args:
-        images: digits or other pictures.
-        threshold: of the gradient's length, by central differences, in [0, 1] per pixel.
+        images: uint8 (N, 1, H, W) in [0, 255].
+        threshold: least length of the gradient at an edge, by central differences, in grey levels
+            of [0, 1] per pixel.
+
+    Returns:
+        uint8 (N, 1, H, W).
     """
     padded = pad(images.float() / 255, (1, 1, 1, 1), mode="replicate")
-    across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
-    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    return (torch.hypot(across, down) >= threshold).to(torch.uint8) * 255
+    dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    return (torch.hypot(dx, dy) >= threshold).to(torch.uint8) * 255
 
 
 def mnist_digits() -> dict[str, Tensor]:
-    """The 5,000 of `MNIST5k`, "example" uint8 (5000, 1, 32, 32) and "label" (5000,)."""
+    """Return `MNIST5k`'s digits: "example" uint8 (5000, 1, 32, 32) and "label" (5000,)."""
     rows = MNIST5k().split("train")
     margin = (_FRAME - 28) // 2
     return {"example": pad(rows["example"], [margin] * 4), "label": rows["label"]}
 
 
 def other_digits() -> dict[str, Tensor]:
-    """The 1,797 of scikit-learn, "example" uint8 (1797, 1, 32, 32) and "label" (1797,).
+    """Return scikit-learn's digits: "example" uint8 (1797, 1, 32, 32) and "label" (1797,).
 
     Raises:
         DataError: if scikit-learn is missing.
@@ -190,7 +201,7 @@ def other_digits() -> dict[str, Tensor]:
     cache = cache_folder() / "sklearn_digits.safetensors"
     digits = read_cache(cache)
     if digits is None:
-        digits = _parse()
+        digits = _load_digits()
         write_cache(cache, digits)
     levels = digits["example"].float().mul(255 / 16)
     large = interpolate(levels, size=(_BOX, _BOX), mode="bicubic", align_corners=False)
@@ -198,8 +209,8 @@ def other_digits() -> dict[str, Tensor]:
     return {"example": pad(images, [(_FRAME - _BOX) // 2] * 4), "label": digits["label"]}
 
 
-def _parse() -> dict[str, Tensor]:
-    """The digits as they come: "example" uint8 (1797, 1, 8, 8) in [0, 16] and "label" (1797,)."""
+def _load_digits() -> dict[str, Tensor]:
+    """Return scikit-learn's digits unchanged: uint8 (1797, 1, 8, 8) in [0, 16], and labels."""
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:

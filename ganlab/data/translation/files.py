@@ -1,4 +1,4 @@
-"""Data sets of two sides that lie in files, in any layout that people have."""
+"""Translation data sets that are read from picture files, in any supported layout."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.public_sets import fetch_archive, unpacked_archive
 from ganlab.errors import ConfigError, DataError, one_of
 
-Sides = dict[str, list[Path]]
+Sides = dict[str, list[Path]]  # files under "a" and "b", or under "ab" if a file holds both sides
 _LOG = logging.getLogger(__name__)
 
 
 class TranslationFiles(TranslationData):
-    """Pictures of two sides in files, decoded and resized once; cropped and mirrored in batches.
+    """Pictures of two sides in files, decoded and resized once, then cropped and mirrored.
 
-    Scores are measured on whole pictures of `size`; batches are cut out of pictures of `load_size`.
-    The split "test" is the folder that is called so, or `val` where there is none; where there is
-    neither, `test_share` of the files are taken out of the training set by a fixed rule.
+    Scores are measured on whole pictures of `size`; batches are cropped from pictures of
+    `load_size`. The split "test" is the folder `test`, or `val` if there is no `test`. If both are
+    missing, a fixed rule takes `test_share` of the files out of the training set.
 
     Args:
-        root: the folder of the set; of a public one the folder that it is kept in.
-        archive: a public set by name, such as "pix2pix/facades", see
-            `ganlab.data.translation.public_sets`.
+        root: the set's folder; for a public set, the folder that public sets are kept in.
+        archive: name of a public set, such as "pix2pix/facades", see
+            `ganlab.data.translation.public_sets`; None for your own files.
         direction: "a_to_b", or "b_to_a", which exchanges the sides.
-        size: pixels along a side of what networks see.
-        load_size: pixels along a side before a random crop; None for 286/256 of `size`, as in the
-            papers; the same as `size` for no crop.
-        flip: mirror half of the training samples.
-        fit: "stretch" gives up the aspect, as the papers do; "crop" keeps it and the middle; "none"
-            asks for files of `size` already.
-        background: that transparent pixels are composed onto.
-        max_pixels: files that state more are refused.
-        test_folder: "test" or "val", where there are both; None for "test".
-        test_share: of the files, where no folder is for tests; 0 for no tests.
-        cache: of decoded pictures, on "disk" or in "memory".
-        skip_corrupt: leave out what cannot be decoded, with a warning.
+        size: pixels along a side of the pictures that networks see.
+        load_size: pixels along a side before the random crop; None for 286/256 of `size`, as in
+            the papers (with fit="none": `size`); `size` for no crop.
+        flip: whether half of the training examples are mirrored.
+        fit: "stretch" changes the aspect ratio, as the papers do; "crop" keeps the aspect ratio and
+            cuts off the margins; "none" requires files of `size`.
+        background: the colour that transparent pixels are composed onto.
+        max_pixels: a file whose header states more pixels is refused.
+        test_folder: "test" or "val", for sets that have both; None for "test".
+        test_share: share of the files in the test split if the set has neither folder; 0 for no
+            test split.
+        cache: where decoded pictures are kept, "disk" or "memory".
+        skip_corrupt: skip files that cannot be decoded, with a warning.
         batch_size, seed: as in `TensorDataModule`.
 
     Raises:
@@ -92,8 +93,8 @@ class TranslationFiles(TranslationData):
         one_of("data.fit", fit, FITS)
         if fit == "none" and self.load_size != size:
             raise ConfigError(
-                f"data.load_size: received {load_size}, but data.fit=none changes no size, so that "
-                f"nothing can be cropped to {size}. Set data.load_size={size}, or another data.fit."
+                f"data.load_size: received {load_size}, but data.fit=none does not resize pictures "
+                f"of {size} pixels. Set data.load_size={size}, or another data.fit."
             )
         one_of("data.cache", cache, ("disk", "memory"))
         check_test_split(test_folder, test_share)
@@ -107,13 +108,16 @@ class TranslationFiles(TranslationData):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Both, unless no folder is for tests and `test_share` is 0; nothing is downloaded."""
+        """Both splits; only "train" if no folder is for tests and `test_share` is 0.
+
+        Nothing is downloaded.
+        """
         layout = self._layout
         if self.test_share or (self.archive is not None and layout is None):
-            return SPLITS  # every public set has tests
+            return SPLITS  # every public set has a test split
         try:
             layout = layout or find_layout(self.root, self.kind)
-        except (DataError, OSError):  # which is raised again where the files are asked for
+        except (DataError, OSError):  # raised again when the files are loaded
             return SPLITS[:1]
         has_tests = layout is not None and not {"test", "val"}.isdisjoint(layout.folders)
         return SPLITS if has_tests else SPLITS[:1]
@@ -124,10 +128,11 @@ class TranslationFiles(TranslationData):
         return f"{type(self).__name__} {self.archive or self.root}"
 
     def fetch(self, split: str) -> None:
-        """Find the layout; a public set is downloaded first if it is not there.
+        """Find the layout; download a public set first if it is missing.
 
         Raises:
-            DataError: if the folder has no layout that is known, or a set cannot be downloaded.
+            DataError: if the folder cannot be read or has no known layout, or a public set cannot
+                be downloaded.
         """
         if self._layout is not None:
             return
@@ -145,7 +150,7 @@ class TranslationFiles(TranslationData):
 
     @property
     def layout(self) -> Layout:
-        """What was recognised in the folder, at the first use.
+        """The layout of the folder, found at the first use.
 
         Raises:
             DataError: as `fetch`.
@@ -155,12 +160,12 @@ class TranslationFiles(TranslationData):
         return self._layout
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Both sides of a split at `size`."""
+        """Return both sides of a split at `size`."""
         return self.load_at(split, self.size)
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
-        """Both sides of the training split at `load_size`, to crop."""
+        """Both sides of the training split at `load_size`, from which batches are cropped."""
         if self.load_size == self.size:
             return self.train
         if self._training is None:
@@ -168,16 +173,16 @@ class TranslationFiles(TranslationData):
         return self._training
 
     def load_at(self, split: str, size: int) -> dict[str, Tensor]:
-        """Both sides of a split by their keys, uint8 (N, C, size, size).
+        """Return both sides of a split under their keys, uint8 (N, C, size, size).
 
-        Where rows belong together, both sides are left out if one may be skipped.
+        If the split holds pairs, a pair is skipped as soon as one of its files is skipped.
 
         Raises:
             DataError: if files are missing, do not belong together, or cannot be decoded.
         """
         files = self.files(split)
         paths = {side: files.get(side, files.get("ab")) for side in self.order}
-        images, rows = {}, {}
+        images, row_of = {}, {}
         for side in self.order:
             pictures = load_pictures(
                 paths[side],
@@ -190,31 +195,34 @@ class TranslationFiles(TranslationData):
                 title=f"{self.layout.root.name}, {split}, {side.upper()}",
             )
             images[side] = pictures.images
-            rows[side] = {path: row for row, path in enumerate(pictures.paths)}
-        is_whole = all(len(rows[side]) == len(paths[side]) for side in rows)
-        if not is_whole and self.has_pairs and (split == "test" or not self.independent):
+            row_of[side] = {path: row for row, path in enumerate(pictures.paths)}
+        is_complete = all(len(row_of[side]) == len(paths[side]) for side in row_of)
+        if not is_complete and self.has_pairs and (split == "test" or not self.independent):
             pairs = [
-                (rows["a"][a], rows["b"][b])
+                (row_of["a"][a], row_of["b"][b])
                 for a, b in zip(paths["a"], paths["b"], strict=True)
-                if a in rows["a"] and b in rows["b"]
+                if a in row_of["a"] and b in row_of["b"]
             ]
             if not pairs:
-                raise DataError(f"{self.layout.root}: no pair of {split} can be decoded.")
+                raise DataError(
+                    f"{self.layout.root}: no pair of the {split} split can be decoded. Mend or "
+                    "replace the files that the warnings above name."
+                )
             for side, chosen in zip("ab", zip(*pairs, strict=True), strict=True):
                 images[side] = images[side].index_select(0, torch.tensor(chosen))
         return {key: images[side] for key, side in zip(self.keys, self.order, strict=True)}
 
     @property
     def order(self) -> tuple[str, str]:
-        """The sides in the order of the keys."""
+        """The sides "a" and "b" in the order of `keys`."""
         return ("a", "b") if self.direction == "a_to_b" else ("b", "a")
 
     def decoder(self, side: str, files: Sides) -> Decoder:
-        """What reads the files of a side."""
+        """Return the decoder for the files of a side."""
         raise NotImplementedError
 
     def sides(self, folder: str) -> Sides:
-        """The files of a folder of the layout by side, checked.
+        """Return the files of a folder of the layout ("train", "val", "test" or "all") by side.
 
         Raises:
             DataError: if there are none, or they do not belong together.
@@ -222,45 +230,45 @@ class TranslationFiles(TranslationData):
         return {side: self.layout.files(folder, side) for side in self.layout.folders[folder]}
 
     def files(self, split: str) -> Sides:
-        """The files of "train" or "test" by side.
+        """Return the files of the split "train" or "test" by side.
 
         Raises:
             DataError: as `sides`; if the set has no such split.
         """
-        tests = self._test_folder()
-        if split == "test" and tests:
-            return self.sides(tests)
+        test_folder = self._test_folder()
+        if split == "test" and test_folder:
+            return self.sides(test_folder)
         training = next((name for name in ("train", "all") if name in self.layout.folders), None)
         if training is None:
             raise DataError(
-                f"{self.layout.root} has no training pictures: found {self.layout.form}. Call the "
-                "folder to train on train/ (or trainA/ and trainB/)."
+                f"{self.layout.root} has no training pictures: found {self.layout.form}. Name the "
+                "folder of training pictures train/ (or trainA/ and trainB/)."
             )
         sides = self.sides(training)
-        return sides if tests else self._by_rule(split, training, sides)
+        return sides if test_folder else self._by_rule(split, training, sides)
 
     def _test_folder(self) -> str | None:
-        folders = self.layout.folders
-        there = [name for name in ("test", "val") if name in folders]
-        if self.test_folder is None or not there:
-            return there[0] if there else None
-        if self.test_folder not in there:
+        """Return the layout's folder for tests, "test" or "val"; None if it has neither."""
+        names = [name for name in ("test", "val") if name in self.layout.folders]
+        if self.test_folder is None or not names:
+            return names[0] if names else None
+        if self.test_folder not in names:
             raise DataError(
                 f"data.test_folder: received {self.test_folder}, but {self.layout.root} has only "
-                f"{there[0]}. Set data.test_folder={there[0]}, or null."
+                f"{names[0]}. Set data.test_folder={names[0]}, or null."
             )
         return self.test_folder
 
     def _by_rule(self, split: str, folder: str, sides: Sides) -> Sides:
-        """The part of a folder's files that a split gets where no folder is for tests."""
-        places = self.layout.folders[folder]
+        """Return the files of `folder` that belong to a split, as no folder is for tests."""
+        roots = self.layout.folders[folder]
         parts = {
-            side: by_rule(places[side], paths, self.test_share, split)
+            side: by_rule(roots[side], paths, self.test_share, split)
             for side, paths in sides.items()
         }
         if not self.has_pairs:
             return parts
-        leader = next(iter(sides))  # whose names decide for both
+        leader = next(iter(sides))  # the names of this side's files decide for both sides
         chosen = set(parts[leader])
         rows = [row for row, path in enumerate(sides[leader]) if path in chosen]
         return {side: [paths[row] for row in rows] for side, paths in sides.items()}

@@ -1,4 +1,4 @@
-"""Pairs of pictures: one is to be translated into the other."""
+"""Pairs of pictures: the source is to be translated into the target."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ganlab.errors import one_of
 
 
 class PairedImages(TranslationFiles):
-    """Pairs "source" and "target", uint8 (N, C, size, size), in any layout that people have.
+    """Pairs "source" and "target", uint8 (N, C, size, size), in one of two layouts.
 
-    Files hold both sides, A left of B, in `train/`, `val/`, `test/` or all in one folder; or there
-    are `A/` and `B/` with equal names (`A/train`, `B/train`, or `train/A`, or `trainA`). Both sides
-    of a pair are cropped and mirrored alike.
+    Either each file holds both sides, A left of B, in `train/`, `val/`, `test/` or all in one
+    folder. Or folders for A and B hold files of equal names: `A/` and `B/`, with splits as
+    `A/train`, `train/A` or `trainA`. Both sides of a pair are cropped and mirrored alike.
 
     Args:
         root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
             cache, skip_corrupt: as in `TranslationFiles`.
-        direction: "a_to_b": the source is A; "b_to_a": it is B.
-        channels: of the target, 1 to 4.
-        source_channels: of the source, 1 to 4.
-        batch_size, seed: as in `TensorDataModule`; the papers' batches are of one pair.
+        direction: "a_to_b" if the source is A, "b_to_a" if the source is B.
+        channels: channels of the target, 1 to 4.
+        source_channels: channels of the source, 1 to 4.
+        batch_size, seed: as in `TensorDataModule`; the papers use batches of one pair.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -35,25 +35,25 @@ class PairedImages(TranslationFiles):
     has_pairs = True
 
     def __init__(
-        self, *places: str | None, channels: int = 3, source_channels: int = 3, **common: Any
+        self, *location: str | None, channels: int = 3, source_channels: int = 3, **common: Any
     ) -> None:
-        super().__init__(*places, **common)
+        super().__init__(*location, **common)
         one_of("data.channels", channels, (1, 2, 3, 4))
         one_of("data.source_channels", source_channels, (1, 2, 3, 4))
         self.channels, self.source_channels = channels, source_channels
-        # its checks, before any file is looked for
+        # only for its checks of the arguments, before any file is searched
         Decoder(channels, self.background, self.max_pixels)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """(C, H, W) of either side."""
+        """(C, H, W) of each side."""
         return {
             "source": (self.source_channels, self.size, self.size),
             "target": (self.channels, self.size, self.size),
         }
 
     def sides(self, folder: str) -> Sides:
-        """The files of a folder by side, "ab" or "a" and "b", row by row.
+        """Return the files of a folder under "ab", or under "a" and "b"; row i is then a pair.
 
         Raises:
             DataError: if there are none, or a file has no partner.
@@ -61,12 +61,12 @@ class PairedImages(TranslationFiles):
         sides = super().sides(folder)
         if "ab" in sides:
             return sides
-        places = self.layout.folders[folder]
-        a, b = match_files(places["a"], sides["a"], places["b"], sides["b"])
+        roots = self.layout.folders[folder]
+        a, b = match_files(roots["a"], sides["a"], roots["b"], sides["b"])
         return {"a": a, "b": b}
 
     def decoder(self, side: str, files: Sides) -> Decoder:
-        """Reads one half of each file, or compares sizes with the other side's file."""
+        """Return a decoder: it reads half of each file, or compares sizes with the partner file."""
         channels = self.shapes[self.keys[self.order.index(side)]][0]
         settings = (channels, self.background, self.max_pixels)
         if "ab" in files:

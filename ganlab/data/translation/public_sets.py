@@ -1,4 +1,4 @@
-"""The public sets of pix2pix and CycleGAN: where they are, and how they come here."""
+"""The public sets of pix2pix and CycleGAN: their addresses, downloading and unpacking."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _NAMES = {
     ),
 }
 NAMES = tuple(f"{family}/{name}" for family, names in _NAMES.items() for name in names)
-_NOT_GIVEN = "cityscapes"
+_NOT_SERVED = "cityscapes"  # see `_explain_cityscapes`
 _LOG = logging.getLogger(__name__)
 
 
-class _NoRoomError(DataError):
-    """An archive that may be sound, but cannot be unpacked."""
+class _CannotUnpackError(DataError):
+    """An archive that may be intact cannot be unpacked, as on a full disk."""
 
 
 @dataclass(frozen=True)
@@ -54,31 +54,37 @@ class _Archive:
         return [f"{server}/{self.family}/datasets/{self.file}" for server in SERVERS]
 
     def folders(self, root: Path) -> list[Path]:
-        """Where the set may be: where it is put, where the peer's scripts put it, root itself."""
-        places = [root / self.family / self.name, root / self.name]
-        return [*places, root] if root.name == self.name else places
+        """Return the folders that may hold the set.
+
+        ganlab unpacks into the first folder, the authors' own scripts into the second. `root`
+        itself counts if it has the set's name.
+        """
+        folders = [root / self.family / self.name, root / self.name]
+        return [*folders, root] if root.name == self.name else folders
 
     def is_in(self, folder: Path) -> bool:
-        """Whether a folder has the set's layout."""
+        """Whether a folder has the set's layout: side by side for pix2pix, else two folders."""
         layout = find_layout(folder, _KINDS[self.family])
-        single = layout is not None and any("ab" in sides for sides in layout.folders.values())
-        return layout is not None and single == (self.family == "pix2pix")
+        if layout is None:
+            return False
+        side_by_side = any("ab" in sides for sides in layout.folders.values())
+        return side_by_side == (self.family == "pix2pix")
 
     def files(self, root: Path) -> list[Path]:
-        """Where its archive may be."""
+        """Return the paths that the archive may have."""
         return [root / self.family / self.file, root / self.file]
 
 
 def unpacked_archive(name: str, root: Path) -> Path | None:
-    """The folder of a public set that is there already; None if it is not.
+    """Return the folder of a public set that is already unpacked; None if there is none.
 
     Args:
         name: one of `NAMES`.
-        root: the folder that sets are kept in: `root/pix2pix/facades`, `root/facades`, or the
+        root: the folder that sets are kept in, as `root/pix2pix/facades` or `root/facades`; or the
             set's own folder.
 
     Raises:
-        ConfigError: for another name.
+        ConfigError: if `name` is not one of `NAMES`.
         DataError: as `find_layout`.
     """
     archive = _archive(name)
@@ -89,10 +95,11 @@ def unpacked_archive(name: str, root: Path) -> Path | None:
 
 
 def fetch_archive(name: str, root: Path) -> Path:
-    """Unpack a public set into `root/<family>/<name>`, downloaded first if it is not there.
+    """Unpack a public set into `root/<family>/<name>`; download it first if it is missing.
 
-    An archive that was downloaded here is deleted once it is unpacked; one that a person has put
-    there stays. There are no published checksums: the archive's own are compared, and the layout.
+    An archive that this function downloads is deleted once it is unpacked; an archive that a person
+    put there stays. No checksums are published, so the archive's own checksums and the layout are
+    checked.
 
     Args:
         name: one of `NAMES`.
@@ -102,17 +109,17 @@ def fetch_archive(name: str, root: Path) -> Path:
         The set's folder.
 
     Raises:
-        ConfigError: for another name.
-        DataError: if it cannot be downloaded, with what to get and where to put it; if the archive
-            is damaged, unsafe, or holds something else.
+        ConfigError: if `name` is not one of `NAMES`.
+        DataError: if the set cannot be downloaded, with what to get and where to put it; if the
+            archive is damaged, unsafe, or holds something else.
     """
     try:
         return _fetch(_archive(name), root)
     except DataError:
-        there = unpacked_archive(name, root)  # another process may have been first
-        if there is None:
+        folder = unpacked_archive(name, root)  # another process may have unpacked it meanwhile
+        if folder is None:
             raise
-        return there
+        return folder
 
 
 def _fetch(archive: _Archive, root: Path) -> Path:
@@ -121,11 +128,11 @@ def _fetch(archive: _Archive, root: Path) -> Path:
         raise DataError(
             f"data.root: {target} holds something else than {archive.name} of {archive.family}: "
             f"found\n{draw_found(target)}\nMove it away, or point data.root at another folder, "
-            f"and start again; {archive.name} is put there."
+            f"and start again: {archive.name} will be unpacked there."
         )
     file = next((path for path in archive.files(root) if path.is_file()), None)
     if file is None:
-        if archive.name == _NOT_GIVEN:
+        if archive.name == _NOT_SERVED:
             raise DataError(_explain_cityscapes(archive, root))
         _LOG.info("Downloading %s.", archive.urls[0])
         file = archive.files(root)[0]
@@ -135,11 +142,12 @@ def _fetch(archive: _Archive, root: Path) -> Path:
             raise DataError(_explain(archive, root, f"The download failed: {error}.")) from error
         try:
             folder = _unpack(archive, file, target)
-        except _NoRoomError:
+        except _CannotUnpackError:
             raise
         except DataError as error:
             file.unlink(missing_ok=True)
-            raise DataError(_explain(archive, root, f"What came is of no use: {error}")) from error
+            reason = f"The downloaded file was deleted, as it cannot be used: {error}"
+            raise DataError(_explain(archive, root, reason)) from error
         file.unlink(missing_ok=True)
         return folder
     return _unpack(archive, file, target)
@@ -151,14 +159,14 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
         with unpacked(file, target, most_bytes) as part:
             folder = part / archive.name
             if not _holds(archive, folder):
-                inside = draw_found(part).replace(str(part), file.name)  # the part is gone soon
+                inside = draw_found(part).replace(str(part), file.name)  # `part` will be deleted
                 raise DataError(
                     f"{file} does not hold {archive.name}: found\n{inside}\nIt is not the "
-                    "publisher's archive; delete it and get that one."
+                    "publisher's archive; delete it and get the publisher's."
                 )
             folder.replace(target)
-    except OSError as error:  # a full disk, or another process that was first
-        raise _NoRoomError(
+    except OSError as error:  # a full disk, or another process has made the target
+        raise _CannotUnpackError(
             f"{file} could not be unpacked into {target}: {error}. Make room, unpack it there by "
             "hand, or point data.root at a folder that can be written to."
         ) from error
@@ -168,7 +176,7 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
 def _holds(archive: _Archive, folder: Path) -> bool:
     try:
         return archive.is_in(folder)
-    except DataError:  # it is half of a layout
+    except DataError:  # one side is missing
         return False
 
 
@@ -183,20 +191,20 @@ def _explain(archive: _Archive, root: Path, reason: str) -> str:
     )
     return (
         f"data.root: no {archive.name} of {archive.family} under {root}. Expected one of\n{tree}\n"
-        f"{reason} Get\n  {archive.urls[0]}\nwith a machine that has internet, put it into "
-        f"{archive.files(root)[0].parent} as it is, and start again; or point data.root or the "
-        "environment's GANLAB_DATA at the folder that holds it."
+        f"{reason} Download\n  {archive.urls[0]}\non a machine with internet access, put it into "
+        f"{archive.files(root)[0].parent} without unpacking it, and start again. Or point "
+        "data.root or the environment variable GANLAB_DATA at the folder that holds it."
     )
 
 
 def _explain_cityscapes(archive: _Archive, root: Path) -> str:
     tree = draw_tree((path, found(path)) for path in archive.folders(root)[:2])
     return (
-        f"data.root: no cityscapes under {root}. Expected one of\n{tree}\nIts licence does not "
-        "let it be passed on, so that no server gives the pairs any more. Register at "
-        "https://www.cityscapes-dataset.com, get gtFine_trainvaltest.zip and "
-        "leftImg8bit_trainvaltest.zip, make photograph and colour label of 256×256 pixels of them "
-        "with datasets/prepare_cityscapes_dataset.py of pytorch-CycleGAN-and-pix2pix, and put its "
-        f"output folder at {archive.folders(root)[0]}. Pictures of your own go with data=paired or "
-        "data=unpaired."
+        f"data.root: no cityscapes under {root}. Expected one of\n{tree}\nIts licence forbids "
+        "redistribution, so no server offers the set any more. Register at "
+        "https://www.cityscapes-dataset.com and download gtFine_trainvaltest.zip and "
+        "leftImg8bit_trainvaltest.zip. Make photographs and colour labels of 256×256 pixels of "
+        "them with the script datasets/prepare_cityscapes_dataset.py of the repository "
+        "pytorch-CycleGAN-and-pix2pix. Move the script's output folder to "
+        f"{archive.folders(root)[0]}. For pictures of your own use data=paired or data=unpaired."
     )

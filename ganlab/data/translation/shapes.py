@@ -1,4 +1,4 @@
-"""Sets of drawn shapes: label maps and textured pictures (pairs), two styles (no pairs)."""
+"""Sets of drawn shapes: pairs of label map and textured picture, and two unpaired styles."""
 
 from __future__ import annotations
 
@@ -29,28 +29,29 @@ from ganlab.data.translation.shape_scenes import (
 from ganlab.errors import one_of
 
 Directions = Literal["a_to_b", "b_to_a"]
-_SEED = 0x736861706573  # of the scenes, the same for every run
+_SEED = 0x736861706573  # decides the scenes, which are the same in every run
 _SIZES = (16, 1024)  # pixels along a side
 
 
 class DrawnScenes(TranslationData):
-    """Scenes that both sides show; a subclass draws them.
+    """The base of sets whose pictures are drawings of random scenes; a subclass draws them.
 
     Args:
         size: pixels along a side.
-        samples, test_samples: scenes of the training and of the test split.
-        hues: how many hues occur, the first of `ganlab.data.translation.shape_scenes.HUES`.
-        channels: 3, checked.
-        direction: which side is translated into which.
-        batch_size, seed: as in `TensorDataModule`; the seed is of the order alone, the scenes are
-            the same in every run.
+        samples, test_samples: number of scenes in the training split and in the test split.
+        hues: number of hues that occur: the first ones of
+            `ganlab.data.translation.shape_scenes.HUES`.
+        channels: must be 3.
+        direction: "a_to_b" translates side A into side B, "b_to_a" the reverse.
+        batch_size, seed: as in `TensorDataModule`; the seed decides only the examples' order, as
+            the scenes are the same in every run.
 
     Raises:
         ConfigError: for a value that is not allowed.
     """
 
     has_pairs = True
-    turn = 360.0  # degrees, of textures
+    turn = 360.0  # textures have angles from 0 to this many degrees
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class DrawnScenes(TranslationData):
         return dict.fromkeys(self.keys, (self.channels, self.size, self.size))
 
     def scenes(self, split: str, part: int = 0) -> Scenes:
-        """The scenes of "train" or "test"; another part has as many other ones."""
+        """Return the scenes of "train" or "test"; each `part` has equally many other scenes."""
         one_of("split", split, SPLITS)
         seed = mix(_SEED, SPLITS.index(split), part)
         return imagine(
@@ -89,11 +90,11 @@ class DrawnScenes(TranslationData):
         )
 
     def draw(self, scenes: Scenes, draw: Callable[[Canvas], Tensor]) -> Tensor:
-        """Scenes at the set's size."""
+        """Return what `draw` makes of the scenes at the set's size."""
         return drawn(scenes, self.size, draw)
 
     def sided(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """Pictures of the two sides under their keys, in the direction of the translation."""
+        """Return the pictures of sides A and B under the keys that the direction gives them."""
         pair = (a, b) if self.direction == "a_to_b" else (b, a)
         return dict(zip(self.keys, pair, strict=True))
 
@@ -101,16 +102,16 @@ class DrawnScenes(TranslationData):
 class Shapes(DrawnScenes):
     """Three or four textured shapes: maps of their classes (A), and pictures of them (B).
 
-    A class is a texture: striped, dotted, checked, grainy, shaded; plain is the background. Its
-    colour, orientation, phase and period are random and nothing in the map tells them: the mean of
-    all possible pictures is grey and flat, and one with textures has others than the target.
-    Besides "source" and "target" a split has "segments", uint8 (N, size, size): the class of each
-    pixel, an index of `class_names`.
+    A shape's class is its texture: striped, dotted, checked, grainy or shaded. Plain is the
+    background. A texture's colour, orientation, phase and period are random, and the map does not
+    tell them. So the mean of all pictures that fit a map is grey and flat, and textures that a
+    generator draws differ from the target's. Besides "source" and "target" a split has "segments",
+    uint8 (N, size, size): the class of each pixel, an index of `class_names`.
 
     Args:
-        period: mean length of a texture in pixels; None for 5, and more in pictures above 64.
-        turn: textures have angles from 0 to so many degrees; 360 for any, less is easier.
-        source_channels: 3, checked.
+        period: mean period of the textures in pixels; None for 5, or for 5/64 of a `size` above 64.
+        turn: textures have angles from 0 to this many degrees; 360 for any angle, less is easier.
+        source_channels: must be 3.
         size, samples, test_samples, hues, channels, direction, batch_size, seed: as in
             `DrawnScenes`.
 
@@ -135,43 +136,43 @@ class Shapes(DrawnScenes):
 
     @property
     def has_segments(self) -> bool:
-        """Whether what is translated into is what the segments are of: pictures, not maps."""
+        """Whether the translation makes pictures, which "segments" describe, and not maps."""
         return self.direction == "a_to_b"
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
-        """The two sides alone."""
+        """Both sides of the training split, without segments."""
         return {key: self.train[key] for key in self.keys}
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Both sides and the segments of a split's scenes."""
+        """Return both sides and the segments of a split's scenes."""
         scenes = self.scenes(split)
         segments = self.draw(scenes, segments_of)
         pictures = self.draw(scenes, lambda canvas: textured(canvas, self.period))
         return {**self.sided(label_map(segments), pictures), "segments": segments}
 
     def captions(self, split: str) -> list[str]:
-        """What each scene of a split shows; see `captions_of`.
+        """Return a caption for each scene of a split; see `captions_of`.
 
         Raises:
-            ConfigError: for another split than "train" or "test".
+            ConfigError: if `split` is not "train" or "test".
         """
         return captions_of(self.scenes(split))
 
 
 class ShapesUnpaired(DrawnScenes):
-    """Coloured shapes by day (a), and others in the evening or at night with a bright rim (b).
+    """Coloured shapes by day (A), and with bright rims in the evening or at night (B), unpaired.
 
-    Colours are darker and bluer there, by a smooth map: the natural translation is the one that is
-    nearest to the identity. The shapes' hues are random: a translation that looks real in every
-    picture may have exchanged or forgotten them. Training pictures of the two sides show different
-    scenes; row i of both sides of the test split shows the same one.
+    A smooth map makes the colours of B darker and bluer, so the natural translation is the
+    translation nearest to the identity. The shapes' hues are random, so a translation can exchange
+    or forget hues and still look real in every picture. In the training split the two sides show
+    different scenes; in the test split, row i of both sides shows the same scene.
 
     Args:
-        style: of b: "evening", where all of a picture is darker, or "night", where the ground is
-            darker than the shapes and by day it is lighter, which is harder.
+        style: style of B. In the "evening" the whole picture is darker. At "night", which is
+            harder, the ground is darker than the shapes, while by day it is lighter.
         size, samples, test_samples, hues, channels, direction, batch_size, seed: as in
-            `DrawnScenes`; `samples` is of each side.
+            `DrawnScenes`; each side has `samples` scenes.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -186,19 +187,21 @@ class ShapesUnpaired(DrawnScenes):
         self.style = style
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Both sides: of the same scenes to test with, of different ones to train on."""
-        other = self.scenes(split, part=1 if split == "train" else 0)
-        b = self.draw(other, STYLES[self.style])
+        """Return both sides: different scenes in "train", the same scenes in "test"."""
+        b_scenes = self.scenes(split, part=1 if split == "train" else 0)
+        b = self.draw(b_scenes, STYLES[self.style])
         return self.sided(self.draw(self.scenes(split), by_day), b)
 
 
 class ShapeSegments(TensorDataModule):
-    """The pictures of `Shapes` as "example", the class of each pixel as "label": for a segmenter.
+    """The pictures of `Shapes` as "example" and the class of each pixel as "label".
+
+    The set trains the segmenter that scores translations.
 
     Labels are int64 (N, size, size), each an index of `class_names`.
 
     Args:
-        classes: 6, checked.
+        classes: must be 6, or None.
         size, samples, test_samples, period, channels, batch_size, seed: as in `Shapes`.
 
     Raises:
@@ -226,15 +229,15 @@ class ShapeSegments(TensorDataModule):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(3, size, size)."""
+        """(3, size, size) of one picture."""
         return self.scenes.shape
 
     @property
     def classes(self) -> int:
-        """One for each texture."""
+        """Number of textures."""
         return len(TEXTURES)
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Pictures and the classes of their pixels."""
+        """Return pictures and the class of each of their pixels."""
         rows = self.scenes.load(split)
         return {"example": rows["target"], "label": rows["segments"].long()}

@@ -1,4 +1,4 @@
-"""Two sets of pictures that nobody has paired: each is to look like the other."""
+"""Two unpaired sets of pictures: pictures of one set are to be made look like the other set."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ganlab.data.translation.files import Sides, TranslationFiles
 
 
 class UnpairedImages(TranslationFiles):
-    """Pictures "a" and "b", uint8 (N, C, size, size), each in its own order, anew each epoch.
+    """Unpaired pictures "a" and "b", uint8 (N, C, size, size), each side shuffled on its own.
 
-    They lie in `trainA/`, `trainB/`, `testA/`, `testB/`, or in `A/` and `B/`, with `A/train` or
-    `train/A` where there are splits. An epoch is as long as the larger side.
+    They lie in `trainA/`, `trainB/`, `testA/`, `testB/`, or in `A/` and `B/`, with splits as
+    `A/train` or `train/A`. An epoch is as long as the larger side; the smaller side repeats.
 
     Args:
         root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
             cache, skip_corrupt: as in `TranslationFiles`.
-        direction: "a_to_b", or "b_to_a": "a" is what lies in B.
-        channels: of both sides, 1 to 4.
-        has_pairs: whether test files of equal names belong together, for scores; checked.
-        batch_size, seed: as in `TensorDataModule`; the paper's batches are of one picture each.
+        direction: "a_to_b", or "b_to_a", where "a" holds the files of side B and "b" those of A.
+        channels: channels of both sides, 1 to 4.
+        has_pairs: whether test files of equal names are pairs, for scores; all need a partner then.
+        batch_size, seed: as in `TensorDataModule`; the paper uses batches of one picture per side.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -33,32 +33,33 @@ class UnpairedImages(TranslationFiles):
     independent = True
 
     def __init__(
-        self, *places: str | None, channels: int = 3, has_pairs: bool = False, **common: Any
+        self, *location: str | None, channels: int = 3, has_pairs: bool = False, **common: Any
     ) -> None:
-        super().__init__(*places, **common)
+        super().__init__(*location, **common)
         self.channels, self.has_pairs = channels, has_pairs
-        # its checks, before any file is looked for
+        # only for its checks of the arguments, before any file is searched
         Decoder(channels, self.background, self.max_pixels)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """(C, H, W) of either side."""
+        """(C, H, W) of each side."""
         return dict.fromkeys(self.keys, (self.channels, self.size, self.size))
 
     def sides(self, folder: str) -> Sides:
-        """The files of a folder by side; row by row where they hide pairs to test with.
+        """Return the files of a folder by side; with `has_pairs`, row i is a pair of test files.
 
         Raises:
-            DataError: if there are none, or a file to test with has no partner.
+            DataError: if there are none, or a test file has no partner.
         """
         sides = super().sides(folder)
-        alone = {"test", "val"}.isdisjoint(self.layout.folders)  # tests are taken out of it
-        if not self.has_pairs or (folder == "train" and not alone):
+        # without a folder for tests, the rule takes test files out of the training folder
+        train_has_tests = {"test", "val"}.isdisjoint(self.layout.folders)
+        if not self.has_pairs or (folder == "train" and not train_has_tests):
             return sides
-        places = self.layout.folders[folder]
-        a, b = match_files(places["a"], sides["a"], places["b"], sides["b"])
+        roots = self.layout.folders[folder]
+        a, b = match_files(roots["a"], sides["a"], roots["b"], sides["b"])
         return {"a": a, "b": b}
 
     def decoder(self, side: str, files: Sides) -> Decoder:
-        """The same for both sides."""
+        """Return the decoder of a side, with equal settings for both sides."""
         return Decoder(self.channels, self.background, self.max_pixels)

@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 from tiny files, intact, damaged and hostile, and without a network."""
+"""MNIST and CIFAR-10 from tiny files: intact, damaged and malicious, and without a network."""
 
 import gzip
 import hashlib
@@ -19,16 +19,16 @@ PREFIX = {"train": "train", "test": "t10k"}
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """Downloads fail as without a network, and are written down."""
-    asked = []
+    """Make downloads fail as without a network; return the list of refused files."""
+    refused = []
 
     def refuse(urls, target, md5):
-        asked.append(target.name)
+        refused.append(target.name)
         raise OSError("no network here")
 
     monkeypatch.setattr(mnist, "download", refuse)
     monkeypatch.setattr(cifar10, "download", refuse)
-    return asked
+    return refused
 
 
 def idx(entries):
@@ -38,7 +38,7 @@ def idx(entries):
 
 
 def write_mnist(root, name="MNIST", pack=False, n=12):
-    """Digits of random pixels and labels i mod 10; gives what was written of the training split."""
+    """Write random images with labels i mod 10; return the images and labels of each split."""
     folder = root / name / "raw"
     folder.mkdir(parents=True)
     written = {}
@@ -64,14 +64,14 @@ def test_idx_files_are_read_as_written(tmp_path, kind, pack, offline):
     for split, (images, label) in written.items():
         assert torch.equal(data.split(split)["example"][:, 0].long(), images)
         assert torch.equal(data.split(split)["label"], label)
-    assert not offline, "nothing is downloaded that is there"
+    assert not offline, "existing files are not downloaded"
 
 
-def test_size_and_channels_are_applied(tmp_path):
+def test_size_channels_and_limit_are_applied(tmp_path):
     write_mnist(tmp_path)
     data = MNIST(root=str(tmp_path), size=32, channels=3, limit=5)
     assert data.train["example"].shape == (5, 3, 32, 32) == (5, *data.shape)
-    assert data.test["example"].shape == (12, 3, 32, 32), "the limit is on training images alone"
+    assert data.test["example"].shape == (12, 3, 32, 32), "only training images are limited"
     assert torch.equal(data.train["example"][:, 0], data.train["example"][:, 2])
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_packed_file_is_named(tmp_path, how):
         MNIST(root=str(tmp_path)).setup("fit")
 
 
-def test_labels_must_go_with_the_images(tmp_path):
+def test_labels_must_match_the_images(tmp_path):
     write_mnist(tmp_path)
     path = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     path.write_bytes(idx(torch.arange(11) % 10))
@@ -143,7 +143,7 @@ def test_labels_must_go_with_the_images(tmp_path):
 
 
 def test_files_of_the_published_count_must_have_the_published_contents(tmp_path):
-    """10,000 labels, one of them changed, is not MNIST; Fashion-MNIST's contents are not known."""
+    """10,000 other images are not MNIST; the contents of Fashion-MNIST are not checked."""
     for kind in (MNIST, FashionMNIST):
         folder = tmp_path / kind.__name__ / "raw"
         folder.mkdir(parents=True)
@@ -156,7 +156,7 @@ def test_files_of_the_published_count_must_have_the_published_contents(tmp_path)
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_missing_root_draws_the_tree(tmp_path, allowed, offline):
+def test_missing_files_are_listed(tmp_path, allowed, offline):
     write_mnist(tmp_path)
     folder = tmp_path / "MNIST" / "raw"
     (folder / "train-labels-idx1-ubyte").unlink()
@@ -175,8 +175,8 @@ def test_a_missing_root_draws_the_tree(tmp_path, allowed, offline):
     assert offline == (["train-labels-idx1-ubyte.gz"] if allowed else [])
 
 
-def test_a_download_checks_its_sum_and_tries_the_next_mirror(tmp_path):
-    """file:// addresses serve as mirrors: one is missing, one has other contents, one is right."""
+def test_a_download_with_a_wrong_checksum_tries_the_next_mirror(tmp_path):
+    """file:// addresses serve as mirrors: a missing one, a wrong file, and the right file."""
     (tmp_path / "wrong").write_bytes(b"an error page")
     (tmp_path / "right").write_bytes(b"digits")
     md5 = hashlib.md5(b"digits").hexdigest()
@@ -195,7 +195,7 @@ NAMES.append("cifar-10-batches-bin/test_batch.bin")
 
 
 def cifar_files():
-    """Record i of file f: label (i + f) mod 10, red all f, green all i, blue the pixel's row."""
+    """Return files by name. Record i of file f has label (i + f) mod 10, red f, green i, blue y."""
     files = {}
     for f, name in enumerate(NAMES):
         rows = bytes(row for row in range(32) for _ in range(32))
@@ -216,7 +216,7 @@ def write_tar(path, files):
 
 @pytest.fixture
 def small(monkeypatch):
-    """CIFAR-10 of 6 records a file, with an archive of any checksum the test allows."""
+    """Make CIFAR-10 expect 6 records per file; return a function that accepts an archive's MD5."""
     monkeypatch.setattr(CIFAR10, "records", RECORDS)
 
     def allow(archive):
@@ -273,7 +273,7 @@ def test_a_link_in_place_of_a_file_is_refused(tmp_path, small):
         CIFAR10(root=str(tmp_path)).setup("fit")
 
 
-def test_another_archive_or_a_cut_one_is_refused(tmp_path, small):
+def test_a_wrong_or_truncated_archive_is_refused(tmp_path, small):
     archive = tmp_path / "cifar-10-binary.tar.gz"
     write_tar(archive, cifar_files())
     with pytest.raises(DataError, match="its MD5 is not the published"):

@@ -1,4 +1,4 @@
-"""Archives unpacked into a folder: what cannot be read, and what killed processes leave."""
+"""Unpacking archives: zips that cannot be read, and folders that killed processes leave."""
 
 import zipfile
 
@@ -12,10 +12,10 @@ def files_of(root):
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
 
 
-def patched(path, signature, at, data):
-    """Overwrite bytes of the first header of a kind."""
+def overwrite(path, signature, offset, data):
+    """Overwrite bytes at an offset in the first header that has a signature."""
     content = bytearray(path.read_bytes())
-    first = content.index(signature) + at
+    first = content.index(signature) + offset
     content[first : first + len(data)] = data
     path.write_bytes(content)
 
@@ -29,26 +29,26 @@ def test_zips_that_cannot_be_read_are_named(tmp_path, what):
         file.writestr("x.png", bytes(range(256)) * 8)
     local, central = b"PK\x03\x04", b"PK\x01\x02"
     if what == "compression":
-        patched(archive, local, 8, b"\x63\0")
-        patched(archive, central, 10, b"\x63\0")
+        overwrite(archive, local, 8, b"\x63\0")
+        overwrite(archive, central, 10, b"\x63\0")
     elif what == "version":
-        patched(archive, central, 6, b"\xff\0")
+        overwrite(archive, central, 6, b"\xff\0")
     elif what == "encryption":
-        patched(archive, central, 8, b"\x40\0")
+        overwrite(archive, central, 8, b"\x40\0")
     elif what == "name":
-        patched(archive, central, 8, b"\0\x08")  # says that it is UTF-8
-        patched(archive, central, 46, b"\xff")
+        overwrite(archive, central, 8, b"\0\x08")  # the flag for names in UTF-8
+        overwrite(archive, central, 46, b"\xff")
     elif what == "nameless":
-        patched(archive, central, 28, b"\0\0\0\0\x05\0")  # its name is a comment
+        overwrite(archive, central, 28, b"\0\0\0\0\x05\0")  # the name becomes a comment
     else:
-        patched(archive, local, 39, b"\xff" * 5)  # the filter's settings
+        overwrite(archive, local, 39, b"\xff" * 5)  # the filter's settings
     with pytest.raises(DataError, match=r"a\.zip is damaged: it cannot be unpacked"):  # noqa: SIM117
         with unpacked(archive, tmp_path / "out", most_bytes=10_000):
-            pytest.fail("never gets here")
+            pytest.fail("the archive was not refused")
     assert files_of(tmp_path) == ["a.zip"]
 
 
-def test_what_killed_unpackings_left_is_removed_and_what_lives_is_not(tmp_path):
+def test_folders_of_killed_processes_are_removed_and_of_living_ones_are_not(tmp_path):
     pytest.importorskip("fcntl")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("x", b"1")

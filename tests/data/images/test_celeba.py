@@ -210,7 +210,7 @@ def test_missing_files_are_drawn(celeba):
     }
     assert states == {
         "*.jpg": "found)",
-        "img_align_celeba.zip": "missing, does in place of these)",
+        "img_align_celeba.zip": "missing, may replace the .jpg files)",
         "list_eval_partition.txt": "missing)",
         "list_attr_celeba.txt": "found, optional)",
         "identity_CelebA.txt": "found, optional)",

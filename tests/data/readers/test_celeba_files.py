@@ -55,7 +55,7 @@ def test_lists_are_read(folder, name, text, read):
         ("identity_CelebA.txt", "1.jpg 1\n2.jpg 2\n2.jpg 3\n", r"line 3 lists 2\.jpg, as"),
     ],
 )
-def test_a_line_that_cannot_be_meant_is_named(folder, name, text, message):
+def test_an_invalid_line_is_named(folder, name, text, message):
     (folder / name).write_text(text)
     with pytest.raises(DataError, match=rf"{name} is damaged: {message}"):
         READERS[name](folder)
@@ -72,7 +72,7 @@ def test_a_zip_that_cannot_be_listed_is_damaged(tmp_path, what):
     if what == "version":
         data[central + 6] = 255
     elif what == "name":
-        data[central + 9] |= 8  # says that it is UTF-8
+        data[central + 9] |= 8  # the flag for names in UTF-8
         data[central + 46] = 255
     else:
         data = data[:central]

@@ -1,4 +1,4 @@
-"""Picture files of all kinds, made by the tests."""
+"""Decoding of picture files in all formats and modes, which the tests make."""
 
 import struct
 import warnings
@@ -22,10 +22,10 @@ def _chw(pixels):
 
 
 def _png(path, samples, colour, bits=16, extra=b""):
-    """A PNG written by hand, as Pillow writes no colour of 16 bits."""
+    """Write a PNG without Pillow, which does not support writing 16-bit colour."""
     height, width = samples.shape[:2]
-    kind = ">u2" if bits == 16 else "u1"
-    lines = b"".join(b"\0" + line.astype(kind).tobytes() for line in samples)
+    dtype = ">u2" if bits == 16 else "u1"
+    lines = b"".join(b"\0" + line.astype(dtype).tobytes() for line in samples)
 
     def chunk(name, data):
         return (
@@ -38,7 +38,7 @@ def _png(path, samples, colour, bits=16, extra=b""):
 
 
 @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp", "ppm"])
-def test_lossless_pixels_come_back(tmp_path, ending):
+def test_lossless_files_decode_to_the_written_pixels(tmp_path, ending):
     pixels = _pixels(7, 5, 3)
     path = tmp_path / f"ä picture.{ending}"
     Image.fromarray(pixels).save(path, **({"lossless": True} if ending == "webp" else {}))
@@ -47,7 +47,7 @@ def test_lossless_pixels_come_back(tmp_path, ending):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_grey_in_any_channels(tmp_path, channels):
+def test_grey_decodes_to_any_number_of_channels(tmp_path, channels):
     grey = _pixels(6, 4)
     Image.fromarray(grey).save(tmp_path / "a.png")
     decoded = Decoder(channels)(tmp_path / "a.png")
@@ -61,13 +61,13 @@ def test_grey_in_any_channels(tmp_path, channels):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", ["png", "tif", "jpg", "webp"])
 @pytest.mark.parametrize("deep", [False, True])
-def test_every_orientation_is_upright(tmp_path, orientation, ending, deep):
-    """A picture stored turned in each of the eight ways decodes to the same pixels.
+def test_every_orientation_decodes_upright(tmp_path, orientation, ending, deep):
+    """A picture that is stored in any of the eight orientations decodes to the same pixels.
 
     EXIF 2.3: the value says where row 0 and column 0 of the stored pixels are in the picture.
     """
     if deep and ending in ("jpg", "webp"):
-        pytest.skip("has no 16 bits")
+        pytest.skip("the format has no 16-bit pixels")
     upright = np.kron(np.array([[0, 60, 120], [180, 240, 30]], dtype=np.uint8), np.ones((16, 16)))
     stored = upright.astype(np.uint8)
     if orientation in (5, 6, 7, 8):
@@ -85,13 +85,13 @@ def test_every_orientation_is_upright(tmp_path, orientation, ending, deep):
     assert decoder.head(path)[:2] == (32, 48)
 
 
-def test_sixteen_bits_of_colour_keep_their_higher_byte(tmp_path):
+def test_sixteen_bit_colour_keeps_its_higher_byte(tmp_path):
     samples = np.arange(60, dtype=np.uint16).reshape(4, 5, 3) * 1000
     _png(tmp_path / "a.png", samples, 2)
     assert torch.equal(Decoder()(tmp_path / "a.png"), _chw((samples >> 8).astype(np.uint8)))
 
 
-def test_sixteen_bits_of_grey_are_rounded_and_may_have_a_transparent_value(tmp_path):
+def test_sixteen_bit_grey_is_rounded_and_may_have_a_transparent_value(tmp_path):
     samples = np.array([[0, 128, 129, 257 * 100, 65_535]], dtype=np.uint16)
     _png(tmp_path / "a.png", samples, 0)
     assert Decoder(1)(tmp_path / "a.png").flatten().tolist() == [0, 0, 1, 100, 255]
@@ -103,7 +103,7 @@ def test_sixteen_bits_of_grey_are_rounded_and_may_have_a_transparent_value(tmp_p
 
 
 def test_transparency_is_composed_or_kept(tmp_path):
-    """Each colour c of opacity a on background b is a c + (1 - a) b, to a rounding."""
+    """Each colour c of opacity a on background b becomes a c + (1 - a) b, rounded."""
     pixels = _pixels(9, 8, 4)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert torch.equal(Decoder(4)(tmp_path / "a.png"), _chw(pixels))
@@ -129,8 +129,8 @@ def test_a_palette_with_transparency(tmp_path):
     assert Decoder(4)(tmp_path / "a.png")[3].tolist() == [[255, 0]]
 
 
-def test_cmyk_is_colour(tmp_path):
-    """Cyan, magenta, yellow and black inks without the others."""
+def test_cmyk_becomes_rgb(tmp_path):
+    """Each picture has one ink alone: cyan, magenta, yellow or black."""
     for ink, rgb in enumerate([(0, 255, 255), (255, 0, 255), (255, 255, 0), (0, 0, 0)]):
         inks = [0] * 4
         inks[ink] = 255
@@ -139,15 +139,15 @@ def test_cmyk_is_colour(tmp_path):
         assert (got - torch.tensor(rgb)).abs().max() < 3
 
 
-def test_of_several_frames_the_first(tmp_path):
+def test_the_first_of_several_frames_is_read(tmp_path):
     frames = [Image.fromarray(_pixels(5, 5, 3, seed=seed)) for seed in range(3)]
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
     assert torch.equal(Decoder()(tmp_path / "a.tif"), _chw(np.array(frames[0])))
 
 
 @pytest.mark.parametrize("sides", [(30_000, 30_000), (10_000, 10_000), (65_535, 65_535)])
-def test_bombs_are_refused_by_their_header(tmp_path, sides):
-    """900 megapixels in a file of 67 bytes, which Pillow answers with warnings and traces."""
+def test_decompression_bombs_are_refused_by_their_header(tmp_path, sides):
+    """900 megapixels in a file of 67 bytes, for which Pillow alone warns or raises."""
     _png(tmp_path / "a.png", np.zeros((1, 1), dtype=np.uint8), 0, bits=8)
     data = bytearray((tmp_path / "a.png").read_bytes())
     data[16:24] = struct.pack(">II", *sides)

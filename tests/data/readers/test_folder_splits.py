@@ -1,4 +1,4 @@
-"""Folders of pictures whose splits are misnamed, and wrong roots."""
+"""Folders of pictures whose splits have wrong names, and wrong roots."""
 
 import pytest
 from PIL import Image
@@ -17,39 +17,39 @@ def write(root, *names):
 
 
 @pytest.mark.parametrize(("train", "test"), [("training", "test"), ("other", "Val"), ("", "test")])
-def test_tests_without_train_are_not_trained_on(tmp_path, train, test):
+def test_a_folder_for_tests_without_train_is_refused(tmp_path, train, test):
     write(tmp_path, f"{train}/1.png".lstrip("/"), f"{test}/2.png")
     with pytest.raises(DataError) as caught:
         ImageFolder(str(tmp_path), size=8).setup("fit")
     assert f"holds {test}/ without train/" in str(caught.value)
-    assert "Name the folder to train on train/" in str(caught.value)
+    assert "Rename the folder of training pictures to train/" in str(caught.value)
     assert str(tmp_path / train) in str(caught.value)
     with pytest.raises(DataError, match="without train/"):
         find_splits(tmp_path, "test")
 
 
-def test_val_and_test_alone_are_no_training_set(tmp_path):
+def test_val_and_test_without_train_are_refused(tmp_path):
     write(tmp_path, "val/1.png", "test/2.png")
     with pytest.raises(DataError, match="without train/"):
         find_splits(tmp_path, None)
 
 
-def test_an_empty_folder_for_tests_does_no_harm(tmp_path):
+def test_an_empty_folder_for_tests_next_to_classes_is_ignored(tmp_path):
     write(tmp_path, "a/1.png", "b/2.png")
     (tmp_path / "test").mkdir()
     assert find_splits(tmp_path, None)[0] == {"train": tmp_path, "test": tmp_path}
 
 
 def test_two_train_folders_are_named(tmp_path):
-    """Files of other names do not clash, but one of the folders would be left out."""
+    """No two file names clash here, but one of the two folders would be left out."""
     write(tmp_path, "train/1.png", "Train/2.png", "test/3.png")
     if len([*tmp_path.iterdir()]) == 2:
-        pytest.skip("this file system knows no case")
+        pytest.skip("this file system ignores case")
     with pytest.raises(DataError, match="differ only in case: Train and train"):
         find_splits(tmp_path, None)
 
 
-def test_a_wrong_root_is_not_walked_to_its_end(tmp_path, monkeypatch):
+def test_the_message_for_a_wrong_root_counts_files_up_to_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_splits, "_COUNTED", 5)
     for number in range(9):
         (tmp_path / f"{number}.txt").write_text("")

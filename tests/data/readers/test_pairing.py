@@ -1,4 +1,4 @@
-"""Pairs in two folders of which one side is damaged, and mended again."""
+"""Pairs in two folders, where a file of one side is damaged and mended again."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from ganlab.errors import DataError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A user's cache folder of the test's own."""
+    """Set the user's cache folder to a temporary folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Three pairs of 8×8 to train on: a colour each, 10 to 12 in A, 20 to 22 in B."""
+    """Write three training pairs of 8×8 files: of grey 10, 11, 12 in A, and 20, 21, 22 in B."""
     for side, first in (("A", 10), ("B", 20)):
         folder = tmp_path / "set" / side / "train"
         folder.mkdir(parents=True)
@@ -32,12 +32,12 @@ def load(root, **options):
 
 
 @pytest.mark.parametrize("direction", ["a_to_b", "b_to_a"])
-@pytest.mark.parametrize("kind", ["disk", "memory"])
-def test_a_damaged_file_is_said_to_be_it_and_not_its_partner(root, direction, kind):
+@pytest.mark.parametrize("cache_kind", ["disk", "memory"])
+def test_the_message_blames_the_damaged_file_and_not_its_partner(root, direction, cache_kind):
     damaged = root / "B/train/1.png"
     damaged.write_bytes(b"no picture")
     with pytest.raises(DataError) as caught:
-        load(root, direction=direction, cache=kind)
+        load(root, direction=direction, cache=cache_kind)
     text = str(caught.value)
     if direction == "a_to_b":  # A is read first
         assert f"A/train/1.png: its partner {damaged} cannot be read: no format" in text
@@ -47,22 +47,22 @@ def test_a_damaged_file_is_said_to_be_it_and_not_its_partner(root, direction, ki
 
 @pytest.mark.parametrize("direction", ["a_to_b", "b_to_a"])
 @pytest.mark.parametrize("fit", ["stretch", "none"])
-def test_a_pair_that_is_mended_is_used_again(root, direction, fit):
-    """Nothing of A changes, and yet the files of A that may be used do."""
-    place = root / "B/train/1.png"
-    sound = place.read_bytes()
+def test_a_mended_pair_is_used_again(root, direction, fit):
+    """No file of A changes, but which files of A are used changes with B."""
+    path = root / "B/train/1.png"
+    intact = path.read_bytes()
     a, b = ("source", "target") if direction == "a_to_b" else ("target", "source")
-    for content, kept in ((sound[:20], [0, 2]), (sound, [0, 1, 2]), (b"", [0, 2])):
-        place.write_bytes(content)
+    for content, kept in ((intact[:20], [0, 2]), (intact, [0, 1, 2]), (b"", [0, 2])):
+        path.write_bytes(content)
         rows = load(root, direction=direction, fit=fit, skip_corrupt=True)
         assert rows[a] == [10 + number for number in kept]
         assert rows[b] == [20 + number for number in kept]
 
 
-def test_a_partner_of_another_size_that_is_mended(root):
-    place = root / "B/train/1.png"
-    sound = place.read_bytes()
-    Image.new("RGB", (9, 8)).save(place)
+def test_a_pair_whose_sizes_are_made_equal_is_used_again(root):
+    path = root / "B/train/1.png"
+    intact = path.read_bytes()
+    Image.new("RGB", (9, 8)).save(path)
     assert load(root, skip_corrupt=True)["source"] == [10, 12]
-    place.write_bytes(sound)
+    path.write_bytes(intact)
     assert load(root, skip_corrupt=True) == {"source": [10, 11, 12], "target": [20, 21, 22]}

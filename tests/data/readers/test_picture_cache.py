@@ -1,4 +1,4 @@
-"""The cache of pictures on disk: its keys, its damages, and several processes that want it."""
+"""The disk cache of pictures: its keys, damaged entries, and several processes that use it."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from ganlab.errors import DataError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A user's cache folder of the test's own."""
+    """Set the user's cache folder to a temporary folder, and return the pictures' folder in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "ganlab" / "pictures"
 
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def write(folder, n=4, height=12, width=10, ending="png"):
-    """Random pictures 0.png, 1.png, …; their pixels, uint8 (n, 3, height, width)."""
+    """Write random pictures 0.png, 1.png, …; return their pixels, uint8 (n, 3, height, width)."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(0).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
     for number, array in enumerate(pixels):
@@ -67,7 +67,7 @@ def test_moved_files_are_not_decoded_again_and_changed_ones_are(folder, cache, m
     assert torch.equal(changed[3], pixels[3])
 
 
-def test_settings_have_entries_of_their_own(folder, cache):
+def test_each_setting_has_its_own_entry(folder, cache):
     write(folder)
     shapes = {
         tuple(load(folder, size=size, fit=fit, decoder=decoder).images.shape)
@@ -83,17 +83,17 @@ def test_settings_have_entries_of_their_own(folder, cache):
     assert len(entries(cache)) == 5
 
 
-def test_the_limit_on_pixels_counts_for_cached_pictures_too(folder):
+def test_max_pixels_applies_to_cached_pictures_too(folder):
     write(folder)
     load(folder, size=8, fit="crop")
     with pytest.raises(DataError, match=r"(?s)4 of 4 .*more than max_pixels=100 allows"):
         load(folder, size=8, fit="crop", decoder=Decoder(max_pixels=100))
 
 
-def test_what_an_entry_lacks_is_tried_again_and_nothing_else(folder, cache):
-    """A file may fail for what is not in it: it is taken in when it does not any more."""
+def test_only_the_files_that_an_entry_lacks_are_retried(folder, cache):
+    """A file may fail for a reason outside of it, and is used as soon as it does not fail."""
 
-    class Moody(Decoder):
+    class RefusingDecoder(Decoder):
         refused, read = ("1.png", "2.png"), 0
 
         def picture(self, path):
@@ -102,12 +102,12 @@ def test_what_an_entry_lacks_is_tried_again_and_nothing_else(folder, cache):
                 raise CorruptImageError(path, "not today")
             return super().picture(path)
 
-    pixels, decoder = write(folder), Moody()
+    pixels, decoder = write(folder), RefusingDecoder()
     options = {"size": (12, 10), "fit": "crop", "decoder": decoder, "skip_corrupt": True}
     for kept, refused, read in [
         ([0, 3], ("1.png", "2.png"), 4),
         ([0, 3], ("1.png", "2.png"), 2),
-        ([0, 2, 3], ("1.png",), 6),  # two tried, then all four
+        ([0, 2, 3], ("1.png",), 6),  # the two lacking files are retried, then all four are read
         ([0, 1, 2, 3], (), 5),
         ([0, 1, 2, 3], ("0.png",), 0),
     ]:
@@ -117,7 +117,7 @@ def test_what_an_entry_lacks_is_tried_again_and_nothing_else(folder, cache):
     assert len(entries(cache)) == 1
 
 
-def test_writing_to_the_images_leaves_the_cache_as_it_is(folder):
+def test_writing_to_the_images_does_not_change_the_cache(folder):
     pixels = write(folder)
     load(folder).images.zero_()
     assert torch.equal(load(folder).images, pixels)
@@ -145,9 +145,9 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, dama
 
 
 @pytest.mark.parametrize("trouble", ["no folder", "no room", "full"])
-def test_without_a_disk_memory_is_used(folder, cache, caplog, monkeypatch, trouble):
+def test_memory_is_used_if_the_disk_cannot_be(folder, cache, caplog, monkeypatch, trouble):
     pixels = write(folder)
-    if trouble == "no folder":  # a file stands where the folder should be: root may write anywhere
+    if trouble == "no folder":  # a file blocks it: permissions would not stop the user root
         cache.parent.mkdir(parents=True)
         cache.write_text("")
     elif trouble == "no room":
@@ -166,8 +166,8 @@ def test_without_a_disk_memory_is_used(folder, cache, caplog, monkeypatch, troub
     assert not list(cache.glob("*.part"))
 
 
-class Slow(Decoder):
-    """Takes its time, and counts."""
+class SlowDecoder(Decoder):
+    """A decoder that sleeps for each picture, and counts the pictures."""
 
     decoded = 0
 
@@ -178,8 +178,8 @@ class Slow(Decoder):
 
 
 def load_slowly(folder, answers=None):
-    """How many pictures were decoded, and what came of them."""
-    decoder = Slow()
+    """Return how many pictures were decoded, and the pixels."""
+    decoder = SlowDecoder()
     images = load(folder, size=8, fit="crop", decoder=decoder).images
     answer = decoder.decoded, images.flatten().tolist()
     if answers is not None:
@@ -188,7 +188,7 @@ def load_slowly(folder, answers=None):
 
 
 def fork(*arguments):
-    """Another process that loads slowly, without the seconds that importing torch takes."""
+    """Start a process that loads slowly; a fork saves the seconds that importing torch takes."""
     pytest.importorskip("fcntl")
     process = multiprocessing.get_context("fork").Process(target=load_slowly, args=arguments)
     process.start()
@@ -199,15 +199,15 @@ def test_two_processes_build_once(folder, cache):
     write(folder, n=30)
     answers = multiprocessing.get_context("fork").Queue()
     process = fork(folder, answers)
-    here, there = load_slowly(folder), answers.get(timeout=60)
+    parent, child = load_slowly(folder), answers.get(timeout=60)
     process.join()
-    assert sorted([here[0], there[0]]) == [0, 30]
-    assert here[1] == there[1]
+    assert sorted([parent[0], child[0]]) == [0, 30]
+    assert parent[1] == child[1]
     assert len(entries(cache)) == 1
 
 
-def test_a_killed_builder_leaves_nothing_in_use(folder, cache):
-    """It is killed half way; the next load builds anew, and any build removes what was left."""
+def test_a_killed_build_is_cleaned_up_and_repeated(folder, cache):
+    """The next build removes what the killed build left, and the next load builds again."""
     write(folder, n=40)
     other = write(folder.with_name("others"))
     process = fork(folder)
@@ -215,7 +215,7 @@ def test_a_killed_builder_leaves_nothing_in_use(folder, cache):
     while not list(cache.glob("*.part/images.bin")) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert torch.equal(load(folder.with_name("others")).images, other)
-    assert list(cache.glob("*.part")), "of a living builder nothing is removed"
+    assert list(cache.glob("*.part")), "the folder of a living process is not removed"
     process.kill()
     process.join()
     assert list(cache.glob("*.part"))
@@ -226,8 +226,8 @@ def test_a_killed_builder_leaves_nothing_in_use(folder, cache):
     assert len(load(folder, size=8, fit="crop").images) == 40
 
 
-def test_pictures_of_one_size_are_not_looked_at_again(folder, monkeypatch):
-    """Without a size the files' own is found when the entry is built, and then known."""
+def test_headers_are_not_read_again_for_a_cached_entry(folder, monkeypatch):
+    """With size=None the files' common size is found only when the entry is built."""
     pixels = write(folder)
     load(folder)
     monkeypatch.setattr(Decoder, "head", None)

@@ -1,4 +1,4 @@
-"""Picture files brought to one size."""
+"""Loading picture files at one size."""
 
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ from ganlab.errors import ConfigError, DataError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A user's cache folder of the test's own."""
+    """Set the user's cache folder to a temporary folder, and return the pictures' folder in it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "ganlab" / "pictures"
 
@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def write(folder, n=4, height=12, width=10, ending="png"):
-    """Random pictures 0.png, 1.png, …; their pixels, uint8 (n, 3, height, width)."""
+    """Write random pictures 0.png, 1.png, …; return their pixels, uint8 (n, 3, height, width)."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(0).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
     for number, array in enumerate(pixels):
@@ -44,7 +44,7 @@ def entries(cache):
 
 
 @pytest.mark.parametrize("kind", ["disk", "memory"])
-def test_pixels_come_back_in_order(folder, kind):
+def test_pixels_are_loaded_in_the_order_of_files(folder, kind):
     pixels = write(folder)
     for _ in range(2):
         pictures = load(folder, cache=kind)
@@ -53,15 +53,15 @@ def test_pixels_come_back_in_order(folder, kind):
 
 
 def test_crop_keeps_the_middle_and_stretch_everything(folder):
-    """Left third red, middle green, right blue, 90×30: the middle square is green."""
+    """The left third of a 90×30 picture is red, the middle third green, the right third blue."""
     folder.mkdir()
     colours = np.kron(np.eye(3, dtype=np.uint8)[None], np.ones((30, 30, 1), dtype=np.uint8)) * 255
     Image.fromarray(colours).save(folder / "a.png")
     green = torch.tensor([0.0, 255, 0])[:, None, None]
     crop = load(folder, size=10, fit="crop").images[0].float()
-    assert (crop[:, :, 2:-2] - green).abs().max() <= 1, "filters see past the middle's sides"
-    first = load(folder, size=10, fit="crop", crop=30).images[0].float()
-    assert (first - green).abs().max() <= 1, "what is cropped first is gone"
+    assert (crop[:, :, 2:-2] - green).abs().max() <= 1, "near its edges, the filter mixes colours"
+    cut_first = load(folder, size=10, fit="crop", crop=30).images[0].float()
+    assert (cut_first - green).abs().max() <= 1, "the filter cannot see what `crop` removed"
     stretched = load(folder, size=9, fit="stretch").images[0].float()
     for third in range(3):
         want = torch.zeros(3)
@@ -70,7 +70,7 @@ def test_crop_keeps_the_middle_and_stretch_everything(folder):
 
 
 def test_cropping_without_scaling_copies(folder):
-    """Also where the margins are uneven: no interpolation by half a pixel."""
+    """This holds for an odd margin too: pixels are not shifted by half a pixel."""
     pixels = write(folder, height=12, width=13)
     assert torch.equal(load(folder, size=12, fit="crop").images, pixels[:, :, :, :12])
     assert torch.equal(load(folder, size=10, fit="crop", crop=10).images, pixels[:, :, 1:11, 1:11])
@@ -89,7 +89,7 @@ def test_unequal_sizes_are_listed_with_the_setting_that_helps(folder):
     with pytest.raises(DataError, match=r"(?s)2 sizes.*10×12: 4, .*20×20: 2, .*data\.fit=crop"):
         load(folder)
     write(folder / "more", n=2)
-    with pytest.raises(DataError, match=r"are asked for.*\n.*give up their aspect\.$"):
+    with pytest.raises(DataError, match=r"are asked for.*\n.*change their aspect ratio\.$"):
         load(folder, size=16)
     write(folder.with_name("squares"), height=20, width=20)
     with pytest.raises(DataError, match=r"data\.fit=stretch.* data\.size=20\."):
@@ -140,7 +140,7 @@ def test_pictures_are_listed_through_links_and_without_hidden_ones(folder, tmp_p
 
 
 def test_a_folder_that_is_linked_twice_counts_twice(folder, tmp_path):
-    """A link is left out only where it leads to a folder that it lies in."""
+    """A link is not followed only if it leads to a folder that the link lies in."""
     write(folder / "a", n=2)
     (folder / "b").symlink_to(folder / "a")
     (folder / "a" / "deep").mkdir()

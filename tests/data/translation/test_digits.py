@@ -1,4 +1,4 @@
-"""Edges and digits, and digits of two populations of writers."""
+"""Pairs of edges and digits, and unpaired digits of two groups of writers."""
 
 import pytest
 import torch
@@ -24,14 +24,16 @@ def accuracy(images, labels):
 
 
 def test_the_edges_of_a_square_are_the_pixels_on_both_sides_of_its_border():
-    """Central differences see a step from both its sides: a ring of 8² − 4² pixels, its corners
-    outside left out, where neither difference sees the square."""
+    """Central differences see a step from both its sides: a ring of 8² − 4² pixels.
+
+    The ring lacks its 4 outer corners, where neither difference sees the square.
+    """
     image = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
     image[..., 5:11, 5:11] = 255
-    found = edges(image, 0.3)
-    assert set(found.unique().tolist()) == {0, 255}
-    assert (found > 0).sum() == 8 * 8 - 4 * 4 - 4
-    assert (edges(image, 0.8) > 0).sum() == 0  # the steepest is √½
+    ring = edges(image, 0.3)
+    assert set(ring.unique().tolist()) == {0, 255}
+    assert (ring > 0).sum() == 8 * 8 - 4 * 4 - 4
+    assert (edges(image, 0.8) > 0).sum() == 0  # the largest gradient is √½
 
 
 def test_sources_are_the_edges_of_their_targets(pairs):
@@ -44,20 +46,20 @@ def test_the_splits_share_the_5000_digits_and_no_digit_is_in_both(pairs):
     train, test = pairs.train["target"], pairs.test["target"]
     assert (len(train), len(test)) == (4500, 500)
     inner = torch.cat([train, test])[:, :, 2:30, 2:30].flatten(1)
-    theirs = MNIST5k().train["example"].flatten(1)
-    assert torch.equal(inner.long().sum(1).sort().values, theirs.long().sum(1).sort().values)
-    assert len(inner.unique(dim=0)) == len(theirs.unique(dim=0))
+    mnist = MNIST5k().train["example"].flatten(1)
+    assert torch.equal(inner.long().sum(1).sort().values, mnist.long().sum(1).sort().values)
+    assert len(inner.unique(dim=0)) == len(mnist.unique(dim=0))
 
 
 def test_labels_belong_to_the_digits(pairs, unpaired):
-    """The digit classifier, which was trained on other digits of MNIST, reads them."""
+    """The digit classifier, which was trained on other digits of MNIST, predicts the labels."""
     assert accuracy(pairs.test["target"][:, :, 2:30, 2:30], pairs.test["label"]) > 0.97
     rows = unpaired.test
     assert accuracy(rows["a"][:, :, 2:30, 2:30], rows["a_label"]) > 0.97
     assert accuracy(rows["b"][:, :, 2:30, 2:30], rows["b_label"]) > 0.5
 
 
-def test_both_populations_are_white_on_black_in_one_range(unpaired):
+def test_both_sides_are_white_on_black_with_similar_brightness(unpaired):
     for key in ("a", "b"):
         digits = unpaired.train[key].float()
         border = torch.cat([digits[..., :4, :], digits[..., -4:, :]], 2)
@@ -67,8 +69,8 @@ def test_both_populations_are_white_on_black_in_one_range(unpaired):
         assert 15 < digits.mean() < 50
 
 
-def test_the_others_are_all_of_scikit_learns():
-    """Made small again, each is nearest to the one that it was made from."""
+def test_other_digits_are_all_digits_of_scikit_learn():
+    """Reduced to 8×8 again, each digit is nearest to the original digit."""
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
@@ -77,13 +79,13 @@ def test_the_others_are_all_of_scikit_learns():
     small = torch.nn.functional.interpolate(
         digits["example"][:, :, 6:26, 6:26].float(), size=8, mode="bilinear", antialias=True
     )
-    given = torch.from_numpy(pixels).float() * 255 / 16
-    nearest = torch.cdist(small.flatten(1), given).argmin(1)
+    originals = torch.from_numpy(pixels).float() * 255 / 16
+    nearest = torch.cdist(small.flatten(1), originals).argmin(1)
     assert (nearest == torch.arange(1797)).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("size", [28, 32, 64])
-def test_any_size(size):
+def test_digits_have_the_given_size(size):
     for data in (Edges2Digits(size=size), DigitsUnpaired(size=size)):
         assert data.shapes == dict.fromkeys(data.keys, (1, size, size))
         assert all(data.test[key].shape[1:] == (1, size, size) for key in data.keys)

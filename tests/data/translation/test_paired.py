@@ -1,4 +1,4 @@
-"""Pairs in every layout, their order, crops and channels, and what is said when they are none."""
+"""Pairs in every layout: their order, crops and channels, and the errors for what is no pair."""
 
 import logging
 
@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError, DataError
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def temporary_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
@@ -26,7 +26,7 @@ def write(path, array):
 
 
 def sides(number, size=8):
-    """A and B of a pair: noise, and its negative."""
+    """Return A and B of a pair: noise, and the negative of the noise."""
     a = pixels(number, size, size, 3)
     return a, 255 - a
 
@@ -46,7 +46,7 @@ def stacked(numbers, side):
     return torch.from_numpy(np.stack([sides(n)[side] for n in numbers])).permute(0, 3, 1, 2)
 
 
-NAMES = ["a b.png", "é.png", "c.PNG", "d.bmp"]  # by parts: a b, c, d, é
+NAMES = ["a b.png", "é.png", "c.PNG", "d.bmp"]  # sorted: a b, c, d, é
 
 
 def make(root, layout):
@@ -65,7 +65,7 @@ def make(root, layout):
 
 
 def exact(root, **options):
-    """Files of 8×8 pixels as they are, so that pixels can be compared."""
+    """Return a data set of unchanged 8×8 files, so that pixels can be compared."""
     return PairedImages(str(root), size=8, load_size=8, fit="none", cache="memory", **options)
 
 
@@ -74,7 +74,7 @@ def exact(root, **options):
 def test_every_layout_gives_the_same_pairs(tmp_path, layout, direction):
     make(tmp_path / "ü r", layout)
     data = exact(tmp_path / "ü r", direction=direction)
-    order = [0, 2, 3, 1]  # of the names
+    order = [0, 2, 3, 1]  # of NAMES when sorted
     source, target = (0, 1) if direction == "a_to_b" else (1, 0)
     for split, numbers in (("train", order), ("test", [10, 11])):
         rows = data.split(split)
@@ -86,7 +86,7 @@ def test_every_layout_gives_the_same_pairs(tmp_path, layout, direction):
     assert data.has_pairs
 
 
-def test_the_layout_is_said(tmp_path, caplog):
+def test_the_layout_is_logged(tmp_path, caplog):
     make(tmp_path, "side by side")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "x.txt").write_text("")
@@ -104,29 +104,30 @@ def test_without_splits_a_fixed_rule_splits(tmp_path, flat):
         (tmp_path / "notes/x.txt").write_text("no picture")
     else:
         two_folders(tmp_path / "A", tmp_path / "B", names)
-    one, other = exact(tmp_path, seed=1), exact(tmp_path, seed=2)
-    assert torch.equal(one.test["source"], other.test["source"]), "whatever the run's seed"
-    for rows, n in ((one.train, 18), (one.test, 2)):
+    data, other = exact(tmp_path, seed=1), exact(tmp_path, seed=2)
+    assert torch.equal(data.test["source"], other.test["source"]), "whatever the run's seed"
+    for rows, n in ((data.train, 18), (data.test, 2)):
         assert len(rows["source"]) == n
         assert torch.equal(rows["source"], 255 - rows["target"]), "pairs stay together"
-    together = torch.cat([one.train["source"], one.test["source"]]).flatten(1)
-    assert len(together.unique(dim=0)) == 20
+    sources = torch.cat([data.train["source"], data.test["source"]]).flatten(1)
+    assert len(sources.unique(dim=0)) == 20
     assert len(exact(tmp_path, test_share=0.0).train["source"]) == 20
     with pytest.raises(DataError, match=r"data\.test_share is 0"):
         _ = exact(tmp_path, test_share=0.0).test
 
 
-def test_which_folder_is_the_test(tmp_path):
+def test_test_folder_chooses_the_folder_of_the_test_split(tmp_path):
     for number, name in enumerate(("train", "val", "test")):
         side_by_side(tmp_path / name, ["x.png"], number)
-    for asked, number in ((None, 2), ("test", 2), ("val", 1)):
-        assert torch.equal(exact(tmp_path, test_folder=asked).test["source"], stacked([number], 0))
+    for folder, number in ((None, 2), ("test", 2), ("val", 1)):
+        data = exact(tmp_path, test_folder=folder)
+        assert torch.equal(data.test["source"], stacked([number], 0))
     make(tmp_path / "other", "side by side")
     with pytest.raises(DataError, match=r"data\.test_folder: received test.*only val"):
         _ = exact(tmp_path / "other", test_folder="test").test
 
 
-def test_names_with_the_side_at_their_end_are_pairs(tmp_path):
+def test_names_that_end_in_their_side_are_pairs(tmp_path):
     for n in range(3):
         a, b = sides(n)
         write(tmp_path / "trainA" / f"{n}_A.png", a)
@@ -135,8 +136,8 @@ def test_names_with_the_side_at_their_end_are_pairs(tmp_path):
     assert torch.equal(rows["target"], stacked(range(3), 1))
 
 
-def test_an_accent_is_the_same_however_it_is_written(tmp_path):
-    """Macs write é as e and an accent, others as one letter."""
+def test_names_match_in_both_unicode_forms_of_an_accent(tmp_path):
+    """macOS writes é as e and an accent, other systems as one letter."""
     for n, (a, b) in enumerate([("\u00e9", "e\u0301"), ("x", "x")]):
         for side, name, array in zip("AB", (a, b), sides(n), strict=True):
             write(tmp_path / side / f"{name}.png", array)
@@ -160,7 +161,7 @@ def test_both_sides_are_cut_and_mirrored_alike(tmp_path):
 
 
 def test_halves_do_not_bleed_into_each_other(tmp_path):
-    """White beside black, resized: each half stays what it was up to the seam."""
+    """Halves of white and black stay white and black up to the seam when they are resized."""
     white, black = np.full((64, 64, 3), 255, np.uint8), np.zeros((64, 64, 3), np.uint8)
     for n in range(2):
         write(tmp_path / "train" / f"{n}.png", np.concatenate([white, black], axis=1))
@@ -169,7 +170,7 @@ def test_halves_do_not_bleed_into_each_other(tmp_path):
     assert (rows["target"] == 0).all()
 
 
-def test_channels_of_either_side(tmp_path):
+def test_each_side_has_its_own_channels(tmp_path):
     for n in range(2):
         write(tmp_path / "A" / f"{n}.png", pixels(n, 8, 8))
         write(tmp_path / "B" / f"{n}.png", pixels(n + 5, 8, 8, 4))
@@ -197,7 +198,7 @@ def test_a_side_is_a_set_of_images(tmp_path):
         data.domain("example")
 
 
-def said(function):
+def message_of(function):
     with pytest.raises(DataError) as caught:
         function()
     return str(caught.value)
@@ -208,7 +209,7 @@ def test_files_without_a_partner_are_named_and_counted(tmp_path):
     write(tmp_path / "A/train/3.png", pixels(0, 8, 8))
     write(tmp_path / "A/train/Ä.png", pixels(0, 8, 8))
     write(tmp_path / "B/train/ä.png", pixels(0, 8, 8))
-    text = said(lambda: exact(tmp_path).train)
+    text = message_of(lambda: exact(tmp_path).train)
     assert "A/train (4 pictures)" in text
     assert "B/train (3)" in text
     assert "2 in " in text
@@ -216,15 +217,15 @@ def test_files_without_a_partner_are_named_and_counted(tmp_path):
     assert str(tmp_path / "A/train/x.png") in text
 
 
-def test_two_files_of_one_name_or_of_one_but_for_case(tmp_path):
+def test_names_that_are_equal_or_differ_only_in_case_are_refused(tmp_path):
     two_folders(tmp_path / "A", tmp_path / "B", ["1.png", "2.png"])
     write(tmp_path / "A/2.bmp", pixels(0, 8, 8))
-    assert "two files of the name 2: 2.bmp and 2.png" in said(lambda: exact(tmp_path).train)
+    assert "two files of the name 2: 2.bmp and 2.png" in message_of(lambda: exact(tmp_path).train)
     (tmp_path / "A/2.bmp").unlink()
     for side in "AB":
         write(tmp_path / side / "É.png", pixels(0, 8, 8))
         write(tmp_path / side / "é.png", pixels(0, 8, 8))
-    assert "differ only in case: É.png and é.png" in said(lambda: exact(tmp_path).train)
+    assert "differ only in case: É.png and é.png" in message_of(lambda: exact(tmp_path).train)
 
 
 @pytest.mark.parametrize("cache", ["disk", "memory"])
@@ -232,12 +233,12 @@ def test_sides_of_unequal_size_and_odd_widths_are_named(tmp_path, cache):
     options = {"size": 8, "cache": cache, "test_share": 0.0}
     two_folders(tmp_path / "x/A", tmp_path / "x/B", ["1.png", "2.png"])
     write(tmp_path / "x/B/2.png", pixels(0, 8, 9, 3))
-    text = said(lambda: PairedImages(str(tmp_path / "x"), **options).train)
+    text = message_of(lambda: PairedImages(str(tmp_path / "x"), **options).train)
     assert "A/2.png: is 8×8" in text
     assert "B/2.png is 9×8" in text
     side_by_side(tmp_path / "y/train", ["1.png", "2.png", "3.png"])
     write(tmp_path / "y/train/2.png", pixels(0, 8, 17, 3))
-    text = said(lambda: PairedImages(str(tmp_path / "y"), **options).training_rows)
+    text = message_of(lambda: PairedImages(str(tmp_path / "y"), **options).training_rows)
     assert "train/2.png: its width of 17 is odd" in text
 
 
@@ -246,7 +247,7 @@ def test_a_corrupt_file_is_named_and_its_pair_left_out(tmp_path, layout):
     make(tmp_path, layout)
     bad = tmp_path / ("train/c.PNG" if layout == "side by side" else "B/train/c.PNG")
     bad.write_bytes(b"no picture")
-    text = said(lambda: exact(tmp_path).train)
+    text = message_of(lambda: exact(tmp_path).train)
     assert "c.PNG" in text
     assert "data.skip_corrupt=true" in text
     rows = PairedImages(str(tmp_path), size=8, load_size=8, cache="memory", skip_corrupt=True).train
@@ -254,30 +255,30 @@ def test_a_corrupt_file_is_named_and_its_pair_left_out(tmp_path, layout):
     assert torch.equal(rows["target"], stacked([0, 3, 1], 1))
 
 
-def test_what_is_no_folder_of_pairs_draws_what_is_there(tmp_path):
-    assert "there is none" in said(lambda: exact(tmp_path / "nowhere").train)
+def test_a_folder_without_pairs_is_described(tmp_path):
+    assert "there is none" in message_of(lambda: exact(tmp_path / "nowhere").train)
     make(tmp_path / "sets" / "mine", "side by side")
-    text = said(lambda: exact(tmp_path / "sets").train)
+    text = message_of(lambda: exact(tmp_path / "sets").train)
     assert f"{tmp_path / 'sets/{A,B}/*.png'}" in text
     assert f"{tmp_path / 'sets/mine/train'}" in text
     assert "(4 pictures)" in text
     assert f"Did you mean data.root={tmp_path / 'sets/mine'}?" in text
     side_by_side(tmp_path / "deep/train/cats", ["1.png"])
-    assert "pictures in it lie in sub-folders (cats)" in said(
+    assert "pictures in it lie in sub-folders (cats)" in message_of(
         lambda: exact(tmp_path / "deep").train
     )
     side_by_side(tmp_path / "both", ["1.png"])
     side_by_side(tmp_path / "both/more", ["2.png"])
-    assert "is no folder of pairs" in said(lambda: exact(tmp_path / "both").train)
+    assert "is no folder of pairs" in message_of(lambda: exact(tmp_path / "both").train)
     make(tmp_path / "empty", "side by side")
     for path in (tmp_path / "empty/val").iterdir():
         path.unlink()
-    assert "val holds no pictures: empty" in said(lambda: exact(tmp_path / "empty").test)
+    assert "val holds no pictures: empty" in message_of(lambda: exact(tmp_path / "empty").test)
     (tmp_path / "half/trainA").mkdir(parents=True)
-    assert "has no counterpart" in said(lambda: exact(tmp_path / "half").train)
+    assert "has no counterpart" in message_of(lambda: exact(tmp_path / "half").train)
     two_folders(tmp_path / "odd/A/train", tmp_path / "odd/B/train", ["1.png"])
     (tmp_path / "odd/A/val").mkdir()
-    text = said(lambda: exact(tmp_path / "odd").train)
+    text = message_of(lambda: exact(tmp_path / "odd").train)
     assert "different splits" in text
     assert text.count("(missing)") == 1
 

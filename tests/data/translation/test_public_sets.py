@@ -65,7 +65,7 @@ def files_of(root):
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
 
 
-def test_a_first_use_downloads_unpacks_and_tidies_up(tmp_path, server):
+def test_the_first_use_downloads_unpacks_and_deletes_the_archive(tmp_path, server):
     root = tmp_path / "sets"
     data = PairedImages(str(root), "pix2pix/facades", size=8, test_folder="val")
     data.prepare_data()
@@ -75,11 +75,11 @@ def test_a_first_use_downloads_unpacks_and_tidies_up(tmp_path, server):
     unpaired = UnpairedImages(str(root), "cyclegan/horse2zebra", size=8)
     assert len(unpaired.test["b"]) == 3
     (server / "pix2pix/datasets/facades.tar.gz").unlink()
-    PairedImages(str(root), "pix2pix/facades").prepare_data()  # is there, and needs no server
+    PairedImages(str(root), "pix2pix/facades").prepare_data()  # already unpacked: needs no server
 
 
 @pytest.mark.parametrize("place", ["pix2pix/facades", "facades", ""])
-def test_a_set_that_is_there_is_used(tmp_path, monkeypatch, place):
+def test_an_unpacked_set_is_used(tmp_path, monkeypatch, place):
     monkeypatch.setattr(archives, "SERVERS", ())
     root = tmp_path / "facades"
     for name, data in FACADES.items():
@@ -98,7 +98,7 @@ def test_an_archive_that_a_person_put_there_is_used_and_kept(tmp_path, monkeypat
     assert archive.exists()
 
 
-def test_without_a_network_it_says_what_to_get_and_where_to_put_it(tmp_path, monkeypatch):
+def test_without_a_network_the_message_says_what_to_get_and_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "SERVERS", ((tmp_path / "down").as_uri(),))
     with pytest.raises(DataError) as caught:
         UnpairedImages(str(tmp_path / "sets"), "cyclegan/maps").prepare_data()
@@ -110,7 +110,7 @@ def test_without_a_network_it_says_what_to_get_and_where_to_put_it(tmp_path, mon
     assert files_of(tmp_path) == []
 
 
-def test_cityscapes_is_not_asked_for(tmp_path, monkeypatch):
+def test_cityscapes_is_not_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "download", lambda *_: pytest.fail("nothing is downloaded"))
     for name in ("pix2pix/cityscapes", "cyclegan/cityscapes"):
         with pytest.raises(DataError, match=r"(?s)licence.*www\.cityscapes-dataset\.com"):
@@ -118,7 +118,7 @@ def test_cityscapes_is_not_asked_for(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["cut", "flipped", "web page", "other set", "empty set"])
-def test_what_came_damaged_is_deleted_and_said(tmp_path, server, what):
+def test_an_unusable_download_is_deleted_and_reported(tmp_path, server, what):
     path = server / "cyclegan/datasets/horse2zebra.zip"
     data = bytearray(path.read_bytes())
     if what == "cut":
@@ -132,13 +132,13 @@ def test_what_came_damaged_is_deleted_and_said(tmp_path, server, what):
         write_zip(path, FACADES)
     elif what == "empty set":
         write_zip(path, {"horse2zebra/readme.txt": b""})
-    with pytest.raises(DataError, match=r"(?s)What came is of no use.*horse2zebra\.zip"):
+    with pytest.raises(DataError, match=r"(?s)file was deleted, as it cannot be used.*zebra\.zip"):
         fetch_archive("cyclegan/horse2zebra", tmp_path / "sets")
     assert files_of(tmp_path / "sets") == []
 
 
 def test_half_a_set_is_drawn_as_it_lies_in_the_archive(tmp_path, server):
-    """What it was unpacked into is gone when the message is read."""
+    """The message does not name the temporary folder, which is deleted when a user reads it."""
     half = {name: data for name, data in HORSES.items() if "B/" not in name}
     write_zip(server / "cyclegan/datasets/horse2zebra.zip", half)
     with pytest.raises(DataError, match=r"(?s)zip does not hold horse2zebra: found") as caught:
@@ -166,7 +166,7 @@ def test_an_empty_folder_in_its_place_is_filled(tmp_path, server):
 
 
 def test_a_tar_gz_of_a_wrong_checksum_is_damaged(tmp_path):
-    """The last bytes are gzip's checksum and length, which reading the members alone never sees."""
+    """The last bytes are gzip's checksum and length, which lie behind the last member."""
     archive = tmp_path / "facades.tar.gz"
     write_tar(archive, FACADES)
     data = bytearray(archive.read_bytes())
@@ -209,10 +209,10 @@ def test_more_than_a_bound_is_refused(tmp_path, write):
     write(archive, {"a": bytes(3000), "b": bytes(3000)})
     with pytest.raises(DataError, match="was refused: it holds more"):  # noqa: SIM117
         with unpacked(archive, tmp_path / "out", most_bytes=5000):
-            pytest.fail("never gets here")
+            pytest.fail("the archive was not refused")
     with unpacked(archive, tmp_path / "out", most_bytes=6000) as folder:
         assert files_of(folder) == ["a", "b"]
-    assert files_of(tmp_path) == ["bomb"], "and it is gone when the block ends"
+    assert files_of(tmp_path) == ["bomb"], "the folder is removed when the block ends"
 
 
 def test_a_full_disk_keeps_the_archive(tmp_path, server, monkeypatch):
@@ -225,20 +225,20 @@ def test_a_full_disk_keeps_the_archive(tmp_path, server, monkeypatch):
     assert files_of(tmp_path / "sets") == ["pix2pix/facades.tar.gz"]
 
 
-def test_what_another_process_has_unpacked_meanwhile_is_used(tmp_path, monkeypatch):
-    def beaten(archive, root):
+def test_a_set_that_another_process_unpacks_meanwhile_is_used(tmp_path, monkeypatch):
+    def fetch_too_late(archive, root):
         for name, data in FACADES.items():
             path = root / "pix2pix" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         raise DataError("the folder is there")
 
-    monkeypatch.setattr(archives, "_fetch", beaten)
+    monkeypatch.setattr(archives, "_fetch", fetch_too_late)
     assert fetch_archive("pix2pix/facades", tmp_path) == tmp_path / "pix2pix/facades"
 
 
 def test_a_connection_that_ends_early_leaves_nothing(tmp_path):
-    class Short(BaseHTTPRequestHandler):
+    class ShortAnswer(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -248,7 +248,7 @@ def test_a_connection_that_ends_early_leaves_nothing(tmp_path):
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Short) as server:
+    with HTTPServer(("127.0.0.1", 0), ShortAnswer) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         with pytest.raises(OSError, match=r"400 of 1,000 bytes|IncompleteRead"):
@@ -257,7 +257,7 @@ def test_a_connection_that_ends_early_leaves_nothing(tmp_path):
     assert files_of(tmp_path) == []
 
 
-def test_names():
+def test_unknown_names_of_public_sets_are_refused():
     assert {"pix2pix/facades", "cyclegan/horse2zebra", "cyclegan/monet2photo"} <= set(NAMES)
     with pytest.raises(ConfigError, match=r"data\.archive: received 'faces'.*pix2pix/facades"):
         PairedImages("data", "faces").fetch("train")

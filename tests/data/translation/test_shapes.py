@@ -1,4 +1,4 @@
-"""The sets of drawn shapes: pairs that belong together, and sides that do not."""
+"""The sets of drawn shapes: pairs, and unpaired sides."""
 
 import pytest
 import torch
@@ -10,22 +10,22 @@ from ganlab.errors import ConfigError
 TINY = {"size": 32, "samples": 24, "test_samples": 12}
 
 
-def same(one, other):
-    return {key: torch.equal(one[key], other[key]) for key in one}
+def equal_keys(a, b):
+    return {key: torch.equal(a[key], b[key]) for key in a}
 
 
 @pytest.mark.parametrize("cls", [Shapes, ShapesUnpaired])
-def test_the_pictures_are_the_same_in_every_run_and_the_order_is_not(cls):
-    one, other = cls(**TINY, batch_size=8, seed=0), cls(**TINY, batch_size=8, seed=1)
+def test_the_seed_changes_the_order_of_pictures_and_not_the_pictures(cls):
+    first, second = cls(**TINY, batch_size=8, seed=0), cls(**TINY, batch_size=8, seed=1)
     for split in ("train", "test"):
-        assert one.content_hash(split) == other.content_hash(split)
-    batches = [next(iter(data.train_dataloader())) for data in (one, other)]
-    assert not any(same(*batches).values())
-    assert one.content_hash("train") != one.content_hash("test")
+        assert first.content_hash(split) == second.content_hash(split)
+    batches = [next(iter(data.train_dataloader())) for data in (first, second)]
+    assert not any(equal_keys(*batches).values())
+    assert first.content_hash("train") != first.content_hash("test")
 
 
 @pytest.mark.parametrize("size", [32, 64, 256])
-def test_any_size(size):
+def test_pictures_have_the_given_size(size):
     data = Shapes(size=size, samples=2, test_samples=1)
     assert data.shape == (3, size, size) == data.train["target"].shape[1:]
     assert data.shapes == {key: tuple(data.train[key].shape[1:]) for key in ("source", "target")}
@@ -44,8 +44,8 @@ def test_segments_are_never_in_batches():
     assert set(next(iter(data.train_dataloader()))) == {"source", "target"} == set(data.provides)
 
 
-def test_a_target_is_drawn_where_its_source_says():
-    """Each shape has a dark outline of a pixel, just inside its edge and nowhere else."""
+def test_shapes_of_a_target_lie_where_its_source_shows_them():
+    """Each shape has a dark outline, one pixel wide and just inside its edge."""
     data = Shapes(**TINY | {"size": 64})
     rows = data.test
     canvas = lay_out(data.scenes("test"), 64)
@@ -57,13 +57,13 @@ def test_a_target_is_drawn_where_its_source_says():
 
 
 def test_the_direction_exchanges_the_sides():
-    there, back = Shapes(**TINY), Shapes(**TINY, direction="b_to_a")
-    assert torch.equal(there.test["source"], back.test["target"])
-    assert torch.equal(there.test["target"], back.test["source"])
-    assert there.has_segments
+    forth, back = Shapes(**TINY), Shapes(**TINY, direction="b_to_a")
+    assert torch.equal(forth.test["source"], back.test["target"])
+    assert torch.equal(forth.test["target"], back.test["source"])
+    assert forth.has_segments
     assert not back.has_segments
-    there, back = ShapesUnpaired(**TINY), ShapesUnpaired(**TINY, direction="b_to_a")
-    assert torch.equal(there.train["a"], back.train["b"])
+    forth, back = ShapesUnpaired(**TINY), ShapesUnpaired(**TINY, direction="b_to_a")
+    assert torch.equal(forth.train["a"], back.train["b"])
 
 
 def test_captions_are_of_the_split():
@@ -75,7 +75,7 @@ def test_captions_are_of_the_split():
 
 
 def where(pictures, ground):
-    """Where pictures show something else than the mean colour of their ground."""
+    """Return where pictures differ from the mean colour of their ground: bool (N, H, W)."""
     return (pictures.float() - torch.tensor(ground).view(3, 1, 1) * 255).abs().amax(1) > 40
 
 
@@ -93,7 +93,7 @@ def test_hidden_pairs_show_the_same_scene(style):
 
 
 def test_hidden_partners_have_nearly_the_same_colours():
-    """Of all exchanges of channels, none brings day nearer to night than the identity."""
+    """No permutation of the channels brings day nearer to night than the identity does."""
     data = ShapesUnpaired(**TINY | {"test_samples": 100}, style="night")
     scenes = data.scenes("test")
     canvas = lay_out(scenes, 32)
@@ -111,10 +111,10 @@ def test_training_rows_of_the_two_sides_are_of_different_scenes():
     day = where(data.train["a"], (0.93, 0.9, 0.84))
     other = where(data.train["b"], GROUNDS["evening"])
     overlap = (day.unsqueeze(1) == other.unsqueeze(0)).float().mean((2, 3))
-    assert overlap.max() < 0.97  # hidden pairs are above
+    assert overlap.max() < 0.97  # pictures of the same scene exceed this
 
 
-def test_unpaired_batches_are_drawn_independently():
+def test_each_side_of_unpaired_batches_has_its_own_order():
     data = ShapesUnpaired(**TINY, batch_size=8)
     batches = data.train_dataloader()
     assert not torch.equal(batches.order(0, "a"), batches.order(0, "b"))
@@ -126,7 +126,7 @@ def test_unpaired_batches_are_drawn_independently():
     assert data.domain("b").reference("test").equal(data.test["b"])
 
 
-def test_the_segmenters_set_is_the_pictures_and_their_classes():
+def test_shape_segments_are_the_targets_and_the_segments_of_shapes():
     pairs, data = Shapes(**TINY), ShapeSegments(**TINY)
     assert torch.equal(data.test["example"], pairs.test["target"])
     assert torch.equal(data.test["label"], pairs.test["segments"].long())

@@ -1,4 +1,4 @@
-"""Two unpaired sets: layouts, independent draws, hidden pairs."""
+"""Two unpaired sets: their layouts, independent orders, and test files that are pairs."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from ganlab.errors import ConfigError, DataError
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def temporary_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 def write(folder, values, name="{:03}.png"):
-    """Pictures of 8×8 pixels, each of one value, which tells them apart in a batch."""
+    """Write 8×8 pictures, each of one value, by which a batch shows which pictures it has."""
     folder.mkdir(parents=True)
     for value in values:
         Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(folder / name.format(value))
@@ -31,14 +31,14 @@ def exact(root, **options):
 
 
 def make(root, layout):
-    places = {"trainA": "{0}{1}", "A/train": "{1}/{0}", "train/A": "{0}/{1}"}[layout]
+    form = {"trainA": "{0}{1}", "A/train": "{1}/{0}", "train/A": "{0}/{1}"}[layout]
     for split, side, numbers in (
         ("train", "A", range(5)),
         ("train", "B", range(100, 112)),
         ("test", "A", range(50, 53)),
         ("test", "B", range(150, 152)),
     ):
-        write(root / places.format(split, side), numbers)
+        write(root / form.format(split, side), numbers)
 
 
 @pytest.mark.parametrize("layout", ["trainA", "A/train", "train/A"])
@@ -56,8 +56,8 @@ def test_every_layout_gives_the_same_sets(tmp_path, layout, direction):
     assert (data.shape, data.classes, data.has_pairs) == ((3, 8, 8), None, False)
 
 
-def test_side_by_side_files_kept_beside_are_left_alone(tmp_path):
-    """As CycleGAN's maps are: train/ with pairs beside trainA/ and trainB/."""
+def test_side_by_side_files_next_to_the_sides_are_not_used(tmp_path):
+    """CycleGAN's maps have train/ with pairs next to trainA/ and trainB/."""
     make(tmp_path, "trainA")
     write(tmp_path / "train", [200])
     data = exact(tmp_path)
@@ -65,46 +65,46 @@ def test_side_by_side_files_kept_beside_are_left_alone(tmp_path):
     assert data.layout.unused == ("train/",)
 
 
-def test_sides_are_drawn_independently_and_anew_each_epoch(tmp_path):
+def test_each_side_has_its_own_order_in_each_epoch(tmp_path):
     make(tmp_path, "trainA")
     data = exact(tmp_path, seed=4)
     assert data.batches_per_epoch == 12
 
-    def epochs(start):
+    def values_from(start):
         data.start_batch = start
-        batches = iter(data.train_dataloader())
-        drawn = [next(batches) for _ in range(36 - start)]
-        return torch.tensor([[batch[key].flatten()[0] for key in "ab"] for batch in drawn])
+        dataloader = iter(data.train_dataloader())
+        batches = [next(dataloader) for _ in range(36 - start)]
+        return torch.tensor([[batch[key].flatten()[0] for key in "ab"] for batch in batches])
 
-    drawn = epochs(0).view(3, 12, 2)
-    for epoch in drawn:
-        assert sorted(epoch[:, 1].tolist()) == [*range(100, 112)], "each of the larger side once"
+    epochs = values_from(0).view(3, 12, 2)
+    for epoch in epochs:
+        assert sorted(epoch[:, 1].tolist()) == [*range(100, 112)], "the larger side appears once"
         counts = epoch[:, 0].bincount(minlength=5)
-        assert counts.min() >= 2, "the smaller side in whole rounds"
+        assert counts.min() >= 2, "the smaller side repeats as a whole"
         assert counts.max() <= 3
-    assert (drawn[0] != drawn[1]).any(dim=0).all(), "another order"
-    partners = {tuple(pair) for epoch in drawn for pair in epoch.tolist()}
-    assert len(partners) > 12, "other partners"
-    assert torch.equal(epochs(20), drawn.view(36, 2)[20:]), "a resumed run sees the same"
+    assert (epochs[0] != epochs[1]).any(dim=0).all(), "the second epoch has another order"
+    partners = {tuple(pair) for epoch in epochs for pair in epoch.tolist()}
+    assert len(partners) > 12, "other epochs bring other partners"
+    assert torch.equal(values_from(20), epochs.view(36, 2)[20:]), "a resumed run sees the same"
 
 
-def test_crops_and_mirrors_are_each_sides_own(tmp_path):
-    """Columns and rows that count tell where a crop begins and whether it is mirrored."""
+def test_each_side_is_cropped_and_mirrored_independently(tmp_path):
+    """Every pixel has another value, so the first pixel tells a crop's place and mirroring."""
     ramp = np.stack([np.arange(64, dtype=np.uint8).reshape(8, 8)] * 3, axis=2)
     for side in ("trainA", "trainB"):
         (tmp_path / side).mkdir()
         for n in range(2):
             Image.fromarray(ramp).save(tmp_path / side / f"{n}.png")
     data = exact(tmp_path, size=5, test_share=0.0)
-    batches = iter(data.train_dataloader())
-    drawn = [next(batches) for _ in range(20)]
-    corners = [[batch[key][0, 0, 0, 0].item() for key in "ab"] for batch in drawn]
+    dataloader = iter(data.train_dataloader())
+    batches = [next(dataloader) for _ in range(20)]
+    corners = [[batch[key][0, 0, 0, 0].item() for key in "ab"] for batch in batches]
     assert len({a for a, _ in corners}) > 4
     assert sum(a != b for a, b in corners) > 10
     assert data.train["a"].shape[-1] == 5
 
 
-def test_real_samples_of_unequal_sides(tmp_path):
+def test_reference_rows_of_sides_of_unequal_length(tmp_path):
     make(tmp_path, "trainA")
     data = exact(tmp_path)
     rows = data.reference_rows("train", 4)
@@ -126,7 +126,7 @@ def test_without_splits_a_fixed_rule_splits(tmp_path):
 
 
 @pytest.mark.parametrize("splits", [True, False])
-def test_hidden_pairs_are_aligned_and_checked(tmp_path, splits):
+def test_pairs_of_test_files_are_matched_and_checked(tmp_path, splits):
     if splits:
         write(tmp_path / "trainA", range(5))
         write(tmp_path / "trainB", range(100, 107))
@@ -152,7 +152,7 @@ def test_hidden_pairs_are_aligned_and_checked(tmp_path, splits):
     assert len(exact(tmp_path).test["a"]) == (19 if splits else 2)
 
 
-def test_what_is_no_unpaired_set(tmp_path):
+def test_a_folder_without_unpaired_sets_is_described(tmp_path):
     write(tmp_path / "train", range(4))
     with pytest.raises(
         DataError, match=r"(?s)\{trainA,trainB,testA,testB\}.*data=paired data\.root="
