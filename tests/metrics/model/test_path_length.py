@@ -173,7 +173,7 @@ def test_two_processes_give_the_score_of_one():
 
 
 def test_what_cannot_be_measured():
-    with pytest.raises(ConfigError, match="Linear draws none"):
+    with pytest.raises(ConfigError, match="Linear has none"):
         PerceptualPathLength().check_model(Linear(1, 1), None)
     PerceptualPathLength().check_model(gan(), None)
     with pytest.raises(ConfigError, match="has no name"):
@@ -185,5 +185,5 @@ def test_what_cannot_be_measured():
     with pytest.raises(ConfigError, match="too few"):
         PerceptualPathLength().compute()
     for wrong in (torch.tensor([1.0, math.nan]), torch.ones(2, 2)):
-        with pytest.raises(ConfigError, match=r"needs finite ones \(N,\)"):
+        with pytest.raises(ConfigError, match=r"needs finite distances \(N,\)"):
             PerceptualPathLength().update(wrong)
