@@ -231,7 +231,7 @@ class _ProgressBar:
         self.what, self.total, self.done = what, total, 0
         self.start, self.bar = time.monotonic(), None
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> _ProgressBar:
         return self
 
     def advance(self) -> None:

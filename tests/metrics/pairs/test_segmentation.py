@@ -236,7 +236,7 @@ def test_label_maps_as_truth(truth):
         assert metric.inputs == ("samples", truth)
         metric.update(made, maps)
         assert metric.compute()["pixel_accuracy"] == accuracy
-    with pytest.raises(ConfigError, match="a palette is of label maps"):
+    with pytest.raises(ConfigError, match="Label maps need a palette"):
         SegmentationAccuracy(truth=truth)
     with pytest.raises(ConfigError, match=r"received 'citiscapes'; allowed cityscapes"):
         SegmentationAccuracy(truth=truth, palette="citiscapes")
