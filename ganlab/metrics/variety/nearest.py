@@ -1,4 +1,4 @@
-"""Whether generated samples are copies of training samples."""
+"""Whether generated samples are copies of training examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptOnEither
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
-_QUANTILE = 0.01  # share of training examples below whose distances a sample counts as a copy
+_QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
 # relative to the median distance; features of a copy differ by less if batches differ
 _ROUNDING = 1e-4
 
