@@ -149,7 +149,7 @@ def kth_neighbour(
 def nearest(
     points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "nearest neighbours"
 ) -> tuple[Tensor, Tensor]:
-    """Return the distance of each point to the nearest of `others`, and the index of the latter.
+    """Return the distance of each point to its nearest neighbour in `others`, and its index.
 
     The final distance is computed from the difference of the two points, so it is exactly 0 for a
     copy.

@@ -174,11 +174,7 @@ class LabelConsistency(_ByClass):
             self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes from the data.
-
-        Raises:
-            ConfigError: the data has no labels, or the extractor has other classes.
-        """
+        """Take the number of classes of the data, and check that the classifier has as many."""
         classes = needed_classes(self, data)
         logits = None if extractor is None else extractor.classes
         if logits != classes:
@@ -253,11 +249,7 @@ class ClassShares(_ByClass):
             self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes from the extractor.
-
-        Raises:
-            ConfigError: there is no extractor, or it is not a classifier.
-        """
+        """Take the number of classes from the extractor, which must be a classifier."""
         if extractor is None or extractor.classes is None:
             title = "none" if extractor is None else extractor.title
             raise ConfigError(

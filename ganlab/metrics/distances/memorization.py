@@ -21,7 +21,7 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
     The cosine distance of a sample is the smallest 1 − |cos| between its features and those of any
     training example. The divisor is the mean cosine distance of the samples, or 1 if that mean is
     `threshold` or more: Bai et al. 2021 (arXiv:2106.03062). Over the features of the FID Inception
-    it is the MiFID. Samples and examples whose features are all 0 have no angle and are left out.
+    it is the MiFID. Samples and examples with all features 0 have no angle and are left out.
 
     Args:
         dimensions: D, the number of features; None if `bind` will take it from the extractor.

@@ -76,7 +76,7 @@ class LinearProbe(ModelMetric):
         elif getattr(network, "classes", None) is not None:
             problem = "this discriminator is given the label. Choose a model without classes"
         elif sum(isinstance(layer, (nn.Linear, nn.Conv2d)) for layer in network.modules()) < 2:
-            problem = f"{type(network).__name__} has no hidden layers. Choose a deeper one"
+            problem = f"{type(network).__name__} has no hidden layers. Choose a deeper model"
         elif module.config is None:
             problem = (
                 "the untrained control is built from the model's configuration, which is missing. "

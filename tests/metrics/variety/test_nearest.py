@@ -130,5 +130,5 @@ def test_too_few_or_invalid_samples_raise():
 def test_explanation_and_split():
     metric = NearestNeighbours()
     assert metric.real_split == "train"
-    assert "memorisation: look" in metric.explain({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
+    assert "This is memorisation" in metric.explain({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
     assert "no sign" in metric.explain({"nearest_ratio": 1.0, "copies": 0.01})["copies"]
