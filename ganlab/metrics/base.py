@@ -1,4 +1,4 @@
-"""What metrics over samples, and the networks that look at samples for them, have in common."""
+"""Base classes of the metrics and of the networks that extract features for them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Extractor(nn.Module):
     """A frozen network that turns images into features, and perhaps logits, for metrics.
 
     Attributes:
-        name: ends the names of scores over it, e.g. "digits" in frechet_distance_digits.
-        title: what it is called in a score's protocol.
-        hash: 16 hex digits of the SHA-256 of its weights.
-        resizer: how images get its size, a name in `ganlab.metrics.features.resizers.RESIZERS`.
-        at_once: images that are looked at together, which bounds the memory.
+        name: suffix of the score names, e.g. "digits" in frechet_distance_digits.
+        title: the extractor's name in a score's protocol.
+        hash: first 16 hex digits of the SHA-256 of its weights.
+        resizer: how images are resized, a name in `ganlab.metrics.features.resizers.RESIZERS`.
+        at_once: batch size of the forward pass, which bounds the memory.
         width: number of features.
-        classes: number of logits; None where it gives none.
-        published: names of scores that are published names over this network alone, e.g.
-            {"frechet_distance": "fid"}; all others end in the extractor's name.
+        classes: number of logits; None if the network has no logits.
+        published: established names of scores over this network, e.g.
+            {"frechet_distance": "fid"}. All other score names end in the extractor's name.
     """
 
     name: str
@@ -37,53 +37,56 @@ class Extractor(nn.Module):
     published: ClassVar[dict[str, str]] = {}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Images uint8 (N, C, H, W) in [0, 255] to features (N, width) and logits (N, classes).
+        """Return features (N, width) and logits (N, classes) of uint8 images (N, C, H, W).
 
-        The logits are None where there are none. Size and number of channels are adapted.
+        The logits are None if the network has none. Subclasses resize the images and adapt the
+        number of channels.
         """
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> Extractor:
-        """It stays in evaluation mode."""
+        """Stay in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
     def score_name(self, score: str) -> str:
-        """What a score over this extractor is called."""
+        """Return the name of a score over this extractor."""
         return self.published.get(score, f"{score}_{self.name}")
 
     @classmethod
     def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
-        """`score_name` before the extractor is built, from its constructor's arguments."""
+        """Return `score_name` for the constructor arguments `settings`, without building it."""
         return cls.published.get(score, f"{score}_{settings.get('name') or cls.name}")
 
     def described(self) -> dict[str, Any]:
-        """Its part of a score's protocol, which also identifies cached features."""
+        """Return the extractor's entries of a score's protocol, also part of the cache key."""
         return {"extractor": self.title, "weights_hash": self.hash, "resizer": self.resizer}
 
 
 class SampleMetric(Metric):
-    """A metric that is fed with what is known of batches of samples, real ones and generated ones.
+    """A metric that is updated with batches of generated samples, and perhaps of real examples.
 
-    `update(*inputs, real=…)` adds a batch, where the inputs are those that the class names;
-    `update(*inputs)` where it `compares` nothing and is fed with generated samples alone.
-    States are summed or concatenated over ranks, in the ranks' order, so that several processes
-    get the score of one. Whoever evaluates on one rank alone gives `sync_on_compute=False`.
+    If `compares` is true, `update(*inputs, real=…)` adds a batch of real examples or of generated
+    samples. Otherwise `update(*inputs)` adds a batch of generated samples. The class attribute
+    `inputs` names the arguments. States are summed over ranks, or concatenated in the order of the
+    ranks, so the score does not depend on the number of processes. To evaluate on a single rank of
+    several, pass `sync_on_compute=False`.
 
     Attributes:
         inputs: names among "samples" (uint8 images (N, C, H, W), or float32 points (N, D)),
-            "features" (N, width), "logits" (N, classes), "labels" (N,) int64.
-        compares: whether real samples are fed too.
-        real_split: the split that real samples come from, whatever the protocol says; None leaves
-            it to the protocol.
-        scores: names of what `compute` gives, a Tensor for one name, else a dict of Tensors; some
-            are known only after `bind`.
-        each: those among the latter that are "name/…", one for each class or level, by their name.
-        title: what the metric is called in a score's protocol.
-        higher_is_better: of the first score, and its parts for each class or level; None where
-            neither is better.
-        others_higher: the same of the other scores; none of those left out is better either way.
-        fewest: the fewest samples of either kind that it takes; `bind` may set it.
-        instead: what to use with fewer samples, for the error message.
+            "features" (N, width), "logits" (N, classes), "labels" (N,) int64. Translations offer
+            more, see `TranslatedSamples`.
+        compares: whether the metric also takes real examples.
+        real_split: the split of the real examples; None for the protocol's split.
+        scores: names of the scores. `compute` returns a Tensor for one name, else a dict of
+            Tensors. Some names are known only after `bind`.
+        each: base names of the scores that exist for each class or level as "<name>/…".
+        title: the metric's name in a score's protocol.
+        higher_is_better: whether more is better, for the first score and its parts "<name>/…";
+            None if neither direction is better.
+        others_higher: `higher_is_better` by name for the other scores; None for missing names.
+        fewest: the fewest real examples, and the fewest samples, that the metric takes; `bind` may
+            set it.
+        instead: what to use when there are too few, for the error message.
     """
 
     full_state_update = False
@@ -99,44 +102,45 @@ class SampleMetric(Metric):
     instead: str = "more samples"
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take what is only known with the extractor and the data module; called once, first."""
+        """Set what depends on the extractor and the data module; called once, before `update`."""
 
     def load(self) -> None:
-        """Get what it computes with, such as a network's weights; called once, before it is fed."""
+        """Load what the metric needs, such as a network's weights; called once, before `update`."""
 
     def settings(self) -> dict[str, Any]:
-        """The metric's own parameters, for a score's protocol."""
+        """Return the metric's own parameters, for a score's protocol."""
         return {}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Sentences for a newcomer, by name of a score, from all values of this metric."""
+        """Return a sentence for a newcomer by name of a score; `values` holds all scores."""
         return {}
 
     def is_higher_better(self, score: str) -> bool | None:
-        """Whether more of one of its scores is better; None where neither is."""
+        """Whether a higher value of `score` is better; None if neither direction is."""
         if score.partition("/")[0] == self.scores[0]:
             return self.higher_is_better
         return self.others_higher.get(score)
 
     def check_counts(self, real: int, fake: int) -> None:
-        """Raise a ConfigError, which proposes another metric, for too few samples."""
-        counts = [("real", real), ("generated", fake)] if self.compares else [("generated", fake)]
-        for kind, count in counts:
+        """Raise a ConfigError if there are fewer real examples or samples than `fewest`."""
+        counts = [("generated samples", "protocol.samples", fake)]
+        if self.compares:
+            counts.insert(0, ("real examples", "protocol.real_samples", real))
+        for name, setting, count in counts:
             if count < self.fewest:
-                more = "protocol.samples" if kind == "generated" else "protocol.real_samples"
                 raise ConfigError(
-                    f"{self.title}: {count:,} {kind} samples are too few; it needs "
-                    f"{self.fewest:,} or more. Give more ({more}), or use {self.instead}."
+                    f"{self.title}: {count:,} {name} are too few; it needs {self.fewest:,} or "
+                    f"more. Raise {setting}, or use {self.instead}."
                 )
 
 
 class ModelMetric(SampleMetric):
-    """A metric that asks a trained model itself, beyond its samples: its latents or its networks.
+    """A metric of the trained model itself: of its latents or of its networks.
 
-    It is fed with no samples; `measure` calls `update` with what it found, and is called once.
+    The protocol passes no samples to it. It calls `measure` once, which calls `update`.
 
     Attributes:
-        asks_generator: whether truncation and batch-norm mode matter to it.
+        asks_generator: whether the score depends on truncation and batch-norm mode.
     """
 
     asks_generator: ClassVar[bool] = False
@@ -145,7 +149,10 @@ class ModelMetric(SampleMetric):
     compares: ClassVar[bool] = False
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
-        """Raise a ConfigError where model or data do not suit; neither may be loaded yet."""
+        """Raise a ConfigError if the metric does not support the model or the data.
+
+        This is called before weights and files are loaded.
+        """
 
     def measure(
         self,
@@ -157,21 +164,21 @@ class ModelMetric(SampleMetric):
         ema: bool,
         truncation: float | None = None,
     ) -> None:
-        """Feed the metric.
+        """Measure the model and call `update` with the result.
 
         Args:
-            module: the trained model; left as it was, in its training mode too.
+            module: the trained model; its state, including train or eval mode, is left unchanged.
             data: the data module, whose splits `data.split(name)` loads.
-            extractor: the protocol's, on the module's device; None where it has none.
-            seed: of everything random.
-            ema: averaged weights where there are some.
-            truncation: of the latents; None for none.
+            extractor: the protocol's extractor, on the module's device; None if it has none.
+            seed: seed of everything random.
+            ema: whether to use the EMA weights, if the model has them.
+            truncation: truncation of the latents; None for none.
         """
         raise NotImplementedError
 
 
 def check_features(metric: Metric, features: Tensor, width: int | None = None) -> None:
-    """Raise a ConfigError for features that are not (N, width), or not finite."""
+    """Raise a ConfigError unless the features are finite and of shape (N, width)."""
     name = type(metric).__name__
     if features.dim() != 2 or (width is not None and features.shape[1] != width):
         raise ConfigError(
@@ -182,6 +189,6 @@ def check_features(metric: Metric, features: Tensor, width: int | None = None) -
     if not finite.all():
         raise ConfigError(
             f"{name}: received {int((~finite).sum())} of {len(features)} samples whose features "
-            "are not finite; needs finite ones. Look at the samples: a generator may diverge, and "
-            "an extractor be of other weights."
+            "are not finite; needs finite features. Look at the samples: the generator may have "
+            "diverged, or the extractor may have the wrong weights."
         )

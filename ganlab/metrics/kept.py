@@ -1,4 +1,4 @@
-"""A bounded random subset of samples, for metrics that need samples at the end."""
+"""Metrics that keep samples until `compute`, all of them or a bounded random subset."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from ganlab.modalities import POINTS, of_raw
 
 
 class KeptSamples(SampleMetric):
-    """Keeps samples of both kinds, at most `most` of each, for a metric that needs them at the end.
+    """Base of metrics that keep real examples and generated samples until `compute`.
 
-    Up to `most` all are kept, so that several processes have what one has. Of more, each process
-    keeps a uniformly random subset as they come, and so does the union of the processes.
+    Up to `most` of each are kept, in the same order for any number of processes. If there are
+    more, each process keeps a uniformly random subset. `compute` sees a uniformly random subset of
+    all.
 
     Args:
-        most: samples kept of either kind, which bounds the memory; None for all.
-        seed: of everything random.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        most: how many real examples, and how many samples, are kept, which bounds the memory; None
+            for all.
+        seed: seed of everything random.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: `most` below 2.
+        ConfigError: `most` is below 2.
     """
 
     def __init__(self, most: int | None, seed: int = 0, **options: Any) -> None:
@@ -40,10 +42,10 @@ class KeptSamples(SampleMetric):
             self.add_state(f"{kind}_count", torch.tensor(0), dist_reduce_fx="sum")
 
     def keep(self, samples: Tensor, real: bool, labels: Tensor | None = None) -> None:
-        """Add a batch: images uint8 (N, C, H, W), or points or features (N, D); labels (N,).
+        """Add uint8 images (N, C, H, W), or points or features (N, D), perhaps with labels (N,).
 
         Raises:
-            ConfigError: of another type or shape, or not finite.
+            ConfigError: the batch has another type or shape, or is not finite.
         """
         kind = "real" if real else "fake"
         self._check(samples, [*self.real_kept[:1], *self.fake_kept[:1]])
@@ -60,19 +62,20 @@ class KeptSamples(SampleMetric):
                 setattr(self, f"{kind}_{state}", [values])
 
     def kept(self, kind: str) -> Tensor:
-        """The kept "real" or "fake" samples, in the order in which they came.
+        """Return the kept real examples ("real") or samples ("fake"), in the order of `keep`.
 
         Raises:
-            ConfigError: there are fewer than the metric needs.
+            ConfigError: there are fewer of either than the metric needs.
         """
         self.check_counts(*(int(getattr(self, f"{k}_count")) for k in ("real", "fake")))
         return self._cut(kind)["kept"]
 
     def kept_labels(self, kind: str) -> Tensor:
-        """The labels (N,) of `kept`."""
+        """Return the labels (N,) that belong to `kept(kind)`."""
         return self._cut(kind)["labels"]
 
     def _cut(self, kind: str) -> dict[str, Tensor]:
+        """Concatenate the states and keep the `most` rows with the smallest random keys."""
         columns = {s: getattr(self, f"{kind}_{s}") for s in ("kept", "keys", "labels")}
         joined = {s: dim_zero_cat(values) for s, values in columns.items() if len(values)}
         keys = joined["keys"]
@@ -81,26 +84,26 @@ class KeptSamples(SampleMetric):
         chosen = keys.argsort()[: self.most].sort().values
         return {s: values[chosen.to(values.device)] for s, values in joined.items()}
 
-    def _check(self, samples: Tensor, before: list[Tensor]) -> None:
+    def _check(self, samples: Tensor, earlier: list[Tensor]) -> None:
         if of_raw(samples, type(self).__name__) is POINTS:
             check_features(self, samples)
-        if before and before[0].shape[1:] != samples.shape[1:]:
-            shape, other = tuple(samples.shape[1:]), tuple(before[0].shape[1:])
+        if earlier and earlier[0].shape[1:] != samples.shape[1:]:
+            shape, other = tuple(samples.shape[1:]), tuple(earlier[0].shape[1:])
             raise ConfigError(
-                f"{type(self).__name__}: received samples of shape {shape} after ones of "
-                f"shape {other}; needs one shape. Resize them first."
+                f"{type(self).__name__}: received samples of shape {shape} after samples of "
+                f"shape {other}; needs one shape. Resize the samples first."
             )
 
 
 class KeptOnEither(KeptSamples):
-    """`KeptSamples` of a metric that looks at features or at the samples themselves.
+    """Base of metrics that compare either features or the images or points themselves.
 
     Args:
         on: "features" of the protocol's extractor, or "samples".
         most, seed, **options: as in `KeptSamples`.
 
     Raises:
-        ConfigError: another name.
+        ConfigError: `on` has another value, or `most` is below 2.
     """
 
     def __init__(self, on: str, most: int | None, seed: int = 0, **options: Any) -> None:
@@ -109,11 +112,11 @@ class KeptOnEither(KeptSamples):
         self.on, self.inputs = on, (on,)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Raise a ConfigError where features are to be looked at and there is no extractor."""
+        """Raise a ConfigError if `on` is "features" and there is no extractor."""
         if self.on == "features" and extractor is None:
             raise ConfigError(
-                f"{type(self).__name__}: the protocol has no extractor. Give it one, or set "
-                "on=samples."
+                f"{type(self).__name__}: on=features needs an extractor, but the protocol has "
+                "none. Choose features (features=…), or set on=samples."
             )
 
     def update(self, samples: Tensor, real: bool) -> None:
@@ -122,7 +125,7 @@ class KeptOnEither(KeptSamples):
 
 
 def _rank() -> int:
-    """Of this process, among those that evaluate together."""
+    """Return this process's rank, 0 without torch.distributed."""
     distributed = torch.distributed
-    there = distributed.is_available() and distributed.is_initialized()
-    return distributed.get_rank() if there else 0
+    is_ready = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_rank() if is_ready else 0

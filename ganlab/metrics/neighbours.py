@@ -1,8 +1,8 @@
-"""Exact searches for nearest neighbours, in tiles whose memory is bounded.
+"""Exact searches for nearest neighbours, tile by tile, in bounded memory.
 
-Everything is computed in float64 from ‖a‖² + ‖b‖² − 2ab of centred features: in float32 that sum
-loses the distance of points that are nearly the same, and refining them costs more code than
-float64 costs time.
+Squared distances are computed as ‖a‖² + ‖b‖² − 2ab of centred features, in float64. In float32
+this sum would be all rounding error for nearly equal points. Float64 costs some time, but less
+code than a correction of such pairs.
 """
 
 from __future__ import annotations
@@ -21,26 +21,28 @@ from ganlab.errors import ConfigError
 Tile = tuple[slice, slice, Tensor]
 
 _EXPECTED_SECONDS = 5.0  # a search that is expected to take longer shows its progress
-_LARGEST = 2048  # points; larger tiles are slower on a CPU
-_ROUNDING = 1e-13  # of squared norms: above what a float64 product loses, below float32 features
-_TIE = 1e-9  # of a squared radius
+_LARGEST = 2048  # most points along a tile's side; larger tiles are slower on a CPU
+# subtracted from squared norms, relative to them: above the rounding error of a float64 product,
+# below that of float32 features
+_ROUNDING = 1e-13
+_TIE = 1e-9  # relative tolerance of a squared radius
 
 
 def as_double(values: Tensor) -> Tensor:
-    """A float64 copy, on the CPU where the device has no float64."""
+    """Return a float64 copy, on the CPU if the device does not support float64."""
     values = values.cpu() if values.device.type == "mps" else values
     return values.to(torch.float64, copy=True)
 
 
 def tile_side(width: int, memory_mib: int) -> int:
-    """Number of points in each direction of a tile, so that its temporaries fit.
+    """Return the side n of the largest tile of n × n points whose temporaries fit.
 
-    A tile of n × n takes 8 n² bytes of products, up to 9 n² of a comparison and its sum, and two
-    copies of both sides' features: in all at most 24 n² + 32 n (D + 2).
+    A tile takes 8 n² bytes for the products, up to 9 n² bytes for a comparison and its sum, and
+    two copies of the features of both sides: in all at most 24 n² + 32 n (D + 2) bytes.
 
     Args:
         width: D, the number of features.
-        memory_mib: MiB for all temporaries, > 0.
+        memory_mib: memory for all temporaries in MiB, > 0.
 
     Raises:
         ConfigError: not even one point fits.
@@ -62,21 +64,22 @@ def distance_tiles(
     memory_mib: int = 2048,
     what: str = "distances",
 ) -> Iterator[Tile]:
-    """Squared Euclidean distances between two sets, or within one, tile by tile.
+    """Yield squared Euclidean distances between two sets, or within one set, tile by tile.
 
-    Distances below about 4e-7 of the points' distance from their mean are 0, so that a copy is at
-    0 from its original.
+    Distances below about 4e-7 of the points' distance from their mean are set to 0, so that the
+    distance between a point and its copy is exactly 0.
 
     Args:
-        points: (N, D), any floating type.
-        others: (M, D); None for the distances within `points`, of which only tiles on and above
-            the diagonal are given; the distance of a point to itself is infinite there.
-        memory_mib: MiB for the temporaries, beside the two sets and what the caller keeps.
-        what: names the search where its progress is shown.
+        points: (N, D), any floating-point type.
+        others: (M, D); None for the distances within `points`. Then only tiles on and above the
+            diagonal are yielded, and the distance of a point to itself is infinite.
+        memory_mib: memory for the temporaries in MiB, besides the two sets and what the caller
+            keeps.
+        what: description of the search next to its progress bar.
 
     Yields:
-        Rows of `points`, columns of `others`, and float64 (rows, columns): a buffer that the next
-        tile overwrites.
+        A slice of `points`, a slice of `others`, and their distances, float64 (rows, columns), in
+        a buffer that the next tile overwrites.
     """
     centre = as_double((points if others is None else others).mean(0))
 
@@ -103,7 +106,7 @@ def distance_tiles(
 def cosine_tiles(
     points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "cosines"
 ) -> Iterator[Tile]:
-    """Cosines of the angles between two sets, as `distance_tiles`; NaN for a vector of zeros."""
+    """Yield cosines of the angles between two sets, NaN for zero vectors; see `distance_tiles`."""
 
     def unit(values: Tensor) -> Tensor:
         return values.div_(torch.linalg.vector_norm(values, dim=1, keepdim=True))
@@ -114,25 +117,27 @@ def cosine_tiles(
 def kth_neighbour(
     points: Tensor, k: int, *, memory_mib: int = 2048, what: str = "neighbours"
 ) -> Tensor:
-    """Distance (N,) of each point to its k-th nearest one of the others, float64.
+    """Return the distance (N,) of each point to its k-th nearest neighbour in the set, float64.
 
     Args:
         points: (N, D).
-        k: 1 for the nearest; a point is not its own neighbour, but a copy of it is.
-        memory_mib: MiB for the temporaries, see `distance_tiles`.
-        what: names the search where its progress is shown.
+        k: 1 for the nearest neighbour. A point is not its own neighbour, but its copies are.
+        memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
+        what: description of the search next to its progress bar.
 
     Raises:
-        ConfigError: there are not k other points.
+        ConfigError: k is below 1, or there are fewer than k other points.
     """
     if not 1 <= k < len(points):
-        raise ConfigError(f"k: received {k} for {len(points)} points; needs 1 to one less.")
+        raise ConfigError(
+            f"k: received {k} for {len(points)} points; needs 1 or more, and more than k points."
+        )
     best = as_double(points[:, :1]).new_full((len(points), k), torch.inf)
 
-    def keep(where: slice, tile: Tensor, dim: int) -> None:
-        found = tile.topk(min(k, tile.shape[dim]), dim, largest=False, sorted=False).values
-        found = torch.cat([best[where], found if dim else found.T], 1)
-        best[where] = found.topk(k, 1, largest=False).values
+    def keep(rows: slice, tile: Tensor, dim: int) -> None:
+        smallest = tile.topk(min(k, tile.shape[dim]), dim, largest=False, sorted=False).values
+        candidates = torch.cat([best[rows], smallest if dim else smallest.T], 1)
+        best[rows] = candidates.topk(k, 1, largest=False).values
 
     for rows, columns, tile in distance_tiles(points, memory_mib=memory_mib, what=what):
         keep(rows, tile, 1)
@@ -144,21 +149,25 @@ def kth_neighbour(
 def nearest(
     points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "nearest neighbours"
 ) -> tuple[Tensor, Tensor]:
-    """Of each point, the distance to the nearest of the others (N,), float64, and its index (N,).
+    """Return the distance of each point to its nearest neighbour in `others`, and its index.
 
-    The distance is that of the differences, hence exactly 0 for a copy.
+    The final distance is computed from the difference of the two points, so it is exactly 0 for a
+    copy.
 
     Args:
         points: (N, D).
         others: (M, D), M ≥ 1.
-        memory_mib: MiB for the temporaries, see `distance_tiles`.
-        what: names the search where its progress is shown.
+        memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
+        what: description of the search next to its progress bar.
+
+    Returns:
+        Distances (N,), float64, and indices (N,) into `others`.
     """
     best = as_double(points[:, :1]).new_full((len(points),), torch.inf)
     index = torch.zeros(len(points), dtype=torch.long, device=best.device)
     for rows, columns, tile in distance_tiles(points, others, memory_mib=memory_mib, what=what):
-        least, where = tile.min(1)
-        index[rows] = torch.where(least < best[rows], where + columns.start, index[rows])
+        least, column = tile.min(1)
+        index[rows] = torch.where(least < best[rows], column + columns.start, index[rows])
         best[rows] = torch.minimum(best[rows], least)
     side, index = tile_side(points.shape[1], memory_mib), index.to(points.device)
     for rows in _slices(len(points), side):
@@ -168,12 +177,12 @@ def nearest(
 
 
 def closed_ball(radius: Tensor) -> Tensor:
-    """Squared distances up to this are ≤ `radius`, rounding aside: a tie is inside."""
+    """Return a squared radius, a little enlarged: points at distance `radius` are inside."""
     return radius.square() * (1 + _TIE)
 
 
 def open_ball(radius: Tensor) -> Tensor:
-    """Squared distances below this are < `radius`, rounding aside: a tie is outside."""
+    """Return a squared radius, a little reduced: points at distance `radius` are outside."""
     return radius.square() * (1 - _TIE)
 
 
@@ -185,12 +194,16 @@ def _products(
     memory_mib: int,
     what: str,
 ) -> Iterator[Tile]:
-    """Inner products of what `left` and `right` make of float64 copies of rows of two sets."""
+    """Yield the inner products of `left(rows of points)` and `right(rows of others)` by tile.
+
+    `left` and `right` get float64 copies, which they may overwrite.
+    """
     symmetric = others is None
     others = points if symmetric else others
     side = tile_side(points.shape[1], memory_mib)
     total = math.ceil(len(points) / side) * math.ceil(len(others) / side)
-    with _Shown(what, total=total if not symmetric else (total + math.isqrt(total)) // 2) as shown:
+    total = (total + math.isqrt(total)) // 2 if symmetric else total
+    with _ProgressBar(what, total) as progress:
         buffer = torch.empty(0)
         for rows in _slices(len(points), side):
             a = left(as_double(points[rows]))
@@ -200,9 +213,9 @@ def _products(
                     buffer = a.new_empty(len(a) * len(b))
                 tile = buffer[: len(a) * len(b)].view(len(a), len(b))
                 torch.mm(a, b.T, out=tile)
-                del b  # before the next is made
+                del b  # free its memory before the next `b` is allocated
                 yield rows, columns, tile
-                shown.advance()
+                progress.advance()
             del a
 
 
@@ -211,14 +224,14 @@ def _slices(length: int, side: int, start: int = 0) -> Iterator[slice]:
         yield slice(first, min(first + side, length))
 
 
-class _Shown:
-    """A bar on stderr, once the work is expected to take long."""
+class _ProgressBar:
+    """A progress bar on stderr that appears only if the work is expected to take long."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total, self.done = what, total, 0
         self.start, self.bar = time.monotonic(), None
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> _ProgressBar:
         return self
 
     def advance(self) -> None:

@@ -28,7 +28,7 @@ def features(n, d=8, seed=0, dtype=torch.float64):
 
 
 class Peak(TorchDispatchMode):
-    """The largest sum of bytes of tensors alive at once that operations made under it."""
+    """Records the peak memory, in bytes, of the tensors that operations create in its context."""
 
     def __init__(self):
         super().__init__()
@@ -63,7 +63,7 @@ class Peak(TorchDispatchMode):
 
 @pytest.fixture
 def tiles_of(monkeypatch):
-    """Sets the side of tiles, whatever the memory."""
+    """Return a function that sets the side of tiles, whatever the memory limit."""
     return lambda side: monkeypatch.setattr(neighbours, "tile_side", lambda *_: side)
 
 
@@ -74,11 +74,11 @@ def tiles_of(monkeypatch):
 def test_tiles_cover_all_pairs_once(side, tiles_of):
     tiles_of(side)
     points, others = features(99), features(150, seed=1)
-    found = torch.full((99, 150), torch.nan, dtype=torch.float64)
+    result = torch.full((99, 150), torch.nan, dtype=torch.float64)
     for rows, columns, tile in distance_tiles(points, others):
-        assert found[rows, columns].isnan().all()
-        found[rows, columns] = tile
-    assert torch.allclose(found, torch.cdist(points, others).square(), rtol=1e-9, atol=1e-9)
+        assert result[rows, columns].isnan().all()
+        result[rows, columns] = tile
+    assert torch.allclose(result, torch.cdist(points, others).square(), rtol=1e-9, atol=1e-9)
 
 
 @SIDES
@@ -105,10 +105,10 @@ def test_cosines(side, tiles_of):
     tiles_of(side)
     points, others = features(30), features(40, seed=1)
     expected = torch.nn.functional.cosine_similarity(points[:, None], others[None], dim=2)
-    found = torch.full_like(expected, torch.nan)
+    result = torch.full_like(expected, torch.nan)
     for rows, columns, tile in cosine_tiles(points, others):
-        found[rows, columns] = tile
-    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+        result[rows, columns] = tile
+    assert torch.allclose(result, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
@@ -129,7 +129,7 @@ def test_the_input_is_left_alone(dtype):
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 @SIDES
 def test_copies_are_at_zero(side, dtype, offset, tiles_of):
-    """Exactly, wherever the copy's tile is, and also far from the origin."""
+    """Distances of copies are exactly 0, in every tile and also far from the origin."""
     tiles_of(side)
     points = features(60, 300, dtype=dtype) + offset
     twice = torch.cat([points, points.flip(0)])
@@ -142,17 +142,17 @@ def test_copies_are_at_zero(side, dtype, offset, tiles_of):
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-5])
 def test_near_copies_keep_their_distance(gap):
-    """Where float32 would find noise: 1e-10 of squared norms of about 300."""
+    """Squared distances are 1e-10 of the squared norms, below the precision of float32."""
     points = features(50, 300)
     moved = points.clone()
     moved[:, 0] += gap * 300**0.5
-    found = kth_neighbour(torch.cat([points, moved]), 1)
-    assert torch.allclose(found, torch.full_like(found, gap * 300**0.5), rtol=2e-3)
+    result = kth_neighbour(torch.cat([points, moved]), 1)
+    assert torch.allclose(result, torch.full_like(result, gap * 300**0.5), rtol=2e-3)
 
 
 @pytest.mark.parametrize("sides", [(7, 64), (64, 7), (33, 50)])
 def test_a_tie_is_decided_alike_in_all_tiles(sides, tiles_of):
-    """A copy of the k-th neighbour is on the border: in the closed ball, not in the open one."""
+    """A copy of the k-th neighbour is on the border: in the closed ball, not in the open ball."""
     points = features(200, 64, dtype=torch.float32)
     tiles_of(sides[0])
     radius = kth_neighbour(points, 3)
@@ -173,9 +173,10 @@ def test_a_tie_is_decided_alike_in_all_tiles(sides, tiles_of):
     ("width", "memory_mib"), [(3, 1), (256, 1), (256, 4), (2048, 1), (2048, 4)]
 )
 def test_tensors_stay_below_the_limit(memory_mib, width):
-    """Counts what torch operations return; not what they take inside, which `tile_side` allows for.
+    """The peak counts the results of torch operations, but not memory that they use internally.
 
-    The results, a few numbers for each point, are no temporaries.
+    `tile_side` allows for the internal memory. The results, a few numbers per point, are no
+    temporaries.
     """
     points, others = features(200, width, dtype=torch.float32), features(300, width)
     results = 8 * 200 * 4 * 3
@@ -190,7 +191,7 @@ def test_tensors_stay_below_the_limit(memory_mib, width):
         assert peak.now <= results
 
 
-def test_the_count_sees_what_it_should():
+def test_peak_counts_each_storage_once_and_until_it_is_freed():
     with Peak() as peak:
         a = torch.zeros(1000, dtype=torch.float64)
         b = (a + 1).view(10, 100)[2:]
@@ -204,7 +205,7 @@ def test_the_count_sees_what_it_should():
 @pytest.mark.parametrize("width", [1, 128, 2048, 200_000])
 @pytest.mark.parametrize("memory_mib", [16, 256, 2048])
 def test_sides_use_the_memory(width, memory_mib):
-    """As large as fits by the stated sum, or as is of use."""
+    """The side is the largest that fits according to `tile_side`, but at most 2048."""
 
     def need(n):
         return 24 * n**2 + 32 * n * (width + 2)

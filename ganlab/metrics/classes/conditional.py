@@ -1,4 +1,4 @@
-"""Scores of samples by class: how good each class is, whether it obeys, and how often it comes."""
+"""Scores by class: quality of each class, agreement with the label, and class frequencies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ganlab.metrics.base import Extractor, SampleMetric, check_features
 from ganlab.metrics.distances.frechet import FrechetDistance
 from ganlab.metrics.kept import KeptSamples
 
-LISTED = 20  # up to so many classes, each has a score of its own
-PRESENT = 0.3  # a class is present from this part of an equal share on
+LISTED = 20  # with more classes than this, there are no scores for single classes
+PRESENT = 0.3  # a class is present if its share is at least PRESENT / classes
 
 
 def needed_classes(metric: SampleMetric, data: Any) -> int:
-    """The number of the data's classes.
+    """Return the data's number of classes.
 
     Raises:
-        ConfigError: it has no labels.
+        ConfigError: the data has no labels.
     """
     if data.classes is None:
         raise ConfigError(
@@ -30,31 +30,31 @@ def needed_classes(metric: SampleMetric, data: Any) -> int:
 
 
 def check_labels(metric: SampleMetric, labels: Tensor, n: int, classes: int) -> None:
-    """Raise a ConfigError for labels that are not (n,), each in 0 … classes − 1."""
+    """Raise a ConfigError unless the labels have shape (n,) and lie in 0 … classes − 1."""
     if labels.shape != (n,) or (n and not 0 <= int(labels.min()) <= int(labels.max()) < classes):
         span = f" from {int(labels.min())} to {int(labels.max())}" if labels.numel() else ""
         raise ConfigError(
             f"{metric.title}: received labels of shape {tuple(labels.shape)}{span} for {n} "
-            f"samples; needs ({n},), each in 0 … {classes - 1}. Take the labels of the samples."
+            f"samples; needs ({n},), each in 0 … {classes - 1}. Give one label for each sample."
         )
 
 
 def listed(score: str, classes: int) -> tuple[str, ...]:
-    """The names of a score's parts, one for each class, while there are not too many."""
+    """Return the names of a score's parts, one for each class; none for more than `LISTED`."""
     return tuple(f"{score}/{k}" for k in range(classes)) if classes <= LISTED else ()
 
 
 class ClassFrechetDistance(KeptSamples):
-    """Mean over the classes of the Fréchet distance between real and generated samples of each.
+    """Mean over classes of the Fréchet distance between a class's examples and its samples.
 
     Over the features of the FID Inception it is the intra-FID: Miyato and Koyama 2018
-    (arXiv:1802.05637). Unlike the Fréchet distance it sees samples of the wrong class. Features
-    are kept, float32, until `compute`: moments of each class would take more memory where there
-    are many classes.
+    (arXiv:1802.05637). Unlike the Fréchet distance it notices samples of the wrong class. Features
+    are kept as float32 until `compute`, since for many classes the moments of each class would
+    take more memory.
 
     Args:
-        classes: their number; `bind` takes it from the data.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        classes: number of classes; None if `bind` will take it from the data.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     higher_is_better = False
@@ -67,35 +67,38 @@ class ClassFrechetDistance(KeptSamples):
     def __init__(self, classes: int | None = None, **options: Any) -> None:
         super().__init__(most=None, **options)
         if classes is not None:
-            self._take(classes)
+            self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes; a covariance needs more samples than features."""
-        self._take(needed_classes(self, data))
+        """Take the number of classes from the data, and set `fewest`.
+
+        The covariance of each class needs more samples than there are features.
+        """
+        self._set_classes(needed_classes(self, data))
         if extractor is not None:
             self.fewest = self.classes * (extractor.width + 1)
 
-    def _take(self, classes: int) -> None:
+    def _set_classes(self, classes: int) -> None:
         self.classes = classes
         name = type(self).scores[0]
         self.scores = (name, *listed(name, classes))
 
     def update(self, features: Tensor, labels: Tensor, real: bool) -> None:
-        """Add features (N, D) and labels (N,) of real or of generated samples.
+        """Add features (N, D) and labels (N,) of real examples or of generated samples.
 
         Raises:
-            ConfigError: features that are not finite, or labels that do not fit.
+            ConfigError: features are not finite, or labels have a wrong shape or range.
         """
         check_labels(self, labels, len(features), self.classes)
         self.keep(features.float(), real, labels)
 
     def compute(self) -> dict[str, Tensor]:
-        """The mean distance, and that of each class.
+        """Return the mean distance, and the distance of each class.
 
         Raises:
-            ConfigError: a class has fewer than two real or generated samples.
+            ConfigError: a class has fewer than two real examples or two generated samples.
         """
-        sets = []
+        sets = []  # (whether real, features, labels)
         for kind in ("real", "fake"):
             features, labels = self.kept(kind), self.kept_labels(kind)
             sets.append((kind == "real", features.cpu(), labels.cpu()))
@@ -107,8 +110,8 @@ class ClassFrechetDistance(KeptSamples):
                 if len(of_class) < 2:
                     raise ConfigError(
                         f"{self.title}: class {k} has {len(of_class)} "
-                        f"{'real' if real else 'generated'} samples; needs 2 or more. Give more "
-                        f"(protocol.samples), or use {self.instead}."
+                        f"{'real examples' if real else 'generated samples'}; needs 2 or more. "
+                        f"Raise protocol.{'real_' if real else ''}samples, or use {self.instead}."
                     )
                 distance.update(of_class, real=real)
             distances.append(distance.compute())
@@ -116,22 +119,23 @@ class ClassFrechetDistance(KeptSamples):
         return dict(zip(self.scores, values, strict=False))
 
     def settings(self) -> dict[str, Any]:
-        """The number of classes."""
+        """Return the number of classes."""
         return {"classes": self.classes}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the mean says, and which class is worst."""
+        """Explain the mean, and name the worst class."""
         name = type(self).scores[0]
         parts = [values[part] for part in self.scores[1:]]
         worst = f" Class {parts.index(max(parts))} is worst, at {max(parts):.2f}." if parts else ""
         return {
-            name: f"Generated samples of a class are {values[name]:.2f} away from real ones of it "
-            f"(Fréchet distance, mean over {self.classes} classes; lower is better).{worst}"
+            name: f"Generated samples of a class are {values[name]:.2f} away from real examples "
+            f"of that class (Fréchet distance, mean over {self.classes} classes; lower is better)."
+            f"{worst}"
         }
 
 
 class _ByClass(SampleMetric):
-    """Counts per class of generated samples; a subclass says what is counted."""
+    """Base of metrics that count generated samples by class; a subclass says what it counts."""
 
     compares = False
     higher_is_better = True
@@ -144,19 +148,19 @@ class _ByClass(SampleMetric):
             self.add_state(state, zeros, dist_reduce_fx="sum")
 
     def settings(self) -> dict[str, Any]:
-        """The number of classes."""
+        """Return the number of classes."""
         return {"classes": self.classes}
 
 
 class LabelConsistency(_ByClass):
-    """Share of generated samples in which a classifier finds the label that was asked for.
+    """Share of generated samples that a classifier assigns to the requested label.
 
-    It asks for the right class and not for variety: one good sample per class scores 1. In AC-GAN
-    (Odena et al. 2017, arXiv:1610.09585) an Inception network judges samples that way.
+    The score ignores variety within a class: one good sample per class, repeated, scores 1. Odena
+    et al. 2017 (AC-GAN, arXiv:1610.09585) score samples in this way with an Inception network.
 
     Args:
-        classes: their number; `bind` takes it from the data.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        classes: number of classes; None if `bind` will take it from the data.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     inputs = ("logits", "labels")
@@ -167,22 +171,22 @@ class LabelConsistency(_ByClass):
     def __init__(self, classes: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         if classes is not None:
-            self._take(classes)
+            self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes, in which classifier and data have to agree."""
+        """Take the number of classes of the data, and check that the classifier has as many."""
         classes = needed_classes(self, data)
-        found = None if extractor is None else extractor.classes
-        if found != classes:
-            what = "none" if extractor is None else extractor.title
+        logits = None if extractor is None else extractor.classes
+        if logits != classes:
+            title = "none" if extractor is None else extractor.title
             raise ConfigError(
                 f"{self.title}: needs a classifier of the {classes} classes of {data.title}; "
-                f"received {what}, which tells {found or 'no'} classes apart. Choose features that "
-                "were trained on these classes."
+                f"received {title}, which tells {logits or 'no'} classes apart. Choose features "
+                "that were trained on these classes."
             )
-        self._take(classes)
+        self._set_classes(classes)
 
-    def _take(self, classes: int) -> None:
+    def _set_classes(self, classes: int) -> None:
         self._allocate(classes, "hits", "counts")
         name = type(self).scores[0]
         self.scores = (name, *listed(name, classes))
@@ -191,7 +195,7 @@ class LabelConsistency(_ByClass):
         """Add logits (N, classes) and the labels (N,) that the samples were generated for.
 
         Raises:
-            ConfigError: logits of another width or not finite, or labels that do not fit.
+            ConfigError: logits or labels have a wrong shape or range, or logits are not finite.
         """
         check_features(self, logits, self.classes)
         check_labels(self, labels, len(logits), self.classes)
@@ -199,39 +203,39 @@ class LabelConsistency(_ByClass):
         self.hits += torch.bincount(labels[logits.argmax(1) == labels], minlength=self.classes)
 
     def compute(self) -> dict[str, Tensor]:
-        """The share of all samples, and of each class, in [0, 1].
+        """Return the share among all samples, and among those of each class, in [0, 1].
 
         Raises:
-            ConfigError: a class without samples, where each class has a score.
+            ConfigError: classes have scores of their own, and one of them has no samples.
         """
         if len(self.scores) > 1 and (missing := (self.counts == 0).nonzero().flatten().tolist()):
             raise ConfigError(
-                f"{self.title}: no generated sample has label {missing[0]}. Give more samples "
-                "(protocol.samples), or labels of every class."
+                f"{self.title}: no generated sample has label {missing[0]}. Raise "
+                "protocol.samples, or generate samples of every class."
             )
         hits, counts = self.hits.double().cpu(), self.counts.double().cpu()
         values = [hits.sum() / counts.sum(), *(hits / counts)]
         return dict(zip(self.scores, values, strict=False))
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the share says, and which class obeys least."""
+        """Explain the share, and name the worst class."""
         name = type(self).scores[0]
         parts = [values[part] for part in self.scores[1:]]
         worst = f" Class {parts.index(min(parts))} is worst, at {min(parts):.0%}." if parts else ""
         return {
-            name: f"In {values[name]:.1%} of the samples a classifier finds the class that was "
-            f"asked for (guessing finds {1 / self.classes:.0%}).{worst}"
+            name: f"A classifier assigns {values[name]:.1%} of the samples to the requested class "
+            f"(guessing: {1 / self.classes:.0%}).{worst}"
         }
 
 
 class ClassShares(_ByClass):
-    """Which classes a classifier finds in generated samples, and how often.
+    """Share of each class among generated samples, according to a classifier.
 
-    A class is present from 0.3 / classes of the samples on, 3 % of them for ten classes.
+    A class is present if at least 0.3 / classes of the samples belong to it: 3 % for ten classes.
 
     Args:
-        classes: their number; `bind` takes it from the extractor.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        classes: number of classes; None if `bind` will take it from the extractor.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     inputs = ("logits",)
@@ -242,19 +246,19 @@ class ClassShares(_ByClass):
     def __init__(self, classes: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         if classes is not None:
-            self._take(classes)
+            self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes from the extractor."""
+        """Take the number of classes from the extractor, which must be a classifier."""
         if extractor is None or extractor.classes is None:
-            what = "none" if extractor is None else extractor.title
+            title = "none" if extractor is None else extractor.title
             raise ConfigError(
-                f"{self.title}: needs features of a classifier; received {what}. Choose such "
+                f"{self.title}: needs features of a classifier; received {title}. Choose such "
                 "features (features=digits, …)."
             )
-        self._take(extractor.classes)
+        self._set_classes(extractor.classes)
 
-    def _take(self, classes: int) -> None:
+    def _set_classes(self, classes: int) -> None:
         self._allocate(classes, "counts")
         self.scores = (*type(self).scores, *listed("class_share", classes))
 
@@ -262,24 +266,24 @@ class ClassShares(_ByClass):
         """Add logits (N, classes) of generated samples.
 
         Raises:
-            ConfigError: logits of another width, or not finite.
+            ConfigError: logits have another shape, or are not finite.
         """
         check_features(self, logits, self.classes)
         self.counts += torch.bincount(logits.argmax(1), minlength=self.classes)
 
     def compute(self) -> dict[str, Tensor]:
-        """The number of classes that are present, and the share of each in [0, 1]."""
+        """Return the number of classes that are present, and the share of each in [0, 1]."""
         counts = self.counts.double().cpu()
         shares = counts / counts.sum().clamp(min=1)
         values = [(shares >= PRESENT / self.classes).sum(), *shares]
         return dict(zip(self.scores, values, strict=False))
 
     def settings(self) -> dict[str, Any]:
-        """The number of classes, and the share from which one counts."""
+        """Return the number of classes, and the share from which a class counts as present."""
         return super().settings() | {"present_from_share": PRESENT / self.classes}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """How many classes appear, how evenly, and which do not."""
+        """Explain how many classes appear, how evenly, and which are missing."""
         present = round(values["classes_present"])
         number = f"All {present}" if present == self.classes else f"{present} of {self.classes}"
         sentence = f"{number} classes appear"

@@ -1,4 +1,4 @@
-"""What a classifier learns from generated samples: train on synthetic, test on real."""
+"""Train a classifier on generated samples and test it on real examples."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ganlab.metrics.classes.conditional import check_labels, needed_classes
 from ganlab.modalities import IMAGE, of_raw
 
 BATCH = 128
-RATE = 2e-3  # of Adam, falling to 0 along a cosine
+RATE = 2e-3  # learning rate of Adam, which falls to 0 along a cosine
 
 
 def small_classifier(shape: Sequence[int], classes: int) -> nn.Sequential:
-    """A network quick to train: two convolutions for images, an MLP for anything else.
+    """Return a network that trains quickly: two convolutions for images, else an MLP.
 
     Args:
-        shape: of a sample: (C, H, W), images in [−1, 1], averaged down to at most 32 pixels along
-            a side; or of points or series, which are standardised, e.g. (D,).
+        shape: shape of a sample. Images (C, H, W) in [−1, 1] are averaged down to at most 32
+            pixels along a side. Points (D,) and series are standardised.
         classes: number of logits.
     """
     if not IMAGE.fits(shape):
@@ -48,20 +48,20 @@ def small_classifier(shape: Sequence[int], classes: int) -> nn.Sequential:
 
 
 class TrainOnSynthetic(SampleMetric):
-    """Accuracy on real samples of a classifier that was trained on generated ones.
+    """Accuracy on real examples of a classifier that was trained on generated samples.
 
     For images it is the classification accuracy score (Ravuri and Vinyals 2019, arXiv:1905.10887),
     for series TSTR (Esteban et al. 2017, arXiv:1706.02633). It falls when samples are poor, of the
-    wrong class, or too much alike. Values of unlike classifiers are not comparable: here it is a
-    small one, trained for a fixed number of steps. Samples are kept until `compute`.
+    wrong class, or too much alike. Values of different classifiers are not comparable; the default
+    is a small classifier, trained for a fixed number of steps. Samples are kept until `compute`.
 
     Args:
-        network: makes the classifier: samples as networks see them, images (N, C, H, W) in
-            [−1, 1], to logits (N, classes); None for `small_classifier`.
-        steps: of Adam, with batches of 128.
-        seed: of the classifier's weights and the order of the samples.
-        classes: their number; `bind` takes it from the data.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        network: function that returns a new classifier. It maps normalised samples, such as images
+            (N, C, H, W) in [−1, 1], to logits (N, classes); None for `small_classifier`.
+        steps: number of training steps, with Adam and batches of 128.
+        seed: seed of the classifier's weights and of the order of the samples.
+        classes: number of classes; None if `bind` will take it from the data.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     higher_is_better = True
@@ -87,15 +87,15 @@ class TrainOnSynthetic(SampleMetric):
             self.add_state(f"{kind}_labels", [], dist_reduce_fx="cat")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes; ten samples of each are the least to learn from."""
+        """Take the number of classes from the data; ten samples per class are the fewest."""
         self.classes = needed_classes(self, data)
         self.fewest = 10 * self.classes
 
     def update(self, samples: Tensor, labels: Tensor, real: bool) -> None:
-        """Add images (N, C, H, W), uint8, or points (N, D), with labels (N,).
+        """Add uint8 images (N, C, H, W) or points (N, D), with labels (N,).
 
         Raises:
-            ConfigError: labels that do not fit.
+            ConfigError: labels have a wrong shape or range.
         """
         check_labels(self, labels, len(samples), self.classes)
         kind = "real" if real else "fake"
@@ -103,14 +103,16 @@ class TrainOnSynthetic(SampleMetric):
         getattr(self, f"{kind}_labels").append(labels)
 
     def compute(self) -> Tensor:
-        """The accuracy, in [0, 1]."""
+        """Return the accuracy, in [0, 1]."""
         real, labels = dim_zero_cat(self.real_samples), dim_zero_cat(self.real_labels)
-        network = self._trained(dim_zero_cat(self.fake_samples), dim_zero_cat(self.fake_labels))
+        network = self._train(dim_zero_cat(self.fake_samples), dim_zero_cat(self.fake_labels))
         with torch.no_grad():
-            found = torch.cat([network(_seen(part)).argmax(1) for part in real.split(1000)])
-        return (found == labels).double().cpu().mean()
+            predicted = torch.cat(
+                [network(_normalise(part)).argmax(1) for part in real.split(1000)]
+            )
+        return (predicted == labels).double().cpu().mean()
 
-    def _trained(self, samples: Tensor, labels: Tensor) -> nn.Module:
+    def _train(self, samples: Tensor, labels: Tensor) -> nn.Module:
         device = samples.device
         forked = [device] if device.type == "cuda" else []
         with (
@@ -127,13 +129,13 @@ class TrainOnSynthetic(SampleMetric):
             for _ in range(self.steps):
                 rows = torch.randint(len(samples), (BATCH,), generator=order).to(device)
                 adam.zero_grad()
-                cross_entropy(network(_seen(samples[rows])), labels[rows]).backward()
+                cross_entropy(network(_normalise(samples[rows])), labels[rows]).backward()
                 adam.step()
                 schedule.step()
         return network.eval()
 
     def settings(self) -> dict[str, Any]:
-        """The classifier, and how it was trained."""
+        """Return the classifier's name, and how it was trained."""
         make = getattr(self.network, "func", self.network) or small_classifier
         return {
             "classifier": getattr(make, "__name__", type(make).__name__),
@@ -143,14 +145,14 @@ class TrainOnSynthetic(SampleMetric):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the accuracy says."""
+        """Explain the accuracy."""
         return {
             "train_on_synthetic": "A small classifier that was trained on generated samples alone "
-            f"is right about {values['train_on_synthetic']:.1%} of the real ones (guessing: "
+            f"is right about {values['train_on_synthetic']:.1%} of the real examples (guessing: "
             f"{1 / self.classes:.0%}; higher is better)."
         }
 
 
-def _seen(samples: Tensor) -> Tensor:
-    """Samples as networks see them: images in [−1, 1], points as they are."""
+def _normalise(samples: Tensor) -> Tensor:
+    """Return what networks take: images scaled to [−1, 1], points unchanged."""
     return of_raw(samples).normalise(samples).float()

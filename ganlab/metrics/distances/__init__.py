@@ -1,1 +1,1 @@
-"""Distances between generated and real samples."""
+"""Distances between generated samples and real examples."""

@@ -1,4 +1,4 @@
-"""Whether generated samples fall into the bins of the real ones in the same proportions."""
+"""Compare how generated samples and real examples spread over the same bins."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptOnEither
 from ganlab.modalities import of_raw
 
-_CHUNK = 4096  # samples compared with all centres at once
+_CHUNK = 4096  # rows that are compared with all centres at once
 
 
 class BinnedProportions(KeptOnEither):
     """NDB and JSD of Richardson and Weiss 2018 (arXiv:1805.12462).
 
-    The real samples are clustered by k-means into `bins`, and every sample goes to its nearest
-    centre. A bin is statistically different where the shares of real and of generated samples
-    differ in a two-sided two-proportion z-test of level `alpha`. `ndb_share` is the share of such
-    bins: about `alpha` for samples of the same distribution. `binned_jsd` is the Jensen-Shannon
-    divergence of the two histograms in nats, at most ln 2. More samples find smaller differences,
-    so only scores with the same numbers of samples can be compared.
+    k-means clusters the real examples into `bins`. Every example and every generated sample goes
+    to the bin of its nearest centre. A bin is statistically different if the shares of examples
+    and of samples in it differ in a two-sided two-proportion z-test of level `alpha`. `ndb_share`
+    is the share of such bins: about `alpha` for equal distributions. `binned_jsd` is the
+    Jensen-Shannon divergence of the two histograms in nats, at most ln 2. More samples make the
+    test more sensitive, so scores are only comparable for equal numbers of samples.
 
     Args:
-        bins: K.
-        alpha: of the test, in (0, 1).
+        bins: K, the number of bins.
+        alpha: level of the test, in (0, 1).
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 1], or points.
-        iterations: of k-means at most; it ends earlier when no sample changes its bin.
-        seed: of the first centres.
-        most: samples of either kind that are kept.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        iterations: most iterations of k-means; it ends earlier when no bin changes.
+        seed: seed of the initial centres.
+        most: how many real examples, and how many samples, are kept.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -62,10 +62,10 @@ class BinnedProportions(KeptOnEither):
             )
         self.bins, self.alpha, self.iterations = bins, alpha, iterations
         self.title = f"bins of {on}"
-        self.fewest = 10 * bins  # so that the test's normal approximation holds in most bins
+        self.fewest = 10 * bins  # the test's normal approximation then holds in most bins
 
     def settings(self) -> dict[str, Any]:
-        """Bins, level of the test and seed."""
+        """Return the bins, the level of the test and the seed."""
         return {
             "bins": self.bins,
             "alpha": self.alpha,
@@ -75,17 +75,17 @@ class BinnedProportions(KeptOnEither):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the numbers mean."""
+        """Explain both scores."""
         return {
-            "ndb_share": f"In {values['ndb_share']:.0%} of {self.bins} kinds of samples the "
-            "generated ones are too many or too few; chance alone gives about "
-            f"{self.alpha:.0%}, and missing modes show here.",
-            "binned_jsd": f"The histograms over these kinds differ by {values['binned_jsd']:.3f} "
-            f"(0 is equal, {math.log(2):.2f} is nothing in common).",
+            "ndb_share": f"In {values['ndb_share']:.0%} of {self.bins} bins there are too many or "
+            f"too few generated samples (by chance alone: about {self.alpha:.0%}). Missing modes "
+            "raise this share.",
+            "binned_jsd": f"The histograms over these bins differ by {values['binned_jsd']:.3f} "
+            f"(0: equal, {math.log(2):.2f}: nothing in common).",
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """`ndb_share` in [0, 1] and `binned_jsd` in [0, ln 2], float64."""
+        """Return `ndb_share` in [0, 1] and `binned_jsd` in [0, ln 2], float64."""
         real, fake = self.histograms()
         different = different_proportions(real, fake, self.alpha)
         return {
@@ -94,7 +94,7 @@ class BinnedProportions(KeptOnEither):
         }
 
     def histograms(self) -> tuple[Tensor, Tensor]:
-        """Counts (bins,) of real and of generated samples, float64 on the CPU."""
+        """Return counts (bins,) of real examples and of samples, float64 on the CPU."""
         real, fake = self.kept("real"), self.kept("fake")
         rng = torch.Generator().manual_seed(mix(self.seed))
         centres = k_means(real, self.bins, rng, self.iterations)
@@ -105,7 +105,7 @@ class BinnedProportions(KeptOnEither):
 
 
 def different_proportions(first: Tensor, second: Tensor, alpha: float) -> Tensor:
-    """Bins (K,) bool in which two histograms of counts (K,) differ, by a two-proportion z-test."""
+    """Return bool (K,): in which bins two histograms (K,) differ, by a two-proportion z-test."""
     n, m = first.sum(), second.sum()
     pooled = (first + second) / (n + m)
     error = (pooled * (1 - pooled) * (1 / n + 1 / m)).sqrt()
@@ -114,32 +114,33 @@ def different_proportions(first: Tensor, second: Tensor, alpha: float) -> Tensor
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence of two distributions (K,), in nats."""
+    """Return the Jensen-Shannon divergence of two distributions (K,), in nats."""
     middle = (p + q) / 2
     return (torch.xlogy(p, p) + torch.xlogy(q, q)).sum() / 2 - torch.xlogy(middle, middle).sum()
 
 
 def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -> Tensor:
-    """Centres (bins, D), float32, by Lloyd's algorithm from k-means++ (Arthur, Vassilvitskii 2007).
+    """Return centres (bins, D), float32, of the samples.
 
-    A centre that loses all its samples stays where it is.
+    Lloyd's algorithm, initialised by k-means++ (Arthur and Vassilvitskii 2007). A centre that
+    loses all its samples stays where it is.
 
     Args:
-        samples: (N, …), bytes scaled to [0, 1], or float.
-        bins: how many centres.
-        rng: on the CPU.
-        iterations: at most.
+        samples: uint8 (N, …), which is scaled to [0, 1], or float (N, …).
+        bins: number of centres.
+        rng: random generator on the CPU.
+        iterations: most iterations.
 
     Raises:
-        ConfigError: fewer distinct samples than bins.
+        ConfigError: there are fewer distinct samples than bins.
     """
     centres = _first_centres(samples, bins, rng)
-    before = None
+    previous = None
     for _ in range(iterations):
         bin_of = nearest_centre(samples, centres)
-        if before is not None and torch.equal(bin_of, before):
+        if previous is not None and torch.equal(bin_of, previous):
             break
-        before, sums = bin_of, torch.zeros_like(centres)
+        previous, sums = bin_of, torch.zeros_like(centres)
         for part, chosen in zip(samples.split(_CHUNK), bin_of.split(_CHUNK), strict=True):
             sums.index_add_(0, chosen, _rows(part))
         counts = torch.bincount(bin_of, minlength=bins)[:, None]
@@ -148,15 +149,16 @@ def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -
 
 
 def nearest_centre(samples: Tensor, centres: Tensor) -> Tensor:
-    """Index (N,) of the nearest of centres (K, D), for samples (N, …)."""
+    """Return the index (N,) of the centre (K, D) nearest to each sample (N, …)."""
     shift = centres.mean(0)  # keeps products small where all samples lie far from 0
     centres = centres - shift
-    half = centres.square().sum(1) / 2  # ‖x‖² is the same for all centres
+    half = centres.square().sum(1) / 2  # argmin ‖x − c‖² = argmax x·c − ‖c‖² / 2
     parts = [((_rows(x) - shift) @ centres.T - half).argmax(1) for x in samples.split(_CHUNK)]
     return torch.cat(parts)
 
 
 def _first_centres(samples: Tensor, bins: int, rng: torch.Generator) -> Tensor:
+    """Return the initial centres (bins, D) of k-means++."""
     chosen = [int(torch.randint(len(samples), (), generator=rng))]
     squared = torch.full((len(samples),), torch.inf)
     while len(chosen) < bins:
@@ -166,11 +168,11 @@ def _first_centres(samples: Tensor, bins: int, rng: torch.Generator) -> Tensor:
         total = squared.double().cumsum(0)
         if total[-1] == 0:
             raise ConfigError(
-                f"BinnedProportions: {len(chosen)} distinct real samples for {bins} bins; needs as "
-                "many as bins. Choose fewer bins."
+                f"BinnedProportions: received {len(chosen)} distinct real examples for {bins} "
+                f"bins; needs {bins} or more. Choose fewer bins."
             )
-        at = torch.rand((), generator=rng, dtype=torch.float64) * total[-1]
-        chosen.append(int(torch.searchsorted(total, at, right=True).clamp(max=len(total) - 1)))
+        level = torch.rand((), generator=rng, dtype=torch.float64) * total[-1]
+        chosen.append(int(torch.searchsorted(total, level, right=True).clamp(max=len(total) - 1)))
     return _rows(samples[torch.tensor(chosen, device=samples.device)])
 
 

@@ -12,17 +12,17 @@ from ganlab.metrics.base import Extractor, SampleMetric, check_features
 
 
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
-    """Squared 2-Wasserstein distance of two Gaussians, in float64.
+    """Return the squared 2-Wasserstein distance of two Gaussians, computed in float64.
 
     ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½): Dowson and Landau 1982; Heusel et al. 2017
-    (arXiv:1706.08500), equation 6. The trace of the root is the sum of the roots of the eigenvalues
-    of Σ₁^½ Σ₂ Σ₁^½, which is symmetric, so nothing complex can appear.
+    (arXiv:1706.08500), equation 6. tr((Σ₁Σ₂)^½) is computed as the sum of the square roots of the
+    eigenvalues of Σ₁^½ Σ₂ Σ₁^½. This matrix is symmetric, so no complex numbers appear.
 
     Args:
         mean1: μ₁ (D,).
         cov1: Σ₁ (D, D), symmetric and positive semi-definite.
         mean2: μ₂ (D,).
-        cov2: Σ₂, as Σ₁.
+        cov2: Σ₂ (D, D), symmetric and positive semi-definite.
     """
     mean1, cov1, mean2, cov2 = (x.double() for x in (mean1, cov1, mean2, cov2))
     values, vectors = torch.linalg.eigh(cov1)
@@ -35,11 +35,11 @@ class FrechetDistance(SampleMetric):
     """Fréchet distance between real and generated features, from their moments.
 
     Over the features of the FID Inception it is the FID (Heusel et al. 2017, arXiv:1706.08500).
-    Sums are kept in float64, and add up over ranks.
+    The state is float64 sums, which are added over ranks.
 
     Args:
-        dimensions: D, the number of features; `bind` takes it from the extractor.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        dimensions: D, the number of features; None if `bind` will take it from the extractor.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     higher_is_better = False
@@ -53,7 +53,7 @@ class FrechetDistance(SampleMetric):
             self._allocate(dimensions)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of features; a covariance needs more samples than that."""
+        """Take the number of features; the covariance needs more samples than features."""
         if extractor is not None:
             self._allocate(extractor.width)
             self.fewest = extractor.width + 1
@@ -69,10 +69,10 @@ class FrechetDistance(SampleMetric):
         self.set_dtype(torch.float64)
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Add features (N, D) of real or of generated samples.
+        """Add features (N, D) of real examples or of generated samples.
 
         Raises:
-            ConfigError: features of another width, or not finite.
+            ConfigError: features have another shape, or are not finite.
         """
         check_features(self, features, self.dimensions)
         kind, features = "real" if real else "fake", features.double()
@@ -81,7 +81,7 @@ class FrechetDistance(SampleMetric):
         setattr(self, f"{kind}_count", getattr(self, f"{kind}_count") + len(features))
 
     def moments(self, kind: str) -> tuple[Tensor, Tensor]:
-        """Mean (D,) and unbiased covariance (D, D) of the "real" or "fake" features."""
+        """Return the mean (D,) and unbiased covariance (D, D) of "real" or "fake" features."""
         n = int(getattr(self, f"{kind}_count"))
         if n < 2:
             raise ConfigError(f"FrechetDistance: {n} {kind} samples; needs at least 2.")
@@ -90,15 +90,15 @@ class FrechetDistance(SampleMetric):
         return mean, (outer - n * torch.outer(mean, mean)) / (n - 1)
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Where 0 is, and which numbers it can be compared with."""
+        """Explain the scale of the distance, and which values are comparable."""
         name = self.scores[0]
         return {
-            name: f"Generated samples are {values[name]:.2f} away from real ones (Fréchet distance "
-            "between their features: 0 for equal distributions, lower is better, comparable under "
-            "this protocol alone)."
+            name: f"Generated samples are {values[name]:.2f} away from real examples (Fréchet "
+            "distance between their features: 0 for equal distributions, lower is better, "
+            "comparable only under this protocol)."
         }
 
     def compute(self) -> Tensor:
-        """The distance."""
+        """Return the distance, float64."""
         distance = frechet_distance(*self.moments("real"), *self.moments("fake"))
         return torch.tensor(distance, dtype=torch.float64)

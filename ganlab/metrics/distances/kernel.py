@@ -16,20 +16,21 @@ _SEED = 2020
 
 
 class KernelDistance(KeptSamples):
-    """Squared maximum mean discrepancy under a cubic kernel, mean and deviation over subsets.
+    """Squared maximum mean discrepancy under a cubic kernel, over random subsets.
 
-    Over the features of the FID Inception it is the KID: Bińkowski et al. 2018 (arXiv:1801.01401).
-    The kernel is (x·y / D + 1)³ and the estimate is unbiased, so that it is 0 on average for two
-    sets of one distribution, and may be negative. Subsets are those of torch-fidelity with the
-    generated samples as its first input: drawn by RandomState(2020), generated ones first.
+    The scores are the mean and the standard deviation over subsets. Over the features of the FID
+    Inception it is the KID: Bińkowski et al. 2018 (arXiv:1801.01401). The kernel is
+    (x·y / D + 1)³. The estimate is unbiased: it is 0 on average for equal distributions, and may
+    be negative. The subsets equal those of torch-fidelity with the generated samples as its first
+    input: RandomState(2020) chooses the samples of a subset before its real examples.
 
     Args:
-        subsets: how many are drawn.
-        subset_size: samples of each kind in each, without replacement.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        subsets: number of subsets.
+        subset_size: how many samples, and how many examples, are in a subset, without replacement.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: no subset, or fewer than 2 samples in it.
+        ConfigError: `subsets` is below 1, or `subset_size` is below 2.
     """
 
     higher_is_better = False
@@ -42,16 +43,16 @@ class KernelDistance(KeptSamples):
         if subsets < 1 or subset_size < 2:
             raise ConfigError(
                 f"KernelDistance: received subsets={subsets}, subset_size={subset_size}; needs "
-                "subsets of 1 or more, subset_size of 2 or more."
+                "subsets ≥ 1 and subset_size ≥ 2."
             )
         self.subsets, self.subset_size, self.fewest = subsets, subset_size, subset_size
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Add features (N, D) of real or of generated samples; see `KeptSamples.keep`."""
+        """Add features (N, D) of real examples or generated samples; see `KeptSamples.keep`."""
         self.keep(features, real)
 
     def settings(self) -> dict[str, Any]:
-        """Kernel and subsets."""
+        """Return the kernel and the subsets."""
         return {
             "kernel": "(x·y / D + 1)³",
             "subsets": self.subsets,
@@ -60,39 +61,40 @@ class KernelDistance(KeptSamples):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What a distance that may be negative says."""
+        """Explain the distance, and why it may be negative."""
         value, spread = (values[name] for name in self.scores)
         if value <= spread:
-            text = "within its spread over subsets: the two can hardly be told apart"
+            text = "within the spread over subsets: both can hardly be told apart"
         else:
-            text = f"more than its spread over subsets ({spread:.2g}): the two differ"
+            text = f"more than the spread over subsets ({spread:.2g}): they differ"
         return {
-            "kernel_distance": f"Generated features are at {value:.2g} from real ones, {text}. "
-            "0 is the mean for equal distributions, so a small one may be negative."
+            "kernel_distance": f"Generated and real features are {value:.2g} apart, {text}. For "
+            "equal distributions the mean is 0, so small values may be negative."
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """Mean and population standard deviation of the estimates."""
+        """Return the mean and the population standard deviation of the estimates."""
         real, fake = self.kept("real"), self.kept("fake")
         random = np.random.RandomState(_SEED)
         estimates = []
         for _ in range(self.subsets):
             x, y = (
-                as_double(kind[torch.from_numpy(chosen).to(kind.device)])
-                for kind, chosen in (
-                    (kind, random.choice(len(kind), self.subset_size, replace=False))
-                    for kind in (fake, real)
+                as_double(features[torch.from_numpy(rows).to(features.device)])
+                for features, rows in (
+                    (features, random.choice(len(features), self.subset_size, replace=False))
+                    for features in (fake, real)
                 )
             )
             estimates.append(squared_mmd(x, y))
-        found = torch.stack(estimates)
-        return dict(zip(self.scores, (found.mean(), found.std(correction=0)), strict=True))
+        values = torch.stack(estimates)
+        return dict(zip(self.scores, (values.mean(), values.std(correction=0)), strict=True))
 
 
 def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Unbiased estimate of the squared MMD of (n, D) and (n, D) under (x·y / D + 1)³, a scalar.
+    """Return an unbiased estimate of the squared MMD of x (n, D) and y (n, D), a scalar.
 
-    Gretton et al. 2012 (Journal of Machine Learning Research 13), the unbiased estimate of lemma 6.
+    The kernel is (x·y / D + 1)³. The estimate is that of lemma 6 in Gretton et al. 2012 (Journal of
+    Machine Learning Research 13).
     """
     within = _off_diagonal_mean(_cubic(x, x)) + _off_diagonal_mean(_cubic(y, y))
     return within - 2 * _cubic(x, y).mean()

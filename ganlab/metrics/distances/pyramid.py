@@ -8,13 +8,16 @@ from torch.nn.functional import conv2d, pad
 
 
 def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
-    """What each halving loses, the full size first, and at last what is left.
+    """Return the levels of a Laplacian pyramid, the full size first.
 
-    Burt and Adelson 1983, "The Laplacian pyramid as a compact image code", with their 5×5 filter.
+    Each level but the last is the detail that halving its image loses; the last level is the
+    smallest image itself. Burt and Adelson 1983, "The Laplacian pyramid as a compact image code",
+    with their 5×5 filter.
 
     Args:
         images: float (N, C, H, W).
-        levels: 1 or more; each halves the sides, rounded up.
+        levels: number of levels, 1 or more; each has half the side of the previous level, rounded
+            up.
     """
     pyramid = []
     for _ in range(levels - 1):
@@ -25,7 +28,7 @@ def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
 
 
 def enlarge(images: Tensor, shape: torch.Size) -> Tensor:
-    """Images (N, C, h, w) of half the size at a `shape` (N, C, H, W), smoothly."""
+    """Return images (N, C, ⌈H/2⌉, ⌈W/2⌉) smoothly upsampled to `shape` (N, C, H, W)."""
     sparse = images.new_zeros(shape)
     sparse[:, :, ::2, ::2] = images
     return 4 * _smooth(sparse)

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distances, of points and of patches of images at several scales."""
+"""Sliced Wasserstein distances, between points and between image patches at several scales."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ganlab.metrics.distances.pyramid import laplacian_pyramid
 from ganlab.metrics.kept import KeptSamples
 from ganlab.modalities import IMAGE, POINTS
 
-_BATCH = 256  # images decomposed at once
+_BATCH = 256  # images whose pyramid is computed at once
 _VALUES = 2**22  # projected values sorted at once
-_PATCH = 7
+_PATCH = 7  # side of a patch, in pixels
 
 
 def random_directions(dimensions: int, number: int, seed: int) -> Tensor:
-    """Directions (dimensions, number), uniform on the unit sphere, float32 on the CPU."""
+    """Return directions (dimensions, number), uniform on the unit sphere, float32 on the CPU."""
     rng = torch.Generator().manual_seed(seed)
     directions = torch.randn(dimensions, number, generator=rng, dtype=torch.float64)
     return (directions / directions.norm(dim=0, keepdim=True)).float()
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
-    """Mean over directions of the 1-Wasserstein distance of two projected sets.
+    """Return the mean over directions of the 1-Wasserstein distance of two projected sets.
 
-    In one dimension that distance is the mean difference of the sorted values (Rabin et al. 2011,
-    "Wasserstein barycenter and its application to texture mixing").
+    In one dimension the 1-Wasserstein distance is the mean absolute difference of the sorted
+    values (Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing").
 
     Args:
         x: points (N, D), float32.
-        y: points (N, D), as many as x.
-        directions: (D, M), of length 1.
+        y: points (N, D), float32.
+        directions: columns (D, M) of length 1.
 
     Returns:
         A scalar, float64 on the CPU.
@@ -49,7 +49,10 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
 
 def _sorted(values: Tensor) -> Tensor:
-    """Each row (M, N) sorted; NumPy's sort is about ten times as fast as torch's on a CPU."""
+    """Sort each row of (M, N), in place on the CPU.
+
+    NumPy's sort is about ten times as fast as torch's on a CPU.
+    """
     if values.device.type != "cpu":
         return values.sort(dim=1).values
     values.numpy().sort(axis=1)
@@ -69,11 +72,11 @@ class _Sliced(KeptSamples):
         self.directions = directions
 
     def update(self, samples: Tensor, real: bool) -> None:
-        """Add samples; see `KeptSamples.keep`."""
+        """Add real examples or generated samples; see `KeptSamples.keep`."""
         self.keep(samples, real)
 
     def pairs(self, most: int) -> tuple[Tensor, Tensor]:
-        """As many real as generated samples, at most `most`: of more, a random subset."""
+        """Return equally many real examples and samples, at most `most`, as random subsets."""
         real, fake = self.kept("real"), self.kept("fake")
         n = min(len(real), len(fake), most)
         return tuple(self._subset(samples, n) for samples in (real, fake))
@@ -85,15 +88,15 @@ class _Sliced(KeptSamples):
 
 
 class PointSlicedWasserstein(_Sliced):
-    """Sliced 1-Wasserstein distance of two sets of points (N, D), in the points' own unit.
+    """Sliced 1-Wasserstein distance of two sets of points (N, D), in the unit of the points.
 
-    Of unlike numbers of points the larger set is thinned out at random.
+    If the sets have different sizes, a random subset of the larger set is used.
 
     Args:
-        most: points of either kind that are kept and compared.
-        directions: random directions that are averaged over; in one dimension any is exact.
-        seed: of the directions and subsets.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        most: how many real points, and how many generated points, are kept and compared.
+        directions: number of random directions; in one dimension a single direction is exact.
+        seed: seed of the directions and subsets.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     inputs = ("samples",)
@@ -106,11 +109,7 @@ class PointSlicedWasserstein(_Sliced):
         super().__init__(most, directions, seed, **options)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Only points are compared as they are.
-
-        Raises:
-            ConfigError: the data are images.
-        """
+        """Raise a ConfigError unless the data are points."""
         if data.modality is not POINTS:
             raise ConfigError(
                 f"{self.title}: the data have shape {tuple(data.shape)}; needs points (D,). "
@@ -118,7 +117,7 @@ class PointSlicedWasserstein(_Sliced):
             )
 
     def settings(self) -> dict[str, Any]:
-        """Directions, points and seed."""
+        """Return the directions, the number of points and the seed."""
         return {
             "directions": self.directions,
             "points_at_most": self.most,
@@ -126,15 +125,15 @@ class PointSlicedWasserstein(_Sliced):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number means."""
+        """Explain the distance."""
         return {
-            "sliced_wasserstein": "Seen from a random direction, a generated point must move by "
-            f"{values['sliced_wasserstein']:.3g} on average to make the generated points lie as "
-            "the real ones do (0 is perfect, lower is better)."
+            "sliced_wasserstein": "Projected onto a random direction, a generated point must move "
+            f"by {values['sliced_wasserstein']:.3g} on average to make the generated points equal "
+            "the real points (0 is perfect, lower is better)."
         }
 
     def compute(self) -> Tensor:
-        """The distance, float64."""
+        """Return the distance, float64."""
         real, fake = (points.float() for points in self.pairs(self.most))
         directions = random_directions(real.shape[1], self.directions, self.seed)
         return sliced_wasserstein(real, fake, directions)
@@ -143,25 +142,27 @@ class PointSlicedWasserstein(_Sliced):
 class SlicedWasserstein(_Sliced):
     """Sliced Wasserstein distances of local patches, at each level of a Laplacian pyramid.
 
-    Karras et al. 2018 (arXiv:1710.10196), section 5: from every image random 7×7 patches of each
-    level, normalised per channel by mean and standard deviation over all patches of that level and
-    kind; distances are given × 1,000. The level named by the full size tells of sharp details and
-    noise, the smallest of the whole arrangement. As each kind is normalised by itself, a change of
-    brightness or contrast of all images at once is not seen.
+    Karras et al. 2018 (arXiv:1710.10196), section 5. Random 7×7 patches are taken from each level
+    of every image. The patches of real images and those of generated images are normalised
+    separately: per level and channel, by mean and standard deviation over all patches. So the
+    scores do not see a change of brightness or contrast that is common to all images. Distances
+    are multiplied by 1,000. The largest level shows differences in details and noise, the smallest
+    level differences in overall structure.
 
-    A level is halved while the next one has `smallest` pixels or more on both sides. The paper
-    stops at 16; with 14 that is the same for powers of two, and images of 28 get a second level.
-    Of unlike numbers of images the larger set is thinned out at random.
+    A level is added while both of its sides have at least `smallest` pixels. The paper's smallest
+    level has 16 pixels. The default of 14 gives the same levels for powers of two, and a second
+    level for images of 28 pixels. If there are unequal numbers of real and generated images, a
+    random subset of the larger set is used.
 
     Args:
-        images: of either kind that are compared; the paper takes 16,384.
-        patches: per image and level; the paper takes 128. The same number of patches from more
-            images is more precise, and eight times as many take minutes on a CPU.
-        directions: random directions that are averaged over.
-        smallest: sides of the last level, in pixels; 7 or more.
-        seed: of patches, directions and subsets.
-        most: images of either kind that are kept, as bytes, to choose from.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        images: how many real, and how many generated images are compared; 16,384 in the paper.
+        patches: patches per image and level; 128 in the paper. More images are more precise than
+            more patches per image. Eight times as many patches take minutes on a CPU.
+        directions: number of random directions.
+        smallest: smallest side of the last level, in pixels; 7 or more.
+        seed: seed of patches, directions and subsets.
+        most: how many real, and how many generated images are kept to choose from, as uint8.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -193,10 +194,10 @@ class SlicedWasserstein(_Sliced):
         self.images, self.patches, self.smallest = images, patches, smallest
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Name the levels' scores.
+        """Set the score names of the levels.
 
         Raises:
-            ConfigError: the data are points, or images below 7 pixels.
+            ConfigError: the data are not images, or have a side below 7 pixels.
         """
         shape = tuple(data.shape)
         if data.modality is not IMAGE or min(shape[1:]) < _PATCH:
@@ -208,14 +209,14 @@ class SlicedWasserstein(_Sliced):
         self.scores = ("sliced_wasserstein", *names)
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Height and width of each level of the pyramid, the full size first."""
+        """Return height and width of each level of the pyramid, the full size first."""
         sizes = [(height, width)]
         while min(half := tuple((side + 1) // 2 for side in sizes[-1])) >= self.smallest:
             sizes.append(half)
         return sizes
 
     def settings(self) -> dict[str, Any]:
-        """Patches, levels, directions and seed."""
+        """Return patches, levels, directions and seed."""
         return {
             "images_compared": self.images,
             "patches_per_image": self.patches,
@@ -226,21 +227,21 @@ class SlicedWasserstein(_Sliced):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the numbers mean."""
+        """Explain the mean, and name the level with the largest distance."""
         explanations = {
             "sliced_wasserstein": f"Small patches of generated and of real images differ by "
             f"{values['sliced_wasserstein']:.1f} on average over all scales (0 is perfect, lower "
-            "is better; real images among themselves are not quite at 0)."
+            "is better; two sets of real images differ a little, too)."
         }
         levels = [name for name in values if "/" in name]
         if len(levels) > 1:
             worst = max(levels, key=lambda name: values[name])
-            kind = "fine detail" if worst == levels[0] else "coarser structure"
-            explanations[worst] = f"They differ most in {kind}, at {worst.split('/')[1]} pixels."
+            scale = "fine detail" if worst == levels[0] else "coarser structure"
+            explanations[worst] = f"They differ most in {scale}, at {worst.split('/')[1]} pixels."
         return explanations
 
     def compute(self) -> dict[str, Tensor]:
-        """The mean over levels, and the distance at each, × 1,000, float64."""
+        """Return the mean over levels, and the distance at each level, × 1,000, float64."""
         real, fake = self.pairs(self.images)
         if not IMAGE.is_raw(real) or min(real.shape[-2:]) < _PATCH:
             raise ConfigError(
@@ -255,12 +256,12 @@ class SlicedWasserstein(_Sliced):
         return {"sliced_wasserstein": torch.stack(list(scores.values())).mean(), **scores}
 
     def descriptors(self, images: Tensor, level: int, levels: int) -> Tensor:
-        """Normalised patches (N · patches, C · 49), float32, of one level of a pyramid.
+        """Return normalised patches (N · patches, C · 49), float32, of a pyramid's level.
 
         Args:
             images: uint8 (N, C, H, W).
-            level: 0 for the full size.
-            levels: of the whole pyramid, the last of which is not a difference.
+            level: index of the level, 0 for the full size.
+            levels: number of levels; the last level is a smaller image, not a difference.
         """
         rng = torch.Generator().manual_seed(mix(self.seed, level))
         parts = []
@@ -276,10 +277,10 @@ class SlicedWasserstein(_Sliced):
         last = torch.tensor([height - _PATCH + 1, width - _PATCH + 1])
         corner = (torch.rand(n, self.patches, 2, generator=rng) * last).long()
         offset = torch.cartesian_prod(torch.arange(_PATCH), torch.arange(_PATCH))
-        place = (corner[:, :, None] + offset) @ torch.tensor([width, 1])  # (n, patches, 49)
-        place = place.view(n, 1, -1).expand(-1, channels, -1).to(images.device)
-        chosen = images.flatten(2).gather(2, place).view(n, channels, self.patches, -1)
-        return chosen.transpose(1, 2).flatten(0, 1)
+        pixel = (corner[:, :, None] + offset) @ torch.tensor([width, 1])  # (n, patches, 49)
+        pixel = pixel.view(n, 1, -1).expand(-1, channels, -1).to(images.device)
+        patches = images.flatten(2).gather(2, pixel).view(n, channels, self.patches, -1)
+        return patches.transpose(1, 2).flatten(0, 1)
 
 
 def _name(size: tuple[int, int]) -> str:

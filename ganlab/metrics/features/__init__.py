@@ -1,1 +1,1 @@
-"""Feature extractors: the networks through which samples are compared."""
+"""Feature extractors: the networks whose features metrics compare."""

@@ -1,4 +1,4 @@
-"""Features of real data on disk, so that a second evaluation need not compute them again."""
+"""A cache on disk for features of real examples, which later evaluations read."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from torch import Tensor
 from ganlab.data.archives.files import cache_folder
 from ganlab.data.readers.caching import read_cache, write_cache
 
-_VERSION = 1  # raise it where a resizer or an extractor changes what it computes
+_VERSION = 1  # increment when a resizer or an extractor changes what it computes
 
 
 def cached_features(
     key_parts: dict[str, Any], compute: Callable[[], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Tensors from the cache, or computed and kept there.
+    """Return tensors from the cache; compute and store them if they are not cached.
 
-    They lie in `features/` of `ganlab.data.archives.files.cache_folder()`, a file for each key, of
-    8 kB for a sample of 2,048 features; nothing is ever removed, and all of it may be deleted at
-    any time.
-    Several processes may ask for one key at once: each may compute it, and none sees half a file.
-    A damaged file is computed again, with a warning; one that cannot be written is only a warning.
+    Each key has a file in the folder `features/` of `ganlab.data.archives.files.cache_folder()`. An
+    example with 2,048 features takes 8 kB. Files are never removed; you may delete them at any
+    time. Several processes may request the same key at once: each may compute the tensors, and
+    none reads an incomplete file. A damaged file causes a warning and is computed again. A file
+    that cannot be written only causes a warning.
 
     Args:
-        key_parts: everything that the tensors depend on, as JSON knows it: the data's content hash,
-            split, number, `Extractor.described()`.
-        compute: makes the tensors, on the CPU; called where there are none.
+        key_parts: everything that the tensors depend on, as JSON values: the data's content hash,
+            split, number of examples, `Extractor.described()`.
+        compute: returns the tensors by name, on the CPU; called only if they are not cached.
 
     Returns:
-        What `compute` gives, by name.
+        The tensors that `compute` returns, by name.
 
     Raises:
-        TypeError: if the parts are not plain numbers, texts, lists and dicts.
+        TypeError: `key_parts` holds anything but numbers, strings, lists and dicts.
     """
     path = cache_path(key_parts)
     tensors = read_cache(path)
@@ -47,7 +47,7 @@ def cached_features(
 
 
 def cache_path(key_parts: dict[str, Any]) -> Path:
-    """The file of a key: the SHA-256 of its parts as JSON, whatever their order."""
+    """Return the file of a key, named by the SHA-256 of the sorted `key_parts` as JSON."""
     text = json.dumps({"version": _VERSION, "parts": key_parts}, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     return cache_folder() / "features" / f"{key}.safetensors"

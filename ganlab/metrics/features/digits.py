@@ -1,4 +1,4 @@
-"""Features of digits, by a small classifier that the project trained itself."""
+"""Features of digits, from a small classifier that ships with ganlab."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "digits.safetensors"
 
 
 class DigitFeatures(Extractor):
-    """The frozen digit classifier that ships with ganlab, and its 128 features.
+    """The frozen digit classifier that ships with ganlab, with 128 features and 10 logits.
 
-    It was made by `ganlab train experiment=features_mnist`; `made_by` tells from what.
+    It was trained by `ganlab train experiment=features_mnist`.
 
     Args:
-        weights: another safetensors file of the same network.
+        weights: another safetensors file of the same network; None for the file of ganlab.
+
+    Attributes:
+        made_by: the metadata of the weights' file, which say how it was made.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: the file is missing, damaged, or of another network.
     """
 
     name = "digits"
@@ -47,7 +50,7 @@ class DigitFeatures(Extractor):
                 self.made_by: dict[str, str] = dict(file.metadata() or {})
         except (OSError, SafetensorError) as error:
             raise DataError(
-                f"features.weights: {path} cannot be read: {error}. Make it again with "
+                f"features.weights: {path} cannot be read: {error}. Create it again with "
                 "`ganlab train experiment=features_mnist`."
             ) from error
         self.hash = hashlib.sha256(content).hexdigest()[:16]
@@ -58,9 +61,9 @@ class DigitFeatures(Extractor):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images uint8 (N, C, H, W) in [0, 255] to features (N, 128) and logits (N, 10).
+        """Return features (N, 128) and logits (N, 10) of uint8 images (N, C, H, W).
 
-        Several channels are averaged; other sizes are resized to 28 (bilinear, antialiased).
+        Channels are averaged, and images are resized to 28×28 (bilinear, antialiased).
         """
         grey = RESIZERS[self.resizer](images, 28).mean(1, keepdim=True)
         features = self.classifier.features(normalise(grey))

@@ -1,4 +1,4 @@
-"""What feature extractors have in common, and any module that a user brings as one."""
+"""The base of feature extractors, and an extractor made of any module of a user."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ Grey = Literal["refuse", "repeat"]
 
 
 class FrozenExtractor(Extractor):
-    """What extractors of one size and number of channels have in common.
+    """Base of extractors with a fixed image size and number of channels.
 
     A subclass sets the attributes of `Extractor`, builds its networks, and calls `freeze`.
 
     Args:
         size: pixels along a side that images are resized to.
-        channels: that the network takes.
+        channels: number of channels that the network takes.
         resizer: a name in `ganlab.metrics.features.resizers.RESIZERS`.
-        grey: what to do with grey images for a network of colour ones: "refuse" or "repeat".
+        grey: what to do with grey images if `channels` is not 1: "refuse" them, or "repeat" their
+            channel.
 
     Raises:
-        ConfigError: for another resizer, or another name for grey images.
+        ConfigError: `resizer` or `grey` is not one of these names.
     """
 
     def __init__(self, size: int, channels: int, resizer: str, grey: Grey) -> None:
@@ -42,14 +43,14 @@ class FrozenExtractor(Extractor):
         self.size, self.channels, self.resizer, self.grey = size, channels, resizer, grey
 
     def freeze(self) -> None:
-        """No gradients, and evaluation mode for good."""
+        """Turn off gradients and switch to evaluation mode."""
         self.requires_grad_(False).eval()
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Images uint8 (N, C, H, W) to float32 (N, channels, size, size), both in [0, 255].
+        """Resize uint8 images (N, C, H, W) to float32 (N, channels, size, size) in [0, 255].
 
         Raises:
-            ConfigError: for other tensors, or a number of channels that does not fit.
+            ConfigError: the tensor is not such images, or has a wrong number of channels.
         """
         IMAGE.check(images, self.title)
         received = images.shape[1]
@@ -67,22 +68,24 @@ class FrozenExtractor(Extractor):
 
 
 class ModuleFeatures(FrozenExtractor):
-    """Any module as an extractor: it gives features (N, D), or those and logits (N, classes).
+    """Use any module as an extractor.
 
     Args:
-        module: takes images float32 (N, channels, size, size).
-        name: ends the names of scores over it; letters, digits and underscores.
-        size: pixels along a side that it takes.
-        channels: that it takes.
-        mean, std: images in [0, 1] become (image − mean) / std; a number, or one for each channel.
-            The default gives [−1, 1].
-        weights: path of a state dict, .safetensors or torch's; None keeps those that it has.
+        module: maps float32 images (N, channels, size, size) to features (N, D), or to a pair of
+            features and logits (N, classes).
+        name: suffix of the score names; letters, digits and underscores.
+        size: pixels along a side of the images that the module takes.
+        channels: number of channels that the module takes.
+        mean, std: images in [0, 1] become (image − mean) / std; each is a number, or a number for
+            each channel. The default maps to [−1, 1].
+        weights: path of a state dict, saved by safetensors (.safetensors) or torch.save; None
+            keeps the module's weights.
         resizer: a name in `ganlab.metrics.features.resizers.RESIZERS`.
         grey: see `FrozenExtractor`.
 
     Raises:
-        ConfigError: if the module does not take such images, or gives something else.
-        DataError: if the weights cannot be read, or are another network's.
+        ConfigError: the module fails on such images, or returns something else.
+        DataError: the weights cannot be read, or are those of another network.
     """
 
     def __init__(
@@ -100,8 +103,8 @@ class ModuleFeatures(FrozenExtractor):
         super().__init__(size, channels, resizer, grey)
         if not name.isidentifier():
             raise ConfigError(
-                f"features.name: received {name!r}; needs letters, digits and underscores; it "
-                "ends the names of scores."
+                f"features.name: received {name!r}; needs letters, digits and underscores, because "
+                "score names end in it."
             )
         if weights is not None:
             load_state(module, weights, [])
@@ -119,50 +122,50 @@ class ModuleFeatures(FrozenExtractor):
         except (RuntimeError, ValueError, TypeError) as error:
             raise ConfigError(
                 f"features.module: {self.title} fails on images {shape}: {error}. "
-                "Set features.size and features.channels to what it takes."
+                "Set features.size and features.channels to values that the module supports."
             ) from error
         self.width = features.shape[1]
         self.classes = None if logits is None else logits.shape[1]
-        # what it gives tells its code apart, which its weights and layers do not
+        # hash outputs too: modules with equal weights and layers may have different code
         content = {**module.state_dict(), "features of two images": features}
         layers = re.sub(r" at 0x[0-9a-f]+", "", repr(module))
         self.hash = hashlib.sha256(f"{layers} {hash_tensors(content)}".encode()).hexdigest()[:16]
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Images uint8 (N, C, H, W) in [0, 255] to features (N, width) and the logits, if any.
+        """Return features (N, width) and logits, if any, of uint8 images (N, C, H, W).
 
         Raises:
-            ConfigError: if the module gives something else.
+            ConfigError: the module returns something else.
         """
         result = self.module((self.prepare(images) / 255 - self.mean) / self.std)
         features, logits = result if _is_pair(result) else (result, None)
         for part in result if _is_pair(result) else [result]:
             if not isinstance(part, Tensor) or part.dim() != 2 or len(part) != len(images):
-                gave = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+                shape = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
                 raise ConfigError(
-                    f"features.module: {self.title} gives {gave} for {len(images)} images; needs "
-                    f"features ({len(images)}, D), or a pair of those and logits. Average or "
+                    f"features.module: {self.title} gives {shape} for {len(images)} images; needs "
+                    f"features ({len(images)}, D), or a pair of features and logits. Average or "
                     "flatten other dimensions in the module."
                 )
         return features.float(), None if logits is None else logits.float()
 
     def described(self) -> dict[str, Any]:
-        """With the module's size and normalisation, which its weights do not tell."""
+        """Add image size and normalisation, which the weights' hash does not cover."""
         mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
         return {**super().described(), "size": self.size, "mean": mean, "std": std}
 
 
 def load_state(module: nn.Module, weights: str, others: list[str]) -> None:
-    """Load a state dict from a .safetensors file, or from one of torch's that holds tensors alone.
+    """Load a state dict from a .safetensors file, or from a file of torch.save with only tensors.
 
     Args:
-        module: what it is loaded into.
-        weights: the file.
-        others: what else the argument may be, for the message.
+        module: module that the state dict is loaded into.
+        weights: path of the file.
+        others: names that the argument `features.weights` also allows, for the message.
 
     Raises:
-        DataError: if it cannot be read, or is another network's.
+        DataError: the file cannot be read, or is of another network.
     """
     from safetensors.torch import load_file
 
@@ -195,7 +198,7 @@ def _per_channel(name: str, value: float | Sequence[float], channels: int) -> Te
     fits = len(values) in (1, channels) and values.isfinite().all()
     if not fits or (name == "std" and not (values > 0).all()):
         raise ConfigError(
-            f"features.{name}: received {value!r}; needs a number, or one for each of "
-            f"{channels} channels, those of std above 0."
+            f"features.{name}: received {value!r}; needs a number, or a number for each of "
+            f"{channels} channels; std must be above 0."
         )
     return values.view(-1, 1, 1)

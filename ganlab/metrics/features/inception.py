@@ -1,4 +1,4 @@
-"""The Inception network that the FID is defined over."""
+"""The Inception network whose features define the FID."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.features.extractors import FrozenExtractor, Grey
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
-_DIGITS = WEIGHTS.removesuffix(".pth").rpartition("-")[2]  # the first of its SHA-256
+_DIGITS = WEIGHTS.removesuffix(".pth").rpartition("-")[2]  # first hex digits of its SHA-256
 
 
 class FIDInception(FrozenExtractor):
-    """The Inception network of 2015 whose 2,048 features define the FID and the Inception Score.
+    """The Inception network of 2015, whose outputs define the FID and the Inception Score.
 
-    Heusel et al. 2017 (arXiv:1706.08500) and Salimans et al. 2016 (arXiv:1606.03498); architecture
-    and converted weights are torch-fidelity's. The 1,008 logits are without their bias, as there
-    and in the original score. Images of any size are resized to 299×299.
+    Its 2,048 features define the FID (Heusel et al. 2017, arXiv:1706.08500). Its 1,008 logits
+    define the Inception Score (Salimans et al. 2016, arXiv:1606.03498). Architecture and converted
+    weights come from torch-fidelity. As in torch-fidelity and in the original score, the logits
+    lack their bias. Images of any size are resized to 299×299.
 
     Args:
-        weights: path of the weights; by default they are downloaded (91 MiB) to `cache_folder()`.
-        resizer: "clean", that of Parmar et al. 2022 (arXiv:2104.11222), or "tensorflow", that of
-            most papers' figures, or another name in `ganlab.metrics.features.resizers.RESIZERS`.
-        hash: the first 8 or more hex digits of the SHA-256 that the file must have, where it is
-            knowingly another one than torch-fidelity's; "any" takes every file.
+        weights: path of the weights; None downloads them (91 MiB) to `cache_folder()`.
+        resizer: "clean" as in Parmar et al. 2022 (arXiv:2104.11222), "tensorflow" as in most
+            papers, or another name in `ganlab.metrics.features.resizers.RESIZERS`.
+        hash: first 8 or more hex digits of the file's SHA-256. Set it only for weights other than
+            those of torch-fidelity; "any" accepts every file.
         grey: "refuse" grey images, or "repeat" their channel.
 
     Raises:
-        ConfigError: for a value that is not allowed.
-        DataError: if the weights cannot be had, are not those of `hash`, or not this network's.
+        ConfigError: an argument has a value that is not allowed.
+        DataError: the weights are missing and cannot be downloaded, do not match `hash`, or are
+            those of another network.
     """
 
     name = "inception"
@@ -62,29 +64,29 @@ class FIDInception(FrozenExtractor):
         super().__init__(299, 3, resizer, grey)
         content, self.hash = _read(weights, _expected(hash))
         if hash is not None:
-            self.published = {}  # over other weights nothing is an FID
+            self.published = {}  # with other weights the score is not the published FID
         network = _build(content, weights)
         self.head = network.fc
         layers = [layer for name, layer in network.named_children() if name != "fc"]
-        body = nn.Sequential(*layers)  # in the order that its forward takes them
-        self.body = body.to(memory_format=torch.channels_last)  # half as fast again on a CPU
+        body = nn.Sequential(*layers)  # in the order in which `network.forward` calls them
+        self.body = body.to(memory_format=torch.channels_last)  # 1.5 times as fast on a CPU
         self.freeze()
 
     @classmethod
     def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
-        """Published names are of the published weights alone."""
+        """Return the published name of a score, unless `settings` ask for other weights."""
         is_other = settings.get("hash") is not None
         return f"{score}_{cls.name}" if is_other else super().score_name_of(score, settings)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images uint8 (N, 3, H, W) in [0, 255] to features (N, 2048) and logits (N, 1008)."""
+        """Return features (N, 2048) and logits (N, 1008) of uint8 images (N, 3, H, W)."""
         features = self.body((self.prepare(images) - 128) / 128).flatten(1)
         return features, features.mm(self.head.weight.T)
 
 
 def _expected(digits: str | None) -> str:
-    """The first digits of the SHA-256 that weights must have; "" for any."""
+    """Return the digits that the weights' SHA-256 must begin with; "" for any SHA-256."""
     if digits is None:
         return _DIGITS
     if digits == "any":
@@ -92,13 +94,16 @@ def _expected(digits: str | None) -> str:
     if len(digits) < 8 or not set(digits.lower()) <= set("0123456789abcdef"):
         raise ConfigError(
             f"features.hash: received {digits!r}; needs the first 8 or more hex digits of the "
-            "SHA-256 of features.weights, or any."
+            "SHA-256 of features.weights, or the word any."
         )
     return digits.lower()
 
 
 def _read(weights: str | None, expected: str) -> tuple[bytes, str]:
-    """The file's bytes and the first 16 digits of its hash, downloaded where that is due."""
+    """Return the file's bytes and the first 16 digits of its SHA-256.
+
+    The file is downloaded if `weights` is None and the cache lacks it.
+    """
     path = Path(weights).expanduser() if weights else cache_folder() / WEIGHTS
     if not weights and not path.is_file():
         _fetch(path)
@@ -110,8 +115,8 @@ def _read(weights: str | None, expected: str) -> tuple[bytes, str]:
     if not digest.startswith(expected):
         raise DataError(
             f"features.weights: {path} has the SHA-256 {digest[:16]}…, not {expected}…; it is "
-            f"damaged or another network. {_remedy()} For other weights of this network, converted "
-            f"ones say, set features.hash={digest[:8]}."
+            f"damaged or another network. {_remedy()} If these are other weights of this network, "
+            f"such as weights that you converted, set features.hash={digest[:8]}."
         )
     return content, digest[:16]
 
@@ -131,15 +136,16 @@ def _remedy() -> str:
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
     return (
-        f"Get {URL_INCEPTION_V3} and put it into {cache_folder()}, or set features.weights to its "
-        "path. features=digits, and protocols over it, need no download."
+        f"Download {URL_INCEPTION_V3} into {cache_folder()}, or set features.weights to its path. "
+        "features=digits, and protocols that use it, need no download."
     )
 
 
 def _build(content: bytes, weights: str | None) -> nn.Module:
-    """torch-fidelity's network with the weights of a file's content.
+    """Return torch-fidelity's network with the weights in `content`.
 
-    It unpickles its file without restrictions, so it gets one that holds tensors for certain.
+    torch-fidelity unpickles without restrictions. So the content is first loaded safely, and
+    torch-fidelity reads a new file that holds only tensors.
     """
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -151,7 +157,7 @@ def _build(content: bytes, weights: str | None) -> nn.Module:
         return FeatureExtractorInceptionV3(
             "inception", ["2048"], feature_extractor_weights_path=safe
         )
-    except Exception as error:  # unpickling raises many kinds
+    except Exception as error:  # unpickling raises many types
         reason = " ".join(str(error).split())[:300]
         raise DataError(
             f"features.weights: {weights or WEIGHTS} does not hold the weights of the FID's "

@@ -1,6 +1,7 @@
-"""How images get the size of a feature extractor; a Fréchet distance depends on it noticeably.
+"""Functions that resize images for a feature extractor.
 
-Parmar et al. 2022 (arXiv:2104.11222) compare these resizers, and name the one that is right.
+The choice changes a Fréchet distance noticeably: Parmar et al. 2022 (arXiv:2104.11222) compare
+these resizers and recommend `clean`.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ Resizer = Callable[[Tensor, int], Tensor]
 
 
 def clean(images: Tensor, size: int) -> Tensor:
-    """Bicubic, antialiased, not rounded: the resizer of clean-fid, Parmar et al. 2022.
+    """Resize with a bicubic, antialiased filter and without rounding, as the clean-fid library.
 
-    It is Pillow's bicubic filter on each channel as floats.
+    It is Pillow's bicubic filter, applied to each channel as floats (Parmar et al. 2022).
 
     Args:
         images: uint8 (N, C, H, W) in [0, 255].
         size: pixels along a side of the result.
 
     Returns:
-        float32 (N, C, size, size), in [0, 255] but for the filter's overshoot, which is cut off.
+        float32 (N, C, size, size); the filter's overshoot is clamped to [0, 255].
     """
     return _torch(images, size, "bicubic").clamp(0, 255)
 
 
 def tensorflow(images: Tensor, size: int) -> Tensor:
-    """Bilinear without antialiasing, as TensorFlow 1 did it within the first FID.
+    """Resize bilinearly without antialiasing, as TensorFlow 1 in the first FID.
 
-    Samples the image at i·H/size, without the half pixel that aligns centres; downscaling aliases.
-    Arguments and result as of `clean`.
+    Output pixel i reads the image at i·H/size, without the half-pixel offset that aligns centres,
+    so downscaling aliases. Arguments and result are those of `clean`.
     """
     from torch_fidelity.interpolate_compat_tensorflow import (
         interpolate_bilinear_2d_like_tensorflow1x as like_tensorflow,
@@ -47,21 +48,22 @@ def tensorflow(images: Tensor, size: int) -> Tensor:
 
 
 def bilinear(images: Tensor, size: int) -> Tensor:
-    """Bilinear with antialiasing, as in torchmetrics. Arguments and result as of `clean`."""
+    """Resize bilinearly with antialiasing, as torchmetrics. For arguments see `clean`."""
     return _torch(images, size, "bilinear")
 
 
 def none(images: Tensor, size: int) -> Tensor:
-    """No resizing; arguments and result as of `clean`.
+    """Return the images as float32 without resizing. For arguments see `clean`.
 
     Raises:
-        ConfigError: if the images have another size.
+        ConfigError: the images have another size.
     """
     if images.shape[-2:] != (size, size):
         height, width = images.shape[-2:]
         raise ConfigError(
-            f"features.resizer: got none with images of {height}×{width} pixels, but the extractor "
-            f"needs {size}×{size}. Set features.resizer=clean, or give images of that size."
+            f"features.resizer: received none with images of {height}×{width} pixels, but the "
+            f"extractor needs {size}×{size}. Set features.resizer=clean, or give images of "
+            f"{size}×{size} pixels."
         )
     return images.float()
 
@@ -75,10 +77,10 @@ RESIZERS: dict[str, Resizer] = {
 
 
 def find_resizer(name: str) -> Resizer:
-    """The resizer of that name.
+    """Return the resizer called `name`.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: there is no such resizer.
     """
     return RESIZERS[one_of("features.resizer", name, RESIZERS)]
 

@@ -14,22 +14,24 @@ from ganlab.metrics.features.extractors import FrozenExtractor, Grey, load_state
 
 
 class TorchvisionClassifier(FrozenExtractor):
-    """Any classifier of torchvision: its features are what its last linear layer takes.
+    """Any classifier of torchvision; its features are the input of its last linear layer.
 
-    Images are resized to the size that the weights' own preprocessing crops, without its cropping,
-    and normalised as it does. Weights from a file, and random ones, use the default weights'.
+    Images are normalised as the preprocessing of the weights does, and resized, without cropping,
+    to the crop size of that preprocessing. Weights from a file and random weights use the
+    preprocessing of the default weights.
 
     Args:
-        model: its name in `torchvision.models`, such as "resnet50".
-        weights: a name of its weights there ("DEFAULT", "IMAGENET1K_V1", …), downloaded to torch's
-            own cache; "random"; or the path of a state dict.
-        resizer: "torch" is how torchvision's classifiers were trained.
+        model: name of the classifier in `torchvision.models`, such as "resnet50".
+        weights: name of the weights in torchvision ("DEFAULT", "IMAGENET1K_V1", …), which are
+            downloaded to torch's cache; "random"; or the path of a state dict.
+        resizer: a name in `ganlab.metrics.features.resizers.RESIZERS`; torchvision's classifiers
+            were trained with "torch".
         grey: see `FrozenExtractor`.
-        seed: of random weights.
+        seed: seed of random weights.
 
     Raises:
-        ConfigError: for an unknown model, or one that does not end in a linear layer.
-        DataError: if the weights cannot be had, or are another network's.
+        ConfigError: the model is unknown, or has no linear layer.
+        DataError: the weights cannot be downloaded or read, or are those of another network.
     """
 
     at_once = 50
@@ -51,7 +53,7 @@ class TorchvisionClassifier(FrozenExtractor):
                 f"{nearest(str(model), names)} `torchvision.models.list_models()` lists them."
             )
         entries = models.get_model_weights(model)
-        known = entries.__members__.get(weights)  # DEFAULT too, as an alias
+        known = entries.__members__.get(weights)  # DEFAULT is an alias among the members
         preset = (known or entries.DEFAULT).transforms()
         super().__init__(preset.crop_size[0], 3, resizer, grey)
         if known is not None:
@@ -61,7 +63,7 @@ class TorchvisionClassifier(FrozenExtractor):
             if weights != "random":
                 load_state(network, weights, ["random", *entries.__members__])
         self.name = model
-        self.title = f"torchvision {model}, " + (known.name if known else _others(weights, seed))
+        self.title = f"torchvision {model}, " + (known.name if known else _origin(weights, seed))
         self.hash = hash_tensors(network.state_dict())[:16]
         self.head = _cut_head(network, model)
         self.network = network
@@ -72,12 +74,12 @@ class TorchvisionClassifier(FrozenExtractor):
 
     @classmethod
     def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
-        """`score_name` before the extractor is built, from its constructor's arguments."""
+        """Return `score_name` for the constructor arguments `settings`, without building it."""
         return f"{score}_{settings['model']}"
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images uint8 (N, 3, H, W) in [0, 255] to features (N, width) and logits (N, classes)."""
+        """Return features (N, width) and logits (N, classes) of uint8 images (N, 3, H, W)."""
         features = self.network((self.prepare(images) - self.mean) / self.std)
         return features, self.head(features)
 
@@ -85,7 +87,7 @@ class TorchvisionClassifier(FrozenExtractor):
 def _build(model: str, seed: int) -> nn.Module:
     from torchvision import models
 
-    # what torchvision sets for those two only where it loads the weights itself
+    # torchvision sets this option for these two models only if it loads the weights itself
     options = {"transform_input": True} if model in ("googlenet", "inception_v3") else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -106,12 +108,12 @@ def _download(model: str, weights: Any) -> nn.Module:
 
 
 def _cut_head(network: nn.Module, model: str) -> nn.Linear:
-    """Take the last linear layer out of a classifier, which then ends in the layer's input."""
+    """Replace a classifier's last linear layer by the identity, and return the layer."""
     layers = [item for item in network.named_modules() if isinstance(item[1], nn.Linear)]
     if not layers:
         raise ConfigError(
-            f"features.model: {model} does not end in a linear layer, whose input would be its "
-            "features. Use another, such as resnet50."
+            f"features.model: {model} has no linear layer, whose input would be the features. Use "
+            "another model, such as resnet50."
         )
     name, head = layers[-1]
     parent, _, child = name.rpartition(".")
@@ -119,5 +121,5 @@ def _cut_head(network: nn.Module, model: str) -> nn.Linear:
     return head
 
 
-def _others(weights: str, seed: int) -> str:
+def _origin(weights: str, seed: int) -> str:
     return f"random weights of seed {seed}" if weights == "random" else "weights from a file"

@@ -1,1 +1,1 @@
-"""Scores of the model itself, not of its samples."""
+"""Scores of the model itself: of its latents and its networks."""

@@ -1,4 +1,4 @@
-"""How evenly a generator's samples change along paths through its latents."""
+"""How fast a generator's samples change along paths through its latents."""
 
 from __future__ import annotations
 
@@ -24,30 +24,31 @@ class SquaredPixels:
     name = "pixels"
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """Two batches (N, …), images in [−1, 1], to (N,)."""
+        """Return distances (N,) of two batches (N, …), images in [−1, 1]."""
         return (first - second).square().flatten(1).mean(1)
 
 
 class PerceptualPathLength(ModelMetric):
-    """Mean of d(G(z(t)), G(z(t + ε))) / ε² over random paths z and places t on them.
+    """Mean of d(G(z(t)), G(z(t + ε))) / ε² over random paths z and random t.
 
-    Karras et al. 2019 (arXiv:1812.04948), section 4.1: a path leads from one latent to another,
-    along the sphere (`slerp`) for normal latents, straight for uniform ones; t is uniform in
-    [0, 1]. Their distance is LPIPS over VGG; give `distance` for it. As in the authors' code, the
-    lowest and highest `trim` of the values are left out of the mean. In a conditional model both
-    ends of a path have one label. The score is named by its distance: path_length_pixels, ….
+    Karras et al. 2019 (arXiv:1812.04948), section 4.1: a path connects two latents, along the
+    sphere (`slerp`) for normal latents and along a straight line for uniform latents; t is uniform
+    in [0, 1]. The paper's distance d is LPIPS over VGG; pass it as `distance`. As in the authors'
+    code, the mean leaves out the lowest and highest values. In a conditional model both ends of a
+    path have the same label. The score's name ends in that of the distance, such as
+    path_length_pixels.
 
-    ε = 10⁻⁴ leaves three digits of a float32 difference: on an untrained DCGAN the mean is off
-    by less than 10⁻⁴ of itself. In bfloat16 it is hundreds of times too large, so samples are made
-    without autocast or TF32.
+    With ε = 10⁻⁴ a float32 difference has three correct digits: for an untrained DCGAN the
+    relative error of the mean is below 10⁻⁴. In bfloat16 the score would be hundreds of times too
+    large, so samples are generated without autocast or TF32.
 
     Args:
-        distance: two batches of samples (N, …), images in [−1, 1], to (N,), quadratic for small
-            differences, with a `name`; None for `SquaredPixels`.
-        pairs: paths (the paper takes 100,000).
-        epsilon: step along a path of length 1.
-        trim: share left out at either end, in [0, 0.5).
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        distance: function with a `name` that maps two batches of samples (N, …), images in
+            [−1, 1], to distances (N,), quadratic for small differences; None for `SquaredPixels`.
+        pairs: number of paths (100,000 in the paper).
+        epsilon: ε, the step along a path of length 1.
+        trim: share of values left out at each end, in [0, 0.5).
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -70,7 +71,7 @@ class PerceptualPathLength(ModelMetric):
         if not isinstance(getattr(self.distance, "name", None), str):
             raise ConfigError(
                 f"PerceptualPathLength: distance {type(self.distance).__name__} has no name; give "
-                "it an attribute `name`, which ends the score's."
+                "it an attribute `name`, the last part of the score's name."
             )
         if pairs < self.fewest:
             raise ConfigError(
@@ -87,11 +88,11 @@ class PerceptualPathLength(ModelMetric):
         self.add_state("lengths", [], dist_reduce_fx="cat")
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
-        """Only a model that draws latents has paths between them."""
+        """Raise a ConfigError if the model has no latents."""
         if not hasattr(module, "draw_inputs") or not hasattr(module, "latents"):
             raise ConfigError(
-                f"{self.title}: follows paths through latents, and {type(module).__name__} draws "
-                "none. Leave this metric out (null)."
+                f"{self.title}: needs a model with latents; {type(module).__name__} has none. "
+                "Leave this metric out (null)."
             )
 
     def measure(
@@ -104,7 +105,10 @@ class PerceptualPathLength(ModelMetric):
         ema: bool,
         truncation: float | None = None,
     ) -> None:
-        """Sample pairs of near latents and take their distance; see `ModelMetric.measure`."""
+        """Generate pairs of samples at nearby latents and update with their distances.
+
+        For the arguments see `ModelMetric.measure`.
+        """
         if isinstance(self.distance, nn.Module):
             self.distance.to(module.device)
         latents, labels = module.draw_inputs(2 * self.pairs, seed=seed, truncation=truncation)
@@ -119,29 +123,30 @@ class PerceptualPathLength(ModelMetric):
         with torch.no_grad(), _full_float32(module.device):
             for first in range(0, self.pairs, _BATCH):
                 part = slice(first, min(first + _BATCH, self.pairs))
-                inputs = {"latents": torch.cat([near[part], far[part]])}  # one batch, one rounding
+                # a single batch, so that rounding is the same for both ends
+                inputs = {"latents": torch.cat([near[part], far[part]])}
                 if labels is not None:
                     inputs["labels"] = labels[: self.pairs][part].repeat(2)
                 samples = module.sample(**inputs, ema=ema, batch_size=2 * _BATCH)
                 self.update(self.distance(*samples.chunk(2)))
 
     def update(self, distances: Tensor) -> None:
-        """Add distances (N,) of samples `epsilon` apart.
+        """Add distances (N,) of samples whose latents are `epsilon` apart.
 
         Raises:
-            ConfigError: of another shape, or not finite.
+            ConfigError: the distances have another shape, or are not finite.
         """
         finite = torch.isfinite(distances)
         if distances.dim() != 1 or not finite.all():
             raise ConfigError(
                 f"{type(self).__name__}: received distances of shape {tuple(distances.shape)}, "
-                f"{int((~finite).sum())} of them not finite; needs finite ones (N,). Look at the "
-                "samples: the generator may diverge."
+                f"{int((~finite).sum())} of them not finite; needs finite distances (N,). Look at "
+                "the samples: the generator may have diverged."
             )
         self.lengths.append(distances.detach().cpu().double() / self.epsilon**2)
 
     def settings(self) -> dict[str, Any]:
-        """The distance, pairs, ε and what is left out."""
+        """Return the distance, the number of pairs, ε and the share that is left out."""
         weights = getattr(self.distance, "hash", None)
         return {
             "distance": self.distance.name,
@@ -152,16 +157,16 @@ class PerceptualPathLength(ModelMetric):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number means."""
+        """Explain the path length."""
         (name,) = self.scores
         return {
             name: f"Along a path from one latent to another the samples change at a squared speed "
-            f"of {values[name]:.3g} (by {self.distance.name}); lower is smoother, but a generator "
-            "that always makes the same sample has 0."
+            f"of {values[name]:.3g} (by {self.distance.name}). Lower is smoother, but a generator "
+            "whose samples are all equal has 0."
         }
 
     def compute(self) -> Tensor:
-        """The mean, float64."""
+        """Return the trimmed mean, float64."""
         if not len(self.lengths):
             self.check_counts(0, 0)
         lengths = dim_zero_cat(self.lengths)
@@ -171,14 +176,15 @@ class PerceptualPathLength(ModelMetric):
 
 
 def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Points (N, …) on straight lines, for t (N, 1, …) from 0 at `start` to 1 at `end`."""
+    """Return points (N, …) on straight lines from `start` (t = 0) to `end` (t = 1)."""
     return start + t * (end - start)
 
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Points on the arc between two vectors (N, D); White 2016 (arXiv:1609.04468).
+    """Return points (N, D) on the arcs from `start` to `end`; White 2016 (arXiv:1609.04468).
 
-    Lengths between those of the ends; along the straight line where they are parallel.
+    The length changes from that of `start` to that of `end`. If both are parallel, the points lie
+    on the straight line.
     """
     cosine = nn.functional.cosine_similarity(start, end, dim=-1)[..., None].clamp(-1, 1)
     angle = cosine.arccos()
@@ -189,8 +195,8 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
 @contextmanager
 def _full_float32(device: torch.device) -> Iterator[None]:
-    """No autocast and no TF32."""
-    before = torch.get_float32_matmul_precision()
+    """Turn off autocast and TF32 within the context."""
+    previous = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
         with (
@@ -199,4 +205,4 @@ def _full_float32(device: torch.device) -> Iterator[None]:
         ):
             yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(previous)

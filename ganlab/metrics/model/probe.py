@@ -1,4 +1,4 @@
-"""What a discriminator has learnt about classes that nobody told it: a linear probe."""
+"""A linear probe: what an unconditional discriminator has learnt about classes."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ from ganlab.metrics.base import Extractor, ModelMetric, check_features
 from ganlab.metrics.classes.conditional import needed_classes
 from ganlab.modalities import Modality
 
-GRID = 4  # places along a side that maps are pooled to
-PENALTY = 0.1  # of the ridge, relative to the mean squared length of a sample
-TESTS = 10_000  # at most so many test samples
-CHUNK = 500
+GRID = 4  # feature maps are pooled to at most 4 × 4
+PENALTY = 0.1  # ridge penalty, relative to the mean squared norm of an example's features
+TESTS = 10_000  # most test examples
+CHUNK = 500  # examples per forward pass
 
 
 class LinearProbe(ModelMetric):
-    """Accuracy of a linear classifier on the features of the discriminator, and of two controls.
+    """Accuracy of a linear classifier on the discriminator's features, and of two controls.
 
-    Radford et al. 2016 (arXiv:1511.06434), section 5.1: the maps of all convolutions, max-pooled to
-    4 × 4 and concatenated; of an MLP all hidden layers. They are taken after norm and activation:
-    what every linear or convolutional layer but the first takes in. In place of the paper's linear
-    L2-SVM stands a ridge regression of one-hot labels on standardised features, which has a closed
-    form. One control is the same discriminator untrained, since random convolutions alone tell much
-    more than pixels do; the other is the samples themselves.
+    Radford et al. 2016 (arXiv:1511.06434), section 5.1: the features are the maps of all
+    convolutions, max-pooled to 4 × 4 and concatenated; for an MLP, all hidden layers. They are
+    taken after normalisation and activation, as the inputs of all linear and convolutional layers
+    but the first. The paper's linear L2-SVM is replaced by a ridge regression of one-hot labels on
+    standardised features, which has a closed form. The first control is the same discriminator
+    before training, since random convolutions alone tell classes apart much better than pixels.
+    The second control is the examples themselves.
 
     Features take 8 · samples · width bytes of memory.
 
     Args:
-        samples: labelled training samples. The probe is tested on the test split; where there is
-            none, on other training samples, which the discriminator has seen without labels.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        samples: number of labelled training examples. The probe is tested on the test split. If
+            the data has none, it is tested on other training examples, which the discriminator has
+            seen without labels.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     higher_is_better = True
@@ -56,13 +58,17 @@ class LinearProbe(ModelMetric):
         self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take classes and splits from the data; a ConfigError where it has no labels."""
+        """Take classes and splits from the data.
+
+        Raises:
+            ConfigError: the data has no labels.
+        """
         self.classes = needed_classes(self, data)
         self.has_test = "test" in data.splits
         self.data_hashes: dict[str, str] = {}
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
-        """Raise a ConfigError without labels, or without a discriminator that is not told them."""
+        """Raise a ConfigError unless there are labels and an unconditional discriminator."""
         needed_classes(self, data)
         network = getattr(module, "discriminator", None)
         if network is None:
@@ -70,11 +76,11 @@ class LinearProbe(ModelMetric):
         elif getattr(network, "classes", None) is not None:
             problem = "this discriminator is given the label. Choose a model without classes"
         elif sum(isinstance(layer, (nn.Linear, nn.Conv2d)) for layer in network.modules()) < 2:
-            problem = f"{type(network).__name__} has no hidden layers. Choose a deeper one"
+            problem = f"{type(network).__name__} has no hidden layers. Choose a deeper model"
         elif module.config is None:
             problem = (
-                "the untrained control is built from the model's configuration, and there is none. "
-                "Make the model with ganlab.core.build.build_module"
+                "the untrained control is built from the model's configuration, which is missing. "
+                "Build the model with ganlab.core.build.build_module"
             )
         else:
             return
@@ -93,9 +99,9 @@ class LinearProbe(ModelMetric):
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
         Raises:
-            ConfigError: fewer training samples than asked for, or none left to test on.
+            ConfigError: there are too few training examples, or none is left to test on.
         """
-        fitted, tested = self._samples(data, seed)
+        fitted, tested = self._examples(data, seed)
         splits = ("train", "test") if self.has_test else ("train",)
         self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}
         with torch.random.fork_rng(devices=[]):
@@ -104,28 +110,28 @@ class LinearProbe(ModelMetric):
         hits = []
         with module.evaluating("discriminator", ema) as trained:
             for network in (trained, untrained.eval()):
-                see = partial(hidden_features, network)
-                hits.append(self._hits(see, fitted, tested, data.modality, module.device))
+                features_of = partial(hidden_features, network)
+                hits.append(self._hits(features_of, fitted, tested, data.modality, module.device))
         flat = partial(torch.flatten, start_dim=1)
         hits.append(self._hits(flat, fitted, tested, data.modality, module.device))
         self.update(torch.tensor(hits), len(tested["label"]))
 
     def update(self, hits: Tensor, total: int) -> None:
-        """Add test samples out of a total that were classified right.
+        """Add numbers of test examples that were classified right.
 
         Args:
-            hits: int64 (3,), by features, by untrained features, and by the samples themselves.
-            total: samples.
+            hits: int64 (3,), by features, by untrained features, and by the examples themselves.
+            total: number of test examples.
         """
         self.hits += hits.to(self.hits.device)
         self.total += total
 
     def compute(self) -> dict[str, Tensor]:
-        """The three accuracies, in [0, 1]."""
+        """Return the three accuracies, in [0, 1]."""
         return dict(zip(self.scores, self.hits / self.total, strict=True))
 
     def settings(self) -> dict[str, Any]:
-        """What was fitted, on which samples, and tested on which."""
+        """Return the classifier, and which examples it was fitted and tested on."""
         return {
             "classifier": "ridge regression on one-hot labels",
             "penalty": PENALTY,
@@ -136,29 +142,31 @@ class LinearProbe(ModelMetric):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Whether the discriminator has learnt more than its architecture gives."""
+        """Explain whether the discriminator has learnt more than its architecture provides."""
         probe, untrained, pixels = (values[name] for name in self.scores)
         error = math.sqrt(untrained * (1 - untrained) / max(int(self.total), 1))
         better = probe > untrained + 2 * error
         return {
-            "linear_probe": f"From {self.samples:,} labels a linear classifier on the "
-            f"discriminator's features is right about {probe:.1%} of the test samples, on those of "
-            f"an untrained discriminator about {untrained:.1%}, and on the samples themselves "
-            f"about {pixels:.1%}: the game has {'' if better else 'not measurably '}taught the "
-            "discriminator to tell classes apart better than chance weights do."
+            "linear_probe": f"With {self.samples:,} labels, a linear classifier on the "
+            f"discriminator's features is right about {probe:.1%} of the test examples. With the "
+            f"features of an untrained discriminator it is right about {untrained:.1%}, and with "
+            f"the examples themselves about {pixels:.1%}. So training has "
+            f"{'' if better else 'not measurably '}taught the discriminator to tell classes apart "
+            "better than random weights do."
         }
 
-    def _samples(self, data: Any, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _examples(self, data: Any, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return "example" and "label" of the examples to fit, and of those to test on."""
         train = data.split("train")
-        there = len(train["label"])
-        if there < self.samples + (not self.has_test):
+        count = len(train["label"])
+        if count < self.samples + (not self.has_test):
             raise ConfigError(
-                f"LinearProbe: samples: received {self.samples:,}; {data.title} has {there:,} "
-                f"training samples{'' if self.has_test else ', and some must be left to test on'}. "
+                f"LinearProbe: samples: received {self.samples:,}; {data.title} has {count:,} "
+                f"training examples{'' if self.has_test else ', and the test needs some of them'}. "
                 "Lower samples."
             )
         rng = torch.Generator().manual_seed(mix(seed, 0x70726F6265))
-        order = torch.randperm(there, generator=rng)
+        order = torch.randperm(count, generator=rng)
         chosen, rest = order[: self.samples], order[self.samples :][:TESTS]
         fitted = {key: train[key][chosen] for key in ("example", "label")}
         if not self.has_test:
@@ -175,27 +183,29 @@ class LinearProbe(ModelMetric):
         modality: Modality,
         device: torch.device,
     ) -> int:
-        def seen(part: Tensor) -> Tensor:
+        """Fit a classifier, and return how many test examples it classifies right."""
+
+        def extract(part: Tensor) -> Tensor:
             part = part.to(device)
             features = features_of(modality.normalise(part)).float()
             check_features(self, features)
             return features
 
-        features = torch.cat([seen(part) for part in fitted["example"].split(CHUNK)])
+        features = torch.cat([extract(part) for part in fitted["example"].split(CHUNK)])
         classify = ridge_classifier(features, fitted["label"], self.classes)
-        found = [classify(seen(part)).cpu() for part in tested["example"].split(CHUNK)]
-        return int((torch.cat(found) == tested["label"]).sum())
+        predicted = [classify(extract(part)).cpu() for part in tested["example"].split(CHUNK)]
+        return int((torch.cat(predicted) == tested["label"]).sum())
 
 
 def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
-    """What every linear or 2-D convolutional layer but the first called takes in.
+    """Return the inputs of all linear and 2-D convolutional layers but the first that is called.
 
     Args:
-        network: of `samples` alone.
+        network: module whose only input is `samples`.
         samples: (N, *shape).
 
     Returns:
-        (N, width): maps max-pooled to 4 × 4 (smaller ones as they are), vectors as they are.
+        (N, width), concatenated: maps are max-pooled to at most 4 × 4; vectors are unchanged.
     """
     taken: list[Tensor] = []
 
@@ -217,17 +227,17 @@ def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
 
 
 def ridge_classifier(features: Tensor, labels: Tensor, classes: int) -> Callable[[Tensor], Tensor]:
-    """Least squares of one-hot labels on standardised features, with a penalty on the weights.
+    """Fit a ridge regression of one-hot labels on standardised features.
 
-    In its dual form, of which the size is the number of samples; solved on the CPU in float64.
+    The dual problem, with an N × N matrix, is solved on the CPU in float64.
 
     Args:
         features: (N, D), float32; changed in place.
         labels: (N,) int64.
-        classes: their number.
+        classes: number of classes.
 
     Returns:
-        A function of features (M, D) that gives classes (M,).
+        A function that maps features (M, D) to classes (M,).
     """
     mean, scale = features.mean(0), features.std(0)
     scale = torch.where(scale > 0, scale, 1)  # a constant feature stays 0

@@ -1,1 +1,1 @@
-"""Scores of generated pictures against the very pictures that they should be."""
+"""Scores of generated pictures that have a target: a picture or class map for each of them."""

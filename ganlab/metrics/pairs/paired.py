@@ -1,4 +1,4 @@
-"""Scores of generated images against the very images that they should be: paired data."""
+"""Scores that compare each generated image with its target image (paired data)."""
 
 from __future__ import annotations
 
@@ -21,31 +21,36 @@ from ganlab.metrics.pairs.perceptual import Backbone, PerceptualNetwork
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
 
-SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels that leave a map
+# smallest side in pixels for which the network's last feature map is not empty
+SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}
 
 
-# what is compared with what: how the score's name begins, and its sentence
+# by the two compared images: the prefix of the score's name, and the subject of its explanation
 COMPARISONS = {
-    ("samples", "targets"): ("", "Generated images"),
-    ("reconstructions", "sources"): ("cycle_", "Images translated there and back"),
-    ("sources", "targets"): ("source_", "Sources as they are, compared with their targets,"),
+    ("samples", "targets"): ("", "Compared with their targets, generated images"),
+    ("reconstructions", "sources"): (
+        "cycle_",
+        "Compared with the originals, images translated there and back",
+    ),
+    ("sources", "targets"): ("source_", "Compared with their targets, untranslated sources"),
 }
 Compared = Literal["samples", "sources", "reconstructions"]
 
 
 class PairedMetric(SampleMetric):
-    """Mean over pairs of a comparison of two images, such as the generated one and its target.
+    """Mean of a comparison over pairs of images, such as a generated image and its target.
 
-    `update(samples, targets)` takes both as uint8 (N, C, H, W) in [0, 255], in the same order. A
-    subclass compares them.
+    A subclass implements the comparison, `compared`.
 
     Args:
-        of: "samples", or what a translation has besides: "reconstructions", which have been
-            translated back (scores begin with "cycle_"), or "sources" ("source_").
-        against: "targets", or "sources".
+        of: "samples", or for translations also "reconstructions" (translated there and back) or
+            "sources" (not translated).
+        against: "targets" for samples and sources, "sources" for reconstructions. Scores of
+            reconstructions begin with "cycle_", scores of sources with "source_".
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: another comparison.
+        ConfigError: these images cannot be compared.
     """
 
     inputs = ("samples", "targets")
@@ -61,7 +66,7 @@ class PairedMetric(SampleMetric):
     ) -> None:
         super().__init__(**options)
         if (of, against) not in COMPARISONS:
-            allowed = ", ".join(f"{one} against {other}" for one, other in COMPARISONS)
+            allowed = ", ".join(f"{first} against {second}" for first, second in COMPARISONS)
             raise ConfigError(f"{self.title}: received {of} against {against}; allowed {allowed}.")
         self.inputs = (of, against)
         prefix, self.subject = COMPARISONS[of, against]
@@ -69,25 +74,25 @@ class PairedMetric(SampleMetric):
         self.add_state("values", [], dist_reduce_fx="cat")
 
     def is_higher_better(self, score: str) -> bool | None:
-        """See `SampleMetric`; of sources against targets neither, since no model takes part."""
+        """Whether a higher score is better; None for sources, which no model has changed."""
         return None if self.inputs[0] == "sources" else super().is_higher_better(score)
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        """One value (N,) for each pair of float32 images (N, C, H, W) in [0, 255]."""
+        """Return a value (N,) for each pair of float32 images (N, C, H, W) in [0, 255]."""
         raise NotImplementedError
 
     def update(self, samples: Tensor, targets: Tensor) -> None:
-        """Add generated images and their targets, both uint8 (N, C, H, W) in [0, 255].
+        """Add images and their partners in the same order, both uint8 (N, C, H, W) in [0, 255].
 
         Raises:
-            ConfigError: images of another type or of unlike shapes, or too small ones.
+            ConfigError: the images have another type, unequal shapes, or are too small.
         """
         for name, images in (("samples", samples), ("targets", targets)):
             IMAGE.check(images, f"{self.title}: {name}")
         if samples.shape != targets.shape:
             raise ConfigError(
                 f"{self.title}: received samples of shape {tuple(samples.shape)} and targets of "
-                f"shape {tuple(targets.shape)}; needs the same. Resize one of them."
+                f"shape {tuple(targets.shape)}; needs equal shapes. Resize one of them."
             )
         if min(samples.shape[2:]) < self.smallest:
             raise ConfigError(
@@ -97,15 +102,15 @@ class PairedMetric(SampleMetric):
         self.values.append(self.compared(samples.float(), targets.float()))
 
     def compute(self) -> Tensor:
-        """The mean over all pairs."""
+        """Return the mean over all pairs, float64."""
         return dim_zero_cat(self.values).double().cpu().mean()
 
 
 class PSNR(PairedMetric):
     """Peak signal-to-noise ratio, 10 log₁₀(255² / mean squared error), in dB.
 
-    It is the mean over the images of each one's own ratio, as the literature on restoration gives
-    it; a pair of equal images makes it infinite.
+    The ratio is computed for each image, then averaged over images, as in the literature on image
+    restoration. A single pair of equal images makes the mean infinite.
     """
 
     higher_is_better = True
@@ -113,28 +118,29 @@ class PSNR(PairedMetric):
     title = "PSNR"
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        """The ratio of each pair."""
+        """Return the ratio (N,) of each pair."""
         return peak_signal_noise_ratio(
             samples, targets, data_range=255.0, reduction="none", dim=(1, 2, 3)
         )
 
     def settings(self) -> dict[str, Any]:
-        """The peak, and what the mean is over."""
+        """Return the peak, and what the mean is taken over."""
         return {"peak": 255, "mean_over": "images"}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number says."""
+        """Explain the score."""
         (name,) = self.scores
         return {
-            name: f"{self.subject} are {values[name]:.1f} dB above their errors, pixel by pixel "
-            "(20 is poor, 40 hardly visible; higher is better)."
+            name: f"{self.subject} have a peak signal-to-noise ratio of {values[name]:.1f} dB "
+            "(20: poor, 40: errors hardly visible; higher is better)."
         }
 
 
 class SSIM(PairedMetric):
     """Structural similarity: Wang et al. 2004, with a Gaussian window of 11 pixels and σ 1.5.
 
-    Torchmetrics' own, over images in [0, 255] with K₁ = 0.01 and K₂ = 0.03; the mean over images.
+    Torchmetrics computes it, for images in [0, 255] with K₁ = 0.01 and K₂ = 0.03. The score is the
+    mean over images.
     """
 
     higher_is_better = True
@@ -143,43 +149,44 @@ class SSIM(PairedMetric):
     smallest = 11
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        """The similarity of each pair, at most 1."""
-        found = structural_similarity_index_measure(
+        """Return the similarity (N,) of each pair, at most 1."""
+        similarity = structural_similarity_index_measure(
             samples, targets, data_range=255.0, reduction="none"
         )
-        return found.view(len(samples))
+        return similarity.view(len(samples))
 
     def settings(self) -> dict[str, Any]:
-        """The window."""
+        """Return the window and the range of the pixels."""
         return {"window": "Gaussian, 11 pixels, sigma 1.5", "data_range": 255}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number says."""
+        """Explain the score."""
         (name,) = self.scores
         return {
-            name: f"{self.subject} have the local structure that they should have by "
-            f"{values[name]:.2f} (1 for equal images; higher is better)."
+            name: f"{self.subject} have a structural similarity of {values[name]:.2f} (1 for "
+            "equal images; higher is better)."
         }
 
 
 class LPIPSDistance(nn.Module):
     """Learned perceptual distance of images: Zhang et al. 2018 (arXiv:1801.03924), version 0.1.
 
-    Weighted squared differences of a classifier's normalised maps. The weights of the maps come
-    with torchmetrics, those of the classifier from torchvision by a download, or from a file.
+    The distance is a weighted sum of squared differences of a classifier's normalised feature maps.
+    The weights of the maps come with torchmetrics. The weights of the classifier are downloaded
+    from torchvision, or read from a file.
 
     Args:
         network: the classifier, "alex", "vgg" (16) or "squeeze" (1.1).
-        weights: a file with torchvision's weights of it, such as alexnet-owt-7be5be79.pth; None
-            downloads them once.
+        weights: file with torchvision's weights of the classifier, such as
+            alexnet-owt-7be5be79.pth; None downloads them once.
 
     Attributes:
         name: "lpips".
-        hash: 16 hex digits of the SHA-256 of all weights.
+        hash: first 16 hex digits of the SHA-256 of all weights.
 
     Raises:
-        ConfigError: another name for the network.
-        DataError: the weights are neither there nor to be had, or are of another network.
+        ConfigError: `network` is unknown.
+        DataError: the weights cannot be read or downloaded, or are those of another network.
     """
 
     name = "lpips"
@@ -192,9 +199,9 @@ class LPIPSDistance(nn.Module):
             self.net = _downloaded(network) if weights is None else _loaded(network, Path(weights))
         self.hash = hash_tensors(self.net.named_tensors())[:16]
 
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        """Distances (N,) of pairs of images, both float (N, 3, H, W) in [−1, 1]."""
-        return self.net(one, other)
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return distances (N,) of pairs of images, both float (N, 3, H, W) in [−1, 1]."""
+        return self.net(first, second)
 
 
 class LPIPS(PairedMetric):
@@ -203,7 +210,7 @@ class LPIPS(PairedMetric):
     Args:
         network: "alex", "vgg" or "squeeze"; the authors report scores with "alex".
         weights: see `LPIPSDistance`.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        **options: options of `PairedMetric`.
     """
 
     higher_is_better = False
@@ -222,30 +229,30 @@ class LPIPS(PairedMetric):
         self.distance: LPIPSDistance | None = None
 
     def load(self) -> None:
-        """Read the network, which is downloaded once."""
+        """Load the network; its weights are downloaded once."""
         if self.distance is None:
             self.distance = LPIPSDistance(self.network, self.weights).to(self.device)
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        """The distance of each pair; one channel is taken for three equal ones."""
+        """Return the distance (N,) of each pair; a grey channel is repeated to three channels."""
         if samples.shape[1] not in (1, 3):
             raise ConfigError(
-                f"LPIPS: received images of {samples.shape[1]} channels; needs 1 or 3."
+                f"LPIPS: received images of {samples.shape[1]} channels; needs 1 or 3 channels."
             )
         self.load()
         pair = (normalise(images).expand(-1, 3, -1, -1) for images in (samples, targets))
         return self.distance(*pair)
 
     def settings(self) -> dict[str, Any]:
-        """The network and the hash of its weights."""
+        """Return the network and the hash of its weights."""
         return {"network": self.distance.network, "weights_hash": self.distance.hash}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number says."""
+        """Explain the score."""
         (name,) = self.scores
         return {
-            name: f"{self.subject} differ to a network's eye by {values[name]:.3f} (0 for equal "
-            "images; lower is better)."
+            name: f"{self.subject} have a perceptual distance of {values[name]:.3f} by a "
+            "network's features (0 for equal images; lower is better)."
         }
 
 
@@ -254,34 +261,34 @@ def _downloaded(network: str) -> PerceptualNetwork:
         return PerceptualNetwork(network)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise DataError(
-            f"lpips.weights: torchvision's weights of {network!r} can neither be found under "
-            f"{torch.hub.get_dir()}/checkpoints nor be downloaded ({error}). Download the file "
-            "elsewhere and set lpips.weights=PATH."
+            f"lpips.weights: torchvision's weights of {network!r} are not in "
+            f"{torch.hub.get_dir()}/checkpoints and cannot be downloaded ({error}). Download the "
+            "file elsewhere and set lpips.weights=PATH."
         ) from error
 
 
 def _loaded(network: str, path: Path) -> PerceptualNetwork:
-    """The network with the weights of a file that holds a state dict of the torchvision model."""
+    """Return the network with the weights of a file, a state dict of torchvision's model."""
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise DataError(
             f"lpips.weights: {path} cannot be read ({str(error).splitlines()[0]}). Give the file "
-            "that torchvision downloads, or leave it out to download it."
+            "that torchvision downloads, or set it to null to download the file."
         ) from error
-    made = PerceptualNetwork(network, pretrained=False)
-    own = {f"features.{key}": tensor for key, tensor in made.features.state_dict().items()}
-    there = tensors if isinstance(tensors, dict) else {}
+    loaded = PerceptualNetwork(network, pretrained=False)
+    state = {f"features.{key}": tensor for key, tensor in loaded.features.state_dict().items()}
+    tensors = tensors if isinstance(tensors, dict) else {}
     wrong = [
         name
-        for name, tensor in own.items()
-        if not isinstance(there.get(name), Tensor) or there[name].shape != tensor.shape
+        for name, tensor in state.items()
+        if not isinstance(tensors.get(name), Tensor) or tensors[name].shape != tensor.shape
     ]
     if wrong:
         raise DataError(
             f"lpips.weights: {path} does not hold torchvision's weights of {network!r}: "
             f"{wrong[0]} is missing or has another shape. Give the file of that network."
         )
-    for name, tensor in own.items():
-        tensor.copy_(there[name])
-    return made
+    for name, tensor in state.items():
+        tensor.copy_(tensors[name])
+    return loaded

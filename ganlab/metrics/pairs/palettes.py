@@ -1,4 +1,4 @@
-"""Classes that are told by colours, as the label maps of Cityscapes are."""
+"""Label maps that encode the classes of pixels as colours, such as those of Cityscapes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from ganlab.errors import ConfigError, one_of
 from ganlab.modalities import IMAGE
 
-IGNORED = 255  # the class of pixels that belong to none, as in Cityscapes
+IGNORED = 255  # the class number of pixels that are not scored, as in Cityscapes
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of a set's label maps.
+    """The colours of the label maps of a data set.
 
     Attributes:
-        classes: RGB of each class that is scored, by its number.
-        ignored: RGB of what is not scored.
+        classes: RGB of each scored class, in the order of the class numbers.
+        ignored: RGB of the classes that are not scored.
     """
 
     classes: tuple[tuple[int, int, int], ...]
@@ -28,7 +28,7 @@ class Palette:
 
 
 PALETTES = {
-    # Cordts et al. 2016 (arXiv:1604.01685): the 19 classes that are evaluated, then the others
+    # Cordts et al. 2016 (arXiv:1604.01685): the 19 evaluated classes, then the ignored classes
     "cityscapes": Palette(
         (
             *((128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153)),
@@ -45,24 +45,28 @@ PALETTES = {
 
 
 def palette_named(name: str) -> Palette:
-    """A palette by its name.
+    """Return the palette called `name`.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is no such palette.
     """
     return PALETTES[one_of("palette", name, PALETTES)]
 
 
 def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...]) -> Tensor:
-    """From each pixel of uint8 images (N, 3, H, W) to each colour: float32 (N, colours, H, W).
+    """Return the squared distance of each pixel to each colour, float32 (N, colours, H, W).
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        colours: RGB of each colour, in 0 … 255.
 
     Raises:
-        ConfigError: images of other than three channels.
+        ConfigError: the images have another type or number of channels.
     """
     if not IMAGE.is_raw(images) or images.shape[1] != 3:
         raise ConfigError(
-            f"palette: received images of shape {tuple(images.shape)}; needs (N, 3, H, W), whose "
-            "colours tell classes."
+            f"palette: received images of shape {tuple(images.shape)}; needs uint8 label maps "
+            "(N, 3, H, W), whose colours encode classes."
         )
     table = torch.tensor(colours, dtype=torch.float32, device=images.device)
     pixels = images.float()
@@ -70,24 +74,24 @@ def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...])
 
 
 def classes_of(images: Tensor, palette: Palette) -> Tensor:
-    """The class of the colour nearest to each pixel: uint8 (N, H, W), 255 where it is not scored.
+    """Return the class of each pixel's nearest colour, uint8 (N, H, W), 255 if it is ignored.
 
     Args:
         images: label maps, uint8 (N, 3, H, W) in [0, 255].
-        palette: of the set.
+        palette: the palette of the data set.
     """
-    found = squared_distances(images, (*palette.classes, *palette.ignored)).argmin(1)
-    return found.masked_fill(found >= len(palette.classes), IGNORED).to(torch.uint8)
+    nearest = squared_distances(images, (*palette.classes, *palette.ignored)).argmin(1)
+    return nearest.masked_fill(nearest >= len(palette.classes), IGNORED).to(torch.uint8)
 
 
 class PaletteSegmenter(nn.Module):
-    """Reads classes off generated label maps, by the nearest of the scored colours.
+    """Segmenter of generated label maps: the class is that of the nearest scored colour.
 
     Args:
         palette: a name in `PALETTES`.
 
     Raises:
-        ConfigError: no such palette.
+        ConfigError: there is no such palette.
     """
 
     def __init__(self, palette: str = "cityscapes") -> None:
@@ -97,5 +101,5 @@ class PaletteSegmenter(nn.Module):
         self.hash = hashlib.sha256(repr(self.palette).encode()).hexdigest()[:16]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Label maps uint8 (N, 3, H, W) to logits (N, classes, H, W)."""
+        """Return logits (N, classes, H, W) of label maps, uint8 (N, 3, H, W)."""
         return -squared_distances(images, self.palette.classes)

@@ -13,23 +13,24 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 Backbone = Literal["alex", "vgg", "squeeze"]
-MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}  # of torchvision
-CUTS = {  # how many of the model's feature layers lie before each map
+MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}  # torchvision's names
+CUTS = {  # each feature map is the output of the first so many layers of `model.features`
     "alex": (2, 5, 8, 10, 12),
     "vgg": (4, 9, 16, 23, 30),
     "squeeze": (2, 5, 8, 10, 11, 12, 13),
 }
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of channels in [-1, 1]
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # per channel, in [-1, 1]
 
 
 class PerceptualNetwork(nn.Module):
-    """Squared differences of a classifier's normalised maps, weighted and averaged over places.
+    """Weighted squared differences of a classifier's normalised maps, averaged over positions.
 
     The weights of the maps are the authors' (version 0.1), which come with torchmetrics.
 
     Args:
         network: the classifier.
-        pretrained: whether to take torchvision's weights of it, which are downloaded once.
+        pretrained: whether to use torchvision's weights, which are downloaded once; else the
+            classifier has random weights.
     """
 
     def __init__(self, network: Backbone, pretrained: bool = True) -> None:
@@ -46,9 +47,9 @@ class PerceptualNetwork(nn.Module):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.requires_grad_(False)
 
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        """Distances (N,) of pairs of images, both float (N, 3, H, W) in [-1, 1]."""
-        maps = zip(self.weights, self._maps(one), self._maps(other), strict=True)
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return distances (N,) of pairs of images, both float (N, 3, H, W) in [-1, 1]."""
+        maps = zip(self.weights, self._maps(first), self._maps(second), strict=True)
         return sum(conv2d((a - b) ** 2, weight).mean((2, 3)) for weight, a, b in maps).flatten()
 
     def _maps(self, x: Tensor) -> Iterator[Tensor]:
@@ -58,14 +59,14 @@ class PerceptualNetwork(nn.Module):
             yield x / torch.sqrt(1e-8 + torch.sum(x**2, dim=1, keepdim=True))
 
     def named_tensors(self) -> dict[str, Tensor]:
-        """All weights by torchmetrics' names, by which they are hashed."""
+        """Return all weights by the names that torchmetrics uses, for the hash."""
         part = "slices.{}" if self.network == "squeeze" else "slice{}"
         first = 0 if self.network == "squeeze" else 1
         named: dict[str, Tensor] = {}
         for key, tensor in self.features.state_dict().items():
             layer = int(key.partition(".")[0])
-            place = sum(layer >= cut for cut in CUTS[self.network])
-            named[f"net.{part.format(place + first)}.{key}"] = tensor
+            index = sum(layer >= cut for cut in CUTS[self.network])
+            named[f"net.{part.format(index + first)}.{key}"] = tensor
         for k, weight in enumerate(self.weights):
             named |= dict.fromkeys((f"lin{k}.model.1.weight", f"lins.{k}.model.1.weight"), weight)
         return named

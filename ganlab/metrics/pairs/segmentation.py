@@ -1,4 +1,4 @@
-"""Whether a segmenter finds in generated pictures what they were made to show."""
+"""Whether a segmenter finds the requested class in each pixel of generated pictures."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ from ganlab.modalities import IMAGE
 from ganlab.networks.recognition.segmenter import Segmenter
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "shapes.safetensors"
-_AT_ONCE = 1 << 20  # pixels that are looked at together, which bounds the memory
+_AT_ONCE = 1 << 20  # most pixels per forward pass, which bounds the memory
 
 
 class PictureSegmenter(nn.Module):
-    """A frozen network that gives each pixel's class, for metrics.
+    """A frozen network that returns logits of each pixel's class, for metrics.
 
     Args:
-        module: images float32 (N, channels, H, W) to logits (N, classes, h, w), or to a mapping
-            that has them as "out", as torchvision's segmenters give.
-        mean, std: images in [0, 1] become (image − mean) / std; a number, or one for each channel.
-            The default gives [−1, 1]; torchvision's take [0.485, 0.456, 0.406] and
-            [0.229, 0.224, 0.225].
-        most: larger images are made smaller, to so many pixels along the longer side; None to
-            leave them. Logits are brought to the images' own size (bilinear).
-        weights: path of a state dict, .safetensors or torch's; None keeps those that it has.
-        title: what it is called in a score's protocol; None for the module's class.
+        module: maps float32 images (N, channels, H, W) to logits (N, classes, h, w), or to a dict
+            with the logits as "out", as torchvision's segmenters do.
+        mean, std: images in [0, 1] become (image − mean) / std; each is a number, or a number for
+            each channel. The default maps to [−1, 1]; torchvision's segmenters take
+            [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225].
+        most: images whose longer side has more pixels are downsampled to `most`; None keeps their
+            size. Logits are resized (bilinear) to the size of the given images.
+        weights: path of a state dict, saved by safetensors (.safetensors) or torch.save; None
+            keeps the module's weights.
+        title: the segmenter's name in a score's protocol; None for the module's class name.
 
     Attributes:
-        hash: 16 hex digits of the SHA-256 of its weights.
+        hash: first 16 hex digits of the SHA-256 of its weights.
 
     Raises:
-        DataError: the weights cannot be read, or are another network's.
+        DataError: the weights cannot be read, or are those of another network.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class PictureSegmenter(nn.Module):
         if weights is not None:
             try:
                 load_state(module, weights, [])
-            except DataError as error:  # it names the extractors' argument
+            except DataError as error:  # its message names the extractors' argument
                 text = str(error).replace("features.weights", "segmenter.weights")
                 raise DataError(text) from None
         self.module, self.most, self.title = module, most, title or type(module).__name__
@@ -70,15 +71,15 @@ class PictureSegmenter(nn.Module):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> PictureSegmenter:
-        """It stays in evaluation mode."""
+        """Stay in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 (N, C, H, W) in [0, 255] to logits (N, classes, H, W).
+        """Return logits (N, classes, H, W) of uint8 images (N, C, H, W) in [0, 255].
 
         Raises:
-            ConfigError: the module does not take them, or gives something else.
+            ConfigError: the module fails on these images, or returns something else.
         """
         height, width = images.shape[-2:]
         x = (images.to(self.mean.device).float() / 255 - self.mean) / self.std
@@ -94,9 +95,9 @@ class PictureSegmenter(nn.Module):
             ) from error
         logits = result["out"] if isinstance(result, dict) and "out" in result else result
         if not isinstance(logits, Tensor) or logits.dim() != 4 or len(logits) != len(images):
-            gave = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ConfigError(
-                f"segmenter.module: {self.title} gives {gave} for {len(images)} images; needs "
+                f"segmenter.module: {self.title} gives {shape} for {len(images)} images; needs "
                 f"logits ({len(images)}, classes, H, W)."
             )
         if logits.shape[-2:] != (height, width):
@@ -107,31 +108,31 @@ class PictureSegmenter(nn.Module):
 class ShapeSegmenter(PictureSegmenter):
     """The segmenter of `ganlab.data.Shapes` that ships with ganlab.
 
-    It was made by `ganlab train experiment=segmenter_shapes` from pictures of 64 pixels, of which
-    it finds 99.96 % of the pixels right (test split); larger pictures are made smaller for it, with
-    98.5 % or more.
+    It was trained by `ganlab train experiment=segmenter_shapes` on pictures of 64 pixels. On the
+    test split of these pictures 99.96 % of its pixels are right. Larger pictures are downsampled
+    to 64 pixels, with 98.5 % or more.
 
     Args:
-        weights: another safetensors file of the same network.
+        weights: another safetensors file of the same network; None for the file of ganlab.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: the file is missing, damaged, or of another network.
     """
 
-    fewest = 48  # pixels along a side; below, shapes have too few periods to be told apart
+    fewest = 48  # smallest side in pixels; textures of smaller shapes have too few periods
 
     def __init__(self, weights: str | None = None) -> None:
-        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
+        with torch.random.fork_rng(devices=[]):  # initial weights use random numbers
             network = Segmenter(3, len(TEXTURES))
         path = Path(weights) if weights else WEIGHTS
         super().__init__(_with_counters(network, path), most=64, title="ganlab segmenter of shapes")
         self.hash = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 (N, 3, H, W) in [0, 255] to logits (N, 6, H, W).
+        """Return logits (N, 6, H, W) of uint8 images (N, 3, H, W) in [0, 255].
 
         Raises:
-            ConfigError: they are smaller than `fewest`.
+            ConfigError: the images are smaller than `fewest`.
         """
         if min(images.shape[-2:]) < self.fewest:
             raise ConfigError(
@@ -143,21 +144,25 @@ class ShapeSegmenter(PictureSegmenter):
 
 
 class SegmentationAccuracy(SampleMetric):
-    """Agreement of what a segmenter sees in generated pictures with what they were made from.
+    """Agreement between a segmenter's classes in generated pictures and the true classes.
 
-    With nᵢⱼ pixels of class i taken for class j, over all pictures, and tᵢ = Σⱼ nᵢⱼ, it gives, as
-    Long et al. 2015 (arXiv:1411.4038) define them, pixel accuracy Σᵢ nᵢᵢ / Σᵢ tᵢ, class accuracy
-    (the mean over classes of nᵢᵢ / tᵢ) and mean IoU (the mean of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)).
-    Classes that no true pixel has are left out of both means, and pixels of class 255 of
-    everything. With an FCN trained on Cityscapes it is pix2pix's FCN score (arXiv:1611.07004).
+    Let nᵢⱼ be the number of pixels, over all pictures, of true class i and found class j, and
+    tᵢ = Σⱼ nᵢⱼ. The scores are those of Long et al. 2015 (arXiv:1411.4038): pixel accuracy
+    Σᵢ nᵢᵢ / Σᵢ tᵢ, class accuracy (the mean over classes of nᵢᵢ / tᵢ) and mean IoU (the mean over
+    classes of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)). Both means leave out classes without true pixels. No
+    score counts pixels of class 255. With an FCN trained on Cityscapes it is the FCN score of
+    pix2pix (arXiv:1611.07004).
 
     Args:
-        segmenter: what looks at the pictures, or a partial that makes it (so that weights are read
-            when they are needed); None for `ShapeSegmenter`.
-        classes: their number, in which segmenter and segments have to agree.
-        truth: "segments", or "sources" or "targets", which are label maps then.
-        palette: of label maps, see `PALETTES`; None with "segments".
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        segmenter: a segmenter, or a partial that makes it, so that its weights are read only when
+            needed; None for `ShapeSegmenter`.
+        classes: number of classes of the segmenter and of the true classes.
+        truth: which input has the true classes: "segments", or label maps "sources" or "targets".
+        palette: name of the label maps' palette, see `PALETTES`; None with "segments".
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
+
+    Raises:
+        ConfigError: `truth` is unknown, or `palette` does not fit it.
     """
 
     inputs = ("samples", "segments")
@@ -180,28 +185,29 @@ class SegmentationAccuracy(SampleMetric):
         one_of(f"{self.title}: truth", truth, ("segments", "sources", "targets"))
         if (palette is None) != (truth == "segments"):
             raise ConfigError(
-                f"{self.title}: truth={truth} with palette={palette}; a palette is of label maps: "
-                "give one with truth=sources or truth=targets, and none with segments."
+                f"{self.title}: received truth={truth} with palette={palette}. Label maps need a "
+                "palette (truth=sources or truth=targets); segments need palette=null."
             )
         self.inputs = ("samples", truth)
         self.palette_name, self.palette = palette, palette and palette_named(palette)
         self._segmenter, self.classes = segmenter or ShapeSegmenter, classes
         self.segmenter = segmenter if isinstance(segmenter, nn.Module) else None
         zeros = torch.zeros(classes, classes, dtype=torch.long)
-        self.add_state("confusion", zeros, dist_reduce_fx="sum")  # of true class i taken for j
+        # row: true class, column: found class
+        self.add_state("confusion", zeros, dist_reduce_fx="sum")
 
     def load(self) -> None:
-        """Make the segmenter, whose weights are read now."""
+        """Build the segmenter and read its weights, unless it is built already."""
         if self.segmenter is None:
             self.segmenter = self._segmenter().to(self.device)
 
     def update(self, samples: Tensor, segments: Tensor) -> None:
-        """Add pictures uint8 (N, C, H, W) in [0, 255] and their segments uint8 (N, H, W).
+        """Add uint8 pictures (N, C, H, W) in [0, 255] and their true classes, uint8 (N, H, W).
 
-        With a palette the latter are label maps uint8 (N, 3, H, W).
+        With a palette, `segments` are label maps, uint8 (N, 3, H, W).
 
         Raises:
-            ConfigError: they do not fit each other, the segmenter or the classes.
+            ConfigError: shapes differ, or classes are out of range or not those of the segmenter.
         """
         IMAGE.check(samples, f"{self.title}: samples")
         self.load()
@@ -217,46 +223,46 @@ class SegmentationAccuracy(SampleMetric):
         if bool(wrong.any()):
             raise ConfigError(
                 f"{self.title}: received segments of class {int(segments[wrong].max())}; allowed "
-                f"0 to {self.classes - 1}, and {IGNORED} for pixels of none. Set "
-                "segmentation.classes to how many there are."
+                f"0 to {self.classes - 1}, and {IGNORED} for ignored pixels. Set "
+                "segmentation.classes to the number of classes of the data."
             )
         step = max(1, _AT_ONCE // (samples.shape[2] * samples.shape[3]))
         for part, true in zip(samples.split(step), segments.split(step), strict=True):
             self.confusion += multiclass_confusion_matrix(
-                self._found(part), true, self.classes, ignore_index=IGNORED, validate_args=False
+                self._segment(part), true, self.classes, ignore_index=IGNORED, validate_args=False
             )
 
-    def _found(self, samples: Tensor) -> Tensor:
-        """The class of each pixel, int64 (N, H, W)."""
+    def _segment(self, samples: Tensor) -> Tensor:
+        """Return the class that the segmenter finds in each pixel, int64 (N, H, W)."""
         logits = self.segmenter(samples)
         if logits.shape[1] != self.classes:
             raise ConfigError(
-                f"{self.title}: {self.segmenter.title} tells {logits.shape[1]} classes apart, and "
-                f"there are {self.classes}. Set segmentation.classes, or take another segmenter."
+                f"{self.title}: {self.segmenter.title} tells {logits.shape[1]} classes apart, but "
+                f"segmentation.classes is {self.classes}. Change it, or use another segmenter."
             )
         return logits.argmax(1).to(self.confusion.device)
 
     def compute(self) -> dict[str, Tensor]:
-        """The three scores, each in [0, 1].
+        """Return the three scores, each in [0, 1].
 
         Raises:
-            ConfigError: there was no pixel of any class.
+            ConfigError: all pixels are ignored.
         """
         counts = self.confusion.cpu().double()
         hits, true, found = counts.diagonal(), counts.sum(1), counts.sum(0)
-        there = true > 0
-        if not there.any():
+        present = true > 0
+        if not present.any():
             raise ConfigError(f"{self.title}: received no pixel of any class; needs some.")
         union = true + found - hits
         values = (
             hits.sum() / true.sum(),
-            (hits / true)[there].mean(),
-            (hits / union)[there].mean(),
+            (hits / true)[present].mean(),
+            (hits / union)[present].mean(),
         )
         return dict(zip(self.scores, values, strict=True))
 
     def settings(self) -> dict[str, Any]:
-        """The segmenter, the hash of its weights and the number of classes."""
+        """Return the segmenter, the hash of its weights, the number of classes and the palette."""
         return {
             "segmenter": self.segmenter.title,
             "segmenter_hash": self.segmenter.hash,
@@ -265,33 +271,33 @@ class SegmentationAccuracy(SampleMetric):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the numbers say."""
+        """Explain the three scores."""
         accuracy, by_class, iou = (values[name] for name in self.scores)
         return {
             "pixel_accuracy": f"A segmenter finds the right class in {accuracy:.1%} of the pixels "
             "of generated pictures (higher is better).",
-            "class_accuracy": f"With every class counted alike it is {by_class:.1%}.",
-            "mean_iou": f"What it finds and what is there overlap by {iou:.1%} (intersection over "
-            "union, mean over classes).",
+            "class_accuracy": f"If every class has the same weight, this is {by_class:.1%}.",
+            "mean_iou": f"Found and true regions of a class overlap by {iou:.1%} (intersection "
+            "over union, mean over classes).",
         }
 
 
 def _with_counters(network: Segmenter, path: Path) -> Segmenter:
-    """The network with the weights of a file, which has no counters of batch norm."""
+    """Load the weights of a file, which lacks the counters of batch norm; return the network."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    again = "Make it again with `ganlab train experiment=segmenter_shapes`."
+    remedy = "Create it again with `ganlab train experiment=segmenter_shapes`."
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"segmenter.weights: {path} cannot be read: {error}. {again}") from error
-    own = network.state_dict()
-    counters = {key: own[key] for key in own if key.endswith("num_batches_tracked")}
+        raise DataError(f"segmenter.weights: {path} cannot be read: {error}. {remedy}") from error
+    state = network.state_dict()
+    counters = {key: state[key] for key in state if key.endswith("num_batches_tracked")}
     try:
         network.load_state_dict(tensors | counters)
     except RuntimeError as error:
         raise DataError(
-            f"segmenter.weights: {path} does not hold the weights of a Segmenter. {again}"
+            f"segmenter.weights: {path} does not hold the weights of a Segmenter. {remedy}"
         ) from error
     return network

@@ -1,1 +1,1 @@
-"""Protocols: how scores are taken, completely."""
+"""Protocols: the complete recipes by which scores are taken."""

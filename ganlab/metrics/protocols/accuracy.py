@@ -11,10 +11,10 @@ from ganlab.modalities.pixels import normalise
 
 
 class AccuracyProtocol(Protocol):
-    """Share of the test images whose class a `Classifier` finds.
+    """Share of the test images that a `Classifier` classifies right.
 
     Args:
-        ema: averaged weights where there are some.
+        ema: whether to use the EMA weights, if the model has them.
     """
 
     def __init__(self, ema: bool = True) -> None:
@@ -23,11 +23,11 @@ class AccuracyProtocol(Protocol):
     names = ("accuracy",)
 
     def check(self, module: AdversarialModule, data: Any) -> None:
-        """Only a classifier has an accuracy, and only on a test set."""
+        """Raise a ConfigError if the model is not a classifier, or the data has no test split."""
         if not hasattr(module, "accuracy"):
             raise ConfigError(
-                f"evaluation: accuracy is of a classifier; {type(module).__name__} is none. "
-                "Choose another protocol, or protocol=none in a training."
+                f"evaluation: accuracy needs a classifier; {type(module).__name__} is none. "
+                "Choose another protocol, or protocol=none when training."
             )
         check_split(data, "test")
 
@@ -43,7 +43,7 @@ class AccuracyProtocol(Protocol):
         ranks: int = 1,
         track: Track | None = None,
     ) -> dict[str, Score]:
-        """`accuracy`, in [0, 1]; every rank looks at all images."""
+        """Return the score `accuracy`, in [0, 1]; every rank evaluates all images."""
         images, labels = data.test["example"], data.test["label"]
         accuracy = module.accuracy(normalise(images), labels, self.ema)
         protocol = {

@@ -1,4 +1,4 @@
-"""A score, and how it was taken: numbers of unlike protocols are not comparable."""
+"""A score and its protocol; scores of different protocols are not comparable."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ Track = Callable[[Iterable[int], str], Iterable[int]]
 
 @dataclass(frozen=True)
 class Score:
-    """One number and everything that it depends on.
+    """A number and everything that it depends on.
 
     Args:
-        value: the score.
-        protocol: metric, extractor and hash of its weights, samples, split, EMA or raw, …
-        explanation: what the number means, for a newcomer; empty where another score says it.
-        higher_is_better: None where neither is better.
+        value: the number.
+        protocol: metric, extractor and hash of its weights, number of samples, split, EMA or raw
+            weights, …
+        explanation: what the number means, for a newcomer; empty if another score of the same
+            metric says it.
+        higher_is_better: whether a higher value is better; None if neither direction is better.
     """
 
     value: float
@@ -29,7 +31,7 @@ class Score:
     higher_is_better: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers, as scores.json has them: the explanation is called "words" there."""
+        """Return a dict as in scores.json, where the key of the explanation is "words"."""
         return {
             "value": self.value,
             "protocol": self.protocol,
@@ -39,28 +41,29 @@ class Score:
 
     @classmethod
     def from_dict(cls, score: dict[str, Any]) -> Score:
-        """What `as_dict` has made."""
+        """Return the score of a dict that `as_dict` made."""
         names = {"words": "explanation"}
         return cls(**{names.get(key, key): value for key, value in score.items()})
 
 
 class Protocol:
-    """What scores of a model on a data set depend on.
+    """The recipe by which scores of a model on a data set are taken.
 
     Attributes:
-        names: of the scores.
+        names: names of the scores.
     """
 
     names: tuple[str, ...] = ()
 
     def check(self, module: AdversarialModule, data: Any) -> None:
-        """Raise a ConfigError where model or data do not suit; called before training.
+        """Raise a ConfigError if the protocol does not support the model or the data.
 
-        Neither is loaded yet: the module may be on the meta device, the data without files.
+        This is called before training, when neither is loaded: the module may be on the meta
+        device, and the files of the data may be missing.
         """
 
     def prepare(self, data: Any) -> None:
-        """Load what the scores need of the real data, so that it fails early where it fails."""
+        """Load what the scores need of the real data, so that errors occur early."""
 
     def evaluate(
         self,
@@ -70,29 +73,30 @@ class Protocol:
         ranks: int = 1,
         track: Track | None = None,
     ) -> dict[str, Score]:
-        """The scores of `module` on the data module `data`, by name.
+        """Return the scores of `module` on the data module `data`, by name. All ranks call this.
 
         Args:
             module: the trained model.
             data: the data module.
-            rank: this process among `ranks`, which all call it together.
-            ranks: processes that share the work.
-            track: wraps loops over samples, with what they are, to show progress.
+            rank: rank of this process, 0 … ranks − 1.
+            ranks: number of processes that share the work.
+            track: wraps a loop over samples to show its progress; its second argument describes
+                the loop. None shows nothing.
         """
         raise NotImplementedError
 
 
 def check_samples(samples: int, key: str = "samples") -> None:
-    """Raise a ConfigError unless there are enough samples for any score."""
+    """Raise a ConfigError if there are fewer than two samples, the fewest for any score."""
     if samples < 2:
         raise ConfigError(f"protocol.{key}: received {samples}; needs 2 or more.")
 
 
 def check_split(data: Any, split: str) -> None:
-    """Raise a ConfigError where a data module has no such split."""
+    """Raise a ConfigError if a data module has no such split."""
     if split not in data.splits:
         raise ConfigError(
             f"evaluation: {type(data).__name__} has no {split} split; it has "
             f"{', '.join(data.splits)}. Choose other data or another protocol, or protocol=none "
-            "in a training."
+            "when training."
         )

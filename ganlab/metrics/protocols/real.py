@@ -1,4 +1,4 @@
-"""Real samples that generated ones are compared with, and what an extractor sees in them."""
+"""The real examples that generated samples are compared with, and their features."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from ganlab.metrics.base import Extractor
 from ganlab.metrics.features.cache import cached_features
 from ganlab.metrics.protocols.protocol import Track
 
-CHUNK = 512  # samples seen at a time
+CHUNK = 512  # samples or examples that are processed at once
 
 
 class RealSamples:
-    """The real samples of a protocol.
+    """The real examples of a protocol.
+
+    A method's argument `split` names a split that a metric chooses itself, whose examples are all
+    used; None is the protocol's choice: `n` examples of the protocol's split.
 
     Args:
         data: data module.
-        split: the protocol's own split.
-        n: a fixed random subset of it; None for all.
+        split: the protocol's split.
+        n: size of a fixed random subset of the split; None for the whole split.
     """
 
     def __init__(self, data: Any, split: str, n: int | None) -> None:
         self.data, self.split, self.n = data, split, n
 
     def count(self, split: str | None) -> int:
-        """How many there are: of the protocol's own split for None, else of a whole split."""
-        there = len(self.data.split(split or self.split)["example"])
-        return self.n if self.n and split is None else there
+        """Return the number of examples."""
+        size = len(self.data.split(split or self.split)["example"])
+        return self.n if self.n and split is None else size
 
     def part(self, split: str | None, start: int, stop: int) -> dict[str, Tensor]:
-        """Samples start … stop − 1: "samples", and "labels" where there are any; see `count`.
+        """Return the examples start … stop − 1 as "samples", and "labels" if there are any.
 
         Raises:
-            DataError: the protocol asks for more than there are.
+            DataError: the protocol needs more examples than there are.
         """
         n = None if split else self.n
         rows = self.data.reference_rows(split or self.split, n)
@@ -52,19 +55,19 @@ class RealSamples:
         device: torch.device | str,
         track: Track | None = None,
     ) -> dict[str, Tensor]:
-        """`part` with its "features" and "logits", which are kept in a cache on disk."""
+        """Return `part` with its "features" and, if any, "logits", cached on disk."""
         part = self.part(split, start, stop)
 
         def extract() -> dict[str, Tensor]:
             steps = range(0, stop - start, CHUNK)
-            found = [
+            chunks = [
                 look(extractor, part["samples"][first : first + CHUNK], device)
-                for first in (track(steps, "features of real samples") if track else steps)
+                for first in (track(steps, "features of real examples") if track else steps)
             ]
-            tensors = {key: torch.cat([x[key] for x in found]) for key in found[0]}
+            tensors = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
             if not tensors["features"].isfinite().all():
                 raise DataError(
-                    f"features: {extractor.title} gives features of real samples that are not "
+                    f"features: {extractor.title} gives features of real examples that are not "
                     "finite. Give it other weights, or choose other features (features=…)."
                 )
             return tensors
@@ -73,7 +76,7 @@ class RealSamples:
         return part | cached_features(key, extract)
 
     def described(self, split: str | None) -> dict[str, Any]:
-        """Its part of a score's protocol."""
+        """Return the entries of a score's protocol that describe the real examples."""
         return {
             "real_samples": self.count(split),
             "split": split or self.split,
@@ -82,9 +85,9 @@ class RealSamples:
 
 
 def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> dict[str, Tensor]:
-    """The "features" and, where there are any, "logits" of uint8 images, on the CPU.
+    """Return the "features" and, if any, "logits" of uint8 images, on the CPU.
 
-    Metrics count in float64, which not every device has.
+    Metrics compute in float64, which not every device supports.
     """
     pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
     seen = {"features": torch.cat([features for features, _ in pairs]).cpu()}

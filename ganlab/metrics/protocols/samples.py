@@ -1,4 +1,4 @@
-"""A protocol over samples: which metrics, of how many samples, seen by what, against which."""
+"""A protocol of metrics over generated samples."""
 
 from __future__ import annotations
 
@@ -30,29 +30,30 @@ from ganlab.modalities import IMAGE
 
 
 class SampleProtocol(Protocol):
-    """Scores generated samples by any metrics, each sample made and seen once for all of them.
+    """Scores generated samples by any metrics.
 
-    Several ranks look at a contiguous part each, and every rank gets the scores of one process.
+    Each sample is generated, and its features are computed, once for all metrics. Each rank
+    evaluates a contiguous part of the samples. Every rank gets the same scores as a single process.
 
     Args:
-        name: of the protocol; it states metrics, number of samples and split.
-        metrics: by any name; null leaves one out.
-        features: makes the extractor that metrics of features or logits look through; null for
-            metrics of the samples themselves. A partial, so that nothing is loaded too early.
-        samples: generated samples; null for all of a folder's.
-        real_samples: null for the whole split, else a fixed random subset of this size.
-        split: "train" or "test", the real samples that are compared with.
-        seed: of the latents, and of what metrics ask the model; all else that metrics draw has
-            seeds of its own, so that scores of several seeds differ by the samples alone.
-        ema: averaged weights where there are some.
-        batch_norm: "running", "batch" or "standing" statistics of the generator.
-        truncation: of the latents; null for none.
+        name: name of the protocol, which states metrics, number of samples and split.
+        metrics: metrics by any name; a metric that is null is left out.
+        features: partial that makes the extractor for metrics of features or logits, so that its
+            weights are loaded only when needed; null if no metric needs an extractor.
+        samples: number of generated samples; null for all images of a folder.
+        real_samples: size of a fixed random subset of the real examples; null for the whole split.
+        split: split of the real examples, "train" or "test".
+        seed: seed of the latents, and of the measurements of model metrics. Metrics have seeds of
+            their own for other random numbers, so that this seed changes nothing but the samples.
+        ema: whether to use the EMA weights, if the model has them.
+        batch_norm: statistics of the generator's batch norm: "running", "batch" or "standing".
+        truncation: truncation of the latents; null for none.
 
     Raises:
-        ConfigError: a number or name that is not allowed, or metrics without what they look at.
+        ConfigError: a number or name is not allowed, or a metric's inputs are not available.
     """
 
-    of_translations = False  # whether samples come with what they were made of
+    of_translations = False  # whether samples are translations, with sources and targets
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class SampleProtocol(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the scores, before anything is loaded; "name/*" where it is one for each class."""
+        """Names of the scores, with "<name>/*" for scores of each class; loads nothing."""
         return tuple(
             self._score_name(metric, score)
             for metric in self.metrics.values()
@@ -93,18 +94,18 @@ class SampleProtocol(Protocol):
         )
 
     def check(self, module: AdversarialModule, data: Any) -> None:
-        """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
+        """Raise a ConfigError if the protocol does not support the model or the data."""
         check_generates(module)
         self.check_metrics(module, data, bool(getattr(module, "classes", None)))
 
     def check_metrics(self, module: AdversarialModule, data: Any, has_labels: bool) -> None:
-        """The part of `check` that is about metrics and real data, whatever made the samples."""
+        """Raise a ConfigError if a metric does not support the model or the real data."""
         for metric in self.metrics.values():
             if metric.compares:
                 check_split(data, metric.real_split or self.split)
         if self.features is not None and data.modality is not IMAGE:
             raise ConfigError(
-                f"protocol.features: are of images; {data.title} has samples of shape "
+                f"protocol.features: needs images; {data.title} has examples of shape "
                 f"{tuple(data.shape)}. Choose a protocol without features, e.g. protocol=modes10k."
             )
         for name, metric in self.metrics.items():
@@ -117,9 +118,9 @@ class SampleProtocol(Protocol):
                     copy.deepcopy(metric).bind(None, data)
 
     def prepare(self, data: Any) -> None:
-        """Build the extractor and load the real samples: what is missing is missed early.
+        """Build the extractor and load the real examples, so that missing files raise early.
 
-        A protocol belongs to the data that it was prepared with.
+        Use a protocol only with the data that it was first prepared with.
         """
         if self._real is not None:
             return
@@ -130,9 +131,9 @@ class SampleProtocol(Protocol):
             with named(name):
                 metric.load()
                 metric.bind(self.extractor, data)
-                generated = metric.fewest if self.samples is None else self.samples
-                there = real.count(metric.real_split) if metric.compares else metric.fewest
-                metric.check_counts(there, generated)
+                fake = metric.fewest if self.samples is None else self.samples
+                examples = real.count(metric.real_split) if metric.compares else metric.fewest
+                metric.check_counts(examples, fake)
         self._real = real
 
     def evaluate(
@@ -143,11 +144,11 @@ class SampleProtocol(Protocol):
         ranks: int = 1,
         track: Track | None = None,
     ) -> dict[str, Score]:
-        """The scores of a trained model; all ranks call it together, and all get them."""
+        """Return the scores of a trained model. All ranks must call this."""
         return self.score(self.source(module), data, module.device, rank, ranks, track)
 
     def source(self, module: AdversarialModule) -> ModelSamples:
-        """The samples of a trained model that this protocol scores."""
+        """Return the samples of a trained model that this protocol scores."""
         return ModelSamples(module, self.seed, self.ema, self.batch_norm, self.truncation)
 
     def score(
@@ -159,18 +160,18 @@ class SampleProtocol(Protocol):
         ranks: int = 1,
         track: Track | None = None,
     ) -> dict[str, Score]:
-        """The scores of generated samples from anywhere.
+        """Return the scores of any generated samples. All ranks must call this.
 
         Args:
-            source: of the generated samples.
-            data: data module of the real ones.
-            device: where the extractor runs.
-            rank: this process among `ranks`.
-            ranks: processes that share the work.
-            track: wraps the loops over samples, to show progress.
+            source: source of the generated samples.
+            data: data module of the real examples.
+            device: device of the extractor.
+            rank: rank of this process, 0 … ranks − 1.
+            ranks: number of processes that share the work.
+            track: wraps a loop over samples to show its progress, see `Protocol.evaluate`.
 
         Raises:
-            ConfigError: a metric that the samples or the model do not suit.
+            ConfigError: a metric does not support the samples or the model.
         """
         self.prepare(data)
         n = source.count(self.samples)
@@ -179,8 +180,8 @@ class SampleProtocol(Protocol):
                 metric.check_counts(metric.fewest, n)
             if isinstance(metric, ModelMetric) and source.module is None:
                 raise ConfigError(
-                    f"protocol.metrics.{name}: asks the model itself, and here are only its "
-                    f"images. Leave it out: protocol.metrics.{name}=null."
+                    f"protocol.metrics.{name}: needs the model itself, not only its images. Leave "
+                    f"the metric out: protocol.metrics.{name}=null."
                 )
             if "labels" in metric.inputs:
                 check_labelled(name, source.has_labels, source.class_names, data)
@@ -200,23 +201,23 @@ class SampleProtocol(Protocol):
                     seen |= look(self.extractor, part["samples"], device)
                 _feed(fed, seen, real=False)
             for metric in metrics:
-                if isinstance(metric, ModelMetric):  # every rank does all of it
-                    asked = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
-                    metric.measure(source.module, data, self.extractor, **asked)
+                if isinstance(metric, ModelMetric):  # every rank computes the complete metric
+                    options = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
+                    metric.measure(source.module, data, self.extractor, **options)
         scores: dict[str, Score] = {}
         for metric in metrics:
             is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
             metric.distributed_available_fn = partial(bool, is_shared)
             if is_shared:
-                metric.to(device)  # where the ranks can talk
+                metric.to(device)  # the ranks communicate between their devices
             scores |= self._computed(metric, source, n)
         return scores
 
     def nearest(self, source: Source, n: int = 10) -> tuple[Tensor, Tensor] | None:
-        """Generated images and their nearest training images, uint8 (n, C, H, W) each.
+        """Return generated images and their nearest training images, uint8 (n, C, H, W) each.
 
-        None where no metric of this protocol looks for neighbours, or samples are points. It is
-        called after `score`, in one process.
+        Return None if samples are points, or this protocol has no metric `NearestNeighbours`. Call
+        this after `score`, in a single process.
         """
         metric = next((m for m in self.metrics.values() if isinstance(m, NearestNeighbours)), None)
         if metric is None or not self._is_fed:
@@ -226,10 +227,10 @@ class SampleProtocol(Protocol):
         if self._real.data.modality is not IMAGE:
             return None
         device = fake.device
-        seen = (
+        queries = (
             look(self.extractor, fake, device)["features"] if needs_features(metric) else fake.cpu()
         )
-        index, _ = metric.neighbours(seen)
+        index, _ = metric.neighbours(queries)
         training = self._real.data.reference("train")
         return fake.cpu(), training[index.cpu()]
 
@@ -238,7 +239,7 @@ class SampleProtocol(Protocol):
     def _feed_real(
         self, device: torch.device | str, rank: int, ranks: int, track: Track | None
     ) -> None:
-        for split in (None, "train", "test"):  # None for the protocol's own
+        for split in (None, "train", "test"):  # None for the protocol's split
             fed = [m for m in self.metrics.values() if m.compares and m.real_split == split]
             if not fed:
                 continue
@@ -281,7 +282,7 @@ class SampleProtocol(Protocol):
         kind, slash, rest = score.partition("/")
         if self.extractor is not None:
             name = self.extractor.score_name(kind)
-        else:  # a partial, not called yet
+        else:  # the partial is not called yet
             settings = getattr(self.features, "keywords", {})
             name = getattr(self.features, "func", self.features).score_name_of(kind, settings)
         return name + slash + rest
@@ -294,7 +295,7 @@ def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> N
 
 
 def _without_copying_lists(metric: SampleMetric) -> SampleMetric:
-    """A copy of a metric that holds real samples already; long lists of tensors are shared."""
+    """Return a copy of a metric that shares its lists of tensors, such as real examples."""
     lists = [
         tensor
         for part in metric.modules()

@@ -1,4 +1,4 @@
-"""Where generated samples come from: a trained model, or a folder of images."""
+"""Sources of generated samples: a trained model, or a folder of images."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.protocols.requirements import check_generates
 
 BATCH = 256  # samples generated at once
-STANDING_BATCHES = 16
+STANDING_BATCHES = 16  # batches over which standing statistics are accumulated
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Gives generated samples by their index, the same whoever asks for which part.
+    """Generated samples by index: a sample depends on its index alone, not on rank or part.
 
     Attributes:
-        module: the model that makes them; None where there is none to ask.
+        module: the model that makes the samples; None if it is not available.
         has_labels: whether samples come with labels.
-        class_names: what the labels are called; empty where they are just numbers.
+        class_names: names of the classes; empty if classes have only numbers.
     """
 
     module: AdversarialModule | None
@@ -33,32 +33,35 @@ class Source(Protocol):
     class_names: tuple[str, ...]
 
     def count(self, wanted: int | None) -> int:
-        """How many samples there will be when `wanted` are asked for (None: as many as it has)."""
+        """Return the number of samples if `wanted` are requested; None requests all."""
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Within it, `part` gives any of `n` samples."""
+        """Return a context within which `part` can return any of `n` samples."""
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Samples start … stop − 1: "samples", uint8 (N, C, H, W) or points (N, D), and what else
-        metrics may ask for: "labels" (N,), and see `TranslatedSamples`.
+        """Return the samples start … stop − 1.
+
+        Returns:
+            "samples", uint8 (N, C, H, W) or points (N, D), and other inputs of metrics: "labels"
+            (N,) if there are any; for others see `TranslatedSamples`.
         """
 
     def described(self) -> dict[str, Any]:
-        """Its part of a score's protocol."""
+        """Return the entries of a score's protocol that describe the source."""
 
 
 class ModelSamples:
-    """Samples of a trained model, of latents that are one draw of the seed.
+    """Samples of a trained model, whose latents are all sampled at once from the seed.
 
     Args:
-        module: it answers `draw_inputs` and `sample`, as `families.GAN` does.
-        seed: of latents and labels.
-        ema: averaged weights where there are some.
-        batch_norm: "running", "batch" or "standing" statistics of the generator.
-        truncation: of the latents; None for none.
+        module: a model with the methods `draw_inputs` and `sample`, such as `families.GAN`.
+        seed: seed of latents and labels.
+        ema: whether to use the EMA weights, if the model has them.
+        batch_norm: statistics of the generator's batch norm: "running", "batch" or "standing".
+        truncation: truncation of the latents; None for none.
 
     Raises:
-        ConfigError: the model makes no samples.
+        ConfigError: the model does not generate samples from latents.
     """
 
     class_names = ()
@@ -77,21 +80,25 @@ class ModelSamples:
         self.has_labels = bool(getattr(module, "classes", None))
 
     def count(self, wanted: int | None) -> int:
-        """`wanted`; a model has as many as one likes."""
+        """Return `wanted`.
+
+        Raises:
+            ConfigError: `wanted` is None.
+        """
         if wanted is None:
             raise ConfigError(
-                "protocol.samples: missing; this protocol takes all images of a folder. Say how "
-                "many samples the model makes (protocol.samples=10000)."
+                "protocol.samples: missing; this protocol takes all images of a folder. For a "
+                "model, set the number of samples (protocol.samples=10000)."
             )
         return wanted
 
     @contextmanager
     def open(self, n: int) -> Iterator[None]:
-        """Draw the latents, and set the statistics of batch normalisation."""
-        # whole batches, so that the last one has statistics too
-        whole = -(-n // BATCH) * BATCH if self.batch_norm == "batch" else n
+        """Sample the latents, and set the statistics of batch norm within the context."""
+        # round up to full batches, so that the last batch has as good statistics as the others
+        total = -(-n // BATCH) * BATCH if self.batch_norm == "batch" else n
         draw = self.module.draw_inputs
-        self._latents, self._labels = draw(whole, seed=self.seed, truncation=self.truncation)
+        self._latents, self._labels = draw(total, seed=self.seed, truncation=self.truncation)
         with ExitStack() as stack:
             for name in self.module.averaged_modules:
                 with self.module.evaluating(name, self.ema) as network:
@@ -108,20 +115,20 @@ class ModelSamples:
             )
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Images are rounded to 8 bits, as a picture's file would."""
+        """Return samples and labels, if any; images are rounded to 8 bits, as in an image file."""
         first, last = start, stop
-        if self.batch_norm == "batch":  # a sample's batch is the same whoever asks for it
+        if self.batch_norm == "batch":  # always generate a sample in the same full batch
             first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
         labels = None if self._labels is None else self._labels[first:last]
         samples = self.module.sample(
             latents=self._latents[first:last], labels=labels, ema=self.ema, batch_size=BATCH
         )[start - first : stop - first]
         check_finite(samples)
-        made = {"samples": self.module.modality.denormalise(samples)}
-        return made if labels is None else made | {"labels": labels[start - first : stop - first]}
+        part = {"samples": self.module.modality.denormalise(samples)}
+        return part if labels is None else part | {"labels": labels[start - first : stop - first]}
 
     def described(self) -> dict[str, Any]:
-        """Weights, batch-norm mode, truncation and seed."""
+        """Return weights, batch-norm mode, truncation and seed."""
         averaged = self.ema and len(self.module.averaged) > 0
         return {
             "weights": "ema" if averaged else "raw",
@@ -150,37 +157,37 @@ class FolderSamples:
         self.class_names = getattr(data, "class_names", ())
 
     def count(self, wanted: int | None) -> int:
-        """`wanted`, or all.
+        """Return `wanted`, or the number of all images for None.
 
         Raises:
-            DataError: there are fewer.
+            DataError: the folder has fewer images.
         """
-        there = len(self.data.split("train")["example"])
-        if wanted is not None and wanted > there:
+        size = len(self.data.split("train")["example"])
+        if wanted is not None and wanted > size:
             raise DataError(
                 f"generated: the protocol takes {wanted:,} images and {self.data.title} has "
-                f"{there:,}. Add images, or set protocol.samples={there} (which is another "
-                "protocol: its scores are not comparable)."
+                f"{size:,}. Add images, or set protocol.samples={size} (this changes the "
+                "protocol: its scores are not comparable with others)."
             )
-        return there if wanted is None else wanted
+        return size if wanted is None else wanted
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Choose the subset."""
+        """Choose the subset, and return an empty context."""
         self._rows = self.data.reference_rows("train", n if n < self.count(None) else None)
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Images as they are in the files."""
+        """Return the images start … stop − 1 of the subset, and labels if there are any."""
         names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
 
     def described(self) -> dict[str, Any]:
-        """The folder's content."""
+        """Return the hash of the folder's content."""
         return {"generated_hash": self.data.content_hash("train")}
 
 
 def check_finite(samples: Tensor) -> None:
-    """Raise a DataError for generated samples (N, …) that hold anything but finite numbers."""
+    """Raise a DataError unless all values of the generated samples (N, …) are finite."""
     finite = samples.flatten(1).isfinite().all(1)
     if not finite.all():
         raise DataError(
@@ -191,5 +198,8 @@ def check_finite(samples: Tensor) -> None:
 
 
 def share(n: int, rank: int, ranks: int) -> tuple[int, int]:
-    """The part of n samples that a rank looks at: contiguous, so that gathering keeps the order."""
+    """Return start and stop of a rank's part of n samples.
+
+    Parts are contiguous, so that gathering them in the order of the ranks keeps the samples' order.
+    """
     return rank * n // ranks, (rank + 1) * n // ranks

@@ -1,4 +1,4 @@
-"""Scores of models that translate pictures, in each of their directions."""
+"""A protocol for models that translate pictures, with scores for each direction."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from ganlab.metrics.protocols.samples import SampleProtocol
 from ganlab.metrics.protocols.sources import check_finite
 from ganlab.modalities.pixels import denormalise, normalise
 
-_SEEDS_APART = 1_000_003  # more than pictures that are translated with one seed
+_SEEDS_APART = 1_000_003  # above the number of pictures, so that seeds do not overlap
 
 
 class TranslationProtocol(Protocol):
     """Scores translations of a split's pictures by any metrics.
 
-    Metrics of samples or features compare them with the real pictures of their domain; metrics of
-    "targets" or "segments" with what belongs to each, where the data has pairs; metrics of
-    "reconstructions" look at what has been translated back. Each score is taken in every direction
-    of the model, and is called "<score>/<direction>" where there are several.
+    Metrics of samples or features compare the translations with real pictures of the target
+    domain. Metrics of "targets" or "segments" compare each translation with its target picture or
+    its true classes; they need data with pairs or segments. Metrics of "reconstructions" use
+    pictures that are translated there and back. Each score is taken in every direction of the
+    model. If there are several directions, its name is "<score>/<direction>".
 
     Args:
-        name: of the protocol; it states metrics, number of pictures and split.
-        metrics: by any name; null leaves one out.
+        name: name of the protocol, which states metrics, number of pictures and split.
+        metrics: metrics by any name; a metric that is null is left out.
         features: as in `SampleProtocol`.
-        samples: pictures that are translated, a fixed random subset; null for the whole split.
-        real_samples: real pictures of the target domain; null for the whole split.
-        split: "train" or "test".
-        seed: of what is random in a translation.
-        ema: averaged weights where there are some.
+        samples: size of a fixed random subset of pictures to translate; null for the whole split.
+        real_samples: number of real pictures of the target domain; null for the whole split.
+        split: split of sources and real pictures, "train" or "test".
+        seed: seed of everything random in a translation.
+        ema: whether to use the EMA weights, if the model has them.
 
     Raises:
-        ConfigError: as `SampleProtocol`.
+        ConfigError: as `SampleProtocol`, or a metric is a `ModelMetric`.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class TranslationProtocol(Protocol):
         self._make_protocol = lambda: _OfTranslations(
             name, copy.deepcopy(metrics), features and self._built, samples, real_samples, split
         )
-        self._template = self._make_protocol()  # to be asked; those of `_protocols` are fed
+        self._template = self._make_protocol()  # for names and checks only, never updated
         for key, metric in self._template.metrics.items():
             if isinstance(metric, ModelMetric):
                 raise ConfigError(
-                    f"protocol.metrics.{key}: asks a model about its latents, and a translator has "
-                    f"none. Leave it out: protocol.metrics.{key}=null."
+                    f"protocol.metrics.{key}: does not support models that translate pictures. "
+                    f"Leave the metric out: protocol.metrics.{key}=null."
                 )
-        self._protocols: dict[str, SampleProtocol] = {}  # prepared, by target domain
+        self._protocols: dict[str, SampleProtocol] = {}  # prepared protocols by target domain
         self._directions: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the scores, once a model has been checked."""
+        """Names of the scores; with directions only after `check`."""
         with_features = copy.copy(self._template)
         with_features.features = self.features
         if len(self._directions) < 2:
@@ -80,16 +81,15 @@ class TranslationProtocol(Protocol):
         return tuple(f"{name}/{way}" for name in with_features.names for way in self._directions)
 
     def check(self, module: AdversarialModule, data: Any) -> None:
-        """Raise a ConfigError where model or data do not suit; neither is loaded yet."""
+        """Raise a ConfigError if the protocol does not support the model or the data."""
         if not isinstance(module, Translator):
             raise ConfigError(
                 f"evaluation: a {type(module).__name__} translates no pictures. Choose a protocol "
-                "that suits it (of samples: fd5k_train_mnist_5k, modes10k, …), or protocol=none "
-                "in a training."
+                "for samples (fd5k_train_mnist_5k, modes10k, …), or protocol=none when training."
             )
         check_split(data, self.split)
         self._directions = tuple(module.directions)
-        asked = {name: set(metric.inputs) for name, metric in self._template.metrics.items()}
+        inputs_of = {name: set(metric.inputs) for name, metric in self._template.metrics.items()}
         has = {
             "targets": data.has_pairs and (self.split == "test" or not data.independent),
             "segments": getattr(data, "has_segments", False),
@@ -98,31 +98,31 @@ class TranslationProtocol(Protocol):
         }
         why = {
             "targets": f"{data.title} has no pairs in its {self.split} split",
-            "segments": f"{data.title} does not say what is where",
+            "segments": f"{data.title} has no classes of pixels",
             "labels": f"{data.title} has none",
             "reconstructions": f"a {type(module).__name__} does not translate back",
         }
-        for name, inputs in asked.items():
+        for name, inputs in inputs_of.items():
             for missing in (key for key in has if key in inputs and not has[key]):
                 raise ConfigError(
-                    f"protocol.metrics.{name}: looks at {missing}, and {why[missing]}. Leave it "
-                    f"out (protocol.metrics.{name}=null), or choose another protocol."
+                    f"protocol.metrics.{name}: needs {missing}, but {why[missing]}. Leave the "
+                    f"metric out (protocol.metrics.{name}=null), or choose another protocol."
                 )
         for way in module.directions.values():
             self._template.check_metrics(module, data.domain(way.target), has["labels"])
 
     def prepare(self, data: Any) -> None:
-        """Build the extractor and load the pictures of both sides: what is missing is missed early.
+        """Build the extractor and load the pictures of both domains, so that errors occur early.
 
-        A protocol belongs to the data that it was prepared with.
+        Use a protocol only with the data that it was first prepared with.
         """
         for key in data.shapes:
-            there = len(data.domain(key).reference(self.split))
-            if self.samples is not None and self.samples > there:
+            size = len(data.domain(key).reference(self.split))
+            if self.samples is not None and self.samples > size:
                 raise ConfigError(
-                    f"protocol.samples: received {self.samples:,}, and the {self.split} split of "
-                    f"{data.domain(key).title} has {there:,} pictures to translate. Set it to "
-                    f"{there} or less, or to null for all."
+                    f"protocol.samples: received {self.samples:,}, but the {self.split} split of "
+                    f"{data.domain(key).title} has {size:,} pictures to translate. Set it to "
+                    f"{size} or less, or to null for all."
                 )
             if key not in self._protocols:
                 protocol = self._make_protocol()
@@ -137,28 +137,28 @@ class TranslationProtocol(Protocol):
         ranks: int = 1,
         track: Track | None = None,
     ) -> dict[str, Score]:
-        """The scores of a trained translator; all ranks call it together, and all get them."""
+        """Return the scores of a trained translator. All ranks must call this."""
         self.prepare(data)
         scores: dict[str, Score] = {}
         for name, way in module.directions.items():
             source = TranslatedSamples(
                 module, data, name, self.split, self.seed, self.ema, self._inputs()
             )
-            found = self._protocols[way.target].score(
+            way_scores = self._protocols[way.target].score(
                 source, data.domain(way.target), module.device, rank, ranks, track
             )
             if len(module.directions) > 1:
-                found = {
-                    f"{key}/{name}": _in_direction(name, score) for key, score in found.items()
+                way_scores = {
+                    f"{key}/{name}": _in_direction(name, score) for key, score in way_scores.items()
                 }
-            scores |= found
+            scores |= way_scores
         return scores
 
     def _inputs(self) -> set[str]:
         return {key for metric in self._template.metrics.values() for key in metric.inputs}
 
     def _built(self) -> Extractor:
-        """The extractor, built once for all directions."""
+        """Return the extractor, which is built once for all directions."""
         if self._extractor is None:
             self._extractor = self.features()
         return self._extractor
@@ -169,17 +169,17 @@ class _OfTranslations(SampleProtocol):
 
 
 class TranslatedSamples:
-    """Translations of a split's pictures, with what belongs to them.
+    """Translations of a split's pictures, and other inputs of metrics that belong to them.
 
     Args:
         module: the translator.
-        data: of both domains, see `ganlab.data.TranslationData`.
-        direction: one of the translator's.
-        split: whose pictures are translated.
-        seed: of what is random in a translation.
-        ema: averaged weights where there are some.
-        wanted: besides "samples": "sources", "targets", "reconstructions", "segments", and the
-            "labels" of the sources.
+        data: data of both domains, see `ganlab.data.TranslationData`.
+        direction: name of a direction of the translator.
+        split: split of the pictures to translate.
+        seed: seed of everything random in a translation.
+        ema: whether to use the EMA weights, if the model has them.
+        wanted: what `part` returns besides "samples" and "sources": names among "targets",
+            "reconstructions", "segments", and "labels" (of the sources).
     """
 
     class_names = ()
@@ -200,22 +200,22 @@ class TranslatedSamples:
         self.has_labels = data.label_classes is not None
 
     def count(self, wanted: int | None) -> int:
-        """`wanted`, or as many as the split has."""
+        """Return `wanted`, or the size of the split for None."""
         return wanted or len(self.data.domain(self.way.source).reference(self.split))
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Choose the pictures."""
+        """Choose the pictures, and return an empty context."""
         self._chosen = None if n == self.count(None) else n
         self._rows = self.data.reference_rows(self.split, self._chosen)
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Translations start … stop − 1, rounded to 8 bits, and what was wanted with them."""
+        """Return translations start … stop − 1, rounded to 8 bits, sources, and what is wanted."""
         sources = self._rows[self.way.source][start:stop]
         seed = self.seed * _SEEDS_APART + start
-        made = self.module.translate(normalise(sources), self.name, ema=self.ema, seed=seed)
-        check_finite(made)
-        part = {"samples": denormalise(made), "sources": sources}
+        translated = self.module.translate(normalise(sources), self.name, ema=self.ema, seed=seed)
+        check_finite(translated)
+        part = {"samples": denormalise(translated), "sources": sources}
         if "targets" in self.wanted:
             part["targets"] = self._rows[self.way.target][start:stop]
         if "labels" in self.wanted:
@@ -225,13 +225,13 @@ class TranslatedSamples:
             part["segments"] = self._rows["segments"][start:stop]
         if "reconstructions" in self.wanted:
             back = self.module.translate(
-                made, _back(self.module, self.way), ema=self.ema, seed=seed
+                translated, _back(self.module, self.way), ema=self.ema, seed=seed
             )
             part["reconstructions"] = denormalise(back)
         return part
 
     def described(self) -> dict[str, Any]:
-        """Direction, weights, batch-norm mode, noise and seed."""
+        """Return direction, hash of the sources, weights, batch-norm mode, dropout and seed."""
         return {
             "direction": self.name,
             "source_hash": self.data.domain(self.way.source).content_hash(self.split),
@@ -246,14 +246,14 @@ class TranslatedSamples:
 
 
 def _in_direction(name: str, score: Score) -> Score:
-    """The same, its explanation begun with the direction."""
+    """Return the score with the direction in front of its explanation."""
     return (
         replace(score, explanation=f"{name}: {score.explanation}") if score.explanation else score
     )
 
 
 def _back(module: Translator, way: Direction) -> str | None:
-    """The direction that leads back, if there is one."""
+    """Return the name of the reverse direction; None if there is none."""
     for name, other in module.directions.items():
         if (other.source, other.target) == (way.target, way.source):
             return name

@@ -1,1 +1,1 @@
-"""Quality and variety of samples apart, modes, copies."""
+"""Separate scores for the quality and variety of samples; scores of modes and of copies."""

@@ -1,4 +1,4 @@
-"""How much generated samples differ from one another, beside real ones."""
+"""How much generated samples differ from one another, compared with real examples."""
 
 from __future__ import annotations
 
@@ -20,51 +20,57 @@ _BATCH = 250  # pairs compared at once
 
 
 def random_pairs(n: int, pairs: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Indices (pairs,) of first and second partners, never the same sample; n is 2 or more."""
+    """Return indices (pairs,) of first and second partners, always distinct; n is 2 or more."""
     first = torch.randint(n, (pairs,), generator=rng)
     return first, (first + torch.randint(1, n, (pairs,), generator=rng)) % n
 
 
 def random_pairs_within(labels: Tensor, pairs: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """As `random_pairs`, both partners of one class, classes as frequent as in labels (N,).
+    """Return indices as `random_pairs` does, where both partners have the same label.
+
+    Args:
+        labels: (N,); classes are as frequent among the pairs as among the labels.
+        pairs: number of pairs.
+        rng: random generator on the CPU.
 
     Raises:
         ConfigError: no class has two samples.
     """
     order = labels.cpu().argsort(stable=True)
-    _, where, counts = labels.cpu()[order].unique_consecutive(
+    _, group, counts = labels.cpu()[order].unique_consecutive(
         return_inverse=True, return_counts=True
     )
     begins = counts.cumsum(0) - counts
-    usable = (counts[where] > 1).nonzero().flatten()  # positions in `order`
+    usable = (counts[group] > 1).nonzero().flatten()  # positions in `order`
     if not len(usable):
         raise ConfigError(
             f"MSSSIMDiversity: no two of {len(labels)} samples share a class. Give more samples, "
             "or take pairs of any classes (within_class=false)."
         )
     first = usable[torch.randint(len(usable), (pairs,), generator=rng)]
-    begin, count = begins[where[first]], counts[where[first]]
+    begin, count = begins[group[first]], counts[group[first]]
     steps = 1 + (torch.rand(pairs, generator=rng) * (count - 1)).long()
     return order[first], order[begin + (first - begin + steps) % count]
 
 
 class MSSSIMDiversity(KeptSamples):
-    """Mean MS-SSIM of random pairs of generated images, and of real ones for comparison.
+    """Mean MS-SSIM of random pairs of generated images, and of pairs of real images.
 
-    Odena et al. 2017 (arXiv:1610.09585): pairs of one class; 1 means that all images are alike.
-    Diversity is lost where the generated value lies above the real one. MS-SSIM of Wang, Simoncelli
-    and Bovik 2003 has five scales; smaller images (below 176 pixels) take fewer, whose weights are
-    divided by their sum, so that values of unlike image sizes cannot be compared.
+    Odena et al. 2017 (arXiv:1610.09585) take pairs of the same class. 1 means that all images are
+    equal. If the generated images have a higher mean than the real images, diversity is lost. The
+    MS-SSIM of Wang, Simoncelli and Bovik 2003 has five scales. For images below 176 pixels fewer
+    scales are used, and their weights are divided by the sum of these weights. So values are
+    comparable only for equal image sizes.
 
     Args:
-        pairs: of either kind.
-        within_class: pairs share a label; needs labels of both kinds of samples.
-        seed: of the pairs.
-        most: images of either kind that are kept, as bytes, to choose from.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        pairs: number of pairs of generated images, and of pairs of real images.
+        within_class: whether both images of a pair share a label; needs labels.
+        seed: seed of the pairs.
+        most: how many real, and how many generated images are kept to choose from, as uint8.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: fewer than one pair.
+        ConfigError: `pairs` is below 1.
     """
 
     inputs = ("samples",)
@@ -93,7 +99,7 @@ class MSSSIMDiversity(KeptSamples):
         """Choose the scales by the size of the images.
 
         Raises:
-            ConfigError: the data are points, or images below 11 pixels.
+            ConfigError: the data are not images, or have a side below 11 pixels.
         """
         shape = tuple(data.shape)
         if data.modality is not IMAGE:
@@ -109,12 +115,12 @@ class MSSSIMDiversity(KeptSamples):
         if self.within_class and (labels is None or len(labels) != len(samples)):
             raise ConfigError(
                 f"MSSSIMDiversity: received {'no' if labels is None else len(labels)} labels for "
-                f"{len(samples)} images; needs one each, or within_class=false."
+                f"{len(samples)} images; needs a label for each image, or within_class=false."
             )
         self.keep(samples, real, labels)
 
     def settings(self) -> dict[str, Any]:
-        """Pairs, and the weights of the scales."""
+        """Return the pairs, the weights of the scales and the seed."""
         return {
             "pairs": self.pairs,
             "pairs_within_class": self.within_class,
@@ -124,20 +130,20 @@ class MSSSIMDiversity(KeptSamples):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the numbers mean."""
+        """Explain both means."""
         fake, real = values["ms_ssim"], values["ms_ssim_real"]
         verdict = (
             "the generated images are more alike: diversity is lost."
             if fake > real + 0.05
-            else "the generated images are about as diverse, or more."
+            else "the generated images are at least about as diverse."
         )
         return {
-            "ms_ssim": f"Two generated images are alike by {fake:.2f} (1 means equal), two real "
-            f"ones by {real:.2f}: {verdict}"
+            "ms_ssim": f"Two generated images have a similarity of {fake:.2f} (1 means equal), two "
+            f"real images one of {real:.2f}: {verdict}"
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """`ms_ssim` and `ms_ssim_real`, in [0, 1], float64."""
+        """Return `ms_ssim` and `ms_ssim_real`, in [0, 1], float64."""
         return {"ms_ssim": self._similarity("fake"), "ms_ssim_real": self._similarity("real")}
 
     def _similarity(self, kind: str) -> Tensor:
@@ -149,18 +155,22 @@ class MSSSIMDiversity(KeptSamples):
             first, second = random_pairs(len(images), self.pairs, rng)
         total = torch.zeros((), dtype=torch.float64)
         for pair in torch.stack([first, second]).to(images.device).split(_BATCH, dim=1):
-            one, other = (images[index].float() for index in pair)
+            a, b = (images[index].float() for index in pair)
             similarity = multiscale_structural_similarity_index_measure(
-                one, other, data_range=255.0, betas=betas, kernel_size=_KERNEL, reduction="none"
+                a, b, data_range=255.0, betas=betas, kernel_size=_KERNEL, reduction="none"
             )
             total += similarity.cpu().double().sum()
         return total / self.pairs
 
 
 def scale_weights(side: int) -> tuple[float, ...]:
-    """Weights of the MS-SSIM scales for images whose smaller side has so many pixels, sum 1.
+    """Return the weights of the MS-SSIM scales, with sum 1.
 
-    As many of the five scales as have room for the window of 11 pixels and as torchmetrics takes.
+    The number of scales is the largest, up to five, for which the window of 11 pixels fits the
+    smallest scale and which torchmetrics supports.
+
+    Args:
+        side: smaller side of the images, in pixels.
 
     Raises:
         ConfigError: not even one scale fits.
@@ -172,7 +182,7 @@ def scale_weights(side: int) -> tuple[float, ...]:
     ]
     if not fits:
         raise ConfigError(
-            f"MSSSIMDiversity: images have {side} pixels; needs {_KERNEL} or more. Use "
+            f"MSSSIMDiversity: images have a side of {side} pixels; needs {_KERNEL} or more. Use "
             "pairwise_distance_ratio."
         )
     betas = BETAS[: max(fits)]
@@ -180,24 +190,24 @@ def scale_weights(side: int) -> tuple[float, ...]:
 
 
 class PairwiseDistance(KeptSamples):
-    """Mean L2 distance of two generated samples, relative to that of two real ones.
+    """Mean L2 distance between two generated samples, divided by that between two real examples.
 
-    1 is as diverse as the data; 0 is one and the same sample always; well above 1 is noise.
+    1 is as diverse as the data; 0 means that all samples are equal; well above 1 is noise.
 
     Args:
-        pairs: random ones, of either kind.
-        seed: of the pairs.
-        most: samples of either kind that are kept, to choose from.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        pairs: number of random pairs of samples, and of pairs of examples.
+        seed: seed of the pairs.
+        most: how many real examples, and how many samples, are kept to choose from.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: fewer than one pair.
+        ConfigError: `pairs` is below 1.
     """
 
     inputs = ("samples",)
     scores = ("pairwise_distance_ratio",)
     title = "pairwise distance of generated samples relative to real ones"
-    instead = "your eyes: two samples are the fewest that can differ"
+    instead = "pictures of the samples: a distance needs two samples"
 
     def __init__(
         self, pairs: int = 10_000, seed: int = 0, most: int = 16_384, **options: Any
@@ -211,28 +221,28 @@ class PairwiseDistance(KeptSamples):
         self.keep(samples, real)
 
     def settings(self) -> dict[str, Any]:
-        """Pairs and seed."""
+        """Return pairs and seed."""
         return {"pairs": self.pairs, "metric_seed": self.seed}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the number means."""
+        """Explain the ratio."""
         return {
-            "pairwise_distance_ratio": "Two generated samples lie "
-            f"{values['pairwise_distance_ratio']:.0%} as far apart as two real ones (100% is as "
-            "diverse as the data, near 0% all samples are the same)."
+            "pairwise_distance_ratio": "The distance between two generated samples is "
+            f"{values['pairwise_distance_ratio']:.0%} of that between two real examples (100%: as "
+            "diverse as the data, near 0%: all samples are equal)."
         }
 
     def compute(self) -> Tensor:
-        """The ratio, float64.
+        """Return the ratio, float64.
 
         Raises:
-            ConfigError: all real samples are equal.
+            ConfigError: all real examples are equal.
         """
         real, fake = self._distance("real"), self._distance("fake")
         if real == 0:
             raise ConfigError(
-                "PairwiseDistance: the real samples do not differ from one another, so nothing can "
-                "be relative to them. Look at the data set."
+                "PairwiseDistance: the real examples do not differ from one another, so their "
+                "distance is 0 and cannot be divided by. Look at the data set."
             )
         return fake / real
 
@@ -241,8 +251,8 @@ class PairwiseDistance(KeptSamples):
         indices = torch.stack(random_pairs(len(samples), self.pairs, rng)).to(samples.device)
         total = torch.zeros((), dtype=torch.float64)
         for pair in indices.split(_BATCH, dim=1):
-            one, other = (samples[index].flatten(1).float() for index in pair)
-            total += (one - other).norm(dim=1).cpu().double().sum()
+            a, b = (samples[index].flatten(1).float() for index in pair)
+            total += (a - b).norm(dim=1).cpu().double().sum()
         return total / self.pairs
 
 

@@ -1,4 +1,4 @@
-"""Which modes of a known distribution a generator finds, and how well it hits them."""
+"""How many modes of a known distribution a generator covers, and how well it hits them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from ganlab.modalities import IMAGE
 
 
 class ModeCoverage(SampleMetric):
-    """Modes found, and share of samples near one.
+    """Number of modes found, and share of samples near a mode.
 
-    A sample is of high quality within `radius` standard deviations of its nearest mean
-    (Srivastava et al. 2017, arXiv:1705.07761, section 4.1); a mode is found when at least
-    `share` of all samples are of high quality there (20 of 10,000 by default).
+    A sample has high quality if it lies within `radius` standard deviations of its nearest mode
+    (Srivastava et al. 2017, arXiv:1705.07761, section 4.1). A mode is found if at least `share` of
+    all samples have high quality and are nearest to it (20 of 10,000 by default).
 
     Args:
-        means: (modes, D); `bind` takes them from the data unless given.
-        sigma: standard deviation of each mode, > 0; as `means`.
-        radius: in standard deviations.
-        share: of all samples, that makes a mode count.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        means: centres of the modes (modes, D); None if `bind` will take them from the data.
+        sigma: standard deviation of each mode, > 0; None exactly if `means` is None.
+        radius: largest distance of a high-quality sample, in standard deviations.
+        share: smallest share of all samples for a mode to be found.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
+
+    Raises:
+        ConfigError: only one of `means` and `sigma` is given.
     """
 
     inputs = ("samples",)
@@ -51,25 +54,25 @@ class ModeCoverage(SampleMetric):
         self.radius, self.share = radius, share
         if (means is None) != (sigma is None):
             raise ConfigError(
-                "ModeCoverage: means and sigma belong together; received one alone. Give both, or "
-                "neither to take the data's."
+                "ModeCoverage: means and sigma belong together; received only one of them. Give "
+                "both, or neither to take those of the data."
             )
         self.is_given = means is not None
         if means is not None:
             self._allocate(means, sigma)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take means and sigma from the data.
+        """Take means and sigma from the data, unless the constructor got them.
 
         Raises:
-            ConfigError: the data has none, and none were given.
+            ConfigError: neither the constructor nor the data has means.
         """
         if self.is_given:
             return
         if not hasattr(data, "means"):
             raise ConfigError(
-                f"{self.title}: modes are counted where the data knows their means (data=ring, "
-                f"data=grid); {data.title} does not. Choose such data."
+                f"{self.title}: needs data with known means of its modes (data=ring, data=grid); "
+                f"{data.title} has none. Choose such data."
             )
         self._allocate(data.means, data.sigma)
 
@@ -87,13 +90,13 @@ class ModeCoverage(SampleMetric):
         self.total += len(points)
 
     def compute(self) -> dict[str, Tensor]:
-        """`modes` found and `high_quality` share in [0, 1]."""
+        """Return `modes`, the number found, and `high_quality`, a share in [0, 1]."""
         hits, total = self.hits.double().cpu(), self.total.clamp(min=1).cpu()
-        # float32 misses 100 of 50,000
+        # in float32, 100 of 50,000 would be below a share of 0.002
         return {"modes": (hits / total >= self.share).sum(), "high_quality": hits.sum() / total}
 
     def settings(self) -> dict[str, Any]:
-        """What makes a sample good and a mode found."""
+        """Return the modes, and when a sample has high quality and a mode is found."""
         return {
             "modes": len(self.means),
             "means_hash": hash_tensors({"means": self.means})[:16],
@@ -103,7 +106,7 @@ class ModeCoverage(SampleMetric):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """How many of the modes, and how many of the points."""
+        """Explain how many modes are found, and how many points lie near a mode."""
         return {
             "modes": f"{values['modes']:.0f} of the {len(self.means)} modes found.",
             "high_quality": f"{values['high_quality']:.0%} of the points lie within "
@@ -112,17 +115,17 @@ class ModeCoverage(SampleMetric):
 
 
 class StackedModes(SampleMetric):
-    """Modes of Stacked MNIST: three digits in the three channels, 1,000 classes in all.
+    """Modes of Stacked MNIST: a digit in each of three channels, so 1,000 classes.
 
-    Metz et al. 2017 (arXiv:1611.02163) classify each channel, count the classes that appear among
-    the generated samples, and take the Kullback-Leibler divergence of their distribution to that
-    of the data, here the uniform one, in nats. PacGAN (Lin et al. 2018, arXiv:1712.04086) and
-    others after it generate 26,000 samples. Both scores depend on that number: even a perfect
-    generator is at about 999 / (2 · samples).
+    Metz et al. 2017 (arXiv:1611.02163) classify each channel, and count the classes that appear
+    among the generated samples. `stacked_kl` is the Kullback-Leibler divergence, in nats, of the
+    samples' class distribution from that of the data, here the uniform distribution. PacGAN (Lin
+    et al. 2018, arXiv:1712.04086) and later papers generate 26,000 samples. Both scores depend on
+    the number of samples: even a perfect generator has a divergence of about 999 / (2 · samples).
 
     Args:
-        weights: of another digit classifier, see `DigitFeatures`.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        weights: file with the weights of another digit classifier, see `DigitFeatures`.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     inputs = ("samples",)
@@ -140,18 +143,18 @@ class StackedModes(SampleMetric):
         self.add_state("counts", torch.zeros(1000, dtype=torch.long), dist_reduce_fx="sum")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Raise a ConfigError for data that has no three channels."""
+        """Raise a ConfigError unless the data are images of three channels."""
         if data.modality is not IMAGE or data.shape[0] != 3:
             raise ConfigError(
                 f"{self.title}: needs images of three channels, a digit in each; {data.title} has "
-                f"samples of shape {tuple(data.shape)}. Choose such data."
+                f"examples of shape {tuple(data.shape)}. Choose such data."
             )
 
     def update(self, samples: Tensor) -> None:
         """Add generated images (N, 3, H, W), uint8 in [0, 255].
 
         Raises:
-            ConfigError: images of another number of channels.
+            ConfigError: the images have another type or number of channels.
         """
         if not IMAGE.is_raw(samples) or samples.shape[1] != 3:
             raise ConfigError(
@@ -159,26 +162,26 @@ class StackedModes(SampleMetric):
                 "(N, 3, H, W), a digit in each channel."
             )
         for images in samples.split(1000):
-            found = self.digits(images.flatten(0, 1).unsqueeze(1))[1].argmax(1).view(-1, 3)
-            classes = found[:, 0] * 100 + found[:, 1] * 10 + found[:, 2]
+            digits = self.digits(images.flatten(0, 1).unsqueeze(1))[1].argmax(1).view(-1, 3)
+            classes = digits[:, 0] * 100 + digits[:, 1] * 10 + digits[:, 2]
             self.counts += torch.bincount(classes, minlength=1000)
 
     def compute(self) -> dict[str, Tensor]:
-        """`stacked_modes` in 0 … 1,000, and `stacked_kl` in [0, log 1,000] nats."""
+        """Return `stacked_modes` in 0 … 1,000 and `stacked_kl` in [0, log 1,000] nats."""
         counts = self.counts.double().cpu()
         shares = counts / counts.sum().clamp(min=1)
         divergence = torch.special.xlogy(shares, shares * len(shares)).sum()
         return {"stacked_modes": (counts > 0).sum(), "stacked_kl": divergence}
 
     def settings(self) -> dict[str, Any]:
-        """What classifies the digits, and what the divergence is to."""
+        """Return the digit classifier, and the reference of the divergence."""
         return self.digits.described() | {"reference": "uniform over 1,000 classes"}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """How many of the classes, and how evenly."""
+        """Explain how many classes appear, and how evenly."""
         return {
             "stacked_modes": f"{values['stacked_modes']:,.0f} of the 1,000 triples of digits "
             "appear.",
             "stacked_kl": f"The triples are {values['stacked_kl']:.2f} nats away from being "
-            f"equally frequent (0 is best; a single one would be at {math.log(1000):.1f}).",
+            f"equally frequent (0 is best; a single triple would have {math.log(1000):.1f}).",
         }

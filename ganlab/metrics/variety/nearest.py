@@ -1,4 +1,4 @@
-"""Whether generated samples are copies of training samples."""
+"""Whether generated samples are copies of training examples."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptOnEither
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
-_QUANTILE = 0.01
-_ROUNDING = 1e-4  # of the median distance: features of a copy differ by less, in another batch
+_QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
+# relative to the median distance; features of a copy differ by less if batches differ
+_ROUNDING = 1e-4
 
 
 class NearestNeighbours(KeptOnEither):
-    """How near generated samples come to training samples, beside other training samples.
+    """Compares how near samples, and training examples, are to their nearest training example.
 
-    Two distances are compared: of a generated sample to its nearest training sample, and of a
-    training sample to its nearest other one. A generator that draws from the data's distribution
-    has the same of both. `nearest_ratio` is the ratio of their medians: 0 for copies, about 1 for
-    a perfect generator, above 1 for samples away from the data. `copies` is the share of generated
-    samples that are nearer to a training sample than all but 1 % of the training samples are to
-    another: 1 for copies, about 0.01 for a perfect generator. A score can hide memorisation that
-    the features do not see, such as mirrored copies.
+    The metric computes the distance of each sample to its nearest training example, and the
+    distance of each training example to its nearest other training example. For a perfect
+    generator both distances have the same distribution. `nearest_ratio` is the ratio of their
+    medians: 0 for copies, about 1 for a perfect generator, above 1 for samples away from the data.
+    `copies` is the share of samples whose distance is at most the 1 % quantile of the training
+    examples' distances: 1 for copies, about 0.01 for a perfect generator. The scores miss
+    memorisation that the features do not show, such as mirrored copies.
 
-    All training samples are kept and searched.
+    All training examples are kept and searched.
 
     Args:
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 255], or points.
-        queries: samples of either kind whose neighbour is sought, a random subset.
-        seed: of the subsets.
-        memory_mib: MiB for the temporaries of the search.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        queries: how many samples, and how many examples, are searched for, as random subsets.
+        seed: seed of the subsets.
+        memory_mib: memory for the temporaries of the search, in MiB.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -63,7 +64,7 @@ class NearestNeighbours(KeptOnEither):
         self.title = f"nearest training samples by {on}"
 
     def settings(self) -> dict[str, Any]:
-        """What is compared, the quantile that makes a copy, queries and seed."""
+        """Return what is compared, the quantile for copies, queries and seed."""
         return {
             "on": self.on,
             "queries_at_most": self.queries,
@@ -72,35 +73,35 @@ class NearestNeighbours(KeptOnEither):
         }
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """What the numbers mean."""
+        """Explain both scores."""
         copies = values["copies"]
         verdict = (
-            "that is memorisation: look at the samples beside their nearest training samples."
+            "This is memorisation: compare the samples with their nearest training examples."
             if copies > 0.1
-            else "no sign of memorisation."
+            else "There is no sign of memorisation."
         )
         return {
             "nearest_ratio": "A generated sample is "
-            f"{values['nearest_ratio']:.2f} times as far from its nearest training sample as a "
-            "training sample from another (0: copies, 1: as new data would be, above 1: unlike "
-            "the data).",
+            f"{values['nearest_ratio']:.2f} times as far from its nearest training example as a "
+            "training example from its nearest other one (0: copies, 1: as new data would be, "
+            "above 1: unlike the data).",
             "copies": f"{copies:.1%} of the generated samples lie suspiciously near a training "
-            f"sample; of new data about {_QUANTILE:.0%} would, and {verdict}",
+            f"example (new data: about {_QUANTILE:.0%}). {verdict}",
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """`nearest_ratio` (0 or more) and `copies` in [0, 1], float64.
+        """Return `nearest_ratio` (0 or more) and `copies` in [0, 1], float64.
 
         Raises:
-            ConfigError: most training samples have an exact copy among themselves.
+            ConfigError: at least half of the training examples have exact copies in the set.
         """
         real, fake = _rows(self.kept("real")), _rows(self.kept("fake"))
         usual = self._among(real)
         median = usual.median()
         if median == 0:
             raise ConfigError(
-                "NearestNeighbours: at least half of the training samples equal another one, so "
-                "that copies cannot be told. Remove the duplicates."
+                "NearestNeighbours: at least half of the training examples equal another training "
+                "example, so copies cannot be detected. Remove the duplicates."
             )
         distance, _ = nearest(fake[self._chosen(fake)], real, memory_mib=self.memory_mib)
         limit = torch.maximum(usual.quantile(_QUANTILE), _ROUNDING * median)
@@ -110,13 +111,14 @@ class NearestNeighbours(KeptOnEither):
         }
 
     def neighbours(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """For pictures: where the nearest training samples are, in the order in which they came.
+        """Return the nearest training examples of given samples, for pictures of both.
 
         Args:
             samples: generated features, images or points, as `update` takes them.
 
         Returns:
-            Indices (N,), and distances (N,), float64.
+            Indices (N,) in the order in which `update` got the examples, and distances (N,),
+            float64.
         """
         distance, index = nearest(
             _rows(samples), _rows(self._cut("real")["kept"]), memory_mib=self.memory_mib
@@ -124,13 +126,16 @@ class NearestNeighbours(KeptOnEither):
         return index, distance
 
     def _among(self, real: Tensor) -> Tensor:
-        """Distance of chosen training samples to the nearest other one; a copy is another one."""
+        """Return the distance of chosen training examples to their nearest other examples.
+
+        Copies of an example count as other examples.
+        """
         chosen = self._chosen(real)
         best = as_double(real[:1, 0]).new_full((len(chosen),), torch.inf)
         for rows, columns, tile in distance_tiles(real[chosen], real, memory_mib=self.memory_mib):
-            own = chosen[rows] - columns.start
-            here = (own >= 0) & (own < tile.shape[1])
-            tile[here.nonzero().flatten(), own[here]] = torch.inf
+            column = chosen[rows] - columns.start  # of each example's distance to itself
+            inside = (column >= 0) & (column < tile.shape[1])
+            tile[inside.nonzero().flatten(), column[inside]] = torch.inf
             best[rows] = torch.minimum(best[rows], tile.min(1).values)
         return best.sqrt()
 

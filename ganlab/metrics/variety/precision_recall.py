@@ -1,4 +1,4 @@
-"""Whether generated samples lie where real ones do, and the other way round."""
+"""Whether generated samples lie where real examples lie, and the reverse."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from ganlab.metrics.neighbours import closed_ball, distance_tiles, kth_neighbour
 
 
 class _Neighbourhoods(KeptSamples):
-    """Takes as a set's support the balls around its points up to their k-th neighbours."""
+    """Base of metrics that estimate the support of a set by a ball around each of its points.
+
+    The radius of a ball is the distance to the point's k-th nearest neighbour in the set.
+    """
 
     higher_is_better = True
 
-    neighbour: int  # k, unless it is given
+    neighbour: int  # default of k
 
     def __init__(self, k: int | None = None, memory_mib: int = 2048, **options: Any) -> None:
         super().__init__(most=None, **options)
@@ -28,33 +31,34 @@ class _Neighbourhoods(KeptSamples):
         self.instead = "a smaller k, or kernel_distance, which is unbiased for few samples"
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Add features (N, D) of real or of generated samples; see `KeptSamples.keep`."""
+        """Add features (N, D) of real examples or generated samples; see `KeptSamples.keep`."""
         self.keep(features, real)
 
     def settings(self) -> dict[str, Any]:
-        """The neighbour that bounds a ball."""
+        """Return k."""
         return {"k": self.k}
 
     def radii(self, features: Tensor, kind: str) -> Tensor:
-        """Distance (N,) of each point to its k-th neighbour in its own set."""
-        what = f"{self.title}: neighbours of {kind} samples"
+        """Return the distance (N,) of each point to its k-th nearest neighbour in the set."""
+        what = f"{self.title}: neighbours of {kind} features"
         return kth_neighbour(features, self.k, memory_mib=self.memory_mib, what=what)
 
 
 class PrecisionRecall(_Neighbourhoods):
     """Improved precision and recall: Kynkäänniemi et al. 2019 (arXiv:1904.06991).
 
-    Precision is the share of generated samples that lie in a ball around some real one, which
-    reaches to its k-th real neighbour; recall the share of real samples in such a ball of the
-    generated ones. A point on the border of a ball is in it.
+    Each real example has a ball that reaches to its k-th nearest real example. Each generated
+    sample has a ball that reaches to its k-th nearest generated sample. Precision is the share of
+    samples that lie in the ball of an example. Recall is the share of examples that lie in the ball
+    of a sample. A point on the border of a ball is inside.
 
     Args:
-        k: which neighbour bounds a ball; 3 for None.
-        memory_mib: MiB for the temporaries of the search.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        k: which neighbour gives the radius of a ball; None for 3.
+        memory_mib: memory for the temporaries of the search, in MiB.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: k below 1.
+        ConfigError: k is below 1.
     """
 
     others_higher = {"recall": True}
@@ -63,22 +67,22 @@ class PrecisionRecall(_Neighbourhoods):
     neighbour = 3
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Fidelity and variety."""
+        """Explain fidelity and variety."""
         return {
-            "precision": f"{values['precision']:.0%} of the generated samples look like real ones: "
-            "they lie among real samples. It falls when samples are bad.",
-            "recall": f"{values['recall']:.0%} of the real samples lie among generated ones: the "
-            "model can make their like. It falls when variety is missing.",
+            "precision": f"{values['precision']:.0%} of the generated samples look real: they lie "
+            "among real examples. Precision falls if samples are bad.",
+            "recall": f"{values['recall']:.0%} of the real examples lie among generated samples: "
+            "the model can make similar samples. Recall falls if variety is missing.",
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """`precision` and `recall` in [0, 1]."""
+        """Return `precision` and `recall` in [0, 1]."""
         real, fake = self.kept("real"), self.kept("fake")
         real_balls = closed_ball(self.radii(real, "real"))
         fake_balls = closed_ball(self.radii(fake, "generated"))
         precise = torch.zeros_like(fake_balls, dtype=torch.bool)
         recalled = torch.zeros_like(real_balls, dtype=torch.bool)
-        what = f"{self.title}: real and generated samples"
+        what = f"{self.title}: real and generated features"
         for rows, columns, squared in distance_tiles(
             real, fake, memory_mib=self.memory_mib, what=what
         ):
@@ -90,19 +94,20 @@ class PrecisionRecall(_Neighbourhoods):
 class DensityCoverage(_Neighbourhoods):
     """Density and coverage: Naeem et al. 2020 (arXiv:2002.09797).
 
-    Density counts in how many balls of real samples, which reach to their k-th real neighbours, a
-    generated one lies, divided by k: 1 on average for equal distributions, and more where samples
-    crowd where real ones are dense. Coverage is the share of real samples whose ball holds a
-    generated one; unlike recall it does not grow with outliers among the generated ones. A point on
-    the border of a ball is outside, as in the authors' code.
+    Each real example has a ball that reaches to its k-th nearest real example. Density is the
+    number of balls that contain a generated sample, divided by k, averaged over samples. For equal
+    distributions it is 1 on average; it is higher if samples concentrate where real examples are
+    dense. Coverage is the share of real examples whose ball contains a sample. Unlike recall,
+    coverage does not grow with outliers among the samples. A point on the border of a ball is
+    outside, as in the authors' code.
 
     Args:
-        k: which neighbour bounds a ball; 5 for None.
-        memory_mib: MiB for the temporaries of the search.
-        **options: of torchmetrics.Metric, e.g. sync_on_compute.
+        k: which neighbour gives the radius of a ball; None for 5.
+        memory_mib: memory for the temporaries of the search, in MiB.
+        **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
-        ConfigError: k below 1.
+        ConfigError: k is below 1.
     """
 
     others_higher = {"coverage": True}
@@ -111,24 +116,25 @@ class DensityCoverage(_Neighbourhoods):
     neighbour = 5
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Fidelity and variety."""
+        """Explain fidelity and variety."""
         return {
-            "density": f"Generated samples have {values['density']:.2f} times as many real ones "
-            "around them as real samples have. Below 1 samples are bad; above it they crowd.",
-            "coverage": f"{values['coverage']:.0%} of the real samples have a generated one "
-            "nearby. It falls when variety is missing.",
+            "density": f"Generated samples have {values['density']:.2f} times as many real "
+            "examples around them as real examples have. Below 1 samples are bad; above 1 they "
+            "crowd where real examples are dense.",
+            "coverage": f"{values['coverage']:.0%} of the real examples have a generated sample "
+            "nearby. Coverage falls if variety is missing.",
         }
 
     def compute(self) -> dict[str, Tensor]:
-        """`density` ≥ 0 and `coverage` in [0, 1]."""
+        """Return `density` ≥ 0 and `coverage` in [0, 1]."""
         real, fake = self.kept("real"), self.kept("fake")
         balls = open_ball(self.radii(real, "real"))
         inside = torch.zeros((), dtype=torch.long, device=balls.device)
         covered = torch.zeros_like(balls, dtype=torch.bool)
-        what = f"{self.title}: real and generated samples"
+        what = f"{self.title}: real and generated features"
         for rows, _, squared in distance_tiles(real, fake, memory_mib=self.memory_mib, what=what):
-            found = squared < balls[rows, None]
-            inside += torch.count_nonzero(found)
-            covered[rows] |= found.any(1)
+            is_inside = squared < balls[rows, None]
+            inside += torch.count_nonzero(is_inside)
+            covered[rows] |= is_inside.any(1)
         density = inside.double() / (self.k * len(fake))
         return {"density": density, "coverage": covered.double().mean()}

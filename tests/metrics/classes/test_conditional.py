@@ -1,4 +1,4 @@
-"""Scores by class: of features, logits and labels that are known."""
+"""Scores by class, of known features, logits and labels."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ CLASSIFIER = SimpleNamespace(classes=10, width=4, title="a classifier")
 
 
 def draw(n, seed, classes=3, d=4):
-    """Features whose mean and spread depend on the class, and the classes."""
+    """Return features whose mean and spread depend on the class, and their classes."""
     rng = torch.Generator().manual_seed(seed)
     labels = torch.randint(classes, (n,), generator=rng)
     noise = torch.randn(n, d, generator=rng)
@@ -33,20 +33,20 @@ def distances(real, fake, classes=3):
 # --- intra-class Fréchet distance -----------------------------------------------------------------
 
 
-def test_each_class_is_the_distance_of_its_features_alone():
+def test_the_score_of_a_class_is_the_distance_of_its_features():
     real, fake = draw(400, 0), draw(300, 1)
-    found = distances(real, fake)
+    result = distances(real, fake)
     for k in range(3):
         alone = FrechetDistance(4)
         alone.update(real[0][real[1] == k], real=True)
         alone.update(fake[0][fake[1] == k], real=False)
-        assert found[f"class_frechet_distance/{k}"] == pytest.approx(alone.compute().item())
-    mean = sum(found[f"class_frechet_distance/{k}"] for k in range(3)) / 3
-    assert found["class_frechet_distance"] == pytest.approx(mean)
+        assert result[f"class_frechet_distance/{k}"] == pytest.approx(alone.compute().item())
+    mean = sum(result[f"class_frechet_distance/{k}"] for k in range(3)) / 3
+    assert result["class_frechet_distance"] == pytest.approx(mean)
 
 
 def test_equal_sets_are_at_zero_and_swapped_classes_are_not():
-    """The distance of all classes together is blind to labels; this one is not."""
+    """Unlike the distance of all classes together, this distance depends on the labels."""
     features, labels = draw(300, 0)
     assert distances((features, labels), (features, labels))["class_frechet_distance"] < 1e-6
     swapped = distances((features, labels), (features, (labels + 1) % 3))
@@ -54,17 +54,17 @@ def test_equal_sets_are_at_zero_and_swapped_classes_are_not():
 
 
 def test_two_ranks_give_the_distance_of_one():
-    (real, labels), (fake, asked) = draw(200, 0), draw(160, 1)
-    ranks = [ClassFrechetDistance(3), ClassFrechetDistance(3)]
+    (real, labels), (fake, requested) = draw(200, 0), draw(160, 1)
+    per_rank = [ClassFrechetDistance(3), ClassFrechetDistance(3)]
     for metric, r, f in (
-        (ranks[0], slice(90), slice(70)),
-        (ranks[1], slice(90, 200), slice(70, 160)),
+        (per_rank[0], slice(90), slice(70)),
+        (per_rank[1], slice(90, 200), slice(70, 160)),
     ):
         metric.update(real[r], labels[r], real=True)
-        metric.update(fake[f], asked[f], real=False)
-    ranks[1].merge_state(ranks[0])
-    together = distances((real, labels), (fake, asked))
-    for name, value in ranks[1].compute().items():
+        metric.update(fake[f], requested[f], real=False)
+    per_rank[1].merge_state(per_rank[0])
+    together = distances((real, labels), (fake, requested))
+    for name, value in per_rank[1].compute().items():
         assert value.item() == pytest.approx(together[name], rel=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_many_classes_have_no_scores_of_their_own():
         metric.check_counts(real=5000, fake=49)
 
 
-def test_a_class_without_samples_is_named():
+def test_a_class_without_samples_raises():
     features, labels = draw(100, 0)
     keep = labels != 1
     with pytest.raises(ConfigError, match="class 1 has 0 generated"):
@@ -99,7 +99,7 @@ def consistency(logits, labels, classes=10):
     return {name: value.item() for name, value in metric.compute().items()}
 
 
-def test_true_labels_are_consistent_and_shuffled_ones_are_not():
+def test_true_labels_are_consistent_and_shuffled_labels_are_not():
     labels = torch.arange(1000) % 10
     logits = one_hot(labels, 10).float()
     assert set(consistency(logits, labels).values()) == {1.0}
@@ -107,21 +107,21 @@ def test_true_labels_are_consistent_and_shuffled_ones_are_not():
     assert consistency(logits, shuffled)["label_consistency"] == pytest.approx(0.1, abs=0.04)
 
 
-def test_consistency_per_class_is_of_the_label_that_was_asked_for():
-    asked = torch.tensor([0, 0, 0, 0, 1, 1])
-    found = one_hot(torch.tensor([0, 0, 0, 1, 1, 0]), 2).float()
-    scores = consistency(found, asked, classes=2)
+def test_consistency_per_class_is_that_of_the_requested_label():
+    requested = torch.tensor([0, 0, 0, 0, 1, 1])
+    logits = one_hot(torch.tensor([0, 0, 0, 1, 1, 0]), 2).float()
+    scores = consistency(logits, requested, classes=2)
     assert scores["label_consistency/0"] == 0.75
     assert scores["label_consistency/1"] == 0.5
     assert scores["label_consistency"] == pytest.approx(4 / 6)
 
 
-def test_a_label_that_was_never_asked_for_is_named():
+def test_a_label_that_was_never_requested_raises():
     with pytest.raises(ConfigError, match="label 1"):
         consistency(torch.zeros(4, 2), torch.zeros(4, dtype=torch.long), classes=2)
 
 
-def test_classifier_and_data_have_to_agree():
+def test_classifier_and_data_must_have_the_same_classes():
     LabelConsistency().bind(CLASSIFIER, DIGITS)
     for extractor in (
         None,
@@ -143,20 +143,20 @@ def shares(counts):
 
 
 def test_shares_are_the_counts():
-    metric, found = shares([50, 30, 20, 0])
-    assert [found[f"class_share/{k}"] for k in range(4)] == pytest.approx([0.5, 0.3, 0.2, 0])
-    assert found["classes_present"] == 3
-    assert set(found) == set(metric.scores)
+    metric, result = shares([50, 30, 20, 0])
+    assert [result[f"class_share/{k}"] for k in range(4)] == pytest.approx([0.5, 0.3, 0.2, 0])
+    assert result["classes_present"] == 3
+    assert set(result) == set(metric.scores)
 
 
-def test_a_class_is_present_from_three_percent_of_ten():
-    metric, found = shares([125] * 7 + [66, 30, 29])
-    assert found["classes_present"] == 9
-    words = metric.explain(found)["classes_present"]
+def test_one_of_ten_classes_is_present_from_three_percent():
+    metric, result = shares([125] * 7 + [66, 30, 29])
+    assert result["classes_present"] == 9
+    words = metric.explain(result)["classes_present"]
     assert words.startswith("9 of 10 classes appear; a class has 3% to 12%")
     assert words.endswith("Rare or missing: 9.")
-    metric, found = shares([100] * 10)
-    assert metric.explain(found)["classes_present"].startswith("All 10 classes appear")
+    metric, result = shares([100] * 10)
+    assert metric.explain(result)["classes_present"].startswith("All 10 classes appear")
 
 
 @pytest.mark.parametrize("metric", [LabelConsistency, ClassShares])
@@ -164,13 +164,13 @@ def test_counts_of_two_ranks_add_up(metric):
     rng = torch.Generator().manual_seed(0)
     inputs = [torch.randn(150, 3, generator=rng), torch.randint(3, (150,), generator=rng)]
     inputs = inputs[: len(metric.inputs)]
-    one, ranks = metric(3), [metric(3), metric(3)]
-    one.update(*inputs)
-    ranks[0].update(*(x[:40] for x in inputs))
-    ranks[1].update(*(x[40:] for x in inputs))
-    ranks[1].merge_state(ranks[0])
-    for name, value in one.compute().items():
-        assert ranks[1].compute()[name] == value
+    single, per_rank = metric(3), [metric(3), metric(3)]
+    single.update(*inputs)
+    per_rank[0].update(*(x[:40] for x in inputs))
+    per_rank[1].update(*(x[40:] for x in inputs))
+    per_rank[1].merge_state(per_rank[0])
+    for name, value in single.compute().items():
+        assert per_rank[1].compute()[name] == value
 
 
 # --- bad input ------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_logits_that_do_not_fit(logits):
         ClassShares(3).update(logits)
 
 
-def test_too_few_samples_propose_another():
+def test_too_few_samples_propose_another_metric():
     metric = ClassShares()
     metric.bind(CLASSIFIER, DIGITS)
     metric.check_counts(real=0, fake=100)

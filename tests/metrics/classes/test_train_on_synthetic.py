@@ -1,4 +1,4 @@
-"""Training on synthetic and testing on real samples, where the outcome is known."""
+"""Train on synthetic, test on real: cases whose accuracy is known."""
 
 from functools import partial
 
@@ -18,10 +18,10 @@ def digits():
     return data, data.train["example"][order], data.train["label"][order]
 
 
-def score(data, fake, asked, real, labels, **options):
+def score(data, fake, requested, real, labels, **options):
     metric = TrainOnSynthetic(**options)
     metric.bind(None, data)
-    metric.update(fake, asked, real=False)
+    metric.update(fake, requested, real=False)
     metric.update(real, labels, real=True)
     return metric.compute().item()
 
@@ -35,14 +35,14 @@ def test_real_digits_teach_and_random_labels_do_not(digits):
 
 
 def test_dropped_classes_are_not_learnt(digits):
-    """Without four of the digits at most the share of the other six can be right."""
+    """If four digits are missing in training, at most the share of the other six is right."""
     data, images, labels = digits
     keep = labels[:3000] < 6
-    found = score(
+    result = score(
         data, images[:3000][keep], labels[:3000][keep], images[4000:], labels[4000:], steps=80
     )
-    most = (labels[4000:] < 6).double().mean().item()
-    assert 0.85 * most < found <= most
+    share = (labels[4000:] < 6).double().mean().item()
+    assert 0.85 * share < result <= share
 
 
 def test_points():
@@ -52,7 +52,7 @@ def test_points():
     assert score(data, *sets, steps=100) > 0.99
 
 
-def test_it_repeats_itself_and_leaves_the_global_generator_alone():
+def test_it_is_repeatable_and_leaves_the_global_generator_alone():
     data = Ring(samples=500)
     sets = (data.train["example"], data.train["label"]) * 2
     torch.manual_seed(1)
@@ -66,17 +66,17 @@ def test_it_repeats_itself_and_leaves_the_global_generator_alone():
 def test_two_ranks_train_the_same_classifier():
     data = Ring(samples=400)
     points, labels = data.train["example"], data.train["label"]
-    ranks = [TrainOnSynthetic(steps=10), TrainOnSynthetic(steps=10)]
-    for metric, part in zip(ranks, (slice(150), slice(150, 400)), strict=True):
+    per_rank = [TrainOnSynthetic(steps=10), TrainOnSynthetic(steps=10)]
+    for metric, part in zip(per_rank, (slice(150), slice(150, 400)), strict=True):
         metric.bind(None, data)
         metric.update(points[part], labels[part], real=False)
         metric.update(points[part], labels[part], real=True)
-    ranks[1].merge_state(ranks[0])
-    assert ranks[1].compute().item() == score(data, points, labels, points, labels, steps=10)
+    per_rank[1].merge_state(per_rank[0])
+    assert per_rank[1].compute().item() == score(data, points, labels, points, labels, steps=10)
 
 
 class Always(nn.Module):
-    """Gives one answer, whatever it is taught."""
+    """A classifier that always gives the same answer, even after training."""
 
     def __init__(self, answer, classes):
         super().__init__()
@@ -87,16 +87,16 @@ class Always(nn.Module):
         return self.scale * self.logits.expand(len(samples), -1)
 
 
-def test_a_network_of_ones_own():
-    """Of one that always says 3, the share of 3s is right."""
+def test_a_network_of_the_user():
+    """If the classifier always answers 3, the accuracy is the share of 3s."""
     data = Ring(samples=200)
     sets = (data.train["example"], data.train["label"])
     keep = torch.arange(200) % 2 == 0
     real = sets[0][keep], sets[1][keep]
     network = partial(Always, 3, 8)
-    found = score(data, *sets, *real, network=network, steps=2)
-    assert found == pytest.approx(int((real[1] == 3).sum()) / 100)
-    assert found > 0
+    result = score(data, *sets, *real, network=network, steps=2)
+    assert result == pytest.approx(int((real[1] == 3).sum()) / 100)
+    assert result > 0
     assert TrainOnSynthetic(network).settings()["classifier"] == "Always"
     assert TrainOnSynthetic().settings()["classifier"] == "small_classifier"
 

@@ -29,7 +29,7 @@ ZERO = torch.zeros(6, dtype=torch.float64)
 
 @pytest.mark.parametrize("rank", [12, 3])
 def test_equal_gaussians_are_at_zero(rank):
-    """Also where the covariance is singular."""
+    """The distance is 0 also if the covariance is singular."""
     cov = covariance(6, rank=rank)
     assert frechet_distance(ZERO, cov, ZERO, cov) == pytest.approx(0, abs=1e-6 * cov.trace().item())
 
@@ -41,56 +41,56 @@ def test_equal_covariances_leave_the_means():
 
 @pytest.mark.parametrize(("m1", "s1", "m2", "s2"), [(0, 1, 3, 1), (1, 2, -1, 0.5), (0, 0, 2, 3)])
 def test_one_dimension(m1, s1, m2, s2):
-    """(m₁ − m₂)² + (s₁ − s₂)²."""
+    """The distance is (m₁ − m₂)² + (s₁ − s₂)²."""
     arguments = ([m1], [[s1**2]], [m2], [[s2**2]])
-    found = frechet_distance(*(torch.tensor(x, dtype=torch.float64) for x in arguments))
-    assert found == pytest.approx((m1 - m2) ** 2 + (s1 - s2) ** 2, rel=1e-9)
+    result = frechet_distance(*(torch.tensor(x, dtype=torch.float64) for x in arguments))
+    assert result == pytest.approx((m1 - m2) ** 2 + (s1 - s2) ** 2, rel=1e-9)
 
 
 def test_commuting_covariances():
-    """Diagonal in one basis: ‖μ‖² + Σ(√a − √b)², whatever the basis."""
+    """Covariances that are diagonal in the same basis have ‖μ‖² + Σ(√a − √b)²."""
     a = torch.tensor([1.0, 4.0, 9.0, 0.0, 2.0, 1e-4], dtype=torch.float64)
     b = torch.tensor([4.0, 1.0, 0.0, 0.0, 2.0, 1e-2], dtype=torch.float64)
     mean = torch.arange(6, dtype=torch.float64)
     expected = (mean.square().sum() + (a.sqrt() - b.sqrt()).square().sum()).item()
     for q in (torch.eye(6, dtype=torch.float64), rotation(6)):
-        found = frechet_distance(q @ mean, q @ a.diag() @ q.T, ZERO, q @ b.diag() @ q.T)
-        assert found == pytest.approx(expected, rel=1e-6)
+        result = frechet_distance(q @ mean, q @ a.diag() @ q.T, ZERO, q @ b.diag() @ q.T)
+        assert result == pytest.approx(expected, rel=1e-6)
 
 
 def test_covariances_that_do_not_commute():
     """In two dimensions tr √M = √(tr M + 2 √det M), M = Σ₁Σ₂."""
-    one = torch.tensor([[2.0, 0.8], [0.8, 1.0]], dtype=torch.float64)
-    two = torch.tensor([[1.0, -0.9], [-0.9, 3.0]], dtype=torch.float64)
-    assert (one @ two - two @ one).abs().max() > 0.1
-    product = one @ two
+    first = torch.tensor([[2.0, 0.8], [0.8, 1.0]], dtype=torch.float64)
+    second = torch.tensor([[1.0, -0.9], [-0.9, 3.0]], dtype=torch.float64)
+    assert (first @ second - second @ first).abs().max() > 0.1
+    product = first @ second
     root = math.sqrt(product.trace() + 2 * math.sqrt(torch.linalg.det(product)))
-    expected = (one.trace() + two.trace()).item() - 2 * root
-    assert frechet_distance(ZERO[:2], one, ZERO[:2], two) == pytest.approx(expected, rel=1e-9)
+    expected = (first.trace() + second.trace()).item() - 2 * root
+    assert frechet_distance(ZERO[:2], first, ZERO[:2], second) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_scaled_copy():
-    """c·X is at (1 − c)² · tr Σ from X."""
+    """The distance of c·X to X is (1 − c)² · tr Σ."""
     cov = covariance(6)
     for scale in (0.5, 3.0):
         expected = (1 - scale) ** 2 * cov.trace().item()
-        found = frechet_distance(ZERO, cov, ZERO, scale**2 * cov)
-        assert found == pytest.approx(expected, rel=1e-9)
+        result = frechet_distance(ZERO, cov, ZERO, scale**2 * cov)
+        assert result == pytest.approx(expected, rel=1e-9)
 
 
 def test_symmetric_and_blind_to_rigid_motions():
-    one, two, q = covariance(6, 1), covariance(6, 2), rotation(6)
+    first, second, q = covariance(6, 1), covariance(6, 2), rotation(6)
     mean = torch.ones(6, dtype=torch.float64)
-    value = frechet_distance(mean, one, ZERO, two)
-    assert frechet_distance(ZERO, two, mean, one) == pytest.approx(value, rel=1e-9)
-    moved = frechet_distance(q @ mean + 7, q @ one @ q.T, ZERO + 7, q @ two @ q.T)
+    value = frechet_distance(mean, first, ZERO, second)
+    assert frechet_distance(ZERO, second, mean, first) == pytest.approx(value, rel=1e-9)
+    moved = frechet_distance(q @ mean + 7, q @ first @ q.T, ZERO + 7, q @ second @ q.T)
     assert moved == pytest.approx(value, rel=1e-9)
 
 
 def test_single_precision_is_computed_in_double():
-    mean, one, two = ZERO.float(), covariance(6, 1).float(), covariance(6, 2).float()
-    assert frechet_distance(mean, one, mean, two) == frechet_distance(
-        mean.double(), one.double(), mean.double(), two.double()
+    mean, first, second = ZERO.float(), covariance(6, 1).float(), covariance(6, 2).float()
+    assert frechet_distance(mean, first, mean, second) == frechet_distance(
+        mean.double(), first.double(), mean.double(), second.double()
     )
 
 
@@ -115,8 +115,8 @@ def filled(real, fake, chunk):
 
 def test_moments_are_mean_and_covariance(features):
     metric = filled(*features, chunk=90)
-    for kind, samples in zip(("real", "fake"), features, strict=True):
-        mean, cov = metric.moments(kind)
+    for which, samples in zip(("real", "fake"), features, strict=True):
+        mean, cov = metric.moments(which)
         torch.testing.assert_close(mean, samples.double().mean(0))
         torch.testing.assert_close(cov, torch.cov(samples.double().T))
 
@@ -124,8 +124,8 @@ def test_moments_are_mean_and_covariance(features):
 @pytest.mark.parametrize("chunk", [1, 7, 32])
 def test_chunks_add_up_to_one_shot(chunk, features):
     once, parts = filled(*features, chunk=90), filled(*features, chunk=chunk)
-    for kind in ("real", "fake"):
-        for a, b in zip(once.moments(kind), parts.moments(kind), strict=True):
+    for which in ("real", "fake"):
+        for a, b in zip(once.moments(which), parts.moments(which), strict=True):
             torch.testing.assert_close(a, b)
     assert parts.compute().item() == pytest.approx(once.compute().item(), rel=1e-9)
 
@@ -137,16 +137,16 @@ def test_the_value_is_that_of_the_moments(features):
 
 
 def test_metrics_of_two_ranks_merge(features):
-    """Sums add up, so that ranks of unequal size count as they should."""
+    """Sums are added, so ranks with unequal numbers of samples are weighted correctly."""
     real, fake = features
-    one, other = filled(real[:20], fake[:50], chunk=64), filled(real[20:], fake[50:], chunk=64)
-    one.merge_state(other)
+    first, second = filled(real[:20], fake[:50], chunk=64), filled(real[20:], fake[50:], chunk=64)
+    first.merge_state(second)
     expected = filled(real, fake, chunk=90).compute().item()
-    assert one.compute().item() == pytest.approx(expected, rel=1e-9)
+    assert first.compute().item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_distant_mean_does_not_eat_the_covariance(features):
-    """Sums of squares around 10⁷ with variances around 1: float32 would keep no digit."""
+def test_a_large_mean_does_not_spoil_the_covariance(features):
+    """The sums of squares are about 10⁷ and variances about 1: float32 would lose all digits."""
     real, fake = ((samples + 3000).half().float() for samples in features)
     metric = filled(real, fake, chunk=16)
     torch.testing.assert_close(
@@ -160,7 +160,7 @@ def test_sums_stay_in_double_precision_when_the_model_is_cast(features):
     assert metric.real_sum.dtype == metric.real_outer.dtype == torch.float64
 
 
-def test_samples_of_one_distribution_are_near_and_others_far():
+def test_samples_of_the_same_distribution_are_near_and_others_far():
     torch.manual_seed(0)
     real, same = torch.randn(4000, 4), torch.randn(4000, 4)
     near, far = filled(real, same, 4000).compute(), filled(real, same + 1, 4000).compute()
@@ -168,7 +168,7 @@ def test_samples_of_one_distribution_are_near_and_others_far():
     assert far.item() == pytest.approx(4.0, rel=0.1)
 
 
-def test_reset_forgets(features):
+def test_reset_clears_the_state(features):
     metric = filled(*features, chunk=90)
     metric.reset()
     metric.update(features[0], real=True)

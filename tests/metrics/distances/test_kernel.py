@@ -38,22 +38,22 @@ def test_agrees_with_torch_fidelity(n, m, d, dtype):
     expected = kid_features_to_metric(
         fake.double(), real.double(), kid_subsets=20, kid_subset_size=100, verbose=False
     )
-    found = scored(real, fake)
+    result = scored(real, fake)
     mean, spread = (expected[f"kernel_inception_distance_{x}"] for x in ("mean", "std"))
-    assert found["kernel_distance"] == pytest.approx(mean, rel=1e-9)
-    assert found["kernel_distance_std"] == pytest.approx(spread, rel=1e-6, abs=1e-12)
+    assert result["kernel_distance"] == pytest.approx(mean, rel=1e-9)
+    assert result["kernel_distance_std"] == pytest.approx(spread, rel=1e-6, abs=1e-12)
 
 
 def test_unbiased():
-    """Sets of one distribution are at 0 on average: within 4 standard errors, on either side."""
-    found = torch.tensor([squared_mmd(features(40, seed=2 * i), features(40, seed=2 * i + 1))
+    """For equal distributions the mean is 0 within 4 standard errors, and both signs occur."""
+    result = torch.tensor([squared_mmd(features(40, seed=2 * i), features(40, seed=2 * i + 1))
                           for i in range(400)])  # fmt: skip
-    assert abs(found.mean()) < 4 * found.std() / 400**0.5
-    assert 0.2 < (found < 0).float().mean() < 0.8
+    assert abs(result.mean()) < 4 * result.std() / 400**0.5
+    assert 0.2 < (result < 0).float().mean() < 0.8
 
 
 def test_identical_sets_are_near_zero_and_shifted_ones_are_not():
-    """Subsets are drawn separately, so that identical sets differ by chance alone."""
+    """The subsets of both sets are sampled separately, so identical sets differ by chance."""
     real = features(2000)
     same, other = scored(real, real), scored(real, features(2000, shift=0.5, seed=1))
     assert abs(same["kernel_distance"]) < same["kernel_distance_std"]
@@ -70,15 +70,15 @@ def test_half_of_the_mixture_missing_is_seen():
 
 
 def test_two_processes_equal_one():
-    """Contiguous shares, concatenated as the states declare."""
+    """Ranks have contiguous parts; the states are concatenated as declared."""
     real, fake = features(300), features(200, shift=0.2, seed=1)
-    ranks = [KernelDistance(subsets=5, subset_size=50) for _ in range(2)]
-    for rank, metric in enumerate(ranks):
+    per_rank = [KernelDistance(subsets=5, subset_size=50) for _ in range(2)]
+    for rank, metric in enumerate(per_rank):
         metric.update(real.chunk(2)[rank], real=True)
         metric.update(fake.chunk(2)[rank], real=False)
-    ranks[1].merge_state(ranks[0])
-    whole = scored(real, fake, subsets=5, subset_size=50)
-    assert {name: value.item() for name, value in ranks[1].compute().items()} == whole
+    per_rank[1].merge_state(per_rank[0])
+    single = scored(real, fake, subsets=5, subset_size=50)
+    assert {name: value.item() for name, value in per_rank[1].compute().items()} == single
 
 
 def test_bad_input():
@@ -88,7 +88,7 @@ def test_bad_input():
     metric.update(features(100, 8), real=True)
     with pytest.raises(ConfigError, match=r"0 generated samples"):
         metric.compute()
-    with pytest.raises(ConfigError, match=r"\(7,\) after ones of shape \(8,\)"):
+    with pytest.raises(ConfigError, match=r"\(7,\) after samples of shape \(8,\)"):
         metric.update(features(100, 7), real=False)
     with pytest.raises(ConfigError, match="finite"):
         metric.update(torch.full((2, 8), torch.nan), real=False)
@@ -96,7 +96,7 @@ def test_bad_input():
         KernelDistance(subset_size=1)
 
 
-def test_words_and_settings():
+def test_explanation_and_settings():
     metric = KernelDistance(subsets=7)
     assert metric.settings()["subsets"] == 7
     near = metric.explain({"kernel_distance": -0.001, "kernel_distance_std": 0.01})

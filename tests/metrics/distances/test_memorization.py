@@ -1,4 +1,4 @@
-"""The memorization-informed Fréchet distance: what is divided, by what, and torchmetrics."""
+"""The memorization-informed Fréchet distance: its divisor, and agreement with torchmetrics."""
 
 import pytest
 import torch
@@ -10,10 +10,10 @@ from ganlab.metrics.distances.memorization import MemorizationInformedFrechetDis
 
 
 def features(n, d=12, seed=0, positive=True):
-    """As after a ReLU, or of both signs."""
+    """Return positive features, as after a ReLU, or features of both signs."""
     generator = torch.Generator().manual_seed(seed)
-    found = torch.randn(n, d, generator=generator, dtype=torch.float64)
-    return found.relu() + 0.01 if positive else found
+    values = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    return values.relu() + 0.01 if positive else values
 
 
 def near(real, noise, seed=5):
@@ -28,7 +28,7 @@ def scored(real, fake, cls=MiFID, **options):
 
 
 def cosine_distance(real, fake):
-    """As defined, on all pairs at once."""
+    """Return the mean smallest cosine distance by its definition, on all pairs at once."""
     cosines = torch.nn.functional.cosine_similarity(fake[:, None], real[None], dim=2)
     return (1 - cosines.abs()).amin(1).mean().item()
 
@@ -36,7 +36,7 @@ def cosine_distance(real, fake):
 @pytest.mark.parametrize("noise", [0.3, 0.05, 0.01])
 @pytest.mark.parametrize("positive", [True, False])
 def test_agrees_with_torchmetrics(noise, positive):
-    """Which looks for the nearest generated sample of each real one: so the sets change sides."""
+    """torchmetrics searches the nearest sample of each example, so it gets the sets swapped."""
     real = features(400, positive=positive)
     fake = near(real[:300], noise)
     theirs = MemorizationInformedFrechetInceptionDistance(feature=torch.nn.Identity())
@@ -69,8 +69,8 @@ def test_the_threshold():
     assert above == pytest.approx(frechet / distance, rel=1e-9)
 
 
-def test_the_closer_the_copies_the_worse():
-    """Though their Fréchet distance is the smaller."""
+def test_closer_copies_score_worse():
+    """Closer copies score worse although their Fréchet distance is smaller."""
     real = features(400)
     copies = [near(real[:200], noise) for noise in (0.1, 0.03, 0.01)]
     scores = [scored(real, fake) for fake in copies]
@@ -103,15 +103,15 @@ def test_identical_sets_are_at_zero():
 
 
 def test_two_processes_equal_one():
-    """Contiguous shares, summed and concatenated as the states declare."""
+    """Ranks have contiguous parts; the states are summed or concatenated as declared."""
     real = features(200)
     fake = near(real, 0.05)
-    ranks = [MiFID(12), MiFID(12)]
-    for rank, metric in enumerate(ranks):
+    per_rank = [MiFID(12), MiFID(12)]
+    for rank, metric in enumerate(per_rank):
         metric.update(real.chunk(2)[rank], real=True)
         metric.update(fake.chunk(2)[rank], real=False)
-    ranks[1].merge_state(ranks[0])
-    assert ranks[1].compute().item() == pytest.approx(scored(real, fake), rel=1e-9)
+    per_rank[1].merge_state(per_rank[0])
+    assert per_rank[1].compute().item() == pytest.approx(scored(real, fake), rel=1e-9)
 
 
 def test_bad_input():
@@ -127,7 +127,7 @@ def test_bad_input():
         metric.check_counts(12, 100)
 
 
-def test_words():
+def test_explanation_and_settings():
     metric = MiFID(12)
     assert metric.settings() == {"cosine_threshold": 0.1}
-    assert "training samples" in metric.explain({metric.scores[0]: 12.5})[metric.scores[0]]
+    assert "training examples" in metric.explain({metric.scores[0]: 12.5})[metric.scores[0]]

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distances against closed forms, and what they see in images."""
+"""Sliced Wasserstein distances against closed forms, and their sensitivity on images."""
 
 import math
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from ganlab.modalities import of_shape
 
 
 def images(n=200, size=32, channels=1, seed=0):
-    """Smooth blobs with fine noise, so that every level of a pyramid has something to see."""
+    """Return smooth blobs with fine noise, so that every level of a pyramid has structure."""
     rng = torch.Generator().manual_seed(seed)
     coarse = torch.rand(n, channels, 5, 5, generator=rng)
     smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic")
@@ -37,8 +37,8 @@ def score(real, fake, metric=None):
     for part, is_real in ((real, True), (fake, False)):
         for batch in part.split(64):
             metric.update(batch, real=is_real)
-    found = metric.compute()
-    return {k: float(v) for k, v in found.items()} if isinstance(found, dict) else float(found)
+    result = metric.compute()
+    return {k: float(v) for k, v in result.items()} if isinstance(result, dict) else float(result)
 
 
 def points(n, d, seed=0):
@@ -50,28 +50,28 @@ def points(n, d, seed=0):
 
 @pytest.mark.parametrize("d", [1, 2, 7])
 def test_translated_points(d):
-    """A set and its copy moved by t are at the mean over directions of |⟨θ, t⟩|: |t| for d = 1."""
+    """A set and a copy moved by t have the distance mean |⟨θ, t⟩| over directions; |t| if d = 1."""
     x, t = points(500, d), points(1, d, seed=1)
     directions = random_directions(d, 512, seed=0)
     assert directions.norm(dim=0).sub(1).abs().max() < 1e-6
     expected = float((t @ directions).abs().mean())
-    found = score(x, x + t, PointSlicedWasserstein())
-    assert found == pytest.approx(expected, rel=1e-4)
+    result = score(x, x + t, PointSlicedWasserstein())
+    assert result == pytest.approx(expected, rel=1e-4)
     mean = math.gamma(d / 2) / (math.sqrt(math.pi) * math.gamma((d + 1) / 2))
-    assert found == pytest.approx(mean * float(t.norm()), rel=0 if d == 1 else 0.1, abs=1e-5)
+    assert result == pytest.approx(mean * float(t.norm()), rel=0 if d == 1 else 0.1, abs=1e-5)
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(2.0, 1.0), (0.0, 3.0), (-3.0, 1.5)])
 def test_gaussians_in_one_dimension(mean, scale):
-    """W₁(N(0, 1), N(μ, σ²)) = E|μ + (σ − 1)Z|, a folded normal's mean."""
+    """W₁(N(0, 1), N(μ, σ²)) = E|μ + (σ − 1)Z|, the mean of a folded normal distribution."""
     spread = abs(scale - 1)
     expected = abs(mean)
     if spread:
         ratio = mean / spread
         expected = spread * math.sqrt(2 / math.pi) * math.exp(-(ratio**2) / 2)
         expected += mean * math.erf(ratio / math.sqrt(2))
-    found = score(points(40_000, 1), mean + scale * points(40_000, 1, 1), PointSlicedWasserstein())
-    assert found == pytest.approx(expected, abs=0.05)
+    result = score(points(40_000, 1), mean + scale * points(40_000, 1, 1), PointSlicedWasserstein())
+    assert result == pytest.approx(expected, abs=0.05)
 
 
 def test_equal_and_reordered_points_are_at_zero():
@@ -81,7 +81,7 @@ def test_equal_and_reordered_points_are_at_zero():
 
 
 def test_agrees_with_an_assignment():
-    """On a line it is the best assignment's mean cost; here tried in full."""
+    """In one dimension the distance is the mean cost of the best of all assignments."""
     import itertools
 
     x, y = points(6, 1), points(6, 1, seed=1)
@@ -90,9 +90,9 @@ def test_agrees_with_an_assignment():
 
 
 def test_unequal_numbers_of_points():
-    """The larger set is thinned out, so the distance stays that of the distributions."""
-    found = score(points(20_000, 1), 2 + points(10_000, 1, 1), PointSlicedWasserstein())
-    assert found == pytest.approx(2, abs=0.05)
+    """A random subset of the larger set keeps the distance that of the distributions."""
+    result = score(points(20_000, 1), 2 + points(10_000, 1, 1), PointSlicedWasserstein())
+    assert result == pytest.approx(2, abs=0.05)
 
 
 # --- the pyramid ---------------------------------------------------------------------------------
@@ -102,10 +102,10 @@ def test_unequal_numbers_of_points():
 def test_the_pyramid_reconstructs_the_images(height, width):
     original = torch.rand(3, 2, height, width, dtype=torch.float64)
     pyramid = laplacian_pyramid(original, 3)
-    found = pyramid[-1]
+    result = pyramid[-1]
     for details in reversed(pyramid[:-1]):
-        found = details + enlarge(found, details.shape)
-    assert torch.allclose(found, original, atol=1e-12)
+        result = details + enlarge(result, details.shape)
+    assert torch.allclose(result, original, atol=1e-12)
 
 
 def test_a_flat_image_has_no_details():
@@ -132,15 +132,15 @@ def test_levels_of_common_sizes():
 
 def test_equal_images_are_at_zero_and_the_first_score_is_the_mean():
     metric = bound(SlicedWasserstein(directions=64), (3, 32, 32))
-    found = score(images(channels=3), images(channels=3), metric)
-    assert tuple(found) == metric.scores
-    assert max(found.values()) == 0
-    found = score(images(), images(seed=1).flip(-1) // 2)
-    levels = [value for name, value in found.items() if "/" in name]
-    assert found["sliced_wasserstein"] == pytest.approx(sum(levels) / 2)
+    result = score(images(channels=3), images(channels=3), metric)
+    assert tuple(result) == metric.scores
+    assert max(result.values()) == 0
+    result = score(images(), images(seed=1).flip(-1) // 2)
+    levels = [value for name, value in result.items() if "/" in name]
+    assert result["sliced_wasserstein"] == pytest.approx(sum(levels) / 2)
 
 
-def test_the_order_matters_little():
+def test_the_order_of_images_matters_little():
     real, fake = images(400), images(400, seed=1) // 2 * 2
     flat = (255 * torch.rand(400, 1, 32, 32)).to(torch.uint8)
     far = score(real, flat)["sliced_wasserstein"]
@@ -150,35 +150,35 @@ def test_the_order_matters_little():
     assert near < 0.5 * far
 
 
-def test_blur_is_seen_at_the_finest_level_alone():
+def test_blur_raises_the_distance_only_at_the_finest_level():
     real, other = images(200, size=64), images(200, size=64, seed=1)
     blurred = torch.nn.functional.interpolate(avg_pool2d(other.float(), 2), scale_factor=2.0)
     floor = score(real, other)
-    found = score(real, blurred.round().to(torch.uint8))
-    assert found["sliced_wasserstein/64"] > 4 * floor["sliced_wasserstein/64"]
-    assert found["sliced_wasserstein/16"] < 2 * floor["sliced_wasserstein/16"]
+    result = score(real, blurred.round().to(torch.uint8))
+    assert result["sliced_wasserstein/64"] > 4 * floor["sliced_wasserstein/64"]
+    assert result["sliced_wasserstein/16"] < 2 * floor["sliced_wasserstein/16"]
 
 
 def test_patches_are_windows_of_the_image():
-    """Each 49 numbers of each channel are a 7×7 window, at one place in all channels."""
+    """The 49 numbers of a channel are a 7×7 window, at the same position in all channels."""
     ramp = torch.arange(32 * 40).view(1, 1, 32, 40).float()
-    found = SlicedWasserstein(patches=50)._patches(
+    result = SlicedWasserstein(patches=50)._patches(
         torch.cat([ramp, ramp + 5000], 1), torch.Generator().manual_seed(0)
     )
-    assert found.shape == (50, 2, 49)
-    assert torch.equal(found[:, 0] + 5000, found[:, 1])
+    assert result.shape == (50, 2, 49)
+    assert torch.equal(result[:, 0] + 5000, result[:, 1])
     windows = {
         tuple(w.flatten().tolist())
         for w in ramp[0, 0].unfold(0, 7, 1).unfold(1, 7, 1).flatten(0, 1)
     }
-    assert {tuple(patch.tolist()) for patch in found[:, 0]} <= windows
+    assert {tuple(patch.tolist()) for patch in result[:, 0]} <= windows
 
 
 def test_descriptors_are_normalised_by_channel_and_collapse_is_finite():
     metric = SlicedWasserstein()
-    found = metric.descriptors(images(channels=3), 0, 2).view(-1, 3, 49)
-    assert found.mean((0, 2)).abs().max() < 1e-4
-    assert (found.var((0, 2)) - 1).abs().max() < 1e-3
+    result = metric.descriptors(images(channels=3), 0, 2).view(-1, 3, 49)
+    assert result.mean((0, 2)).abs().max() < 1e-4
+    assert (result.var((0, 2)) - 1).abs().max() < 1e-3
     black = torch.zeros(200, 1, 32, 32, dtype=torch.uint8)
     assert 0 < score(images(), black)["sliced_wasserstein"] < 1e5
 
@@ -189,17 +189,17 @@ def test_descriptors_are_normalised_by_channel_and_collapse_is_finite():
 def test_two_processes_give_the_score_of_one():
     real, fake = images(300), images(260, seed=1).flip(-1) // 2
     expected = score(real, fake)
-    ranks = [SlicedWasserstein(directions=64) for _ in range(2)]
-    for rank, metric in enumerate(ranks):
+    per_rank = [SlicedWasserstein(directions=64) for _ in range(2)]
+    for rank, metric in enumerate(per_rank):
         metric.update(real.tensor_split(2)[rank], real=True)
         metric.update(fake.tensor_split(2)[rank], real=False)
-    ranks[1].merge_state(ranks[0])
-    found = ranks[1].compute()
-    assert {name: float(value) for name, value in found.items()} == expected
+    per_rank[1].merge_state(per_rank[0])
+    result = per_rank[1].compute()
+    assert {name: float(value) for name, value in result.items()} == expected
 
 
 def test_a_bounded_random_subset_is_kept():
-    """Of 0 … 9999 a tenth is kept, in order, and evenly from the whole range."""
+    """A tenth of 0 … 9999 is kept, in order, evenly spread over the range."""
     metric = PointSlicedWasserstein(most=1000)
     for batch in torch.arange(10_000.0)[:, None].split(100):
         metric.update(batch, real=True)
@@ -211,8 +211,8 @@ def test_a_bounded_random_subset_is_kept():
     assert float(kept.mean()) == pytest.approx(5000, abs=5 * 2887 / math.sqrt(1000))
 
 
-def test_too_few_wrong_and_unfinite_samples():
-    with pytest.raises(ConfigError, match=r"50 real samples are too few.*kernel_distance"):
+def test_too_few_or_invalid_samples_raise():
+    with pytest.raises(ConfigError, match=r"50 real examples are too few.*kernel_distance"):
         score(images(50), images(200))
     with pytest.raises(ConfigError, match=r"needs images uint8 \(N, C, H, W\)"):
         SlicedWasserstein().update(images(2)[0], real=True)
@@ -228,7 +228,7 @@ def test_too_few_wrong_and_unfinite_samples():
         SlicedWasserstein(patches=0)
 
 
-def test_words_name_the_worst_level():
+def test_the_explanation_names_the_worst_level():
     words = SlicedWasserstein().explain(
         {"sliced_wasserstein": 6.0, "sliced_wasserstein/28": 9.0, "sliced_wasserstein/14": 3.0}
     )

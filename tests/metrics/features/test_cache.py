@@ -16,12 +16,12 @@ KEY = {"data_hash": "abc", "split": "train", "n": None, "extractor": "digits"}
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
+def _cache_in_tmp_path(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 class _Count:
-    """Computes tensors, and counts how often."""
+    """Returns tensors, and counts the calls."""
 
     def __init__(self):
         self.calls = 0
@@ -46,14 +46,14 @@ def test_computed_once_for_a_key():
     assert compute.calls == 1
     cached_features(dict(reversed(KEY.items())), compute)
     assert compute.calls == 1, "the order of the parts does not matter"
-    for other in ({"split": "test"}, {"n": 10}, {"n": "null"}, {"weights": "ema"}):
-        cached_features({**KEY, **other}, compute)
+    for change in ({"split": "test"}, {"n": 10}, {"n": "null"}, {"weights": "ema"}):
+        cached_features({**KEY, **change}, compute)
     assert compute.calls == 5, "any other part does"
     assert len(list((cache_folder() / "features").iterdir())) == 5
 
 
-def test_views_are_kept():
-    """Transposed features, as an extractor may give them."""
+def test_views_are_cached():
+    """An extractor may return transposed features."""
     features = torch.arange(12.0).view(3, 4).T
     assert torch.equal(cached_features(KEY, lambda: {"x": features})["x"], features)
     assert torch.equal(cached_features(KEY, lambda: {})["x"], features)
@@ -86,7 +86,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, capl
 
 
 def test_two_processes_write_one_file():
-    """Each reads what it or the other wrote, whole, while both write all the time."""
+    """While both processes write all the time, each reads only complete files."""
     code = """
 import torch
 from ganlab.data.readers.caching import write_cache
@@ -101,17 +101,17 @@ def contend():
         write_cache(cache_path({"n": 1}), tensors)
         assert torch.equal(cached_features({"n": 1}, never)["features"], tensors["features"])
 """
-    here: dict = {}
-    exec(code, here)
+    namespace: dict = {}
+    exec(code, namespace)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tiny.REPOSITORY)}
     with subprocess.Popen(
         [sys.executable, "-c", code + "print(flush=True)\ncontend()"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as other:
-        other.stdout.readline()  # it has imported everything
-        here["contend"]()
-        _, errors = other.communicate(timeout=120)
-    assert (other.returncode, errors) == (0, b"")
+    ) as process:
+        process.stdout.readline()  # wait until the process has imported everything
+        namespace["contend"]()
+        _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, b"")
     assert [p.suffix for p in (cache_folder() / "features").iterdir()] == [".safetensors"]

@@ -28,14 +28,14 @@ def digits():
 
 
 def _score(digits, images):
-    """Of uint8 images as if a model had made them, against the digits."""
+    """Return the scores of uint8 images, as if a model had generated them, against the digits."""
     metrics = {"distance": FrechetDistance(), "shares": ClassShares()}
     protocol = SampleProtocol("digits", metrics, DigitFeatures, samples=None, split="train")
     scores = protocol.score(FolderSamples(Given(images)), digits)
     return {name: score.value for name, score in scores.items()}
 
 
-def test_it_says_what_made_it(features):
+def test_it_describes_its_training_and_is_frozen(features):
     assert {"config_hash", "train_data_hash", "git_commit", "scores"} <= set(features.made_by)
     assert len(features.hash) == 16
     assert not any(p.requires_grad for p in features.parameters())
@@ -43,9 +43,9 @@ def test_it_says_what_made_it(features):
 
 
 def test_it_is_an_extractor(features, digits):
-    """What its contract says of it, and of what it gives."""
-    found, logits = features(digits.train["example"][:3])
-    assert (found.shape, logits.shape) == ((3, features.width), (3, features.classes))
+    """Shapes, names and description fit the interface of `Extractor`."""
+    values, logits = features(digits.train["example"][:3])
+    assert (values.shape, logits.shape) == ((3, features.width), (3, features.classes))
     assert (features.width, features.classes) == (128, 10)
     assert features.score_name("frechet_distance") == "frechet_distance_digits"
     assert features.described() == {
@@ -56,9 +56,9 @@ def test_it_is_an_extractor(features, digits):
 
 
 def test_it_knows_digits(features, digits):
-    """5,000 real digits (of the set that it was trained on) are all but a few recognised."""
-    found = torch.cat([features(x)[1].argmax(1) for x in digits.train["example"].split(1000)])
-    assert (found == digits.train["label"]).float().mean() > 0.99
+    """More than 99 % of 5,000 real digits, of the set that it was trained on, are recognised."""
+    predicted = torch.cat([features(x)[1].argmax(1) for x in digits.train["example"].split(1000)])
+    assert (predicted == digits.train["label"]).float().mean() > 0.99
 
 
 def test_colour_and_size_do_not_matter(features, digits):

@@ -1,4 +1,4 @@
-"""Feature extractors, with random weights of the architectures: nothing is downloaded."""
+"""Feature extractors with random weights, so that nothing is downloaded."""
 
 import hashlib
 import urllib.error
@@ -17,7 +17,7 @@ from ganlab.metrics.features.torchvision import TorchvisionClassifier
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A file of random weights for torch-fidelity's Inception, which gives finite features."""
+    """The path of random weights of torch-fidelity's Inception that give finite features."""
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     generator = torch.Generator().manual_seed(0)
 
@@ -53,10 +53,10 @@ def _images(n=2, channels=3, size=32):
 
 
 def test_inception_agrees_with_torch_fidelity(inception, weights):
-    """Resized its way, features and unbiased logits are those of its own forward.
+    """With its resizer, features and unbiased logits equal those of torch-fidelity's `forward`.
 
-    To the bit with its weights in the same memory format, in which convolutions add up in the same
-    order; to a few last digits of float32 with its own.
+    They are bitwise equal if its weights have the same memory format, so that convolutions add up
+    in the same order. With its own memory format they differ by float32 rounding.
     """
     theirs = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
     images = _images()
@@ -69,14 +69,14 @@ def test_inception_agrees_with_torch_fidelity(inception, weights):
 
 
 def test_inception_with_the_clean_resizer(inception, weights):
-    """At 299 pixels the resizers agree exactly; at others they do not."""
+    """At 299 pixels the resizers agree exactly; at other sizes they do not."""
     clean = FIDInception(str(weights), hash="any")
     large, small = _images(1, size=299), _images(1)
     assert torch.equal(clean(large)[0], inception(large)[0])
     assert not torch.allclose(clean(small)[0], inception(small)[0], rtol=1e-3)
 
 
-def test_inception_says_what_it_is(inception, weights):
+def test_inception_describes_itself(inception, weights):
     assert (inception.width, inception.classes) == (2048, 1008)
     assert inception.hash == hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
     assert inception.score_name("precision") == "precision_inception"
@@ -85,8 +85,8 @@ def test_inception_says_what_it_is(inception, weights):
     assert not any(p.requires_grad for p in inception.parameters())
 
 
-def test_only_over_the_published_weights_is_it_an_fid(inception):
-    """Random weights of the same network give a Fréchet distance, and no FID."""
+def test_only_the_published_weights_give_an_fid(inception):
+    """With random weights of the same network the score is a Fréchet distance, not an FID."""
     assert inception.score_name("frechet_distance") == "frechet_distance_inception"
     name = FIDInception.score_name_of
     assert name("frechet_distance", {"weights": None, "hash": None}) == "fid"
@@ -162,8 +162,8 @@ def test_a_download_of_the_wrong_file_is_refused(tmp_path, monkeypatch, weights)
     ("model", "width"),
     [("resnet18", 512), ("mobilenet_v3_small", 1024), ("shufflenet_v2_x0_5", 1024)],
 )
-def test_torchvision_features_are_what_the_head_takes(model, width):
-    """Head and body together are the whole network, on the preprocessing of its weights."""
+def test_torchvision_features_are_the_input_of_the_head(model, width):
+    """Body and head together equal the network, with the preprocessing of its weights."""
     from torchvision import models
 
     extractor = TorchvisionClassifier(model, weights="random", seed=3)
@@ -182,7 +182,7 @@ def test_torchvision_features_are_what_the_head_takes(model, width):
     assert "random" in extractor.title
 
 
-def test_random_weights_are_the_seeds():
+def test_random_weights_depend_on_the_seed():
     before = torch.get_rng_state()
     first, again, other = (
         TorchvisionClassifier("mobilenet_v3_small", weights="random", seed=s) for s in (0, 0, 1)
@@ -206,9 +206,9 @@ def test_torchvision_weights_from_a_file(tmp_path):
 def test_torchvision_errors(monkeypatch):
     with pytest.raises(ConfigError, match=r"'resnet80'.*Did you mean 'resnet"):
         TorchvisionClassifier("resnet80", weights="random")
-    with pytest.raises(ConfigError, match="fasterrcnn"):  # it detects, and classifies nothing
+    with pytest.raises(ConfigError, match="fasterrcnn"):  # a detector, not a classifier
         TorchvisionClassifier("fasterrcnn_resnet50_fpn", weights="random")
-    with pytest.raises(ConfigError, match="does not end in a linear layer"):
+    with pytest.raises(ConfigError, match="has no linear layer"):
         TorchvisionClassifier("squeezenet1_1", weights="random")
     with pytest.raises(DataError, match=r"'IMAGENET'.*random, IMAGENET1K_V1"):
         TorchvisionClassifier("resnet18", weights="IMAGENET")
@@ -228,8 +228,8 @@ class _Pair(nn.Module):
         return pooled, pooled[:, :2]
 
 
-def test_a_module_of_ones_own():
-    """The mean over space of images normalised to [−1, 1]."""
+def test_a_module_of_the_user():
+    """Features are the means over pixels of images normalised to [−1, 1]."""
     extractor = ModuleFeatures(_Pair(), "means", size=8)
     features, logits = extractor(_images(5, size=8))
     want = (_images(5, size=8).float() / 127.5 - 1).mean((2, 3))
@@ -243,7 +243,7 @@ def test_a_module_of_ones_own():
     assert plain.described()["size"] == 4
 
 
-def test_a_modules_hash_tells_weights_and_settings_apart(tmp_path):
+def test_a_modules_hash_depends_on_weights_and_settings(tmp_path):
     def build(slope=0.1, seed=0, **options):
         torch.manual_seed(seed)
         module = nn.Sequential(nn.Flatten(), nn.Linear(48, 5), nn.Dropout(), nn.LeakyReLU(slope))

@@ -20,7 +20,7 @@ def _images(height, width, n=2):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_clean_is_pillow_in_floats(shape):
-    """Up and down, to a hundredth of a grey level of 255; noise is the hardest image."""
+    """Up- and downsampled noise, the hardest image, agrees to a hundredth of a grey level."""
     images = _images(*shape)
     for image, ours in zip(images, RESIZERS["clean"](images, 299), strict=True):
         for channel, result in zip(image, ours, strict=True):
@@ -39,7 +39,7 @@ def test_tensorflow_is_torch_fidelity(shape):
 
 
 def test_tensorflow_aliases_where_the_others_average():
-    """Every other column is white: a half of the size picks one kind, or sees the mean."""
+    """Every other column is white: at half size `tensorflow` picks one colour, others the mean."""
     stripes = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
     stripes[..., ::2] = 255
     assert (RESIZERS["tensorflow"](stripes, 32) == 255).all()
@@ -49,7 +49,7 @@ def test_tensorflow_aliases_where_the_others_average():
 
 
 def test_torch_is_linear_between_pixels():
-    """A ramp stays a ramp away from the border: column j of the double size is at (j − ½)/2."""
+    """Away from the border a ramp stays a ramp: at double size, column j is at (j − ½) / 2."""
     ramp = (torch.arange(16) * 10).to(torch.uint8).expand(1, 1, 16, 16)
     result = RESIZERS["torch"](ramp, 32)[0, 0, :, 1:-1]
     want = (torch.arange(1, 31) - 0.5) / 2 * 10
@@ -74,11 +74,11 @@ def test_flat_images_stay_flat_and_in_range(name):
     assert result.max() <= 255
 
 
-def test_none_takes_no_other_size():
+def test_none_raises_for_other_sizes():
     with pytest.raises(ConfigError, match=r"24×24.*32×32.*clean"):
         RESIZERS["none"](_images(24, 24), 32)
 
 
-def test_an_unknown_resizer_is_named():
+def test_an_unknown_resizer_raises():
     with pytest.raises(ConfigError, match=r"'clena'.*clean, tensorflow, torch, none.*'clean'"):
         find_resizer("clena")

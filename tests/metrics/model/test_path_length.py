@@ -17,7 +17,7 @@ from ganlab.networks import MLPDiscriminator
 
 
 class Linear(nn.Module):
-    """G(z) = Az + b, or with classes c + 1 times that."""
+    """G(z) = Az + b, or with classes G(z, c) = (c + 1) (Az + b)."""
 
     def __init__(self, latent, values, classes=None, factor=1.0):
         super().__init__()
@@ -51,7 +51,7 @@ def measured(module, **options):
 
 @torch.no_grad()
 def closed_form(module, pairs=500, trim=0.01):
-    """Mean over 12 values of ‖A(z₁ − z₀)‖², and its mean over pairs without both tails."""
+    """Return ‖A(z₁ − z₀)‖² / 12, averaged over pairs without the lowest and highest values."""
     latents, labels = module.draw_inputs(2 * pairs, seed=3)
     start, end = latents.double().chunk(2)
     lengths = ((end - start) @ module.generator.layer.weight.double().T).square().mean(1)
@@ -66,24 +66,24 @@ def closed_form(module, pairs=500, trim=0.01):
 
 @pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
 def test_a_linear_generator_and_straight_paths(epsilon):
-    """Exact for every ε, but for float32: the mean of 500 pairs keeps three digits at 10⁻⁴."""
+    """The score is exact for every ε, except for float32 rounding: three digits at ε = 10⁻⁴."""
     module = gan()
-    found = float(measured(module, epsilon=epsilon).compute())
-    assert found == pytest.approx(closed_form(module), rel=1e-3 if epsilon < 1e-3 else 1e-5)
+    result = float(measured(module, epsilon=epsilon).compute())
+    assert result == pytest.approx(closed_form(module), rel=1e-3 if epsilon < 1e-3 else 1e-5)
 
 
-def test_all_values_where_none_is_left_out():
+def test_trim_zero_averages_all_values():
     module = gan()
-    found = float(measured(module, epsilon=0.1, trim=0.0).compute())
-    assert found == pytest.approx(closed_form(module, trim=0.0), rel=1e-5)
-    assert found != pytest.approx(closed_form(module), rel=1e-5)
+    result = float(measured(module, epsilon=0.1, trim=0.0).compute())
+    assert result == pytest.approx(closed_form(module, trim=0.0), rel=1e-5)
+    assert result != pytest.approx(closed_form(module), rel=1e-5)
 
 
 def test_both_ends_of_a_path_have_one_label():
-    """The speed of class c is (c + 1)² that of class 0; a jump between classes would be huge."""
+    """The score of class c is (c + 1)² times that of class 0; changing class would cost more."""
     module = gan(classes=3)
-    found = float(measured(module).compute())
-    assert found == pytest.approx(closed_form(module), rel=1e-3)
+    result = float(measured(module).compute())
+    assert result == pytest.approx(closed_form(module), rel=1e-3)
 
 
 def test_twice_the_generator_is_four_times_the_length():
@@ -96,7 +96,7 @@ def test_a_constant_generator_has_length_zero():
 
 
 def test_normal_latents_take_the_arc():
-    """On it the speed is the angle: of an isometry ‖dG/dt‖² = Ω² |z|², for ends of one length."""
+    """On the arc, an isometry G has ‖dG/dt‖² = Ω² |z|² with the angle Ω, for ends of equal norm."""
     start = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3
     end = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3
     t = torch.rand(50, 1, dtype=torch.float64)
@@ -118,7 +118,7 @@ def test_squared_pixels():
     assert SquaredPixels()(one, other).tolist() == [0.25, 0]
 
 
-# --- how it is taken -----------------------------------------------------------------------------
+# --- the measurement -----------------------------------------------------------------------------
 
 
 class Half(nn.Module):
@@ -136,7 +136,7 @@ def test_another_distance_names_the_score():
     assert PerceptualPathLength().scores == ("path_length_pixels",)
 
 
-def test_measuring_leaves_the_model_and_the_settings_as_they_were():
+def test_measuring_does_not_change_the_model_or_global_settings():
     module = gan().train()
     before = torch.random.get_rng_state()
     torch.set_float32_matmul_precision("medium")
@@ -151,29 +151,29 @@ def test_measuring_leaves_the_model_and_the_settings_as_they_were():
 
 
 def test_autocast_does_not_reach_the_samples():
-    """In bfloat16 the difference of two samples would be rounding alone."""
+    """In bfloat16 the difference of two samples would be only rounding error."""
     module = gan()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = float(measured(module).compute())
-    assert found == pytest.approx(closed_form(module), rel=1e-3)
+        result = float(measured(module).compute())
+    assert result == pytest.approx(closed_form(module), rel=1e-3)
 
 
 def test_two_processes_give_the_score_of_one():
     values = torch.rand(501)
-    single, ranks = PerceptualPathLength(), [PerceptualPathLength() for _ in range(2)]
+    single, per_rank = PerceptualPathLength(), [PerceptualPathLength() for _ in range(2)]
     single.update(values)
-    for metric, part in zip(ranks, values.tensor_split(2), strict=True):
+    for metric, part in zip(per_rank, values.tensor_split(2), strict=True):
         metric.update(part)
-    assert ranks[0]._reductions["lengths"] is dim_zero_cat
-    ranks[0].lengths = dim_zero_cat(ranks[0].lengths + ranks[1].lengths)
-    assert ranks[0].compute() == single.compute()
+    assert per_rank[0]._reductions["lengths"] is dim_zero_cat
+    per_rank[0].lengths = dim_zero_cat(per_rank[0].lengths + per_rank[1].lengths)
+    assert per_rank[0].compute() == single.compute()
 
 
 # --- errors --------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_measured():
-    with pytest.raises(ConfigError, match="Linear draws none"):
+def test_unsupported_models_and_values_raise():
+    with pytest.raises(ConfigError, match="Linear has none"):
         PerceptualPathLength().check_model(Linear(1, 1), None)
     PerceptualPathLength().check_model(gan(), None)
     with pytest.raises(ConfigError, match="has no name"):
@@ -184,6 +184,6 @@ def test_what_cannot_be_measured():
         PerceptualPathLength(epsilon=0, trim=0.5)
     with pytest.raises(ConfigError, match="too few"):
         PerceptualPathLength().compute()
-    for wrong in (torch.tensor([1.0, math.nan]), torch.ones(2, 2)):
-        with pytest.raises(ConfigError, match=r"needs finite ones \(N,\)"):
-            PerceptualPathLength().update(wrong)
+    for distances in (torch.tensor([1.0, math.nan]), torch.ones(2, 2)):
+        with pytest.raises(ConfigError, match=r"needs finite distances \(N,\)"):
+            PerceptualPathLength().update(distances)

@@ -1,4 +1,4 @@
-"""The linear probe of features that are known, and its controls."""
+"""The linear probe of known features, and its controls."""
 
 from types import SimpleNamespace
 
@@ -57,14 +57,14 @@ def test_an_mlp_gives_its_hidden_layers():
 
 
 def test_convolutions_give_their_maps_pooled_to_four_by_four():
-    """After norm and activation, and before an activation in place could overwrite them."""
+    """The maps are taken after norm and activation, before an in-place layer overwrites them."""
     network = DCGANDiscriminator(28, 1, features=3).eval()
     x = torch.randn(5, 1, 28, 28)
-    found = hidden_features(network, x)
-    assert found.shape == (5, (3 + 6) * 16)
+    result = hidden_features(network, x)
+    assert result.shape == (5, (3 + 6) * 16)
     maps = network.layers[1](network.layers[0](x))  # (5, 3, 14, 14)
     expected = nn.functional.adaptive_max_pool2d(maps, 4).flatten(1)
-    torch.testing.assert_close(found[:, :48], expected)
+    torch.testing.assert_close(result[:, :48], expected)
 
 
 # --- the classifier -------------------------------------------------------------------------------
@@ -80,11 +80,11 @@ def test_ridge_agrees_with_the_primal_solution():
     inverse = torch.linalg.inv(standard.T @ standard + penalty * torch.eye(5))
     weight = inverse @ standard.T @ (targets - targets.mean(0))
     expected = ((tests - x.mean(0)) / x.std(0)).double() @ weight + targets.mean(0)
-    found = ridge_classifier(x.clone(), labels, 3)(tests)
-    assert (found == expected.argmax(1)).float().mean() > 0.99
+    result = ridge_classifier(x.clone(), labels, 3)(tests)
+    assert (result == expected.argmax(1)).float().mean() > 0.99
 
 
-def test_ridge_separates_what_is_linearly_separable_and_ignores_constants():
+def test_ridge_separates_linearly_separable_data_and_ignores_constant_features():
     x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
     x[:, 5] = 3.0
     labels = (x[:, 0] > 0).long()
@@ -96,24 +96,24 @@ def test_ridge_separates_what_is_linearly_separable_and_ignores_constants():
 
 
 def test_a_network_that_knows_digits_beats_both_controls():
-    """The digit classifier's own body stands for a discriminator that has learnt classes."""
+    """The body of the digit classifier serves as a discriminator that has learnt classes."""
     data = MNIST5k(limit=2500)
     module = game({"_target_": "ganlab.networks.DigitClassifier", "classes": 1}, [1, 28, 28])
     trained = DigitFeatures().classifier.state_dict()
     body = {k: v for k, v in trained.items() if k.startswith("body")}
     module.discriminator.load_state_dict(body, strict=False)
-    metric, found = probe(module, data, samples=1000)
-    assert found["linear_probe"] > 0.97
-    assert 0.6 < found["linear_probe_pixels"] < 0.92
-    assert found["linear_probe_random"] < found["linear_probe"] - 0.02
-    assert ": the game has taught" in metric.explain(found)["linear_probe"]
+    metric, result = probe(module, data, samples=1000)
+    assert result["linear_probe"] > 0.97
+    assert 0.6 < result["linear_probe_pixels"] < 0.92
+    assert result["linear_probe_random"] < result["linear_probe"] - 0.02
+    assert "So training has taught" in metric.explain(result)["linear_probe"]
     settings = metric.settings()
     assert settings["tested_on"] == "other training samples"
     assert (settings["labelled_samples"], settings["tested_samples"]) == (1000, 1500)
 
 
-def test_an_untrained_network_equals_its_control_about():
-    """Random features beat pixels, so that pixels alone would credit the game with them."""
+def test_an_untrained_network_scores_like_its_untrained_control():
+    """Random features beat pixels, so a control of pixels alone would overrate training."""
     data = MNIST5k(limit=1500)
     module = game(
         {
@@ -124,31 +124,31 @@ def test_an_untrained_network_equals_its_control_about():
         },
         [1, 28, 28],
     )
-    _, found = probe(module, data, samples=500)
-    assert found["linear_probe"] == pytest.approx(found["linear_probe_random"], abs=0.06)
-    assert found["linear_probe_random"] > found["linear_probe_pixels"] + 0.02
+    _, result = probe(module, data, samples=500)
+    assert result["linear_probe"] == pytest.approx(result["linear_probe_random"], abs=0.06)
+    assert result["linear_probe_random"] > result["linear_probe_pixels"] + 0.02
 
 
-def test_points_with_a_test_split_repeat_and_leave_everything_alone():
+def test_points_with_a_test_split_give_repeatable_scores_without_side_effects():
     data = Ring(samples=600)
     module = game({"_target_": "ganlab.networks.MLPDiscriminator", "shape": [2]}, [2])
     module.train()
     before = {name: x.clone() for name, x in module.state_dict().items()}
     state = torch.get_rng_state()
-    metric, found = probe(module, data, samples=300)
+    metric, result = probe(module, data, samples=300)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(x, before[name]) for name, x in module.state_dict().items())
     assert module.discriminator.training
     assert metric.settings()["tested_on"] == "test"
     assert metric.settings()["tested_samples"] == 600
-    assert found["linear_probe"] > 0.95
-    assert probe(module, data, samples=300)[1] == found
+    assert result["linear_probe"] > 0.95
+    assert probe(module, data, samples=300)[1] == result
 
 
 # --- bad input ------------------------------------------------------------------------------------
 
 
-def test_what_it_cannot_probe():
+def test_unsupported_models_and_data_raise():
     module = game({"_target_": "ganlab.networks.MLPDiscriminator", "shape": [2]}, [2])
     with pytest.raises(ConfigError, match="needs labels; SwissRoll has none"):
         LinearProbe().check_model(module, SwissRoll())

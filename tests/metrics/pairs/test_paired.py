@@ -19,7 +19,7 @@ def images(n=6, channels=3, size=40, seed=0):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """AlexNet's weights as torchvision stores them, drawn at random."""
+    """The path of a file with random weights of AlexNet, as torchvision stores them."""
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -54,8 +54,8 @@ def score(metric, samples, targets):
 def test_psnr_of_a_constant_offset(offset):
     """20 log₁₀(255 / offset)."""
     targets = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
-    found = score(PSNR(), targets + offset, targets)
-    assert found == pytest.approx(20 * math.log10(255 / offset), rel=1e-5, abs=1e-5)
+    result = score(PSNR(), targets + offset, targets)
+    assert result == pytest.approx(20 * math.log10(255 / offset), rel=1e-5, abs=1e-5)
 
 
 def test_psnr_is_the_mean_over_images():
@@ -71,7 +71,7 @@ def test_equal_images():
 
 
 def test_ssim_of_constant_images():
-    """Without structure only the luminance is left: (2ab + c) / (a² + b² + c), c = 2.55²."""
+    """For constant images only the luminance counts: (2ab + c) / (a² + b² + c), c = 2.55²."""
     a, b = 100, 150
     samples = torch.full((2, 3, 16, 16), a, dtype=torch.uint8)
     targets = torch.full((2, 3, 16, 16), b, dtype=torch.uint8)
@@ -83,18 +83,20 @@ def test_ssim_of_constant_images():
 def test_ssim_falls_with_noise():
     clean = (images(4, 1, 32) // 8) + 100
     noise = images(4, 1, 32, seed=1)
-    found = [score(SSIM(), clean + noise // k, clean) for k in (64, 16, 4)]
-    assert 1 > found[0] > found[1] > found[2]
+    result = [score(SSIM(), clean + noise // k, clean) for k in (64, 16, 4)]
+    assert 1 > result[0] > result[1] > result[2]
 
 
 @pytest.mark.parametrize("metric", [PSNR, SSIM])
 def test_two_ranks_give_the_score_of_one(metric):
     samples, targets = images(10), images(10, seed=1)
-    ranks = [metric(), metric()]
-    ranks[0].update(samples[:3], targets[:3])
-    ranks[1].update(samples[3:], targets[3:])
-    ranks[1].merge_state(ranks[0])
-    assert ranks[1].compute().item() == pytest.approx(score(metric(), samples, targets), rel=1e-6)
+    per_rank = [metric(), metric()]
+    per_rank[0].update(samples[:3], targets[:3])
+    per_rank[1].update(samples[3:], targets[3:])
+    per_rank[1].merge_state(per_rank[0])
+    assert per_rank[1].compute().item() == pytest.approx(
+        score(metric(), samples, targets), rel=1e-6
+    )
 
 
 # --- LPIPS ----------------------------------------------------------------------------------------
@@ -102,42 +104,42 @@ def test_two_ranks_give_the_score_of_one(metric):
 
 def test_lpips_is_a_symmetric_distance(lpips):
     distance = lpips.distance
-    one, other = normalise(images()), normalise(images(seed=1))
-    assert distance(one, one).tolist() == [0] * 6
-    assert distance(one, other).shape == (6,)
-    assert distance(one[:1], other[:1]).shape == (1,)
-    assert (distance(one, other) > 0).all()
-    torch.testing.assert_close(distance(one, other), distance(other, one))
+    first, second = normalise(images()), normalise(images(seed=1))
+    assert distance(first, first).tolist() == [0] * 6
+    assert distance(first, second).shape == (6,)
+    assert distance(first[:1], second[:1]).shape == (1,)
+    assert (distance(first, second) > 0).all()
+    torch.testing.assert_close(distance(first, second), distance(second, first))
     assert distance.name == "lpips"
 
 
 def test_lpips_takes_the_weights_of_the_file(weights, lpips):
-    """The first slice is torchvision's first layer, whatever was initialised before."""
+    """The weights are those of the file, and loading leaves the random state unchanged."""
     state = torch.get_rng_state()
     distance = LPIPSDistance(weights=weights)
     assert torch.equal(state, torch.get_rng_state())
     stored = torch.load(weights, weights_only=True)
-    own = distance.net.features.state_dict()
-    assert torch.equal(own["0.weight"], stored["features.0.weight"])
-    assert torch.equal(own["10.bias"], stored["features.10.bias"])
+    state_dict = distance.net.features.state_dict()
+    assert torch.equal(state_dict["0.weight"], stored["features.0.weight"])
+    assert torch.equal(state_dict["10.bias"], stored["features.10.bias"])
     assert lpips.distance.hash == distance.hash
     assert len(distance.hash) == 16
 
 
 def test_lpips_of_pairs_is_the_mean_distance(lpips):
-    metric, one, other = lpips, images(), images(seed=1)
-    expected = metric.distance(normalise(one), normalise(other)).mean().item()
+    metric, first, second = lpips, images(), images(seed=1)
+    expected = metric.distance(normalise(first), normalise(second)).mean().item()
     for part in range(0, 6, 2):
-        metric.update(one[part : part + 2], other[part : part + 2])
+        metric.update(first[part : part + 2], second[part : part + 2])
     assert metric.compute().item() == pytest.approx(expected, rel=1e-5)
     assert metric.settings() == {"network": "alex", "weights_hash": metric.distance.hash}
 
 
 def test_lpips_of_grey_images_is_that_of_three_equal_channels(lpips):
-    one, other = images(channels=1), images(channels=1, seed=1)
-    colour = score(lpips, one.expand(-1, 3, -1, -1), other.expand(-1, 3, -1, -1))
+    first, second = images(channels=1), images(channels=1, seed=1)
+    colour = score(lpips, first.expand(-1, 3, -1, -1), second.expand(-1, 3, -1, -1))
     lpips.reset()
-    assert score(lpips, one, other) == pytest.approx(colour)
+    assert score(lpips, first, second) == pytest.approx(colour)
 
 
 def test_lpips_without_weights(tmp_path, monkeypatch):

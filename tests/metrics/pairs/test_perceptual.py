@@ -1,4 +1,4 @@
-"""Our network of LPIPS against torchmetrics' own, with equal random weights."""
+"""The LPIPS network of ganlab against that of torchmetrics, with equal random weights."""
 
 import pytest
 import torch

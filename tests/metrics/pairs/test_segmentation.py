@@ -1,4 +1,4 @@
-"""What a segmenter finds: closed forms of the confusion, and the segmenter that ships."""
+"""Segmentation accuracy: closed forms of the confusion, and the segmenter that ships."""
 
 import functools
 
@@ -15,15 +15,15 @@ from ganlab.networks.recognition.segmenter import Segmenter
 
 
 class Reads(nn.Module):
-    """Finds the class that a pixel's first channel names."""
+    """A segmenter that reads the class from a pixel's first channel."""
 
     def __init__(self, classes):
         super().__init__()
         self.classes = classes
 
     def forward(self, images):
-        found = (images[:, 0] * 255).round().long()
-        return nn.functional.one_hot(found, self.classes).permute(0, 3, 1, 2).float()
+        predicted = (images[:, 0] * 255).round().long()
+        return nn.functional.one_hot(predicted, self.classes).permute(0, 3, 1, 2).float()
 
 
 def metric(classes=3):
@@ -34,9 +34,9 @@ def picture(segments):
     return segments.unsqueeze(1).expand(-1, 3, -1, -1).contiguous()
 
 
-def scores(found, true, classes=3):
+def scores(predicted, true, classes=3):
     made = metric(classes)
-    made.update(picture(found), true)
+    made.update(picture(predicted), true)
     return [value.item() for value in made.compute().values()]
 
 
@@ -45,58 +45,58 @@ def classes_at_random(n=4, size=8, classes=3, seed=0):
     return torch.randint(classes, (n, size, size), generator=rng, dtype=torch.uint8)
 
 
-def test_all_right_is_one_and_all_wrong_is_nothing():
+def test_all_right_is_one_and_all_wrong_is_zero():
     true = classes_at_random()
     assert scores(true, true) == pytest.approx([1, 1, 1])
     assert scores((true + 1) % 3, true) == pytest.approx([0, 0, 0])
 
 
 def test_one_class_everywhere():
-    """Found everywhere, a class of share s has pixel accuracy s, and it alone an IoU, of s."""
+    """If a class of share s is found everywhere, pixel accuracy and its IoU are s."""
     true = torch.zeros(1, 4, 10, dtype=torch.uint8)
     true[..., 5:8], true[..., 8:] = 1, 2
     assert scores(torch.zeros_like(true), true) == pytest.approx([0.5, 1 / 3, 0.5 / 3])
 
 
 def test_a_confusion_by_hand():
-    """Of class 0, 6 of 8 pixels are found, and 2 taken for 1; of class 1 all 4 are found."""
+    """Of class 0, 6 of 8 pixels are found, and 2 are taken for class 1; class 1 is all found."""
     true = torch.tensor([[[0] * 8 + [1] * 4]], dtype=torch.uint8)
-    found = torch.tensor([[[0] * 6 + [1] * 6]], dtype=torch.uint8)
+    predicted = torch.tensor([[[0] * 6 + [1] * 6]], dtype=torch.uint8)
     expected = [10 / 12, (6 / 8 + 1) / 2, (6 / 8 + 4 / 6) / 2]
-    assert scores(found, true, classes=2) == pytest.approx(expected)
+    assert scores(predicted, true, classes=2) == pytest.approx(expected)
 
 
 def test_classes_that_no_pixel_has_are_left_out_of_the_means():
     true = torch.zeros(1, 2, 10, dtype=torch.uint8)
-    found = true.clone()
-    found[..., 8:] = 2
-    assert scores(found, true) == pytest.approx([0.8, 0.8, 0.8])
+    predicted = true.clone()
+    predicted[..., 8:] = 2
+    assert scores(predicted, true) == pytest.approx([0.8, 0.8, 0.8])
 
 
 def test_pixels_of_no_class_do_not_count():
-    true, found = classes_at_random(), classes_at_random(seed=1)
-    expected = scores(found[:2], true[:2])
+    true, predicted = classes_at_random(), classes_at_random(seed=1)
+    expected = scores(predicted[:2], true[:2])
     true[2:] = 255
-    assert scores(found, true) == pytest.approx(expected)
+    assert scores(predicted, true) == pytest.approx(expected)
 
 
 def test_parts_and_processes_add_up(monkeypatch):
-    true, found = classes_at_random(7), classes_at_random(7, seed=1)
+    true, predicted = classes_at_random(7), classes_at_random(7, seed=1)
     whole, one, other = metric(), metric(), metric()
-    whole.update(picture(found), true)
+    whole.update(picture(predicted), true)
     monkeypatch.setattr("ganlab.metrics.pairs.segmentation._AT_ONCE", 2 * 64)
-    one.update(picture(found[:3]), true[:3])
-    other.update(picture(found[3:]), true[3:])
+    one.update(picture(predicted[:3]), true[:3])
+    other.update(picture(predicted[3:]), true[3:])
     assert torch.equal(one.confusion + other.confusion, whole.confusion)
     assert whole.confusion.sum() == true.numel()
 
 
 def test_it_agrees_with_a_count_pixel_by_pixel():
-    true, found = classes_at_random(2, 5), classes_at_random(2, 5, seed=1)
+    true, predicted = classes_at_random(2, 5), classes_at_random(2, 5, seed=1)
     made = metric()
-    made.update(picture(found), true)
+    made.update(picture(predicted), true)
     counts = torch.zeros(3, 3, dtype=torch.long)
-    for i, j in zip(true.flatten().tolist(), found.flatten().tolist(), strict=True):
+    for i, j in zip(true.flatten().tolist(), predicted.flatten().tolist(), strict=True):
         counts[i, j] += 1
     assert torch.equal(made.confusion, counts)
 
@@ -112,14 +112,14 @@ def shapes_of_test():
 def test_real_pictures_are_segmented_as_they_were_drawn(shapes_of_test):
     made = SegmentationAccuracy()
     made.update(shapes_of_test["target"], shapes_of_test["segments"])
-    found = made.compute()
-    assert found["pixel_accuracy"] > 0.97
-    assert found["class_accuracy"] > 0.9
-    assert found["mean_iou"] > 0.85
+    predicted = made.compute()
+    assert predicted["pixel_accuracy"] > 0.97
+    assert predicted["class_accuracy"] > 0.9
+    assert predicted["mean_iou"] > 0.85
 
 
 def test_without_texture_classes_are_not_found(shapes_of_test):
-    """The mean of all pictures with these segments is what L1 makes: every shape is grey."""
+    """If all shapes have their mean colour, as from a blurry L1 model, classes are not found."""
     pictures = shapes_of_test["target"].float()
     shapes = (shapes_of_test["segments"] > 0).unsqueeze(1)
     mean = (pictures * shapes).sum((0, 2, 3)) / shapes.sum()
@@ -136,7 +136,7 @@ def test_larger_pictures_are_made_smaller_for_the_segmenter():
     assert made.compute()["pixel_accuracy"] > 0.93
 
 
-def test_pictures_in_which_it_fails_are_refused():
+def test_pictures_that_are_too_small_for_the_segmenter_raise():
     rows = Shapes(size=32, samples=1, test_samples=2).test
     with pytest.raises(ConfigError, match="48 × 48 or more"):
         SegmentationAccuracy().update(rows["target"], rows["segments"])
@@ -182,7 +182,7 @@ def test_a_narrow_u_net_has_its_parameters_and_gives_every_pixel_logits():
 # --- errors ---------------------------------------------------------------------------------------
 
 
-def test_what_does_not_fit_is_named():
+def test_inputs_that_do_not_fit_raise():
     true = classes_at_random()
     with pytest.raises(ConfigError, match="uint8"):
         metric().update(picture(true).float(), true)
@@ -196,14 +196,14 @@ def test_what_does_not_fit_is_named():
         scores(true, torch.full_like(true, 255))
 
 
-def test_a_module_that_is_no_segmenter_is_named():
+def test_a_module_that_is_not_a_segmenter_raises():
     with pytest.raises(ConfigError, match="Flatten gives"):
         PictureSegmenter(nn.Flatten())(picture(classes_at_random()))
     with pytest.raises(ConfigError, match="Linear fails"):
         PictureSegmenter(nn.Linear(3, 3))(picture(classes_at_random()))
 
 
-def test_weights_that_are_missing_or_anothers_are_named(tmp_path):
+def test_weights_that_are_missing_or_of_another_network_raise(tmp_path):
     with pytest.raises(DataError, match=r"segmenter\.weights.*cannot be read"):
         ShapeSegmenter(str(tmp_path / "none.safetensors"))
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "linear.pth")
@@ -211,8 +211,8 @@ def test_weights_that_are_missing_or_anothers_are_named(tmp_path):
         PictureSegmenter(nn.Conv2d(3, 2, 1), weights=str(tmp_path / "linear.pth"))
 
 
-def test_classes_of_label_maps_are_told_by_colour():
-    """Each colour is its class, a little off it too; what is not scored is 255."""
+def test_classes_of_label_maps_are_those_of_the_nearest_colour():
+    """A colour and slightly different colours have its class; ignored colours have 255."""
     palette = palette_named("cityscapes")
     colours = torch.tensor([*palette.classes, *palette.ignored], dtype=torch.uint8)
     maps = colours.T.reshape(1, 3, 1, -1)
@@ -224,7 +224,7 @@ def test_classes_of_label_maps_are_told_by_colour():
 
 @pytest.mark.parametrize("truth", ["sources", "targets"])
 def test_label_maps_as_truth(truth):
-    """Generated label maps that equal the true ones are all right, ignored pixels aside."""
+    """Generated label maps that equal the true label maps score 1, ignoring ignored pixels."""
     palette = palette_named("cityscapes")
     rng = torch.Generator().manual_seed(0)
     numbers = torch.randint(0, 29, (2, 6, 6), generator=rng)
@@ -236,13 +236,13 @@ def test_label_maps_as_truth(truth):
         assert metric.inputs == ("samples", truth)
         metric.update(made, maps)
         assert metric.compute()["pixel_accuracy"] == accuracy
-    with pytest.raises(ConfigError, match="a palette is of label maps"):
+    with pytest.raises(ConfigError, match="Label maps need a palette"):
         SegmentationAccuracy(truth=truth)
     with pytest.raises(ConfigError, match=r"received 'citiscapes'; allowed cityscapes"):
         SegmentationAccuracy(truth=truth, palette="citiscapes")
 
 
-def test_weights_are_read_when_they_are_needed(tmp_path):
+def test_weights_are_read_only_when_they_are_needed(tmp_path):
     late = functools.partial(ShapeSegmenter, weights=str(tmp_path / "none.safetensors"))
     metric = SegmentationAccuracy(late)
     with pytest.raises(DataError, match=r"none\.safetensors cannot be read"):

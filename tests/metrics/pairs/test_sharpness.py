@@ -1,4 +1,4 @@
-"""Edge sharpness: closed forms of steps and ramps, and how it adds up."""
+"""Edge sharpness: closed forms of steps and ramps, and the mean over images."""
 
 import pytest
 import torch
@@ -20,14 +20,14 @@ def score(samples, targets):
 
 
 def test_a_slope_has_its_own_gradient_everywhere():
-    """Of 3 x + 4 y it is √(9 + 16)."""
+    """The gradient magnitude of 3 x + 4 y is √(9 + 16)."""
     line = torch.arange(10.0)
     slope = 3 * line.view(1, 1, 1, -1) + 4 * line.view(1, 1, -1, 1)
     assert gradient_magnitude(slope).item() == pytest.approx(5)
 
 
 def test_a_step_has_its_height_over_the_width():
-    """A step of height h between two of W columns gives h on one of W − 1 columns."""
+    """A step of height h between two of W columns has gradient h on one of W − 1 columns."""
     step = torch.zeros(1, 2, 8, 9)
     step[..., 4:] = 80
     assert gradient_magnitude(step).item() == pytest.approx(10)
@@ -40,7 +40,7 @@ def test_equal_images_are_as_sharp_and_half_the_contrast_is_half():
     assert score(torch.zeros_like(targets), targets) == 0
 
 
-def test_it_neither_sees_brightness_nor_where_the_edges_are():
+def test_it_ignores_brightness_and_where_the_edges_are():
     targets = images() // 2
     assert score(targets + 100, targets) == pytest.approx(1)
     assert score(targets.flip(0), targets) == pytest.approx(1)
@@ -54,7 +54,7 @@ def test_a_blur_is_less_and_noise_is_more():
 
 
 def test_the_ratio_is_of_means_over_all_images_however_they_come():
-    """A sharp and a flat pair count as the gradients that they have, not as two ratios."""
+    """The gradients of a sharp pair and a flat pair are averaged, not their two ratios."""
     targets, samples = images(8), images(8, seed=1)
     targets[4:] = 7
     whole, parts = EdgeSharpness(), EdgeSharpness()
@@ -66,11 +66,11 @@ def test_the_ratio_is_of_means_over_all_images_however_they_come():
     assert parts.compute().item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_targets_without_any_edge_are_refused():
+def test_targets_without_any_edge_raise():
     flat = torch.full((2, 3, 8, 8), 9, dtype=torch.uint8)
     with pytest.raises(ConfigError, match="without any edge"):
         score(images(2, 8), flat)
 
 
-def test_the_words_say_the_number():
+def test_the_explanation_states_the_number():
     assert "0.30 times" in EdgeSharpness().explain({"edge_sharpness": 0.3})["edge_sharpness"]

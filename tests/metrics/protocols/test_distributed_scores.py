@@ -1,4 +1,4 @@
-"""Two processes that share an evaluation get the scores of one."""
+"""Two processes that share an evaluation get the scores of a single process."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A protocol over samples: what is recorded, what is refused, and that it can be repeated."""
+"""A protocol over samples: what it records, what it refuses, and that scores are repeatable."""
 
 import functools
 
@@ -27,7 +27,7 @@ from ganlab.modalities.pixels import denormalise
 
 
 class Corner(Extractor):
-    """The sixteen pixels of a corner as features."""
+    """An extractor whose features are the sixteen pixels of a corner."""
 
     name, title, hash, resizer, width = "corner", "corner pixels", "0" * 16, "none", 16
     seen = 0
@@ -39,7 +39,7 @@ class Corner(Extractor):
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _cache_in_tmp_path(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -80,7 +80,7 @@ def test_a_score_carries_its_protocol(module):
 
 
 def test_it_equals_the_metric_by_hand(module):
-    """Real and generated samples, rounded to 8 bits, through the extractor into the metric."""
+    """The score equals the metric of the features of real and generated images of 8 bits."""
     data, metric, corner = tiny_images(), FrechetDistance(16), Corner()
     latents, labels = module.draw_inputs(60, seed=0)
     fake = denormalise(module.sample(latents=latents, labels=labels))
@@ -90,12 +90,12 @@ def test_it_equals_the_metric_by_hand(module):
 
 
 def test_a_second_evaluation_gives_the_same(module):
-    """Real samples are fed once, and generated ones do not add up over evaluations."""
+    """Real examples are added once, and samples do not accumulate over evaluations."""
     protocol, data = make(), tiny_images()
     first = value(protocol, module, data)
     Corner.seen = 0
     assert value(protocol, module, data) == first
-    assert Corner.seen == 60  # the generated ones alone
+    assert Corner.seen == 60  # only the generated samples
     assert value(make(seed=1), module) != first
     Corner.seen = 0
     assert value(make(), module) == first
@@ -103,10 +103,10 @@ def test_a_second_evaluation_gives_the_same(module):
 
 
 def test_settings_change_the_samples(module):
-    """Each of them must reach the samples, or the recorded protocol would lie."""
+    """Each setting of the recorded protocol must affect the samples."""
     plain = value(make(), module)
     module.generator.network.train()
-    with torch.no_grad():  # averages that are not the batch's
+    with torch.no_grad():  # make running statistics differ from those of a batch
         module.generator(torch.randn(50, 4) * 3, torch.randint(3, (50,)))
     module.eval()
     values = {
@@ -127,8 +127,8 @@ def test_settings_change_the_samples(module):
     assert value(make(ema=True), module) != value(make(ema=False), module)
 
 
-def test_settings_reach_metrics_that_ask_the_model(module):
-    """Path length walks the truncated, standing generator that its protocol speaks of."""
+def test_settings_reach_model_metrics(module):
+    """Path length uses the truncation and the standing statistics of its protocol."""
     values = set()
     for options in ({}, {"batch_norm": "standing"}, {"truncation": 0.3}):
         metrics = {"path": PerceptualPathLength(pairs=100)}
@@ -140,7 +140,7 @@ def test_settings_reach_metrics_that_ask_the_model(module):
 
 
 def test_metrics_of_the_training_set_see_all_of_it(module):
-    """A subset of real samples is the protocol's; copies of any training image must be found."""
+    """The protocol's subset does not apply: copies of any training image must be found."""
     protocol = make(
         {"nearest": NearestNeighbours(on="samples")}, features=None, samples=120, real_samples=110
     )
@@ -154,7 +154,7 @@ def test_nearest_training_images_of_copies_are_themselves(module):
     for on in ("samples", "features"):
         protocol = make({"nearest": NearestNeighbours(on=on)}, samples=None)
         source = FolderSamples(Given(copies))
-        assert protocol.nearest(source) is None  # nothing is fed yet
+        assert protocol.nearest(source) is None  # there are no training examples yet
         assert protocol.score(source, data)[protocol.names[1]].value == 1
         generated, nearest = protocol.nearest(source, 5)
         assert torch.equal(generated, copies[:5])
@@ -164,10 +164,10 @@ def test_nearest_training_images_of_copies_are_themselves(module):
 
 def test_classes_are_told_apart_by_their_names(module, tmp_path):
     def folder(name, classes):
-        for label, kind in enumerate(classes):
+        for label, class_name in enumerate(classes):
             for index in range(20):
                 pixels = torch.full((1, 8, 8), 10 * label + index, dtype=torch.uint8)
-                save_png(pixels, tmp_path / name / kind / f"{index}.png")
+                save_png(pixels, tmp_path / name / class_name / f"{index}.png")
         return FolderData(str(tmp_path / name))
 
     real, made = folder("real", ("cat", "dog")), folder("made", ("ape", "cat"))
@@ -177,7 +177,7 @@ def test_classes_are_told_apart_by_their_names(module, tmp_path):
         protocol.score(FolderSamples(made), real)
 
 
-def test_training_mode_is_left_as_it_was(module):
+def test_training_mode_is_restored(module):
     module.train()
     before = {key: x.clone() for key, x in module.state_dict().items()}
     torch.manual_seed(5)
@@ -189,8 +189,8 @@ def test_training_mode_is_left_as_it_was(module):
     assert all(torch.equal(x, before[key]) for key, x in module.state_dict().items())
 
 
-def test_samples_in_a_folder_score_as_the_model_does(module, tmp_path):
-    """What `evaluate run=` sees is what a saved picture holds."""
+def test_samples_in_a_folder_score_like_the_model(module, tmp_path):
+    """Samples of the model are rounded as in a saved picture."""
     latents, labels = module.draw_inputs(60, seed=0)
     images = denormalise(module.sample(latents=latents, labels=labels))
     for index, image in enumerate(images):
@@ -202,7 +202,7 @@ def test_samples_in_a_folder_score_as_the_model_does(module, tmp_path):
     assert score.protocol["generated_samples"] == 60
     with pytest.raises(DataError, match="samples=60"):
         make(samples=61).score(folder, tiny_images())
-    with pytest.raises(ConfigError, match="asks the model itself"):
+    with pytest.raises(ConfigError, match="needs the model itself"):
         make({"probe": LinearProbe()}, samples=None).score(folder, tiny_images())
 
 
@@ -214,7 +214,7 @@ def test_names_are_known_before_anything_is_loaded():
     assert "frechet_distance_mine" in make(features=named).names
 
 
-def test_labels_are_asked_for(module):
+def test_metrics_of_labels_need_a_conditional_model(module):
     metrics = {"classes": ClassFrechetDistance()}
     make(metrics).check(module, tiny_images())
     with pytest.raises(ConfigError, match="conditional model"):
@@ -223,10 +223,10 @@ def test_labels_are_asked_for(module):
         make({"modes": ModeCoverage()}).check(module, tiny_images())
 
 
-def test_models_and_data_that_do_not_suit(module):
+def test_unsupported_models_and_data_raise(module):
     with pytest.raises(ConfigError, match="makes no samples"):
         make().check(torch.nn.Linear(1, 1), tiny_images())
-    with pytest.raises(ConfigError, match="are of images"):
+    with pytest.raises(ConfigError, match=r"protocol\.features: needs images"):
         make().check(tiny_gan(), tiny_ring())
 
 
@@ -248,7 +248,7 @@ def test_bad_settings():
 
 
 def test_too_few_samples_propose_another_metric(module):
-    """Before training: `prepare` is called at its start."""
+    """`prepare` raises, which is called at the start of training."""
     with pytest.raises(ConfigError, match=r"Fréchet distance: 16 .*kernel_distance"):
         make(samples=16).prepare(tiny_images())
     with pytest.raises(ConfigError, match=r"10 real"):
@@ -269,7 +269,7 @@ def test_points_need_no_extractor():
     assert "extractor" not in scores["modes"].protocol
 
 
-def test_metrics_of_features_see_each_sample_once(module):
+def test_features_of_each_sample_are_computed_once(module):
     metrics = {"distance": FrechetDistance(), "manifold": PrecisionRecall()}
     Corner.seen = 0
     make(metrics).evaluate(module, tiny_images())

@@ -1,4 +1,4 @@
-"""Scores of translators: which pictures are compared with which, in which direction."""
+"""Scores of translators: which pictures are compared, in each direction."""
 
 import functools
 import math
@@ -16,19 +16,19 @@ from ganlab.modalities.pixels import denormalise, normalise
 
 
 class Same(nn.Module):
-    """The generator that leaves everything as it is."""
+    """A generator that returns its input unchanged."""
 
     def forward(self, x):
         return x
 
 
-# features of a picture: the means of its quarters
+# the features of a picture are the means of its quarters
 QUARTERS = nn.Sequential(nn.AvgPool2d(8), nn.Flatten())
 pooled = functools.partial(ModuleFeatures, QUARTERS, size=16, name="pooled")
 
 
-def psnr(one, other):
-    errors = (one.double() - other.double()).square().flatten(1).mean(1)
+def psnr(source, target):
+    errors = (source.double() - target.double()).square().flatten(1).mean(1)
     return float((10 * torch.log10(255**2 / errors)).mean())
 
 
@@ -40,27 +40,27 @@ def everything():
     }
 
 
-def test_what_is_compared_with_what():
+def test_each_metric_compares_the_right_pictures():
     module, data = tiny_cyclegan().eval(), TinyDomains()
     scores = TranslationProtocol("tiny", everything()).evaluate(module, data)
     a, b = data.test["a"], data.test["b"]
-    for name, one, other, back in (("a_to_b", a, b, "b_to_a"), ("b_to_a", b, a, "a_to_b")):
-        made = module.translate(normalise(one), name)
+    for name, source, target, back in (("a_to_b", a, b, "b_to_a"), ("b_to_a", b, a, "a_to_b")):
+        made = module.translate(normalise(source), name)
         returned = denormalise(module.translate(made, back))
         expected = {
-            "psnr": psnr(denormalise(made), other),
-            "source_psnr": psnr(one, other),
-            "cycle_psnr": psnr(returned, one),
+            "psnr": psnr(denormalise(made), target),
+            "source_psnr": psnr(source, target),
+            "cycle_psnr": psnr(returned, source),
         }
         for score, value in expected.items():
-            found = scores[f"{score}/{name}"]
-            assert found.value == pytest.approx(value, abs=1e-4)
-            assert found.protocol["direction"] == name
-            assert found.protocol["generated_samples"] == 16
+            result = scores[f"{score}/{name}"]
+            assert result.value == pytest.approx(value, abs=1e-4)
+            assert result.protocol["direction"] == name
+            assert result.protocol["generated_samples"] == 16
     assert len(scores) == 6
 
 
-def test_the_identity_is_perfect_at_coming_back():
+def test_the_identity_has_a_perfect_cycle_score():
     module = tiny_cyclegan()
     module.generator_ab = module.generator_ba = Same()
     scores = TranslationProtocol("tiny", everything()).evaluate(module.eval(), TinyDomains())
@@ -82,7 +82,7 @@ def test_one_direction_has_no_suffix_and_dropout_is_seeded():
 
 
 def test_distances_are_to_the_real_pictures_of_the_domain():
-    """With b as the translations of a, only b to a has a distance."""
+    """If domain b equals the translations of a, only the direction b to a has a distance."""
     data = TinyDomains()
     data.split("test")["b"] = data.test["a"].clone()
     module = tiny_cyclegan().eval()
@@ -96,18 +96,18 @@ def test_distances_are_to_the_real_pictures_of_the_domain():
     assert scores[names[1]].value > 0.01
 
 
-def test_a_subset_keeps_partners_together():
+def test_a_subset_keeps_pairs_together():
     data = TinyDomains()
     scores = TranslationProtocol("tiny", everything(), samples=4).evaluate(
         tiny_cyclegan().eval(), data
     )
     rows = data.reference_rows("test", 4)
-    found = scores["source_psnr/a_to_b"]
-    assert found.value == pytest.approx(psnr(rows["a"], rows["b"]), abs=1e-4)
-    assert found.protocol["generated_samples"] == 4
+    result = scores["source_psnr/a_to_b"]
+    assert result.value == pytest.approx(psnr(rows["a"], rows["b"]), abs=1e-4)
+    assert result.protocol["generated_samples"] == 4
 
 
-def test_what_neither_model_nor_data_can_give():
+def test_metrics_that_model_or_data_do_not_support_raise():
     cyclegan, pix2pix = tiny_cyclegan(), tiny_pix2pix()
     with pytest.raises(ConfigError, match="a GAN translates no pictures"):
         TranslationProtocol("tiny", {"psnr": PSNR()}).check(tiny_gan(), tiny_ring())

@@ -36,14 +36,14 @@ def images(n=200, size=28, seed=0):
 def score(metric, real, fake, labels=()):
     for part, is_real in ((real, True), (fake, False)):
         metric.update(part, *labels, real=is_real)
-    found = metric.compute()
-    return {k: float(v) for k, v in found.items()} if isinstance(found, dict) else float(found)
+    result = metric.compute()
+    return {k: float(v) for k, v in result.items()} if isinstance(result, dict) else float(result)
 
 
 # --- pairs ---------------------------------------------------------------------------------------
 
 
-def test_pairs_are_of_two_samples_and_uniform():
+def test_pairs_are_uniform_over_pairs_of_different_samples():
     first, second = random_pairs(5, 40_000, rng())
     assert (first != second).all()
     counts = torch.bincount(first * 5 + second, minlength=25)
@@ -67,60 +67,60 @@ def test_pairs_within_a_class():
 
 @pytest.mark.parametrize(("side", "scales"), [(11, 1), (28, 2), (64, 3), (128, 4), (176, 5)])
 def test_as_many_scales_as_fit(side, scales):
-    """And torchmetrics takes them, but no more; the score is what it makes of the same pairs."""
+    """torchmetrics supports this number of scales but not one more, and gives the same score."""
     weights = scale_weights(side)
     assert len(weights) == scales
     assert sum(weights) == pytest.approx(1)
     assert weights[0] / weights[-1] == pytest.approx(BETAS[0] / BETAS[scales - 1])
     sets = {"ms_ssim_real": images(100, side), "ms_ssim": images(100, side, 1)}
-    found = score(MSSSIMDiversity(pairs=3), sets["ms_ssim_real"], sets["ms_ssim"])
+    result = score(MSSSIMDiversity(pairs=3), sets["ms_ssim_real"], sets["ms_ssim"])
     public = partial(multiscale_structural_similarity_index_measure, data_range=255.0)
     pair = random_pairs(100, 3, rng(mix(0)))
     for name, pictures in sets.items():
-        one, other = (pictures[index].float() for index in pair)
+        first, second = (pictures[index].float() for index in pair)
         total = sum(BETAS[:scales])
-        expected = public(one, other, betas=tuple(beta / total for beta in BETAS[:scales]))
-        assert found[name] == pytest.approx(float(expected), abs=1e-6)
+        expected = public(first, second, betas=tuple(beta / total for beta in BETAS[:scales]))
+        assert result[name] == pytest.approx(float(expected), abs=1e-6)
     if scales < len(BETAS):
         with pytest.raises((ValueError, RuntimeError), match="size"):
-            public(one, other, betas=BETAS[: scales + 1])
+            public(first, second, betas=BETAS[: scales + 1])
 
 
 def test_equal_images_have_similarity_one():
     same = images(1).repeat(200, 1, 1, 1)
-    found = score(MSSSIMDiversity(pairs=50), images(), same)
-    assert found["ms_ssim"] == pytest.approx(1, abs=1e-5)
-    assert found["ms_ssim_real"] < 0.7
+    result = score(MSSSIMDiversity(pairs=50), images(), same)
+    assert result["ms_ssim"] == pytest.approx(1, abs=1e-5)
+    assert result["ms_ssim_real"] < 0.7
 
 
 def test_one_scale_is_the_mean_structural_similarity():
-    """An independent computation of the same pairs, with torchmetrics' SSIM."""
+    """The score equals the mean SSIM, by torchmetrics, of the same pairs."""
     real = images(size=12)
     metric = MSSSIMDiversity(pairs=40, seed=3)
-    found = score(metric, real, real)
+    result = score(metric, real, real)
     pair = random_pairs(len(real), 40, rng(mix(3)))
-    one, other = (real[index].float() for index in pair)
+    first, second = (real[index].float() for index in pair)
     values = structural_similarity_index_measure(
-        one, other, data_range=255.0, reduction="none", kernel_size=11
+        first, second, data_range=255.0, reduction="none", kernel_size=11
     )
-    assert found["ms_ssim"] == pytest.approx(float(values.relu().mean()), abs=1e-5)
-    assert found["ms_ssim"] == found["ms_ssim_real"]
+    assert result["ms_ssim"] == pytest.approx(float(values.relu().mean()), abs=1e-5)
+    assert result["ms_ssim"] == result["ms_ssim_real"]
 
 
 def test_pairs_within_a_class_of_equal_images():
-    """Classes of one image each: alike within, unlike across."""
+    """The samples of a class are copies of one image, so only pairs within a class are equal."""
     ten = images(10)
     labels = torch.arange(200) % 10
     within = MSSSIMDiversity(pairs=50, within_class=True)
     assert within.inputs == ("samples", "labels")
-    found = score(within, images(), ten[labels], labels=[labels])
-    assert found["ms_ssim"] == pytest.approx(1, abs=1e-5)
+    result = score(within, images(), ten[labels], labels=[labels])
+    assert result["ms_ssim"] == pytest.approx(1, abs=1e-5)
     assert score(MSSSIMDiversity(pairs=50), images(), ten[labels])["ms_ssim"] < 0.8
     with pytest.raises(ConfigError, match="no labels for 10 images"):
         within.update(ten, real=True)
 
 
-def test_settings_tell_the_scales():
+def test_settings_have_the_weights_of_the_scales():
     metric = MSSSIMDiversity()
     metric.bind(None, SimpleNamespace(shape=(1, 28, 28), modality=IMAGE))
     assert metric.settings()["scale_weights"] == [0.1356, 0.8644]
@@ -138,7 +138,7 @@ def test_scaled_points(factor):
 
 
 def test_gaussian_points():
-    """The distance of two draws of N(0, I₂) has the mean √π."""
+    """The distance between two samples of N(0, I₂) has the mean √π."""
     metric = PairwiseDistance(pairs=40_000)
     metric.update(torch.randn(10_000, 2, generator=rng()), real=False)
     metric.update(torch.randn(10_000, 2, generator=rng(1)), real=True)
@@ -147,26 +147,26 @@ def test_gaussian_points():
 
 
 def test_two_processes_give_the_score_of_one():
-    """Labels included."""
+    """The labels are concatenated over ranks, too."""
     real, fake = images(150), images(101, seed=1)
     labels = torch.arange(150) % 7
     single = MSSSIMDiversity(pairs=50, within_class=True)
-    ranks = [MSSSIMDiversity(pairs=50, within_class=True) for _ in range(2)]
-    for kind, part in ((True, real), (False, fake)):
-        of = labels[: len(part)]
-        single.update(part, of, real=kind)
-        for metric, samples, own in zip(
-            ranks, part.tensor_split(2), of.tensor_split(2), strict=True
+    per_rank = [MSSSIMDiversity(pairs=50, within_class=True) for _ in range(2)]
+    for is_real, part in ((True, real), (False, fake)):
+        part_labels = labels[: len(part)]
+        single.update(part, part_labels, real=is_real)
+        for metric, samples, rank_labels in zip(
+            per_rank, part.tensor_split(2), part_labels.tensor_split(2), strict=True
         ):
-            metric.update(samples, own, real=kind)
-    ranks[1].merge_state(ranks[0])
-    assert ranks[1].compute() == single.compute()
+            metric.update(samples, rank_labels, real=is_real)
+    per_rank[1].merge_state(per_rank[0])
+    assert per_rank[1].compute() == single.compute()
 
 
 # --- errors --------------------------------------------------------------------------------------
 
 
-def test_too_few_wrong_and_unfinite_samples():
+def test_too_few_or_invalid_samples_raise():
     with pytest.raises(ConfigError, match=r"20 generated samples.*pairwise_distance_ratio"):
         score(MSSSIMDiversity(), images(), images(20))
     with pytest.raises(ConfigError, match=r"needs images uint8"):

@@ -36,24 +36,24 @@ def test_agrees_with_torch_fidelity(n, classes, splits):
 
 
 @pytest.mark.parametrize("k", [1, 3, 10])
-def test_sure_answers_over_k_classes_score_k(k):
+def test_confident_outputs_over_k_classes_score_k(k):
     found = scored(one_hot(torch.arange(3000) % k, 10), splits=1)
     assert found["inception_score"] == pytest.approx(k, rel=1e-9)
 
 
-def test_unsure_answers_score_one():
+def test_uniform_outputs_score_one():
     assert scored(torch.zeros(100, 10))["inception_score"] == pytest.approx(1, rel=1e-12)
 
 
 def test_between_one_and_the_number_of_classes():
-    """The surer the answers, the nearer to the number of classes."""
+    """With more confident outputs the score gets closer to the number of classes."""
     scores = [scored(random_logits(2000, scale=s))["inception_score"] for s in (0.01, 2.0, 500.0)]
     assert scores[0] == pytest.approx(1, abs=1e-3)
     assert 2 < scores[1] < 9
     assert 9 < scores[2] <= 10
 
 
-def test_blind_to_a_constant_added_to_the_logits():
+def test_a_constant_added_to_the_logits_changes_nothing():
     logits = random_logits(500, dtype=torch.float64)
     shifted = scored(logits + 5)["inception_score"]
     assert shifted == pytest.approx(scored(logits)["inception_score"], rel=1e-12)
@@ -65,13 +65,13 @@ def test_half_of_the_classes_dropped_halves_it():
 
 
 def test_two_processes_equal_one():
-    """Contiguous shares, concatenated as the state declares."""
+    """Ranks have contiguous parts; the state is concatenated as declared."""
     logits = random_logits(500)
-    ranks = [InceptionScore(), InceptionScore()]
-    for metric, share in zip(ranks, logits.chunk(2), strict=True):
+    per_rank = [InceptionScore(), InceptionScore()]
+    for metric, share in zip(per_rank, logits.chunk(2), strict=True):
         metric.update(share)
-    ranks[1].merge_state(ranks[0])
-    assert {name: value.item() for name, value in ranks[1].compute().items()} == scored(logits)
+    per_rank[1].merge_state(per_rank[0])
+    assert {name: value.item() for name, value in per_rank[1].compute().items()} == scored(logits)
 
 
 def test_bad_input():
@@ -95,7 +95,7 @@ def test_features_without_logits(extractor):
         InceptionScore().bind(extractor, None)
 
 
-def test_words():
+def test_explanation_and_settings():
     metric = InceptionScore()
     metric.bind(SimpleNamespace(name="digits", classes=10), None)
     words = metric.explain({"inception_score": 7.25, "inception_score_std": 0.1})

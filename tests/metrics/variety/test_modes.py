@@ -25,13 +25,13 @@ def score(points, means=None, **options):
 
 
 def draw(means, n, sigma=SIGMA):
-    """`n` points, the modes in turn."""
+    """Return `n` points around the means, taking the modes in turn."""
     torch.manual_seed(0)
     return means[torch.arange(n) % len(means)] + sigma * torch.randn(n, 2)
 
 
 def test_the_distribution_itself():
-    """All modes, and a share of 1 − exp(−r²/2) within r deviations in two dimensions."""
+    """All modes are found, and 1 − exp(−r²/2) of the points lie within r standard deviations."""
     found = score(draw(ring(), 20_000))
     assert found["modes"] == 8
     assert found["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=4 * 7.4e-4)
@@ -41,7 +41,7 @@ def test_the_distribution_itself():
 
 @pytest.mark.parametrize("found", [1, 4, 7])
 def test_part_of_the_ring(found):
-    """Dropped modes are missed, while what there is stays of high quality."""
+    """Dropped modes are not found, while the points keep their high quality."""
     scores = score(draw(ring()[:found], 4000))
     assert scores["modes"] == found
     assert scores["high_quality"] > 0.98
@@ -75,7 +75,7 @@ def test_the_radius_is_in_standard_deviations(distance, hit):
     [(20, 10_000, 2), (19, 10_000, 1), (100, 50_000, 2), (99, 50_000, 1), (1, 100, 2), (0, 100, 1)],
 )
 def test_a_mode_counts_from_its_share_on(hits, samples, modes):
-    """20 of 10,000 by default; one sample is enough where that is less than one."""
+    """The default share is 20 of 10,000; one sample is enough if the share is below one sample."""
     means = ring()
     points = torch.cat([means[:1].repeat(samples - hits, 1), means[1:2].repeat(hits, 1)])
     assert score(points)["modes"] == modes
@@ -93,7 +93,7 @@ def test_batches_and_ranks_add_up():
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_no_sample_is_no_mode():
+def test_without_samples_no_mode_is_found():
     found = ModeCoverage(ring(), SIGMA).compute()
     assert found["modes"] == 0
     assert found["high_quality"] == 0
@@ -104,7 +104,7 @@ def test_means_of_double_precision():
 
 
 def test_a_sample_counts_for_its_nearest_mode():
-    """Overlapping modes: no sample is counted twice."""
+    """No sample is counted twice if modes overlap."""
     means = torch.tensor([[0.0, 0.0], [SIGMA, 0.0]])
     metric = ModeCoverage(means, SIGMA)
     metric.update(torch.tensor([[0.4 * SIGMA, 0.0], [0.6 * SIGMA, 0.0], [1.5 * SIGMA, 0.0]]))
@@ -121,7 +121,7 @@ def test_means_come_from_the_data_unless_given():
     assert len(given.means) == 8
 
 
-def test_words_and_settings_say_what_was_counted():
+def test_explanation_and_settings_say_what_was_counted():
     metric = ModeCoverage(ring(), SIGMA, radius=2.0)
     metric.update(ring()[:4])
     words = metric.explain({name: value.item() for name, value in metric.compute().items()})
@@ -138,7 +138,7 @@ def test_words_and_settings_say_what_was_counted():
     }
 
 
-def test_modes_that_nobody_knows():
+def test_data_without_known_modes_raises():
     with pytest.raises(ConfigError, match="means") as error:
         ModeCoverage().bind(None, Synthetic(size=28, channels=1))
     assert "Synthetic" in str(error.value)
@@ -153,7 +153,7 @@ def test_modes_that_nobody_knows():
 
 @pytest.fixture(scope="module")
 def digits():
-    """Digits that the classifier gets right, by class, a hundred of each."""
+    """A hundred digits of each class that the classifier classifies right, by class."""
     train = MNIST5k().train
     metric = StackedModes()
     right = metric.digits(train["example"])[1].argmax(1) == train["label"]
@@ -163,7 +163,7 @@ def digits():
 
 
 def stacked(digits, classes, seed=0):
-    """An image for each class in 0 … 999, made of random digits of its three classes."""
+    """Return an image of three random digits for each of the classes, which are in 0 … 999."""
     rng = torch.Generator().manual_seed(seed)
     parts = [classes // 100, classes // 10 % 10, classes % 10]
     which = torch.randint(100, (3, len(classes)), generator=rng)
@@ -195,12 +195,12 @@ def test_some_triples_at_unequal_frequencies(digits):
 
 def test_counts_of_two_ranks_add_up(digits):
     images = stacked(digits, torch.arange(0, 1000, 7))
-    one, ranks = StackedModes(), [StackedModes(), StackedModes()]
-    one.update(images)
-    ranks[0].update(images[:40])
-    ranks[1].update(images[40:])
-    ranks[1].merge_state(ranks[0])
-    assert torch.equal(ranks[1].counts, one.counts)
+    single, per_rank = StackedModes(), [StackedModes(), StackedModes()]
+    single.update(images)
+    per_rank[0].update(images[:40])
+    per_rank[1].update(images[40:])
+    per_rank[1].merge_state(per_rank[0])
+    assert torch.equal(per_rank[1].counts, single.counts)
 
 
 def test_stacked_modes_need_three_channels_and_enough_samples():

@@ -1,4 +1,4 @@
-"""Memorisation, by distances to training samples."""
+"""Memorisation, measured by distances to training examples."""
 
 import pytest
 import torch
@@ -37,41 +37,41 @@ def test_copies_of_training_samples(make):
 
 def test_a_mixture_of_copies_and_new_samples():
     real, new = points(1000), points(150, seed=1)
-    found = score(real, torch.cat([new, real[:350]]))
-    assert found["copies"] == pytest.approx(0.7, abs=0.02)
-    assert found["nearest_ratio"] == 0
+    result = score(real, torch.cat([new, real[:350]]))
+    assert result["copies"] == pytest.approx(0.7, abs=0.02)
+    assert result["nearest_ratio"] == 0
 
 
 def test_copies_with_the_rounding_of_another_batch():
     real = 5 + points(400)
-    found = score(real, real * (1 + 1e-7 * torch.randn(400, 3)))
-    assert found["copies"] == 1
-    assert found["nearest_ratio"] == pytest.approx(0, abs=1e-4)
+    result = score(real, real * (1 + 1e-7 * torch.randn(400, 3)))
+    assert result["copies"] == 1
+    assert result["nearest_ratio"] == pytest.approx(0, abs=1e-4)
 
 
 def test_new_samples_of_the_same_distribution():
-    """Over 10 draws the share of copies is 0.01, by twenty in 2,000 ± 3 · √(2 · 20) at each."""
-    found = [score(points(2000, 2 * s), points(2000, 2 * s + 1)) for s in range(10)]
-    copies = torch.tensor([x["copies"] for x in found])
-    ratios = torch.tensor([x["nearest_ratio"] for x in found])
+    """The mean share of copies over 10 draws is 0.01; each draw has 20 ± 3 · √(2 · 20) of 2,000."""
+    result = [score(points(2000, 2 * s), points(2000, 2 * s + 1)) for s in range(10)]
+    copies = torch.tensor([x["copies"] for x in result])
+    ratios = torch.tensor([x["nearest_ratio"] for x in result])
     assert float(copies.mean()) == pytest.approx(0.01, abs=3 * (40 / 10) ** 0.5 / 2000)
     assert float(ratios.mean()) == pytest.approx(1, abs=0.03)
 
 
 def test_samples_far_from_the_data():
-    found = score(points(500), points(500, 1) + 50)
-    assert found["copies"] == 0
-    assert found["nearest_ratio"] > 10
+    result = score(points(500), points(500, 1) + 50)
+    assert result["copies"] == 0
+    assert result["nearest_ratio"] > 10
 
 
 def test_against_a_search_by_hand():
-    """All real queries: distances to the nearest other one, without the sample itself."""
+    """All examples are queries, and no example is its own nearest neighbour."""
     real, fake = points(300), points(200, 1)
     among = torch.cdist(real.double(), real.double()) + torch.diag(torch.full((300,), torch.inf))
-    usual, found = among.min(1).values, torch.cdist(fake.double(), real.double()).min(1).values
+    usual, nearest = among.min(1).values, torch.cdist(fake.double(), real.double()).min(1).values
     expected = {
-        "nearest_ratio": float(found.median() / usual.median()),
-        "copies": float((found <= usual.quantile(0.01)).double().mean()),
+        "nearest_ratio": float(nearest.median() / usual.median()),
+        "copies": float((nearest <= usual.quantile(0.01)).double().mean()),
     }
     assert score(real, fake) == pytest.approx(expected, rel=1e-6)
     assert score(real, fake, memory_mib=1) == pytest.approx(expected, rel=1e-6)
@@ -84,7 +84,7 @@ def test_the_subset_of_queries_changes_little():
 
 
 def test_duplicates_in_the_training_set():
-    """A few do not hide copies; where most samples are duplicates nothing can be told."""
+    """A few duplicates do not hide copies; if most examples are duplicates, the score raises."""
     real = torch.cat([points(400), points(10)])
     assert score(real, real[:100]) == {"nearest_ratio": 0, "copies": 1}
     with pytest.raises(ConfigError, match="Remove the duplicates"):
@@ -92,7 +92,7 @@ def test_duplicates_in_the_training_set():
 
 
 def test_neighbours_for_pictures():
-    """In the order in which training samples came, over batches."""
+    """Indices follow the order in which training examples were added, over batches."""
     real = images(1200)
     metric = fed(real, images(100, seed=1))
     order = torch.tensor([1100, 3, 777])
@@ -103,16 +103,16 @@ def test_neighbours_for_pictures():
 
 def test_two_processes_give_the_score_of_one():
     real, fake = points(1001), points(900, 1)
-    ranks = [NearestNeighbours(queries=300) for _ in range(2)]
-    for rank, metric in enumerate(ranks):
+    per_rank = [NearestNeighbours(queries=300) for _ in range(2)]
+    for rank, metric in enumerate(per_rank):
         metric.update(real.tensor_split(2)[rank], real=True)
         metric.update(fake.tensor_split(2)[rank], real=False)
-    ranks[1].merge_state(ranks[0])
+    per_rank[1].merge_state(per_rank[0])
     expected = score(real, fake, queries=300)
-    assert {k: float(v) for k, v in ranks[1].compute().items()} == expected
+    assert {k: float(v) for k, v in per_rank[1].compute().items()} == expected
 
 
-def test_too_few_wrong_and_unfinite_samples():
+def test_too_few_or_invalid_samples_raise():
     with pytest.raises(ConfigError, match=r"99 generated samples are too few.*pictures"):
         score(points(200), points(99))
     with pytest.raises(ConfigError, match="not finite"):
@@ -127,8 +127,8 @@ def test_too_few_wrong_and_unfinite_samples():
         NearestNeighbours().bind(None, None)
 
 
-def test_words_and_the_split():
+def test_explanation_and_split():
     metric = NearestNeighbours()
     assert metric.real_split == "train"
-    assert "memorisation: look" in metric.explain({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
+    assert "This is memorisation" in metric.explain({"nearest_ratio": 0.0, "copies": 1.0})["copies"]
     assert "no sign" in metric.explain({"nearest_ratio": 1.0, "copies": 0.01})["copies"]

@@ -15,34 +15,34 @@ def features(n, d=8, shift=0.0, seed=0, dtype=torch.float64):
     return torch.randn(n, d, generator=generator, dtype=dtype) + shift
 
 
-def clusters(n, kept, of=8, seed=0):
-    """Far-apart clusters in turn, of which only the first are kept."""
-    return features(n, seed=seed) + 100 * torch.eye(of, 8)[torch.arange(n) % kept]
+def clusters(n, kept, centres=8, seed=0):
+    """Return points around far-apart centres in turn, using only the first `kept` centres."""
+    return features(n, seed=seed) + 100 * torch.eye(centres, 8)[torch.arange(n) % kept]
 
 
 def scored(real, fake, cls=None, **options):
-    found = {}
+    result = {}
     for each in [cls] if cls else [PrecisionRecall, DensityCoverage]:
         metric = each(**options)
         metric.update(real, real=True)
         metric.update(fake, real=False)
-        found |= {name: value.item() for name, value in metric.compute().items()}
-    return found
+        result |= {name: value.item() for name, value in metric.compute().items()}
+    return result
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("memory_mib", [1, 2048])
 def test_identical_sets(dtype, memory_mib):
-    """Each sample is in its own ball and, the border aside, in those of k others on average."""
+    """On average a sample is in its own ball and, apart from the border, in k others."""
     real = features(1500, dtype=dtype)
     fake = real[torch.randperm(1500, generator=torch.Generator().manual_seed(1))]
-    found = scored(real, fake, memory_mib=memory_mib)
-    assert found == {"precision": 1, "recall": 1, "density": 1, "coverage": 1}
+    result = scored(real, fake, memory_mib=memory_mib)
+    assert result == {"precision": 1, "recall": 1, "density": 1, "coverage": 1}
 
 
 def test_far_apart_sets():
-    found = scored(features(300), features(200, shift=1000, seed=1))
-    assert found == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+    result = scored(features(300), features(200, shift=1000, seed=1))
+    assert result == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
 def test_half_of_the_classes_dropped():
@@ -65,12 +65,12 @@ def test_half_of_the_samples_bad():
 
 
 def test_a_collapsed_generator():
-    """One real sample again and again: all precise, nothing recalled but that and its like."""
+    """All samples equal one real example: precision is 1, and recall is near 0."""
     real = features(500)
-    found = scored(real, real[:1].repeat(300, 1))
-    assert found["precision"] == 1
-    assert found["recall"] == pytest.approx(1 / 500)
-    assert found["coverage"] < 0.05
+    result = scored(real, real[:1].repeat(300, 1))
+    assert result["precision"] == 1
+    assert result["recall"] == pytest.approx(1 / 500)
+    assert result["coverage"] < 0.05
 
 
 def test_equal_distributions_have_density_one_and_the_papers_coverage():
@@ -79,9 +79,9 @@ def test_equal_distributions_have_density_one_and_the_papers_coverage():
     missed = 1.0
     for i in range(1, k + 1):
         missed *= (n - i) / (n + m - i)
-    found = [scored(features(n, seed=2 * i), features(m, seed=2 * i + 1), DensityCoverage, k=k)
+    result = [scored(features(n, seed=2 * i), features(m, seed=2 * i + 1), DensityCoverage, k=k)
              for i in range(rounds)]  # fmt: skip
-    coverage, density = (sum(f[x] for f in found) / rounds for x in ("coverage", "density"))
+    coverage, density = (sum(f[x] for f in result) / rounds for x in ("coverage", "density"))
     assert coverage == pytest.approx(1 - missed, abs=0.02)
     assert density == pytest.approx(1, abs=0.05)
 
@@ -93,21 +93,21 @@ def test_agrees_with_torch_fidelity(k, memory_mib):
     expected = prc_features_to_metric(
         fake, real, prc_neighborhood=k, prc_batch_size=10_000, save_cpu_ram=False, verbose=False
     )
-    found = scored(real, fake, PrecisionRecall, k=k, memory_mib=memory_mib)
+    result = scored(real, fake, PrecisionRecall, k=k, memory_mib=memory_mib)
     for name in ("precision", "recall"):
-        assert found[name] == pytest.approx(expected[name], rel=1e-6)
+        assert result[name] == pytest.approx(expected[name], rel=1e-6)
 
 
 def test_density_and_coverage_as_defined():
     real, fake, k = features(200), features(300, shift=0.4, seed=1), 5
     radius = torch.cdist(real, real).sort(1).values[:, k]
     inside = torch.cdist(real, fake) < radius[:, None]
-    found = scored(real, fake, DensityCoverage)
-    assert found["density"] == pytest.approx(inside.sum().item() / k / 300, rel=1e-12)
-    assert found["coverage"] == pytest.approx(inside.any(1).double().mean().item(), rel=1e-12)
+    result = scored(real, fake, DensityCoverage)
+    assert result["density"] == pytest.approx(inside.sum().item() / k / 300, rel=1e-12)
+    assert result["coverage"] == pytest.approx(inside.any(1).double().mean().item(), rel=1e-12)
 
 
-def test_blind_to_shift_scale_and_rotation():
+def test_shift_scale_and_rotation_change_nothing():
     real, fake = features(300), features(300, shift=0.3, seed=1)
     turn = torch.linalg.qr(features(8, seed=3))[0]
     moved = scored(1e3 * real @ turn + 1e4, 1e3 * fake @ turn + 1e4)
@@ -116,26 +116,26 @@ def test_blind_to_shift_scale_and_rotation():
 
 @BOTH
 def test_two_processes_equal_one(cls):
-    """Contiguous shares, concatenated as the states declare."""
+    """Ranks have contiguous parts; the states are concatenated as declared."""
     real, fake = features(300), features(200, shift=0.2, seed=1)
-    ranks = [cls(), cls()]
-    for rank, metric in enumerate(ranks):
+    per_rank = [cls(), cls()]
+    for rank, metric in enumerate(per_rank):
         metric.update(real.chunk(2)[rank], real=True)
         metric.update(fake.chunk(2)[rank], real=False)
-    ranks[1].merge_state(ranks[0])
-    together = {name: value.item() for name, value in ranks[1].compute().items()}
+    per_rank[1].merge_state(per_rank[0])
+    together = {name: value.item() for name, value in per_rank[1].compute().items()}
     assert together == scored(real, fake, cls)
 
 
 @BOTH
 def test_bad_input(cls):
     metric = cls(k=3)
-    with pytest.raises(ConfigError, match=r"3 real samples.*kernel_distance"):
+    with pytest.raises(ConfigError, match=r"3 real examples.*kernel_distance"):
         metric.check_counts(3, 4)
     metric.update(features(100, 8), real=True)
     with pytest.raises(ConfigError, match=r"0 generated samples"):
         metric.compute()
-    with pytest.raises(ConfigError, match=r"\(7,\) after ones of shape \(8,\)"):
+    with pytest.raises(ConfigError, match=r"\(7,\) after samples of shape \(8,\)"):
         metric.update(features(100, 7), real=False)
     with pytest.raises(ConfigError, match="finite"):
         metric.update(torch.full((2, 8), torch.nan), real=False)
@@ -144,7 +144,7 @@ def test_bad_input(cls):
 
 
 @BOTH
-def test_words_and_settings(cls):
+def test_explanation_and_settings(cls):
     metric = cls(k=4)
     assert metric.settings() == {"k": 4}
     words = metric.explain(dict.fromkeys(metric.scores, 0.8))
