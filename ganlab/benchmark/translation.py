@@ -138,7 +138,7 @@ def _loop(step: Callable[..., None], batches: Callable[[], list[Tensor]]) -> Loo
 
 
 class _Pool:
-    """Pool of generated pictures: once it is full, half of the new pictures are swapped for it."""
+    """Pool of generated pictures; once full, it swaps half of the new pictures for earlier ones."""
 
     def __init__(self, size: int) -> None:
         self.size, self.pictures = size, []
