@@ -1,4 +1,4 @@
-"""What a trained model is used for."""
+"""Uses of a trained model: translation of pictures, and samples as files."""
 
 from ganlab.applications.large_pictures import check_tile, translate_picture
 from ganlab.applications.sheet import save_picture, save_sheet

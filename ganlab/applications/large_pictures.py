@@ -1,4 +1,4 @@
-"""Pictures of any size through a network that maps pictures to pictures, whole or in tiles."""
+"""Apply a network that maps pictures to pictures to a picture of any size, whole or in tiles."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from ganlab.errors import ConfigError
 from ganlab.modalities import IMAGE
 
-LARGE = 2**20  # pixels above which a picture is tiled unless told
-TILE = 512  # pixels along a side of a tile unless told
-SMALLEST = 32  # pixels along a side that a network is given at least
+LARGE = 2**20  # pixels above which a picture is tiled by default
+TILE = 512  # pixels along a side of a tile by default
+SMALLEST = 32  # pixels along a side of a network's input, at least
 
 
 def translate_picture(
@@ -25,32 +25,35 @@ def translate_picture(
     overlap: int | None = None,
     progress: Callable[[float], object] = lambda share: None,
 ) -> Tensor:
-    """A picture's translation, of the picture's own size.
+    """Return a picture's translation, which has the picture's size.
 
-    Sides are padded to a multiple that the network takes, and to 32 pixels at least, by reflection
-    (by repeating the border where the picture is smaller than the padding); the padding is cut off
-    the result. A picture of more than 2²⁰ pixels, or one larger than `tile` where that is given, is
-    cut into tiles that overlap, whose results are blended with smooth weights that add up to one.
-    A quarter of the overlap at a tile's inner edges has no weight, since the network sees no
-    further there: tiles give what the whole picture gives wherever a result depends on no more
-    than a quarter of the overlap to each side, and on nothing of the picture as a whole. Instance
-    normalisation does: its statistics are then each tile's own.
+    The picture is padded so that both sides are multiples of `multiple` and at least 32 pixels. The
+    padding reflects the picture, or repeats its border if the picture is smaller than the padding.
+    It is cut off the result.
+
+    A picture is cut into overlapping tiles if it has more than 2²⁰ pixels, or if `tile` is given
+    and it is larger. The results of tiles are blended with smooth weights that add up to one. At
+    a tile's inner edges, a quarter of the overlap has weight 0, since there the network lacks what
+    lies outside the tile. Tiles therefore give the result of the whole picture if a pixel of the
+    result depends on pixels no further away than a quarter of the overlap. With instance
+    normalisation they do not, since its statistics are then those of each tile.
 
     Args:
-        network: (1, C, h, w) in [−1, 1] to (1, C', h, w); one that draws noise should draw the
-            same for each tile.
+        network: maps (1, C, h, w) in [−1, 1] to (1, C', h, w). If it uses noise, the noise should
+            be the same for each tile.
         picture: uint8 (C, H, W) in [0, 255], or float in [−1, 1].
-        multiple: what h and w must be multiples of.
-        tile: side of a tile; None for 512, rounded up to `multiple`, in large pictures alone.
-        overlap: pixels that neighbouring tiles share at least; None for a quarter of a tile.
-        progress: called with the share of the picture that was just done.
+        multiple: h and w are multiples of this number.
+        tile: side of a tile; None for no tiles in pictures of up to 2²⁰ pixels, and 512, rounded up
+            to `multiple`, in larger ones.
+        overlap: pixels that neighbouring tiles share, at least; None for a quarter of a tile.
+        progress: called with the share of the picture that was done since the last call.
 
     Returns:
         float32 (C', H, W) on the CPU.
 
     Raises:
-        ConfigError: a tile that the network does not take, an overlap of more than half a tile, or
-            a network whose results are not as large as its inputs.
+        ConfigError: the network does not support the tile, the overlap exceeds half a tile, or the
+            network's results differ in size from its inputs.
     """
     padded, (top, left) = _pad(picture, multiple)
     height, width = padded.shape[1:]
@@ -68,8 +71,8 @@ def translate_picture(
         output = network(part).float().cpu()
         if output.shape[2:] != part.shape[2:]:
             raise ConfigError(
-                f"run: the generator makes {_size(output)} of {_size(part)} pixels; only those "
-                "that keep the size can be used here."
+                f"run: the generator makes {_size(output)} of {_size(part)} pixels; translate "
+                "only supports generators that keep the size."
             )
         if result is None:
             result = torch.zeros(output.shape[1], height, width)
@@ -80,10 +83,10 @@ def translate_picture(
 
 
 def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:
-    """The side and the overlap of tiles; see `translate_picture`.
+    """Return the side and the overlap of tiles, after defaults; see `translate_picture`.
 
     Raises:
-        ConfigError: a tile that the network does not take, or an overlap of more than half a tile.
+        ConfigError: the network does not support the tile, or the overlap exceeds half a tile.
     """
     smallest = _rounded_up(SMALLEST, multiple)
     side = tile or _rounded_up(TILE, multiple)
@@ -91,8 +94,8 @@ def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[in
         lower = max(smallest, side // multiple * multiple)
         nearby = sorted({lower, _rounded_up(max(side, smallest), multiple)})
         raise ConfigError(
-            f"tile: received {side}; this generator takes multiples of {multiple} from {smallest} "
-            f"on, such as {' or '.join(map(str, nearby))}."
+            f"tile: received {side}; this generator supports multiples of {multiple} of at least "
+            f"{smallest}, such as {' or '.join(map(str, nearby))}."
         )
     overlap = side // 4 if overlap is None else overlap
     if not 0 <= overlap <= side // 2:
@@ -103,9 +106,9 @@ def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[in
 
 
 def _windows(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
-    """Tiles along one axis, evenly spread: where each begins, and its weights (tile,).
+    """Return for each tile along one axis its first position and its weights (tile,).
 
-    At every position the weights of all tiles there add up to one.
+    Tiles are evenly spaced. At each position the weights of the tiles that cover it add up to one.
     """
     count = 1 if tile >= length else -(-(length - overlap) // (tile - overlap))
     starts = [round(i * (length - tile) / max(1, count - 1)) for i in range(count)]
@@ -126,7 +129,7 @@ def _windows(length: int, tile: int, overlap: int) -> list[tuple[int, Tensor]]:
 
 
 def _pad(picture: Tensor, multiple: int) -> tuple[Tensor, tuple[int, int]]:
-    """The picture with sides that the network takes, and where it begins in it."""
+    """Return the padded picture, and the (top, left) position of the picture in it."""
     offsets = []
     for axis in (1, 2):
         side = picture.shape[axis]
@@ -135,7 +138,7 @@ def _pad(picture: Tensor, multiple: int) -> tuple[Tensor, tuple[int, int]]:
         offsets.append(before)
         if more:
             index = torch.arange(-before, side + more - before)
-            if more - before < side:  # one reflection reaches far enough
+            if more - before < side:  # a reflection of the picture fills the padding
                 index = side - 1 - (side - 1 - index.abs()).abs()
             picture = picture.index_select(axis, index.clamp(0, side - 1).to(picture.device))
     return picture, (offsets[0], offsets[1])

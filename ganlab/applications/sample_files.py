@@ -1,4 +1,4 @@
-"""Samples as files: a grid, arrays, or single pictures."""
+"""Write samples to files: one picture of all, arrays, or a file for each sample."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ganlab.modalities import Modality
 def write(
     samples: Tensor, out: Path, latents: Tensor, labels: Tensor | None, modality: Modality
 ) -> None:
-    """Write samples (N, *shape), as networks make them, in the form that `out` names.
+    """Write samples in the form that the ending of `out` chooses.
 
     Args:
-        samples: normalised.
-        out: x.png for one picture of all, x.npz for arrays, else a folder of files.
-        latents: (N, latent), which arrays have too.
-        labels: (N,) where there are some.
-        modality: of the samples.
+        samples: normalised samples (N, *shape), as a network returns them.
+        out: x.png for one picture of all samples, x.npz for arrays, else a folder of files.
+        latents: (N, latent); they are written with the arrays.
+        labels: (N,), or None for a model without classes; written with the arrays.
+        modality: the modality of the samples.
 
     Raises:
-        ConfigError: another ending, or one that the modality has no such files for.
+        ConfigError: `out` has another ending, or the modality does not support this form.
     """
     if out.suffix == ".npz":
         arrays = modality.arrays(samples) | {"latents": latents.numpy()}

@@ -1,4 +1,4 @@
-"""Results as files: pictures of any number of channels, and a sheet of inputs above results."""
+"""Write results to files: pictures of 1 to 4 channels, and a sheet of inputs above results."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ganlab.errors import ConfigError
 from ganlab.files import atomic
 from ganlab.modalities.grid import sans, save_png
 
-CELL = 256  # pixels along the longer side of a picture on a sheet
+CELL = 256  # pixels along the longer side of a picture on the sheet, at most
 GAP = 6  # pixels between pictures
 
 
 def save_picture(pixels: Tensor, path: Path) -> None:
-    """Write uint8 pixels (C, H, W), C 1 to 4, as a PNG; of two channels one is transparency.
+    """Write uint8 pixels (C, H, W) of 1 to 4 channels as a PNG; 2 channels are grey and alpha.
 
     Raises:
-        ConfigError: more channels than a picture has.
+        ConfigError: there are more than 4 channels.
     """
     if len(pixels) > 4:
         raise ConfigError(
-            f"run: the generator makes {len(pixels)} channels; a PNG has 1 to 4 of them."
+            f"run: the generator makes {len(pixels)} channels; a PNG supports only 1 to 4."
         )
     if len(pixels) != 2:
         save_png(pixels, path)
@@ -34,12 +34,12 @@ def save_picture(pixels: Tensor, path: Path) -> None:
 
 
 def save_sheet(pairs: list[tuple[Path, Path]], direction: str, path: Path) -> None:
-    """A picture of some inputs, each above its result and with its name.
+    """Write a picture of inputs, each with its name above it and its result below it.
 
     Args:
-        pairs: files of inputs and results.
-        direction: written beside the results.
-        path: of the sheet.
+        pairs: the files of each input and its result.
+        direction: the label of the row of results.
+        path: where the sheet is written.
     """
     font = sans(12)
     columns = [(_thumbnail(source), _thumbnail(result)) for source, result in pairs]
@@ -66,8 +66,11 @@ def save_sheet(pairs: list[tuple[Path, Path]], direction: str, path: Path) -> No
 
 
 def _thumbnail(path: Path) -> Image.Image:
-    """A picture on white, its longer side 256 pixels; small ones are enlarged to 128 or more."""
-    pixels = Decoder(3, max_pixels=2**62)(path)  # it was read before, or written
+    """Return a picture on white; its longer side is reduced to 256 or enlarged to 128 pixels.
+
+    The enlargement is by a whole factor, to 128 pixels or a little more.
+    """
+    pixels = Decoder(3, max_pixels=2**62)(path)  # no limit: the size was checked before
     picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
     longer = max(picture.size)
     if longer > CELL:

@@ -1,4 +1,4 @@
-"""Folders of pictures translated by a trained model."""
+"""Translate folders of pictures with a trained model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ganlab.modalities.pixels import denormalise
 from ganlab.record.run import read_record
 
 _SHEET = "sheet.png"
-_SHOWN = 8  # pictures on the sheet
-_NAMED = 10  # files that a message names
+_SHOWN = 8  # pictures on the sheet, at most
+_NAMED = 10  # files that a message names, at most
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -41,27 +41,28 @@ def translate_folder(
     max_pixels: int = 2**26,
     device: str | None = None,
 ) -> tuple[str, list[tuple[Path, Path]], dict[Path, str]]:
-    """Translate pictures of any size; write a PNG for each, and a sheet of the first.
+    """Translate pictures of any size; write a PNG for each picture, and a sheet of the first few.
 
     Args:
         run: the folder of a translator's run.
-        input: a picture, or a folder of them.
+        input: a picture, or a folder of pictures.
         output: the folder for the results.
-        direction: such as "a_to_b"; the model's first for None.
+        direction: the direction, such as "a_to_b"; None for the model's first.
         checkpoint: "last", "best", or a checkpoint's file.
-        ema: averaged weights where there are some.
+        ema: whether to use EMA weights, if the checkpoint has some.
         tile: side of the tiles, see `ganlab.applications.translate_picture`.
-        overlap: pixels that neighbouring tiles share.
-        seed: of noise, where the model has any.
-        max_pixels: files that state more are refused.
-        device: the fastest there is for None.
+        overlap: pixels that neighbouring tiles share, at least.
+        seed: the seed of the noise of models that use noise.
+        max_pixels: a file whose header states more pixels counts as unreadable.
+        device: the device, such as "cpu"; None for the fastest available.
 
     Returns:
-        The direction; each picture with its result; and why the others could not be read.
+        The direction; each translated picture with its result; and for each picture that could not
+        be read, the reason.
 
     Raises:
-        GanlabError: no pictures, no translator, or arguments that do not fit, before anything is
-            written; or a picture that does not fit into memory.
+        GanlabError: there are no pictures, the run is no translator, or an argument is invalid;
+            nothing was written then. Or a picture does not fit into memory.
     """
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
@@ -88,32 +89,34 @@ def translate_folder(
     return direction, done, failures
 
 
-def _find_pictures(place: Path, output: Path) -> list[Path]:
-    """The picture at `place`, or all under it but for hidden ones and those in `output`; sorted.
+def _find_pictures(source: Path, output: Path) -> list[Path]:
+    """Return [source] if it is a file, else all pictures below it, sorted.
+
+    Hidden files and pictures in `output` are left out.
 
     Raises:
-        DataError: there is none.
-        ConfigError: `output` is a file, or the folder that `place` is.
+        DataError: there is no picture.
+        ConfigError: `output` is a file, or the same folder as `source`.
     """
-    if not place.exists():
-        raise DataError(f"input: there is no {place}. Give a picture, or a folder of pictures.")
+    if not source.exists():
+        raise DataError(f"input: there is no {source}. Give a picture, or a folder of pictures.")
     check_folder("output", output)
-    if place.is_file():
-        return [place]
-    if output.resolve() == place.resolve():
-        raise ConfigError(f"output: {output} is the input's folder; name another one.")
-    inside = output.resolve()
-    paths = [path for path in list_pictures(place) if inside not in path.resolve().parents]
+    if source.is_file():
+        return [source]
+    resolved = output.resolve()
+    if resolved == source.resolve():
+        raise ConfigError(f"output: {output} is the input's folder; name another folder.")
+    paths = [path for path in list_pictures(source) if resolved not in path.resolve().parents]
     if not paths:
         raise DataError(
-            f"input: {place} holds no pictures, in sub-folders neither. Pictures end in "
+            f"input: {source} holds no pictures, nor do its sub-folders. Pictures end in "
             f"{', '.join(ENDINGS)}."
         )
     return paths
 
 
 def check_all_read(failures: dict[Path, str], count: int) -> None:
-    """Raise a DataError that names the first pictures, of `count`, that could not be read."""
+    """Raise a DataError if any of `count` pictures could not be read; name the first ten."""
     if failures:
         lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:_NAMED]]
         more = [f"  … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
@@ -123,17 +126,17 @@ def check_all_read(failures: dict[Path, str], count: int) -> None:
         )
 
 
-def _name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
-    """Where each picture's result goes: below `output` as the picture lies below `place`, x.png.
+def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
+    """Return the path of each picture's result: its path relative to `source`, below `output`.
 
-    Pictures of one folder and one stem (x.jpg and x.png) keep their endings: x.jpg.png, x.png.png;
-    so does one whose result would take the sheet's name.
+    Results end in .png. Pictures of one folder with the same stem (x.jpg and x.png) keep their
+    endings: x.jpg.png, x.png.png; so does a picture whose result would have the sheet's name.
 
     Raises:
-        ConfigError: a result would replace one of the pictures, or another's result.
+        ConfigError: a result would replace one of the pictures, or the result of another picture.
     """
-    relative = [path.relative_to(place) if place.is_dir() else Path(path.name) for path in paths]
-    # names that differ in case alone are one file on some systems
+    relative = [path.relative_to(source) if source.is_dir() else Path(path.name) for path in paths]
+    # on some file systems, names that differ only in case are one file
     taken = Counter(str(path.with_suffix("")).casefold() for path in relative)
     taken[Path(_SHEET).stem] += 1
     targets = [
@@ -147,7 +150,9 @@ def _name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
     for path, target in zip(paths, targets, strict=True):
         other = seen.setdefault(str(target).casefold(), path)
         if other is not path:
-            raise ConfigError(f"input: {other} and {path} would both become {target}; rename one.")
+            raise ConfigError(
+                f"input: {other} and {path} would both become {target}; rename one of them."
+            )
         if target.resolve() in inputs:
             raise ConfigError(
                 f"output: the result of {path} would replace the picture {target}; name another "
@@ -157,15 +162,15 @@ def _name_results(paths: list[Path], place: Path, output: Path) -> list[Path]:
 
 
 def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
-    """Say so where an import had no file for a generator, and nothing has been trained since."""
+    """Warn if a generator's weights are random: not part of an import, and not trained since."""
     if module.batches_seen or not (folder / "run.json").exists():
         return
     imported = read_record(folder).get("imported")
     if imported and generator not in imported:
-        learnt = [name for name, d in module.directions.items() if d.generator in imported]
+        trained = [name for name, d in module.directions.items() if d.generator in imported]
         print(
-            f"ganlab: warning: {generator} was drawn anew at the import of {folder} and has not "
-            f"been trained: its results mean nothing. Choose direction={'|'.join(learnt)}.",
+            f"ganlab: warning: {generator} was not part of the import {folder} and has not been "
+            f"trained: its weights are random. Choose direction={' or direction='.join(trained)}.",
             file=sys.stderr,
         )
 
@@ -173,24 +178,24 @@ def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
 def _translate_one(
     picture: Tensor, progress: Callable[[float], object], tile: int | None, **options: Any
 ) -> Tensor:
-    """A picture's translation, uint8; see `ganlab.applications.translate_picture`.
+    """Return a picture's translation as uint8; see `ganlab.applications.translate_picture`.
 
     Raises:
-        ConfigError: it does not fit into memory.
+        ConfigError: the picture does not fit into memory.
     """
     try:
         return denormalise(
             translate_picture(picture=picture, progress=progress, tile=tile, **options)
         )
-    except RuntimeError as error:  # torch has a class of its own for accelerators alone
+    except RuntimeError as error:  # torch.OutOfMemoryError exists for accelerators, not the CPU
         if not any(text in str(error).lower() for text in _NO_MEMORY):
             raise
         _, height, width = picture.shape
         on_cpu = "DefaultCPUAllocator" in str(error)
         raise ConfigError(
             f"tile: {'this computer' if on_cpu else 'the device'} has too little memory for "
-            f"{width}×{height} pixels in tiles of {tile or 'the usual size'}; use "
-            f"smaller ones{'.' if on_cpu else ', or device=cpu.'}"
+            f"{width}×{height} pixels in tiles of {tile or 'the default size'}; use "
+            f"smaller tiles{'.' if on_cpu else ', or device=cpu.'}"
         ) from error
 
 
@@ -199,15 +204,16 @@ def _translate_all(
     decoder: Decoder,
     translate: Callable[[Tensor, Callable[[float], object]], Tensor],
 ) -> dict[Path, str]:
-    """Translate one picture after the other, with a progress bar on stderr.
+    """Translate the pictures one by one, with a progress bar on stderr.
 
     Args:
-        targets: where the result of each picture goes.
-        decoder: reads a picture as `translate` is to see it.
-        translate: uint8 (C, H, W), and a function that hears of progress, to uint8 (C', H, W).
+        targets: the path of the result of each picture.
+        decoder: decodes a picture to the channels that the model takes.
+        translate: maps a picture, uint8 (C, H, W), to its translation, uint8 (C', H, W). It calls
+            its second argument with each share of the picture that is done.
 
     Returns:
-        Why a picture could not be read, for those that could not.
+        For each picture that could not be read, the reason.
     """
     from rich.console import Console
     from rich.progress import Progress

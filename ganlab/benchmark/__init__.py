@@ -1,1 +1,1 @@
-"""`ganlab bench`: the training loop against a hand-written one."""
+"""`ganlab bench`: ganlab's training loop compared with a hand-written loop."""

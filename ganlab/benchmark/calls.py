@@ -1,4 +1,7 @@
-"""How many operators a training step calls: at batch 1 a GPU waits for the calls, not for sums."""
+"""Count the operators that a training step calls.
+
+At batch size 1 the time on a GPU depends on the number of calls rather than on the arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,22 @@ _CONVOLUTIONS = ("aten::convolution", "aten::convolution_backward")
 
 
 class Calls:
-    """Counts what is called between `start` and `stop`."""
+    """Counts the calls of operators between `start` and `stop`."""
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start counting."""
         wanted = {ProfilerActivity.CPU, ProfilerActivity.CUDA} & set(supported_activities())
         self._profile = profile(activities=wanted)
         self._profile.__enter__()
 
     def stop(self) -> dict[str, int]:
-        """What was called since.
+        """Stop counting, and return the numbers of calls since `start`.
 
         Returns:
-            "operators": calls of torch's operators (aten) that no other operator made, without
-            those of the optimizers, which depend on how an optimizer goes through its parameters;
-            "convolutions": those among all calls, forward and backward; "launches": kernels sent to
-            a CUDA device by anything, 0 without one.
+            "operators": calls of PyTorch's operators (aten), without calls from within another
+            operator and without those of optimizers, whose number depends on their implementation.
+            "convolutions": calls of convolutions, forward and backward, at any depth.
+            "launches": all kernels launched on a CUDA device; 0 without CUDA.
         """
         self._profile.__exit__(None, None, None)
         events = [event for event in self._profile.events() if event.name]
@@ -42,7 +45,7 @@ class Calls:
 
 
 def count_calls(run: Callable[[], object]) -> dict[str, int]:
-    """What `run` calls; see `Calls.stop`."""
+    """Return the numbers of calls that `run` makes; see `Calls.stop`."""
     calls = Calls()
     calls.start()
     run()

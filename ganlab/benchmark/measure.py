@@ -1,4 +1,4 @@
-"""Measures the training loop against a hand-written one, in one process."""
+"""Compare the speed of ganlab's training loop with a hand-written loop, in one process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from ganlab.runs.trial import fit, quiet
 FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
 
 
-BLOCK_SECONDS = 2.0
+BLOCK_SECONDS = 2.0  # the time that a block of batches takes by default
 
 
 def check_comparable(config: dict[str, Any], family: str) -> str:
-    """Refuse what the reference loop does not do; the precision of ours."""
+    """Return the precision of ganlab's loop, "32-true" or "bf16-mixed".
+
+    Raises:
+        ConfigError: a setting that the reference loop does not support.
+    """
     model, players = config["model"], config["model"]["players"]
     precision = str(config["trainer"].get("precision")).replace("32-true", "32")
     unlike = {
@@ -37,20 +41,26 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
         }
     for key, differs in unlike.items():
         if differs:
-            raise ConfigError(f"{key}: the reference loop of bench does not do this; leave it out.")
+            raise ConfigError(
+                f"{key}: the reference loop of bench does not support this setting; leave it out."
+            )
     return "32-true" if precision == "32" else precision
 
 
 def measure(
     config: dict[str, Any], batches: int | None, blocks: int, precision: str
 ) -> dict[str, Any]:
-    """Run both loops in one process, block by block in turn; then time the parts of ours.
+    """Run both loops in alternating blocks of batches; then time the parts of ganlab's loop.
 
     Args:
-        config: plain and checked.
-        batches: in a block; None chooses them by time.
-        blocks: pairs of blocks; the median of their ratios is reported.
-        precision: of the reference.
+        config: the configuration, plain and checked.
+        batches: the number of batches in a block; None for about `BLOCK_SECONDS`.
+        blocks: the number of pairs of blocks; the median of their ratios is reported.
+        precision: the precision of the reference loop.
+
+    Returns:
+        The measurements, for `ganlab bench`. Keys that begin with "reference_" belong to the
+        reference loop; "ratio" is ganlab's time relative to the reference's.
     """
     from ganlab.benchmark.parts import time_parts
     from ganlab.benchmark.reference import Pairing, peak_memory
@@ -61,7 +71,7 @@ def measure(
     ours, reference = pairing.ours, pairing.reference
     size = pairing.examples_in_batch
     milliseconds = 1000 * statistics.median(ours)
-    theirs = 1000 * statistics.median(reference)
+    reference_milliseconds = 1000 * statistics.median(reference)
     ratios = [a / b for a, b in zip(ours, reference, strict=True)]
     more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
     memory = peak_memory(silent, more, precision)
@@ -74,9 +84,9 @@ def measure(
         "ratio_min": round(min(ratios), 4),
         "ratio_max": round(max(ratios), 4),
         "milliseconds_per_batch": round(milliseconds, 4),
-        "reference_milliseconds_per_batch": round(theirs, 4),
+        "reference_milliseconds_per_batch": round(reference_milliseconds, 4),
         "examples_per_second": round(1000 * size / milliseconds, 1),
-        "reference_examples_per_second": round(1000 * size / theirs, 1),
+        "reference_examples_per_second": round(1000 * size / reference_milliseconds, 1),
         "peak_memory_mib": memory["ours"],
         "reference_peak_memory_mib": memory["reference"],
         "calls": pairing.calls["ours"],

@@ -1,4 +1,4 @@
-"""Where the time of a batch goes."""
+"""How the time of a training batch divides over the parts of the loop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from ganlab.runs.trial import fit, now
 
 
 def time_parts(config: dict[str, Any], batches: int) -> dict[str, float]:
-    """Milliseconds per batch of each part of the training loop, clocks included.
+    """Return the milliseconds per batch of each part of the training loop.
 
-    Shared fakes are counted for the player that asks for them first.
+    The timers themselves add to the times. Generated samples that several players share count for
+    the player that moves first.
+
+    Args:
+        config: the configuration, plain and checked.
+        batches: the number of batches to measure, after as many batches to warm up.
     """
     clocks = Clocks(batches)
     fit(config, clocks)
@@ -24,10 +29,10 @@ def time_parts(config: dict[str, Any], batches: int) -> dict[str, float]:
 
 
 class Clocks(Callback):
-    """Puts clocks around the parts of the loop; nested parts are not counted twice.
+    """Times the parts of the loop; the time of a nested part is not counted for the outer part.
 
     Args:
-        batches: measured after as many that are not.
+        batches: the number of batches to measure, after as many batches to warm up.
     """
 
     def __init__(self, batches: int) -> None:
@@ -36,7 +41,7 @@ class Clocks(Callback):
         self._inner = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Wrap the parts."""
+        """Wrap the parts of the loop in timers."""
         self.device = pl_module.device
         self.role = ""
         for role in pl_module.roles:
@@ -72,7 +77,7 @@ class Clocks(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Forget the warm-up when it is over."""
+        """Discard the times of the warm-up when it is over."""
         if pl_module.batches_seen == self.batches:
             self.seconds.clear()
             self._started = now(self.device)
@@ -86,7 +91,11 @@ class Clocks(Callback):
             trainer.should_stop = True
 
     def milliseconds(self) -> dict[str, float]:
-        """Part to milliseconds per batch; what is left is Lightning's and the data order's."""
+        """Return the milliseconds per batch of each part.
+
+        "loop and the rest" is the remaining time: Lightning's loop, and the choice and order of
+        examples by the data module.
+        """
         parts = {name: 1000 * s / self.batches for name, s in sorted(self.seconds.items())}
         rest = 1000 * self._total / self.batches - sum(parts.values())
         return {name: round(ms, 4) for name, ms in (parts | {"loop and the rest": rest}).items()}

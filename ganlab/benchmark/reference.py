@@ -1,4 +1,4 @@
-"""The training loop of the same networks that ours is compared with, and how they take turns."""
+"""The hand-written reference loop over a module's networks, and its comparison with ganlab's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ from ganlab.runs.trial import fit, now
 def reference_loop(
     module: AdversarialModule, data: Any, copy: bool = True, precision: str = "32-true"
 ) -> Callable[[int], None]:
-    """The hand-written loop of the module's family; see `gan_loop` for arguments and result.
+    """Return the hand-written loop for the module's family, see `gan_loop`.
 
-    With precision "bf16-mixed" it runs in autocast, as Lightning runs ours.
+    Args:
+        module: the game.
+        data: its data module, set up.
+        copy: train copies of the networks instead of the networks themselves.
+        precision: "32-true", or "bf16-mixed" for autocast, as Lightning does it.
+
+    Returns:
+        A function that trains for a number of batches.
     """
     loops = {GAN: gan_loop, CycleGAN: cyclegan_loop, Pix2Pix: pix2pix_loop}
     train = loops[type(module)](module, data, copy)
@@ -37,15 +44,16 @@ def reference_loop(
 
 
 def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
-    """A hand-written loop over the module's networks: no Lightning, no log, no average.
+    """Return a hand-written loop over the module's networks: no Lightning, no log, no EMA.
 
-    It plays the same losses and penalties with optimizers of the same settings, shares the fakes
-    between the two steps, and freezes the discriminator in the generator's step.
+    It uses the module's losses and penalties, and optimizers of the same settings. As in ganlab,
+    both players' steps share the generated samples, and the discriminator is frozen in the
+    generator's step.
 
     Args:
         module: the game.
-        data: its loaded data module.
-        copy: train copies of the networks.
+        data: its data module, set up.
+        copy: train copies of the networks instead of the networks themselves.
 
     Returns:
         A function that trains for a number of batches.
@@ -120,17 +128,18 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
 
 
 class Pairing(Callback):
-    """Lets the reference run a block after each block of ours, and times both.
+    """Runs a block of the reference loop after each block of ganlab's loop, and times both.
 
     Args:
-        batches: in a block; None chooses them so that a block takes `seconds`.
-        blocks: pairs of blocks that are timed, after one that is not.
-        seconds: length of a block.
-        precision: of the reference.
+        batches: the number of batches in a block; None for blocks of about `seconds`.
+        blocks: the number of timed pairs of blocks; one pair before them warms up.
+        seconds: the duration of a block of ganlab's loop if `batches` is None.
+        precision: the precision of the reference loop.
 
     Attributes:
-        ours, reference: seconds per batch of each block.
-        calls: of one step of "ours" and of the "reference", counted after the blocks.
+        ours: seconds per batch of each timed block of ganlab's loop.
+        reference: seconds per batch of each timed block of the reference loop.
+        calls: the calls of one step of "ours" and of the "reference", counted after the blocks.
     """
 
     def __init__(self, batches: int | None, blocks: int, seconds: float, precision: str) -> None:
@@ -144,7 +153,7 @@ class Pairing(Callback):
         self._warm = False
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Copy the networks and start the clock."""
+        """Build the reference loop over copies of the networks, and start the clock."""
         self.device = str(pl_module.device)
         self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
         self._count, self._started = 0, now(pl_module.device)
@@ -152,7 +161,7 @@ class Pairing(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Count calls, once all blocks are timed."""
+        """Start counting calls once all blocks are timed."""
         if len(self.ours) >= self.blocks:
             self._counter = Calls()
             self._counter.start()
@@ -160,7 +169,7 @@ class Pairing(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """At the end of our block, run the reference's."""
+        """Run a block of the reference loop after each block of ganlab's loop."""
         if self._counter is not None:
             self.calls["ours"] = self._counter.stop()
             self.calls["reference"] = count_calls(lambda: self.train(1))
@@ -185,9 +194,9 @@ class Pairing(Callback):
 
 
 def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
-    """Peak memory in MiB of either loop alone, each in a process of its own.
+    """Return the peak memory in MiB of "ours" and the "reference", each alone in a process.
 
-    Of the device on CUDA, else of the whole process.
+    It is the memory of the device on CUDA, else of the whole process.
     """
     context = multiprocessing.get_context("spawn")
     result = {}
@@ -205,7 +214,7 @@ def _peak_memory_of(config: dict[str, Any], which: str, batches: int, precision:
 
 
 class _Alone(Callback):
-    """Runs one of the two loops for some batches (of ours, the reference needs a single one)."""
+    """Runs either ganlab's loop ("ours") or the reference loop alone for some batches."""
 
     def __init__(self, which: str, batches: int, precision: str) -> None:
         self.which, self.batches, self.precision = which, batches, precision

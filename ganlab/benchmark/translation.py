@@ -1,7 +1,8 @@
-"""Training loops of pictures into pictures as their public implementation has them.
+"""Training loops of CycleGAN and pix2pix as in pytorch-CycleGAN-and-pix2pix.
 
-What pytorch-CycleGAN-and-pix2pix does in a step, in its order: each network sees one batch at a
-time, the discriminators' losses are taken one by one, and one Adam moves all networks of a side.
+They do the work of a step in that implementation's order: each network sees one batch at a time,
+the discriminators' losses are computed one by one, and one Adam updates all generators, another
+all discriminators.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ Loop = Callable[[int], None]
 
 
 def cyclegan_loop(module: CycleGAN, data: Any, copy: bool = True) -> Loop:
-    """CycleGAN: least squares, cycle 10, identity 0.5, pools of 50, whatever the module's own are.
+    """Return CycleGAN's loop: least squares, cycle weight 10, identity 0.5, pools of 50.
+
+    The loss weights and pools of the module itself are not used.
 
     Args:
-        module: its networks are trained.
-        data: its data module, loaded.
-        copy: train copies of the networks.
+        module: the model whose networks are trained.
+        data: its data module, set up.
+        copy: train copies of the networks instead of the networks themselves.
 
     Returns:
         A function that trains for a number of batches.
@@ -62,7 +65,7 @@ def cyclegan_loop(module: CycleGAN, data: Any, copy: bool = True) -> Loop:
 
 
 def pix2pix_loop(module: Pix2Pix, data: Any, copy: bool = True) -> Loop:
-    """pix2pix: cross-entropy and 100 L1, whatever the module's own are; see `cyclegan_loop`."""
+    """Return pix2pix's loop: cross-entropy and L1 of weight 100; see `cyclegan_loop`."""
     generator, discriminator = _networks(module, ("generator", "discriminator"), copy)
     optimize_g, optimize_d = _adam(generator), _adam(discriminator)
     batches = _batches(data, ("source", "target"), module.device)
@@ -90,7 +93,7 @@ def _networks(module: nn.Module, names: tuple[str, ...], copy: bool) -> list[nn.
         networks = [deepcopy(network) for network in networks]
     for layer in chain(*(network.modules() for network in networks)):
         if isinstance(layer, nn.InstanceNorm2d):
-            layer.__class__ = nn.InstanceNorm2d  # torch's own, where ours is a faster one
+            layer.__class__ = nn.InstanceNorm2d  # PyTorch's instead of a faster subclass
     _require_gradients(True, *networks)
     return networks
 
@@ -116,14 +119,14 @@ def _entropy(scores: Tensor, target: float) -> Tensor:
 
 
 def _batches(data: Any, keys: tuple[str, str], device: Any) -> Callable[[], list[Tensor]]:
-    """Batches of the two keys from the module's own loader."""
+    """Return a function that returns the next batch of both keys from the module's loader."""
     batches = iter(data.train_dataloader())
 
-    def draw() -> list[Tensor]:
+    def next_batch() -> list[Tensor]:
         batch = next(batches)
         return [normalise(batch[key].to(device)) for key in keys]
 
-    return draw
+    return next_batch
 
 
 def _loop(step: Callable[..., None], batches: Callable[[], list[Tensor]]) -> Loop:
@@ -135,7 +138,7 @@ def _loop(step: Callable[..., None], batches: Callable[[], list[Tensor]]) -> Loo
 
 
 class _Pool:
-    """Earlier generated pictures in place of half of the new ones."""
+    """Pool of generated pictures; once full, it swaps half of the new pictures for earlier ones."""
 
     def __init__(self, size: int) -> None:
         self.size, self.pictures = size, []
@@ -146,7 +149,7 @@ class _Pool:
             if len(self.pictures) < self.size:
                 self.pictures.append(picture)
             elif random.random() < 0.5:
-                place = random.randrange(self.size)
-                self.pictures[place], picture = picture, self.pictures[place]
+                index = random.randrange(self.size)
+                self.pictures[index], picture = picture, self.pictures[index]
             shown.append(picture)
         return torch.stack(shown)

@@ -1,1 +1,1 @@
-"""What a run will cost, before it starts."""
+"""Estimates of what a run will cost, before it starts."""

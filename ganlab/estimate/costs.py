@@ -1,4 +1,4 @@
-"""What a configuration costs: time of a batch, of callbacks, and memory, all measured."""
+"""Measure what a configuration costs: time of a batch, time of callbacks, and memory."""
 
 from __future__ import annotations
 
@@ -22,23 +22,28 @@ from ganlab.errors import DataError
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
 from ganlab.runs.trial import fit, now, quiet
 
-WARM_UP = 3  # batches
-BATCHES = 10  # measured at least, and
-SECONDS = 2.0  # for at least as long: ten batches of a small network are over in 20 ms
-LONGEST = 120.0  # seconds, after which fewer batches must do
-SCORES_WITHIN = 30.0  # seconds, after which a score is left unmeasured
+WARM_UP = 3  # batches before the measurement, at least
+BATCHES = 10  # measured batches, at least
+SECONDS = 2.0  # measured time, at least: ten batches of a small network take only 20 ms
+LONGEST = 120.0  # seconds after which the measurement ends even with fewer batches
+SCORES_WITHIN = 30.0  # seconds after which the measurement of scores is given up
 LONGEST_PERIOD = 100  # batches
 
 
 @dataclass(frozen=True)
 class CallbackCost:
-    """Seconds of a callback (a picture, scores, …): of its first call, and of any later one."""
+    """Seconds that a callback (a picture, scores, …) takes.
+
+    Attributes:
+        first: seconds of the first call.
+        again: seconds of each later call.
+    """
 
     first: float
     again: float
 
     def times(self, count: int) -> float:
-        """Seconds of so many."""
+        """Return the seconds of `count` calls."""
         return self.first + (count - 1) * self.again if count else 0.0
 
 
@@ -46,18 +51,22 @@ class CallbackCost:
 class Costs:
     """What was measured, in one process.
 
+    Memory in MiB is that of the device on CUDA, else that of the whole process.
+
     Attributes:
-        device: where the model was.
-        warm_up, batches: before the measurement, and in it.
-        seconds: per batch.
-        examples: in a batch.
-        samples: of the training split.
-        memory: bytes by what they are for, see `memory_of`.
-        loading, before, peak: MiB at most until the first batch, held then, and at most since; of
-            the device on CUDA, else of the whole process.
-        callbacks: by name; what was not measured is missing.
-        reasons: why it was not.
-        bytes: of a picture ("samples") and of a checkpoint ("checkpoints").
+        device: the model's device.
+        warm_up: batches before the measurement.
+        batches: measured batches.
+        seconds: seconds per batch.
+        examples: examples in a batch.
+        samples: examples in the training split.
+        memory: bytes by purpose, see `memory_of`.
+        loading: peak MiB until the first batch.
+        before: MiB held when the first batch starts.
+        peak: peak MiB in the measured batches.
+        callbacks: costs of the measured callbacks, by name.
+        reasons: for the callbacks that were not measured, why not.
+        bytes: size of a picture file ("samples") and of a checkpoint ("checkpoints").
     """
 
     device: str = ""
@@ -78,21 +87,24 @@ class Costs:
 def measure(
     config: dict[str, Any], folder: str, refused: dict[Path, str]
 ) -> tuple[Costs, AdversarialModule]:
-    """Train some batches in one process, call each callback once or twice, and give the costs.
+    """Train some batches in one process, call each callback up to twice, return costs and module.
+
+    Call it within `without_downloads`.
 
     Args:
-        config: plain and checked.
-        folder: where everything is written, in place of `run_dir`.
-        refused: what `without_downloads` gives, which this runs within.
+        config: the configuration, plain and checked.
+        folder: the folder that is written to, in place of `run_dir`.
+        refused: the files that were not downloaded, as yielded by `without_downloads`.
 
     Raises:
-        GanlabError: as training: data that is missing, a loss that is not finite, ….
+        GanlabError: the same errors as in training, e.g. missing data or a loss that is not finite.
     """
     moved = relocated(config, str(config["run_dir"]), folder) | {"logger": {}}
     moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     measurement = Measurement(moved, refused)
     silent = quiet(moved, "ema", "doctor")
-    if "every_examples" in (silent["callbacks"]["doctor"] or {}):  # its rows are part of a batch
+    # the doctor's rows count as part of a batch; its samples are timed separately
+    if "every_examples" in (silent["callbacks"]["doctor"] or {}):
         doctor = silent["callbacks"]["doctor"] | {"every_examples": None}
         silent["callbacks"] = silent["callbacks"] | {"doctor": doctor}
     parts = fit(silent, measurement)
@@ -100,7 +112,7 @@ def measure(
 
 
 def period_of(config: dict[str, Any]) -> int:
-    """After how many batches the players' moves and lazy regularizers begin again, at most 100."""
+    """Return the batches after which moves of players and lazy regularizers repeat, at most 100."""
     players = (config["model"].get("players") or {}).values()
     regularizers = ((config.get("loss") or {}).get("regularizers") or {}).values()
     counts = [player.get("every", 1) * player.get("accumulate", 1) for player in players]
@@ -109,11 +121,11 @@ def period_of(config: dict[str, Any]) -> int:
 
 
 class Measurement(Callback):
-    """Measures batches after a warm-up, then acts as the run's callbacks would.
+    """Measures batches after a warm-up, then times calls of the run's callbacks.
 
     Args:
-        config: plain, and with a temporary `run_dir`.
-        refused: downloads that were not made, see `without_downloads`.
+        config: the configuration, plain, with a temporary `run_dir`.
+        refused: the files that were not downloaded, see `without_downloads`.
     """
 
     def __init__(self, config: dict[str, Any], refused: dict[Path, str]) -> None:
@@ -124,7 +136,7 @@ class Measurement(Callback):
         self.costs = Costs(warm_up=self.warm_up)
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Note the memory that is taken already."""
+        """Record the memory that loading took."""
         device = pl_module.device
         self.costs.loading = self._peak(device)
         forget_peak_memory()
@@ -133,7 +145,7 @@ class Measurement(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Begin after the warm-up, and end when enough was seen."""
+        """Start the measurement after the warm-up, and end it after enough batches."""
         done = pl_module.batches_seen - self.warm_up
         if done == 0:
             self._started = now(pl_module.device)
@@ -148,7 +160,7 @@ class Measurement(Callback):
             costs.examples = pl_module.examples_in_batch
             costs.samples = rows(trainer.datamodule.training_rows)
             costs.memory = memory_of(pl_module, trainer.optimizers)
-            trainer.should_stop = True  # at the end of a run all callbacks act
+            trainer.should_stop = True  # makes all callbacks act, as at the end of a run
             self._call_callbacks(trainer, pl_module)
 
     def _peak(self, device: torch.device) -> float:
@@ -166,17 +178,17 @@ class Measurement(Callback):
         if "evaluation" in chosen:
             protocol = make(chosen["evaluation"]).protocol
             limit = time.monotonic() + SCORES_WITHIN
-            evaluate = lambda: protocol.evaluate(  # noqa: E731 (one of two calls in a row)
+            evaluate = lambda: protocol.evaluate(  # noqa: E731 (called twice by _time)
                 module, trainer.datamodule, track=lambda steps, _: _until(limit, steps)
             )
             self._time("evaluation", module, evaluate)
         folder = Path(self.config["run_dir"])
-        found = {
+        files = {
             "samples": next(folder.glob("samples/*.png"), None),
             "checkpoints": next(folder.glob("checkpoints/last.ckpt"), None),
         }
-        self.costs.bytes = {name: p.stat().st_size for name, p in found.items() if p}
-        if found["samples"] is None:  # of a model that makes no pictures
+        self.costs.bytes = {name: p.stat().st_size for name, p in files.items() if p}
+        if files["samples"] is None:  # the model draws no pictures
             self.costs.callbacks.pop("samples", None)
 
     def _time(self, name: str, module: AdversarialModule, act: Callable[[], Any]) -> None:
@@ -187,18 +199,18 @@ class Measurement(Callback):
                 act()
                 seconds.append(now(module.device) - started)
         except _TooLong:
-            self.costs.reasons[name] = f"one takes longer than {SCORES_WITHIN:.0f} s"
+            self.costs.reasons[name] = f"it takes longer than {SCORES_WITHIN:.0f} s"
         except DataError:
             if len(self.refused) == before:
                 raise
-            self.costs.reasons[name] = "what it needs is not downloaded yet"
+            self.costs.reasons[name] = "a file that it needs is not downloaded yet"
         if seconds:
             self.costs.callbacks[name] = CallbackCost(seconds[0], seconds[-1])
             self.costs.reasons.pop(name, None)
 
 
 class _TooLong(Exception):
-    """A callback takes more time than it is given."""
+    """Raised when an evaluation takes longer than `SCORES_WITHIN`."""
 
 
 def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
@@ -211,15 +223,15 @@ def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
 def memory_of(
     module: AdversarialModule, optimizers: Iterable[torch.optim.Optimizer] = ()
 ) -> dict[str, int]:
-    """Bytes by what they are for, by exact count.
+    """Return bytes by purpose, counted exactly.
 
     Returns:
-        "parameters"; "buffers"; "gradients" of all players at once (they are freed after each
-        player's step); "optimizers", with states of one number (counters of steps) left out;
+        "parameters"; "buffers"; "gradients", of all players at once, although they are freed after
+        each player's step; "optimizers", their states without scalars such as step counters;
         "ema", the averaged copies.
     """
     averaged = set(module.averaged.parameters()) | set(module.averaged.buffers())
-    trained = {p for own in module.parameters_of.values() for p in own}
+    trained = {p for parameters in module.parameters_of.values() for p in parameters}
     state = [s for optimizer in optimizers for s in optimizer.state.values()]
     return {
         "parameters": _bytes(p for p in module.parameters() if p not in averaged),

@@ -1,4 +1,4 @@
-"""`ganlab train … dry_run=true`: what a run would do, cost and write, without doing it."""
+"""`ganlab train … dry_run=true`: print what a run would do, cost and write."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from ganlab.ranks import devices_of
 
 
 def dry_run(config: dict[str, Any]) -> int:
-    """Print what `ganlab train` would do with a checked configuration; returns 0.
+    """Print what `ganlab train` would do with a checked configuration; return 0.
 
     Some batches are trained in a temporary folder. Nothing is downloaded, and nothing is written
-    to the run's folder; data sets are prepared in the cache folder, as training does it.
+    to the run's folder; data sets are prepared in the cache folder, as in training.
 
     Raises:
-        GanlabError: as training: data that is missing, a loss that is not finite, ….
+        GanlabError: the same errors as in training, e.g. missing data or a loss that is not finite.
     """
-    print(f"{config['name']}: dry run. Nothing is trained for good.\n\nConfiguration")
+    print(f"{config['name']}: dry run, nothing of it is kept.\n\nConfiguration")
     print("\n".join(tree(config, 1)), flush=True)
     if config.get("lesson"):
         print(describe_study(config))
         return 0
     print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
     before = _files(cache_folder())
-    found = estimate(config)
-    print(describe(config, found, _files(cache_folder()) - before))
+    estimated = estimate(config)
+    print(describe(config, estimated, _files(cache_folder()) - before))
     return 0
 
 
 def estimate(config: dict[str, Any]) -> Estimate:
-    """Measure some batches, and say what follows for the whole run.
+    """Measure some batches, and return an estimate for the whole run.
 
     Raises:
-        GanlabError: as training.
+        GanlabError: the same errors as in training.
     """
     costs, length, why = None, None, ""
     trainer = config["trainer"]
@@ -77,7 +77,12 @@ def estimate(config: dict[str, Any]) -> Estimate:
 
 
 def _batches_until(limit: float, used: Callable[[int], float]) -> int:
-    """The first batch at which a budget's limit is reached, as `Budget` counts."""
+    """Return the number of batches after which a budget's limit is reached, as `Budget` counts.
+
+    Args:
+        limit: the limit, in the unit of `used`.
+        used: a function from batches to what they use of the budget; linear.
+    """
     batches = max(math.ceil(limit / used(1)), 1)
     while batches > 1 and used(batches - 1) / limit >= 1:  # rounding
         batches -= 1
@@ -87,28 +92,28 @@ def _batches_until(limit: float, used: Callable[[int], float]) -> int:
 def length_of(
     config: dict[str, Any], costs: Costs, module: AdversarialModule, ranks: int = 1
 ) -> Length:
-    """How long a run is, by its budget and the measured costs.
+    """Return how long a run is, by its budget and the measured costs.
 
     Raises:
-        DataError: a joint batch of all ranks is larger than the set.
+        DataError: the batches of all ranks together exceed the training split.
     """
     size = costs.examples * ranks
     per_epoch = count_batches(costs.samples, costs.examples, ranks)
     cadences = {name: cadences_of(config, name) for name in costs.callbacks | costs.reasons}
-    if "doctor" in cadences:  # it acts when a row is logged
+    if "doctor" in cadences:  # it acts only when a row is logged
         row = size * config.get("log_every", 50)
         cadences["doctor"] = [max(every, row) for every in cadences["doctor"] if every]
-    often = sum(
+    callback_seconds = sum(
         cost.again * size / every
         for name, cost in costs.callbacks.items()
         for every in cadences[name]
         if every
     )
-    used: dict[str, Callable[[int], float]] = {  # of each limit after so many batches
+    used: dict[str, Callable[[int], float]] = {  # the amount after so many batches
         "examples": lambda batches: batches * size,
         "batches": lambda batches: batches,
         "epochs": lambda batches: batches / per_epoch,
-        "minutes": lambda batches: batches * (costs.seconds + often) / 60,
+        "minutes": lambda batches: batches * (costs.seconds + callback_seconds) / 60,
     }
     limits = {name: config["budget"].get(name) for name in used}
     needed = {
@@ -135,7 +140,7 @@ def length_of(
 
 
 def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
-    """After how many examples a callback acts; a picture is taken with every score."""
+    """Return the cadences of a callback in examples; a picture is also drawn with every score."""
     callbacks = config.get("callbacks") or {}
     keys = {
         "samples": [("samples", "every_examples"), ("evaluation", "every_examples")],
@@ -145,21 +150,21 @@ def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
 
 
 def moments(cadences: list[int | None], examples: int, batches: int) -> set[int]:
-    """The batches, counted from 1, in which multiples of the cadences are crossed, and the last.
+    """Return the batches, from 1, that reach a multiple of a cadence, and the last batch.
 
     Args:
-        cadences: in examples; None is never.
-        examples: of a batch.
-        batches: of the run.
+        cadences: cadences in examples; None for never.
+        examples: examples in a batch, over all ranks.
+        batches: batches of the run.
     """
-    found = {batches}
+    acting = {batches}
     for every in cadences:
         if every is not None and every <= examples:
             return set(range(1, batches + 1))
         if every is not None:
             crossed = batches * examples // every
-            found |= {-(-k * every // examples) for k in range(1, crossed + 1)}
-    return found
+            acting |= {-(-k * every // examples) for k in range(1, crossed + 1)}
+    return acting
 
 
 def _files(folder: Path) -> set[Path]:

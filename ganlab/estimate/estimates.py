@@ -1,4 +1,4 @@
-"""What a run would do, as data."""
+"""The estimate of a run, as data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ class Length:
     """How long a run is.
 
     Attributes:
-        limit: the one that is reached first, e.g. "budget.batches=20".
-        batches, examples, epochs: at its end; examples over all ranks.
-        steps: of each player's optimizer.
+        limit: the limit of the budget that is reached first, e.g. "budget.batches=20".
+        batches: batches at the run's end.
+        examples: examples at the run's end, over all ranks.
+        epochs: epochs at the run's end.
+        steps: steps of each player's optimizer.
         calls: how often each callback acts.
-        seconds: of it all, without the callbacks that were not measured.
+        seconds: seconds of the run, without the callbacks that were not measured.
     """
 
     limit: str
@@ -31,16 +33,17 @@ class Length:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would do.
+    """What a run would do and cost.
 
     Attributes:
-        networks: parameters of each network.
-        players: parameters that each player trains.
-        memory: bytes by what they are for, see `ganlab.estimate.costs.memory_of`.
-        ranks: processes.
-        costs, length: None where the data is yet to be downloaded.
-        missing: files to be downloaded, and their URLs.
-        why_missing: what the data set says of that.
+        networks: the number of parameters of each network.
+        players: the number of parameters that each player trains.
+        memory: bytes by purpose, see `ganlab.estimate.costs.memory_of`.
+        ranks: the number of processes.
+        costs: the measured costs; None if the data is not downloaded yet.
+        length: the run's length; None if the data is not downloaded yet.
+        missing: the URLs of files that are not downloaded yet, by path.
+        why_missing: the data set's message on its missing files; "" if the data is available.
     """
 
     networks: dict[str, int]

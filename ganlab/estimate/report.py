@@ -1,4 +1,4 @@
-"""An estimate of a run as plain text, for a screen or a log."""
+"""The estimate of a run as plain text, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LABELS = {
 LOGS = {"csv": "metrics.csv", "tensorboard": "tensorboard/", "wandb": "wandb/"}
 MEMORY = {
     "parameters": "",
-    "buffers": "running statistics and the like",
+    "buffers": "running statistics and other buffers",
     "gradients": "of all players at once",
     "optimizers": "optimizer states",
     "ema": "averaged copies",
 }
-SHOWN = 5  # files of a list
-SHORTEST = 0.001  # seconds of a callback that is worth a line
+SHOWN = 5  # files that are listed, at most
+SHORTEST = 0.001  # callbacks of less than so many seconds get no line
 
 
 def tree(value: Any, depth: int = 0) -> list[str]:
-    """A plain configuration as lines, each value on one, a `_target_` beside the key."""
+    """Return a plain configuration as lines, one for each value; a `_target_` follows its key."""
     pad, lines = "  " * depth, []
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in items:
@@ -49,10 +49,10 @@ def tree(value: Any, depth: int = 0) -> list[str]:
 
 
 def describe_study(config: dict[str, Any]) -> str:
-    """What a lesson would take and write."""
+    """Return the time that a lesson takes and the files that it writes."""
     return "\n".join(
         [
-            "\nTime\n  a lesson in place of a training; it takes up to two minutes on two cores",
+            "\nTime\n  a lesson instead of a training: up to two minutes on two cores",
             *_folder(config),
             "    config.yaml, run.json, figure.png, numbers.json",
         ]
@@ -60,12 +60,12 @@ def describe_study(config: dict[str, Any]) -> str:
 
 
 def describe(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path] = ()) -> str:
-    """Parameters, memory, length, time and files of a run.
+    """Return parameters, memory, length, time and files of a run as text.
 
     Args:
-        config: plain and checked.
-        estimate: what was found of it.
-        cached: files that finding it has put into the cache folder.
+        config: the configuration, plain and checked.
+        estimate: the estimate of this run.
+        cached: files that the estimate wrote into the cache folder.
     """
     sections = (
         _parameters(estimate),
@@ -92,16 +92,16 @@ def _memory(estimate: Estimate) -> list[str]:
     rows = {k: f"{_size(v)}  {MEMORY[k]}".rstrip() for k, v in measured.items() if v}
     lines = ["\nMemory", *_table(rows | {"sum": _size(sum(measured.values()))})]
     if estimate.costs is None:
-        return [*lines, "  The optimizers' and the activations' are not measured: no data yet."]
+        return [*lines, "  optimizer states and activations are not measured: no data yet"]
     costs = estimate.costs
     on_cuda = costs.device.startswith("cuda")
-    whose = f"allocated on {costs.device}" if on_cuda else "of the whole process"
+    where = f"allocated on {costs.device}" if on_cuda else "of the whole process"
     lines.append(
-        f"  peak {whose} in the measured batches: {costs.peak:,.0f} MiB; {costs.before:,.0f} MiB "
-        f"were held before the first{'' if on_cuda else ' (Python, libraries and data included)'}"
+        f"  peak {where} in the measured batches: {costs.peak:,.0f} MiB; before the first batch: "
+        f"{costs.before:,.0f} MiB{'' if on_cuda else ' (with Python, libraries and data)'}"
     )
     if costs.loading > costs.peak:
-        lines.append(f"  peak until then, when the data was loaded: {costs.loading:,.0f} MiB")
+        lines.append(f"  peak while the data was loaded: {costs.loading:,.0f} MiB")
     return lines + ([f"  in each of {estimate.ranks} processes"] if estimate.ranks > 1 else [])
 
 
@@ -110,18 +110,18 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
         limits = [f"budget.{k}={v}" for k, v in config["budget"].items() if k != "_target_" and v]
         return [
             f"\nLength\n  {', '.join(limits)}",
-            "\nTime\n  not measured: the data is yet to be downloaded.",
+            "\nTime\n  not measured: the data is not downloaded yet.",
             *(f"  {line}" for line in estimate.why_missing.splitlines()),
         ]
     costs, length = estimate.costs, estimate.length
     steps = {role: f"{count:,} optimizer steps" for role, count in length.steps.items()}
     for role, player in config["model"]["players"].items():
-        for key, text in (("every", "moves once in {} batches"), ("accumulate", "{} moves each")):
+        for key, text in (("every", "a move every {} batches"), ("accumulate", "{} moves a step")):
             if player.get(key, 1) != 1:
                 steps[role] += ", " + text.format(player[key])
     about = "about " if "minutes" in length.limit else ""
     lines = [
-        f"\nLength\n  {length.limit} ends it after {about}{length.batches:,} batches, "
+        f"\nLength\n  {length.limit} ends the run after {about}{length.batches:,} batches, "
         f"{length.examples:,} examples, {length.epochs:,.3g} epochs",
         *_table(steps),
     ]
@@ -129,10 +129,11 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
         lines.append(f"  {estimate.ranks} processes, which share the examples")
     lines += [
         f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.examples / costs.seconds:,.0f} "
-        f"examples/s: {costs.batches:,} batches on {costs.device}, after {costs.warm_up} first",
+        f"examples/s: mean of {costs.batches:,} batches on {costs.device}, after {costs.warm_up} "
+        "to warm up",
     ]
     if estimate.ranks > 1:
-        lines.append("  measured in one process; the exchange between several is not in it")
+        lines.append("  measured in one process, without communication between processes")
     lines += _load()
     lines += _table(
         {label: _cost(estimate, name) for name, label in LABELS.items() if _costs(estimate, name)}
@@ -143,15 +144,15 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
 
 
 def _load() -> list[str]:
-    """That the machine is busy with other things, where it says so."""
+    """Return a line on other processes that slow the measurement down, if there seem to be any."""
     cores, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load < cores + 1:  # one is ours
+    if load < cores + 1:  # this process adds about 1
         return []
-    return [f"  others work on this machine (load {load:.0f}, {cores} cores): the time may be less"]
+    return [f"  other processes keep this machine busy (load {load:.0f}, {cores} cores)"]
 
 
 def _costs(estimate: Estimate, name: str) -> bool:
-    """Whether a callback acts, and takes time worth a line."""
+    """Whether a callback gets a line: it takes at least `SHORTEST`, or was not measured."""
     if name in estimate.costs.reasons:
         return True
     return name in estimate.length.calls and estimate.costs.callbacks[name].first >= SHORTEST
@@ -171,9 +172,9 @@ def _folder(config: dict[str, Any]) -> list[str]:
     folder = Path(config["run_dir"])
     state = ""
     if (folder / "run.json").exists() and not config.get("resume"):
-        state = " (holds a run already: training will refuse it)"
+        state = " (already holds a run: training will refuse it)"
     elif config.get("resume"):
-        state = " (goes on there; the figures above are of the whole run)"
+        state = " (resumes the run there; the numbers above are for the whole run)"
     return [f"\nWrites\n  {folder}{state}"]
 
 
@@ -210,11 +211,11 @@ def _caches(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path]) 
     lines = [f"  {cache_folder()}: prepared data and features, for all runs"]
     new = sorted(cached)
     lines += [f"    {path} ({_size(path.stat().st_size)}), by this dry run" for path in new[:SHOWN]]
-    lines += [f"    and {len(new) - SHOWN} files more"] if len(new) > SHOWN else []
+    lines += [f"    and {len(new) - SHOWN} more files"] if len(new) > SHOWN else []
     if root := config["data"].get("root"):
         lines.append(f"  {root}: the data set's own files")
     for path, url in estimate.missing.items():
-        lines.append(f"  {path}: yet to be downloaded, from {url}")
+        lines.append(f"  {path}: not downloaded yet, from {url}")
     return lines
 
 

@@ -1,1 +1,1 @@
-"""What people look at: comparisons, the web page, the doctor, checks of data."""
+"""Reports: comparisons of runs, their web page, the doctor, checks of data."""

@@ -1,1 +1,1 @@
-"""`ganlab tune`: a search for settings with Optuna."""
+"""`ganlab tune`: search for settings with Optuna."""

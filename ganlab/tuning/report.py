@@ -1,4 +1,4 @@
-"""What a search has found: its plots, and its summary."""
+"""Plots and a summary of a search."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ LABELS = {
 
 
 def draw(search: Search) -> None:
-    """Write `history.png` and `importances.png` as things stand, where there is something to show.
+    """Write `history.png` and `importances.png` of the trials so far, if there are enough trials.
 
     Raises:
-        RunError: they cannot be written.
+        RunError: a plot cannot be written.
     """
-    with search.lock:  # of several processes the one that writes last has seen most
+    with search.lock:  # so that the last of several processes draws all finished trials
         trials = search.study.get_trials(deepcopy=False)
         if sum(trial.state is TrialState.COMPLETE for trial in trials) > 1:
             _draw_history(search, trials)
@@ -42,22 +42,22 @@ def draw(search: Search) -> None:
 
 
 def importances_of(study: optuna.Study) -> dict[str, float]:
-    """Shares of what each setting matters for a good score, by PED-ANOVA; they add up to 1.
+    """Return each setting's share of importance for a good score, by PED-ANOVA.
 
-    Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). Empty where nothing can be said: for one
-    setting, for fewer than two finished trials, and where no setting shows any effect.
+    See Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). The shares add up to 1. They are empty for
+    one setting, for fewer than two finished trials, and if no setting has an effect.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2 or len({key for trial in done for key in trial.params}) < 2:
         return {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that all are equal, which is seen below
+        warnings.simplefilter("ignore")  # a warning on equal shares, which are checked below
         shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     return shares if len(set(shares.values())) > 1 else {}
 
 
 def report(search: Search) -> int:
-    """Print the best trial and where everything is; returns 0 when there is a best one."""
+    """Print the best trial and the paths of all files; return 0 if a trial finished, else 1."""
     trials = search.study.get_trials(deepcopy=False)
     counts = Counter(trial.state for trial in trials)
     states = ", ".join(
@@ -74,11 +74,11 @@ def report(search: Search) -> int:
         _report_best(search)
     for name, what in ((HISTORY, "history"), (IMPORTANCES, "importance")):
         path = search.folder / name
-        why = "none yet: it needs two finished trials" + (
-            ", and two settings that show an effect" if name == IMPORTANCES else ""
+        why = "none yet: needs two finished trials" + (
+            ", and two settings of unequal importance" if name == IMPORTANCES else ""
         )
         print(f"  {what:<11} {path if path.exists() else why}")
-    print(f"  study       {_place(search)}")
+    print(f"  study       {_storage(search)}")
     print(f"  all runs    ganlab compare {search.folder}")
     return 0 if counts[TrialState.COMPLETE] else 1
 
@@ -97,25 +97,25 @@ def _report_best(search: Search) -> None:
         print(f"  protocol    {name}: {', '.join(f'{key} {v}' for key, v in protocol.items())}")
         print(f"  run         {folder}")
     except (RunError, KeyError):
-        print(f"  run         not here: {folder} is on another machine, or was moved")
+        print(f"  run         not found: {folder} is on another machine, or was moved")
     print(f"  train it    {shlex.join(['ganlab', 'train', *search.fixed, *settings])}")
 
 
-def _place(search: Search) -> str:
+def _storage(search: Search) -> str:
     return without_password(search.storage or str(search.folder / "study.db"))
 
 
 def _draw_history(search: Search, trials: list[FrozenTrial]) -> None:
     figure, axes = _figure(4)
     maximize = search.study.direction is StudyDirection.MAXIMIZE
-    looks: dict[TrialState, dict[str, Any]] = {
+    styles: dict[TrialState, dict[str, Any]] = {
         TrialState.COMPLETE: {"marker": "o", "color": "tab:blue"},
         TrialState.PRUNED: {"marker": "x", "color": "tab:gray"},
     }
-    for state, look in looks.items():
+    for state, style in styles.items():
         points = [(t.number, t.value) for t in trials if t.state is state and t.value is not None]
         if points:
-            axes.plot(*zip(*points, strict=True), linestyle="", label=LABELS[state], **look)
+            axes.plot(*zip(*points, strict=True), linestyle="", label=LABELS[state], **style)
     best, line = None, []
     for trial in trials:
         if trial.state is TrialState.COMPLETE:
@@ -130,7 +130,7 @@ def _draw_history(search: Search, trials: list[FrozenTrial]) -> None:
     if min(values) > 0 and max(values) > 10 * min(values):
         axes.set_yscale("log")
     axes.set(
-        title=f"{search.folder.name}: {search.study.best_value:g} is the best",
+        title=f"{search.folder.name}: best {search.study.best_value:g}",
         xlabel="trial" + (" (red: failed)" if any("error" in t.user_attrs for t in trials) else ""),
         ylabel=f"{search.score} ({'higher' if maximize else 'lower'} is better)",
     )
@@ -147,8 +147,8 @@ def _draw_importances(search: Search, importances: dict[str, float]) -> None:
     axes.barh(keys, [importances[key] for key in keys], color="tab:blue")
     done = len(search.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     axes.set(
-        title=f"What matters for {search.score}",
-        xlabel=f"share (PED-ANOVA, {done} trials{'; a guess from so few' * (done < 20)})",
+        title=f"Importance of settings for {search.score}",
+        xlabel=f"share (PED-ANOVA, {done} trials{', too few to rely on' * (done < 20)})",
     )
     axes.grid(alpha=0.3, axis="x")
     with atomic(search.folder / IMPORTANCES) as temporary:

@@ -1,4 +1,4 @@
-"""What a search goes by, found out before any trial: a score, its direction, scores on the way."""
+"""Determine the score of a search before any trial: its name, direction and cadence."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ganlab.tuning.space import Space, ends
 
 
 def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
-    """The plain configuration of one trial, and the protocol of its scores.
+    """Return the plain configuration of one valid trial, and the protocol of its scores.
 
-    It is the one with the first value of everything, or that with the last: not all combinations
-    need to fit each other.
+    Every setting of the trial has its first value, or, if that configuration is invalid, its last.
+    Some combinations of the values may be invalid.
 
     Raises:
-        ConfigError: an unknown key or option, or neither of the two configurations is valid.
+        ConfigError: a key or option is unknown, or both configurations are invalid.
     """
     _check_choices(space)
     first, last = ends(space)
@@ -39,16 +39,16 @@ def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
 
 
 def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> tuple[str, bool]:
-    """The score to search by, and whether more of it is better.
+    """Return the score to search by, and whether higher is better.
 
     Args:
-        config: plain, of one trial.
-        protocol: of its scores, checked.
-        score: what the user asks for; None for that of checkpoints.monitor, else the first of
-            those that judge quality best.
+        config: the plain configuration of one trial.
+        protocol: the protocol of its scores, checked.
+        score: the score that the user chose; None for callbacks.checkpoints.monitor, else the best
+            judge of quality among the protocol's scores.
 
     Raises:
-        ConfigError: no such score, or one of which neither more nor less is better.
+        ConfigError: the protocol has no such score, or the score has no better direction.
     """
     names = protocol.names
     known = {name: better for name in names if (better := _better(name, protocol)) is not None}
@@ -58,42 +58,42 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     if score is None:
         ranked = sorted((name for name in names if direction_of(name)), key=judged)
         score = next((name for name in [*ranked, *known] if name in known), "")
-    of_each = f"{score.rpartition('/')[0]}/*"  # of one class, say
-    if score not in names and of_each not in names:
+    pattern = f"{score.rpartition('/')[0]}/*"  # e.g. for the score of one class
+    if score not in names and pattern not in names:
         raise ConfigError(
             f"score: received {score!r}; the evaluation gives {', '.join(names)}."
             f"{nearest(score, list(names))}"
         )
-    better = known.get(score, known.get(of_each))
+    better = known.get(score, known.get(pattern))
     if better is None:
+        choice = f"one of {', '.join(known)}" if known else "another protocol"
         raise ConfigError(
-            f"score: {score} is neither better when higher nor when lower; choose one of "
-            f"{', '.join(known) or 'another protocol'}."
+            f"score: for {score} neither higher nor lower is better; choose {choice}."
         )
     return score, better
 
 
 def examples_between_scores(config: dict[str, Any]) -> int:
-    """How many examples lie between scores that runs may be stopped by.
+    """Return the examples between the scores by which a run may be pruned.
 
-    It is 0, with a warning, where there are no such scores.
+    Return 0, and print why, if runs cannot be pruned.
     """
     if str((config["trainer"] or {}).get("strategy")).startswith("ddp"):
-        why = "runs over several processes are whole"
+        why = "runs over several processes cannot be pruned"
     elif every := config["callbacks"]["evaluation"].get("every_examples"):
         return every
     else:
-        why = "there are no scores on the way; set callbacks.evaluation.every_examples=…"
-    print(f"Nothing is pruned: {why}.", file=sys.stderr)
+        why = "there are no scores during training; set callbacks.evaluation.every_examples=…"
+    print(f"No run is pruned: {why}.", file=sys.stderr)
     return 0
 
 
 def _check_choices(space: Space) -> None:
     parser = OverridesParser.create()
-    for key, one in space.items():
+    for key, distribution in space.items():
         group = key.partition("@")[0]
-        if isinstance(one, CategoricalDistribution) and group in groups():
-            for choice in one.choices:
+        if isinstance(distribution, CategoricalDistribution) and group in groups():
+            for choice in distribution.choices:
                 check_choice(group, parser.parse_override(f"{key}={choice}").value())
 
 
@@ -105,7 +105,7 @@ def _checked(overrides: list[str]) -> tuple[dict[str, Any], Protocol]:
     evaluation = (config.get("callbacks") or {}).get("evaluation")
     if module is None or not evaluation:
         raise ConfigError(
-            "protocol: none is chosen, and a search needs scores. Choose protocol=NAME, see "
+            "protocol: none is chosen, but a search needs scores. Choose protocol=NAME, see "
             "`ganlab list protocols`."
         )
     protocol = make(evaluation).protocol
@@ -114,13 +114,14 @@ def _checked(overrides: list[str]) -> tuple[dict[str, Any], Protocol]:
 
 
 def _better(name: str, protocol: Protocol) -> bool | None:
-    """Whether more of a score is better, by its metric, else by its name; None for neither."""
+    """Whether a higher score is better, by its metric, else by its name; None if unknown."""
     of_metrics = {
         score: metric.is_higher_better(score)
         for metric in getattr(protocol, "metrics", {}).values()
         for score in metric.scores
     }
-    for score in sorted(of_metrics, key=len, reverse=True):  # names add the extractor to a score
+    # a name begins with its metric's score, and may add the feature extractor
+    for score in sorted(of_metrics, key=len, reverse=True):
         if name.startswith(score):
             return of_metrics[score]
     return {"higher": True, "lower": False}.get(direction_of(name))

@@ -1,4 +1,4 @@
-"""The course of a search: trials are taken, trained, and told to Optuna, until there are enough."""
+"""The loop of a search: take a trial, train it, and tell Optuna its score."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FOLDER = Path("outputs") / "tune"
 
 
 def search(overrides: list[str], arguments: dict[str, Any]) -> int:
-    """Search as `ganlab tune` says; returns 0 when there is a best trial, 130 after Ctrl-C.
+    """Run a search; return 0 if there is a best trial, 1 if there is none, 130 after Ctrl-C.
 
     Args:
-        overrides: of a training, beside the sweep's own.
-        arguments: values of `ARGUMENTS` in ganlab/cli/tune.py.
+        overrides: overrides of `ganlab train`, in addition to those of the sweep.
+        arguments: the values of `ARGUMENTS` in ganlab/cli/tune.py.
 
     Raises:
-        ConfigError: what can be known to be wrong before any trial.
+        ConfigError: the arguments, the configuration or the study are invalid; no trial was run.
     """
     sweep, startup = arguments["sweep"], arguments["startup"]
     _say("ganlab: reading the configuration …")
@@ -43,15 +43,16 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     if not space:
         raise ConfigError(
             "sweep: there is nothing to search over; give sweep=NAME, or key=a,b, "
-            "key=interval(0.1,0.9), key=tag(log,interval(1e-4,1e-2))."
+            "key=interval(0.1,0.9) or key=tag(log,interval(1e-4,1e-2))."
         )
     config, protocol = example(fixed, space)
     score, more_is_better = direction(config, protocol, arguments["score"])
     every = examples_between_scores(config) if arguments["prune"] else 0
-    found = open_search(
+    opened = open_search(
         FOLDER / name,
         arguments["storage"],
-        optuna.pruners.MedianPruner(startup, n_warmup_steps=2 * every),  # not by the first score
+        # a trial's first score does not prune it
+        optuna.pruners.MedianPruner(startup, n_warmup_steps=2 * every),
         score=score,
         more_is_better=more_is_better,
         fixed=fixed,
@@ -59,34 +60,34 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     )
     end = time.monotonic() + 60 * (arguments["timeout"] or math.inf)
     try:
-        while time.monotonic() < end and (taken := take(found, arguments["trials"])):
+        while time.monotonic() < end and (taken := take(opened, arguments["trials"])):
             trial, lock = taken
-            # a seed for each trial: processes draw unlike values, and a search that was stopped
-            # draws those that it would have drawn
-            found.study.sampler = optuna.samplers.TPESampler(
+            # each trial has its own seed: parallel processes sample different values, and a
+            # resumed search samples what it would have sampled without the stop
+            opened.study.sampler = optuna.samplers.TPESampler(
                 n_startup_trials=startup,
                 seed=(arguments["sampler_seed"] + trial.number) % 2**32,
-                constant_liar=True,  # what others are at is not drawn again
+                constant_liar=True,  # avoids values near those of running trials
             )
             try:
-                _run(found, trial, prune=every > 0)
+                _run(opened, trial, prune=every > 0)
             finally:
                 lock.release()
-            draw(found)
+            draw(opened)
     except KeyboardInterrupt:
-        _say("\nThe search was stopped; the same command goes on with it.")
-        report(found)
+        _say("\nThe search was stopped; the same command resumes it.")
+        report(opened)
         return 130
-    return report(found)
+    return report(opened)
 
 
 def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
-    """Train one trial, or what is missing of it, and tell the study."""
+    """Train one trial, or resume it, and tell the study how it ended."""
     searched, folder = suggest(trial, search.space), search.run_of(trial)
-    goes_on = (folder / "run.json").exists()
-    _say(f"\ntrial {trial.number}{' goes on' if goes_on else ''}: {', '.join(searched)}")
-    if not goes_on:
-        of = {
+    is_resumed = (folder / "run.json").exists()
+    _say(f"\ntrial {trial.number}{' is resumed' if is_resumed else ''}: {', '.join(searched)}")
+    if not is_resumed:
+        sweep = {
             "kind": "tune",
             "name": search.folder.name,
             "study": search.folder.name,
@@ -95,7 +96,7 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
             "overrides": searched,
         }
         try:
-            plan(folder, [*search.fixed, *searched], of=of)
+            plan(folder, [*search.fixed, *searched], of=sweep)
         except ConfigError as error:
             _fail(search, trial, str(error))
             return
@@ -120,8 +121,8 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
             f"trial {trial.number}: {search.score} {value:g}; "
             f"the best is {best.value:g}, of trial {best.number}"
         )
-    elif outcome.status != "running":  # which another process ends
-        _fail(search, trial, f"it ended as {outcome.status}.")
+    elif outcome.status != "running":  # a running trial is ended by the process that runs it
+        _fail(search, trial, f"the run ended as {outcome.status}.")
 
 
 def _fail(search: Search, trial: optuna.Trial, error: str) -> None:
@@ -131,13 +132,16 @@ def _fail(search: Search, trial: optuna.Trial, error: str) -> None:
 
 
 def _pruning(search: Search, trial: optuna.Trial) -> Pruning:
-    """The callback that reports the trial's scores, those that are not known from before a stop."""
+    """Return the callback that reports the trial's scores to Optuna and stops a poor trial.
+
+    Scores that were reported before the trial was resumed are not reported again.
+    """
     frozen = search.study.get_trials(deepcopy=False)[trial.number]
-    known = set(frozen.intermediate_values)
+    reported = set(frozen.intermediate_values)
 
     def is_poor(examples: int, value: float) -> bool:
-        if examples not in known:
-            known.add(examples)
+        if examples not in reported:
+            reported.add(examples)
             trial.report(value, examples)
         return trial.should_prune()
 

@@ -1,4 +1,4 @@
-"""A search space: from overrides in Hydra's grammar to Optuna's distributions."""
+"""The search space: overrides in Hydra's grammar, converted to Optuna's distributions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TAGS = ["log", "int"]
 
 
 def split_space(overrides: list[str]) -> tuple[list[str], Space]:
-    """Overrides of every trial, and what is searched over, by key.
+    """Divide overrides into those of every trial, and the distributions to search over, by key.
 
-    choice(a,b) and a,b become choices, range(…) whole or other numbers in steps, interval(a,b) a
-    real number, tag(int,interval(a,b)) a whole one, tag(log,…) one on a logarithmic scale.
+    choice(a,b) and a,b become choices, range(…) numbers in steps, interval(a,b) a float,
+    tag(int,interval(a,b)) an integer, and tag(log,…) a number on a logarithmic scale.
 
     Raises:
-        ConfigError: a text that cannot be read, or an empty or impossible range.
+        ConfigError: an override cannot be read, or its range is empty or impossible.
     """
     parser, fixed, space = OverridesParser.create(), [], {}
     for text in overrides:
@@ -53,34 +53,34 @@ def split_space(overrides: list[str]) -> tuple[list[str], Space]:
 
 
 def suggest(trial: Trial, space: Space) -> list[str]:
-    """The overrides of one trial; values that it has been given before stay."""
-    return [f"{key}={_suggest(trial, key, one)}" for key, one in space.items()]
+    """Return the overrides of one trial; values that the trial already has stay."""
+    return [f"{key}={_suggest(trial, key, distribution)}" for key, distribution in space.items()]
 
 
 def ends(space: Space) -> tuple[list[str], list[str]]:
-    """The overrides with the first value of each key, and those with the last."""
+    """Return the overrides with the first value of each key, and those with the last."""
     pairs = {
-        key: (one.choices[0], one.choices[-1])
-        if isinstance(one, CategoricalDistribution)
-        else (one.low, one.high)
-        for key, one in space.items()
+        key: (distribution.choices[0], distribution.choices[-1])
+        if isinstance(distribution, CategoricalDistribution)
+        else (distribution.low, distribution.high)
+        for key, distribution in space.items()
     }
     return tuple([f"{key}={pair[end]!s}" for key, pair in pairs.items()] for end in (0, 1))
 
 
-def describe(one: BaseDistribution | None) -> str:
-    """A distribution for a reader."""
-    if one is None:
+def describe(distribution: BaseDistribution | None) -> str:
+    """Return a distribution in words."""
+    if distribution is None:
         return "not searched over"
-    if isinstance(one, CategoricalDistribution):
-        return f"one of {', '.join(map(str, one.choices))}"
-    scale = " on a logarithmic scale" if one.log else ""
-    step = f" in steps of {one.step:g}" if one.step is not None else ""
-    return f"{one.low:g} … {one.high:g}{step}{scale}"
+    if isinstance(distribution, CategoricalDistribution):
+        return f"one of {', '.join(map(str, distribution.choices))}"
+    scale = " on a logarithmic scale" if distribution.log else ""
+    step = f" in steps of {distribution.step:g}" if distribution.step is not None else ""
+    return f"{distribution.low:g} … {distribution.high:g}{step}{scale}"
 
 
 def changes(old: Space, new: Space) -> list[str]:
-    """What `new` has changed in a way that a search cannot go on with; numbers may reach wider."""
+    """Return the changes with which a search cannot be resumed; a wider range is no such change."""
     return [
         f"{key}: {describe(old.get(key))} → {describe(new.get(key))}"
         for key in (*old, *(key for key in new if key not in old))
@@ -91,21 +91,23 @@ def changes(old: Space, new: Space) -> list[str]:
 def _extends(old: BaseDistribution | None, new: BaseDistribution | None) -> bool:
     if old == new:
         return True
-    kinds = (FloatDistribution, IntDistribution)
-    if type(old) is not type(new) or not isinstance(old, kinds) or not isinstance(new, kinds):
+    numeric = (FloatDistribution, IntDistribution)
+    if type(old) is not type(new) or not isinstance(old, numeric) or not isinstance(new, numeric):
         return False
     same_grid = old.log == new.log and old.step == new.step
-    if old.step is not None:  # each value of old is one of new
+    if old.step is not None:  # each value of `old` must be a value of `new`
         same_grid &= float((old.low - new.low) / old.step).is_integer()
     return same_grid and new.low <= old.low and old.high <= new.high
 
 
-def _suggest(trial: Trial, key: str, one: BaseDistribution) -> Any:
-    if isinstance(one, CategoricalDistribution):
-        return trial.suggest_categorical(key, one.choices)
-    if isinstance(one, IntDistribution):
-        return trial.suggest_int(key, one.low, one.high, step=one.step, log=one.log)
-    return trial.suggest_float(key, one.low, one.high, step=one.step, log=one.log)
+def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(key, distribution.choices)
+    low, high = distribution.low, distribution.high
+    options = {"step": distribution.step, "log": distribution.log}
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(key, low, high, **options)
+    return trial.suggest_float(key, low, high, **options)
 
 
 def _distribution(override: Any) -> BaseDistribution:
@@ -118,14 +120,14 @@ def _distribution(override: Any) -> BaseDistribution:
             )
     if isinstance(sweep, ChoiceSweep):
         if tags:
-            raise ValueError("choices have no order, so a tag says nothing of them; leave it out")
+            raise ValueError("choices have no order, so a tag has no effect on them; leave it out")
         return CategoricalDistribution(list(dict.fromkeys(override.sweep_string_iterator())))
     if isinstance(sweep, IntervalSweep):
         low, high = sweep.start, sweep.end
         if "int" not in tags and not isinstance(low, int):
             return FloatDistribution(low, high, log="log" in tags)
         if int(low) != low or int(high) != high:
-            raise ValueError("an interval of whole numbers has whole ends")
+            raise ValueError("an interval of whole numbers needs whole numbers as ends")
         return IntDistribution(int(low), int(high), log="log" in tags)
     if isinstance(sweep, RangeSweep):
         return _steps(sweep)
@@ -134,16 +136,17 @@ def _distribution(override: Any) -> BaseDistribution:
 
 def _steps(sweep: RangeSweep) -> IntDistribution | FloatDistribution:
     if sweep.step == 0:
-        raise ValueError("received a step of 0")
+        raise ValueError("received a step of 0; give another step")
     values = list(islice(sweep.range(), 1_000_001))
     if not 1 <= len(values) <= 1_000_000:
-        raise ValueError(f"has {'no' if not values else 'too many'} values; its end is exclusive")
+        amount = "no" if not values else "more than 1,000,000"
+        raise ValueError(f"the range has {amount} values; its end is exclusive")
     low, high = sorted((values[0], values[-1]))
     log = "log" in sweep.tags
     if all(isinstance(value, int) for value in (low, high, sweep.step)):
         return IntDistribution(low, high, step=abs(sweep.step), log=log)
-    # rounded, since steps of 0.1 add up to 0.7000000000000001
+    # rounded, since in floating point seven steps of 0.1 make 0.7000000000000001
     low, high, step = (float(f"{value:.12g}") for value in (low, high, abs(sweep.step)))
     if "int" in sweep.tags:
-        raise ValueError("a range of whole numbers has whole ends and steps")
+        raise ValueError("a range of whole numbers needs whole numbers as ends and step")
     return FloatDistribution(low, high, step=None if log else step, log=log)

@@ -1,4 +1,4 @@
-"""The study of a search: where it is kept, what it holds to, and who has which trial."""
+"""The study of a search: its storage, its fixed settings, and how processes share its trials."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ganlab.record.machine import without_password
 from ganlab.record.old_names import current
 from ganlab.tuning.space import Space, changes
 
-# how a trial is executed, which may differ between the processes of one search
+# keys of how a trial is executed; they may differ between the processes of one search
 FREE = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
 
 
 @dataclass(frozen=True)
 class Search:
-    """An open study.
+    """A study that was opened for a search.
 
     Attributes:
-        folder: of the study; its runs are in `<number>/`.
-        study: of Optuna.
-        score: what is searched by.
+        folder: the folder of the study; its runs are in `<number>/`.
+        study: the study of Optuna.
+        score: the score to search by.
         fixed: overrides of every trial.
-        space: what is searched over.
-        storage: where the study is kept, as the user names it; None for study.db in the folder,
-            where all its trials are then too.
+        space: the distributions to search over.
+        storage: the file or URL of the study's storage, as the user gave it. None for study.db in
+            the folder; all trials are then in this folder, too.
     """
 
     folder: Path
@@ -45,11 +45,11 @@ class Search:
 
     @property
     def lock(self) -> FileLock:
-        """Held by whoever looks for a trial to take, or draws the plots."""
+        """The lock for taking a trial, and for drawing the plots."""
         return FileLock(self.folder / ".study")
 
     def run_of(self, trial: FrozenTrial | optuna.Trial) -> Path:
-        """The folder of a trial's run."""
+        """Return the folder of a trial's run."""
         return self.folder / str(trial.number)
 
 
@@ -63,21 +63,21 @@ def open_search(
     fixed: list[str],
     space: Space,
 ) -> Search:
-    """Begin a study, or join the one that there is.
+    """Create a study, or join the existing one of this name.
 
     Args:
-        folder: of the study; its name is the study's.
+        folder: the folder of the study; its name is the study's name.
         storage: a file, or the URL of a database; None for study.db in the folder.
         pruner: decides which runs stop early.
-        score: what is searched by.
-        more_is_better: its direction.
+        score: the score to search by.
+        more_is_better: whether a higher score is better.
         fixed: overrides of every trial.
-        space: what is searched over.
+        space: the distributions to search over.
 
     Raises:
-        ConfigError: a storage that cannot be used, or a study of another search, with the
-            difference.
-        RunError: the folder holds runs of a study that is gone, or cannot be made.
+        ConfigError: the storage cannot be used, or the existing study is of another search; the
+            message names the differences.
+        RunError: the folder cannot be made, or holds runs of a study that is not in the storage.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,20 +94,20 @@ def open_search(
         attributes = {
             "score": score,
             "fixed": fixed,
-            "space": {key: distribution_to_json(one) for key, one in space.items()},
+            "space": {key: distribution_to_json(d) for key, d in space.items()},
         }
         if "space" not in study.user_attrs:
             if any(path.name.isdigit() for path in folder.iterdir()):
                 raise RunError(
-                    f"study: {folder} holds runs, but not the study that they are of. Move them "
-                    "away, give the storage that it is in, or choose another study=NAME."
+                    f"study: {folder} holds runs, but not the study that they belong to. Move the "
+                    "runs away, give the study's storage=…, or choose another study=NAME."
                 )
         elif lines := _differences(current(study.user_attrs), attributes, space):
             raise ConfigError(
-                f"study: {folder.name} is another search; these differ:\n"
+                f"study: {folder.name} is another search; these settings differ:\n"
                 + "\n".join(f"  {line}" for line in lines)
-                + "\nRepeat it as it was (a range may become wider, choices stay), or begin a new "
-                "one with study=NAME."
+                + "\nRepeat the search with its settings (only ranges may become wider), or begin "
+                "a new search with study=NAME."
             )
         for key, value in attributes.items():
             if study.user_attrs.get(key) != value:
@@ -116,18 +116,18 @@ def open_search(
 
 
 def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
-    """A trial to run, and the lock that keeps others from it until it is released.
+    """Return a trial to run, and a lock that keeps other processes from it until released.
 
-    It is one whose process is gone, else a new one while there are fewer than `trials`, else None.
-    Processes that share the folder ask one after the other.
+    It is an unfinished trial whose process has ended, else a new trial if the study has fewer than
+    `trials`; else return None. Processes that share the folder take trials one at a time.
     """
     with search.lock:
-        there = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        ended = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
         running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in running:
             if lock := _lock_of(search, trial):
                 return goes_on(search.study, trial), lock
-        if len(there) + len(running) >= trials:
+        if len(ended) + len(running) >= trials:
             return None
         new = search.study.ask()
         search.run_of(new).mkdir(exist_ok=True)
@@ -135,12 +135,12 @@ def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
 
 
 def _lock_of(search: Search, trial: FrozenTrial) -> FileLock | None:
-    """The lock of a trial that nobody is at; None where somebody is, here or elsewhere."""
+    """Return the lock of a trial; None if a process of this or another machine runs the trial."""
     folder = search.run_of(trial)
     if not folder.exists():
         if search.storage is not None:
-            return None  # of a machine with a folder of its own
-        folder.mkdir()  # its process ended just before it made it
+            return None  # the trial belongs to a machine with another folder
+        folder.mkdir()  # the trial's process died before it made the folder
     if is_held(folder):
         return None
     lock = FileLock(folder / ".trial")
@@ -158,7 +158,7 @@ def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:
         file = optuna.storages.journal.JournalFileBackend(str(path))
         return optuna.storages.JournalStorage(file)
     url = text or f"sqlite:///{folder / 'study.db'}"
-    # several processes write in turn
+    # seconds to wait while another process writes
     options: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     try:
         return optuna.storages.RDBStorage(url, engine_kwargs=options)
@@ -167,7 +167,7 @@ def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:
             f"storage: {without_password(url)} needs a driver that is not installed "
             f"({error.__cause__ or error}). Install it, e.g. pip install 'psycopg[binary]'."
         ) from None
-    except Exception as error:  # of SQLAlchemy and of each driver
+    except Exception as error:  # SQLAlchemy and each driver raise their own classes
         reason = without_password(str(error).splitlines()[0]).rstrip(".")
         raise ConfigError(
             f"storage: {without_password(url)} cannot be used: {reason}. Give a file, or a URL "
@@ -184,8 +184,8 @@ def _differences(old: dict[str, Any], new: dict[str, Any], space: Space) -> list
         is_free = any(key == free or key.startswith(f"{free}.") for free in FREE)
         if before.get(key) != after.get(key) and not is_free and key not in space:
             lines.append(f"{key}: {before.get(key, 'not set')} → {after.get(key, 'not set')}")
-    theirs = {key: json_to_distribution(text) for key, text in old["space"].items()}
-    return lines + changes(theirs, space)
+    old_space = {key: json_to_distribution(text) for key, text in old["space"].items()}
+    return lines + changes(old_space, space)
 
 
 def _by_key(overrides: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Pictures through a network, whole and in tiles."""
+"""Pictures of any size through a network, whole and in tiles."""
 
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ def picture(height, width, channels=3, seed=0):
 
 
 class Recorder:
-    """The identity, which keeps the shapes that it was given."""
+    """An identity network that records the shapes of its inputs."""
 
     def __init__(self):
         self.shapes = []
@@ -45,7 +45,7 @@ class Recorder:
     ],
 )
 def test_windows_cover_the_axis_and_add_up_to_one(length, tile, overlap):
-    """A partition of unity, with neighbours that share at least the overlap and no tile outside."""
+    """Weights add up to one, neighbours share at least the overlap, and no tile sticks out."""
     windows = _windows(length, tile, overlap)
     total = torch.zeros(length, dtype=torch.float64)
     for start, weights in windows:
@@ -59,17 +59,17 @@ def test_windows_cover_the_axis_and_add_up_to_one(length, tile, overlap):
 
 
 def test_windows_are_smooth():
-    """Across a seam weights change in small steps: a raised cosine over 32 pixels, π/64 a step."""
+    """Weights change across a seam as sin² over 32 pixels, by at most π/64 per pixel."""
     (_, first), _ = _windows(448, 256, 64)
     assert first.diff().abs().max() <= 1.01 * torch.pi / 64
-    assert first[-16:].max() == 0  # the quarter that the tile knows least of
+    assert first[-16:].max() == 0  # the outer quarter of the overlap
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (40, 40), (70, 101), (200, 130)])
 @pytest.mark.parametrize("multiple", [1, 4, 64])
 @pytest.mark.parametrize("tile", [None, 64])
-def test_identity_gives_the_picture_back(size, multiple, tile):
-    """Every byte of it, whatever was padded and tiled; and the network sees what it can take."""
+def test_identity_returns_the_picture_exactly(size, multiple, tile):
+    """Padding and tiles change no byte, and the network's inputs have supported sizes."""
     given, network = picture(*size), Recorder()
     result = translate_picture(network, given, multiple=multiple, tile=tile)
     torch.testing.assert_close(result, given.float() / 127.5 - 1, rtol=0, atol=1e-6)
@@ -83,7 +83,7 @@ def test_identity_gives_the_picture_back(size, multiple, tile):
 
 
 def test_tiles_of_a_convolution_agree_with_the_whole():
-    """A kernel of 9×9 looks 4 pixels far, a quarter of the overlap of 16: no seam is seen."""
+    """A 9×9 kernel reaches 4 pixels, a quarter of the overlap of 16: there is no seam."""
     kernel = torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(1)) / 9
 
     def network(x):
@@ -94,11 +94,11 @@ def test_tiles_of_a_convolution_agree_with_the_whole():
     tiled = translate_picture(network, given, tile=64, overlap=16)
     torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
     seams = translate_picture(network, given, tile=64, overlap=8)
-    assert (seams - whole).abs().max() > 1e-2  # the test would see them
+    assert (seams - whole).abs().max() > 1e-2  # too small an overlap makes seams
 
 
-def test_padding_reflects_and_repeats_where_it_cannot():
-    """Of 40 columns the 12 on either side are mirrored; a picture of 2 columns is repeated."""
+def test_padding_reflects_or_repeats_the_border():
+    """40 columns are padded by reflecting 12 on either side; 2 columns by repeating the border."""
     seen = []
     given = picture(32, 40).float() / 127.5 - 1
     translate_picture(lambda x: seen.append(x) or x, given, multiple=64)
@@ -110,8 +110,8 @@ def test_padding_reflects_and_repeats_where_it_cannot():
     torch.testing.assert_close(seen[1], expected, rtol=0, atol=0)
 
 
-def test_large_pictures_are_tiled_unasked():
-    """One pixel row more than 2²⁰ pixels makes tiles of 512; progress adds up to the picture."""
+def test_large_pictures_are_tiled_by_default():
+    """More than 2²⁰ pixels make tiles of 512; the shares of progress add up to 1."""
     for height, tiled in ((1024, False), (1025, True)):
         network, shares = Recorder(), []
         given = torch.zeros(1, height, 1024, dtype=torch.uint8)
@@ -129,7 +129,7 @@ def test_large_pictures_are_tiled_unasked():
         ({"tile": 64, "overlap": 33}, "0 … 32"),
     ],
 )
-def test_tiles_that_do_not_work(options, said):
+def test_unsupported_tiles_and_overlaps_are_refused(options, said):
     with pytest.raises(ConfigError, match=said):
         translate_picture(Recorder(), picture(200, 200), **options)
 
@@ -146,13 +146,13 @@ def test_saved_pictures_are_read_back(channels, tmp_path):
     assert torch.equal(Decoder(channels)(tmp_path / "x.png"), given)
 
 
-def test_no_picture_has_five_channels(tmp_path):
+def test_five_channels_cannot_be_saved(tmp_path):
     with pytest.raises(ConfigError, match="5 channels"):
         save_picture(picture(9, 7, 5), tmp_path / "x.png")
 
 
 def test_sheet_shows_inputs_above_results(tmp_path):
-    """The cells hold the two pictures, whatever their sizes and however long a name is."""
+    """Inputs and results fill their cells, also with unequal sizes and a long name."""
     sizes = {"ü" * 80: (300, 200), "b": (10, 20)}
     pairs = []
     for name, size in sizes.items():

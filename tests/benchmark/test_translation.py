@@ -1,4 +1,4 @@
-"""The loops that translators are compared with: they do the same work, in more calls."""
+"""The reference loops of CycleGAN and pix2pix: they do the same work as ganlab in more calls."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ from ganlab.modalities.grid import save_png
 
 
 def same_steps(make, data, monkeypatch, lr):
-    """Train one model by ganlab and its twin by the reference, both by SGD; the two."""
+    """Train a model by ganlab and an equal one by the reference loop, with SGD; return both."""
     optimizer = functools.partial(torch.optim.SGD, lr=lr)
     monkeypatch.setattr(
         bench_translation,
@@ -38,12 +38,12 @@ def same_steps(make, data, monkeypatch, lr):
 
 
 def check_same_parameters(ours, theirs, start):
-    """To a hundredth of what the steps have moved them, and they have moved all networks."""
-    for (name, one), other, before in zip(
+    """Check parameters up to 1 % of how far the steps moved them, and that all networks moved."""
+    for (name, our), their, before in zip(
         ours.named_parameters(), theirs.parameters(), start.parameters(), strict=True
     ):
-        moved = (one - before).abs().max().item()
-        torch.testing.assert_close(one, other, rtol=0, atol=0.01 * moved + 1e-6, msg=name)
+        moved = (our - before).abs().max().item()
+        torch.testing.assert_close(our, their, rtol=0, atol=0.01 * moved + 1e-6, msg=name)
     for name, network in ours.named_children():
         twin = start.get_submodule(name)
         pairs = zip(network.parameters(), twin.parameters(), strict=True)
@@ -51,7 +51,7 @@ def check_same_parameters(ours, theirs, start):
 
 
 def test_cyclegan_steps_are_the_same(monkeypatch):
-    """Least squares, cycle 10, identity 0.5, one optimizer of a side: the peer's settings."""
+    """The peer's settings: least squares, cycle 10, identity 0.5, one optimizer per player."""
     players = {
         "generator": Player(sgd(1e-2), modules=GENERATORS),
         "discriminator": Player(sgd(1e-2), modules=DISCRIMINATORS),
@@ -62,7 +62,7 @@ def test_cyclegan_steps_are_the_same(monkeypatch):
 
 
 def test_pix2pix_steps_are_the_same(monkeypatch):
-    """Cross-entropy, halved for the discriminator, which moves first, and 100 L1."""
+    """100 L1 and cross-entropy, which is halved for the discriminator; that moves first."""
     players = {role: Player(sgd(1e-3)) for role in ("generator", "discriminator")}
     make = functools.partial(tiny_pix2pix, players=players, dropout=False)
     ours, theirs = same_steps(make, lambda: TinyPairs(batch_size=2), monkeypatch, 1e-3)
@@ -70,8 +70,8 @@ def test_pix2pix_steps_are_the_same(monkeypatch):
 
 
 def test_convolutions_of_a_cyclegan_step():
-    """Of 8 convolutions in a generator and 3 in a discriminator the peer calls 6 × (8 + 3),
-    forward and backward; with inputs of one network together they are 4 × (8 + 3)."""
+    """A generator has 8 convolutions, a discriminator 3. The peer calls each network for every
+    input: 6 × (8 + 3) forward, as many backward. ganlab batches inputs: 4 × (8 + 3)."""
     pairing = Pairing(1, 1, 1.0, "32-true")
     module = tiny_cyclegan()
     fit(module, pairing, batches=99, data=TinyDomains(batch_size=1))
@@ -82,8 +82,8 @@ def test_convolutions_of_a_cyclegan_step():
     assert len(pairing.ours) == len(pairing.reference) == 1
 
 
-def test_calls_of_one_line():
-    """Two products and a sum are three operators, whatever they call themselves."""
+def test_calls_of_one_expression():
+    """Two products and a sum are three operators; operators called within them do not count."""
     a = torch.ones(3, 3)
     found = count_calls(lambda: a @ a + a @ a)
     assert found == {"operators": 3, "convolutions": 0, "launches": 0}
@@ -101,7 +101,7 @@ def test_precision_of_the_reference(precision, dtype):
 
 @pytest.fixture
 def arguments(tmp_path):
-    """Of `ganlab bench`: a small CycleGAN on a folder of noise."""
+    """Arguments of `ganlab bench` for a small CycleGAN on a folder of noise."""
     for side in ("trainA", "trainB"):
         for index in range(4):
             picture = torch.randint(256, (3, 16, 16), dtype=torch.uint8)
@@ -145,7 +145,9 @@ def test_bench_of_a_cyclegan(arguments, tmp_path, monkeypatch, capsys):
         (["model=cut"], "no loop to compare a CUT with"),
     ],
 )
-def test_bench_refuses_unlike_work(arguments, further, said, tmp_path, monkeypatch, capsys):
+def test_bench_refuses_settings_that_the_reference_lacks(
+    arguments, further, said, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     kept = [a for a in arguments if further != ["model=cut"] or not a.startswith("model.")]
     assert main([*kept, *further]) == 1

@@ -165,5 +165,5 @@ def test_of_many_settings_that_differ_some_are_columns_and_runs_are_named(tmp_pa
     assert main(["compare", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert all(len(line) <= 100 for line in out.splitlines())
-    assert "more settings (--html FILE and --json FILE show them)" in " ".join(out.split())
+    assert "more settings (shown by --html FILE and --json FILE)" in " ".join(out.split())
     assert "runs/r2" in out

@@ -146,7 +146,7 @@ def test_nothing_to_use(tmp_path, capsys):
     assert (code, command) == (1, None)
     assert "no picture that can be used" in said
     assert main(["data", "check", str(tmp_path / "nowhere")]) == 1
-    assert "there is none" in capsys.readouterr().err
+    assert "it does not exist" in capsys.readouterr().err
     write(tmp_path / "sets/one/train", THREE, 16, 32, 3)
     write(tmp_path / "sets/deep/er/two/A/train", THREE, 16, 16, 3)
     write(tmp_path / "sets/deep/er/two/B/train", THREE, 16, 16, 3)

@@ -1,4 +1,4 @@
-"""`dry_run=true`: its figures are those of the run itself, and it leaves nothing behind."""
+"""`dry_run=true`: its numbers equal those of the run itself, and it writes nothing."""
 
 import json
 
@@ -19,7 +19,7 @@ from ganlab.runs.train import prepare, train
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
-    """A working folder and a cache of its own, and a short measurement."""
+    """Return an empty working folder; the cache folder is empty too, the measurement short."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -80,8 +80,8 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
     text = capsys.readouterr().out
     for part in (
         "  model: ganlab.families.GAN",
-        "budget.batches=20 ends it after 20 batches, 160 examples, 0.8 epochs",
-        "4 optimizer steps, moves once in 5 batches",
+        "budget.batches=20 ends the run after 20 batches, 160 examples, 0.8 epochs",
+        "4 optimizer steps, a move every 5 batches",
         "planned\n    config.yaml",
         "metrics.csv",
         "previous.ckpt, 2 <examples>.ckpt",
@@ -102,7 +102,7 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
         ("minutes=1", 49),
     ],
 )
-def test_first_limit_ends_it(limit, batches):
+def test_the_first_limit_ends_the_run(limit, batches):
     config = composed(f"budget.{limit}", "budget.batches=100")
     found = length_of(config, MEASURED, build_module(config))
     assert (found.batches, found.examples) == (batches, 8 * batches)
@@ -141,12 +141,12 @@ def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
     assert "evaluation" not in found.costs.callbacks
 
 
-def test_missing_data_is_the_error_of_training(alone):
+def test_missing_data_raises_as_in_training(alone):
     with pytest.raises(DataError, match="train-images-idx3-ubyte"):
         estimate(image_config("data.download=false"))
 
 
-def test_downloads_are_named_and_not_made(alone):
+def test_missing_downloads_are_named_but_not_made(alone):
     config = image_config()
     found = estimate(config)
     (path,) = found.missing
@@ -154,7 +154,7 @@ def test_downloads_are_named_and_not_made(alone):
     assert found.costs is None
     assert found.players["generator"] == found.networks["generator"] > 0
     assert not [p for p in alone.rglob("*") if p.is_file()]
-    assert "yet to be downloaded, from https://" in describe(config, found)
+    assert "not downloaded yet, from https://" in describe(config, found)
 
 
 def image_config(*overrides):
@@ -164,7 +164,7 @@ def image_config(*overrides):
     return config
 
 
-def test_studies_say_what_they_write(alone, capsys):
+def test_a_dry_run_of_a_lesson_says_what_it_writes(alone, capsys):
     assert main(["train", "experiment=lecture/dirac", "dry_run=true"]) == 0
     text = capsys.readouterr().out
     assert "two minutes" in text
@@ -173,7 +173,7 @@ def test_studies_say_what_they_write(alone, capsys):
     assert list(alone.iterdir()) == []
 
 
-def test_moments_are_where_multiples_are_crossed():
+def test_moments_are_batches_that_reach_a_multiple_of_a_cadence():
     assert moments([None], 8, 20) == {20}
     assert moments([48], 8, 20) == {6, 12, 18, 20}
     assert moments([50], 8, 20) == {7, 13, 19, 20}

@@ -43,14 +43,14 @@ def wait_until(happened, process, seconds=120):
 
 
 def at(folder, pid):
-    """Whether a process is at the run in a folder."""
+    """Whether a process runs the run in a folder."""
     try:
         return read_record(folder).get("pid") == pid
     except RunError:
         return False
 
 
-def test_two_processes_share_what_a_killed_one_has_left(tmp_path, monkeypatch):
+def test_two_processes_resume_a_killed_search(tmp_path, monkeypatch):
     folder = tmp_path / "outputs" / "tune" / "ring"
     first = start(tmp_path)
     wait_until((folder / "0" / "checkpoints" / "last.ckpt").exists, first)
@@ -67,7 +67,7 @@ def test_two_processes_share_what_a_killed_one_has_left(tmp_path, monkeypatch):
     assert main(COMMAND) == 0
     said = second.communicate(timeout=120)[1]
     assert second.returncode == 0, said[-3000:]
-    assert "trial 0 goes on" in said
+    assert "trial 0 is resumed" in said
 
     trials = study.trials
     assert [trial.state for trial in trials] == TRIALS * [TrialState.COMPLETE]

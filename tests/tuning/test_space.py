@@ -1,4 +1,4 @@
-"""Hydra's grammar of sweeps as Optuna's distributions."""
+"""Hydra's grammar of sweeps, converted to Optuna's distributions."""
 
 import pytest
 
@@ -36,7 +36,7 @@ from ganlab.tuning.space import changes, ends, split_space, suggest  # noqa: E40
         ("tag(log, interval(1e-4, 1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
     ],
 )
-def test_sweeps_are_distributions(text, expected):
+def test_overrides_become_distributions(text, expected):
     assert split_space([f"a.b={text}", "seed=3"]) == (["seed=3"], {"a.b": expected})
 
 
@@ -54,12 +54,12 @@ def test_sweeps_are_distributions(text, expected):
         ("interval(1", "cannot be read"),
     ],
 )
-def test_sweeps_that_cannot_be_searched(text, says):
+def test_overrides_that_cannot_be_searched_over(text, says):
     with pytest.raises(ConfigError, match=says):
         split_space([f"a={text}"])
 
 
-def test_suggestions_are_overrides_and_stay():
+def test_suggestions_are_overrides_and_do_not_change():
     _, space = split_space(["loss=hinge,wgan", "n=range(1,9)", "lr=tag(log,interval(1e-6,1e-5))"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trial = study.ask()
@@ -83,12 +83,12 @@ def test_suggestions_are_overrides_and_stay():
         ("1,2", "range(1,3)", True),
     ],
 )
-def test_search_goes_on_with_wider_ranges_alone(old, new, changed):
+def test_only_ranges_may_become_wider(old, new, changed):
     lines = changes(split_space([f"a={old}"])[1], split_space([f"a={new}"])[1])
     assert [line.partition(":")[0] for line in lines] == ["a"] * changed
 
 
-def test_sweep_of_digits_is_valid_and_has_scores_on_the_way():
+def test_sweep_of_digits_is_valid_and_has_scores_during_training():
     from ganlab.config.sweeps import with_sweep
 
     fixed, space = split_space(with_sweep(["sweep=wgan_gp_mnist_5k"])[1])

@@ -1,4 +1,4 @@
-"""`ganlab tune`: every trial ends once, and the study says how."""
+"""`ganlab tune`: each trial is trained once, and the study records how it ended."""
 
 import sys
 
@@ -64,13 +64,13 @@ def test_search_is_a_folder_of_runs_with_the_best_as_a_command(elsewhere, capsys
     assert (elsewhere / "history.png").stat().st_size > 1000
 
     ended = [read_record(elsewhere / n)["ended"] for n in "01"]
-    assert tune("trials=3", "threads=1") == 0  # one more; how it is executed may differ
+    assert tune("trials=3", "threads=1") == 0  # one more trial; threads may differ
     assert len(study.trials) == 3
     assert [read_record(elsewhere / n)["ended"] for n in "01"] == ended
 
 
-def test_failed_trial_is_told_and_the_search_goes_on(elsewhere, capsys):
-    """The second is a trial that torch refuses, by a crash that is no ganlab error."""
+def test_a_failed_trial_is_recorded_and_the_search_continues(elsewhere, capsys):
+    """PyTorch refuses the second trial with an error that is no GanlabError."""
     space = f"{LR}=0.001,-1"
     assert tune("trials=1", space) in (0, 1)
     study = study_in(elsewhere)
@@ -85,7 +85,7 @@ def test_failed_trial_is_told_and_the_search_goes_on(elsewhere, capsys):
 
 
 def pretend(value, monkeypatch):
-    """Let runs end at once, with a score."""
+    """Replace runs by ones that end at once with a score."""
 
     def run(folder, *callbacks):
         record = RunRecord(folder)
@@ -97,7 +97,7 @@ def pretend(value, monkeypatch):
     monkeypatch.setattr(tune_search, "run_planned", run)
 
 
-def test_score_that_is_no_number_fails_its_trial(elsewhere, monkeypatch):
+def test_a_nan_score_fails_its_trial(elsewhere, monkeypatch):
     pretend(float("nan"), monkeypatch)
     assert tune("trials=2") == 1
     errors = [trial.user_attrs["error"] for trial in study_in(elsewhere).trials]
@@ -105,7 +105,7 @@ def test_score_that_is_no_number_fails_its_trial(elsewhere, monkeypatch):
 
 
 class Second(optuna.pruners.BasePruner):
-    """Stops the second trial at its second score."""
+    """A pruner that stops the second trial at its second score."""
 
     def __init__(self, *args, **options):
         pass
@@ -117,10 +117,10 @@ class Second(optuna.pruners.BasePruner):
 def test_pruned_trial_stops_where_the_pruner_says(elsewhere, monkeypatch, capsys):
     monkeypatch.setattr(optuna.pruners, "MedianPruner", Second)
     assert tune("trials=2") == 0
-    whole, pruned = study_in(elsewhere).trials
-    assert (whole.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
-    assert list(whole.intermediate_values) == [40, 80, 96]
-    assert whole.value == whole.intermediate_values[96]
+    complete, pruned = study_in(elsewhere).trials
+    assert (complete.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
+    assert list(complete.intermediate_values) == [40, 80, 96]
+    assert complete.value == complete.intermediate_values[96]
     assert list(pruned.intermediate_values) == [40, 80]
     record = read_record(elsewhere / "1")
     assert (record["status"], record["error"]) == ("pruned", None)
@@ -130,7 +130,7 @@ def test_pruned_trial_stops_where_the_pruner_says(elsewhere, monkeypatch, capsys
     assert "1 finished, 1 pruned" in capsys.readouterr().out
 
 
-def test_interrupted_trial_goes_on_by_its_number(elsewhere, monkeypatch, capsys):
+def test_an_interrupted_trial_is_resumed(elsewhere, monkeypatch, capsys):
     def stop(folder, *callbacks):
         raise KeyboardInterrupt
 
@@ -142,10 +142,10 @@ def test_interrupted_trial_goes_on_by_its_number(elsewhere, monkeypatch, capsys)
     assert tune("trials=1") == 0
     (after,) = study_in(elsewhere).trials
     assert (after.state, after.params) == (TrialState.COMPLETE, before.params)
-    assert "trial 0 goes on" in capsys.readouterr().err
+    assert "trial 0 is resumed" in capsys.readouterr().err
 
 
-def test_trial_of_a_process_that_died_before_it_made_the_folder(elsewhere, monkeypatch):
+def test_a_trial_without_a_folder_is_resumed(elsewhere, monkeypatch):
     pretend(1.0, monkeypatch)
     tune("trials=1")
     study_in(elsewhere).ask()
@@ -161,29 +161,29 @@ def opened(folder, storage=None, **changes):
     return open_search(folder, storage, optuna.pruners.NopPruner(), **(options | changes))
 
 
-def test_dead_trial_is_taken_by_one_alone(tmp_path):
-    one, two = opened(tmp_path / "s"), opened(tmp_path / "s")
-    dead = one.study.ask()
-    trial, lock = take(one, trials=1)
+def test_a_dead_trial_is_taken_by_one_process(tmp_path):
+    first, second = opened(tmp_path / "s"), opened(tmp_path / "s")
+    dead = first.study.ask()
+    trial, lock = take(first, trials=1)
     assert trial.number == dead.number
-    assert take(two, trials=1) is None
-    new, other = take(two, trials=2)
+    assert take(second, trials=1) is None
+    new, new_lock = take(second, trials=2)
     assert new.number == 1
     lock.release()
     by_hand = RunRecord(tmp_path / "s" / "0")  # ganlab train run=… resume=true
-    assert take(two, trials=2) is None
+    assert take(second, trials=2) is None
     by_hand.close()
-    assert take(two, trials=2)[0].number == 0
-    other.release()
+    assert take(second, trials=2)[0].number == 0
+    new_lock.release()
 
 
-def test_trial_of_another_machine_is_left_to_it(tmp_path):
-    """Machines that share a server or file, and no folder for the runs."""
+def test_a_trial_of_another_machine_is_not_taken(tmp_path):
+    """Machines that share a storage, but no folder for the runs."""
     storage = str(tmp_path / "log" / "study.log")
-    here, there = (opened(tmp_path / name / "s", storage) for name in ("here", "there"))
-    trial, _ = take(here, trials=2)
-    assert take(there, trials=1) is None
-    assert take(there, trials=2)[0].number == trial.number + 1
+    first, second = (opened(tmp_path / name / "s", storage) for name in ("first", "second"))
+    trial, _ = take(first, trials=2)
+    assert take(second, trials=1) is None
+    assert take(second, trials=2)[0].number == trial.number + 1
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_runs_without_their_study_are_not_taken_for_trials(elsewhere, monkeypatc
         (["sweep=wgan"], "no such sweep"),
     ],
 )
-def test_mistakes_are_told_before_anything_runs(words, says, capsys):
+def test_mistakes_are_reported_before_any_trial(words, says, capsys):
     assert tune(*words) == 1
     said = capsys.readouterr().err
     assert says in said

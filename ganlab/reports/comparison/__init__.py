@@ -1,1 +1,1 @@
-"""Runs side by side."""
+"""Comparison of runs: settings, scores and costs side by side."""

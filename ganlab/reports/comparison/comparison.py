@@ -1,4 +1,4 @@
-"""Runs side by side: what is read of them, and where they differ."""
+"""Read runs for a comparison, from folders and from Weights & Biases."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ WANDB = "wandb:"
 
 
 def read_comparison(paths: Sequence[Path | str]) -> Comparison:
-    """The runs in folders, and on Weights & Biases.
+    """Return the runs in folders and on Weights & Biases, and the settings that differ.
 
     Args:
-        paths: a run's folder, a sweep's, or any folder above runs; and
-            wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID.
+        paths: the folder of a run or a sweep, any folder above runs, wandb:ENTITY/PROJECT, or
+            wandb:ENTITY/PROJECT/RUN_ID.
 
     Returns:
-        Each run once. What is no run, or cannot be read, is in the notes.
+        Each run once. Paths that hold no run or cannot be read are named in the notes.
 
     Raises:
-        RunError: no run is left.
+        RunError: there is no run to compare.
     """
     found = Found()
     remote = [str(path) for path in paths if str(path).startswith(WANDB)]
     read_folders((Path(path) for path in paths if not str(path).startswith(WANDB)), found)
-    for place in dict.fromkeys(remote):
+    for address in dict.fromkeys(remote):
         from ganlab.reports.comparison.wandb import read_project
 
-        read_project(place.removeprefix(WANDB), found)
+        read_project(address.removeprefix(WANDB), found)
     if not found.runs:
         raise RunError(
             "\n  ".join(["there is no run to compare.", *found.notes])

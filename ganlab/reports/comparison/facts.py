@@ -1,4 +1,4 @@
-"""What is compared of runs: their settings, scores, cost and state, as plain data."""
+"""The facts that runs are compared by: settings, scores, cost and state, as plain data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-# Entries of a score's protocol that do not make it another: latents of several seeds are what a
-# spread is taken over, and a name says nothing that the other entries do not say exactly.
+# Entries of a protocol in which comparable scores may differ: evaluation seeds are averaged over,
+# and the protocol's name stands for its other entries.
 NOT_PROTOCOL = ("seed", "protocol")
 
 
@@ -17,13 +17,13 @@ class RunScore:
     """One score of a run.
 
     Attributes:
-        name: as `ganlab evaluate` prints it.
-        value: the mean where it was taken with several seeds.
-        protocol: how it was taken; `seed` is a list where there were several, and `checkpoint` is
-            in it where that was not the last one.
-        protocol_name: of the protocol; "" where the record has none.
-        better: whether higher or lower is better; None where neither is, or nobody knows.
-        taken: "training" (run.json) or "evaluate" (scores.json).
+        name: the name, as `ganlab evaluate` prints it.
+        value: the value; the mean over evaluation seeds if there were several.
+        protocol: how the score was taken. `seed` is a list if there were several; `checkpoint` is
+            an entry only if the checkpoint was not the last one.
+        protocol_name: the name of the protocol; "" if the record has none.
+        better: whether higher or lower is better; None if neither is, or if it is unknown.
+        taken: where it was taken: "training" (run.json) or "evaluate" (scores.json).
     """
 
     name: str
@@ -36,26 +36,26 @@ class RunScore:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run.
+    """What a comparison uses of one run; None stands for what was not recorded.
 
     Attributes:
-        label: the shortest name that no other run here has.
-        folder: None for a run that was read from Weights & Biases.
-        name: of the experiment.
+        label: the shortest name that no other run of the comparison has.
+        folder: the run's folder; None for a run that was read from Weights & Biases.
+        name: the name of the experiment.
         state: planned, running, finished, interrupted, failed, killed, ….
         error: why it failed.
-        seed: of the run.
+        seed: the run's seed.
         started: date and time, ISO 8601.
-        settings: its configuration as dotted keys, without seed, name, and where it was written.
-        choices: of the configuration's groups, e.g. {"model": "dcgan"}; those that chose something.
-        scores: of one name there are several where they are of unlike protocols.
-        seconds: that it trained.
-        examples_seen: in training.
-        batches_seen: in training.
-        peak_memory_mib: of its process.
-        peak_gpu_memory_mib: of its tensors on the GPU; None without one.
-        sweep: the sweep that it is a job of, as in run.json.
-        baseline: the figures that it is held against, as in run.json.
+        settings: its configuration as dotted keys, without seed, name and paths of the run.
+        choices: the chosen file of each configuration group, e.g. {"model": "dcgan"}.
+        scores: its scores; scores of one name have different protocols.
+        seconds: seconds of training.
+        examples_seen: examples seen in training.
+        batches_seen: batches seen in training.
+        peak_memory_mib: peak memory of its process.
+        peak_gpu_memory_mib: peak memory of its tensors on the GPU; None without a GPU.
+        sweep: the sweep that the run is a job of, as in run.json.
+        baseline: the published figures that the run is compared with, as in run.json.
         address: wandb:ENTITY/PROJECT/ID of a run that was read from Weights & Biases.
     """
 
@@ -81,13 +81,13 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side.
+    """The runs to compare.
 
     Attributes:
-        runs: each once.
+        runs: the runs, each once.
         notes: sentences on what was left out, and why.
-        varying: keys of what differs between the runs, seed apart: choices first, e.g. "loss", then
-            the settings that these do not imply.
+        varying: keys in which the runs differ, apart from the seed: choices first, e.g. "loss",
+            then the settings that do not follow from the choices.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -96,33 +96,35 @@ class Comparison:
 
 
 def like(a: RunScore, b: RunScore) -> str | None:
-    """None where two scores can be compared, else what differs between them.
+    """Return None if two scores can be compared, else the differences between their protocols.
 
-    For example "generated_samples: 10000 against 5000".
+    A difference is given as in "generated_samples: 10000 against 5000".
     """
     if a.name != b.name:
         return f"score: {a.name} against {b.name}"
     keys = [key for key in {**a.protocol, **b.protocol} if key not in NOT_PROTOCOL]
     differing = [key for key in keys if a.protocol.get(key) != b.protocol.get(key)]
     return (
-        ", ".join(f"{k}: {_said(a.protocol, k)} against {_said(b.protocol, k)}" for k in differing)
+        ", ".join(
+            f"{k}: {_entry(a.protocol, k)} against {_entry(b.protocol, k)}" for k in differing
+        )
         or None
     )
 
 
 def classes(scores: Iterable[RunScore]) -> list[list[RunScore]]:
-    """Scores of one name, those of like protocols together, the largest class first."""
-    found: list[list[RunScore]] = []
+    """Divide scores of one name into classes of comparable scores, the largest class first."""
+    groups: list[list[RunScore]] = []
     for score in scores:
-        mine = next((members for members in found if like(members[0], score) is None), None)
-        found.append([score]) if mine is None else mine.append(score)
-    return sorted(found, key=len, reverse=True)
+        group = next((members for members in groups if like(members[0], score) is None), None)
+        groups.append([score]) if group is None else group.append(score)
+    return sorted(groups, key=len, reverse=True)
 
 
 def value_of(run: ComparedRun, key: str) -> Any:
-    """A choice, a setting, or "name", "seed" or "sweep" of a run; None where it has none.
+    """Return a run's choice, setting, "name", "seed" or "sweep"; None if it is missing.
 
-    Sweeps of one name that were started at different times are different ones.
+    For "sweep" the value differs between sweeps of one name that were started at different times.
     """
     if key in ("name", "seed"):
         return getattr(run, key)
@@ -132,7 +134,7 @@ def value_of(run: ComparedRun, key: str) -> Any:
     return run.choices[key] if key in run.choices else run.settings.get(key)
 
 
-def _said(protocol: dict[str, Any], key: str) -> str:
+def _entry(protocol: dict[str, Any], key: str) -> str:
     if key not in protocol:
         return "last" if key == "checkpoint" else "nothing recorded"
     return "none" if protocol[key] is None else str(protocol[key])

@@ -1,4 +1,4 @@
-"""Runs in groups that differ in the seed: their scores, with the spread over seeds, and cost."""
+"""Group runs that differ only in the seed, with the spread of their scores and their mean cost."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from ganlab.reports.comparison.scores import judged
 from ganlab.reports.comparison.settings import compared_value, matching, shown_value
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
-SPECIAL = ("name", "sweep", "seed")  # that one may group by, beside choices and settings
+SPECIAL = ("name", "sweep", "seed")  # keys to group by, besides choices and settings
 
 
 def tabulate(
     comparison: Comparison, group_by: Sequence[str] | None = None, score: str | None = None
 ) -> Table:
-    """Runs in groups, with the spread of their scores over seeds.
+    """Return a table of groups of runs, with the spread of their scores over the seeds.
 
     Args:
         comparison: the runs.
-        group_by: what makes a group; all that differs but for the seed unless given.
-        score: the main one; the best judge of quality that the runs share unless given.
+        group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
+        score: the main score; None for the best judge of quality that all runs have.
 
     Raises:
-        ConfigError: no such key or score, with the nearest.
+        ConfigError: a key or score is unknown (the message names the nearest), or ambiguous.
     """
     runs, notes = comparison.runs, []
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
     main, others = _chosen(runs, score, notes)
     scored = [(run, s) for run in runs for s in run.scores if s.name == main and counts(run, s)]
-    found = classes(s for _, s in scored)
+    like_scores = classes(s for _, s in scored)
     parts, shown = [], set()
-    for members in found:
+    for members in like_scores:
         inside = [run for run, s in scored if any(s is member for member in members)]
         shown |= {id(run) for run in inside}
         parts.append(_part(inside, members[0], main, others, keys, notes))
     without = [run for run in runs if id(run) not in shown]
-    parts = _with_others(parts, without, keys, main)
+    parts = _with_unscored(parts, without, keys, main)
     _note_uncounted(runs, main, notes)
     _note_pooled(parts, [key for key in comparison.varying if key not in keys], notes)
-    unlike = [like(found[0][0], members[0]) for members in found[1:]]
+    unlike = [like(like_scores[0][0], members[0]) for members in like_scores[1:]]
     return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
 
 
 def counts(run: ComparedRun, score: RunScore) -> bool:
-    """Whether a score is one of a trained model: the run ended, or somebody evaluated it."""
+    """Whether a score is ranked: its run has finished, or `ganlab evaluate` took the score."""
     return run.state == "finished" or score.taken == "evaluate"
 
 
@@ -60,37 +60,39 @@ def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
     keys = []
     refuse_old_names(group_by)
     for name in group_by:
-        found = matching(name, comparison.varying) or matching(name, known)
-        if not found:
+        matches = matching(name, comparison.varying) or matching(name, known)
+        if not matches:
             raise ConfigError(
-                f"group_by: {name!r} is no setting of these runs.{nearest(name, [*known])} "
-                f"What differs between them: {', '.join(comparison.varying) or 'the seed alone'}."
+                f"group_by: {name!r} is not a setting of these runs.{nearest(name, [*known])} "
+                f"They differ in: {', '.join(comparison.varying) or 'the seed alone'}."
             )
-        if len(found) > 1:
-            raise ConfigError(f"group_by: {name!r} may be {' or '.join(found)}; give one of them.")
-        keys += [key for key in found if key not in keys]
+        if len(matches) > 1:
+            raise ConfigError(
+                f"group_by: {name!r} may be {' or '.join(matches)}; give one of these keys."
+            )
+        keys += [key for key in matches if key not in keys]
     return tuple(keys)
 
 
 def _chosen(
     runs: Sequence[ComparedRun], score: str | None, notes: list[str]
 ) -> tuple[str | None, tuple[str, ...]]:
-    """The main score, and those that the runs with scores share with it."""
+    """Return the main score, and the other scores that all runs with the main score have."""
     of_runs = [{s.name for s in run.scores if counts(run, s)} for run in runs]
     of_runs = [names for names in of_runs if names]
     known = sorted(set().union(*of_runs), key=lambda name: (judged(name), name))
     if score is not None and score not in known:
-        has = f"They have {_listed(known)}." if known else "They have none."
+        available = f"Their scores: {_listed(known)}." if known else "They have no scores."
         raise ConfigError(
-            f"score: {score!r} is of none of these runs.{nearest(score, known)} {has}"
+            f"score: none of these runs has {score!r}.{nearest(score, known)} {available}"
         )
     if score is not None:
         of_runs = [names for names in of_runs if score in names]
     shared = [name for name in known if all(name in names for names in of_runs)]
     if known and not shared:
         notes.append(
-            "No score is shared by all of these runs, which are of unlike families or protocols: "
-            "they are compared by cost and status alone. Choose one with --score: "
+            "No score is shared by all of these runs, whose families or protocols differ: they are "
+            "compared by cost and status alone. Choose a score that some runs have with --score: "
             f"{_listed(known)}."
         )
     main = score or (shared[0] if shared else None)
@@ -98,7 +100,7 @@ def _chosen(
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
-    """The best judges of quality among scores, those of single classes or directions last."""
+    """Return the first `most` names as text; scores of single classes or directions come last."""
     ordered = sorted(names, key=lambda name: "/" in name)
     return ", ".join(ordered[:most]) + (", …" if len(names) > most else "")
 
@@ -111,14 +113,17 @@ def _part(
     keys: Sequence[str],
     notes: list[str],
 ) -> Part:
-    """The groups of runs that have a score like this one."""
+    """Return the groups of runs whose main score has the protocol of `like_score`.
+
+    Other scores that these runs took by different protocols are left out, with a note.
+    """
     alike = {main: like_score}
     for name in others:
-        first = classes(s for run in runs for s in run.scores if s.name == name and counts(run, s))
-        if len(first) == 1:
-            alike[name] = first[0][0]
+        kinds = classes(s for run in runs for s in run.scores if s.name == name and counts(run, s))
+        if len(kinds) == 1:
+            alike[name] = kinds[0][0]
             continue
-        note = f"{name} is left out: it was taken in unlike ways. See --score {name}."
+        note = f"{name} is left out: its protocols differ between runs. See --score {name}."
         if note not in notes:
             notes.append(note)
     groups = [
@@ -135,14 +140,14 @@ def _part(
 def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
     return {
         name: s.value
-        for name, one in alike.items()
+        for name, reference in alike.items()
         for s in run.scores
-        if like(s, one) is None and counts(run, s)
+        if like(s, reference) is None and counts(run, s)
     }
 
 
 def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
-    """Runs of equal values; one whose settings are unknown is with those of its name alone."""
+    """Divide runs by their values of the keys; runs of unknown settings also by their name."""
     groups: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         values = tuple(compared_value(run, key) for key in keys)
@@ -155,18 +160,18 @@ def _group(
     keys: Sequence[str],
     values: Callable[[ComparedRun], dict[str, float]] = lambda run: {},
 ) -> Group:
-    found = [values(run) for run in runs]
-    names = dict.fromkeys(name for one in found for name in one)
-    ended = [run for run, one in zip(runs, found, strict=True) if one] or runs
+    scores_of = [values(run) for run in runs]
+    names = dict.fromkeys(name for scores in scores_of for name in scores)
+    scored = [run for run, scores in zip(runs, scores_of, strict=True) if scores] or runs
 
     def mean(name: str) -> float | None:
-        known = [getattr(run, name) for run in ended if getattr(run, name) is not None]
+        known = [getattr(run, name) for run in scored if getattr(run, name) is not None]
         return fmean(known) if known else None
 
     return Group(
         {key: shown_value(runs[0], key) for key in keys},
         tuple(runs),
-        {name: Spread.of([one[name] for one in found if name in one]) for name in names},
+        {name: Spread.of([s[name] for s in scores_of if name in s]) for name in names},
         mean("seconds"),
         mean("examples_seen"),
         mean("peak_memory_mib"),
@@ -175,10 +180,10 @@ def _group(
     )
 
 
-def _with_others(
+def _with_unscored(
     parts: list[Part], without: Sequence[ComparedRun], keys: Sequence[str], main: str | None
 ) -> list[Part]:
-    """Add runs without a score that counts: to their group where there is one, else as own."""
+    """Add the runs without a ranked score: to the group of equal values, else as a new group."""
     rest = {}
     for members in _split(without, keys):
         group = _group(members, keys)
@@ -210,22 +215,22 @@ def _joined(group: Group, more: Group) -> Group:
 
 
 def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[str]) -> None:
-    """Say whose scores are left out of the means, as those of a training that has not ended."""
+    """Note that scores of unfinished runs are left out of the means, if there are any."""
 
     def scores(run: ComparedRun) -> list[RunScore]:
         return [s for s in run.scores if main in (None, s.name)]
 
     cut = [r for r in runs if scores(r) and not any(counts(r, s) for s in scores(r))]
     if cut:
-        said = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in cut).items())
+        states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in cut).items())
         notes.append(
-            f"Scores of runs that have not finished are left out ({said}). To have that of a run "
-            "counted as it stands: ganlab evaluate run=…"
+            f"Scores of runs that have not finished are left out ({states}). To include the score "
+            "of such a run: ganlab evaluate run=…"
         )
 
 
 def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -> None:
-    """Say what else than the seed differs in groups, and where a seed is in one more than once."""
+    """Note what differs within groups besides the seed, and groups with a seed twice."""
     groups = [group for part in parts for group in part.groups]
     pooled = [
         key
@@ -234,20 +239,20 @@ def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -
     ]
     if pooled:
         notes.append(
-            "Runs of a group differ in more than the seed, and so the spread is over that too: "
+            "Runs of a group differ in more than the seed, so the spread includes the effect of: "
             f"{', '.join(pooled)}."
         )
     twice = 0
     for group in groups:
-        drawn = [
+        trials = [
             (run.seed, *(compared_value(run, key) for key in left))
             for run in group.runs
             if run.seed is not None and any(counts(run, s) for s in run.scores)
         ]
-        twice += len(set(drawn)) < len(drawn)
+        twice += len(set(trials)) < len(trials)
     if twice:
         which = "1 group holds" if twice == 1 else f"{twice} groups hold"
         notes.append(
-            f"{which} runs of the same seed and settings, which are no independent trials: the "
+            f"{which} runs of the same seed and settings, which are not independent trials: the "
             "interval is too narrow."
         )

@@ -1,4 +1,4 @@
-"""Runs read from their folders, each once, with notes on what cannot be used."""
+"""Read runs from folders, each once, with notes on what cannot be used."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ganlab.reports.comparison.settings import choices_of, given_keys, read_yaml
 
 @dataclass
 class Found:
-    """What was read so far.
+    """The runs that were read so far.
 
     Attributes:
-        runs: with labels that are not yet shortened.
-        notes: on what was left out.
-        given: keys of overrides on command lines.
+        runs: the runs; their labels are not yet shortened.
+        notes: sentences on what was left out.
+        given: the keys of overrides on the runs' command lines.
     """
 
     runs: list[ComparedRun] = field(default_factory=list)
@@ -34,18 +34,18 @@ class Found:
 
 
 def read_folders(paths: Iterable[Path], found: Found) -> None:
-    """Add the runs in folders: a run's own, a sweep's, or any above runs.
+    """Add the runs in folders to `found`: the folder of a run or a sweep, or any folder above runs.
 
-    A folder that is met twice, by whatever path, counts once; what is no run, or is damaged, gets a
-    note, and the rest is read.
+    Folders that several paths lead to count once. Paths without runs and damaged runs get a note
+    and are skipped.
     """
     seen: set[Path] = set()
     for path in paths:
         folders = _runs_below(path, found.notes)
         again = [folder for folder in folders if folder.resolve() in seen]
         if again:
-            here = "it is" if folders == [path] else f"{len(again)} of its {len(folders)} runs are"
-            found.notes.append(f"{path}: {here} named already; each run counts once.")
+            what = "it is" if folders == [path] else f"{len(again)} of its {len(folders)} runs are"
+            found.notes.append(f"{path}: {what} named already; each run counts once.")
         for folder in folders:
             if folder.resolve() not in seen:
                 seen.add(folder.resolve())
@@ -65,11 +65,11 @@ def _runs_below(path: Path, notes: list[str]) -> list[Path]:
 
 
 def _walk(folder: Path, seen: set[str], notes: list[str]) -> Iterator[Path]:
-    """Run folders at or below a folder; nothing is looked for inside a run.
+    """Yield the run folders at or below a folder, but none inside a run.
 
-    A folder that cannot be read gets a note, and the search goes on beside it.
+    A folder that cannot be read is skipped with a note.
     """
-    if (real := os.path.realpath(folder)) in seen:  # a link to a folder above
+    if (real := os.path.realpath(folder)) in seen:  # e.g. by a link to a parent folder
         return
     seen.add(real)
     try:
@@ -89,12 +89,12 @@ def _walk(folder: Path, seen: set[str], notes: list[str]) -> Iterator[Path]:
 def _is_dir(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # e.g. a link that leads in a circle
+    except OSError:  # e.g. a symbolic link to itself
         return False
 
 
 def _natural(folder: Path) -> list[tuple[int, int, str]]:
-    """Job 10 comes after job 9."""
+    """Return a sort key by which job 10 comes after job 9."""
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in folder.parts]
 
 
@@ -102,17 +102,17 @@ def _read_into(found: Found, folder: Path) -> None:
     try:
         record = read_record(folder)
         if not isinstance(record, dict):
-            raise RunError(f"run: {folder / 'run.json'} is damaged: it holds no record.")
+            raise RunError(f"run: {folder / 'run.json'} is damaged: it is not a JSON object.")
         run, given = _run(folder, record, found.notes)
     except (RunError, OSError) as error:
-        found.notes.append(f"{_without_key(error)} Left out.")
+        found.notes.append(f"{_without_key(error)} The run is left out.")
         return
     found.runs.append(run)
     found.given |= given
 
 
 def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[ComparedRun, set[str]]:
-    """A run, and the keys of its overrides; entries that an older version left out are None."""
+    """Return a run and the keys of its overrides; None stands for entries that are missing."""
     try:
         config = read_yaml(folder / "config.yaml")
     except RunError as error:
@@ -121,13 +121,13 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
     if config.get("lesson"):
         notes.append(f"{folder}: holds a lesson, which has no scores.")
     elif record.get("imported"):
-        notes.append(f"{folder}: was imported; its cost is none of a training here.")
+        notes.append(f"{folder}: was imported; its cost excludes the original training.")
     counters = record.get("counters")
     counters = counters if isinstance(counters, dict) else {}
     sweep = record.get("sweep") if isinstance(record.get("sweep"), dict) else None
     choices = choices_of(record.get("choices") or config.get("choices"))
     if not choices and config:
-        notes.append(f"{folder}: is of a version that did not record choices (model, loss, …).")
+        notes.append(f"{folder}: an older version recorded no choices (model, loss, …).")
     seed = record.get("seed", config.get("seed"))
     error = record.get("error")
     run = ComparedRun(
@@ -164,7 +164,7 @@ def _evaluations(folder: Path, notes: list[str]) -> list[Any]:
 
 
 def labelled(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ...]:
-    """The same runs, each with the shortest label that no other has."""
+    """Return the runs, each with its shortest label that is unique among them."""
     names = [_names(run) for run in runs]
     depth = [0] * len(runs)
     while True:
@@ -180,7 +180,7 @@ def labelled(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ...]:
 
 
 def _names(run: ComparedRun) -> list[str]:
-    """What a run may be called, the shortest first."""
+    """Return the possible labels of a run, the shortest first."""
     if run.folder is None:
         return [run.label, f"wandb:{run.label}", run.address or f"wandb:{run.label}"]
     parts = Path(os.path.abspath(run.folder)).parts[1:]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ganlab.record.old_names import SEEN
 from ganlab.reports.comparison.facts import RunScore, like
 
-# beginnings of the names of scores, the best judge of quality first, and whether more is better
+# prefixes of scores' names, the best judge of quality first, with whether higher is better
 SCORES = {
     "fid": False,
     "frechet_distance": False,
@@ -34,23 +34,26 @@ SCORES = {
 
 
 def direction_of(name: str) -> Literal["higher", "lower"] | None:
-    """Which way a score of this name is better; None where its name alone does not tell."""
-    place = judged(name)
-    if place == len(SCORES):
+    """Whether a score of this name is better if higher or lower; None if the name does not tell."""
+    rank = judged(name)
+    if rank == len(SCORES):
         return None
-    return "higher" if [*SCORES.values()][place] else "lower"
+    return "higher" if [*SCORES.values()][rank] else "lower"
 
 
 def judged(name: str) -> int:
-    """The place of a score among the judges of quality, 0 the best; their number for no judge."""
+    """Return the position of a score's prefix in `SCORES`, 0 for the best judge of quality.
+
+    It is `len(SCORES)` for a score without such a prefix, and for a standard deviation.
+    """
     prefixes = [*SCORES]
-    found = (i for i, prefix in enumerate(prefixes) if name.startswith(prefix))
-    return len(prefixes) if "_std" in name else next(found, len(prefixes))
+    matches = (i for i, prefix in enumerate(prefixes) if name.startswith(prefix))
+    return len(prefixes) if "_std" in name else next(matches, len(prefixes))
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """A score as it was taken once, at so many examples (None where nobody noted it)."""
+    """A score, with the examples seen when it was taken (None if not recorded)."""
 
     score: RunScore
     examples: int | None
@@ -59,18 +62,19 @@ class _Taken:
 def scores_of(
     record: dict[str, Any], evaluations: Any, label: str, notes: list[str]
 ) -> tuple[RunScore, ...]:
-    """All scores of a run, those of several evaluation seeds averaged.
+    """Return all scores of a run, averaged over evaluation seeds.
 
-    Of like protocols the evaluation counts rather than the training's own score, and the one at
-    most examples. An evaluation from before a finished run was trained further is left out.
+    Of scores with one protocol, evaluations replace the score from training, and only those at the
+    most examples count. Evaluations of the last checkpoint that were made before a finished run was
+    trained further are left out, with a note.
 
     Args:
-        record: run.json.
-        evaluations: those in scores.json, empty where there is none.
-        label: of the run, for notes.
-        notes: sentences on what cannot be used are added to it.
+        record: the contents of run.json.
+        evaluations: the evaluations in scores.json; empty without that file.
+        label: the run's label in notes.
+        notes: sentences on what cannot be used are appended to it.
     """
-    own = [_Taken(s, None) for s in _read(record.get("scores"), None, "training", label, notes)]
+    trained = [_Taken(s, None) for s in _read(record.get("scores"), None, "training", label, notes)]
     counters = record.get("counters")
     examples = counters.get("examples_seen") if isinstance(counters, dict) else None
     evaluated = []
@@ -84,26 +88,27 @@ def scores_of(
         if is_old and checkpoint == "last":
             notes.append(
                 f"{label}: a score in scores.json was taken at {seen:,} examples, before the run "
-                f"was trained to {examples:,}; left out. Take it again: ganlab evaluate run=…"
+                f"was trained to {examples:,}; it is left out. Evaluate the run again: "
+                "ganlab evaluate run=…"
             )
             continue
         evaluated += [_Taken(score, seen) for score in taken]
     known = [_newest(members) for members in _like(evaluated)]
-    rest = [t.score for t in own if not any(like(t.score, score) is None for score in known)]
+    rest = [t.score for t in trained if not any(like(t.score, score) is None for score in known)]
     return tuple(sorted((*rest, *known), key=lambda score: (judged(score.name), score.name)))
 
 
 def _like(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
-    """Scores of like protocols together."""
+    """Yield the classes of comparable scores."""
     classes: list[list[_Taken]] = []
-    for one in taken:
-        mine = next((c for c in classes if like(c[0].score, one.score) is None), None)
-        classes.append([one]) if mine is None else mine.append(one)
+    for item in taken:
+        members = next((c for c in classes if like(c[0].score, item.score) is None), None)
+        classes.append([item]) if members is None else members.append(item)
     yield from classes
 
 
 def _newest(members: list[_Taken]) -> RunScore:
-    """The mean over seeds of the scores that were taken at most examples."""
+    """Return the mean over evaluation seeds of the scores that were taken at the most examples."""
     most = max(member.examples or 0 for member in members)
     by_seed = {
         str(member.score.protocol.get("seed")): member.score
@@ -121,25 +126,25 @@ def _newest(members: list[_Taken]) -> RunScore:
 def _read(
     scores: Any, checkpoint: str | None, taken: str, label: str, notes: list[str]
 ) -> list[RunScore]:
-    """The scores of one record, without those that are no finite numbers."""
-    found = []
+    """Return the scores of one record; those that are not finite numbers are noted and skipped."""
+    result = []
     for name, entry in scores.items() if isinstance(scores, dict) else ():
         score = score_from(name, entry, taken)
         if score is None:
-            notes.append(f"{label}: {name} is no finite number; left out.")
+            notes.append(f"{label}: {name} is not a finite number; it is left out.")
             continue
         if checkpoint not in (None, "last"):
             score = replace(score, protocol=score.protocol | {"checkpoint": checkpoint})
-        found.append(score)
-    return found
+        result.append(score)
+    return result
 
 
 def score_from(name: str, entry: Any, taken: str) -> RunScore | None:
-    """A score from its entry in a record; None where that holds no finite number.
+    """Return a score from its entry in a record; None if the entry has no finite value.
 
     Args:
-        name: of the score.
-        entry: value and protocol, and in newer records `higher_is_better`.
+        name: the score's name.
+        entry: its value and protocol, and in newer records `higher_is_better`.
         taken: "training" or "evaluate".
     """
     if not isinstance(entry, dict) or not is_number(entry.get("value")):
@@ -149,8 +154,8 @@ def score_from(name: str, entry: Any, taken: str) -> RunScore | None:
     better = {True: "higher", False: "lower"}.get(entry.get("higher_is_better"))
     if "higher_is_better" not in entry:
         better = direction_of(name)
-    named = str(protocol.get("protocol") or "")
-    return RunScore(name, float(entry["value"]), protocol, named, better, taken)
+    protocol_name = str(protocol.get("protocol") or "")
+    return RunScore(name, float(entry["value"]), protocol, protocol_name, better, taken)
 
 
 def is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The settings of runs: config.yaml as dotted keys, and which of them differ."""
+"""The settings of runs: config.yaml as dotted keys, and which keys differ between runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from ganlab.errors import RunError
 from ganlab.reports.comparison.facts import ComparedRun, value_of
 
-# What says where a run was written and how it was shown or continued, not what it is.
+# Keys that say where a run is written, and how it is shown or resumed, but do not change training.
 NOT_SETTINGS = (
     "name",
     "seed",
@@ -27,7 +27,7 @@ NOT_SETTINGS = (
     "logger",
     "callbacks.progress",
 )
-# What says how a run is watched: its scores carry their protocols, and the rest changes nothing.
+# Keys of how a run is watched. They do not make runs differ: scores carry their own protocols.
 WATCHING = (
     "evaluation",
     "log_every",
@@ -37,11 +37,11 @@ WATCHING = (
     "callbacks.checkpoints",
     "callbacks.export",
 )
-RUN_SEED = "the run's seed"  # in place of a seed that equals it
-# Groups of the configuration that make a run what it is, in the order of columns.
+RUN_SEED = "the run's seed"  # shown in place of a seed that equals the run's seed
+# The configuration groups that are always compared, in the order of columns.
 MAIN_CHOICES = ("model", "loss", "regularizer", "data")
 
-# As OmegaConf reads and writes: 1e-5 is a number, and a date is a text.
+# Floats as OmegaConf reads and writes them: 1e-5 is a number. Dates stay text.
 _FLOAT = re.compile(
     r"^(?:[-+]?(?:\d[\d_]*)\.[\d_]*(?:[eE][-+]?\d+)?|[-+]?(?:\d[\d_]*)(?:[eE][-+]?\d+)"
     r"|[-+]?\.\d[\d_]*(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
@@ -52,7 +52,7 @@ _SECTION = re.compile(r"^(?=\w)", re.MULTILINE)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Plain values alone, by libyaml where it is there."""
+    """Loader of plain values, with OmegaConf's rules for numbers; by libyaml if available."""
 
     yaml_implicit_resolvers = {
         first: [
@@ -66,10 +66,10 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A run's config.yaml, to be read and not changed: runs of a sweep share what is equal.
+    """Return a run's config.yaml. Do not change the result: runs with equal sections share them.
 
     Raises:
-        RunError: it is not there, cannot be read, or holds something else.
+        RunError: the file is missing, cannot be read, or holds no settings.
     """
     try:
         content = _parsed(path.read_text(encoding="utf-8"))
@@ -83,12 +83,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    """The contents, each top-level section by itself, since most are those of another run too."""
+    """Parse each top-level section separately: most sections equal another run's and are cached."""
     config: dict[str, Any] = {}
     try:
         for section in filter(None, _SECTION.split(text)):
             config |= _parsed_section(section)
-    except (yaml.YAMLError, TypeError):  # not as ganlab writes it, e.g. with anchors
+    except (yaml.YAMLError, TypeError):  # not written by ganlab, e.g. with anchors
         return yaml.load(text, _Loader)
     return config
 
@@ -99,12 +99,15 @@ def _parsed_section(text: str) -> Any:
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys of what a run is; lists stay whole, and what is null is left out."""
-    place = str(config.get("run_dir"))
+    """Return a configuration as dotted keys, without `NOT_SETTINGS`, nulls and paths in `run_dir`.
+
+    A list is one value.
+    """
+    run_dir = str(config.get("run_dir"))
 
     def is_kept(value: Any) -> bool:
-        is_place = isinstance(value, str) and f"{value}/".startswith(f"{place}/")
-        return value is not None and not is_place
+        is_in_run_dir = isinstance(value, str) and f"{value}/".startswith(f"{run_dir}/")
+        return value is not None and not is_in_run_dir
 
     return {key: value for key, value in _flat(config) if is_kept(value)}
 
@@ -120,7 +123,10 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def choices_of(choices: Any) -> dict[str, str]:
-    """Those groups that chose something, but for the logger; a list becomes one text."""
+    """Return the choices of configuration groups that are not empty, without the logger.
+
+    A list of choices becomes one text. `MAIN_CHOICES` come first.
+    """
     if not isinstance(choices, dict):
         return {}
     named = {
@@ -133,22 +139,22 @@ def choices_of(choices: Any) -> dict[str, str]:
 
 
 def given_keys(overrides: Any) -> set[str]:
-    """The keys of overrides on a command line, e.g. "model.latents" of "+model.latents=uniform"."""
+    """Return the keys of overrides, e.g. "model.latents" for "+model.latents=uniform"."""
     texts = [text for text in overrides if isinstance(text, str)] if overrides else []
     return {text.partition("=")[0].lstrip("+~") for text in texts if "=" in text}
 
 
 def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> tuple[str, ...]:
-    """Keys of what differs between runs, seed apart; see `Comparison.varying`.
+    """Return the keys in which runs differ, apart from the seed; see `Comparison.varying`.
 
-    A choice that is no main one, and a setting, is left out where the choices imply it: runs of
-    equal choices have equal values of it. What somebody gave on a command line is kept all the
-    same, but for an experiment, which is a name for other choices and settings. How a run is
-    watched (`WATCHING`) makes it no other one.
+    `MAIN_CHOICES` that differ are always kept. Other choices and settings are left out if they
+    follow from the choices: runs of equal choices then have equal values. Keys that were given as
+    overrides are kept even so, except an experiment, which stands for choices and settings. Keys
+    of `WATCHING` are left out.
 
     Args:
-        runs: those whose settings are unknown do not count.
-        given: keys of overrides, whose settings come before others.
+        runs: the runs; those of unknown settings are skipped.
+        given: keys of overrides; their settings come before other settings.
     """
     known = [run for run in runs if run.settings]
     groups = dict.fromkeys(key for run in known for key in run.choices)
@@ -156,71 +162,71 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
     ordered += sorted(key for key in groups if key not in (*MAIN_CHOICES, *WATCHING))
     kept: list[str] = []
     for key in ordered:
-        is_asked = key in MAIN_CHOICES or (key in given and key != "experiment")
-        if _differs(known, key) and (is_asked or not _implied(known, kept, key)):
+        is_always_kept = key in MAIN_CHOICES or (key in given and key != "experiment")
+        if _differs(known, key) and (is_always_kept or not _implied(known, kept, key)):
             kept.append(key)
-    by_hand, others = [], []
+    overridden, others = [], []
     for key in dict.fromkeys(key for run in known for key in run.settings):
         is_watching = any(f"{key}.".startswith(f"{name}.") for name in WATCHING)
         if not is_watching and _differs(known, key):
-            if any(_speaks_of(name, key) for name in given if name not in groups):
-                by_hand.append(key)
+            if any(_refers_to(name, key) for name in given if name not in groups):
+                overridden.append(key)
             elif not _implied(known, ordered, key):
                 others.append(key)
-    return (*kept, *by_hand, *others)
+    return (*kept, *overridden, *others)
 
 
 def _differs(runs: Sequence[ComparedRun], key: str) -> bool:
-    """Whether values differ, both as they are and as what follows the run's seed."""
+    """Whether values differ, also when seeds that equal their run's seed count as equal."""
     plain = {comparable(value_of(run, key)) for run in runs}
     return len(plain) > 1 and len({compared_value(run, key) for run in runs}) > 1
 
 
 def _implied(runs: Sequence[ComparedRun], by: Sequence[str], key: str) -> bool:
-    """Whether the values of `key` are a function of those of `by`, as far as these runs tell."""
-    found: dict[tuple, set] = defaultdict(set)
+    """Whether in these runs the values of `key` are a function of the values of `by`."""
+    values_by: dict[tuple, set] = defaultdict(set)
     for run in runs:
-        found[tuple(value_of(run, k) for k in by)].add(compared_value(run, key))
-    return all(len(values) == 1 for values in found.values())
+        values_by[tuple(value_of(run, k) for k in by)].add(compared_value(run, key))
+    return all(len(values) == 1 for values in values_by.values())
 
 
-def _speaks_of(name: str, key: str) -> bool:
-    """Whether an override's key is a setting's, its end (protocol.samples), or above it."""
+def _refers_to(name: str, key: str) -> bool:
+    """Whether an override's key is `key`, a dotted end of it (protocol.samples), or a parent."""
     is_end = "." in name and key.endswith(f".{name}")
     return is_end or f"{key}.".startswith(f"{name}.")
 
 
 def shown_value(run: ComparedRun, key: str) -> Any:
-    """A run's value for a table; `RUN_SEED` for a setting such as data.seed that follows it."""
+    """Return a value for a table; `RUN_SEED` for e.g. a data.seed that equals the run's seed."""
     value = value_of(run, key)
     follows = key.endswith(".seed") and value is not None and value == run.seed
     return RUN_SEED if follows else value
 
 
 def compared_value(run: ComparedRun, key: str) -> Any:
-    """What two runs are compared by: `comparable`, and seeds that follow the run's are alike.
+    """Return the value by which runs are compared, hashable.
 
-    A run without such a setting is as one that follows its seed.
+    Seeds such as data.seed that equal their run's seed, or are missing, all give `RUN_SEED`.
     """
     value = shown_value(run, key)
     return RUN_SEED if value is None and key.endswith(".seed") else comparable(value)
 
 
 def comparable(value: Any) -> Any:
-    """A value that can be put into a set; 1 and 1.0 are the same, 1 and True are not."""
+    """Return a hashable value; 1 and 1.0 give equal values, 1 and True do not."""
     if isinstance(value, dict):
-        return ("dict", frozenset((key, comparable(one)) for key, one in value.items()))
+        return ("dict", frozenset((key, comparable(item)) for key, item in value.items()))
     if isinstance(value, (list, tuple)):
         return ("list", *map(comparable, value))
     return ("bool", value) if isinstance(value, bool) else value
 
 
 def short_names(keys: Sequence[str], others: Iterable[str] = ()) -> dict[str, str]:
-    """Keys shortened to the last parts that tell them from each other, e.g. "generator.lr".
+    """Return for each key its shortest unique end, such as "generator.lr".
 
     Args:
-        keys: dotted.
-        others: names that are taken.
+        keys: dotted keys.
+        others: names that must not be used.
     """
     taken, names = set(others), {}
     for key in keys:
@@ -240,6 +246,6 @@ def _ends(key: str, end: str) -> bool:
 
 
 def matching(key: str, keys: Iterable[str]) -> list[str]:
-    """The dotted keys that a user may mean by `key`: itself, or those that end so."""
+    """Return [key] if `key` is one of the dotted keys, else all keys that end in `key`."""
     keys = list(keys)
     return [key] if key in keys else [k for k in keys if _ends(k, key)]

@@ -1,4 +1,4 @@
-"""A table of groups of runs, as data: what `ganlab compare` prints and writes."""
+"""The table of groups of runs that `ganlab compare` prints and writes, as data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from ganlab.reports.comparison.facts import ComparedRun, Comparison
 
 @dataclass(frozen=True)
 class Spread:
-    """A quantity over the runs of a group.
+    """Mean and spread of a quantity over the runs of a group.
 
     Attributes:
-        n: runs.
-        mean: over them.
-        deviation: the sample's standard deviation, with n − 1; None for n = 1.
-        interval: of the mean, 95 %, by Student's t with n − 1 degrees of freedom; None for n = 1.
+        n: the number of runs.
+        mean: the mean over these runs.
+        deviation: the sample standard deviation (divided by n − 1); None for n = 1.
+        interval: the mean's 95 % confidence interval, by Student's t with n − 1 degrees of freedom;
+            None for n = 1.
     """
 
     n: int
@@ -29,28 +30,28 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread | None:
-        """That of some values; None where there are none."""
+        """Return the spread of some values; None for no values."""
         n = len(values)
         if n < 2:
             return cls(n, values[0]) if values else None
         from scipy.special import stdtrit
 
         mean, deviation = fmean(values), stdev(values)
-        reach = float(stdtrit(n - 1, 0.975)) * deviation / n**0.5
-        return cls(n, mean, deviation, (mean - reach, mean + reach))
+        half = float(stdtrit(n - 1, 0.975)) * deviation / n**0.5
+        return cls(n, mean, deviation, (mean - half, mean + half))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of equal values.
+    """Runs with equal values of the table's keys.
 
     Attributes:
-        values: by key of what makes the group.
-        runs: all of them, also those without scores.
-        scores: by name, over the runs whose scores count; None where there are none.
-        seconds, examples_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs that
-            count, else over all.
-        states: how many runs stand where.
+        values: the value of each key.
+        runs: all runs of the group, also those without scores.
+        scores: by name, the spread over the runs with a ranked score; None if no run has one.
+        seconds, examples_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs with
+            ranked scores, or over all runs if none has such scores.
+        states: the number of runs in each state.
     """
 
     values: dict[str, Any]
@@ -65,13 +66,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Part:
-    """Groups whose scores were taken alike.
+    """Groups whose main score has one protocol.
 
     Attributes:
-        protocol: how; empty where there is no score.
-        protocol_name: of it.
-        groups: the best first where `better` is known.
-        better: of the main score.
+        protocol: the protocol; empty for groups without a score.
+        protocol_name: the protocol's name.
+        groups: the groups, the best first if `better` is known.
+        better: whether a higher or a lower main score is better; None if unknown.
     """
 
     protocol: dict[str, Any]
@@ -85,12 +86,13 @@ class Table:
     """What `ganlab compare` prints.
 
     Attributes:
-        keys: of what makes a group.
-        score: the one that groups are ranked by; None where the runs share none.
+        keys: the keys in which the runs of a group are equal.
+        score: the main score, by which groups are ranked; None if the runs share no score.
         others: further scores that are shown.
-        parts: of unlike protocols; the groups without a score are in the last one.
-        unlike: why there is more than one part; None where there is not.
-        notes: what is to be known of the figures.
+        parts: one part for each protocol of the main score; groups without a score are in the last
+            part, or in a part of their own.
+        unlike: how the protocols of the parts differ; None if there is one protocol.
+        notes: sentences on how to read the numbers.
     """
 
     keys: tuple[str, ...]
@@ -102,7 +104,7 @@ class Table:
 
 
 def as_data(comparison: Comparison, table: Table) -> dict[str, Any]:
-    """The table, and the runs in it, as plain containers, for JSON."""
+    """Return the table and its runs as plain containers for JSON."""
     data = {
         "group_by": list(table.keys),
         "score": table.score,

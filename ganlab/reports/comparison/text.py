@@ -1,4 +1,4 @@
-"""The table of `ganlab compare` as plain text, to be read in a terminal or a log."""
+"""The table of `ganlab compare` as plain text, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from ganlab.reports.comparison.settings import short_names
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 WIDTH = 100
-OTHERS = 4  # further scores that are shown at most
-FEWEST = 2  # settings that are shown however wide the table is
-LINES = 12  # notes, and errors, that are printed at most
+OTHERS = 4  # further scores in the table, at most
+FEWEST = 2  # dotted settings that are shown even in too wide a table
+LINES = 12  # notes, and reasons of failures, that are printed at most
 LETTERS = 240  # of an error's first line
 NOTHING = "–"
 
-Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it stands at the right
+Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it is right-aligned
 
 
 def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
-    """The whole answer: what is compared, the table, and what is to be known of it.
+    """Return the output of `ganlab compare`: a title, the table, errors of runs, and notes.
 
     Args:
         comparison: the runs.
-        table: of them.
-        width: of the terminal; further scores are left out where the table would be wider.
+        table: the table of these runs.
+        width: the terminal's width in characters. If the table is wider, further scores and then
+            settings that nobody asked for are left out.
     """
     keys, others = table.keys, table.others[:OTHERS]
     groups = [group for part in table.parts for group in part.groups]
@@ -37,7 +38,7 @@ def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
 
     while others and is_too_wide():
         others = others[:-1]
-    if keys == comparison.varying:  # nobody asked for them by name
+    if keys == comparison.varying:  # no --group-by asked for these keys
         while sum("." in key for key in keys) > FEWEST and is_too_wide():
             keys = keys[:-1]
     columns = _columns(table, groups, keys, others)
@@ -62,7 +63,7 @@ def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
 def _title(
     comparison: Comparison, table: Table, keys: Sequence[str], others: Sequence[str]
 ) -> list[str]:
-    """What is compared, by which score, and whether that ranks the groups."""
+    """Return the lines above the table: number of runs, keys, score, and whether it ranks."""
     n = len({repr(group.values) for part in table.parts for group in part.groups})
     runs = len(comparison.runs)
     by = ", ".join(keys)
@@ -70,24 +71,24 @@ def _title(
         is_seed = n == 1 and len({run.seed for run in comparison.runs}) > 1
         by = "the seed alone differs" if is_seed else "no setting is known to differ"
     if more := len(table.keys) - len(keys):
-        by += f", and {more} more settings (--html FILE and --json FILE show them)"
+        by += f", and {more} more settings (shown by --html FILE and --json FILE)"
     by = f": {by}" if by else ""
     lines = [f"{runs} run{'s' * (runs > 1)} in {n} group{'s' * (n > 1)}{by}"]
     if table.score is None:
         return lines
     better = next((part.better for part in table.parts if part.better), None)
     what = f"Score: {table.score}" + (f", {better} is better" if better else "")
-    beside = f"; beside it {', '.join(others)}" if others else ""
+    further = f"; also {', '.join(others)}" if others else ""
     more = len(table.others) - len(others)
-    beside += f" ({more} more with --score)" if more else ""
-    lines.append(what + beside + ".")
+    further += f" ({more} more with --score)" if more else ""
+    lines.append(what + further + ".")
     if table.unlike:
         lines.append(
-            f"Not ranked against each other, for {table.score} was taken in unlike ways: "
-            f"{table.unlike}. Groups of like protocols stand together below."
+            f"Not ranked against each other, because {table.score} was taken by different "
+            f"protocols: {table.unlike}. Below, groups of one protocol are listed together."
         )
     elif better is None:
-        lines.append("Not ranked: which way it is better is not recorded.")
+        lines.append("Not ranked: whether higher or lower is better is not recorded.")
     elif n > 1:
         lines.append("Ranked, the best mean first.")
     return lines
@@ -125,9 +126,9 @@ def _columns(
     ]
 
 
-def _of(group: Group, score: str, said: Callable[[Spread], str]) -> str:
+def _of(group: Group, score: str, as_text: Callable[[Spread], str]) -> str:
     spread = group.scores.get(score)
-    return said(spread) if spread else NOTHING
+    return as_text(spread) if spread else NOTHING
 
 
 def _deviation(spread: Spread) -> str:
@@ -167,14 +168,14 @@ def _whole(value: float | None) -> str:
 
 
 def _minutes(seconds: float | None) -> str:
-    """With three significant digits: 2 seconds are 0.0333."""
+    """Return seconds as minutes with three significant digits: 2 seconds are 0.0333."""
     if seconds is None or seconds >= 6000:
         return _whole(seconds and seconds / 60)
     return f"{seconds / 60:#.3g}"
 
 
 def _count(value: float | None) -> str:
-    """With k or M, e.g. 51.2k."""
+    """Return a number with k or M, e.g. 51.2k."""
     if value is None:
         return NOTHING
     for size, unit in ((1e6, "M"), (1e3, "k")):
@@ -203,7 +204,7 @@ def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _protocol(part: Part) -> str:
-    """One sentence; the seeds of evaluations are no part of what must be alike."""
+    """Return a protocol as one sentence, without the entries in `NOT_PROTOCOL`."""
     entries = [
         f"{key} {'none' if value is None else value}"
         for key, value in part.protocol.items()
@@ -213,17 +214,17 @@ def _protocol(part: Part) -> str:
 
 
 def _errors(runs: Iterable[ComparedRun], width: int) -> list[str]:
-    """Why runs failed, those with the same reason together."""
+    """Return a block of the reasons why runs failed, each reason once; empty if none failed."""
     labels = defaultdict(list)
     for run in runs:
         if run.state == "failed":
             reason = (run.error or "no reason was recorded").strip().splitlines()[0]
             labels[reason].append(run.label)
     lines = []
-    for reason, of in labels.items():
-        more = f" and {len(of) - 1} more" if len(of) > 1 else ""
-        said = reason if len(reason) <= LETTERS else f"{reason[:LETTERS]} …"
-        lines.append(f"Failed: {of[0]}{more}: {said}")
+    for reason, failed in labels.items():
+        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        text = reason if len(reason) <= LETTERS else f"{reason[:LETTERS]} …"
+        lines.append(f"Failed: {failed[0]}{more}: {text}")
     return ["\n".join(_wrapped(_cut(lines, "reasons"), width, "  "))] if lines else []
 
 

@@ -1,4 +1,4 @@
-"""Runs read from Weights & Biases, as `logger=wandb` wrote them."""
+"""Read runs from Weights & Biases, as `logger=wandb` wrote them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ganlab.reports.comparison.runs import Found
 from ganlab.reports.comparison.scores import is_number, score_from
 from ganlab.reports.comparison.settings import choices_of, settings_of
 
-PATIENCE = 30  # seconds that the server has for each answer
-# W&B calls a run "killed" that Ctrl-C ended, and "crashed" one that stopped to answer.
+PATIENCE = 30  # seconds to wait for each answer of the server
+# For W&B a run is "killed" if Ctrl-C ended it, and "crashed" if it no longer responds.
 STATES = {
     "crashed": "killed",
     "killed": "interrupted",
@@ -25,44 +25,46 @@ STATES = {
     "preempting": "running",
     "pending": "planned",
 }
-# What a run itself says of its end, where W&B knows no name for it.
+# Ends that a run writes into its summary itself, as W&B has no states for all of them.
 ENDS = ("finished", "interrupted", "pruned")
 
 
 def read_project(place: str, found: Found, api: Any = None) -> None:
-    """Add the runs of a project on Weights & Biases, or one of them.
+    """Add the runs of a project on Weights & Biases, or one run of it, to `found`.
 
-    A run whose folder is among those read before counts once. Where nobody is logged in, the server
-    refuses, or there is no such project or run, this is a note.
+    A run whose folder was read before is skipped, with a note. If nobody is logged in, the server
+    refuses, or the project or run does not exist, a note says so.
 
     Args:
         place: ENTITY/PROJECT or ENTITY/PROJECT/RUN_ID.
-        found: what was read so far.
-        api: in place of `wandb.Api()`.
+        found: the runs that were read so far.
+        api: the API to use; None for `wandb.Api()`.
 
     Raises:
-        ConfigError: another form of place.
+        ConfigError: `place` has another form.
     """
     parts = place.strip("/").split("/")
     if len(parts) not in (2, 3) or not all(parts):
         raise ConfigError(
             f"wandb:{place}: needs wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID, as in the "
-            "address of the page, without /runs/."
+            "address of the W&B page, but without /runs/."
         )
     known = _ids(found.runs)
     try:
         with _logged_in(api) as api:
             runs = [api.run(place)] if len(parts) == 3 else list(api.runs(place, lazy=False))
             read = [(str(run.id), _compared(run, place, found.notes)) for run in runs]
-    except Exception as error:  # W&B raises many kinds: of its own, of requests, ValueError
-        found.notes.append(_refused(place, error))
+    except Exception as error:  # W&B raises its own errors, those of requests, and ValueError
+        found.notes.append(_refusal(place, error))
         return
     if not read:
         found.notes.append(f"wandb:{place}: has no runs.")
     names = Counter(run.label for _, run in read)
     for number, run in read:
         if number in known:
-            found.notes.append(f"wandb:{place}: {run.label} is there as a folder; counted once.")
+            found.notes.append(
+                f"wandb:{place}: {run.label} was read from its folder; it counts once."
+            )
             continue
         label = f"{run.label} ({number})" if names[run.label] > 1 else run.label
         address = f"wandb:{'/'.join(parts[:2])}/{number}"
@@ -71,13 +73,13 @@ def read_project(place: str, found: Found, api: Any = None) -> None:
 
 @contextmanager
 def _logged_in(api: Any) -> Iterator[Any]:
-    """The given API, else W&B's, whose own process ends with the block."""
+    """Yield the given API, else a `wandb.Api`, whose service process ends with the block."""
     if api is not None:
         yield api
         return
     import wandb
 
-    wandb.setup(wandb.Settings(silent=True))  # and so without a question for a login
+    wandb.setup(wandb.Settings(silent=True))  # so that it does not ask for a login
     try:
         yield wandb.Api(timeout=PATIENCE)
     finally:
@@ -118,8 +120,8 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
 
 
 def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunScore, ...]:
-    """Those under scores/<name>, with their direction; one without protocols/<name> is none."""
-    found = []
+    """Return the scores under scores/<name>; note and skip those without protocols/<name>."""
+    scores = []
     for key, value in summary.items():
         if not key.startswith("scores/"):
             continue
@@ -135,15 +137,15 @@ def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunS
             entry["higher_is_better"] = summary[f"higher_is_better/{name}"]
         score = score_from(name, entry, "training")
         if score is None or not isinstance(protocol, dict):
-            what = "is no finite number" if score is None else "has no protocol"
-            notes.append(f"{label}: {name} {what}; left out.")
+            what = "is not a finite number" if score is None else "has no protocol"
+            notes.append(f"{label}: {name} {what}; it is left out.")
             continue
-        found.append(score)
-    return tuple(found)
+        scores.append(score)
+    return tuple(scores)
 
 
 def _plain(value: Any) -> Any:
-    """Plain containers in place of W&B's own, which load their parts when asked."""
+    """Return plain containers in place of W&B's, which load their parts lazily."""
     if isinstance(value, Mapping) or hasattr(value, "keys"):
         return {str(key): _plain(value[key]) for key in value.keys()}  # noqa: SIM118
     if isinstance(value, (list, tuple)):
@@ -152,7 +154,7 @@ def _plain(value: Any) -> Any:
 
 
 def _ids(runs: Sequence[ComparedRun]) -> set[str]:
-    """The W&B runs that folders read before have written."""
+    """Return the W&B ids of runs that were read from folders."""
     ids = set()
     for run in runs:
         try:
@@ -162,12 +164,12 @@ def _ids(runs: Sequence[ComparedRun]) -> set[str]:
     return ids
 
 
-def _refused(place: str, error: Exception) -> str:
+def _refusal(place: str, error: Exception) -> str:
     reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
     return (
         f"wandb:{place}: {reason}. Nothing was read from Weights & Biases. Log in with `wandb "
-        "login` (or set WANDB_API_KEY; WANDB_BASE_URL for a server of your own), look whether "
-        "entity and project are spelled so, or compare the runs' folders."
+        "login` (or set WANDB_API_KEY; WANDB_BASE_URL for your own server), check the spelling of "
+        "entity and project, or compare the runs' folders."
     )
 
 

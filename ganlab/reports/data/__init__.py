@@ -1,1 +1,1 @@
-"""What a folder of pictures holds, and how to train on it."""
+"""Checks of a folder of pictures before training."""

@@ -1,4 +1,4 @@
-"""What a folder of pictures holds, as what it would be used, and what is wrong with it."""
+"""Check a folder of pictures: what it holds, how it can be used, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from ganlab.reports.data.uses import Sizes, as_celeba, as_folder, as_pairs, list
 
 
 def check_data(root: Path, experiments: tuple[str, ...] = ()) -> DataCheck:
-    """Look at every picture of a folder, decode it, and find out what it can be used for.
+    """Decode every picture of a folder, and return how the folder can be used.
 
     Args:
         root: the folder.
-        experiments: names of experiments that there are; a general one is preferred to a model.
+        experiments: names of the available experiments; see `train_pairs`.
 
     Raises:
-        DataError: if there is no such folder.
+        DataError: the folder does not exist.
     """
     root = root.expanduser()
     if not root.is_dir():
-        state = "it is a file" if root.exists() else "there is none"
+        state = "it is a file" if root.exists() else "it does not exist"
         raise DataError(f"{root} is not a folder of pictures: {state}. Give the path of a folder.")
-    root = Path(os.path.abspath(root))  # as the loaders do, whose paths are compared with these
+    root = Path(os.path.abspath(root))  # absolute like the loaders' paths, to compare with them
     paths = list_pictures(root)
     folders: dict[Path, FolderFacts] = {}
     corrupt: dict[Path, str] = {}
     sound: Sizes = {}
-    for path, found in zip(paths, in_threads(_look, paths, "Decoding pictures"), strict=True):
+    for path, decoded in zip(paths, in_threads(_decode, paths, "Decoding pictures"), strict=True):
         facts = folders.setdefault(path.parent, FolderFacts(path.parent))
         facts.pictures += 1
-        if isinstance(found, str):
-            corrupt[path] = found
+        if isinstance(decoded, str):
+            corrupt[path] = decoded
             continue
-        width, height, kind = found
+        width, height, kind = decoded
         facts.sizes[f"{width}×{height}"] += 1
         facts.kinds[kind] += 1
         sound[path] = (width, height)
@@ -57,13 +57,13 @@ def check_data(root: Path, experiments: tuple[str, ...] = ()) -> DataCheck:
         result.wrong.append(str(error))
     clashes = case_clashes(root, paths)
     if clashes and not any("differ only in case" in text for text in result.wrong):
-        lines = [f"{one} and {two}" for one, two in clashes]
+        lines = [f"{first} and {second}" for first, second in clashes]
         result.notes.append(f"Names that differ only in case:{listed(lines)}")
     return result
 
 
-def _look(path: Path) -> tuple[int, int, str] | str:
-    """Width, height and kind of a sound picture; or why it is not."""
+def _decode(path: Path) -> tuple[int, int, str] | str:
+    """Return width, height and format of a picture, or the reason why it cannot be decoded."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""Commands that train on a folder, to be pasted into a shell whatever the folder is called."""
+"""Commands that train on a folder, quoted so that they can be pasted into a shell."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 
 def train_pairs(kind: str, root: Path, experiments: tuple[str, ...]) -> str:
-    """The command that translates between two sides.
+    """Return the command that trains a translation between the two sides of a folder.
 
     Args:
         kind: "paired" or "unpaired".
         root: the folder.
-        experiments: names of those that there are; a general one is preferred to a model.
+        experiments: names of the available experiments. The command uses pix2pix or cyclegan as an
+            experiment if available, else as a model.
     """
     name = {"paired": "pix2pix", "unpaired": "cyclegan"}[kind]
     general = f"experiment={name}" if name in experiments else f"model={name} data={kind}"
@@ -20,7 +21,7 @@ def train_pairs(kind: str, root: Path, experiments: tuple[str, ...]) -> str:
 
 
 def root_argument(root: Path) -> str:
-    """data.root=…, absolute, quoted for Hydra and for a shell where need be."""
+    """Return data.root=PATH with an absolute path, quoted for Hydra and the shell if necessary."""
     text = str(root.resolve())
     if all(char.isascii() and (char.isalnum() or char in "/._-") for char in text):
         return f"data.root={text}"

@@ -1,4 +1,4 @@
-"""What is found of a folder of pictures, as data."""
+"""The result of checking a folder of pictures, as data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 @dataclass
 class FolderFacts:
-    """The pictures that lie in one folder itself.
+    """The pictures directly in one folder, without its sub-folders.
 
     Attributes:
         path: the folder.
-        pictures: how many there are.
-        sizes: how many of each "width×height".
-        kinds: how many of each format and mode of Pillow, such as "JPEG RGB".
+        pictures: the number of pictures.
+        sizes: the number of pictures of each "width×height".
+        kinds: the number of pictures of each format and mode of Pillow, such as "JPEG RGB".
     """
 
     path: Path
@@ -26,19 +26,19 @@ class FolderFacts:
 
 @dataclass
 class DataCheck:
-    """What was found.
+    """The result of checking a folder.
 
     Attributes:
         root: the folder.
         folders: facts of every folder with pictures.
-        use: as what the folder would be used; None if it cannot be used.
-        kind: "paired", "unpaired", "classes", "folder", "celeba", or "" where it cannot be used.
-        counts: pictures or pairs by what they are for, such as {"to train on": 400}.
-        command: that trains on it, to be pasted into a shell.
-        hints: other folders that may have been meant.
-        wrong: what would stop a training.
-        notes: what is worth knowing.
-        samples: rows of pictures to look at, by the title of the row.
+        use: a phrase that says how the folder would be used; None if it cannot be used.
+        kind: "paired", "unpaired", "classes", "folder", "celeba", or "" if it cannot be used.
+        counts: numbers of pictures or pairs by purpose, such as {"pairs to train on": 400}.
+        command: the command that trains on the folder, to be pasted into a shell.
+        hints: sentences on sub-folders that may have been meant.
+        wrong: sentences on what would stop a training.
+        notes: sentences on what else is worth knowing.
+        samples: rows of pictures to show, by the title of the row.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""A picture of a few samples of a folder, as a person would like to see them first."""
+"""One PNG that shows a few pictures of a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from ganlab.data.readers.decoding import Decoder
 from ganlab.files import atomic
 
-_CELL = 128  # pixels along the longer side of what is shown
+_CELL = 128  # pixels: the height of a cell
 _TITLE = 16  # pixels above a row
 
 
@@ -15,11 +15,11 @@ def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
     """Write rows of pictures under their titles as one PNG.
 
     Args:
-        rows: files that can be decoded, by title; at least one.
-        path: of the PNG.
+        rows: files that can be decoded, by the row's title; at least one row.
+        path: where the PNG is written.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the PNG cannot be written.
     """
     from PIL import Image, ImageDraw, ImageOps
 
@@ -35,7 +35,7 @@ def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
     sheet = Image.new("RGB", (width, len(strips) * (_CELL + _TITLE)), "white")
     for number, (title, cells) in enumerate(strips):
         top, left = number * (_CELL + _TITLE), 0
-        shown = title.encode("ascii", "replace").decode()  # what the built-in font has
+        shown = title.encode("ascii", "replace").decode()  # Pillow's built-in font is ASCII
         ImageDraw.Draw(sheet).text((2, top + 2), shown, fill="black")
         for cell in cells:
             sheet.paste(cell, (left, top + _TITLE))

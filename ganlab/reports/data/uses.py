@@ -1,4 +1,4 @@
-"""As what a folder of pictures can be used, and whether the loaders accept it."""
+"""How a folder of pictures can be used, and whether the loaders accept it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ganlab.errors import DataError
 from ganlab.reports.data.command import root_argument, train_pairs
 from ganlab.reports.data.findings import DataCheck
 
-_NAMED = 10  # files that a list names
-_PAIRED = 0.8  # share of equal names from which on two sides are taken for pairs
-_BY_RULE = "There is no test/ or val/: a tenth of the files is taken by a fixed rule."
-Sizes = dict[Path, tuple[int, int]]  # width and height of every file that can be decoded
+_NAMED = 10  # files that a list names, at most
+_PAIRED = 0.8  # two sides with at least this share of equal names are taken for pairs
+_BY_RULE = "There is no test/ or val/: a tenth of the files is taken by a fixed rule to test with."
+Sizes = dict[Path, tuple[int, int]]  # (width, height) of every file that can be decoded
 
 
 def as_celeba(result: DataCheck, sound: Sizes) -> bool:
-    """Take the folder for CelebA's; False where it is not."""
+    """Fill `result` if the folder is CelebA's or holds it; return whether it is."""
     folder = result.root if result.root.name == "celeba" else result.root / "celeba"
     if not any((folder / name).exists() for name in (PICTURES, ZIP, PARTITION)):
         return False
@@ -56,10 +56,10 @@ def as_celeba(result: DataCheck, sound: Sizes) -> bool:
 
 
 def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> bool:
-    """Take the folder for pairs or two unpaired sets; False where it is neither.
+    """Fill `result` if the folder holds pairs or two unpaired sets; return whether it does.
 
     Raises:
-        DataError: if a side lacks its counterpart.
+        DataError: a picture of a pair is missing, or the folder's layout is incomplete.
     """
     root = result.root
     is_wide = 2 * sum(width == 2 * height for width, height in sound.values()) > len(sound)
@@ -70,8 +70,8 @@ def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> b
         return False
     if single and not is_wide:
         result.notes.append(
-            "Files are not twice as wide as high, so they are not taken for A and B side by side. "
-            f"If they are, train with model=pix2pix data=paired {root_argument(root)}."
+            "Most files are not twice as wide as high, so they are not taken for A and B side by "
+            f"side. If they are pairs: ganlab train model=pix2pix data=paired {root_argument(root)}"
         )
         if unpaired is None:
             return False
@@ -80,7 +80,7 @@ def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> b
         if share < _PAIRED or (single and not is_wide):
             return _as(result, "unpaired", sound, experiments)
         result.notes.append(
-            "Names of A and B are the same, so that they are taken for pairs. If they do not "
+            "Names of A and B are the same, so A and B are taken for pairs. If they do not "
             f"belong together: {train_pairs('unpaired', root, experiments)}"
         )
     return _as(result, "paired", sound, experiments)
@@ -97,7 +97,7 @@ def _as(result: DataCheck, kind: str, sound: Sizes, experiments: tuple[str, ...]
         try:
             files = data.files(split)
         except DataError as error:
-            if str(error) not in result.wrong:  # what has no splits says it for both
+            if str(error) not in result.wrong:  # without splits, both raise the same error
                 result.wrong.append(str(error))
             continue
         for side, paths in files.items():
@@ -127,7 +127,7 @@ def _sample(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> No
 
 
 def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> None:
-    """Sides of unequal size, and files of odd width, as the loader would find them."""
+    """Append pairs with sides of unequal size, or files of odd width, to `result.wrong`."""
     if "ab" in files:
         wrong = [path for path in files["ab"] if path in sound and sound[path][0] % 2]
         lines = [f"{path.relative_to(result.root)}: {sound[path][0]} pixels" for path in wrong]
@@ -147,10 +147,10 @@ def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) 
 
 
 def as_folder(result: DataCheck, sound: Sizes) -> None:
-    """Take the folder for one of pictures, with or without classes.
+    """Fill `result` for a folder of pictures, with or without classes.
 
     Raises:
-        DataError: if training would refuse it.
+        DataError: training would refuse the folder.
     """
     root, good = result.root, [*sound]
     if not good:
@@ -189,7 +189,7 @@ def _under(folder: Path, paths: list[Path]) -> list[Path]:
 
 
 def _shared_names(layout: Layout) -> float:
-    """The share of the larger side's names that the other side has too, over all splits."""
+    """Return the share of the larger side's names that the other side has too, over all splits."""
     shared = total = 0
     for sides in layout.folders.values():
         files = {side: list_pictures(folder) for side, folder in sides.items()}
@@ -200,12 +200,12 @@ def _shared_names(layout: Layout) -> float:
 
 
 def _spread(items: list, n: int) -> list:
-    """Up to `n` of the items, from the first on, at equal distances."""
+    """Return up to `n` of the items: the first, and others at equal distances."""
     return items[:: max(1, -(-len(items) // n))]
 
 
 def listed(lines: list[str]) -> str:
-    """The first lines of a list below a sentence, and how many more there are."""
+    """Return the first lines, each indented on a new line, and the number of further lines."""
     more = [f"… and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
     return "".join(f"\n  {line}" for line in lines[:_NAMED] + more)
 

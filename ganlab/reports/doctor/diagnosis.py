@@ -1,4 +1,4 @@
-"""The doctor: what is going on in a run, with the evidence and the usual remedies."""
+"""The doctor: findings on the condition of a run, with evidence and the usual remedies."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from ganlab.files import write_text
 from ganlab.reports.doctor.conditions import MISSED, PROBLEMS, ROWS, SAMPLE_ROWS, Finding
 from ganlab.reports.doctor.evidence import Evidence
 
-POINTS = 4  # of a score's curve, below which its course is not judged
-GAIN = 0.02  # of the best score so far, above which a score counts as improved
-WAIT = 0.4  # share of the run without improvement that is a plateau
-ENDED = 1e-3  # of its highest value, at which a learning rate moves nothing any more
-WORSE = 0.25  # of the best score, by which the newest is worse than chance alone makes it
+POINTS = 4  # values of a score that are needed to judge whether it improves
+GAIN = 0.02  # change relative to the best score so far that counts as an improvement
+WAIT = 0.4  # share of the run without improvement that counts as a plateau
+ENDED = 1e-3  # share of its highest value below which a learning rate has no effect
+WORSE = 0.25  # change relative to the best score that is more than chance
 
 
 def diagnose(folder: Path) -> list[Finding]:
-    """What a run's folder tells of its condition, the main finding first.
+    """Return the findings on a run, the main finding first.
 
-    Problems come first, a cause before what it may lead to; without any, `healthy`. Then advice on
-    going on or stopping, and last what cannot be told.
+    Problems come first, causes before their effects; without problems, "healthy", "undecided" or
+    "failed". Then comes advice to resume or to stop, and last what the log cannot show.
 
     Args:
-        folder: of a run that goes on, has ended, or has failed, with the callback `Doctor` or not.
+        folder: the folder of a run that is running, has ended, or has failed; the callback `Doctor`
+            is not required.
 
     Raises:
-        RunError: no run there, a damaged file, or nothing logged yet.
+        RunError: the folder holds no run, a file is damaged, or nothing was logged yet.
     """
     return examine(Evidence.read(folder))
 
 
 def examine(run: Evidence) -> list[Finding]:
-    """See `diagnose`."""
-    problems = [found for check in PROBLEMS if (found := check(run))]
-    advice = [] if _has_failed(run) else [found for found in [_course(run)] if found]
+    """Return the findings on a run whose evidence was already read; see `diagnose`."""
+    problems = [finding for check in PROBLEMS if (finding := check(run))]
+    advice = [] if _has_failed(run) else [finding for finding in [_progress(run)] if finding]
     return [*(problems or [_no_problem(run)]), *advice, *_unknown(run)]
 
 
@@ -55,7 +56,7 @@ def write_findings(folder: Path, findings: list[Finding], examples: int) -> Path
 
 
 def as_text(findings: list[Finding]) -> str:
-    """The findings for a reader at a terminal."""
+    """Return the findings as text for a terminal."""
     lines: list[str] = []
     for finding in (f for f in findings if f.kind != "unknown"):
         lines.append(f"{finding.condition.replace('_', ' ').upper()}  {finding.explanation}")
@@ -67,7 +68,7 @@ def as_text(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-# --- nothing wrong, and whether to go on -------------------------------------------------------
+# --- no problem, and whether to train on -------------------------------------------------------
 
 
 def _has_failed(run: Evidence) -> bool:
@@ -85,22 +86,22 @@ def _no_problem(run: Evidence) -> Finding:
     sampled = len(run["doctor/pairwise_distance"])
     too_few = len(run["doctor/separation"]) < ROWS or sampled < SAMPLE_ROWS
     if too_few or found < MISSED * total:
-        why = "too little was looked at" if too_few else "the samples are too poor"
+        why = "too little was logged" if too_few else "the samples are too poor"
         return Finding(
             "undecided",
-            f"Nothing wrong is seen in the game, but {why} to call the run healthy.",
+            f"No problem was found, but {why} to call the run healthy.",
             [f"{len(run.rows)} rows of the log, {run.examples:,} examples.", *_modes(run)],
             kind="advice",
         )
     seen = []
     for name, says in (
-        ("doctor/separation", "P(real scores above generated) is {:.2f} of late."),
-        ("doctor/gradient/generator", "The generator's gradient has norm {:.2g} of late."),
+        ("doctor/separation", "P(real scores above generated) is now {:.2f}."),
+        ("doctor/gradient/generator", "The generator's gradient now has norm {:.2g}."),
         ("doctor/pairwise_distance", "Samples are {:.2f} times as far apart as real ones."),
     ):
         if run[name]:
             seen.append(says.format(run[name].now))
-    explanation = "Nothing wrong is seen in this run."
+    explanation = "No problem was found in this run."
     return Finding("healthy", explanation, [*seen, *_modes(run)], kind="advice")
 
 
@@ -108,8 +109,8 @@ def _modes(run: Evidence) -> list[str]:
     return ["{:.0f} of {} modes or classes are found.".format(*run.modes)] if run.modes else []
 
 
-def _course(run: Evidence) -> Finding | None:
-    """Whether the score improves."""
+def _progress(run: Evidence) -> Finding | None:
+    """Return advice by whether the score still improves; None with too few values of a score."""
     score = run.score()
     if score is None or len(score[1]) < POINTS:
         return None
@@ -135,31 +136,35 @@ def _course(run: Evidence) -> Finding | None:
     if since >= WAIT * run.examples and len(curve) - 1 - at >= POINTS - 1:
         return Finding(
             "plateau",
-            f"It has not improved for {since:,} examples: stop, or change something.",
+            f"The score has not improved for {since:,} examples: stop, or change something.",
             seen,
             [
                 take_best,
                 "Lower the learning rates towards the end (ganlab.core.Ramp).",
-                "Spend the time on another seed or setting.",
+                "Use the time for another seed or setting.",
             ],
             "advice",
         )
     if sign * (best - curve.values[-1]) > WORSE * abs(best):
         return Finding(
             "past_its_best",
-            f"It has become worse since its best, {since:,} examples ago.",
+            f"The score is worse than its best value, {since:,} examples ago.",
             seen,
             [take_best, "Lower the learning rates towards the end (ganlab.core.Ramp)."],
             "advice",
         )
-    last_gain = f"the last gain of more than {GAIN:.0%} is {since:,} examples ago"
+    last_gain = f"the last gain of more than {GAIN:.0%} was {since:,} examples ago"
     rates = [run[f"{player}.lr"] for player in run.players]
     if any(rate and rate.values[-1] <= ENDED * max(rate.values) for rate in rates):
-        again = "Begin anew with a longer budget: in this run a learning rate has come to its end."
+        remedy = "Start again with a longer budget: a learning rate has fallen to almost 0."
     else:
-        again = "Go on: ganlab train run=… resume=true budget.examples=…"
+        remedy = "Train further: ganlab train run=… resume=true budget.examples=…"
     return Finding(
-        "still_improving", f"It is still improving, go on: {last_gain}.", seen, [again], "advice"
+        "still_improving",
+        f"The score is still improving, train further: {last_gain}.",
+        seen,
+        [remedy],
+        "advice",
     )
 
 
@@ -167,40 +172,43 @@ def _course(run: Evidence) -> Finding | None:
 
 
 def _unknown(run: Evidence) -> list[Finding]:
-    """What the log has nothing about."""
+    """Return findings that name what the log cannot show, each with the reason."""
     sentences = []
-    looked = run["doctor/pairwise_distance"]
+    distances = run["doctor/pairwise_distance"]
     if not run.names("doctor/"):
         sentences.append(
             "gradients, the discriminator's accuracy, and samples: the run had no doctor "
-            "(callbacks.doctor), only its losses and scores are known."
+            "(callbacks.doctor), so only its losses and scores are known."
         )
-    elif not looked:
+    elif not distances:
         sentences.append(
-            "how samples are: none were looked at yet (callbacks.doctor.every_examples)."
+            "the condition of samples: none were examined yet (callbacks.doctor.every_examples)."
         )
     elif not run["doctor/separation"]:
-        sentences.append("how well the discriminator tells: the family lets no scores be watched.")
+        sentences.append(
+            "how well the discriminator separates real from generated samples: this family does "
+            "not report its scores."
+        )
     if 0 < len(run["doctor/separation"]) < ROWS:
         sentences.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
     if run.is_critic and run["doctor/separation"]:
         sentences.append(
-            "accuracies: with this loss scores have no boundary between real and generated, only "
-            "their differences count; nor is it said when such a critic is too strong."
+            "accuracies: scores of a critic have no boundary between real and generated, only "
+            "their differences count; whether a critic is too strong cannot be judged either."
         )
     sentences += _unknown_scores(run)
     if run.modes is None:
         sentences.append("which kinds are missing: no modes or classes are counted in the samples.")
-    if looked:
+    if distances:
         total, seen = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
         sentences.append(
-            f"memorisation beyond pixels: {seen:,} of {total:,} training examples were compared as "
-            "they are, so shifted, mirrored or otherwise changed copies are not found; nor is the "
-            "discriminator shown real examples that it was not trained on."
+            f"memorisation beyond pixels: {seen:,} of {total:,} training examples were compared "
+            "pixel by pixel, so shifted, mirrored or otherwise changed copies are not found; nor "
+            "does the discriminator score real examples that it was not trained on."
         )
         if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
             sentences.append(
-                "collapse within a class: distances are taken over all classes at once."
+                "collapse within a class: distances are measured over all classes together."
             )
     return [Finding("unknown", text, kind="unknown") for text in sentences]
 
@@ -208,10 +216,10 @@ def _unknown(run: Evidence) -> list[Finding]:
 def _unknown_scores(run: Evidence) -> list[str]:
     score = run.score()
     if score is None:
-        return ["how good the samples are: no score is known; losses do not tell."]
+        return ["how good the samples are: no score is known, and losses do not show it."]
     if len(score[1]) < POINTS:
         return [
-            f"whether it still improves: {score[0]} was taken {len(score[1])} times, and a course "
-            f"needs {POINTS} (callbacks.evaluation.every_examples)."
+            f"whether the run still improves: {score[0]} was taken {len(score[1])} times; at least "
+            f"{POINTS} are needed (callbacks.evaluation.every_examples)."
         ]
     return []

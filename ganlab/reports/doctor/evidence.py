@@ -1,4 +1,4 @@
-"""What a run left behind that tells its condition: its log, its record, its configuration."""
+"""What the doctor reads of a run: its log, its record and its configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ganlab.record.log import X, read_metrics
 from ganlab.record.run import read_config, read_record
 from ganlab.reports.comparison.scores import SCORES
 
-# losses whose scores are above a boundary for real samples, and that cost little when guessing
+# losses with a boundary between the scores of real and generated samples; a discriminator that
+# guesses has a small loss
 BOUNDED = ("NonSaturating", "Minimax", "Hinge", "LeastSquares")
 
 
@@ -25,7 +26,7 @@ class Series:
 
     Attributes:
         examples: examples seen at each value.
-        values: in the order in which they were logged.
+        values: the values, in the order in which they were logged.
     """
 
     examples: list[int]
@@ -36,33 +37,33 @@ class Series:
 
     @property
     def late(self) -> list[float]:
-        """The values of the last third of the run, at least the newest; empty if there are none."""
+        """The last third of the values, at least the newest; empty if nothing was logged."""
         return self.values[-max(len(self) // 3, 1) :]
 
     @property
     def early(self) -> list[float]:
-        """As many values from the start."""
+        """The first third of the values, at least the first; empty if nothing was logged."""
         return self.values[: max(len(self) // 3, 1)]
 
     @property
     def newest(self) -> float | None:
-        """The last value, None where nothing was logged."""
+        """The last value, or None if nothing was logged."""
         return self.values[-1] if self.values else None
 
     @property
     def now(self) -> float | None:
-        """The median of `late`, None where nothing was logged."""
+        """The median of `late`, or None if nothing was logged."""
         return median(self.late) if self.values else None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one run.
+    """The log, record and configuration of one run.
 
     Attributes:
-        rows: of metrics.csv, see `read_metrics`.
-        record: run.json.
-        config: config.yaml, resolved.
+        rows: the rows of metrics.csv, see `read_metrics`.
+        record: the contents of run.json.
+        config: the contents of config.yaml, resolved.
     """
 
     rows: list[dict[str, float]]
@@ -71,10 +72,11 @@ class Evidence:
 
     @classmethod
     def read(cls, folder: Path) -> Evidence:
-        """The evidence in a run's folder, whether it goes on, has ended, or has failed.
+        """Read the evidence of a run that is running, has ended, or has failed.
 
         Raises:
-            RunError: no run there, a damaged file, or nothing logged and no failure to explain.
+            RunError: the folder holds no run or a lesson, a file is damaged, or a run that has not
+                failed has logged nothing.
         """
         record, config = read_record(folder), read_config(folder)
         if config.get("lesson"):
@@ -85,19 +87,19 @@ class Evidence:
             raise RunError(f"run: {folder / 'metrics.csv'} is damaged: {error}.") from error
         if not rows and record.get("imported"):
             raise RunError(
-                f"run: {folder} was imported and has not been trained here, so there is nothing to "
-                f"say yet. Train it further: ganlab train run={folder} resume=true"
+                f"run: {folder} was imported and not trained here, so it has no log yet. Train it "
+                f"further: ganlab train run={folder} resume=true"
             )
         if not rows and record.get("status") != "failed":
             raise RunError(
-                f"run: {folder} has logged nothing yet (it is {record.get('status', 'unknown')}); "
-                f"a row comes every {config.get('log_every', 50)} batches. Try again later, or "
-                "train it further."
+                f"run: {folder} has logged nothing yet (its status is "
+                f"{record.get('status', 'unknown')}); a row is logged every "
+                f"{config.get('log_every', 50)} batches. Try again later, or train it further."
             )
         return cls(rows, record, config)
 
     def __getitem__(self, name: str) -> Series:
-        """The finite values logged under a name; empty where there are none."""
+        """Return the finite values logged under a name; an empty series if there are none."""
         return self._columns.get(name, Series([], []))
 
     @cached_property
@@ -113,44 +115,44 @@ class Evidence:
 
     @property
     def examples(self) -> int:
-        """Images seen at the last row."""
+        """The number of examples seen at the last row, 0 without rows."""
         return int(self.rows[-1][X]) if self.rows else 0
 
     def names(self, prefix: str) -> list[str]:
-        """Logged quantities whose names begin so, in the order of the log."""
+        """Return the names of logged quantities that begin with a prefix, in the log's order."""
         return [name for name in self._columns if name.startswith(prefix)]
 
     @property
     def players(self) -> list[str]:
-        """Of the game, as the log tells."""
+        """The names of the players that have logged steps."""
         return [name.removesuffix("/steps") for name in self.names("") if name.endswith("/steps")]
 
     @property
     def has_other_terms(self) -> bool:
-        """Whether the generator minimises more than an adversarial loss, such as a distance."""
+        """Whether the generator's loss has other terms than the adversarial one, e.g. an L1."""
         terms = [name.partition("/")[2] for name in self.names("generator/")]
         return any(not term.startswith(("adversarial", "steps")) for term in terms)
 
     @property
     def is_critic(self) -> bool:
-        """Whether the scores have no boundary between real and generated, and losses no scale."""
+        """Whether scores have no boundary between real and generated, and losses no fixed scale."""
         return self.loss not in BOUNDED
 
     @property
     def loss(self) -> str | None:
-        """The class of the adversarial loss, if there is one."""
+        """The class name of the adversarial loss, or None."""
         loss = (self.config.get("loss") or {}).get("adversarial") or {}
         return loss["_target_"].rpartition(".")[2] if "_target_" in loss else None
 
     @property
     def monitor(self) -> str | None:
-        """The score that best.ckpt goes by, if any."""
+        """The name of the score that selects best.ckpt, or None."""
         return ((self.config.get("callbacks") or {}).get("checkpoints") or {}).get("monitor")
 
     def score(self) -> tuple[str, Series, bool] | None:
-        """The score to follow, its curve, and whether more is better; None where none is known.
+        """Return the name and curve of a score, and whether more is better; None without scores.
 
-        It is the one that best.ckpt goes by, else the first in the order of `SCORES`.
+        The score is the one that selects best.ckpt, else the first in the order of `SCORES`.
         """
         checkpoints = (self.config.get("callbacks") or {}).get("checkpoints") or {}
         if (name := self.monitor) and self[name]:
@@ -162,14 +164,14 @@ class Evidence:
 
     @property
     def modes(self) -> tuple[float, int] | None:
-        """Modes or classes found at the newest evaluation, and how many there are, if known."""
+        """The number of modes or classes found at the newest evaluation, and of all; or None."""
         total = (self.config.get("data") or {}).get("classes")
         names = [*self.names("modes"), *self.names("classes_present")]
-        found = self[names[0]].newest if names else None
-        return (found, int(total)) if found is not None and total else None
+        n_found = self[names[0]].newest if names else None
+        return (n_found, int(total)) if n_found is not None and total else None
 
 
 def swings(values: list[float], low: float, high: float) -> int:
-    """How often a course goes from below `low` to above `high` or back."""
+    """Return how often the values change from below `low` to above `high`, or back."""
     sides = [value > high for value in values if value > high or value < low]
     return sum(a != b for a, b in pairwise(sides))

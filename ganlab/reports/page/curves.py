@@ -12,27 +12,28 @@ from typing import Any
 
 from ganlab.record.log import X, reader
 
-BYTES = 4_000_000  # of all curves in a page
-RUN_BYTES = 400_000  # of one run's at most
-VALUE_BYTES = 8  # of a number as text, with its comma
+BYTES = 4_000_000  # for the curves of all runs of a page
+RUN_BYTES = 400_000  # for the curves of one run, at most
+VALUE_BYTES = 8  # for one number as text, with its comma
 POINTS = (40, 1000)  # of a curve, at least and at most
-GAP = 3.0  # median distances between values, from which a curve is interrupted
-TIMES = 100  # moments at which wall time is kept
+GAP = 3.0  # a wider step, in median steps between values, interrupts a curve
+TIMES = 100  # number of moments for which wall time is kept
 
 
 def curves(
     rows: Sequence[dict[str, float]], times: Sequence[tuple[int, int, float]], runs: int
 ) -> dict[str, Any]:
-    """The curves of one of `runs` runs, as the page's scripts read them.
+    """Return the curves of one run, as the page's scripts read them.
 
     Args:
-        rows: of the log, see `read_metrics`.
+        rows: the rows of the log, see `read_metrics`.
         times: examples, batches and seconds, see `read_times`.
-        runs: in the page, which share its space.
+        runs: the number of runs in the page, among which `BYTES` are divided.
 
     Returns:
-        `axes`, lists of examples seen; `series`, for each quantity the number of its axis and its
-        values, None where the curve is interrupted; `times`, three lists.
+        `axes`: lists of examples seen. `series`: for each quantity, the index of its axis in `axes`
+        and its values, None where the curve is interrupted. `times`: three lists, of examples,
+        batches and minutes.
     """
     names = list(dict.fromkeys(name for row in rows for name in row if name != X))
     space = min(RUN_BYTES, BYTES // max(runs, 1)) / VALUE_BYTES
@@ -43,7 +44,7 @@ def curves(
         logged = [(int(row[X]), row[name]) for row in rows if name in row]
         x, y = thin([a for a, _ in logged], [b for _, b in logged], points)
         series[name] = [axes.setdefault(tuple(x), len(axes)), y]
-    kept = _spread(times, TIMES)
+    kept = _evenly_spaced(times, TIMES)
     return {
         "axes": [list(axis) for axis in axes],
         "series": series,
@@ -56,48 +57,53 @@ def curves(
 
 
 def thin(x: list[int], y: list[float], points: int) -> tuple[list[int], list[float | None]]:
-    """At most about `points` points of a curve, with its highest and lowest values.
+    """Return about `points` points of a curve, among them its extremes.
 
-    A short curve is kept as it is; it is interrupted (by a None) where a value is not finite, and
-    where values are missing that others let expect. Of a longer one two points stand for each of
-    equal stretches of x, its lowest and highest value in the order in which they came, and the
-    first and the last point stay; it is interrupted in stretches without values.
+    A curve of at most `points` points keeps all of them. A None interrupts it where a value is not
+    finite, and where the step between two values is wider than `GAP` median steps. Of a longer
+    curve the first and the last point are kept. In between, x is divided into stretches of equal
+    width, and each keeps its lowest and highest value, in the order in which they were logged. A
+    stretch without finite values interrupts the curve.
     """
     if len(x) <= points:
         return _with_gaps(x, y)
     low, high, stretches = x[0], x[-1], max(1, (points - 2) // 2)
     width = (high - low) / stretches or 1.0
-    held: list[list[float]] = [[] for _ in range(stretches)]
+    values_of: list[list[float]] = [[] for _ in range(stretches)]
     for at, value in zip(x, y, strict=True):
         if isfinite(value):
-            held[min(int((at - low) / width), stretches - 1)].append(value)
-    xs, ys = [low], [_short(y[0])]
-    for place, values in enumerate(held):
+            values_of[min(int((at - low) / width), stretches - 1)].append(value)
+    xs, ys = [low], [_rounded(y[0])]
+    for stretch, values in enumerate(values_of):
         pair: list[float | None] = [None, None]
         if values:
             least, most = min(values), max(values)
             rises = values.index(least) <= values.index(most)
-            pair = [_short(least), _short(most)] if rises else [_short(most), _short(least)]
-        xs += [round(low + width * (place + share)) for share in (0.25, 0.75)]
+            pair = [_rounded(least), _rounded(most)]
+            pair = pair if rises else pair[::-1]
+        xs += [round(low + width * (stretch + share)) for share in (0.25, 0.75)]
         ys += pair
-    return [*xs, high], [*ys, _short(y[-1])]
+    return [*xs, high], [*ys, _rounded(y[-1])]
 
 
 def _with_gaps(x: list[int], y: list[float]) -> tuple[list[int], list[float | None]]:
-    usual = median(b - a for a, b in pairwise(x)) if len(x) > 2 else 0
+    median_step = median(b - a for a, b in pairwise(x)) if len(x) > 2 else 0
     xs: list[int] = []
     ys: list[float | None] = []
     for at, value in zip(x, y, strict=True):
-        if xs and usual and at - xs[-1] > GAP * usual:
+        if xs and median_step and at - xs[-1] > GAP * median_step:
             xs.append((xs[-1] + at) // 2)
             ys.append(None)
         xs.append(at)
-        ys.append(_short(value))
+        ys.append(_rounded(value))
     return xs, ys
 
 
-def _short(value: float) -> float | None:
-    """Four significant digits, and whole numbers below ten millions as they are."""
+def _rounded(value: float) -> float | None:
+    """Return a value with four significant digits; None if it is not finite.
+
+    Whole numbers below ten million become an exact int.
+    """
     if not isfinite(value):
         return None
     if value == int(value) and abs(value) < 1e7:
@@ -105,8 +111,8 @@ def _short(value: float) -> float | None:
     return float(f"{value:.4g}")
 
 
-def _spread(items: Sequence[Any], n: int) -> list[Any]:
-    """At most `n` of the items, evenly spread, the first and the last among them."""
+def _evenly_spaced(items: Sequence[Any], n: int) -> list[Any]:
+    """Return at most `n` of the items at even distances, with the first and the last item."""
     if len(items) <= n:
         return list(items)
     return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
@@ -115,10 +121,17 @@ def _spread(items: Sequence[Any], n: int) -> list[Any]:
 def read_times(
     folder: Path, examples: int | None, batches: int | None, seconds: float | None
 ) -> list[tuple[int, int, float]]:
-    """Images, batches and seconds of a run as it went, from its start to its end.
+    """Return (examples, batches, seconds) of a run at each row of timing.csv, from (0, 0, 0.0) on.
 
-    Rows of timing.csv that a later one overtakes (the run was continued from before them), and
-    half-written ones, are left out. The record's counters are the end.
+    A row is left out if it is half-written, or if a later row has no more examples than it: the
+    run was then resumed from an earlier checkpoint. The arguments become the last entry if their
+    examples exceed those of the last row. The list is empty if only the start is known.
+
+    Args:
+        folder: the run's folder.
+        examples: examples seen at the end, as in run.json, or None.
+        batches: batches seen at the end, as in run.json, or None.
+        seconds: seconds of training, as in run.json, or None.
     """
     times = [(0, 0, 0.0)]
     try:
@@ -127,14 +140,14 @@ def read_times(
         text = ""
     try:
         rows = list(reader(text.splitlines()))
-    except csv.Error:  # damaged: the record's counters are left
+    except csv.Error:  # damaged: only the arguments are used
         rows = []
     for row in rows:
         try:
             now = int(row[X]), int(row["batches_seen"]), float(row["seconds"])
         except (KeyError, TypeError, ValueError):
             continue
-        times = [before for before in times if before[0] < now[0]]
+        times = [earlier for earlier in times if earlier[0] < now[0]]
         times.append(now)
     if examples and batches and seconds and examples > times[-1][0]:
         times.append((examples, batches, seconds))

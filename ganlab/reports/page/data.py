@@ -1,4 +1,4 @@
-"""What the web page of a comparison shows, gathered from the runs' folders."""
+"""The data that the web page of a comparison shows, read from the runs' folders."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ganlab.reports.page.curves import curves, read_times
 from ganlab.reports.page.groups import groups, text_of
 from ganlab.reports.page.pictures import pictures
 
-REMOTE = "Read from Weights & Biases: its curves, pictures and condition are shown there."
+REMOTE = "This run was read from Weights & Biases: see its curves and pictures on that site."
 UNRANKED = (
-    "Scores marked “not finished” are of runs whose training has not ended. They are shown, but "
-    "neither ranked nor in the groups' means."
+    "Scores marked “not finished” belong to runs whose training has not finished. They are shown, "
+    "but neither ranked nor included in the means of groups."
 )
 
 
 @dataclass(frozen=True)
 class PageData:
-    """Everything in a page.
+    """Everything that is written into a page.
 
     Attributes:
-        comparison: what is shown at once: runs, groups, kinds of scores, settings, notes.
-        curves: for each run what `page_curves.curves` returns.
-        pictures: for each run what `page_pictures.pictures` returns.
+        comparison: the data of the page as a whole: runs, groups, kinds of scores, settings, notes.
+        curves: for each run, what `page.curves.curves` returns.
+        pictures: for each run, the moments that `page.pictures.pictures` returns.
     """
 
     comparison: dict[str, Any]
@@ -45,29 +45,29 @@ class PageData:
 
 
 def gather(comparison: Comparison, table: Table) -> PageData:
-    """Read the logs and pictures of all runs, and diagnose them.
+    """Return the data of a page: read the logs and pictures of all runs, and diagnose each run.
 
     Args:
         comparison: the runs.
-        table: of them; what it groups by, and its score, come first.
+        table: the table of these runs; its keys and its score come first in the page.
     """
-    kinds, places = _kinds(comparison.runs, table.score)
-    share = len(comparison.runs)
-    pool = ThreadPoolExecutor()  # Pillow lets others work while it does
-    shots = [pool.submit(pictures, r.folder, share) if r.folder else None for r in comparison.runs]
+    kinds, scores_by_run = _kinds(comparison.runs, table.score)
+    n_runs = len(comparison.runs)
+    pool = ThreadPoolExecutor()  # Pillow releases the interpreter lock while it works
+    shots = [pool.submit(pictures, r.folder, n_runs) if r.folder else None for r in comparison.runs]
     runs, all_curves, all_pictures, notes = [], [], [], [*table.notes, *comparison.notes]
-    if not all(score["counts"] for scores in places for score in scores):
+    if not all(score["counts"] for scores in scores_by_run for score in scores):
         notes.append(UNRANKED)
-    for run, scores, shot in zip(comparison.runs, places, shots, strict=True):
+    for run, scores, shot in zip(comparison.runs, scores_by_run, shots, strict=True):
         rows, doctor, notices = _log(run)
-        own, shown = _course(run, rows, shot, share, notices)
+        run_curves, shown = _curves_and_pictures(run, rows, shot, n_runs, notices)
         notes += [f"{run.label}: {text}" for text in notices]
-        all_curves.append(own)
+        all_curves.append(run_curves)
         all_pictures.append(shown)
         facts = {"scores": scores, "doctor": doctor, "pictures": [p["examples"] for p in shown]}
         runs.append(_facts(run) | facts)
     pool.shutdown()
-    names = dict.fromkeys(name for own in all_curves for name in own["series"])
+    names = dict.fromkeys(name for run_curves in all_curves for name in run_curves["series"])
     scored = {kind["name"] for kind in kinds}
     scores = [name for name in names if direction_of(name) or name in scored]
     scores.sort(key=lambda name: name != table.score)
@@ -105,7 +105,10 @@ def _facts(run: ComparedRun) -> dict[str, Any]:
 
 
 def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list[str]]:
-    """A run's log, its findings or why there are none, and what of it could not be read."""
+    """Return the rows of a run's log, the doctor's findings, and notices of unreadable files.
+
+    In place of the findings the second value may say why there are none.
+    """
     if run.folder is None:
         return [], {"why": REMOTE}, []
     try:
@@ -113,7 +116,7 @@ def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list
         return evidence.rows, {"findings": [f.as_dict() for f in examine(evidence)]}, []
     except GanlabError as error:
         why = str(error)
-    except Exception as error:  # a file that a person edited may hold anything
+    except Exception as error:  # a file that was edited by hand may hold anything
         why = f"The run cannot be diagnosed: {type(error).__name__}: {error}"
     try:
         return read_metrics(run.folder), {"why": why}, []
@@ -121,98 +124,106 @@ def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list
         return [], {"why": why}, [f"metrics.csv cannot be read: {error}"]
 
 
-def _course(
+def _curves_and_pictures(
     run: ComparedRun,
     rows: list[dict[str, float]],
     shot: Future | None,
-    share: int,
+    n_runs: int,
     notices: list[str],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A run's curves and pictures; what cannot be read is empty, and told of in `notices`."""
-    own, shown = {"axes": [], "series": {}, "times": [[], [], []]}, []
+    """Return a run's curves and pictures.
+
+    Where they cannot be read they are empty, and the reason is appended to `notices`.
+    """
+    run_curves, shown = {"axes": [], "series": {}, "times": [[], [], []]}, []
     if run.folder is None:
-        return own, shown
+        return run_curves, shown
     try:
         times = read_times(run.folder, run.examples_seen, run.batches_seen, run.seconds)
-        own = curves(rows, times, share)
-    except Exception as error:  # a file that a person edited may hold anything
+        run_curves = curves(rows, times, n_runs)
+    except Exception as error:  # a file that was edited by hand may hold anything
         notices.append(f"its curves cannot be drawn: {type(error).__name__}: {error}")
     try:
         shown, unread = shot.result()
         notices += unread
-    except Exception as error:  # so may a picture
+    except Exception as error:  # a picture may hold anything too
         notices.append(f"its pictures cannot be shown: {type(error).__name__}: {error}")
-    return own, shown
+    return run_curves, shown
 
 
 def _kinds(
     runs: tuple[ComparedRun, ...], main: str | None
 ) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
-    """The scores by name and protocol, and those of each run with the place of their kind.
+    """Return the kinds of scores, and each run's scores, whose "kind" is an index into the kinds.
 
-    Scores of one kind may be ranked against each other. The main score comes first, then the best
-    judges of quality, those that more runs have first.
+    A kind is a name with a protocol; scores of one kind may be ranked against each other. Kinds of
+    the score `main` come first, then those of the best judges of quality. Of kinds of one name, the
+    kind that most scores belong to comes first.
     """
-    found: list[tuple[RunScore, list[tuple[int, RunScore]]]] = []
+    groups: list[tuple[RunScore, list[tuple[int, RunScore]]]] = []
     for number, run in enumerate(runs):
         for score in run.scores:
-            for first, members in found:
+            for first, members in groups:
                 if first.name == score.name and like(first, score) is None:
                     members.append((number, score))
                     break
             else:
-                found.append((score, [(number, score)]))
+                groups.append((score, [(number, score)]))
 
-    def place_of(kind: tuple[RunScore, list[tuple[int, RunScore]]]) -> tuple:
-        name = kind[0].name
-        return name != main, judged(name), name, -len(kind[1])
+    def sort_key(group: tuple[RunScore, list[tuple[int, RunScore]]]) -> tuple:
+        name = group[0].name
+        return name != main, judged(name), name, -len(group[1])
 
-    found.sort(key=place_of)
+    groups.sort(key=sort_key)
     kinds: list[dict[str, Any]] = []
-    places: list[list[dict[str, Any]]] = [[] for _ in runs]
-    chief: dict[str, RunScore] = {}
-    for place, (first, members) in enumerate(found):
-        before = chief.setdefault(first.name, first)
+    scores_by_run: list[list[dict[str, Any]]] = [[] for _ in runs]
+    first_kind: dict[str, RunScore] = {}
+    for index, (first, members) in enumerate(groups):
+        reference = first_kind.setdefault(first.name, first)
         kinds.append(
             {
                 "name": first.name,
                 "protocol": first.protocol,
                 "protocol_name": first.protocol_name,
                 "better": first.better,
-                "unlike": None if before is first else like(before, first),
+                "unlike": None if reference is first else like(reference, first),
             }
         )
         for number, score in members:
-            own = {
-                "value": score.value,
-                "taken": score.taken,
-                "counts": counts(runs[number], score),
-            }
-            places[number].append({"kind": place} | own)
-    return kinds, places
+            scores_by_run[number].append(
+                {
+                    "kind": index,
+                    "value": score.value,
+                    "taken": score.taken,
+                    "counts": counts(runs[number], score),
+                }
+            )
+    return kinds, scores_by_run
 
 
 def _settings(runs: tuple[ComparedRun, ...], more: list[str]) -> dict[str, Any]:
-    """For each setting its values as text, and which of them each run has, −1 for none.
+    """Return for each setting its distinct `values` as text, and `of`: the index that each run has.
+
+    The index is −1 for a run without the setting. `of` is 0 where all runs have the same value.
 
     Args:
-        runs: those compared.
-        more: further keys that are shown as settings: "name", "sweep".
+        runs: the compared runs.
+        more: further keys that are shown as settings, of "name" and "sweep".
     """
-    everything = []
+    by_run = []
     for run in runs:
         named = {key: value for key in more if (value := value_of(run, key)) is not None}
-        everything.append({**named, **run.choices, **run.settings})
+        by_run.append({**named, **run.choices, **run.settings})
     settings = {}
-    for key in dict.fromkeys(key for own in everything for key in own):
-        values: dict[Any, int] = {}
+    for key in dict.fromkeys(key for run_settings in by_run for key in run_settings):
+        indices: dict[Any, int] = {}
         texts, of = [], []
-        for own in everything:
-            if key not in own:
+        for run_settings in by_run:
+            if key not in run_settings:
                 of.append(-1)
                 continue
-            of.append(values.setdefault(comparable(own[key]), len(values)))
+            of.append(indices.setdefault(comparable(run_settings[key]), len(indices)))
             if of[-1] == len(texts):
-                texts.append(text_of(own[key]))
+                texts.append(text_of(run_settings[key]))
         settings[key] = {"values": texts, "of": 0 if set(of) == {0} else of}
     return settings

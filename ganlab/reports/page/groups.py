@@ -11,11 +11,11 @@ from ganlab.reports.comparison.table import Group, Table
 
 
 def groups(comparison: Comparison, table: Table) -> dict[str, Any]:
-    """The table as the page's scripts read it: runs by their number, settings as text.
+    """Return the table as the page's scripts read it: runs as indices, settings as text.
 
     Args:
         comparison: the runs.
-        table: of the same runs.
+        table: the table of these runs.
     """
     numbers = {run.label: number for number, run in enumerate(comparison.runs)}
 
@@ -50,7 +50,7 @@ def groups(comparison: Comparison, table: Table) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str:
-    """A setting as text."""
+    """Return the value of a setting as text: JSON, except that strings stay unquoted."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,4 +1,4 @@
-"""Sample pictures of a run for the web page: few and small enough for the page to be sent."""
+"""Sample pictures of a run for the web page, reduced so that the page stays small."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 from PIL import Image, features
 
-BYTES = 9_500_000  # of all pictures in a page, as text
-RUN_BYTES = 900_000  # of one run's at most
-MOMENT_BYTES = 6_000  # of one picture, by which the number of moments is chosen
-MOMENTS = (2, 24)  # of a run, at least and at most
+BYTES = 9_500_000  # for all pictures of a page, as text
+RUN_BYTES = 900_000  # for the pictures of one run, at most
+MOMENT_BYTES = 6_000  # assumed for one picture when the number of moments is chosen
+MOMENTS = (2, 24)  # pictures of a run, at least and at most
 SIDES = (480, 340, 240, 170, 120, 80)  # pixels along a side of a square picture
 QUALITY = 72
-HOPE = 1.3  # of the space, up to which a size is tried that the last picture says is too large
+TOLERANCE = 1.3  # a side is tried if the last picture predicts at most so many times the space
 
 
 def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """The sample pictures of one of `runs` runs through its training, and what could not be read.
+    """Return the sample pictures of one run through its training, and notes on damaged pictures.
 
     Args:
-        folder: the run's.
-        runs: in the page, which share its space.
+        folder: the run's folder.
+        runs: the number of runs in the page, among which `BYTES` are divided.
 
     Returns:
-        for each moment `examples`, how many were seen, and `data`, a data URL; and a sentence for
-        each picture that is damaged.
+        For each moment `examples`, the number of examples seen, and `data`, a data URL; and for
+        each damaged picture a sentence.
     """
     paths = sorted(
         (p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=_examples
@@ -51,16 +51,16 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
     encoded: dict[Path, bytes] = {}
     last = list(opened.values())[-1:]
     for side in SIDES:
-        if sum(len(_encode(picture, side)) for picture in last) * len(opened) > HOPE * space:
+        if sum(len(_encode(picture, side)) for picture in last) * len(opened) > TOLERANCE * space:
             continue
         encoded = {path: _encode(picture, side) for path, picture in opened.items()}
         if sum(map(len, encoded.values())) <= space:
             break
-    kind = "webp" if features.check("webp") else "jpeg"
+    format_name = "webp" if features.check("webp") else "jpeg"
     moments = [
         {
             "examples": _examples(path),
-            "data": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
+            "data": f"data:image/{format_name};base64,{base64.b64encode(data).decode()}",
         }
         for path, data in encoded.items()
     ]
@@ -72,7 +72,7 @@ def _examples(path: Path) -> int:
 
 
 def _flat(picture: Image.Image) -> Image.Image:
-    """As RGB; what is transparent becomes white. At most as large as pictures get in the page."""
+    """Return a picture as RGB on white, reduced to the largest of `SIDES`."""
     if picture.mode in ("RGBA", "LA", "P"):
         picture = picture.convert("RGBA")
         sheet = Image.new("RGBA", picture.size, "white")
@@ -82,7 +82,7 @@ def _flat(picture: Image.Image) -> Image.Image:
 
 
 def _resized(picture: Image.Image, side: int) -> Image.Image:
-    """Reduced to the area of a square of `side` pixels, never enlarged."""
+    """Return a picture reduced to an area of side × side pixels; never enlarge it."""
     factor = side / (picture.width * picture.height) ** 0.5
     if factor >= 1:
         return picture

@@ -1,7 +1,8 @@
 """One self-contained web page of many runs: `ganlab compare … --html FILE`.
 
-The page opens from a file, asks no server for anything (its own policy forbids that), and what
-comes from runs enters it as data alone: as JSON that scripts read, and as text that they show.
+The page can be opened from a file. Its Content-Security-Policy forbids requests to any server.
+Names and values from runs are written into it as JSON, never as HTML; the page's scripts show them
+as text.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ HINT = "Make room, or give another file with --html FILE."
 def write_page(comparison: Comparison, path: Path, table: Table) -> None:
     """Write the page of a comparison.
 
-    Curves and pictures are thinned so that the page of 200 runs stays below 15 MB. A run that
-    cannot be read in part says so in its place.
+    Curves and pictures are thinned so that the page of 200 runs stays below 15 MB. Files of a run
+    that cannot be read are named in the page's notes.
 
     Args:
-        comparison: runs from folders, or from Weights & Biases, which have no curves and pictures.
-        path: of the page, whose folder is made if it is not there.
-        table: of the runs, as `tabulate` makes it; its score and its keys come first.
+        comparison: runs from folders, or from Weights & Biases; the latter have no curves and
+            pictures in the page.
+        path: where the page is written; a missing folder is created.
+        table: the table of these runs, see `tabulate`; its score and its keys come first.
 
     Raises:
         RunError: the disk is full or read-only.
@@ -56,7 +58,10 @@ def write_page(comparison: Comparison, path: Path, table: Table) -> None:
 
 
 def _filled(template: str, entries: dict[str, str]) -> Iterator[str]:
-    """The template with each `{{name}}` replaced once; what is put in is not looked at again."""
+    """Yield the pieces of the template, with each `{{name}}` replaced by its entry.
+
+    An entry that itself contains `{{name}}` is inserted unchanged.
+    """
     for piece in template.split("{{"):
         name, mark, rest = piece.partition("}}")
         if mark and name in entries:
@@ -67,12 +72,15 @@ def _filled(template: str, entries: dict[str, str]) -> Iterator[str]:
 
 
 def _hash(text: str) -> str:
-    """How a Content-Security-Policy names an inline script or style."""
+    """Return the hash by which a Content-Security-Policy allows an inline script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _block(name: str, contents: Any) -> str:
-    """Data for the page's scripts, which no text in it can end early."""
+    """Return a `<script>` element with data as JSON.
+
+    Each "<" is escaped, so that a "</script>" in the data cannot close the element.
+    """
     text = json.dumps(
         finite(contents), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str
     )

@@ -1,4 +1,4 @@
-"""Reading runs to be compared: each once, settings that differ, and folders that are damaged."""
+"""Reading runs for a comparison: each once, settings that differ, and damaged folders."""
 
 import fcntl
 import json
@@ -51,7 +51,7 @@ def test_a_folder_counts_once_by_whatever_path(tmp_path, monkeypatch):
     assert all("named already" in note for note in read.notes)
 
 
-def test_a_link_to_a_folder_above_ends_the_search(tmp_path):
+def test_a_link_to_a_parent_folder_is_not_followed_again(tmp_path):
     write_run(tmp_path / "a" / "0")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     assert len(read_comparison([tmp_path]).runs) == 1
@@ -70,7 +70,7 @@ def test_labels_are_the_shortest_that_are_unique(tmp_path):
     assert labels == {"x/losses/0", "y/losses/0", "other/1"}
 
 
-def test_runs_of_one_name_in_several_projects_have_labels_of_their_own(tmp_path):
+def test_remote_runs_of_one_name_are_labelled_by_their_address(tmp_path):
     local = read_comparison([write_run(tmp_path / "a")]).runs[0]
     places = ("wandb:me/gans/x1", "wandb:me/other/x1")
     remote = [replace(local, folder=None, label="same", address=place) for place in places]
@@ -78,7 +78,7 @@ def test_runs_of_one_name_in_several_projects_have_labels_of_their_own(tmp_path)
     assert labelled(remote[:1])[0].label == "same"
 
 
-def test_a_folder_that_cannot_be_read_leaves_those_beside_it(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_skipped_with_a_note(tmp_path, monkeypatch):
     for place in ("a/0", "locked/0", "z/0"):
         write_run(tmp_path / place)
     scandir = os.scandir
@@ -129,7 +129,7 @@ def no_folder(folder):
         (no_folder, "there is no such folder"),
     ],
 )
-def test_what_is_no_run_is_left_out_with_one_note(tmp_path, damage, words):
+def test_a_folder_without_a_valid_run_is_left_out_with_one_note(tmp_path, damage, words):
     damage(write_run(tmp_path / "bad"))
     good = write_run(tmp_path / "good")
     read = read_comparison([tmp_path / "bad", good])
@@ -155,7 +155,7 @@ def no_settings(folder):
 
 
 @pytest.mark.parametrize("damage", [unreadable_settings, empty_settings, no_settings])
-def test_a_run_without_readable_settings_stays_and_makes_nothing_differ(tmp_path, damage):
+def test_a_run_without_readable_settings_is_kept_and_adds_no_difference(tmp_path, damage):
     for seed in range(2):
         write_run(tmp_path / str(seed), seed=seed)
     damage(tmp_path / "1")
@@ -165,7 +165,7 @@ def test_a_run_without_readable_settings_stays_and_makes_nothing_differ(tmp_path
     assert "settings of this run are unknown" in read.notes[0]
 
 
-def test_a_run_of_an_older_version_has_what_it_recorded(tmp_path):
+def test_a_record_of_an_older_version_may_lack_entries(tmp_path):
     folder = write_run(tmp_path / "old")
     (folder / "run.json").write_text(json.dumps({"name": "old", "scores": {"fid": {"value": 3}}}))
     (run,) = read_comparison([folder]).runs
@@ -175,7 +175,7 @@ def test_a_run_of_an_older_version_has_what_it_recorded(tmp_path):
     assert [(s.name, s.better, s.protocol) for s in run.scores] == [("fid", "lower", {})]
 
 
-def test_half_written_logs_and_scores_leave_the_rest(tmp_path):
+def test_half_written_scores_are_left_out_with_a_note(tmp_path):
     folder = write_run(tmp_path / "a", scores=0.5)
     (folder / "metrics.csv").write_text("examples_seen,loss\n1,0.")
     (folder / "scores.json").write_text('{"evaluations": [')
@@ -185,7 +185,7 @@ def test_half_written_logs_and_scores_leave_the_rest(tmp_path):
     assert "scores.json is damaged" in read.notes[0]
 
 
-def test_a_run_is_running_while_its_folder_is_held_and_killed_after(tmp_path):
+def test_a_run_is_running_while_its_folder_is_locked_else_killed(tmp_path):
     folder = write_run(tmp_path / "a", status="running")
     assert read_comparison([folder]).runs[0].state == "killed"
     with open(folder / ".lock", "w") as lock:
@@ -193,7 +193,7 @@ def test_a_run_is_running_while_its_folder_is_held_and_killed_after(tmp_path):
         assert read_comparison([folder]).runs[0].state == "running"
 
 
-def test_studies_and_imported_runs_are_named(tmp_path):
+def test_lessons_and_imported_runs_are_noted(tmp_path):
     write_run(tmp_path / "a", settings={"lesson": {"_target_": "ganlab.lectures.dirac.lesson"}})
     write_run(tmp_path / "b", status="interrupted", imported={"generator": {"file": "x.pth"}})
     read = read_comparison([tmp_path])
@@ -221,7 +221,7 @@ def test_equal_lists_are_one_setting(tmp_path):
     assert comparable({"a": [1], "b": 2}) == comparable({"b": 2.0, "a": [1.0]})
 
 
-def test_what_a_choice_implies_is_no_column_but_what_was_given_is(tmp_path):
+def test_settings_that_follow_from_choices_are_left_out_unless_overridden(tmp_path):
     rate = "model.players.generator.optimizer.lr"
     every = "model.players.generator.every"
     for loss, n in (("hinge", 1), ("wgan_gp", 5)):
@@ -234,11 +234,11 @@ def test_what_a_choice_implies_is_no_column_but_what_was_given_is(tmp_path):
                 choices={"evaluation": "ring" if n > 1 else "other"},
                 command=["ganlab", "train", f"loss={loss}", f"+{every}={n}", f"{rate}={lr}"],
             )
-    # latents and evaluation follow from the loss, and nobody gave them
+    # latents and evaluation follow from the loss, and are not in the overrides
     assert read_comparison([tmp_path]).varying == ("loss", every, rate)
 
 
-def test_an_experiment_that_names_no_more_than_the_choices_is_no_column(tmp_path):
+def test_an_experiment_that_follows_from_the_choices_is_left_out(tmp_path):
     for loss in ("hinge", "wgan_gp"):
         write_run(tmp_path / loss, loss=loss, choices={"experiment": f"ring_{loss}"})
     assert read_comparison([tmp_path]).varying == ("loss",)
@@ -246,7 +246,7 @@ def test_an_experiment_that_names_no_more_than_the_choices_is_no_column(tmp_path
     assert read_comparison([tmp_path]).varying == ("loss", "experiment")
 
 
-def test_a_regularizer_that_is_there_or_not_differs(tmp_path):
+def test_a_regularizer_that_some_runs_lack_differs(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", settings={"loss.regularizers.penalty.weight": 10.0})
     assert read_comparison([tmp_path]).varying == ("loss.regularizers.penalty.weight",)
@@ -260,11 +260,11 @@ def test_settings_come_back_as_omegaconf_wrote_them(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     assert read_yaml(path) == config
-    path.write_text("a: 1e-5\nb: &x 2026-11-22\nc: *x\n")  # as a person may write it
+    path.write_text("a: 1e-5\nb: &x 2026-11-22\nc: *x\n")  # edited by hand
     assert read_yaml(path) == {"a": 1e-5, "b": "2026-11-22", "c": "2026-11-22"}
 
 
-def test_settings_are_shortened_as_far_as_they_stay_apart():
+def test_short_names_of_settings_are_unique():
     keys = ["loss", "a.generator.optimizer.lr", "a.critic.optimizer.lr", "data.n"]
     assert short_names(keys, ["n"]) == {
         "loss": "loss",

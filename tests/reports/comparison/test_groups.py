@@ -1,4 +1,4 @@
-"""Groups of runs: the spread over seeds, what is ranked, and what is refused."""
+"""Groups of runs: the spread over seeds, ranking, and invalid arguments."""
 
 from statistics import fmean, stdev
 
@@ -15,7 +15,7 @@ LR = "model.players.generator.optimizer.lr"
 
 
 def rows(table, name="high_quality"):
-    """(values of the keys, the score's mean) of each group, part by part."""
+    """Return (values of the keys, the score's mean) of each group, one list for each part."""
     return [
         [
             (*group.values.values(), spread.mean if (spread := group.scores.get(name)) else None)
@@ -29,7 +29,7 @@ def rows(table, name="high_quality"):
 
 
 def test_the_interval_of_known_numbers():
-    """1 … 5: sd √2.5, standard error √0.5; t of 4 degrees is 2.776445 in any table."""
+    """1 … 5 have sd √2.5 and standard error √0.5; Student's t of 4 degrees is 2.776445."""
     spread = Spread.of([1.0, 2.0, 3.0, 4.0, 5.0])
     assert (spread.n, spread.mean) == (5, 3.0)
     assert spread.deviation == pytest.approx(2.5**0.5, abs=1e-12)
@@ -42,7 +42,7 @@ def test_with_two_values_the_interval_is_that_of_a_cauchy_distribution():
     assert spread.interval == pytest.approx((1 - 12.7062047, 1 + 12.7062047))
 
 
-def test_one_value_has_no_interval_and_none_no_spread():
+def test_one_value_has_no_interval():
     assert Spread.of([4.0]) == Spread(1, 4.0, None, None)
     assert Spread.of([]) is None
 
@@ -81,7 +81,7 @@ def test_groups_differ_in_more_than_the_seed_and_are_ranked(sweep):
     assert not table.notes
 
 
-def test_group_by_pools_what_it_does_not_name_and_says_so(sweep):
+def test_group_by_pools_over_other_keys_with_a_note(sweep):
     table = tabulate(read_comparison([sweep]), ["loss"])
     (part,) = table.parts
     assert [group.values for group in part.groups] == [{"loss": "wgan_gp"}, {"loss": "hinge"}]
@@ -95,11 +95,11 @@ def test_group_by_pools_what_it_does_not_name_and_says_so(sweep):
 @pytest.mark.parametrize(
     ("word", "keys"), [("lr", (LR,)), ("seed", ("seed",)), ("name", ("name",)), (LR, (LR,))]
 )
-def test_group_by_takes_the_end_of_a_key_that_differs(sweep, word, keys):
+def test_group_by_accepts_the_end_of_a_key(sweep, word, keys):
     assert tabulate(read_comparison([sweep]), [word]).keys == keys
 
 
-def test_group_by_refuses_what_is_unknown_or_may_be_two_keys(sweep):
+def test_group_by_refuses_unknown_and_ambiguous_keys(sweep):
     read = read_comparison([sweep])
     with pytest.raises(ConfigError, match="Did you mean 'loss'"):
         tabulate(read, ["lss"])
@@ -120,7 +120,7 @@ def test_without_a_direction_nothing_is_ranked(tmp_path):
     read = read_comparison([tmp_path])
     table = tabulate(read)
     assert rows(table, "edge_sharpness") == [[("a", 2.0), ("b", 3.0), ("c", 1.0)]]
-    assert "Not ranked: which way it is better is not recorded." in render(read, table)
+    assert "Not ranked: whether higher or lower is better is not recorded." in render(read, table)
 
 
 def test_sweeps_of_one_name_are_two_groups(tmp_path):
@@ -132,7 +132,7 @@ def test_sweeps_of_one_name_are_two_groups(tmp_path):
     assert values == ["losses/2026-11-22", "losses/2026-11-23"]
 
 
-def test_one_fixed_seed_of_the_data_leaves_the_other_runs_together(tmp_path):
+def test_runs_whose_data_seed_follows_the_run_form_one_group(tmp_path):
     for seed in range(4):
         write_run(tmp_path / str(seed), seed=seed, settings={"data.seed": 7} if seed == 3 else None)
     read = read_comparison([tmp_path])
@@ -142,7 +142,7 @@ def test_one_fixed_seed_of_the_data_leaves_the_other_runs_together(tmp_path):
         ("the run's seed", 3),
         (7, 1),
     ]
-    for seed in range(3):  # all fixed, and one like its own
+    for seed in range(3):  # fixed for all; run 0 has the same seed itself
         write_run(tmp_path / "fixed" / str(seed), seed=seed, settings={"data.seed": 0})
     assert read_comparison([tmp_path / "fixed"]).varying == ()
 
@@ -164,7 +164,7 @@ def test_the_title_says_what_differs(tmp_path, seeds, line):
     assert any("0.0333" in row for row in lines)  # minutes
 
 
-def test_a_score_that_is_left_out_is_named_once(tmp_path):
+def test_a_left_out_score_is_noted_once(tmp_path):
     for place, (fid, samples) in enumerate(((5000, 10), (5000, 20), (9000, 10), (9000, 20))):
         scores = {
             "fid": score(1.0, False, generated_samples=fid),
@@ -178,7 +178,7 @@ def test_a_score_that_is_left_out_is_named_once(tmp_path):
 # --- scores ------------------------------------------------------------------------------------
 
 
-def test_the_first_judge_of_quality_that_all_share_is_the_main_score(tmp_path):
+def test_the_best_judge_of_quality_that_all_runs_have_is_the_main_score(tmp_path):
     both = {"modes": score(8.0), "fid": score(9.0, False), "recall": score(0.4)}
     write_run(tmp_path / "a", scores=both)
     write_run(tmp_path / "b", seed=1, scores={k: both[k] for k in ("modes", "recall")})
@@ -196,7 +196,7 @@ def test_an_unknown_score_is_refused_with_the_nearest(tmp_path):
         tabulate(read_comparison([tmp_path]), score="hi_quality")
 
 
-def test_scores_of_unlike_protocols_are_not_ranked_against_each_other(tmp_path):
+def test_scores_of_different_protocols_are_not_ranked_together(tmp_path):
     for loss, value, n in (("a", 0.1, 10000), ("b", 0.9, 10000), ("c", 0.5, 5000)):
         scores = {"high_quality": score(value, generated_samples=n)}
         write_run(tmp_path / loss, loss=loss, scores=scores)
@@ -209,7 +209,7 @@ def test_scores_of_unlike_protocols_are_not_ranked_against_each_other(tmp_path):
     assert "generated_samples: 10000 against 5000" in text
 
 
-def test_seeds_of_one_group_are_not_pooled_over_unlike_protocols(tmp_path):
+def test_seeds_are_not_pooled_over_different_protocols(tmp_path):
     for seed, n in enumerate((10000, 10000, 5000)):
         scores = {"high_quality": score(0.1 * seed, generated_samples=n)}
         write_run(tmp_path / str(seed), seed=seed, scores=scores)
@@ -217,7 +217,7 @@ def test_seeds_of_one_group_are_not_pooled_over_unlike_protocols(tmp_path):
     assert [part.groups[0].scores["high_quality"].n for part in table.parts] == [2, 1]
 
 
-def test_another_score_that_was_taken_in_unlike_ways_is_left_out(tmp_path):
+def test_a_further_score_of_different_protocols_is_left_out(tmp_path):
     for seed, n in enumerate((10000, 5000)):
         scores = {"high_quality": score(0.5), "modes": score(8.0, generated_samples=n)}
         write_run(tmp_path / str(seed), seed=seed, scores=scores)
@@ -227,7 +227,7 @@ def test_another_score_that_was_taken_in_unlike_ways_is_left_out(tmp_path):
     assert "modes is left out" in table.notes[0]
 
 
-def test_unlike_families_are_compared_by_cost_and_status(tmp_path):
+def test_runs_without_a_common_score_are_compared_by_cost_and_status(tmp_path):
     write_run(tmp_path / "a", scores=0.5)
     translator = {"model": "cyclegan", "data": "shapes", "loss": "lsgan"}
     write_run(
@@ -239,10 +239,10 @@ def test_unlike_families_are_compared_by_cost_and_status(tmp_path):
     assert [group.seconds for group in table.parts[0].groups] == [60.0, 120.0]
 
 
-# --- runs that have not ended well -------------------------------------------------------------
+# --- unfinished and failed runs ----------------------------------------------------------------
 
 
-def test_only_finished_or_evaluated_runs_count_and_all_are_in_the_status(tmp_path):
+def test_only_finished_or_evaluated_runs_count_but_the_status_lists_all(tmp_path):
     states = ["finished", "finished", "failed", "interrupted", "running", "pruned"]
     for seed, state in enumerate(states):
         write_run(tmp_path / str(seed), seed=seed, scores=0.1 * (seed + 1), status=state)
@@ -255,7 +255,7 @@ def test_only_finished_or_evaluated_runs_count_and_all_are_in_the_status(tmp_pat
     assert "1 failed, 1 killed, 1 pruned" in table.notes[0]
 
 
-def test_failed_runs_say_why_once_for_all_with_the_same_reason(tmp_path):
+def test_equal_reasons_of_failed_runs_are_printed_once(tmp_path):
     write_run(tmp_path / "0", scores=0.5)
     for seed in (1, 2):
         write_run(tmp_path / str(seed), seed=seed, status="failed", error="ValueError: no\nmore")
@@ -266,13 +266,13 @@ def test_failed_runs_say_why_once_for_all_with_the_same_reason(tmp_path):
     assert "and 1 more" in text
 
 
-def test_the_same_seed_twice_is_said(tmp_path):
+def test_a_seed_twice_in_a_group_is_noted(tmp_path):
     for name in ("a", "b"):
         write_run(tmp_path / name, scores=0.5)
     assert "same seed" in tabulate(read_comparison([tmp_path])).notes[0]
 
 
-def test_a_group_without_a_score_stands_behind_the_ranked(tmp_path):
+def test_a_group_without_a_score_comes_after_ranked_groups(tmp_path):
     write_run(tmp_path / "a", loss="a", status="failed", error="ValueError: x")
     write_run(tmp_path / "b", loss="b", scores=0.5)
     table = tabulate(read_comparison([tmp_path]))

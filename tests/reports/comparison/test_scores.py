@@ -1,4 +1,4 @@
-"""Scores of runs: which are alike, which way they are better, and what several of them make."""
+"""Scores of runs: which can be compared, whether higher is better, and means over seeds."""
 
 import inspect
 
@@ -17,7 +17,7 @@ METRICS = [
     for _, metric in inspect.getmembers(ganlab.metrics, inspect.isclass)
     if issubclass(metric, SampleMetric) and hasattr(metric, "scores")
 ]
-OTHERS = {  # which way the other scores of a metric are better
+OTHERS = {  # whether higher is better, for scores other than a metric's first
     "high_quality": True,
     "stacked_kl": False,
     "recall": True,
@@ -42,12 +42,12 @@ def a_score(name="high_quality", **protocol):
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
-def test_records_and_the_judges_of_quality_agree_on_what_is_better(metric):
-    """`SCORES` is for records that do not say it; the names are those of the classes."""
+def test_metrics_and_names_agree_on_whether_higher_is_better(metric):
+    """`direction_of` serves records that lack the direction; metrics know it themselves."""
     first, *others = metric.scores
     said = {first: metric.higher_is_better} | {name: OTHERS[name] for name in others}
     for name, higher in said.items():
-        bare = metric.__new__(metric)  # built, it would need weights
+        bare = metric.__new__(metric)  # the constructor would need weights
         assert SampleMetric.is_higher_better(bare, name) is higher
         for called in (name, f"{name}_digits", f"{name}_digits/a_to_b"):
             if direction_of(called) is not None:
@@ -63,20 +63,20 @@ def test_the_published_names_have_their_metrics_direction():
         assert direction_of(name) == ("higher" if metrics[score_name] else "lower")
 
 
-def test_parts_of_a_score_are_better_as_the_score_is():
+def test_parts_of_a_score_have_its_direction():
     metric = ganlab.metrics.LabelConsistency(classes=3)
     assert metric.is_higher_better("label_consistency/2") is True
     assert ganlab.metrics.ClassShares(classes=3).is_higher_better("class_share/2") is None
 
 
-def test_sources_against_targets_are_no_merit_of_a_model():
+def test_scores_of_sources_have_no_direction():
     psnr = ganlab.metrics.PSNR(of="sources")
     assert psnr.is_higher_better("source_psnr") is None
     cycle = ganlab.metrics.PSNR(of="reconstructions", against="sources")
     assert cycle.is_higher_better("cycle_psnr") is True
 
 
-def test_an_evaluation_records_which_way_is_better():
+def test_an_evaluation_records_whether_higher_is_better():
     protocol = SampleProtocol(
         "p", {"modes": ganlab.metrics.ModeCoverage()}, samples=100, split="train"
     )
@@ -91,7 +91,7 @@ def test_an_evaluation_records_which_way_is_better():
 # --- protocols ---------------------------------------------------------------------------------
 
 
-def test_scores_that_differ_in_the_evaluation_seed_and_the_protocols_name_are_alike():
+def test_evaluation_seed_and_protocol_name_may_differ():
     assert like(a_score(), a_score(seed=7, protocol="mine")) is None
 
 
@@ -104,11 +104,11 @@ def test_scores_that_differ_in_the_evaluation_seed_and_the_protocols_name_are_al
         ({"data_hash": "ab"}, "data_hash: nothing recorded against ab"),
     ],
 )
-def test_scores_of_unlike_protocols_say_what_differs(changed, words):
+def test_differences_of_protocols_are_named(changed, words):
     assert like(a_score(), a_score(**changed)) == words
 
 
-def test_scores_of_other_names_are_unlike():
+def test_scores_of_different_names_cannot_be_compared():
     assert "fid" in like(a_score(), a_score("fid"))
 
 
@@ -119,7 +119,7 @@ def scores_of(folder):
     return {(s.name, s.taken): s for s in read_comparison([folder]).runs[0].scores}
 
 
-def test_seeds_of_an_evaluation_make_one_figure_in_place_of_the_trainings(tmp_path):
+def test_the_mean_over_evaluation_seeds_replaces_the_score_from_training(tmp_path):
     folder = write_run(tmp_path / "a", scores=0.1)
     entries = [({"high_quality": score(v, seed=i)}, {}) for i, v in enumerate((0.2, 0.4, 0.9))]
     write_evaluations(folder, *entries)
@@ -129,7 +129,7 @@ def test_seeds_of_an_evaluation_make_one_figure_in_place_of_the_trainings(tmp_pa
     assert found.protocol["seed"] == [0, 1, 2]
 
 
-def test_unlike_protocols_and_checkpoints_of_one_run_stay_apart(tmp_path):
+def test_scores_of_different_protocols_or_checkpoints_are_all_kept(tmp_path):
     folder = write_run(tmp_path / "a", scores=0.1)
     write_evaluations(
         folder,
@@ -138,8 +138,8 @@ def test_unlike_protocols_and_checkpoints_of_one_run_stay_apart(tmp_path):
     )
     run = read_comparison([folder]).runs[0]
     assert sorted(s.value for s in run.scores) == [0.1, 0.2, 0.3]
-    own, best = (next(s for s in run.scores if s.value == v) for v in (0.1, 0.3))
-    assert like(own, best) == "checkpoint: last against best"
+    trained, best = (next(s for s in run.scores if s.value == v) for v in (0.1, 0.3))
+    assert like(trained, best) == "checkpoint: last against best"
 
 
 def test_an_evaluation_from_before_further_training_is_left_out(tmp_path):
@@ -160,13 +160,13 @@ def test_of_one_seed_the_evaluation_at_most_examples_counts(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "0.5", True])
-def test_what_is_no_finite_number_is_no_score(tmp_path, value):
+def test_a_value_that_is_not_a_finite_number_is_left_out(tmp_path, value):
     folder = write_run(tmp_path / "a", scores={"fid": score(value), "modes": score(8.0)})
     read = read_comparison([folder])
     assert [s.name for s in read.runs[0].scores] == ["modes"]
-    assert "fid is no finite number" in read.notes[0]
+    assert "fid is not a finite number" in read.notes[0]
 
 
-def test_a_record_that_says_neither_is_better_is_believed(tmp_path):
+def test_a_record_may_say_that_neither_direction_is_better(tmp_path):
     write_run(tmp_path / "a", scores={"fid": score(3.0, None)})
     assert read_comparison([tmp_path]).runs[0].scores[0].better is None

@@ -1,4 +1,4 @@
-"""Runs read from Weights & Biases, as its public API gives them."""
+"""Runs read from Weights & Biases, with a fake of its public API."""
 
 import json
 from types import SimpleNamespace
@@ -16,11 +16,11 @@ from ganlab.reports.comparison.wandb import read_project
 
 
 class Nested(dict):
-    """W&B's dictionaries of a summary are no plain ones."""
+    """Stands for W&B's own dictionary class of summaries."""
 
 
 def remote(folder, number, state="finished", summary=None, **more):
-    """A run as the API gives it, with the configuration of a folder."""
+    """Return a run like one from W&B's API, with the configuration of a local folder."""
     return SimpleNamespace(
         id=number,
         name=more.pop("name", f"ring/{number}"),
@@ -82,7 +82,7 @@ def test_a_run_has_settings_scores_and_cost(folder):
     scores = {s.name: (s.value, s.better, s.protocol) for s in run.scores}
     assert scores["high_quality"] == (0.25, "higher", PROTOCOL)
     assert scores["fid"] == (12.5, "lower", PROTOCOL | {"metric": "FID"})
-    # what the run says goes before what its score's name tells
+    # a recorded direction takes precedence over the direction of the score's name
     assert scores["diversity"] == (0.5, "higher", PROTOCOL)
     assert scores["recall"] == (0.4, None, PROTOCOL)
 
@@ -109,7 +109,7 @@ def test_local_and_remote_runs_of_like_protocols_share_a_group(folder, monkeypat
         ("killed", "interrupted"),
     ],
 )
-def test_states_have_our_names(folder, theirs, ours):
+def test_states_are_translated(folder, theirs, ours):
     (run,) = read(remote(folder, "x1", theirs, {"error": "ValueError: no"})).runs
     assert (run.state, run.error) == (ours, "ValueError: no")
 
@@ -120,39 +120,39 @@ def test_states_have_our_names(folder, theirs, ours):
         ("finished", "pruned", "pruned"),
         ("killed", "pruned", "pruned"),
         ("killed", "interrupted", "interrupted"),
-        ("running", "interrupted", "running"),  # gone on with
-        ("crashed", "interrupted", "killed"),  # gone on with, then killed
-        ("finished", "great", "finished"),  # no word of ours
+        ("running", "interrupted", "running"),  # resumed
+        ("crashed", "interrupted", "killed"),  # resumed, then killed
+        ("finished", "great", "finished"),  # not a status of ganlab
     ],
 )
-def test_what_a_run_says_of_its_end_counts(folder, theirs, said, ours):
+def test_a_run_status_in_the_summary_replaces_an_ended_state(folder, theirs, said, ours):
     (run,) = read(remote(folder, "x1", theirs, {"status": said})).runs
     assert run.state == ours
 
 
-def test_a_score_without_protocol_is_none(folder):
+def test_a_score_without_protocol_is_left_out(folder):
     summary = {"scores/fid": 3.0, "scores/kid": "NaN", "protocols/kid": {}}
     found = read(remote(folder, "x1", summary=summary))
     assert found.runs[0].scores == ()
     assert "fid has no protocol" in found.notes[0]
-    assert "kid is no finite number" in found.notes[1]
+    assert "kid is not a finite number" in found.notes[1]
 
 
-def test_one_run_by_its_id_and_equal_names_apart(folder):
+def test_one_run_is_read_by_id_and_labels_of_equal_names_differ(folder):
     runs = [remote(folder, number, name="same") for number in ("x1", "x2")]
     assert [run.label for run in read(*runs).runs] == ["same (x1)", "same (x2)"]
     assert len(read(*runs, place="me/gans/x2").runs) == 1
 
 
-def test_a_run_that_is_there_as_a_folder_counts_once(folder):
+def test_a_run_that_was_read_from_its_folder_counts_once(folder):
     (folder / "wandb.json").write_text('{"id": "x1", "project": "gans"}')
     local = read_comparison([folder]).runs
     found = read(remote(folder, "x1"), remote(folder, "x2"), before=local)
     assert [run.folder for run in found.runs] == [folder, None]
-    assert "counted once" in found.notes[0]
+    assert "counts once" in found.notes[0]
 
 
-def test_a_refusal_is_one_note_and_the_rest_goes_on(folder, monkeypatch):
+def test_a_refusal_is_one_note_and_other_runs_are_read(folder, monkeypatch):
     found = read(error=ValueError("Could not find project gans\nmore"))
     (note,) = found.notes
     assert note.startswith("wandb:me/gans: Could not find project gans. Nothing was read")
@@ -163,7 +163,7 @@ def test_a_refusal_is_one_note_and_the_rest_goes_on(folder, monkeypatch):
         read_comparison(["wandb:me/gans"])
 
 
-def test_a_project_without_runs_is_said():
+def test_a_project_without_runs_is_noted():
     assert read().notes == ["wandb:me/gans: has no runs."]
 
 

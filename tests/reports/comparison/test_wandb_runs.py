@@ -1,4 +1,4 @@
-"""What `logger=wandb` leaves, read back from W&B's own files."""
+"""What `logger=wandb` writes, read back from W&B's own files."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def run(folder, *more, batches=6):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, no_curves):
-    """A run of six batches, continued to eight."""
+    """A run of six batches, resumed up to eight."""
     folder = tmp_path_factory.mktemp("wandb") / "run"
     assert run(folder) == 0
     assert train(*prepare([f"run={folder}", "resume=true", "budget.batches=8"])) == 0
@@ -52,7 +52,7 @@ def parts(folder):
     return offline_runs(folder)
 
 
-def test_it_can_be_searched_and_grouped(folder, parts):
+def test_config_tags_and_group_are_recorded(folder, parts):
     first = parts[0]
     assert first.config["loss"]["adversarial"]["_target_"] == "ganlab.losses.Wasserstein"
     assert first.config["model"]["generator"]["hidden"] == [8]
@@ -83,7 +83,7 @@ def test_scores_are_in_the_summary_with_their_protocol(folder, parts):
     assert summary["peak_memory_mib"] > 0
 
 
-def test_pictures_stand_at_their_images_and_are_files(folder, parts):
+def test_pictures_are_logged_at_their_examples_and_copied(folder, parts):
     drawn = sorted(int(path.stem) for path in (folder / "samples").glob("*.png"))
     logged = [at for part in parts for at, _ in part.rows("samples/grid")]
     assert logged == drawn == [0, 16, 32, 48, 64]
@@ -93,14 +93,14 @@ def test_pictures_stand_at_their_images_and_are_files(folder, parts):
             assert (segment / "files" / picture["path"]).stat().st_size == picture["size"]
 
 
-def test_a_resumed_run_goes_on_in_the_same_wandb_run(folder, parts):
+def test_a_resumed_run_continues_the_same_wandb_run(folder, parts):
     identity = json.loads((folder / "wandb.json").read_text())
     assert [part.run.run_id for part in parts] == [identity["id"]] * 2
     assert [part.run.project for part in parts] == ["ganlab"] * 2
     assert all(part.run.resume for part in parts)  # `wandb sync` joins such parts
 
 
-def test_the_checkpoint_is_an_artifact_that_is_a_run_by_itself(folder, parts):
+def test_the_checkpoint_artifact_is_a_complete_run(folder, parts):
     artifact = next(a for a in parts[0].artifacts if a.type == "model")
     assert "last" in artifact.aliases
     names = {entry.path for entry in artifact.manifest.contents}
@@ -114,8 +114,8 @@ def test_nothing_is_written_elsewhere(folder, parts):
     assert not {"WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_MODE"} & set(os.environ)
 
 
-def test_one_run_each_and_the_right_end_of_jobs_of_one_process(tmp_path, monkeypatch):
-    """A failure, of W&B's log too, then Ctrl-C: different runs, and neither counts as finished."""
+def test_two_jobs_of_one_process_are_two_runs_with_their_own_ends(tmp_path, monkeypatch):
+    """The first job fails, and so does its W&B log; Ctrl-C ends the second."""
     before = dict(os.environ)
     with monkeypatch.context() as patch:
         patch.setattr("wandb.sdk.wandb_run.Run.log", lambda *values: {}["gone"])
@@ -138,7 +138,7 @@ def test_one_run_each_and_the_right_end_of_jobs_of_one_process(tmp_path, monkeyp
     assert failed.run.run_id != stopped.run.run_id
 
 
-def test_a_server_that_refuses_is_said_once_and_the_run_is_logged_offline(
+def test_a_run_is_logged_offline_with_one_message_if_the_server_refuses(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
@@ -157,12 +157,12 @@ def test_a_server_that_refuses_is_said_once_and_the_run_is_logged_offline(
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 
 
-def test_a_killed_process_leaves_what_it_had_logged(tmp_path):
+def test_a_killed_process_keeps_what_it_logged(tmp_path):
     script = f"""
 import os, signal, sys, time
 from types import SimpleNamespace as Module
 os.environ["WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL"] = "0.2"  # seconds; 15 unless told
-# of Lightning, which takes seconds to import, as much as the logger needs
+# stubs of Lightning, which takes seconds to import
 sys.modules["lightning"] = sys.modules["lightning.pytorch"] = Module()
 sys.modules["lightning.pytorch.loggers"] = Module(Logger=object)
 sys.modules["lightning.pytorch.utilities"] = Module(rank_zero_only=lambda function: function)

@@ -1,4 +1,4 @@
-"""What `ganlab data check` finds is what the loaders find."""
+"""`ganlab data check` reports exactly the problems that the loaders raise."""
 
 import zlib
 
@@ -19,7 +19,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def write(root, *names, size=(8, 8)):
-    """Pictures of (width, height) pixels of noise."""
+    """Write pictures of noise, of (width, height) pixels."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def numbered(folder, n):
 
 
 def loaded(command):
-    """The data module that the printed command makes."""
+    """Return the data module that the printed command makes."""
     arguments = [word for word in command.split() if word.startswith("data")]
     return make(OmegaConf.to_container(compose(arguments).data, resolve=True))
 
@@ -41,16 +41,17 @@ def test_a_relative_folder_is_checked_as_an_absolute_one(tmp_path, monkeypatch):
     write(tmp_path / "mine", "A/1.png", "A/2.png", "A/3.png", "B/2.png", "B/3.png")
     write(tmp_path / "mine", "B/1.png", size=(9, 8))
     monkeypatch.chdir(tmp_path)
-    there = check_data(tmp_path / "mine")
-    assert len(there.wrong) == 1
-    assert "1 pairs with sides of unequal size" in there.wrong[0]
-    assert {title: len(files) for title, files in there.samples.items()} == {"A": 2, "B": 2}
+    absolute = check_data(tmp_path / "mine")
+    assert len(absolute.wrong) == 1
+    assert "1 pairs with sides of unequal size" in absolute.wrong[0]
+    assert {title: len(files) for title, files in absolute.samples.items()} == {"A": 2, "B": 2}
+    expected = (absolute.wrong, absolute.samples, absolute.root)
     for path in ("mine", "mine/../mine", "./mine/A/.."):
         found = check_data(type(tmp_path)(path))
-        assert (found.wrong, found.samples, found.root) == (there.wrong, there.samples, there.root)
+        assert (found.wrong, found.samples, found.root) == expected
 
 
-def test_celeba_is_seen_from_within(tmp_path, monkeypatch):
+def test_celeba_is_recognised_from_relative_paths(tmp_path, monkeypatch):
     write(tmp_path / "celeba", *(f"img_align_celeba/{number}.jpg" for number in range(3)))
     (tmp_path / "celeba/list_eval_partition.txt").write_text("0.jpg 0\n1.jpg 0\n2.jpg 2\n")
     for place, path in (("celeba", "."), ("celeba/img_align_celeba", ".."), (".", "celeba")):
@@ -62,7 +63,7 @@ def test_celeba_is_seen_from_within(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("classes", [(), ("cat", "dog")])
 def test_the_command_fits_a_small_folder(tmp_path, classes):
-    """22 of 24 are for training, fewer than data=folder has in a batch."""
+    """22 of 24 pictures are for training, fewer than a default batch of data=folder."""
     folders = [f"mine/{name}" for name in classes] or ["mine"]
     for folder in folders:
         write(tmp_path, *numbered(folder, 24 // len(folders)))
@@ -77,7 +78,7 @@ def test_the_command_fits_a_small_folder(tmp_path, classes):
     assert len(data.train["example"]) == 22
 
 
-def test_the_command_leaves_the_batch_of_a_larger_folder(tmp_path):
+def test_the_command_keeps_the_batch_size_for_a_larger_folder(tmp_path):
     write(tmp_path, *numbered("train", 64), *numbered("test", 3))
     found = check_data(tmp_path)
     assert found.counts == {"pictures to train on": 64, "pictures to test with": 3}
@@ -96,10 +97,10 @@ def test_the_command_leaves_the_batch_of_a_larger_folder(tmp_path):
         (["1.png"], "holds 1 pictures, too few"),
     ],
 )
-def test_what_the_loader_refuses_is_wrong(tmp_path, names, words):
+def test_what_the_loader_refuses_is_reported_as_wrong(tmp_path, names, words):
     write(tmp_path / "mine", *names)
     if len({name.lower() for name in names}) < len(names) > len([*(tmp_path / "mine").iterdir()]):
-        pytest.skip("this file system knows no case")
+        pytest.skip("this file system ignores case")
     found = check_data(tmp_path / "mine")
     assert len(found.wrong) == 1, found.wrong
     assert words in found.wrong[0]
@@ -108,7 +109,7 @@ def test_what_the_loader_refuses_is_wrong(tmp_path, names, words):
         loaded(found.command).setup("fit")
 
 
-def test_what_lies_beside_the_sides_is_told(tmp_path):
+def test_unused_pictures_beside_the_sides_are_noted(tmp_path):
     write(tmp_path, *(f"{side}/{name}" for side in "AB" for name in ("train/1.png", "test/2.png")))
     write(tmp_path, "A/3.png", "A/4.png", "5.png", "B/notes/6.png")
     found = check_data(tmp_path)

@@ -1,4 +1,4 @@
-"""The doctor names each condition from its evidence, and from nothing else."""
+"""The doctor finds each condition from its evidence, and only from that evidence."""
 
 import json
 
@@ -90,7 +90,7 @@ NOT = {
 
 
 @pytest.mark.parametrize("name", NOT)
-def test_what_is_no_problem(name):
+def test_values_that_are_no_problem(name):
     assert conditions_of(log(NOT[name])) == ["healthy"]
 
 
@@ -105,7 +105,7 @@ EDGES = {
 
 @pytest.mark.parametrize("name", EDGES)
 def test_thresholds(name):
-    """Just on the healthy side nothing is named, just on the other side the condition is."""
+    """A value 1 % on the healthy side of a threshold is healthy; 1 % beyond it is a problem."""
     constant, condition, side = EDGES[name]
     edge = getattr(conditions, constant)
     assert conditions_of(log({name: edge * (1 - side * 0.01)})) == ["healthy"]
@@ -118,8 +118,8 @@ def test_full_and_partial_collapse():
     assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).explanation
 
 
-def test_one_look_is_no_collapse():
-    """A generator that has hardly begun makes much the same sample, too."""
+def test_one_row_with_samples_is_no_collapse():
+    """The samples of an almost untrained generator are alike, too."""
     same = {"doctor/pairwise_distance": 0.02, "doctor/nearest_generated": 0.02}
     assert main_finding(same).condition == "collapse"
     assert main_finding(same, rows=1).condition == "undecided"
@@ -136,8 +136,8 @@ def test_missing_modes_are_collapse_only_where_points_lie_on_modes():
     assert examine(found)[0].condition == "healthy"
 
 
-def test_a_cause_comes_before_what_it_leads_to():
-    """A frozen generator makes one sample, which any discriminator learns to tell."""
+def test_a_cause_comes_before_its_effects():
+    """A frozen generator makes one sample, which any discriminator learns to recognise."""
     sure = {"doctor/separation": 1.0, "doctor/real_accuracy": 1.0, "doctor/fake_accuracy": 1.0}
     frozen = {"doctor/change/generator": 0.0, "doctor/pairwise_distance": 0.01, **sure}
     assert conditions_of(log(frozen)) == [
@@ -190,14 +190,14 @@ def test_still_improving_and_plateau():
     assert conditions_of(scored([0.9] * 3 + [0.5] * 3, "high_quality"))[-1] == "plateau"
 
 
-def test_a_rate_that_has_ended_cannot_go_on():
-    """A resumed run keeps its ramps: after the end of one, a longer budget alone does nothing."""
-    going, ended = ({"generator.lr": [2e-4, 1e-4, rate]} for rate in (5e-5, 0.0))
-    assert "resume=true" in examine(scored([9, 5, 4, 3], **going))[1].remedies[0]
-    assert "Begin anew" in examine(scored([9, 5, 4, 3], **ended))[1].remedies[0]
+def test_an_ended_learning_rate_needs_a_new_run():
+    """A resumed run keeps its ramps: after a ramp has ended, a longer budget has no effect."""
+    falling, ended = ({"generator.lr": [2e-4, 1e-4, rate]} for rate in (5e-5, 0.0))
+    assert "resume=true" in examine(scored([9, 5, 4, 3], **falling))[1].remedies[0]
+    assert "Start again" in examine(scored([9, 5, 4, 3], **ended))[1].remedies[0]
 
 
-def test_three_scores_are_no_course():
+def test_three_scores_are_too_few_to_judge():
     run = scored([9, 5, 3])
     assert conditions_of(run) == ["healthy"]
     assert any("3 times" in finding.explanation for finding in examine(run))
@@ -226,7 +226,7 @@ def test_what_cannot_be_told():
     assert "3 rows are too few" in unknown(short)
 
 
-def test_words_and_file(tmp_path):
+def test_text_and_file(tmp_path):
     findings = examine(log({"doctor/pairwise_distance": 0.1}))
     words = as_text(findings)
     for text in ("COLLAPSE", "because", "try", "What cannot be told"):

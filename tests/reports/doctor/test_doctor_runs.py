@@ -1,6 +1,6 @@
-"""The doctor on twelve runs, six of them broken on purpose: minutes, so marked slow.
+"""The doctor on twelve runs, six of them broken on purpose; slow, as it takes minutes.
 
-Its thresholds were set on runs with other seeds than these.
+The doctor's thresholds were set on runs with other seeds.
 """
 
 import pytest
@@ -96,7 +96,7 @@ RUNS = {
 }
 
 
-def test_names_the_right_condition_in_eleven_of_twelve(tmp_path):
+def test_the_doctor_is_right_on_eleven_of_twelve_runs(tmp_path):
     wrong = {}
     for number, (name, (condition, arguments)) in enumerate(RUNS.items()):
         folder = tmp_path / str(number)

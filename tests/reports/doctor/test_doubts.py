@@ -1,4 +1,4 @@
-"""The doctor keeps quiet where chance, a beginning or a strong critic explain what is seen."""
+"""The doctor finds no problem where chance, an early stage or a strong critic explains the log."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_columns_that_hold_nothing_finite(name, value):
 
 @pytest.mark.parametrize("batch_size", [8, 16, 64])
 def test_chance_is_no_oscillation(batch_size):
-    """Separation of batches whose scores tell nothing swings with 1 / sqrt(6 n), however long."""
+    """Random scores of n examples give separations with a standard deviation of 1 / sqrt(6 n)."""
     rng = torch.Generator().manual_seed(0)
     scores = torch.rand(3000, 2, batch_size, generator=rng)
     noise = [float(separation(real, fake)) for real, fake in scores]

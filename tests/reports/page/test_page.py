@@ -24,7 +24,7 @@ HOSTILE = "</script><script>window.hurt=1</script><img src=x onerror=window.hurt
 
 
 class Tags(HTMLParser):
-    """Which elements a page has, and the data in it."""
+    """The elements of a page, and its data blocks by id."""
 
     def __init__(self, text):
         super().__init__()
@@ -82,7 +82,7 @@ def test_a_curve_is_interrupted_where_nothing_was_logged():
     assert thin([1, 2, 3], [1.0, math.nan, 2.0], 40)[1] == [1, None, 2]
 
 
-def test_a_run_that_was_continued_has_one_course_of_time(tmp_path):
+def test_times_leave_out_rows_that_a_resumed_run_repeats(tmp_path):
     rows = ["100,1,10.0,1", "200,2,20.0,1", "300,3,30.0,1", "200,2,45.0,1", "300,3,55"]
     text = "\n".join(["examples_seen,batches_seen,seconds,examples_per_second", *rows, "4"])
     (tmp_path / "timing.csv").write_text(text)
@@ -92,7 +92,7 @@ def test_a_run_that_was_continued_has_one_course_of_time(tmp_path):
 
 
 def test_two_hundred_runs_stay_within_the_page(tmp_path):
-    """The worst: long logs of many quantities, and pictures of noise."""
+    """The worst case: long logs of many quantities, and pictures of noise."""
     folder = sample_run(tmp_path / "run", rows=3000, pictures=12, side=460, extra=40)
     text = json.dumps(curves(read_metrics(folder), [], 200), separators=(",", ":"))
     assert len(text) <= 1.2 * page_curves.BYTES / 200
@@ -103,7 +103,7 @@ def test_two_hundred_runs_stay_within_the_page(tmp_path):
     assert 1.2 * page_curves.BYTES + 1.01 * page_pictures.BYTES <= 14.6e6
 
 
-def test_pictures_that_cannot_be_read_are_told_of(tmp_path):
+def test_damaged_pictures_are_noted(tmp_path):
     folder = sample_run(tmp_path / "run", pictures=3)
     (folder / "samples" / "000000000000.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
     text = page_of([folder], tmp_path)
@@ -112,7 +112,7 @@ def test_pictures_that_cannot_be_read_are_told_of(tmp_path):
     assert any("000000000000.png cannot be read" in note for note in data["comparison"]["notes"])
 
 
-def test_nothing_of_a_run_becomes_markup(tmp_path):
+def test_text_of_a_run_never_becomes_markup(tmp_path):
     plain = Tags(page_of([sample_run(tmp_path / "plain")], tmp_path))
     name = "<img src=x onerror=alert(1)>"
     more = f"note: {json.dumps(HOSTILE)}\n{json.dumps(HOSTILE)}: 1"
@@ -131,7 +131,7 @@ def test_nothing_of_a_run_becomes_markup(tmp_path):
     assert hostile.data["comparison"]["notes"][1:3] == [HOSTILE, "{{script}} {{data}}"]
 
 
-def test_the_page_asks_nobody_for_anything(tmp_path):
+def test_the_page_requests_nothing(tmp_path):
     tags = Tags(page_of([sample_run(tmp_path / "run")], tmp_path)).tags
     links = [v for _, given in tags for k, v in given.items() if k in ("src", "href", "action")]
     assert all(link.startswith(("#", "data:")) for link in links)
@@ -139,7 +139,7 @@ def test_the_page_asks_nobody_for_anything(tmp_path):
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
 
 
-def test_runs_without_a_folder_log_or_sense_are_shown(tmp_path):
+def test_remote_damaged_and_silent_runs_are_shown(tmp_path):
     healthy = sample_run(tmp_path / "runs" / "healthy", 0)
     damaged = sample_run(tmp_path / "runs" / "damaged", 1)
     (damaged / "metrics.csv").write_text("examples_seen,a\nnonsense,2\n")
@@ -159,7 +159,7 @@ def test_runs_without_a_folder_log_or_sense_are_shown(tmp_path):
     assert healthy.exists()
 
 
-def test_scores_of_unlike_protocols_are_of_two_kinds(tmp_path):
+def test_scores_of_different_protocols_are_of_two_kinds(tmp_path):
     paths = [sample_run(tmp_path / str(n), n) for n in range(2)]
     unlike = {"value": 1.0, "protocol": {**PROTOCOL, "protocol": "fd5k", "generated_samples": 64}}
     paths.append(sample_run(tmp_path / "2", 2, scores={"fd": unlike}))
@@ -171,7 +171,7 @@ def test_scores_of_unlike_protocols_are_of_two_kinds(tmp_path):
     assert [[score["kind"] for score in run["scores"]] for run in data["runs"]] == [[0], [0], [1]]
 
 
-def test_what_is_asked_for_comes_first(tmp_path):
+def test_the_chosen_score_and_keys_come_first(tmp_path):
     names = ("inception_score_std", "coverage", "fid", "recall")
     scores = {name: {"value": 1.0, "protocol": PROTOCOL} for name in names}
     for n in range(4):
@@ -189,7 +189,7 @@ def test_what_is_asked_for_comes_first(tmp_path):
     assert (spread["n"], spread["mean"], spread["interval"]) == (2, 1.0, [1.0, 1.0])
 
 
-def test_scores_of_runs_that_have_not_ended_are_marked(tmp_path):
+def test_scores_of_unfinished_runs_are_marked(tmp_path):
     paths = [
         sample_run(tmp_path / str(n), n, status=s) for n, s in enumerate(("running", "failed"))
     ]
@@ -198,7 +198,7 @@ def test_scores_of_runs_that_have_not_ended_are_marked(tmp_path):
     assert any("not finished" in note for note in data["notes"])
 
 
-def test_logs_and_pictures_of_any_damage_leave_the_page(tmp_path, monkeypatch):
+def test_a_page_is_written_despite_damaged_logs_and_pictures(tmp_path, monkeypatch):
     paths = [sample_run(tmp_path / str(n), n) for n in range(2)]
     for name in ("metrics.csv", "timing.csv"):
         (paths[0] / name).write_text(f"examples_seen,a\n1,{'9' * 200_000}\n")
@@ -212,14 +212,14 @@ def test_logs_and_pictures_of_any_damage_leave_the_page(tmp_path, monkeypatch):
     assert data["pictures-0"] == []
 
 
-def test_equal_lists_are_one_value_of_a_setting(tmp_path):
+def test_equal_lists_count_as_one_value_of_a_setting(tmp_path):
     mores = ("widths: [128, 128]", "widths: [128.0, 128.0]", "widths: [64, 64]")
     paths = [sample_run(tmp_path / str(n), 0, more=more) for n, more in enumerate(mores)]
     settings = Tags(page_of(paths, tmp_path)).data["comparison"]["settings"]
     assert settings["widths"] == {"values": ["[128, 128]", "[64, 64]"], "of": [0, 0, 1]}
 
 
-def test_a_full_or_missing_place_is_told_of(tmp_path):
+def test_a_page_that_cannot_be_written_raises(tmp_path):
     comparison = read_comparison([sample_run(tmp_path / "run")])
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):

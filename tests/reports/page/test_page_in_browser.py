@@ -12,13 +12,13 @@ from ganlab.reports.comparison.groups import tabulate
 from ganlab.reports.page.write import write_page
 
 if find_browser() is None:
-    pytest.skip("no chromium here", allow_module_level=True)
+    pytest.skip("chromium is not installed", allow_module_level=True)
 
-SECONDS = 2.0  # until a page of 200 runs can be used
+SECONDS = 2.0  # in which a page of 200 runs must be ready
 HOSTILE = "<img src=x onerror=window.hurt=1>"
 ENDS = "</script><script>window.hurt=1</script>"
 CANVAS = "document.querySelector('canvas')"
-# the lowest contrast of text with what is behind it, over all elements that are shown
+# the lowest contrast of text with its background, over all visible elements
 CONTRAST = """(() => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const read = (name) => {
@@ -56,7 +56,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Five runs, with two losses, one that failed with a hostile name, and one unlike score."""
+    """Five runs of two losses; one failed, has a hostile name, and a score of another protocol."""
     folder = tmp_path_factory.mktemp("page")
     for n in range(4):
         sample_run(folder / "runs" / f"run-{n}", n, rows=40 + 10 * n, extra=2)
@@ -71,7 +71,7 @@ def page(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, page):
-    """The page, just opened; afterwards it has thrown nothing and asked nobody."""
+    """The newly opened page; afterwards, check that it raised no error and made no request."""
     browser.look()
     browser.open(page)
     yield browser
@@ -95,12 +95,12 @@ def labels(browser):
 
 
 def numbers(browser):
-    """Of the runs in the table, in its order."""
+    """Return the numbers of the runs in the table, in its order."""
     return [int(label.split()[2].rstrip(",")) for label in labels(browser)]
 
 
 def names(browser):
-    """Of their folders."""
+    """Return the names of the runs' folders, in the table's order."""
     return [label.rpartition("/")[2] for label in labels(browser)]
 
 
@@ -120,7 +120,7 @@ def test_the_table_is_sorted_by_the_keyboard(opened):
     assert opened.evaluate(outline) == "solid"
 
 
-def test_runs_without_a_value_come_last_either_way(opened):
+def test_runs_without_a_value_come_last_in_both_directions(opened):
     without = numbers(opened)[labels(opened).index(next(x for x in labels(opened) if "img" in x))]
     focus(opened, "#table th[data-key='score:0'] button")
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_the_table_is_filtered(opened):
     assert names(opened) == ["run-1", "run-3"]
 
 
-def test_selection_by_keyboard_rules_the_rest(opened):
+def test_runs_selected_by_keyboard_are_shown_in_other_sections(opened):
     assert len(texts(opened, "#legend li")) == 5
     focus(opened, "#select-none")
     opened.press("Enter")
@@ -188,7 +188,7 @@ def test_curves_of_another_quantity_axis_and_scale(opened):
 
 
 def test_the_read_out_by_keys_and_mouse(opened):
-    """The losses of run n are n + 1 over the square root of the row, up to some noise."""
+    """The loss of run n in row r is (n + 1) / √r, up to some noise."""
     focus(opened, "#quantity")
     opened.press("ArrowDown")
     focus(opened, "canvas")
@@ -203,7 +203,7 @@ def test_the_read_out_by_keys_and_mouse(opened):
     for number, value in labelled.items():
         if named[number].startswith("run-"):
             assert value == pytest.approx(int(named[number][-1]) + 1, abs=0.06)
-    assert "–" in values  # of runs that ended before
+    assert "–" in values  # of runs that ended earlier
     box = opened.evaluate(
         f"(({CANVAS}).scrollIntoView(), JSON.stringify({CANVAS}.getBoundingClientRect()))"
     )
@@ -273,8 +273,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(opened):
     assert min(opened.evaluate(low)) >= 40
 
 
-def test_two_hundred_runs_are_soon_there(browser, page, tmp_path):
-    """Runs of a page of five again and again, and one of which hardly anything is known."""
+def test_a_page_of_two_hundred_runs_opens_quickly(browser, page, tmp_path):
+    """The page repeats five runs; of the first run hardly anything is known."""
     comparison = read_comparison([page.parent / "runs"])
     runs = [replace(comparison.runs[n % 5], label=f"run {n}") for n in range(200)]
     nothing = dict.fromkeys(

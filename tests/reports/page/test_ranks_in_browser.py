@@ -1,4 +1,4 @@
-"""What the web page ranks, in a real browser: runs that have ended, like scores, groups."""
+"""What the web page ranks, in a real browser: finished runs, scores of one protocol, groups."""
 
 import json
 
@@ -11,7 +11,7 @@ from ganlab.reports.comparison.groups import tabulate
 from ganlab.reports.page.write import write_page
 
 if find_browser() is None:
-    pytest.skip("no chromium here", allow_module_level=True)
+    pytest.skip("chromium is not installed", allow_module_level=True)
 
 UNLIKE = {"value": 0.5, "protocol": PROTOCOL | {"protocol": "fd5k", "generated_samples": 64}}
 BEST = {"value": 0.01, "protocol": PROTOCOL | {"protocol": "fd5k"}, "higher_is_better": False}
@@ -26,9 +26,10 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Four finished runs of two losses; one killed with the best score; one of unlike protocol.
+    """Four finished runs of two losses, a killed run, and a run scored by another protocol.
 
-    The killed one logged quantities whose names all objects of a script have.
+    The killed run has the best score. Two quantities that it logged are named like properties that
+    all JavaScript objects have.
     """
     folder = tmp_path_factory.mktemp("page")
     for n in range(4):
@@ -57,7 +58,7 @@ def texts(browser, selector):
     return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
 
 
-def test_a_run_that_has_not_ended_is_never_the_best(opened):
+def test_an_unfinished_run_is_never_the_best(opened):
     assert texts(opened, "#table td.best") == ["7"]
     assert texts(opened, "#score-list td.best") == ["7"]
     assert "0.01not finished" in texts(opened, "#table td.number")
@@ -70,7 +71,7 @@ def test_a_run_that_has_not_ended_is_never_the_best(opened):
 
 
 def test_groups_have_their_spread(opened):
-    """Of runs 0 to 3 the scores are 10, 9, 8, 7, and the losses take turns: 9 ± √2 and 8 ± √2."""
+    """Runs 0 and 2 of one loss score 10 and 8 (9 ± √2), runs 1 and 3 score 9 and 7 (8 ± √2)."""
     first = "#group-list .card:first-child tbody tr"
     assert [row[:5] for row in texts(opened, first)] == ["wasse", "hinge"]
     assert texts(opened, f"{first}:first-child td")[:5] == [
@@ -81,7 +82,7 @@ def test_groups_have_their_spread(opened):
     assert "Not ranked against each other" in texts(opened, "#group-note")[0]
 
 
-def test_unlike_scores_stand_apart(opened):
+def test_scores_of_different_protocols_are_separate(opened):
     assert len(texts(opened, "#score-list .card")) == 2
     [words] = texts(opened, "#score-list .apart")
     assert "cannot be compared" in words

@@ -1,43 +1,43 @@
 // Drawing of lines over axes on a canvas.
 
-const MOST_NUMBERS = 24; // beside the ends of lines
+const MOST_NUMBERS = 24; // lines that get their number at the end; with more lines none does
 const EDGE = { top: 10, right: 30, bottom: 40, left: 62 };
 
-// A colour of the style sheet as the canvas understands it, in light and in dark.
+// Return a colour of the style sheet as a canvas accepts it, in the current theme.
 function colour(name) {
   const probe = byId("plot");
   probe.style.color = `var(${name})`;
-  const found = getComputedStyle(probe).color;
+  const computed = getComputedStyle(probe).color;
   probe.style.color = "";
-  return found;
+  return computed;
 }
 
-// Round numbers between two ends, about `n` of them.
+// Return about `n` round numbers from low to high.
 function ticks(low, high, n) {
   const raw = (high - low) / Math.max(n, 1);
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999) * power;
-  const found = [];
+  const values = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k += 1) {
-    found.push(Number((k * step).toPrecision(12)));
+    values.push(Number((k * step).toPrecision(12)));
   }
-  return found;
+  return values;
 }
 
-// Powers of ten between two ends, with 2 and 5 between them where there is room.
+// Return powers of ten from low to high; below three decades also their multiples by 2 and 5.
 function logTicks(low, high) {
   const decades = Math.log10(high / low);
   if (decades < 0.7) return ticks(low, high, 5);
   const every = Math.ceil(decades / 7);
-  const found = [];
+  const values = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
     if (power % every) continue;
     for (const factor of decades < 3 ? [1, 2, 5] : [1]) {
       const value = Number((factor * 10 ** power).toPrecision(12));
-      if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
+      if (value >= low * 0.999 && value <= high * 1.001) values.push(value);
     }
   }
-  return found;
+  return values;
 }
 
 function tickText(value) {
@@ -46,7 +46,7 @@ function tickText(value) {
   return size !== 0 && size < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(4)));
 }
 
-// The smallest and largest of all values; null where there are none.
+// Return [smallest, largest] of all values that are not null, or null if there are none.
 function range(lists) {
   let low = Infinity;
   let high = -Infinity;
@@ -60,7 +60,7 @@ function range(lists) {
   return low <= high ? [low, high] : null;
 }
 
-// From values to pixels and back.
+// Return functions from values to pixels (x, y) and from an x pixel back, and the ends of both axes.
 function scales(lines, log, width, height) {
   const xLow = 0;
   const [, xHigh] = range(lines.map((line) => line.x)) || [0, 1];
@@ -125,7 +125,7 @@ function strokeLine(pen, scale, x, y) {
   pen.stroke();
 }
 
-// Values with no neighbour to be joined to are dots; so are all of a few.
+// Draw a dot at each value without neighbours, and at all values of a line of at most 12.
 function drawDots(pen, scale, x, y) {
   for (let i = 0; i < x.length; i += 1) {
     const isAlone = (i === 0 || y[i - 1] === null) && (i === x.length - 1 || y[i + 1] === null);
@@ -136,7 +136,7 @@ function drawDots(pen, scale, x, y) {
   }
 }
 
-// Each line's number beside its end, moved apart where they would meet.
+// Write each line's number at its right end; numbers that would overlap are moved apart.
 function drawNumbers(pen, scale, lines) {
   const ends = [];
   for (const line of lines) {
@@ -160,7 +160,7 @@ function drawNumbers(pen, scale, lines) {
   }
 }
 
-// Draw lines ({id, x, y, raw}) on a canvas, and return the scales.
+// Draw lines ({id, x, y, raw}) on a canvas, and return what `scales` returns.
 function drawLines(canvas, lines, { log, names, cursor, near, smooth }) {
   const size = { width: canvas.clientWidth, height: canvas.clientHeight };
   const ratio = window.devicePixelRatio || 1;

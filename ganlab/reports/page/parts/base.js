@@ -1,6 +1,6 @@
-// What all parts of the page use: elements, numbers, the data, and which runs are selected.
+// What all scripts of the page use: elements, numbers, the data, and which runs are selected.
 
-// An element; text is always set as text, never as markup.
+// Make an element; text is always set as text, never parsed as HTML.
 function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -15,7 +15,7 @@ function el(tag, properties = {}, ...children) {
 const byId = (id) => document.getElementById(id);
 const parsed = new Map();
 
-// The data under a name, read when it is first asked for.
+// Return the data block of a name; its JSON is parsed at the first call.
 function data(name) {
   if (!parsed.has(name)) parsed.set(name, JSON.parse(byId(name).textContent));
   return parsed.get(name);
@@ -26,18 +26,18 @@ const runs = page.runs;
 const curvesOf = (id) => data(`curves-${id}`);
 const picturesOf = (id) => data(`pictures-${id}`);
 
-const whole = new Intl.NumberFormat("en");
+const withCommas = new Intl.NumberFormat("en");
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
-// Four significant digits, whole numbers as they are.
+// Format a number with four significant digits; whole numbers below 1e9 keep all digits.
 function number(value) {
   if (!isNumber(value)) return value === null || value === undefined ? "–" : String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return whole.format(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return withCommas.format(value);
   const size = Math.abs(value);
   return size >= 1e6 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
-// 1200000 as 1.2M.
+// Format 1200000 as 1.2M.
 function short(value) {
   const size = Math.abs(value);
   for (const [unit, name] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -53,43 +53,43 @@ function duration(seconds) {
   return `${Number((seconds / 3600).toPrecision(3))} h`;
 }
 
-// An entry of an object, whatever its name: "constructor" is none that all objects have.
+// Return an object's own entry; a name such as "constructor" does not reach inherited properties.
 const entryOf = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
-// A setting of a run as text, null where the run has none.
+// Return a setting of a run as text, or null if the run lacks it.
 function setting(key, id) {
   const entry = entryOf(page.settings, key);
   if (!entry) return null;
-  const place = entry.of === 0 ? 0 : entry.of[id];
-  return place < 0 ? null : entry.values[place];
+  const index = entry.of === 0 ? 0 : entry.of[id];
+  return index < 0 ? null : entry.values[index];
 }
 
-// Selected runs keep the place in which they came in, and with it their colour and dashes.
+// A selected run takes the lowest free slot and keeps it; the slot decides its colour and dashes.
 const COLOURS = 7;
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4]];
-const places = new Map();
+const slots = new Map();
 const listeners = [];
 
-const selected = () => runs.map((_, id) => id).filter((id) => places.has(id));
+const selected = () => runs.map((_, id) => id).filter((id) => slots.has(id));
 const onSelection = (listener) => listeners.push(listener);
 
 function select(ids, on) {
   for (const id of ids) {
-    if (!on) places.delete(id);
-    else if (!places.has(id)) {
-      const taken = new Set(places.values());
-      let place = 0;
-      while (taken.has(place)) place += 1;
-      places.set(id, place);
+    if (!on) slots.delete(id);
+    else if (!slots.has(id)) {
+      const taken = new Set(slots.values());
+      let slot = 0;
+      while (taken.has(slot)) slot += 1;
+      slots.set(id, slot);
     }
   }
   for (const listener of listeners) listener();
 }
 
-const colourOf = (id) => `--run-${places.get(id) % COLOURS}`;
-const dashesOf = (id) => DASHES[places.get(id) % DASHES.length];
+const colourOf = (id) => `--run-${slots.get(id) % COLOURS}`;
+const dashesOf = (id) => DASHES[slots.get(id) % DASHES.length];
 
-// A piece of a run's line, for legends.
+// Make a short piece of a run's line, for legends.
 function swatch(id) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");
@@ -105,24 +105,24 @@ function swatch(id) {
   return picture;
 }
 
-// A run's number and label, as they head everything that is said of it.
+// Make the heading of a run's card: its line, number and label.
 function heading(id) {
   return el("h3", {}, swatch(id), ` ${id + 1}  ${runs[id].label}`);
 }
 
-// Text that may be broken after the separators of dotted names.
+// Split a dotted name so that a line may break after each ".", "_" or "/".
 function broken(text) {
   return text.split(/(?<=[._/])/).flatMap((piece, i) => (i ? [el("wbr"), piece] : [piece]));
 }
 
 const notice = (text) => el("p", { className: "notice", textContent: text });
 
-// A labelled control.
+// Make a labelled control.
 function field(label, control, more = "") {
   return el("label", { className: `field ${more}` }, label, control);
 }
 
-// Buttons of which one is pressed.
+// Make buttons of which exactly one is pressed; `options` maps values to texts.
 function group(label, options, chosen, choose) {
   const buttons = Object.entries(options).map(([value, text]) =>
     el("button", {

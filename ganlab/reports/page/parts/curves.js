@@ -1,11 +1,11 @@
-// The curves of the selected runs: what is drawn, over what, and the read-out.
+// The curves of the selected runs: the quantity, the x-axis, and the read-out of values.
 
 const ACROSS = { examples: "examples", minutes: "minutes", steps: "steps" };
 const view = { quantity: null, across: "examples", log: false, smooth: 0, cursor: null, near: null };
 const canvas = el("canvas", { tabIndex: 0, role: "img" });
 let drawn = { lines: [], scale: null };
 
-// A value at x between the points of a growing list; null outside of them.
+// Interpolate ys linearly at x; xs ascends. Return null for x outside of xs.
 function between(x, xs, ys) {
   if (!xs.length || x < xs[0] || x > xs[xs.length - 1]) return null;
   let low = 0;
@@ -19,7 +19,7 @@ function between(x, xs, ys) {
   return ys[low] + share * (ys[high] - ys[low]);
 }
 
-// A running mean that forgets at a rate, unbiased at its start, anew after each gap.
+// Return the exponential moving average of values, bias-corrected; it starts anew after each null.
 function smoothed(values, rate) {
   let mean = 0;
   let weight = 0;
@@ -34,15 +34,15 @@ function smoothed(values, rate) {
   });
 }
 
-// A run's line, null where the quantity was not logged or its place on the axis is not known.
+// Return a run's line; null if it lacks the quantity, or has no steps or minutes for that x-axis.
 function lineOf(id) {
-  const own = curvesOf(id);
-  const series = entryOf(own.series, view.quantity);
+  const curves = curvesOf(id);
+  const series = entryOf(curves.series, view.quantity);
   if (!series) return null;
-  let x = own.axes[series[0]];
+  let x = curves.axes[series[0]];
   let raw = view.log ? series[1].map((value) => (value > 0 ? value : null)) : series[1];
   if (view.across !== "examples") {
-    const [examples, steps, minutes] = own.times;
+    const [examples, steps, minutes] = curves.times;
     x = x.map((at) => between(at, examples, view.across === "steps" ? steps : minutes));
     raw = raw.filter((_, i) => x[i] !== null);
     x = x.filter((at) => at !== null);
@@ -58,7 +58,7 @@ function drawCurves() {
     `${view.quantity} of ${lines.length} runs against ${view.across}. Left and right arrow keys move the read-out.`);
 }
 
-// The value nearest to the cursor, null where the line is not there.
+// Return a line's value nearest to x; null if the line ends well before x.
 function valueAt(line, x) {
   let best = null;
   for (let i = 0; i < line.x.length; i += 1) {
@@ -66,15 +66,15 @@ function valueAt(line, x) {
     if (best === null || Math.abs(line.x[i] - x) < Math.abs(line.x[best] - x)) best = i;
   }
   const [low, high] = drawn.scale.xEnds;
-  const ends = x > line.x[line.x.length - 1] + (high - low) * 0.02;
-  return best === null || ends ? null : line.y[best];
+  const isBeyondEnd = x > line.x[line.x.length - 1] + (high - low) * 0.02;
+  return best === null || isBeyondEnd ? null : line.y[best];
 }
 
 function newest(line) {
   return line.y.filter((value) => value !== null).at(-1);
 }
 
-// Values in the legend: at the cursor, or else the newest.
+// Write values into the legend: those at the cursor, or the newest ones without a cursor.
 function readOut() {
   const { cursor } = view;
   for (const item of byId("legend").children) {
@@ -84,7 +84,7 @@ function readOut() {
     item.classList.toggle("near", view.near === Number(item.dataset.id));
   }
   const text = cursor === null
-    ? "The newest values. Point at the curves, or press the arrow keys on them, for others."
+    ? "The newest values. Point at the curves, or focus them and press arrow keys, for earlier values."
     : `At ${number(view.across === "minutes" ? Number(cursor.toPrecision(3)) : Math.round(cursor))} ${view.across}`;
   byId("reading").textContent = drawn.lines.length ? text : "None of the selected runs logged this quantity.";
 }
@@ -140,7 +140,7 @@ function drawLegend() {
   }));
 }
 
-// Quantities under the part of their name before the first slash.
+// Make the menu of quantities, grouped by the part of the name before the first slash.
 function quantityList() {
   const groups = new Map();
   for (const name of page.quantities) {
@@ -155,20 +155,21 @@ function quantityList() {
     },
   });
   for (const [kind, names] of [...groups].sort(([a], [b]) => (b === "scores") - (a === "scores"))) {
-    const own = names.map((name) => el("option", { value: name, textContent: name }));
-    control.append(el("optgroup", { label: kind }, ...own));
+    const entries = names.map((name) => el("option", { value: name, textContent: name }));
+    control.append(el("optgroup", { label: kind }, ...entries));
   }
   control.value = view.quantity;
   return control;
 }
 
-// A score that half of the runs have a course of, else the loss that most have, else anything.
+// Return the first score with a curve in at least half of the selected runs (three values or more),
+// else the adversarial loss with a curve in most runs, else the first quantity.
 function firstQuantity() {
   const ids = selected();
-  const courses = (name) => ids.filter((id) => (entryOf(curvesOf(id).series, name)?.[1].length || 0) >= 3).length;
+  const countCurves = (name) => ids.filter((id) => (entryOf(curvesOf(id).series, name)?.[1].length || 0) >= 3).length;
   const losses = page.quantities.filter((name) => name.endsWith("/adversarial"));
-  return page.scores.find((name) => 2 * courses(name) >= ids.length)
-    || losses.sort((a, b) => courses(b) - courses(a))[0] || page.quantities[0];
+  return page.scores.find((name) => 2 * countCurves(name) >= ids.length)
+    || losses.sort((a, b) => countCurves(b) - countCurves(a))[0] || page.quantities[0];
 }
 
 function startCurves() {

@@ -1,10 +1,10 @@
-// Which runs the table shows, and which of its columns.
+// Which runs and which columns the table shows.
 
 const SHOWN_FILTERS = 3;
-const filters = new Map(); // key to the value that is asked for
+const filters = new Map(); // from a key of `filterable` to the value that runs must have
 let words = [];
 
-// What can be filtered by: a name, and a run's value.
+// What runs can be filtered by: a heading, and a function from a run to its value.
 const filterable = new Map([
   ["state", { name: "State", of: (run) => run.state }],
   ...page.varying.map((key) => [`setting:${key}`, { name: key, of: (run, id) => setting(key, id) ?? "–" }]),

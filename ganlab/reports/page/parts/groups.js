@@ -1,17 +1,17 @@
-// Groups of runs: the mean of their scores, with its spread over them.
+// Groups of runs: the mean of their scores, and the spread over the runs of a group.
 
-const NUMBERS = 12; // of runs, that a cell names
+const NUMBERS = 12; // runs whose numbers a cell shows, at most
 
 function groupNote() {
   const { keys, score, others, parts, unlike } = page.table;
   const better = parts.map((part) => part.better).find(Boolean);
-  const by = keys.length ? `of equal ${keys.join(", ")}` : "of equal settings";
-  const sentences = [`Runs ${by}. All runs are here, selected or not.`];
+  const by = keys.length ? `equal ${keys.join(", ")}` : "equal settings";
+  const sentences = [`Each group holds runs of ${by}. All runs are shown, selected or not.`];
   if (score) {
     sentences.push(`Ranked by ${score}${better ? `, ${better} is better` : ""}: mean, sample standard deviation, and the mean's 95 % interval by Student's t.`);
   }
-  if (score && !better && !unlike) sentences[1] = `Not ranked: which way ${score} is better is not recorded.`;
-  if (unlike) sentences[1] = `Not ranked against each other, for ${score} was taken in unlike ways: ${unlike}.`;
+  if (score && !better && !unlike) sentences[1] = `Not ranked: whether a higher or a lower ${score} is better is not recorded.`;
+  if (unlike) sentences[1] = `Not ranked against each other, because ${score} was taken by different protocols: ${unlike}.`;
   if (others.length) sentences.push("Further scores are mean ± standard deviation.");
   return sentences.join(" ");
 }
@@ -41,7 +41,7 @@ function groupRow(group, isBest) {
     ...others.map((name) => numberCell(shortSpread(entryOf(group.scores, name)))),
     numberCell(duration(group.seconds)),
     numberCell(isNumber(group.examples) ? number(Math.round(group.examples)) : "–"),
-    numberCell(isNumber(group.memory) ? whole.format(Math.round(group.memory)) : "–"),
+    numberCell(isNumber(group.memory) ? withCommas.format(Math.round(group.memory)) : "–"),
     el("td", { textContent: group.states }),
     el("td", { textContent: named + more, title: group.runs.map((id) => runs[id].label).join("\n") }));
 }

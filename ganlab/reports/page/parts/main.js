@@ -1,7 +1,7 @@
-// Puts the page together.
+// Builds the page from its parts.
 
-const FIRST = 6; // runs that are selected when the page opens
-const FEW = 8; // of which all are
+const FIRST_SELECTED = 6; // runs that are selected when a page of many runs opens
+const ALL_SELECTED = 8; // in a page of at most so many runs, all are selected
 
 const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
 
@@ -24,9 +24,9 @@ function startTheme() {
 
 function firstRuns() {
   const ids = runs.map((_, id) => id);
-  if (ids.length <= FEW) return ids;
-  const shown = ids.filter((id) => runs[id].pictures.length || runs[id].doctor.findings);
-  return (shown.length ? shown : ids).slice(0, FIRST);
+  if (ids.length <= ALL_SELECTED) return ids;
+  const withContents = ids.filter((id) => runs[id].pictures.length || runs[id].doctor.findings);
+  return (withContents.length ? withContents : ids).slice(0, FIRST_SELECTED);
 }
 
 byId("title").textContent = `Comparison of ${runs.length} run${runs.length === 1 ? "" : "s"}`;
@@ -38,7 +38,7 @@ startTheme();
 drawFilters();
 drawTable();
 onSelection(markSelection);
-for (const id of firstRuns()) places.set(id, places.size);
+for (const id of firstRuns()) slots.set(id, slots.size);
 drawGroups();
 startCurves();
 startSamples();

@@ -1,7 +1,8 @@
-// Sample pictures of the selected runs at one moment of their training.
+// Sample pictures of the selected runs at one number of examples seen.
 
 const moments = { all: [], examples: Infinity };
 
+// Return the index of the entry nearest to a value.
 function nearest(list, value) {
   return list.reduce((best, other, i) => (Math.abs(other - value) < Math.abs(list[best] - value) ? i : best), 0);
 }
@@ -22,14 +23,14 @@ function figureOf(id) {
 function showMoment() {
   for (const figure of byId("pictures").querySelectorAll("figure[data-id]")) {
     const id = Number(figure.dataset.id);
-    const place = nearest(runs[id].pictures, Math.min(moments.examples, Number.MAX_SAFE_INTEGER));
+    const index = nearest(runs[id].pictures, Math.min(moments.examples, Number.MAX_SAFE_INTEGER));
     const picture = figure.querySelector("img");
-    if (picture.dataset.place === String(place)) continue;
-    picture.dataset.place = String(place);
-    const { examples, data: source } = picturesOf(id)[place];
+    if (picture.dataset.index === String(index)) continue;
+    picture.dataset.index = String(index);
+    const { examples, data: source } = picturesOf(id)[index];
     picture.src = source;
-    picture.alt = `Samples of run ${id + 1} at ${whole.format(examples)} examples`;
-    figure.querySelector(".when").textContent = `at ${whole.format(examples)} examples`;
+    picture.alt = `Samples of run ${id + 1} at ${withCommas.format(examples)} examples`;
+    figure.querySelector(".when").textContent = `at ${withCommas.format(examples)} examples`;
   }
 }
 
@@ -40,8 +41,8 @@ function drawSamples() {
   moments.all = [...new Set(shown.flatMap((id) => runs[id].pictures))].sort((a, b) => a - b);
   slider.max = String(Math.max(moments.all.length - 1, 0));
   slider.disabled = moments.all.length < 2;
-  const place = wanted === Infinity ? moments.all.length - 1 : nearest(moments.all, wanted);
-  slider.value = String(Math.max(place, 0));
+  const index = wanted === Infinity ? moments.all.length - 1 : nearest(moments.all, wanted);
+  slider.value = String(Math.max(index, 0));
   byId("pictures").replaceChildren(...shown.map(figureOf));
   if (!shown.length) byId("pictures").append(notice("Select runs in the table."));
   sayMoment();
@@ -50,7 +51,7 @@ function drawSamples() {
 
 function sayMoment() {
   const examples = moments.all[Number(byId("slider").value)];
-  const text = examples === undefined ? "–" : `${whole.format(examples)} examples seen`;
+  const text = examples === undefined ? "–" : `${withCommas.format(examples)} examples seen`;
   byId("slider").setAttribute("aria-valuetext", text);
   byId("slider-value").textContent = text;
 }
@@ -67,6 +68,6 @@ function startSamples() {
   });
   const value = el("output", { id: "slider-value" });
   byId("moment").append(el("label", { className: "field" },
-    el("span", { className: "quiet" }, "Training, with each run's nearest picture: ", value), slider));
+    el("span", { className: "quiet" }, "Each run's picture nearest to ", value), slider));
   onSelection(drawSamples);
 }

@@ -6,9 +6,9 @@ const settingCell = (text) => (text === null ? textCell(null) : el("td", {}, ...
 
 function drawSettings() {
   const shown = selected();
-  const place = byId("setting-table");
+  const region = byId("setting-table");
   if (!shown.length) {
-    place.replaceChildren(notice("Select runs in the table."));
+    region.replaceChildren(notice("Select runs in the table."));
     return;
   }
   const rowsOf = [];
@@ -25,12 +25,12 @@ function drawSettings() {
   byId("setting-count").textContent = `${differing} of ${Object.keys(page.settings).length} settings differ`;
   if (!rowsOf.length) {
     const text = shown.length > 1 ? "The selected runs have the same settings." : "Nothing to compare with: one run is selected.";
-    place.replaceChildren(notice(text));
+    region.replaceChildren(notice(text));
     return;
   }
   const heads = shown.map((id) => el("th", { scope: "col" }, `${id + 1}  `, ...broken(runs[id].label)));
   const head = el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: "Setting" }), ...heads));
-  place.replaceChildren(el("table", {}, head, el("tbody", {}, ...rowsOf)));
+  region.replaceChildren(el("table", {}, head, el("tbody", {}, ...rowsOf)));
 }
 
 function startSettings() {

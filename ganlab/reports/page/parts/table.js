@@ -10,36 +10,36 @@ const textCell = (text) =>
 const numberCell = (text) => el("td", { className: "number", textContent: text });
 const tagCell = (text, kind) => el("td", {}, el("span", { className: `tag ${kind || ""}`, textContent: text }));
 
-// The doctor's main finding, in a word.
+// Return the condition that the doctor found first, or null.
 function condition(run) {
   return run.doctor.findings ? run.doctor.findings[0].condition.replaceAll("_", " ") : null;
 }
 
-// How a finding is marked: problems, and what is well.
+// Return the class of a finding's mark: "bad" for a problem, "good" for a good condition, else "".
 const toneOf = (finding) => (finding.kind === "problem" ? "bad" : GOOD.includes(finding.condition) ? "good" : "");
 
 function scoreOf(run, kind) {
   return run.scores.find((score) => score.kind === kind) || null;
 }
 
-// The value that a run is ranked by, null where it has none or its training has not ended.
+// Return a run's score of a kind; null if it has none, or its training has not finished.
 function rankedOf(run, kind) {
   const score = scoreOf(run, kind);
   return score && score.counts ? score.value : null;
 }
 
-// The best value among all runs of a kind of score, null where there is nothing to rank.
-const bestOf = page.kinds.map((kind, place) => {
-  const values = runs.map((run) => rankedOf(run, place)).filter(isNumber);
+// For each kind of score the best value among the runs; null if fewer than two can be ranked.
+const bestOf = page.kinds.map((kind, index) => {
+  const values = runs.map((run) => rankedOf(run, index)).filter(isNumber);
   if (values.length < 2 || !kind.better) return null;
   return kind.better === "lower" ? Math.min(...values) : Math.max(...values);
 });
 
-const judges = page.kinds.map((_, place) => place)
-  .filter((place) => page.kinds[place].better || page.kinds[place].name === page.table.score);
+const judges = page.kinds.map((_, index) => index)
+  .filter((index) => page.kinds[index].better || page.kinds[index].name === page.table.score);
 const shownScores = judges.slice(0, SHOWN_SCORES);
 
-// Each column: its name, what is sorted by, and a cell.
+// Each column: `name`, `of` (from a run to the value that is sorted by), `cell` (from a run to a cell).
 const columns = [
   { key: "label", name: "Run", of: (run) => run.label, cell: nameCell, always: true },
   {
@@ -52,8 +52,8 @@ const columns = [
       ? textCell(null)
       : tagCell(condition(run), toneOf(run.doctor.findings[0])),
   },
-  ...page.varying.map((key, place) => ({
-    key: `setting:${key}`, name: key, shown: place < SHOWN_SETTINGS,
+  ...page.varying.map((key, index) => ({
+    key: `setting:${key}`, name: key, shown: index < SHOWN_SETTINGS,
     of: (run, id) => comparable(setting(key, id)),
     cell: (run, id) => textCell(setting(key, id)),
   })),
@@ -61,11 +61,11 @@ const columns = [
     key: "seed", name: "Seed", of: (run) => run.seed, shown: true,
     cell: (run) => numberCell(run.seed === null ? "–" : String(run.seed)), numeric: true,
   },
-  ...page.kinds.map((kind, place) => ({
-    key: `score:${place}`, name: kind.name, note: protocolNote(kind, place), numeric: true,
-    shown: shownScores.includes(place), descends: kind.better === "higher",
-    of: (run) => rankedOf(run, place),
-    cell: (run) => scoreCell(scoreOf(run, place), place),
+  ...page.kinds.map((kind, index) => ({
+    key: `score:${index}`, name: kind.name, note: protocolNote(kind, index), numeric: true,
+    shown: shownScores.includes(index), descends: kind.better === "higher",
+    of: (run) => rankedOf(run, index),
+    cell: (run) => scoreCell(scoreOf(run, index), index),
   })),
   {
     key: "seconds", name: "Time", of: (run) => run.seconds, shown: true, numeric: true,
@@ -77,7 +77,7 @@ const columns = [
   },
   {
     key: "memory", name: "Memory", note: "peak, MiB", of: (run) => run.memory, shown: true, numeric: true,
-    cell: (run) => numberCell(isNumber(run.memory) ? whole.format(Math.round(run.memory)) : "–"),
+    cell: (run) => numberCell(isNumber(run.memory) ? withCommas.format(Math.round(run.memory)) : "–"),
   },
   {
     key: "started", name: "Started", of: (run) => run.started, shown: false,
@@ -85,33 +85,33 @@ const columns = [
   },
 ];
 
-// On a phone the table begins with what is looked for first; the rest is in the menu.
+// On a narrow screen only the state and the first score are shown; the menu shows the rest.
 if (matchMedia("(max-width: 40rem)").matches) {
   const kept = ["state", `score:${shownScores[0]}`];
   for (const column of columns) column.shown = column.shown && kept.includes(column.key);
 }
 
-// Settings that are numbers are sorted as such.
+// Return the text of a setting as a number where it is one, so that it is sorted as a number.
 function comparable(text) {
   if (text === null || text === "null") return null;
   return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-// Kinds of one name are told apart by a letter.
-function letterOf(place) {
-  const same = page.kinds.map((kind, i) => (kind.name === page.kinds[place].name ? i : -1)).filter((i) => i >= 0);
-  return same.length > 1 ? String.fromCharCode(65 + same.indexOf(place)) : "";
+// Return the letter that tells kinds of scores with the same name apart; "" for a single kind.
+function letterOf(index) {
+  const same = page.kinds.map((kind, i) => (kind.name === page.kinds[index].name ? i : -1)).filter((i) => i >= 0);
+  return same.length > 1 ? String.fromCharCode(65 + same.indexOf(index)) : "";
 }
 
-function protocolNote(kind, place) {
-  const letter = letterOf(place);
+function protocolNote(kind, index) {
+  const letter = letterOf(index);
   const direction = { lower: "lower is better", higher: "higher is better" }[kind.better];
   return [letter && `protocol ${letter}`, kind.protocol_name, direction].filter(Boolean).join(" · ");
 }
 
 function nameCell(run, id) {
   const box = el("input", {
-    type: "checkbox", checked: places.has(id), "aria-label": `Select run ${id + 1}, ${run.label}`,
+    type: "checkbox", checked: slots.has(id), "aria-label": `Select run ${id + 1}, ${run.label}`,
     onchange: (event) => select([id], event.currentTarget.checked),
   });
   const words = el("span", { textContent: run.label, title: run.folder || "" });
@@ -120,19 +120,19 @@ function nameCell(run, id) {
   return el("th", { scope: "row", className: "name" }, el("label", {}, box, no, words));
 }
 
-function scoreCell(score, place) {
+function scoreCell(score, index) {
   if (!score) return numberCell("–");
   const cell = numberCell(number(score.value));
   if (!score.counts) cell.append(el("small", { textContent: "not finished" }));
-  else if (bestOf[place] !== null && score.value === bestOf[place]) {
+  else if (bestOf[index] !== null && score.value === bestOf[index]) {
     cell.classList.add("best");
-    cell.title = "The best of those with this protocol";
+    cell.title = "The best score with this protocol";
   }
   return cell;
 }
 
 const order = { key: null, descending: false };
-let rows = []; // one for each run, in the runs' order
+let rows = []; // one table row for each run, by the run's index
 const body = el("tbody");
 
 const shownColumns = () => columns.filter((column) => column.always || column.shown);
@@ -157,7 +157,7 @@ function sortBy(key) {
   arrange();
 }
 
-// Rows in the order of the sorted column; what has no value comes last either way.
+// Sort the rows by the chosen column; runs without a value come last in both directions.
 function arrange() {
   const column = columns.find((other) => other.key === order.key);
   const ids = runs.map((_, id) => id);
@@ -185,9 +185,9 @@ function arrange() {
 
 function markSelection() {
   for (const [id, row] of rows.entries()) {
-    row.classList.toggle("chosen", places.has(id));
-    row.style.setProperty("--own", places.has(id) ? `var(${colourOf(id)})` : "");
-    row.querySelector("input").checked = places.has(id);
+    row.classList.toggle("chosen", slots.has(id));
+    row.style.setProperty("--own", slots.has(id) ? `var(${colourOf(id)})` : "");
+    row.querySelector("input").checked = slots.has(id);
   }
-  byId("chosen").textContent = `${places.size} of ${runs.length} selected`;
+  byId("chosen").textContent = `${slots.size} of ${runs.length} selected`;
 }

@@ -1,7 +1,7 @@
-// Scores with their protocols, and the doctor's findings, of the selected runs.
+// The scores of the selected runs with their protocols, and the doctor's findings.
 
 const TAKEN = { training: "in training", evaluate: "by ganlab evaluate" };
-const OPEN = 4; // protocols that are spelled out when the page opens
+const OPEN_PROTOCOLS = 4; // protocols whose details are unfolded at first
 
 const protocolValue = (value) =>
   value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -13,36 +13,36 @@ function protocolOf(kind) {
   return el("dl", {}, ...entries);
 }
 
-// The kinds of scores that were taken in one way, as lists of their places.
+// Group the kinds of scores by protocol; return lists of indices into `page.kinds`.
 function protocolGroups() {
   const groups = new Map();
-  for (const [place, kind] of page.kinds.entries()) {
+  for (const [index, kind] of page.kinds.entries()) {
     const key = JSON.stringify([kind.protocol_name, kind.protocol]);
-    groups.set(key, [...(groups.get(key) || []), place]);
+    groups.set(key, [...(groups.get(key) || []), index]);
   }
   return [...groups.values()];
 }
 
-// Runs and their scores of one protocol, the best of its first score on top.
-function scoreTable(places, shown) {
-  const has = (id) => places.some((place) => scoreOf(runs[id], place));
-  const [first] = places;
+// Make the table of runs and their scores of one protocol, sorted by the first score, best first.
+function scoreTable(indices, shown) {
+  const hasScore = (id) => indices.some((index) => scoreOf(runs[id], index));
+  const [first] = indices;
   const sign = { higher: -1, lower: 1 }[page.kinds[first].better] || 0;
   const key = (id) => {
     const value = rankedOf(runs[id], first);
     return isNumber(value) ? sign * value : Infinity;
   };
-  const ids = shown.filter(has).sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b));
-  const heads = places.map((place) => {
-    const { name, better } = page.kinds[place];
+  const ids = shown.filter(hasScore).sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b));
+  const heads = indices.map((index) => {
+    const { name, better } = page.kinds[index];
     const note = better ? el("small", { textContent: `${better} is better` }) : null;
-    return el("th", { scope: "col", className: "number" }, ...broken(name), letterOf(place) && ` ${letterOf(place)}`, note);
+    return el("th", { scope: "col", className: "number" }, ...broken(name), letterOf(index) && ` ${letterOf(index)}`, note);
   });
   const lines = ids.map((id) => {
-    const how = [...new Set(places.map((place) => scoreOf(runs[id], place)?.taken).filter(Boolean))];
+    const how = [...new Set(indices.map((index) => scoreOf(runs[id], index)?.taken).filter(Boolean))];
     return el("tr", {},
       el("th", { scope: "row", className: "name" }, swatch(id), ` ${id + 1}  ${runs[id].label}`),
-      ...places.map((place) => scoreCell(scoreOf(runs[id], place), place)),
+      ...indices.map((index) => scoreCell(scoreOf(runs[id], index), index)),
       el("td", { className: "quiet", textContent: how.map((text) => entryOf(TAKEN, text) || text).join(", ") }));
   });
   const head = el("tr", {}, el("th", { scope: "col", textContent: "Run" }), ...heads, el("th", { scope: "col", textContent: "Taken" }));
@@ -53,15 +53,15 @@ function scoreTable(places, shown) {
 function drawScores() {
   const shown = selected();
   const cards = [];
-  for (const places of protocolGroups()) {
-    const table = scoreTable(places, shown);
+  for (const indices of protocolGroups()) {
+    const table = scoreTable(indices, shown);
     if (!table) continue;
-    const { protocol, protocol_name: name } = page.kinds[places[0]];
-    const title = [protocol.metric, name].filter(Boolean).join(" · ") || page.kinds[places[0]].name;
-    const apart = places.filter((place) => page.kinds[place].unlike).map((place) =>
+    const { protocol, protocol_name: name } = page.kinds[indices[0]];
+    const title = [protocol.metric, name].filter(Boolean).join(" · ") || page.kinds[indices[0]].name;
+    const apart = indices.filter((index) => page.kinds[index].unlike).map((index) =>
       el("p", { className: "apart", textContent:
-        `${page.kinds[place].name} ${letterOf(place)} cannot be compared with ${page.kinds[place].name} A: ${page.kinds[place].unlike}.` }));
-    const how = el("details", { open: cards.length < OPEN }, el("summary", { textContent: "How they were taken" }), protocolOf(page.kinds[places[0]]));
+        `${page.kinds[index].name} ${letterOf(index)} cannot be compared with ${page.kinds[index].name} A: ${page.kinds[index].unlike}.` }));
+    const how = el("details", { open: cards.length < OPEN_PROTOCOLS }, el("summary", { textContent: "How they were taken" }), protocolOf(page.kinds[indices[0]]));
     cards.push(el("div", { className: "card" }, el("h3", { textContent: title }), ...apart, table, how));
   }
   const none = notice(shown.length ? "The selected runs have no scores." : "Select runs in the table.");
