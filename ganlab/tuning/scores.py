@@ -57,7 +57,12 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
         return monitor, known.get(monitor, checkpoints.get("mode", "min") == "max")
     if score is None:
         ranked = sorted((name for name in names if direction_of(name)), key=judged)
-        score = next((name for name in [*ranked, *known] if name in known), "")
+        score = next((name for name in [*ranked, *known] if name in known), None)
+    if score is None:
+        raise ConfigError(
+            f"protocol: neither higher nor lower is better for its scores ({', '.join(names)}). "
+            "Choose another protocol=NAME."
+        )
     pattern = f"{score.rpartition('/')[0]}/*"  # e.g. for the score of one class
     if score not in names and pattern not in names:
         raise ConfigError(

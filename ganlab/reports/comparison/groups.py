@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -210,8 +211,7 @@ def _identity(group: Group) -> tuple:
 
 def _joined(group: Group, more: Group) -> Group:
     states = dict(Counter(group.states) + Counter(more.states))
-    costs = (group.seconds, group.examples_seen, group.peak_memory_mib)
-    return Group(group.values, (*group.runs, *more.runs), group.scores, *costs, states)
+    return replace(group, runs=(*group.runs, *more.runs), states=states)
 
 
 def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[str]) -> None:

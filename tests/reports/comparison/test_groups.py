@@ -255,6 +255,14 @@ def test_only_finished_or_evaluated_runs_count_but_the_status_lists_all(tmp_path
     assert "1 failed, 1 killed, 1 pruned" in table.notes[0]
 
 
+def test_runs_without_scores_join_the_group_of_their_settings(tmp_path):
+    write_run(tmp_path / "0", seed=0, scores=0.5, peak_gpu_memory_mib=300.0)
+    write_run(tmp_path / "1", seed=1, status="failed")
+    ((group,),) = [part.groups for part in tabulate(read_comparison([tmp_path])).parts]
+    assert group.states == {"finished": 1, "failed": 1}
+    assert (group.peak_gpu_memory_mib, group.peak_memory_mib) == (300.0, 800.0)
+
+
 def test_equal_reasons_of_failed_runs_are_printed_once(tmp_path):
     write_run(tmp_path / "0", scores=0.5)
     for seed in (1, 2):
