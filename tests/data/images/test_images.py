@@ -67,7 +67,7 @@ def test_the_digits_have_no_test_split(cache):
 
 
 def test_a_batch_larger_than_the_digits(cache):
-    with pytest.raises(DataError, match=r"received 5001.*only 5000 samples"):
+    with pytest.raises(DataError, match=r"received 5001.*only 5000 examples"):
         MNIST5k(batch_size=5001).setup("fit")
 
 
