@@ -20,7 +20,7 @@ from ganlab.modalities import Modality, of_shape
 from ganlab.record.old_names import original_batch
 
 SPLITS = ("train", "test")
-_REFERENCE_SEED = 20140610  # samples the subset that scores are measured on, equal in every run
+_REFERENCE_SEED = 20140610  # of the subset of examples that scores use, the same in every run
 
 
 class TensorDataModule(LightningDataModule):

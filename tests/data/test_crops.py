@@ -29,11 +29,11 @@ def corners(batch):
 
 def test_crops_are_parts_of_their_pictures_at_equally_likely_positions():
     batches = TensorBatches({"example": coordinates(40, 12)}, 40, crops=Crops(10, flip=True))
-    found = torch.cat([corners(batch["example"]) for batch in first(batches, 200)])
+    crops = torch.cat([corners(batch["example"]) for batch in first(batches, 200)])
     for axis in (0, 1):
-        shares = torch.bincount(found[:, axis], minlength=3) / len(found)
+        shares = torch.bincount(crops[:, axis], minlength=3) / len(crops)
         torch.testing.assert_close(shares, torch.full((3,), 1 / 3), rtol=0, atol=0.03)
-    assert float(found[:, 2].float().mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(crops[:, 2].float().mean()) == pytest.approx(0.5, abs=0.03)
     batch = first(batches, 1)[0]["example"]
     assert batch.shape == (40, 3, 10, 10)
     rows = batch[:, 0, :, 0].int()

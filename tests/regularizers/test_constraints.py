@@ -143,8 +143,8 @@ def test_terms_carry_the_names_of_the_config(critic):
     for step, expected in [(0, {"smooth", "small"}), (1, {"smooth"})]:
         real, fake = together.inputs(x, x, step)
         scores = critic(real), critic(fake)
-        found = together.penalties(critic, critic, real, fake, *scores, step)
-        assert found.keys() == expected
+        terms = together.penalties(critic, critic, real, fake, *scores, step)
+        assert terms.keys() == expected
 
 
 def test_the_base_regularizer_does_nothing(critic):

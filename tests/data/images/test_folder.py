@@ -33,9 +33,9 @@ def test_pixels_come_back_in_the_order_of_names(tmp_path):
     pixels = _write(tmp_path, names)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._a.png").write_text("what a Mac leaves behind")
-    found = read_images(tmp_path)
-    assert torch.equal(found.images, _tensor(pixels))
-    assert (found.labels, found.class_names) == (None, ())
+    content = read_images(tmp_path)
+    assert torch.equal(content.images, _tensor(pixels))
+    assert (content.labels, content.class_names) == (None, ())
 
 
 def test_lossy_formats_are_read(tmp_path):
@@ -83,10 +83,10 @@ def test_palettes_bits_and_transparency(tmp_path):
 
 def test_sub_folders_are_labels(tmp_path):
     pixels = _write(tmp_path, ["cat/1.png", "cat/deep/2.png", "dog/0.png"])
-    found = read_images(tmp_path)
-    assert found.class_names == ("cat", "dog")
-    assert found.labels.tolist() == [0, 0, 1]
-    assert torch.equal(found.images, _tensor(pixels))
+    content = read_images(tmp_path)
+    assert content.class_names == ("cat", "dog")
+    assert content.labels.tolist() == [0, 0, 1]
+    assert torch.equal(content.images, _tensor(pixels))
     assert read_images(tmp_path / "cat").labels is None, "an image lies in no sub-folder"
     (tmp_path / "dog" / "0.png").unlink()
     assert read_images(tmp_path).labels is None, "one sub-folder is no class"

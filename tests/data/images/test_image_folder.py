@@ -186,15 +186,15 @@ def test_crops_come_from_larger_pictures(root):
     assert data.training_rows["example"].shape == (1, 3, 12, 12)
     assert data.reference().shape == (1, 3, 8, 8) == (1, *data.shape)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
-    places = {
+    parts = {
         bytes(picture[:, y : y + 8, x : x + 8].contiguous().numpy()): (y, x, mirrored)
         for mirrored, picture in ((False, whole), (True, whole.flip(-1)))
         for y in range(5)
         for x in range(5)
     }
     batches = iter(data.train_dataloader())
-    found = {places[bytes(next(batches)["example"][0].numpy())] for _ in range(300)}
-    assert len(found) > 45, "of 50 places"
+    sampled = {parts[bytes(next(batches)["example"][0].numpy())] for _ in range(300)}
+    assert len(sampled) > 45, "of 50 positions and flips"
 
 
 def test_without_fitting_pictures_keep_their_pixels(root):
