@@ -1,7 +1,8 @@
 """Data sets that live in memory as tensors and are batched by indexing them.
 
-A batch costs two `index_select`s: no workers, no collation, no conversion on the host. The order is
-a function of seed and epoch alone, so a run resumed at batch k sees what it would have seen.
+A batch costs one `index_select` per tensor: no workers, no collation, no conversion on the host.
+The order is a function of seed and epoch alone, so a run resumed at batch k sees the same batches
+as a run without interruption.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from ganlab.modalities import Modality, of_shape
 from ganlab.record.old_names import original_batch
 
 SPLITS = ("train", "test")
-_REFERENCE_SEED = 20140610  # of the subset that scores are measured on: the same for every run
+_REFERENCE_SEED = 20140610  # of the subset of examples that scores use, the same in every run
 
 
 class TensorDataModule(LightningDataModule):
-    """A data set in memory. A subclass says its shape and classes, and loads a split.
+    """A data set in memory. A subclass defines `shape`, `classes` and `load`.
 
-    Images are uint8 in [0, 255] of shape (N, C, H, W), and float32 in [-1, 1] only once a batch is
-    on its device. Points are float32 of shape (N, D) and pass unchanged. Either is under the key
-    "example", whatever its shape. Labels are int64 of shape (N,). Sets of two sides have other
-    keys, see `ganlab.data.translation.base`.
+    Images are uint8 in [0, 255] of shape (N, C, H, W); a batch of them becomes float32 in [-1, 1]
+    on its device. Points are float32 of shape (N, D) and stay unchanged. Images and points have the
+    key "example". Labels are int64 of shape (N,). Data sets for translation have other keys, see
+    `ganlab.data.translation.base`.
 
     Args:
-        batch_size: examples in a batch of one process.
-        seed: of the order, and of what is drawn where the set is drawn.
+        batch_size: examples in a batch of one rank, at least 1.
+        seed: decides the order of the examples, and the examples of a generated set; at least 0.
 
     Attributes:
-        provides: the keys of a batch; a family's needs are checked against it.
-        splits: the splits that the set has, "train" and perhaps "test".
-        crops: what batches cut out of the training pictures; None for whole ones.
-        independent: whether each key has rows of its own, in an order of its own.
-        start_batch: the batch to begin with, counted from the start of the run; set on resume.
+        provides: the keys of a batch; a family's needs are checked against these keys.
+        splits: the splits that the set has: "train", or "train" and "test".
+        crops: the random crops of training batches; None for no cropping.
+        independent: whether each key has its own rows in its own order.
+        start_batch: the first batch to yield, counted from the start of the run; set on resume.
 
     Raises:
-        ConfigError: if the batch size is not a whole number above 0, or the seed one from 0 on.
+        ConfigError: if `batch_size` is not an integer above 0, or `seed` not an integer from 0 on.
     """
 
     provides: tuple[str, ...] = ("example", "label")
@@ -60,29 +61,29 @@ class TensorDataModule(LightningDataModule):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """One sample's shape, (C, H, W) or (D,), known without reading files."""
+        """The shape of an example, (C, H, W) or (D,), known without reading files."""
         raise NotImplementedError
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of one sample's pictures or points by their batch keys."""
+        """The shape of one example's picture or point for each batch key."""
         return {"example": self.shape}
 
     @property
     def modality(self) -> Modality:
-        """What kind of thing an example is; told by its shape unless a subclass says so."""
+        """The modality of the examples, derived from their shape unless a subclass sets it."""
         return of_shape(self.shape)
 
     @property
     def classes(self) -> int | None:
-        """How many labels there are, or None for a set without; known without reading files."""
+        """The number of classes, known without reading files; None for a set without labels."""
         raise NotImplementedError
 
     def fetch(self, split: str) -> None:
-        """Get the files that a split needs; by default there are none to get."""
+        """Get the files that a split needs; by default a split needs none."""
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The tensors of "train" or "test", of N rows each: "example", "label" where there are any.
+        """Return the tensors of "train" or "test", N rows each: "example", and "label" if any.
 
         Raises:
             DataError: if files are missing or damaged, or the set has no such split.
@@ -96,7 +97,7 @@ class TensorDataModule(LightningDataModule):
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
-        """What batches are drawn from: the training split, or larger pictures of it to crop."""
+        """The rows of the training batches: the training split, or larger pictures to crop."""
         return self.train
 
     @property
@@ -104,15 +105,15 @@ class TensorDataModule(LightningDataModule):
         """The test split, loaded once, at its first use.
 
         Raises:
-            DataError: if the set has none.
+            DataError: if the set has no test split.
         """
         return self.split("test")
 
     def split(self, name: str) -> dict[str, Tensor]:
-        """The tensors of "train" or "test", loaded at the first call.
+        """Return the tensors of "train" or "test", loaded at the first call.
 
         Raises:
-            ConfigError: for another name.
+            ConfigError: if `name` is another name.
             DataError: as `load`.
         """
         one_of("split", name, SPLITS)
@@ -126,10 +127,10 @@ class TensorDataModule(LightningDataModule):
         self.fetch("train")
 
     def setup(self, stage: str | None = None) -> None:
-        """Load what the stage needs: "test" the test split, any other the training split.
+        """Load the split that a stage needs: "test" for stage "test", otherwise "train".
 
         Raises:
-            DataError: as `load`; if a joint batch is larger than the set.
+            DataError: as `load`; if the joint batch of all ranks is larger than the training split.
         """
         if stage == "test":
             self.split("test")
@@ -142,7 +143,7 @@ class TensorDataModule(LightningDataModule):
         return count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
 
     def train_dataloader(self) -> TensorBatches:
-        """Endless batches of this rank, from `start_batch` on, or from where the module is."""
+        """Return this rank's endless batches, starting as `_first_batch` says."""
         rank, ranks = self._ranks()
         return TensorBatches(
             self.training_rows,
@@ -159,43 +160,44 @@ class TensorDataModule(LightningDataModule):
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Tensor]:
-        """Normalise the examples, on the device; leave all else as it is."""
+        """Return the batch with its examples normalised, on the device; other keys stay as is."""
         return batch | {key: self.modality.normalise(batch[key]) for key in self.shapes}
 
     def reference(self, split: str = "train", n: int | None = None) -> Tensor:
-        """Real samples to score against: uint8 images (n, C, H, W), or float32 points (n, D).
+        """Return real examples for scores: uint8 images (n, C, H, W), or float32 points (n, D).
 
         Args:
             split: "train" or "test".
-            n: how many; None for all, in the set's order. A subset is drawn with a fixed seed, the
-                same in every run whatever its seed, so that scores can be compared.
+            n: the number of examples; None for all, in the set's order. A subset is sampled with a
+                fixed seed, independent of the run's seed, so that scores can be compared.
 
         Raises:
             ConfigError: if the split has another name.
-            DataError: if `n` is not from 1 to the number of the split's samples.
+            DataError: if `n` is not an integer from 1 to the number of the split's examples.
         """
         return self.reference_rows(split, n)["example"]
 
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
-        """The same samples with all that belongs to them, e.g. "label"; see `reference`."""
+        """Return the examples of `reference` with their other tensors, e.g. "label"."""
         tensors = self.split(split)
         if n is None:
             return tensors
-        there = rows(tensors)
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= there:
+        available = rows(tensors)
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= available:
             raise DataError(
-                f"The number of real samples to score against: received {n!r}, but the {split} "
-                f"split of {self.title} has {there}. Ask for 1 to {there}, or for all of them by "
-                "giving no number."
+                f"The number of real examples to score against: received {n!r}, but the {split} "
+                f"split of {self.title} has {available}. Ask for 1 to {available}, or omit the "
+                "number to use all."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
-        chosen = torch.randperm(there, generator=generator)[:n]
+        chosen = torch.randperm(available, generator=generator)[:n]
         return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:
-        """16 hex digits of the SHA-256 of a split's tensors: names, types, shapes and bytes.
+        """Return 16 hex digits of the SHA-256 of a split's tensors: names, types, shapes and bytes.
 
-        It tells two sets apart in the protocol of a score. Computed at the first call.
+        The protocol of a score contains this hash, so that scores on different sets are not mixed
+        up. It is computed at the first call.
         """
         if split not in self._hashes:
             self._hashes[split] = hash_tensors(original_batch(self.split(split)))[:16]
@@ -203,31 +205,34 @@ class TensorDataModule(LightningDataModule):
 
     @property
     def title(self) -> str:
-        """What the set is called in messages."""
+        """The set's name in messages."""
         return type(self).__name__
 
     def state_dict(self) -> dict[str, int]:
-        """How many batches the run has seen, for the checkpoint."""
+        """Return the number of batches that the run has seen, for the checkpoint."""
         return {"batches_seen": self._batches_seen()}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Continue after the batches that a checkpoint has seen."""
+        """Set the first batch to the one after those that the checkpointed run has seen."""
         self.start_batch = int(state_dict["batches_seen"])
 
     def _ranks(self) -> tuple[int, int]:
-        """The process's rank and the number of processes: (0, 1) without a trainer."""
+        """Return this process's rank and the number of ranks: (0, 1) without a trainer."""
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
     def _first_batch(self) -> int:
-        """Where an iteration begins; another one within a run goes on where the last one ended."""
+        """Return the batch that an iteration begins with, counted from the start of the run.
+
+        A later iteration of the same run continues where the iteration before it ended.
+        """
         if self.trainer is not None and self.trainer.overfit_batches:
-            return 0  # Lightning begins anew after so many batches: always the same ones
+            return 0  # every iteration must yield the same first batches
         return max(self.start_batch, self._batches_seen())
 
     def _batches_seen(self) -> int:
-        """The module's own counter; Lightning's count of batches for a module that has none."""
+        """Return the module's `batches_seen`, or Lightning's count if the module has no counter."""
         if self.trainer is None:
             return 0
         seen = getattr(self.trainer.lightning_module, "batches_seen", None)
@@ -237,7 +242,7 @@ class TensorDataModule(LightningDataModule):
 
 
 def hash_tensors(tensors: dict[str, Tensor]) -> str:
-    """SHA-256, 64 hex digits, of the tensors' names, types, shapes and bytes, in order of names."""
+    """Return the SHA-256, 64 hex digits, of the sorted tensors' names, types, shapes and bytes."""
     digest = hashlib.sha256()
     for key in sorted(tensors):
         tensor = tensors[key].detach().cpu().contiguous()

@@ -1,4 +1,4 @@
-"""Endless batches by indexing tensors, in an order that is a function of seed and epoch alone."""
+"""Endless batches of indexed tensors, in an order that depends on seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ class Crops:
     """Random crops and horizontal flips of the pictures of a batch.
 
     Args:
-        size: pixels along a side of what is cut out; at most the stored pictures'.
-        flip: mirror half of the samples.
-        together: all pictures of a sample are cut and mirrored alike, as pairs must be; otherwise
-            each by itself.
+        size: pixels along a side of a crop; at most the stored pictures' sides.
+        flip: whether each picture is mirrored with probability 1/2.
+        together: whether all pictures of an example, e.g. of a pair, get the same crop and flip.
     """
 
     size: int
@@ -28,49 +27,51 @@ class Crops:
     together: bool = False
 
     def take(self, images: Tensor, chosen: Tensor, rank: int, generator: torch.Generator) -> Tensor:
-        """Cut pictures out: uint8 (len(chosen), C, size, size).
+        """Return crops of the chosen images: uint8 (len(chosen), C, size, size).
 
         Args:
-            images: uint8 (N, C, H, W); it may be mapped from a file: no more than needed is read.
-            chosen: rows of the picture of every sample of this rank.
-            rank: places and mirrorings are drawn for the ranks' joint batch, of which this rank
-                takes its part: what is seen does not depend on the number of ranks.
-            generator: in the same state on all ranks.
+            images: uint8 (N, C, H, W); of a memory-mapped tensor only the crops are read.
+            chosen: int64, the row in `images` of every example in this rank's batch.
+            rank: this rank. Positions and flips are sampled for the joint batch of all ranks, and
+                this rank takes its part, so the crops do not depend on the number of ranks.
+            generator: a generator in the same state on all ranks.
         """
-        own = slice(rank * len(chosen), (rank + 1) * len(chosen))
-        drawn = torch.rand((own.stop, 3), generator=generator)[own]
-        room = torch.tensor(images.shape[-2:]) - (self.size - 1)
-        places = (drawn[:, :2] * room).long().tolist()
-        mirrored = (drawn[:, 2] < 0.5).tolist() if self.flip else [False] * len(chosen)
-        taken = torch.empty(
+        part_of_rank = slice(rank * len(chosen), (rank + 1) * len(chosen))
+        uniform = torch.rand((part_of_rank.stop, 3), generator=generator)[part_of_rank]
+        positions = torch.tensor(images.shape[-2:]) - (self.size - 1)
+        corners = (uniform[:, :2] * positions).long().tolist()
+        mirrored = (uniform[:, 2] < 0.5).tolist() if self.flip else [False] * len(chosen)
+        crops = torch.empty(
             (len(chosen), images.shape[1], self.size, self.size), dtype=images.dtype
         )
-        for cut, row, (y, x), mirror in zip(taken, chosen.tolist(), places, mirrored, strict=True):
+        for crop, row, (y, x), mirror in zip(
+            crops, chosen.tolist(), corners, mirrored, strict=True
+        ):
             part = images[row, :, y : y + self.size, x : x + self.size]
-            cut.copy_(part.flip(-1) if mirror else part)
-        return taken
+            crop.copy_(part.flip(-1) if mirror else part)
+        return crops
 
 
 class TensorBatches:
-    """Endless batches of one rank, by indexing tensors. It has no length: a run's budget ends it.
+    """Endless batches of one rank, by indexing tensors; without a length, as the run's budget ends.
 
-    Epoch e visits the samples in the order `torch.randperm(N)` of a generator seeded with
-    `mix(seed, e)`. Joint batch b of all ranks is the b-th contiguous slice of `ranks * batch_size`
-    samples of it, and rank r takes the r-th `batch_size` of them: two processes of 8 see together
-    what one of 16 sees. What is left at an epoch's end, less than a joint batch, is dropped.
+    Epoch e visits the examples in the order `torch.randperm(N)` of a generator seeded with
+    `mix(seed, e)`. This order is cut into joint batches of `ranks * batch_size` examples, and each
+    joint batch into one part per rank: two ranks with batch size 8 see together what one rank with
+    batch size 16 sees. The incomplete joint batch at an epoch's end is dropped.
 
-    `independent` tensors have rows and orders of their own; an epoch is as long as the longest, and
-    shorter ones begin again within it, in another order.
+    With `independent`, each tensor has its own length and its own orders. An epoch is as long as
+    the longest tensor; the rows of a shorter tensor are repeated within the epoch, reshuffled.
 
     Args:
-        tensors: the samples under their batch keys, each with N rows unless `independent`.
-        batch_size: rows of one batch of this rank.
-        seed: of the order.
-        rank, ranks: this process and how many there are.
-        start: asked at every `iter()` for the batch to begin with, counted from the run's start.
-        crops: what is cut out of pictures; None for whole ones.
-        independent: whether row i of one tensor has nothing to do with row i of another.
-        cropped: the keys of the pictures; None for all keys.
+        tensors: the examples under their batch keys, each with N rows unless `independent`.
+        batch_size: rows in one batch of this rank.
+        seed: decides the order.
+        rank, ranks: this rank and the number of ranks.
+        start: called at every `iter()`; returns the first batch, counted from the run's start.
+        crops: the random crops of pictures; None for no cropping.
+        independent: whether row i of one tensor has nothing to do with row i of another tensor.
+        cropped: the keys that `crops` applies to; None for all keys.
 
     Raises:
         DataError: if a joint batch is larger than the set.
@@ -100,21 +101,22 @@ class TensorBatches:
         self.batches_per_epoch = count_batches(rows(tensors), batch_size, ranks)
 
     def order(self, epoch: int, key: str | None = None) -> Tensor:
-        """The samples' order in one epoch: int64 of shape (N,), a permutation of 0 to N-1.
+        """Return the row numbers in the order of one epoch: int64 (N,), a permutation of 0 to N-1.
 
-        Of a `key` among independent tensors it has as many entries as the longest tensor has rows.
+        With `independent`, return the order for the tensor `key`: as many row numbers as the
+        longest tensor has rows, in permutations of all rows of `key`, one after the other.
         """
         if not self.independent:
             generator = torch.Generator().manual_seed(mix(self.seed, epoch))
             return torch.randperm(rows(self.tensors), generator=generator)
-        place = list(self.tensors).index(key)
-        generator = torch.Generator().manual_seed(mix(self.seed, epoch, place))
-        own, longest = len(self.tensors[key]), rows(self.tensors)
-        rounds = [torch.randperm(own, generator=generator) for _ in range(-(-longest // own))]
+        key_index = list(self.tensors).index(key)
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch, key_index))
+        length, longest = len(self.tensors[key]), rows(self.tensors)
+        rounds = [torch.randperm(length, generator=generator) for _ in range(-(-longest // length))]
         return torch.cat(rounds)[:longest]
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Batches from `start()` on, for ever; each tensor has `batch_size` rows."""
+        """Yield batches without end, from `start()` on; each tensor has `batch_size` rows."""
         epoch, position = divmod(self.start(), self.batches_per_epoch)
         packed = {key: as_rows(tensor) for key, tensor in self.tensors.items()}
         while True:
@@ -128,43 +130,46 @@ class TensorBatches:
             epoch, position = epoch + 1, 0
 
     def _take(self, key: str, packed: Tensor, chosen: Tensor, number: int) -> Tensor:
-        """The chosen rows of one tensor in batch `number` of the run."""
+        """Return the chosen rows of tensor `key`, cropped if asked, for batch `number` of the run.
+
+        `packed` is the tensor as `as_rows` returns it.
+        """
         tensor = self.tensors[key]
         if self.crops is None or key not in self.cropped:
             rows_taken = packed.index_select(0, chosen).view(tensor.dtype)
             return rows_taken.view(-1, *tensor.shape[1:])
-        place = 0 if self.crops.together else list(self.tensors).index(key)
-        generator = torch.Generator().manual_seed(mix(self.seed, number, place, 0x63726F70))
+        key_index = 0 if self.crops.together else list(self.tensors).index(key)
+        generator = torch.Generator().manual_seed(mix(self.seed, number, key_index, 0x63726F70))
         return self.crops.take(tensor, chosen, self.rank, generator)
 
 
 def count_batches(samples: int, batch_size: int, ranks: int = 1) -> int:
-    """Whole joint batches in a set.
+    """Return the number of complete joint batches in a set of `samples` examples.
 
     Raises:
-        DataError: if there is none.
+        DataError: if the set is smaller than one joint batch.
     """
     if ranks * batch_size > samples:
         processes = f" in each of {ranks} processes" if ranks > 1 else ""
         raise DataError(
             f"data.batch_size: received {batch_size}{processes}, but the training set has only "
-            f"{samples} samples. Set data.batch_size to at most {samples // ranks}, or use "
+            f"{samples} examples. Set data.batch_size to at most {samples // ranks}, or use "
             "more data."
         )
     return samples // (ranks * batch_size)
 
 
 def as_rows(tensor: Tensor) -> Tensor:
-    """A tensor's memory as a matrix of its rows, in numbers of 8 bytes where those fit.
+    """Return a tensor as a matrix (N, -1), viewed as int64 if a row's bytes are a multiple of 8.
 
-    Rows of it are gathered by plain copies, in microseconds; of uint8 images (N, C, H, W) the
-    gathering goes byte by byte and in threads, 20 times slower and worse on a busy machine.
+    `index_select` copies the rows of such a matrix in microseconds. It copies uint8 images
+    (N, C, H, W) byte by byte and in threads: 20 times slower, and worse on a busy machine.
     """
     flat = tensor.contiguous().view(len(tensor), -1)
-    fits = flat.shape[1] * flat.element_size() % 8 == 0
-    return flat.view(torch.int64) if fits else flat
+    divisible = flat.shape[1] * flat.element_size() % 8 == 0
+    return flat.view(torch.int64) if divisible else flat
 
 
 def rows(tensors: dict[str, Tensor]) -> int:
-    """How many samples a set of tensors has; of the longest where they are independent."""
+    """Return the number of rows of a set of tensors: of the longest tensor, if they differ."""
     return max(map(len, tensors.values()))

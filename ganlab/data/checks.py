@@ -1,4 +1,4 @@
-"""Checks of arguments that a config can get wrong: each names the key, the value and what fits."""
+"""Checks of the `data` group's arguments; messages name the key, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from ganlab.errors import ConfigError, one_of
 
 
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
-    """`value` as a whole number in [low, high].
+    """Return `value` if it is an integer in [low, high].
 
     Args:
         name: the argument's name in the `data` group, for the message.
-        value: what was received.
-        low: the least that is allowed.
-        high: the most that is allowed; None for no upper end.
+        value: the received value.
+        low: the smallest allowed value.
+        high: the largest allowed value; None for no upper bound.
 
     Raises:
-        ConfigError: if it is no whole number or out of range.
+        ConfigError: if `value` is not an integer or out of range.
     """
     allowed = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
     if isinstance(value, bool) or not isinstance(value, int):
@@ -26,10 +26,10 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
 
 
 def positive(name: str, value: object, zero: bool = False) -> float:
-    """`value` as a finite number above 0, or from 0 on where `zero`.
+    """Return `value` as a float if it is a finite number above 0, or equal to 0 if `zero`.
 
     Raises:
-        ConfigError: if it is no such number.
+        ConfigError: if `value` is not such a number.
     """
     allowed = "a finite number of at least 0" if zero else "a finite number above 0"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -39,32 +39,32 @@ def positive(name: str, value: object, zero: bool = False) -> float:
 
 
 def check_test_split(folder: object, share: object) -> None:
-    """Check which files of a folder are to test with.
+    """Check the arguments that select the test files of a folder of pictures.
 
     Args:
         folder: `data.test_folder`; "test", "val" or None.
-        share: `data.test_share`; of the files, where no folder is for tests.
+        share: `data.test_share`: the share of files for tests if there is no test folder.
 
     Raises:
-        ConfigError: another folder, or a share outside [0, 1).
+        ConfigError: if `folder` is another name, or `share` outside [0, 1).
     """
     one_of("data.test_folder", folder, ("test", "val", None))
     if isinstance(share, bool) or not 0 <= share < 1:
         raise ConfigError(
-            f"data.test_share: received {share!r}; allowed numbers from 0 to below 1."
+            f"data.test_share: received {share!r}; allowed a number from 0 to below 1."
         )
 
 
 def agree_on_classes(declared: int | None, truth: int | None, title: str) -> None:
-    """Check the number of classes that a config declares against what the set has.
+    """Check the number of classes that a config declares against the set's number.
 
     Args:
-        declared: `data.classes`; None leaves it open.
-        truth: the set's number of classes; None if it has no labels.
-        title: what the set is called in the message.
+        declared: `data.classes`; None is not checked.
+        truth: the set's number of classes; None if the set has no labels.
+        title: the set's name for the message.
 
     Raises:
-        ConfigError: if both are given and differ, or classes are declared of a set without labels.
+        ConfigError: if `declared` is given and differs from `truth`.
     """
     if declared is None or declared == truth:
         return

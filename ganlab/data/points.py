@@ -1,6 +1,7 @@
-"""Sets of points in the plane, drawn with a seed: where a game can be watched and understood.
+"""Sets of points in the plane, sampled with a seed, on which a game can be watched.
 
-A point is under the batch's key "example", as every example is. Test points are a fresh draw.
+The points have the batch key "example". The test split is sampled independently of the training
+split.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from ganlab.modalities import POINTS
 
 
 class Points(TensorDataModule):
-    """Points of the plane: float32 of shape (samples, 2). A subclass draws them.
+    """Points of the plane: float32 of shape (samples, 2). A subclass samples them.
 
     Args:
         samples: points in each of the two splits.
-        batch_size, seed: as in `TensorDataModule`; the seed also decides the draw.
-        dimensions: coordinates of a point; there are two.
-        classes: how many labels a config declares; checked, None leaves it open.
+        batch_size, seed: as in `TensorDataModule`; the seed also decides the training points.
+        dimensions: coordinates of a point; only 2 is allowed.
+        classes: the number of classes that a config declares, checked; None is not checked.
+
+    Attributes:
+        truth: the set's number of classes; None for a set without labels.
 
     Raises:
-        ConfigError: for a value out of its range.
+        ConfigError: for a value that is not allowed.
     """
 
     modality = POINTS
@@ -59,17 +63,19 @@ class Points(TensorDataModule):
         return self.truth
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """`n` points: "example" float32 (n, 2), and "label" int64 (n,) where there are any."""
+        """Return `n` sampled points: "example" float32 (n, 2), and "label" int64 (n,) if any."""
         raise NotImplementedError
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """`samples` points; those of the test split are the same whatever the seed is."""
+        """Return `samples` points; the test split's points do not depend on `seed`."""
         seed = mix(self.seed if split == "train" else 0, SPLITS.index(split), 0x706F696E7473)
         return self.draw(self.samples, torch.Generator().manual_seed(seed))
 
 
 class Mixture(Points):
-    """Equally likely Gaussians of one width; a subclass says where. The label is the mode's index.
+    """Equally likely Gaussians of one width; the label is the mode's index.
+
+    A subclass defines `means`.
 
     Attributes:
         means: the modes' centres, float32 of shape (modes, 2), all distinct.
@@ -84,7 +90,7 @@ class Mixture(Points):
         raise NotImplementedError
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """A mode at random, and Gaussian noise about its centre."""
+        """Return points of random modes: a mode's centre plus Gaussian noise."""
         means = self.means
         label = torch.randint(len(means), (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator)
@@ -98,9 +104,9 @@ class Ring(Mixture):
     Metz et al. 2017, "Unrolled generative adversarial networks" (arXiv:1611.02163), section 3.1.
 
     Args:
-        modes: how many, at least 1.
-        radius: of the circle, above 0.
-        sigma: standard deviation of each mode, from 0 on.
+        modes: the number of modes, at least 1.
+        radius: the circle's radius, above 0.
+        sigma: the standard deviation of each mode, at least 0.
         samples, batch_size, seed, dimensions, classes: as in `Points`.
     """
 
@@ -120,15 +126,15 @@ class Ring(Mixture):
 
 
 class Grid(Mixture):
-    """Gaussians on a square grid about 0. The label is row · side + column.
+    """Gaussians on a square grid about 0; the label is row · side + column.
 
     With side 5, spacing 2 and sigma 0.05 it is the mixture of Lin et al. 2018,
     "PacGAN" (arXiv:1712.04086), section 4.1.
 
     Args:
         side: modes along each side, at least 1; there are side² of them.
-        spacing: between neighbours, above 0.
-        sigma: standard deviation of each mode, from 0 on.
+        spacing: the distance between neighbours, above 0.
+        sigma: the standard deviation of each mode, at least 0.
         samples, batch_size, seed, dimensions, classes: as in `Points`.
     """
 
@@ -152,13 +158,13 @@ class Grid(Mixture):
 class SwissRoll(Points):
     """A spiral of one and a half turns: t (cos t, sin t) for t uniform in [1.5π, 4.5π], scaled.
 
-    The planar section of the Swiss roll of Marsland 2009, "Machine learning: an algorithmic
-    perspective", chapter 10. It has no labels.
+    This is the planar section of the Swiss roll of Marsland 2009, "Machine learning: an algorithmic
+    perspective", chapter 10. The set has no labels.
 
     Args:
-        radius: of the outer end, above 0.
-        noise: standard deviation of each coordinate, from 0 on, in the scaled plane.
-        samples, batch_size, seed, dimensions, classes: as in `Points`; classes must be None.
+        radius: the distance of the spiral's outer end from 0, above 0.
+        noise: the standard deviation of each coordinate, at least 0, in the scaled plane.
+        samples, batch_size, seed, dimensions, classes: as in `Points`; `classes` must be None.
     """
 
     provides = ("example",)
@@ -169,7 +175,7 @@ class SwissRoll(Points):
         super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Points on the spiral, with noise."""
+        """Return points on the spiral, with noise."""
         t = 1.5 * math.pi * (1 + 2 * torch.rand(n, generator=generator))
         spiral = torch.stack([t * t.cos(), t * t.sin()], dim=1) * (self.radius / (4.5 * math.pi))
         return {"example": spiral + self.noise * torch.randn(n, 2, generator=generator)}
@@ -181,7 +187,7 @@ class TwoMoons(Points):
     Moon 0 is (cos a, sin a) and moon 1 is (1 - cos a, 0.5 - sin a) for a uniform in [0, π].
 
     Args:
-        noise: standard deviation of each coordinate, from 0 on.
+        noise: the standard deviation of each coordinate, at least 0.
         samples, batch_size, seed, dimensions, classes: as in `Points`.
     """
 
@@ -192,7 +198,7 @@ class TwoMoons(Points):
         super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """A moon at random, and a point of it with noise."""
+        """Return points of random moons, with noise."""
         label = torch.randint(2, (n,), generator=generator)
         a = math.pi * torch.rand(n, generator=generator)
         upper = torch.stack([a.cos(), a.sin()], dim=1)

@@ -1,4 +1,4 @@
-"""Objectives of the players: plain callables on tensors of scores."""
+"""Losses of the players: plain objects and functions on tensors, mostly of scores."""
 
 from ganlab.losses.adversarial import (
     AdversarialLoss,

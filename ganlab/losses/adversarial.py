@@ -1,4 +1,4 @@
-"""Adversarial losses. Scores are the discriminator's raw outputs (logits), of any shape."""
+"""Adversarial losses of scores; scores are the discriminator's raw outputs (logits), any shape."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from ganlab.losses.labels import check_probability, flip_labels
 
 
 class AdversarialLoss:
-    """What discriminator and generator minimise.
+    """The losses that discriminator and generator minimise.
 
     Attributes:
-        paired: whether the generator's loss also reads the scores of real samples.
+        paired: whether the generator's loss also needs the scores of real examples.
     """
 
     paired = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Scores of real and generated samples, any shape, to a scalar to minimise."""
+        """Return the discriminator's loss, a scalar, from the scores of examples and samples."""
         raise NotImplementedError
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Scores of generated (and, if `paired`, real) samples to a scalar to minimise."""
+        """Return the generator's loss, a scalar, from scores of samples; `paired` needs `real`."""
         raise NotImplementedError
 
 
 class NonSaturating(AdversarialLoss):
-    """Cross-entropy, with the generator maximising log D(G(z)).
+    """Cross-entropy, with a generator that maximises log D(G(z)).
 
     Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 for the discriminator and the alternative
     of section 3 for the generator. −log σ(s) = softplus(−s).
 
     Args:
-        smoothing: one-sided label smoothing: real samples have the label 1 − smoothing
-            (Salimans et al. 2016, arXiv:1606.03498, section 3.4), in [0, 0.5).
-        flip: probability that a pair of labels is exchanged for the discriminator, in [0, 0.5).
+        smoothing: one-sided label smoothing, in [0, 0.5): real examples have the label
+            1 − smoothing (Salimans et al. 2016, arXiv:1606.03498, section 3.4).
+        flip: the probability, in [0, 0.5), that the discriminator's loss swaps the labels of a real
+            example and a sample.
 
     Raises:
-        ConfigError: a probability outside its range.
+        ConfigError: `smoothing` or `flip` is out of range.
     """
 
     def __init__(self, smoothing: float = 0.0, flip: float = 0.0) -> None:
@@ -60,8 +61,8 @@ class NonSaturating(AdversarialLoss):
 class Minimax(NonSaturating):
     """The zero-sum game: the generator minimises log(1 − D(G(z))).
 
-    Goodfellow et al. 2014 (arXiv:1406.2661), equation 1. The gradient vanishes where the
-    discriminator is sure, σ(s) → 0.
+    Goodfellow et al. 2014 (arXiv:1406.2661), equation 1. The generator's gradient vanishes if the
+    discriminator rejects samples with certainty, σ(s) → 0.
     """
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -72,17 +73,18 @@ class LeastSquares(AdversarialLoss):
     """LSGAN: Mao et al. 2017 (arXiv:1611.04076), equation 2.
 
     Args:
-        a: label of generated samples.
-        b: label of real samples.
-        c: what the generator wants the discriminator to say of its samples. (a, b, c) = (−1, 1, 0)
-            minimises the Pearson χ² divergence (equation 8), (0, 1, 1) is the usual choice
-            (equation 9).
-        flip: probability that a pair of labels is exchanged for the discriminator, in [0, 0.5).
-        generator_factor: of the generator's loss: ½ in the equations, 1 in CycleGAN and pix2pixHD.
-            It weighs beside other terms alone: Adam does not see it.
+        a: the label of samples.
+        b: the label of real examples.
+        c: the score that the generator wants its samples to get. (a, b, c) = (−1, 1, 0) minimises
+            the Pearson χ² divergence (equation 8); (0, 1, 1) is the usual choice (equation 9).
+        flip: the probability, in [0, 0.5), that the discriminator's loss swaps the labels of a real
+            example and a sample.
+        generator_factor: the factor of the generator's loss: ½ in the equations, 1 in CycleGAN and
+            pix2pixHD. It only matters if the generator has other terms too, as Adam does not
+            depend on a common factor of all terms.
 
     Raises:
-        ConfigError: a probability outside its range, or a == b (nothing to tell apart).
+        ConfigError: `flip` is out of range, or a == b, so that the labels do not differ.
     """
 
     def __init__(
@@ -108,9 +110,9 @@ class LeastSquares(AdversarialLoss):
 
 
 class Wasserstein(AdversarialLoss):
-    """Critic loss of WGAN: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), equation 2.
+    """The loss of WGAN: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), equation 2.
 
-    Scores are unbounded; the Lipschitz constraint comes from a regularizer.
+    It needs a regularizer that makes the discriminator (critic) Lipschitz.
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Contrastive losses: tell the feature that belongs to a query from the others."""
+"""The patch-wise contrastive loss of CUT."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ganlab.errors import ConfigError
 
 
 class PatchNCE:
-    """Each patch of a translated image shall be recognised among the patches of its source.
+    """A loss by which each patch of a translation is recognised among the patches of its source.
 
-    Park et al. 2020 (arXiv:2007.15651), equations 2 and 3: the cross-entropy of choosing, for the
-    query at place s, the key at place s among the keys of all S places of the same image, with
-    logits v·k / τ. Keys carry no gradient; other images of the batch give no negatives.
+    Park et al. 2020 (arXiv:2007.15651), equations 2 and 3. For the query v at position s, it is the
+    cross-entropy of choosing the key at position s among the keys k of all S positions of the same
+    image, with logits v·k / τ. Keys get no gradient. Other images of the batch are no negatives.
 
     Args:
         temperature: τ, above 0.
 
     Raises:
-        ConfigError: a temperature that is not positive.
+        ConfigError: `temperature` is not above 0.
     """
 
     def __init__(self, temperature: float = 0.07) -> None:
@@ -32,11 +32,11 @@ class PatchNCE:
         self.temperature = temperature
 
     def __call__(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Unit vectors (N, S, F) of translations and of sources to a scalar to minimise.
+        """Return the mean loss from unit vectors (N, S, F) of translations and of sources.
 
-        In full precision: τ multiplies the rounding of a half-precision product by 14.
+        It is computed in float32, as 1/τ (14 by default) multiplies rounding errors.
         """
         with torch.autocast(queries.device.type, enabled=False):
             logits = queries.float() @ keys.detach().float().transpose(1, 2) / self.temperature
-            own = torch.arange(logits.shape[1], device=logits.device)
-            return cross_entropy(logits.flatten(0, 1), own.repeat(len(logits)))
+            position = torch.arange(logits.shape[1], device=logits.device)
+            return cross_entropy(logits.flatten(0, 1), position.repeat(len(logits)))

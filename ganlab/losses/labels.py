@@ -1,4 +1,4 @@
-"""Flipped labels: an old trick against a discriminator that is too sure of itself."""
+"""Flipped labels, an old trick against an overconfident discriminator."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ganlab.errors import ConfigError
 
 
 def check_probability(name: str, value: float, below: float = 1.0) -> None:
-    """Raise a ConfigError unless 0 <= value < below; a `Schedule` is checked by what it drives."""
+    """Raise a ConfigError unless 0 <= value < below; a `Schedule` is not checked here."""
     if isinstance(value, (int, float)) and not 0 <= value < below:
         raise ConfigError(f"{name}: received {value}; allowed 0 <= {name} < {below}.")
 
 
 def flip_labels(real: Tensor, fake: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Swap real and generated scores, each position with `probability`.
+    """Return real and generated scores, swapped at random positions.
 
-    A label flipped at a position is the same as the two scores exchanged there, which keeps every
-    loss's formula as it is (Chintala et al. 2016, "How to train a GAN", item 6).
+    Swapping the scores has the effect of swapping the labels, and needs no change of a loss's
+    formula (Chintala et al. 2016, "How to train a GAN", item 6).
 
     Args:
-        real: scores of real samples (N, …).
-        fake: scores of generated samples, of the same shape.
-        probability: in [0, 0.5).
+        real: scores of real examples (N, …).
+        fake: scores of samples, of the shape of `real`.
+        probability: the probability of a swap at each position, in [0, 0.5).
     """
     if not probability:
         return real, fake

@@ -1,4 +1,4 @@
-"""Relativistic losses: how much more real a sample looks than those of the other kind."""
+"""Relativistic losses, which compare scores of real examples with scores of samples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ganlab.losses.adversarial import AdversarialLoss
 
 
 class RelativisticPairing(AdversarialLoss):
-    """RpGAN: each real sample is compared with one generated sample.
+    """RpGAN: the score of each real example is compared with the score of one sample.
 
-    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1; with R1 and R2 it is the R3GAN of
-    Huang et al. 2025 (arXiv:2501.05441), equation 2. Scores pair up by position.
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1. With R1 and R2 it is the loss of
+    R3GAN, Huang et al. 2025 (arXiv:2501.05441), equation 2. Scores at equal positions are pairs.
     """
 
     paired = True
@@ -25,10 +25,10 @@ class RelativisticPairing(AdversarialLoss):
 
 
 class RelativisticAverage(AdversarialLoss):
-    """RaGAN: each sample is compared with the mean of the other kind.
+    """RaGAN: real scores are compared with the mean generated score, and vice versa.
 
-    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with the cross-entropy. As for the
-    other losses, the two halves are added.
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with the cross-entropy. As in the
+    other losses, the terms of real and of generated scores are added, not averaged.
     """
 
     paired = True

@@ -1,4 +1,4 @@
-"""A generator that looks ahead: it plays against the discriminator of some steps later."""
+"""Unrolling: a generator's loss against the discriminator after some more steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Score = Callable[..., Tensor]
 class Unrolling:
     """The surrogate objective of Metz et al. 2017 (arXiv:1611.02163), section 2.
 
-    The generator's loss is taken of the discriminator after K gradient steps, which answer to the
-    generator's samples; its gradient flows through these steps too. The discriminator itself is
-    left as it was.
+    The generator's loss uses a copy of the discriminator after K gradient steps on the generator's
+    samples. The generator's gradient flows through these steps too. The discriminator itself does
+    not change.
 
-    The steps are of plain gradient descent, whatever the discriminator's own optimizer is: where
-    that is Adam, `lr` is not comparable with its rate.
+    The steps are plain gradient descent, even if the discriminator's optimizer is another one. So
+    `lr` is not comparable with the learning rate of Adam.
 
     Args:
         steps: K ≥ 0; 0 is the ordinary game.
-        lr: η, the rate of the steps, above 0.
+        lr: η, the learning rate of these steps, above 0.
 
     Raises:
-        ConfigError: steps below 0, or a rate that is not positive.
+        ConfigError: `steps` is below 0, or `lr` is not above 0.
     """
 
     def __init__(self, steps: int = 5, lr: float = 0.1) -> None:
@@ -39,17 +39,17 @@ class Unrolling:
         self.steps, self.lr = steps, lr
 
     def look_ahead(self, discriminator: nn.Module, loss: Callable[[Score], Tensor]) -> Score:
-        """The discriminator after its steps, as a function of samples and labels (or None).
+        """Return a function `score(samples, label=None)`: the discriminator after the K steps.
 
         Args:
             discriminator: the network; its parameters need not require gradients.
-            loss: maps such a function to the scalar that the discriminator minimises, with the
-                graph of the generated samples in it.
+            loss: returns the discriminator's loss, a scalar, given `score`, a function like the
+                returned one; the loss must keep the autograd graph of the generator's samples.
         """
         parameters = {k: p.detach().requires_grad_() for k, p in discriminator.named_parameters()}
         buffers = {key: buffer.clone() for key, buffer in discriminator.named_buffers()}
 
-        # at the newest of these parameters, whenever it is called
+        # each call reads the variable `parameters`, so that it uses the newest ones
         def score(samples: Tensor, label: Tensor | None = None) -> Tensor:
             inputs = (samples,) if label is None else (samples, label)
             return functional_call(discriminator, (parameters, buffers), inputs)

@@ -1,4 +1,4 @@
-"""What a variational encoder minimises beside the reconstruction."""
+"""The KL term of variational encoders."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from torch import Tensor
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) ‖ N(0, 1)) of (N, D) each: summed over D, averaged over N.
+    """Return KL(N(mean, variance) ‖ N(0, 1)) of two (N, D): summed over D, averaged over N.
 
-    Kingma and Welling 2014 (arXiv:1312.6114), appendix B. In float32, as its terms cancel.
+    Kingma and Welling 2014 (arXiv:1312.6114), appendix B. It is computed in float32, as its terms
+    almost cancel near N(0, 1).
     """
     mean, log_variance = mean.float(), log_variance.float()
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()

@@ -1,4 +1,4 @@
-"""What kind of thing an example is: how it is normalised, drawn, saved."""
+"""Modalities, such as images or points: how examples are normalised, drawn and saved."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["IMAGE", "MODALITIES", "POINTS", "Beside", "Modality", "of_raw", "of_
 
 
 def of_shape(shape: Sequence[int]) -> Modality:
-    """The modality of examples of a shape, for networks that were built without a data set.
+    """Return the modality of examples of a shape, for networks that were built without a data set.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: no modality has examples of this shape.
     """
-    found = (m for m in MODALITIES if m.fits(shape))
-    return _first(found, f"one of shape {tuple(shape)}", "examples")
+    matches = (m for m in MODALITIES if m.fits(shape))
+    return _first(matches, f"an example of shape {tuple(shape)}", "examples")
 
 
 def of_raw(examples: Tensor, where: str = "examples") -> Modality:
-    """The modality of raw examples that come without a data set.
+    """Return the modality of raw examples that come without a data set.
 
     Raises:
-        ConfigError: there is none; begins with `where`.
+        ConfigError: no modality has such raw examples; the message begins with `where`.
     """
     what = f"{examples.dtype} of shape {tuple(examples.shape)}"
     return _first((m for m in MODALITIES if m.is_raw(examples)), what, where)
 
 
-def _first(found: Iterator[Modality], received: str, where: str) -> Modality:
-    for modality in found:
+def _first(matches: Iterator[Modality], received: str, where: str) -> Modality:
+    for modality in matches:
         return modality
     allowed = ", or ".join(modality.raw for modality in MODALITIES)
     raise ConfigError(f"{where}: received {received}; needs {allowed}.")

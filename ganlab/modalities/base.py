@@ -1,4 +1,4 @@
-"""What all modalities have in common: the one interface to what kind of thing an example is."""
+"""The interface of all modalities."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ganlab.errors import ConfigError
 
 @dataclass(frozen=True)
 class Beside:
-    """What a picture of samples shows besides them.
+    """Options of a picture of samples, and what it shows besides the samples.
 
     Attributes:
-        columns: of a grid; about square for None.
-        real: raw examples.
-        score: the discriminator's scores of normalised samples.
+        columns: the number of columns of a grid; None for an about square grid.
+        real: raw examples to show with the samples.
+        score: returns the discriminator's scores (N,) of normalised samples.
     """
 
     columns: int | None = None
@@ -34,18 +34,18 @@ NOTHING = Beside()
 
 
 class Modality(ABC):
-    """What kind of thing an example is. Whoever must know asks it, and no tensor's rank or type.
+    """All that depends on the kind of the examples, such as images or points; without state.
 
-    Raw examples are as data sets, files and metrics hold them; normalised ones are as networks see
-    and make them. A modality has no state.
+    Other code asks the modality, and never a tensor's number of dimensions or type. Data sets,
+    files and metrics hold raw examples; networks take and return normalised ones.
 
     Attributes:
-        name: "image" or "points"; of the kinds to come "series", "tokens", "audio", "video",
-            "voxels" and "table".
-        raw: what raw examples are, for messages.
-        files: which files samples are written to, for messages.
-        span: by what raw numbers are divided where distances are to be of the order of 1.
-        is_differentiable: whether gradients reach a sample; not through tokens.
+        name: "image" or "points"; planned are "series", "tokens", "audio", "video", "voxels" and
+            "table".
+        raw: a description of raw examples, for messages.
+        files: a description of the files that samples are written to, for messages.
+        span: the divisor of raw values that brings distances to the order of 1.
+        is_differentiable: whether gradients flow to a sample; they do not for tokens.
     """
 
     name: ClassVar[str]
@@ -56,29 +56,29 @@ class Modality(ABC):
 
     @abstractmethod
     def fits(self, shape: Sequence[int]) -> bool:
-        """Whether one example may have this shape."""
+        """Whether an example may have this shape."""
 
     @abstractmethod
     def is_raw(self, examples: Tensor) -> bool:
-        """Whether these are raw examples (N, *shape)."""
+        """Whether `examples` are raw examples (N, *shape)."""
 
     def normalise(self, raw: Tensor) -> Tensor:
-        """Raw examples as networks see them, floats, on their device; by default they stay."""
+        """Return raw examples as floats for networks, on the same device; by default unchanged."""
         return raw
 
     def denormalise(self, samples: Tensor) -> Tensor:
-        """The inverse of `normalise`; where raw examples are whole numbers, rounded and clamped."""
+        """Return raw examples, the inverse of `normalise`; integers are rounded and clamped."""
         return samples.float()
 
     def shrink(self, examples: Tensor) -> Tensor:
-        """Raw or normalised examples made small enough to measure many distances between them.
+        """Return raw or normalised examples, reduced so that many distances can be computed.
 
-        Their type and the scale of their numbers stay.
+        Their type and the scale of their values stay.
         """
         return examples
 
     def rescale(self, samples: Tensor) -> Tensor:
-        """Normalised samples on the scale of raw ones, without rounding."""
+        """Return normalised samples on the scale of raw examples, without rounding."""
         return samples
 
     @abstractmethod
@@ -86,43 +86,43 @@ class Modality(ABC):
         """Write one picture (PNG) of a set of normalised samples.
 
         Args:
-            samples: (N, *shape).
-            path: of the picture.
-            beside: what to show with them, as far as the modality can.
+            samples: the normalised samples (N, *shape).
+            path: where the picture is written.
+            beside: options; a modality ignores those that it does not support.
 
         Raises:
-            ConfigError: samples that cannot be drawn, e.g. points in more than two dimensions.
+            ConfigError: the samples cannot be drawn, e.g. points in more than two dimensions.
         """
 
     @abstractmethod
     def save(self, sample: Tensor, path: Path) -> None:
-        """Write one normalised sample (*shape) to a file that people open.
+        """Write one normalised sample (*shape) to a file in a common format.
 
         Args:
-            sample: to write.
-            path: without an ending; the modality adds its own.
+            sample: the sample.
+            path: the file's path without an ending; the modality adds the ending.
 
         Raises:
-            ConfigError: samples of this modality have no files of their own.
+            ConfigError: this modality has no file format for a single sample.
         """
 
     @abstractmethod
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
-        """Normalised samples, on the CPU, as arrays for a `.npz`, by their names there."""
+        """Return normalised samples, given on the CPU, as the named arrays of a `.npz`."""
 
     def picture(self, sample: Tensor) -> Picture | None:
-        """One normalised sample as a picture; None where it is seen only among others."""
+        """Return one normalised sample as a picture; None if only a set can be drawn."""
         return None
 
     @abstractmethod
     def example(self, shape: Sequence[int], n: int = 2) -> Tensor:
-        """Raw examples (n, *shape), always the same, to check networks with."""
+        """Return the same raw examples (n, *shape) at every call, to check networks with."""
 
     def check(self, examples: Tensor, where: str) -> None:
-        """Raise a ConfigError, which begins with `where`, for tensors that are no raw examples."""
+        """Raise a ConfigError that begins with `where` unless `examples` are raw examples."""
         if not self.is_raw(examples):
             raise ConfigError(
                 f"{where}: received {examples.dtype} of shape {tuple(examples.shape)}; needs "
-                f"{self.raw}. Convert normalised ones with "
+                f"{self.raw}. Convert normalised examples with "
                 f"ganlab.modalities.{self.name.upper()}.denormalise."
             )

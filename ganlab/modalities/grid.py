@@ -1,4 +1,4 @@
-"""Grids of images, and rows with titles, as PNG."""
+"""PNG files of images: grids, and rows with titles."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ganlab.modalities.pixels import denormalise
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [−1, 1] as one PNG grid, about square unless told.
+    """Write images (N, C, H, W) in [−1, 1] as one PNG grid; without `columns` it is about square.
 
-    One, three and four channels are shown as they are; of two, the first. Small images are
-    enlarged by a whole factor so that a cell has at least 56 pixels.
+    Images of 1, 3 and 4 channels are shown as they are; of 2 channels only the first is shown.
+    Small images are enlarged by an integer factor so that a cell is at least 56 pixels wide.
     """
     from torchvision.utils import make_grid
 
@@ -30,10 +30,10 @@ def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
 
 
 def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
-    """Write rows of images (N, C, H, W) in [−1, 1] as one PNG, each beside its title.
+    """Write rows of images (N, C, H, W) in [−1, 1] as one PNG, each row to the right of its title.
 
-    Rows may differ in their number of images and channels; all have one height. Small images are
-    enlarged by a whole factor so that a cell has at least 56 pixels.
+    Rows may differ in the number of images and channels, but not in height and width. Small images
+    are enlarged by an integer factor so that a cell is at least 56 pixels wide.
     """
     from PIL import Image, ImageDraw
 
@@ -46,8 +46,8 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
     columns = max(map(len, pixels.values()))
     sheet = Image.new("RGB", (margin + columns * cell, len(pixels) * line + 2), "white")
     for row, (title, images) in enumerate(pixels.items()):
-        place = (4, row * line + line // 2)
-        ImageDraw.Draw(sheet).text(place, title, fill="black", font=font, anchor="lm")
+        position = (4, row * line + line // 2)
+        ImageDraw.Draw(sheet).text(position, title, fill="black", font=font, anchor="lm")
         for column, image in enumerate(images):
             enlarged = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
             sheet.paste(as_picture(enlarged), (margin + column * cell, row * line + 2))
@@ -56,7 +56,7 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
 
 
 def sans(size: int) -> FreeTypeFont:
-    """A font with arrows and the letters of Europe, `size` pixels high, out of Matplotlib."""
+    """Return Matplotlib's DejaVu Sans, `size` pixels high; it has arrows and European letters."""
     from matplotlib import get_data_path
     from PIL.ImageFont import truetype
 
@@ -64,7 +64,7 @@ def sans(size: int) -> FreeTypeFont:
 
 
 def as_picture(pixels: Tensor) -> Image:
-    """uint8 pixels (C, H, W) as a picture; of two channels the first."""
+    """Return uint8 pixels (C, H, W) as a picture; of 2 channels only the first is used."""
     from PIL.Image import fromarray
 
     return fromarray(pixels[0].numpy() if len(pixels) < 3 else pixels.permute(1, 2, 0).numpy())

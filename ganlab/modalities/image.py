@@ -14,7 +14,7 @@ from ganlab.modalities.base import NOTHING, Beside, Modality
 from ganlab.modalities.grid import as_picture, save_grid, save_png
 from ganlab.modalities.pixels import denormalise, normalise
 
-SIDE = 32  # pixels along a side at most, at which images are compared
+SIDE = 32  # pixels along a side, to which `shrink` reduces larger images
 
 
 class Image(Modality):
@@ -32,14 +32,14 @@ class Image(Modality):
         return examples.dtype == torch.uint8 and examples.dim() == 4
 
     def normalise(self, raw: Tensor) -> Tensor:
-        """From uint8 in [0, 255] to float32 in [-1, 1]; floats are taken for normalised already."""
+        """Return uint8 in [0, 255] as float32 in [-1, 1]; return floats unchanged."""
         return normalise(raw) if raw.dtype == torch.uint8 else raw
 
     def denormalise(self, samples: Tensor) -> Tensor:
         return denormalise(samples)
 
     def shrink(self, examples: Tensor) -> Tensor:
-        """Averaged to 32 × 32 pixels where they are larger; uint8 stays uint8."""
+        """Return images with a side above 32 averaged to 32 × 32 pixels; the type stays."""
         if max(examples.shape[-2:]) <= SIDE:
             return examples
         small = torch.nn.functional.interpolate(examples.float(), (SIDE, SIDE), mode="area")

@@ -1,4 +1,4 @@
-"""Points: float32 vectors, the same in sets and in networks."""
+"""Points: float32 vectors, equal in data sets and in networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Points(Modality):
 
     name = "points"
     raw = "float points (N, D)"
-    files = "points go to x.npz, or of the plane to x.png"
+    files = "points are written to x.npz, points of the plane also to x.png"
 
     def fits(self, shape: Sequence[int]) -> bool:
         return len(shape) == 1
@@ -28,7 +28,7 @@ class Points(Modality):
         return examples.is_floating_point() and examples.dim() == 2
 
     def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
-        """Plot real points, generated ones, and the discriminator's landscape, in the plane."""
+        """Plot real and generated points of the plane over the discriminator's scores."""
         if samples.shape[1] != 2:
             raise ConfigError(f"out: {self.files}; received {path}.")
         from matplotlib.figure import Figure

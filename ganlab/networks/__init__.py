@@ -1,11 +1,11 @@
 """Generators and discriminators: plain torch modules, usable with no Lightning and no Hydra.
 
-A generator has `latent`, `shape` and `classes` and maps z (N, latent) to samples (N, *shape),
-images in [-1, 1]. A discriminator has `shape` and `classes` and maps samples to scores (N,),
-unbounded. Those with classes take the labels (N,) int64 as a second argument.
+A generator has `latent`, `shape` and `classes` and maps z (N, latent) to samples (N, *shape);
+images are in [-1, 1]. A discriminator has `shape` and `classes` and maps samples to unbounded
+scores (N,). Networks whose `classes` is not None take labels (N,) int64 as a second argument.
 
-A generator of translation maps pictures (N, in_channels, H, W) to pictures (N, out_channels, H, W)
-in [-1, 1], whose sides are multiples of its `multiple`; a discriminator of patches maps pictures to
+A generator for translation maps pictures (N, in_channels, H, W) to pictures (N, out_channels, H, W)
+in [-1, 1]; H and W must be divisible by its `multiple`. A patch discriminator maps pictures to
 scores (N, 1, h, w).
 """
 

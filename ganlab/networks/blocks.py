@@ -1,4 +1,4 @@
-"""What several networks share: the contract of generators and discriminators, norms, embeddings."""
+"""Base classes of generators and discriminators, norms, embeddings and a check of pictures."""
 
 from typing import Literal
 
@@ -13,10 +13,10 @@ NORMS = ("batch", "layer", "instance", "none")
 
 
 class Generator(nn.Module):
-    """What every generator offers: `forward(z)` or, with classes, `forward(z, label)`.
+    """The interface of generators: `forward(z)` or, with classes, `forward(z, label)`.
 
-    `z` is (N, latent), `label` is (N,) int64 in 0…classes-1; the answer is (N, *shape), images in
-    [-1, 1].
+    `z` is (N, latent), `label` is (N,) int64 in 0…classes-1. The output is (N, *shape); images are
+    in [-1, 1].
     """
 
     latent: int
@@ -25,10 +25,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """What every discriminator offers: `forward(x)` or, with classes, `forward(x, label)`.
+    """The interface of discriminators: `forward(x)` or, with classes, `forward(x, label)`.
 
-    `x` is (N, *shape), `label` is (N,) int64 in 0…classes-1; the answer is (N,), unbounded: the
-    loss applies a sigmoid where its paper has one.
+    `x` is (N, *shape), `label` is (N,) int64 in 0…classes-1. The output is (N,), unbounded: the
+    loss applies a sigmoid if its paper has one.
     """
 
     shape: tuple[int, ...]
@@ -36,11 +36,11 @@ class Discriminator(nn.Module):
 
 
 def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module | None:
-    """The norm of a (N, channels, H, W) map, or None for "none".
+    """Return the norm of a (N, channels, H, W) map, or None for "none".
 
-    "layer" normalises each sample over channels and places (arXiv:1607.06450), with a scale and
-    offset per channel; "instance" each channel of each sample (arXiv:1607.08022), with a scale and
-    an offset unless `plain`: image translation's have none.
+    "layer" normalises each sample over channels and positions (arXiv:1607.06450), with a scale and
+    an offset per channel. "instance" normalises each channel of each sample (arXiv:1607.08022),
+    with a scale and an offset unless `plain`; networks for image translation have neither.
     """
     one_of("norm", norm, NORMS)
     if norm == "batch":
@@ -53,21 +53,25 @@ def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module |
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm without scale, offset and running statistics (arXiv:1607.08022), quickly.
+    """Instance norm without scale, offset and running statistics (arXiv:1607.08022), made fast.
 
-    A group norm with a group for each channel is the same, and on a CPU its kernel takes less than
-    half the time for contiguous float32 maps. It is slower for all others.
+    It equals a group norm with one group per channel. For contiguous float32 maps on a CPU, the
+    group norm's kernel takes less than half the time; for other maps it is slower.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, C, H, W), each channel of each normalised to mean 0 and variance 1."""
+        """Normalise each channel of each map of (N, C, H, W) to mean 0 and variance 1."""
         if x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous():
             return F.group_norm(x, self.num_features, eps=self.eps)
         return super().forward(x)
 
 
 def vector_norm(norm: Norm, features: int) -> nn.Module | None:
-    """The norm of a (N, features) batch, or None for "none". "instance" is a ConfigError."""
+    """Return the norm of a (N, features) batch, or None for "none".
+
+    Raises:
+        ConfigError: `norm` is "instance" or not in `NORMS`.
+    """
     one_of("norm", norm, NORMS)
     if norm == "batch":
         return nn.BatchNorm1d(features)
@@ -75,28 +79,28 @@ def vector_norm(norm: Norm, features: int) -> nn.Module | None:
         return nn.LayerNorm(features)
     if norm == "instance":
         raise ConfigError(
-            "norm: received 'instance' for an MLP, whose units have no places to normalise over; "
-            "allowed: batch, layer, none; nearest 'layer'. Set norm to one of these."
+            "norm: received 'instance' for an MLP, whose units have no positions to normalise "
+            "over; allowed: batch, layer, none; nearest 'layer'. Set norm to one of these."
         )
     return None
 
 
 def has_bias(norm: Norm) -> bool:
-    """Whether a convolution before this norm has a bias: a batch norm would take it away again."""
+    """Whether a convolution before this norm has a bias; a batch norm would subtract the bias."""
     return norm != "batch"
 
 
 def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
-    """Stop on pictures (N, C, H, W) that a network cannot take.
+    """Raise unless a network can take the pictures `x`.
 
     Args:
-        x: the pictures.
-        channels: that the network was built for.
-        multiple: both sides must be multiples of it.
-        least: the shortest side.
+        x: the pictures, (N, channels, H, W) if they are allowed.
+        channels: the channels that the network was built for.
+        multiple: the number that must divide H and W.
+        least: the smallest H and W in pixels.
 
     Raises:
-        ConfigError: names the nearest sides that are allowed.
+        ConfigError: the pictures do not fit; the message names the nearest allowed sides.
     """
     if x.dim() != 4 or x.shape[1] != channels:
         raise ConfigError(
@@ -115,8 +119,8 @@ def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
 
 
 def label_embedding(classes: int, width: int) -> nn.Embedding:
-    """A learned vector of `width` numbers per class, drawn from N(0, 1)."""
+    """Return an embedding with a trainable vector of `width` numbers per class, from N(0, 1)."""
     weight = torch.empty(classes, width)
-    if not weight.is_meta:  # nn.Embedding would draw there too, which costs seconds of imports
+    if not weight.is_meta:  # nn.Embedding samples on meta too, which costs seconds of imports
         nn.init.normal_(weight)
     return nn.Embedding.from_pretrained(weight, freeze=False)

@@ -1,7 +1,7 @@
-"""Checks of constructor arguments, so that a wrong size is named before anything is trained.
+"""Checks of arguments, so that wrong sizes are refused before training.
 
-Every function raises `ganlab.errors.ConfigError` with the argument, what was received, what is
-allowed, the nearest allowed value and what to do.
+Every function raises a `ganlab.errors.ConfigError`. Its message names the argument, the received
+value, the allowed values, if possible the nearest allowed value, and what to do.
 """
 
 import math
@@ -13,7 +13,7 @@ from ganlab.errors import ConfigError
 
 
 def check_count(argument: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """`value` when it is a whole number from `least` to `most` (unbounded without it)."""
+    """Return `value` if it is an integer from `least` to `most`; None for no upper bound."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if whole and value >= least and (most is None or value <= most):
         return value
@@ -28,7 +28,7 @@ def check_count(argument: str, value: object, least: int = 1, most: int | None =
 
 
 def check_probability(argument: str, value: object) -> float:
-    """`value` when it is a number in [0, 1)."""
+    """Return `value`, a share of units to drop, as a float if it is a number in [0, 1)."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and 0.0 <= value < 1.0:
         return float(value)
@@ -40,7 +40,7 @@ def check_probability(argument: str, value: object) -> float:
 
 
 def check_counts(argument: str, values: object, what: str) -> tuple[int, ...]:
-    """A non-empty sequence of positive whole numbers as a tuple; `what` says what they are."""
+    """Return a non-empty sequence of positive integers as a tuple; `what` describes them."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or len(values) == 0:
         raise ConfigError(
             f"{argument}: received {values!r}; allowed a list of positive whole numbers, {what}. "
@@ -50,15 +50,15 @@ def check_counts(argument: str, values: object, what: str) -> tuple[int, ...]:
 
 
 def check_image_channels(network: str, channels: object) -> int:
-    """The channels of an image that a generator draws: 1 to 4 (grey, grey and alpha, RGB, RGBA)."""
+    """Return `channels` if an image can have them: 1 to 4 (grey, grey and alpha, RGB, RGBA)."""
     try:
         return check_count("channels", channels, 1, 4)
     except ConfigError as error:
-        raise ConfigError(f"{error} {network} draws images of 1 to 4 channels.") from None
+        raise ConfigError(f"{error} {network} supports images of 1 to 4 channels.") from None
 
 
 def check_input(x: Tensor, shape: tuple[int, ...]) -> None:
-    """Stop on a batch that the network was not built for, before it gives wrongly many scores."""
+    """Raise unless `x` is (N, *shape); for other sizes a network would return too many scores."""
     if x.shape[1:] != shape:
         raise ConfigError(
             f"x: received a batch of shape {tuple(x.shape)}; allowed (N, "

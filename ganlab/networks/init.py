@@ -1,4 +1,4 @@
-"""The papers' initialisations of weights, in one table.
+"""Initialisations of weights from papers.
 
 A network calls `initialise(self, init)` at the end of its constructor.
 """
@@ -31,28 +31,29 @@ NORMS = (
 
 
 def _he(layer: nn.Module) -> Tensor:
-    """Normal with variance 2 / (number of inputs that an output sums over)."""
+    """Sample N(0, 2 / fan_in) in place; fan_in is the number of inputs that an output sums over."""
     weight = layer.weight
     if isinstance(layer, nn.Embedding):
         fan_in = weight.shape[1]
-    elif isinstance(layer, TRANSPOSED):  # weights (in, out / groups, *kernel); stride thins them
+    elif isinstance(layer, TRANSPOSED):  # (in, out / groups, *kernel); a stride skips kernel values
         fan_in = weight.numel() / weight.shape[1] / layer.groups / math.prod(layer.stride)
     else:
         fan_in = weight.numel() / weight.shape[0]
     return nn.init.normal_(weight, 0.0, math.sqrt(2.0 / fan_in))
 
 
-# What each name does to the weights of convolutions, linear layers and embeddings.
+# Functions that initialise the weights of a convolution, linear layer or embedding in place.
 INITS: dict[str, Callable[[nn.Module], Tensor] | None] = {
-    # torch's own.
+    # PyTorch's initialisation.
     "default": None,
     # N(0, 0.02), norms N(1, 0.02): Radford et al. 2015 (arXiv:1511.06434), section 4, and code.
     "dcgan": lambda layer: nn.init.normal_(layer.weight, 0.0, 0.02),
-    # Glorot and Bengio 2010, uniform; the gain is the layer's own, 1 unless set by `with_gain`.
+    # Glorot and Bengio 2010, uniform; the gain is set by `with_gain` (default: 1).
     "xavier": lambda layer: nn.init.xavier_uniform_(layer.weight, gain_of(layer)),
     # He et al. 2015 (arXiv:1502.01852), equation 10.
     "he": _he,
-    # Goodfellow et al. 2014 (arXiv:1406.2661): the code's generator, and its discriminator.
+    # "uniform" is the generator's, "uniform_small" the discriminator's initialisation in the code
+    # of Goodfellow et al. 2014 (arXiv:1406.2661).
     "uniform": lambda layer: nn.init.uniform_(layer.weight, -0.05, 0.05),
     "uniform_small": lambda layer: nn.init.uniform_(layer.weight, -0.005, 0.005),
     # Saxe et al. 2013 (arXiv:1312.6120), as in BigGAN (arXiv:1809.11096).
@@ -61,27 +62,27 @@ INITS: dict[str, Callable[[nn.Module], Tensor] | None] = {
 
 
 def with_gain(layer: Module, gain: float) -> Module:
-    """Mark `layer` so that "xavier" and "orthogonal" scale its weights by `gain`; returns it."""
+    """Return `layer`, marked so that "xavier" and "orthogonal" scale its weights by `gain`."""
     layer.init_gain = gain
     return layer
 
 
 def gain_of(layer: nn.Module) -> float:
-    """The factor set by `with_gain`, else 1."""
+    """Return the factor set by `with_gain`, else 1."""
     return getattr(layer, "init_gain", 1.0)
 
 
 def initialise(module: Module, init: Init) -> Module:
-    """Draw the weights of every layer of `module` anew, in place, and return it.
+    """Initialise the weights of all layers of `module` in place, and return `module`.
 
-    Biases become 0 and norms scale by 1, but for "dcgan", whose norms scale by N(1, 0.02).
-    "default" keeps what torch drew. Nothing is drawn on the meta device.
+    Biases become 0. Norms' scales become 1, or N(1, 0.02) for "dcgan". "default" changes nothing.
+    Weights on the meta device are skipped.
 
-    Raises ConfigError for an unknown name, and for a module whose spectral norm is already on: its
-    weights are computed, so that drawing them would be without effect.
+    Raises ConfigError for an unknown name, and for a module with spectral norm: its weights are
+    computed, so that initialising them would have no effect.
     """
-    draw = INITS[one_of("init", init, INITS)]
-    if draw is None:
+    init_weight = INITS[one_of("init", init, INITS)]
+    if init_weight is None:
         return module
     for name, layer in module.named_modules():
         if parametrize.is_parametrized(layer, "weight"):
@@ -94,7 +95,7 @@ def initialise(module: Module, init: Init) -> Module:
         if weight is None or weight.is_meta or not isinstance(layer, (*WEIGHTED, *NORMS)):
             continue
         if isinstance(layer, WEIGHTED):
-            draw(layer)
+            init_weight(layer)
         elif init == "dcgan":
             nn.init.normal_(weight, 1.0, 0.02)
         else:

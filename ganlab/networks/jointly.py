@@ -1,4 +1,4 @@
-"""One forward pass for several batches, where none influences another."""
+"""One forward pass for several batches that do not influence each other."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]:
-    """What a network makes of each batch, as if each were given alone.
+    """Return the network's output for each batch, as if each batch were passed alone.
 
-    One pass takes them all where the network treats every sample by itself; a network with batch
-    norm, whose statistics would be mixed, takes one after the other.
+    The batches are concatenated for one pass. If the network has batch norm, whose statistics would
+    mix the batches, each batch gets its own pass.
 
     Args:
-        network: batches (N, …) to a Tensor, or a list of Tensors, of N rows.
-        batches: of the same shape but for N.
+        network: maps a batch (N, …) to a Tensor of N rows, or to a list of such Tensors.
+        batches: batches whose shapes differ at most in N.
     """
     if any(isinstance(layer, BATCH_NORMS) for layer in network.modules()):
         return [network(batch) for batch in batches]
     sizes = [len(batch) for batch in batches]
-    made = network(torch.cat(batches))
-    if isinstance(made, Tensor):
-        return list(made.split(sizes))
-    return [list(parts) for parts in zip(*(part.split(sizes) for part in made), strict=True)]
+    output = network(torch.cat(batches))
+    if isinstance(output, Tensor):
+        return list(output.split(sizes))
+    return [list(parts) for parts in zip(*(part.split(sizes) for part in output), strict=True)]

@@ -1,4 +1,4 @@
-"""What holds a discriminator back: penalties, constraints, noise."""
+"""Regularizers of discriminators: penalties, constraints and noise."""
 
 from ganlab.regularizers.adversary import Adversary
 from ganlab.regularizers.base import Regularizer, Regularizers

@@ -1,4 +1,4 @@
-"""What a discriminator and its generator minimise, whose scores are of patches or of scales."""
+"""Losses of a generator and a discriminator with patch scores or several scales."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ganlab.regularizers.base import Regularizer, Regularizers
 
 
 class Adversary:
-    """An adversarial loss with its regularizers, for discriminators of patches or several scales.
+    """An adversarial loss with regularizers, for discriminators of patches or several scales.
 
     Args:
-        loss: what both sides minimise.
-        regularizers: what holds discriminators back, by name.
-        *discriminators: the networks, which regularizers may change now.
+        loss: the adversarial loss of both players.
+        regularizers: the discriminators' regularizers by name; None values are ignored.
+        *discriminators: the networks; regularizers may change them in this constructor.
 
     Attributes:
-        regularizers: by name, without those that are null.
+        regularizers: the regularizers by name, without None values.
     """
 
     def __init__(
@@ -45,19 +45,22 @@ class Adversary:
         step: int,
         view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The discriminator's terms: "adversarial", and those of its regularizers by their names.
+        """Return the discriminator's loss terms, and its scores.
 
-        Penalties take the gradient of what the loss looks at, the mean over a sample's scores.
+        Gradient penalties differentiate `mean_scores`: a sample's mean score, summed over scales.
 
         Args:
-            discriminator: samples (N, …) to scores of any shape, or a list for several scales.
-            real: real samples (N, …).
-            fake: generated ones; no gradient reaches them.
-            step: steps that the discriminator has made.
-            view: what the discriminator is given of samples, e.g. joined with their sources.
+            discriminator: maps inputs (N, …) to scores of any shape, or to a list for several
+                scales.
+            real: real examples (N, …).
+            fake: samples (N, …); they get no gradient.
+            step: the number of steps that the discriminator has made.
+            view: maps examples or samples to the discriminator's input, e.g. concatenates their
+                sources.
 
         Returns:
-            The terms, and "real_scores" and "fake_scores" (N, places) for whoever watches.
+            The terms "adversarial" and, by name, those of the regularizers; and "real_scores" and
+            "fake_scores" (N, S), with the positions of all scales, for monitoring.
         """
         real, fake = self._regularizers.inputs(real, fake, step)
         real_scores, fake_scores = jointly(discriminator, view(real), view(fake))
@@ -71,10 +74,10 @@ class Adversary:
             step,
         )
         loss = over_scales(self.loss.discriminator, real_scores, fake_scores)
-        watched = {"real_scores": real_scores, "fake_scores": fake_scores}
+        monitored = {"real_scores": real_scores, "fake_scores": fake_scores}
         return (
             {"adversarial": loss, **penalties},
-            {name: flat_scores(scores) for name, scores in watched.items()},
+            {name: flat_scores(scores) for name, scores in monitored.items()},
         )
 
     def generator_loss(
@@ -84,7 +87,7 @@ class Adversary:
         real: Tensor,
         view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> Tensor:
-        """The generator's term, a scalar; see `discriminator_terms`."""
+        """Return the generator's adversarial loss, a scalar; see `discriminator_terms`."""
         scores = [discriminator(view(self._regularizers.perturb(fake)))]
         if self.loss.paired:
             with torch.no_grad():
@@ -98,20 +101,22 @@ class Adversary:
         real: Tensor,
         view: Callable[[Tensor], Tensor] = lambda samples: samples,
     ) -> tuple[Tensor, Tensor]:
-        """`generator_loss`, and the L1 distances of the discriminator's maps of real and generated.
+        """Return `generator_loss` and the feature matching loss.
 
-        They are added up over layers and averaged over scales (Wang et al. 2018, arXiv:1711.11585,
-        equation 4). The discriminator gives scores and all its maps with `features=True`.
+        The feature matching loss is the L1 distance of the discriminator's maps of real examples
+        and samples, summed over layers and averaged over scales (Wang et al. 2018,
+        arXiv:1711.11585, equation 4). With `features=True`, the discriminator must return its
+        scores and all its maps.
         """
-        scores, ours = discriminator(view(self._regularizers.perturb(fake)), features=True)
+        scores, fake_maps = discriminator(view(self._regularizers.perturb(fake)), features=True)
         with torch.no_grad():
-            shown = view(self._regularizers.perturb(real))
-            real_scores, theirs = discriminator(shown, features=True)
-        compared = [scores, real_scores] if self.loss.paired else [scores]
-        distances = [l1_loss(one, other) for one, other in zip(ours, theirs, strict=True)]
+            real_input = view(self._regularizers.perturb(real))
+            real_scores, real_maps = discriminator(real_input, features=True)
+        arguments = [scores, real_scores] if self.loss.paired else [scores]
+        distances = [l1_loss(a, b) for a, b in zip(fake_maps, real_maps, strict=True)]
         scales = 1 if isinstance(scores, Tensor) else len(scores)
         matching = torch.stack(distances).sum() / scales
-        return over_scales(self.loss.generator, *compared), matching
+        return over_scales(self.loss.generator, *arguments), matching
 
     def constrain(self) -> None:
         """Let regularizers change the discriminators' weights after their step."""

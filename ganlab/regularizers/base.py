@@ -1,4 +1,4 @@
-"""What a regularizer may do, and how several act together on one discriminator."""
+"""Base classes of regularizers, and the application of several regularizers to a discriminator."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Score = Callable[[Tensor], Tensor]
 
 
 class Regularizer:
-    """Acts on a discriminator in one or more of the ways below; the default does nothing."""
+    """A regularizer of a discriminator; subclasses override some methods, which do nothing here."""
 
     def prepare(self, discriminator: nn.Module) -> None:
         """Change the network, once, before training."""
 
     def perturb(self, samples: Tensor) -> Tensor:
-        """What the discriminator sees in place of `samples`, real or generated."""
+        """Return the discriminator's input in place of `samples`, real or generated."""
         return samples
 
     def constrain(self, discriminator: nn.Module) -> None:
@@ -28,15 +28,15 @@ class Regularizer:
 
 
 class Penalty(Regularizer):
-    """A term added to the discriminator's loss, at every step or lazily.
+    """A term of the discriminator's loss, computed at every step or at every n-th step.
 
     Args:
-        weight: factor of the term.
-        every: compute the term at every n-th step only, n times as strong (Karras et al. 2020,
-            arXiv:1912.04958, section 3.1).
+        weight: the factor of the term.
+        every: n: the term is computed at every n-th step only and multiplied by n (lazy
+            regularization: Karras et al. 2020, arXiv:1912.04958, section 3.1).
 
     Raises:
-        ConfigError: `every` below 1.
+        ConfigError: `every` is below 1.
     """
 
     def __init__(self, weight: float = 1.0, every: int = 1) -> None:
@@ -45,7 +45,7 @@ class Penalty(Regularizer):
         self.weight, self.every = weight, every
 
     def is_due(self, step: int) -> bool:
-        """Whether the term takes part in this step of the discriminator (counted from 0)."""
+        """Whether the term is computed at this step of the discriminator, counted from 0."""
         return step % self.every == 0
 
 
@@ -53,7 +53,7 @@ class ParameterPenalty(Penalty):
     """A penalty on the weights of the discriminator."""
 
     def of_parameters(self, discriminator: nn.Module) -> Tensor:
-        """The unweighted term, a scalar."""
+        """Return the unweighted term, a scalar."""
         raise NotImplementedError
 
 
@@ -61,23 +61,23 @@ class GradientPenaltyBase(Penalty):
     """A penalty on the gradient of the discriminator's score with respect to its input.
 
     Attributes:
-        at: "real" or "fake" where the gradient is taken at those samples, whose scores are known;
-            None where `points` makes new ones.
+        at: "real" or "fake" if the gradient is taken at real examples or at samples, whose scores
+            are already computed; None if it is taken at the result of `points`.
     """
 
     at: Literal["real", "fake"] | None = None
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Where the gradient is taken, from samples (N, …) and to the same shape."""
+        """Return the points, of the shape of `real` and `fake`, where the gradient is taken."""
         raise NotImplementedError
 
     def of_gradients(self, gradients: Tensor) -> Tensor:
-        """The unweighted term from gradients (N, D), one row for each sample."""
+        """Return the unweighted term, a scalar, from gradients (N, D), one row per sample."""
         raise NotImplementedError
 
 
 class Regularizers:
-    """Several regularizers, by name, on one discriminator."""
+    """Several named regularizers, applied to a discriminator."""
 
     def __init__(self, regularizers: Mapping[str, Regularizer | None] | None = None) -> None:
         self.named = {k: r for k, r in (regularizers or {}).items() if r is not None}
@@ -97,25 +97,26 @@ class Regularizers:
         return [r for r in self.named.values() if getattr(type(r), method) is not default]
 
     def prepare(self, discriminator: nn.Module) -> None:
-        """Let each change the network, once, before training."""
+        """Let each regularizer change the network, once, before training."""
         for regularizer in self.named.values():
             regularizer.prepare(discriminator)
 
     def perturb(self, samples: Tensor) -> Tensor:
-        """What the discriminator sees in place of `samples`."""
+        """Return `samples`, changed by each regularizer in turn, as the discriminator's input."""
         for regularizer in self._perturbing:
             samples = regularizer.perturb(samples)
         return samples
 
     def constrain(self, discriminator: nn.Module) -> None:
-        """Let each change the weights after a step of the discriminator."""
+        """Let each regularizer change the weights after a step of the discriminator."""
         for regularizer in self._constraining:
             regularizer.constrain(discriminator)
 
     def inputs(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """The discriminator's inputs in its own step: perturbed, detached, and requiring gradients
-        where a penalty that is due takes the gradient there. Generated samples take the real ones'
-        precision: under autocast a generator's output is of half precision.
+        """Return the inputs for a discriminator step: real and fake, perturbed and detached.
+
+        Each input requires gradients if a penalty that is due takes its gradient there. `fake` gets
+        the type of `real`, as a generator's output is in half precision under autocast.
         """
         real, fake = self.perturb(real).detach(), self.perturb(fake.detach().to(real.dtype))
         at = {r.at for r in self._gradient.values() if r.is_due(step)}
@@ -131,16 +132,16 @@ class Regularizers:
         fake_scores: Tensor,
         step: int,
     ) -> dict[str, Tensor]:
-        """The weighted terms that are due, by name.
+        """Return the weighted terms of the penalties that are due, by name.
 
         Args:
             discriminator: the network, for penalties on its weights.
-            score: maps samples (N, …) to scores (N,), in full precision where asked.
-            real: the discriminator's real inputs, as `inputs` made them.
-            fake: its generated ones.
-            real_scores: scores of `real`.
-            fake_scores: scores of `fake`.
-            step: steps the discriminator has made.
+            score: maps samples (N, …) to scores (N,); called with autocast off.
+            real: the real examples, as returned by `inputs`.
+            fake: the samples, as returned by `inputs`.
+            real_scores: the scores (N,) of `real`.
+            fake_scores: the scores (N,) of `fake`.
+            step: the number of steps that the discriminator has made.
         """
         terms = {}
         known = {"real": (real, real_scores), "fake": (fake, fake_scores)}

@@ -1,4 +1,4 @@
-"""Constraints on the discriminator's weights, and noise on what it sees."""
+"""Constraints on the discriminator's weights, and noise on its inputs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ganlab.regularizers.spectral_norm import spectral_normalize
 
 
 class WeightClipping(Regularizer):
-    """Every weight in [−bound, bound] after each step: WGAN, arXiv:1701.07875, algorithm 1, line 7.
+    """Clipping of all weights to [−bound, bound] after each step of the discriminator.
+
+    WGAN, arXiv:1701.07875, algorithm 1, line 7.
 
     Args:
         bound: c, above 0.
 
     Raises:
-        ConfigError: a bound that is not positive.
+        ConfigError: `bound` is not above 0.
     """
 
     def __init__(self, bound: float = 0.01) -> None:
@@ -32,10 +34,12 @@ class WeightClipping(Regularizer):
 
 
 class SpectralNorm(Regularizer):
-    """Divides each layer's weight by its largest singular value: Miyato et al. 2018, equation 8.
+    """Division of each layer's weight by its largest singular value.
+
+    Miyato et al. 2018 (arXiv:1802.05957), equation 8; see `spectral_normalize`.
 
     Args:
-        iterations: power iterations for each forward pass in training mode.
+        iterations: power iterations at each forward pass in training mode.
     """
 
     def __init__(self, iterations: int = 1) -> None:
@@ -46,7 +50,7 @@ class SpectralNorm(Regularizer):
 
 
 class WeightDecay(ParameterPenalty):
-    """Half the squared L2 norm of the discriminator's weights, biases and norms included."""
+    """Half the squared L2 norm of all parameters, including biases and the scales of norms."""
 
     def of_parameters(self, discriminator: nn.Module) -> Tensor:
         squares = [p.square().sum() for p in discriminator.parameters()]
@@ -54,16 +58,16 @@ class WeightDecay(ParameterPenalty):
 
 
 class InstanceNoise(Regularizer):
-    """Gaussian noise on everything the discriminator sees.
+    """Gaussian noise on all inputs of the discriminator.
 
     Arjovsky and Bottou 2017 (arXiv:1701.04862), section 3; Sønderby et al. 2017 (arXiv:1610.04490).
-    Let it decay by giving `sigma` a ramp.
+    With a `Ramp` as `sigma` the noise decays.
 
     Args:
-        sigma: standard deviation, in the samples' own units, ≥ 0.
+        sigma: the standard deviation, at least 0, in units of the normalised samples.
 
     Raises:
-        ConfigError: a negative sigma.
+        ConfigError: `sigma` is negative.
     """
 
     def __init__(self, sigma: float = 0.1) -> None:

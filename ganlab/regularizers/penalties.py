@@ -11,25 +11,26 @@ from ganlab.regularizers.base import GradientPenaltyBase
 
 
 def _one_number_per_sample(like: Tensor) -> Tensor:
-    """Uniform in [0, 1), of shape (N, 1, …) for samples (N, …)."""
+    """Return uniform numbers in [0, 1) of shape (N, 1, …) for samples `like` (N, …)."""
     return torch.rand(len(like), *[1] * (like.dim() - 1), device=like.device, dtype=like.dtype)
 
 
 class GradientPenalty(GradientPenaltyBase):
-    """(‖∇D(x̂)‖₂ − center)², x̂ uniform on the line between a real and a generated sample.
+    """(‖∇D(x̂)‖₂ − center)², x̂ uniform on the line between a real example and a sample.
 
     WGAN-GP: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3. With `one_sided`, norms below the
-    center are free (WGAN-LP: Petzka et al. 2018, arXiv:1709.08894, equation 8). With center 0 it is
-    the zero-centred penalty of Thanh-Tung et al. 2019 (arXiv:1902.03984), equation 8.
+    center are not penalised (WGAN-LP: Petzka et al. 2018, arXiv:1709.08894, equation 8). With
+    center 0 it is the zero-centred penalty of Thanh-Tung et al. 2019 (arXiv:1902.03984),
+    equation 8.
 
     Args:
         weight: λ.
-        center: the norm that is free of charge, ≥ 0.
-        one_sided: charge only norms above the center.
+        center: the norm without penalty, at least 0.
+        one_sided: whether only norms above `center` are penalised.
         every: see `Penalty`.
 
     Raises:
-        ConfigError: a negative center.
+        ConfigError: `center` is negative, or `every` below 1.
     """
 
     def __init__(
@@ -44,25 +45,28 @@ class GradientPenalty(GradientPenaltyBase):
         return torch.lerp(fake, real, _one_number_per_sample(real))
 
     def of_gradients(self, gradients: Tensor) -> Tensor:
-        if self.center == 0:  # the norm itself has no derivative where it is 0
+        if self.center == 0:  # squares, as the norm has no derivative at 0
             return gradients.square().sum(1).mean()
         excess = torch.linalg.vector_norm(gradients, dim=1) - self.center
         return (relu(excess) if self.one_sided else excess).square().mean()
 
 
 class LocalPenalty(GradientPenalty):
-    """DRAGAN: (‖∇D(x + δ)‖₂ − center)² around the real samples.
+    """DRAGAN: (‖∇D(x + δ)‖₂ − center)² near the real examples x.
 
-    Kodali et al. 2017 (arXiv:1705.07215), section 2.3, with the authors' perturbation
-    δ = spread · std(x) · u, u uniform in [0, 1) for each value, std over the whole batch.
-    Their code then draws a point between x and x + δ; here it is x + δ, as in the paper.
+    Kodali et al. 2017 (arXiv:1705.07215), section 2.3, with the perturbation of the authors' code:
+    δ = spread · std(x) · u, with u uniform in [0, 1) for each value and std over the whole batch.
+    Their code then samples a point between x and x + δ. Here the point is x + δ, as in the paper.
 
     Args:
         weight: λ.
-        center: the norm that is free of charge.
-        spread: size of the perturbation in standard deviations of the batch.
-        one_sided: charge only norms above the center.
+        center: the norm without penalty, at least 0.
+        spread: the size of the perturbation in standard deviations of the batch.
+        one_sided: whether only norms above `center` are penalised.
         every: see `Penalty`.
+
+    Raises:
+        ConfigError: `center` is negative, or `every` below 1.
     """
 
     def __init__(
@@ -81,7 +85,7 @@ class LocalPenalty(GradientPenalty):
 
 
 class R1(GradientPenaltyBase):
-    """½‖∇D(x)‖² at real samples: Mescheder et al. 2018 (arXiv:1801.04406), equation 9.
+    """½‖∇D(x)‖² at real examples: Mescheder et al. 2018 (arXiv:1801.04406), equation 9.
 
     Args:
         weight: γ.

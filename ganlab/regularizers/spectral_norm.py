@@ -31,18 +31,18 @@ def _is_normalized(layer: nn.Module) -> bool:
 
 
 def spectral_normalize(module: Module, iterations: int = 1, eps: float = 1e-12) -> Module:
-    """Divide every weight of `module` by its largest singular value σ, in place; returns it.
+    """Divide each layer's weight by its largest singular value σ, in place, and return `module`.
 
-    σ is that of the weight as a matrix (out, everything else), and it is estimated by power
-    iteration: W ← W / (uᵀ W v), equations 8 to 11. Each forward in training mode moves the estimate
-    by `iterations` steps; evaluation mode leaves it alone. Biases, and scales and offsets of norms
-    stay as they are: a Lipschitz bound needs a network without batch norm. A layer that is already
-    normalised is left alone, so that a second call changes nothing.
+    The weight is seen as a matrix W (out, everything else). Power iteration estimates σ = uᵀ W v:
+    W ← W / σ, equations 8 to 11. Each forward pass in training mode improves the estimate by
+    `iterations` steps; in evaluation mode the estimate does not change. Biases, and scales and
+    offsets of norms are not normalised, so a Lipschitz bound needs a network without batch norm.
+    Layers that are already normalised are skipped, so a second call changes nothing.
 
     Args:
         module: a network with at least one convolution, linear layer or embedding.
-        iterations: power iterations per forward, at least 1.
-        eps: added where u and v are normalised, above 0.
+        iterations: power iterations per forward pass, at least 1.
+        eps: a small number above 0 that avoids division by 0 when u and v are normalised.
 
     Raises ConfigError for arguments out of range, and for a module with nothing to normalise.
     """

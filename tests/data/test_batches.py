@@ -1,4 +1,4 @@
-"""Order, ranks, resume and ranges: what every run's repeatability hangs on."""
+"""Batches: their order, parts per rank, resume and value ranges; and Lightning's use of them."""
 
 import itertools
 import types
@@ -15,7 +15,7 @@ from ganlab.modalities.pixels import denormalise, normalise
 
 
 class Numbers(TensorDataModule):
-    """Sample i is the point (i, i) with label i, so that batches tell what was visited."""
+    """Example i is the point (i, i) with label i, so that batches show which rows were visited."""
 
     def __init__(self, n=20, **options):
         super().__init__(**options)
@@ -37,13 +37,15 @@ class Numbers(TensorDataModule):
 
 
 def visited(batches, count):
-    taken = list(itertools.islice(iter(batches), count))
-    for batch in taken:
+    """The labels of the first `count` batches."""
+    first = list(itertools.islice(iter(batches), count))
+    for batch in first:
         assert torch.equal(batch["example"][:, 0].long(), batch["label"]), "rows must stay together"
-    return [batch["label"].tolist() for batch in taken]
+    return [batch["label"].tolist() for batch in first]
 
 
 def attach(data, **trainer):
+    """Give a data module a stand-in trainer with these attributes."""
     data.trainer = types.SimpleNamespace(
         **{"global_rank": 0, "world_size": 1, "lightning_module": None, "overfit_batches": 0}
         | trainer
@@ -56,7 +58,7 @@ def attach(data, **trainer):
 @pytest.mark.parametrize("shape", [(), (2,), (3,), (1, 5, 5), (3, 4, 4)])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.int64])
 def test_batches_are_the_rows_of_the_order(shape, dtype):
-    """Whatever a row's bytes: they are gathered as words of 8 bytes where that fits."""
+    """For every row size: rows whose bytes are a multiple of 8 are copied as int64."""
     tensor = torch.randint(0, 200, (30, *shape)).to(dtype)
     batches = TensorBatches({"example": tensor}, batch_size=7, seed=3)
     batch = next(iter(batches))["example"]
@@ -76,7 +78,7 @@ def test_an_epoch_is_a_permutation_without_its_incomplete_batch():
 
 
 def test_epochs_and_seeds_differ_and_equal_seeds_agree():
-    """Seed 1 in epoch 0 is not seed 0 in epoch 1, as it would be if seeds were added."""
+    """Seed 1 in epoch 0 and seed 0 in epoch 1 differ; a sum of seed and epoch would be equal."""
     orders = {
         (seed, epoch): tuple(Numbers(50, seed=seed, batch_size=5).train_dataloader().order(epoch))
         for seed in range(4)
@@ -105,13 +107,13 @@ def test_starting_at_a_batch_equals_skipping_to_it(start):
     assert visited(resumed.train_dataloader(), 15 - start) == straight[start:]
 
 
-def test_iterating_anew_begins_at_the_same_batch():
+def test_iterating_again_begins_at_the_same_batch():
     loader = Numbers(20, batch_size=6).train_dataloader()
     assert visited(loader, 4) == visited(loader, 4)
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_ranks_see_together_what_one_process_sees(ranks):
+def test_all_ranks_together_see_what_one_process_sees(ranks):
     joint = visited(Numbers(40, batch_size=4 * ranks).train_dataloader(), 12)
     apart = [
         visited(
@@ -123,8 +125,8 @@ def test_ranks_see_together_what_one_process_sees(ranks):
     assert [list(itertools.chain(*parts)) for parts in zip(*apart, strict=True)] == joint
 
 
-def test_a_batch_larger_than_the_set_names_both():
-    with pytest.raises(DataError, match=r"data\.batch_size: received 21.*20 samples.*at most 20"):
+def test_the_error_for_a_batch_larger_than_the_set_names_both_sizes():
+    with pytest.raises(DataError, match=r"data\.batch_size: received 21.*20 examples.*at most 20"):
         Numbers(20, batch_size=21).setup("fit")
     Numbers(20, batch_size=20).setup("fit")
 
@@ -132,7 +134,7 @@ def test_a_batch_larger_than_the_set_names_both():
 def test_a_joint_batch_larger_than_the_set_counts_the_ranks():
     data = attach(Numbers(20, batch_size=11), world_size=2)
     with pytest.raises(
-        DataError, match=r"received 11 in each of 2 processes.*20 samples.*at most 10"
+        DataError, match=r"received 11 in each of 2 processes.*20 examples.*at most 10"
     ):
         data.setup("fit")
 
@@ -152,7 +154,7 @@ def test_setup_loads_once():
 
 
 def test_normalise_is_exact_at_the_ends_and_invertible():
-    """Every one of the 256 values comes back; 0 is -1 and 255 is 1, exactly."""
+    """Denormalising returns each of the 256 values; 0 becomes exactly -1 and 255 exactly 1."""
     values = torch.arange(256, dtype=torch.uint8)
     floats = normalise(values)
     assert floats.dtype == torch.float32
@@ -163,7 +165,7 @@ def test_normalise_is_exact_at_the_ends_and_invertible():
     assert values[7] == 7, "the set itself must not change"
 
 
-def test_images_are_converted_after_transfer_and_points_pass():
+def test_images_are_normalised_after_transfer_and_points_are_not():
     images = Synthetic(size=8, samples=8, batch_size=4)
     batch = next(iter(images.train_dataloader()))
     raw = batch["example"]
@@ -183,7 +185,7 @@ def test_reference_subsets_do_not_depend_on_the_runs_seed():
 
 
 @pytest.mark.parametrize("n", [41, 0, -1, 2.5])
-def test_reference_of_an_impossible_number(n):
+def test_reference_refuses_a_number_of_examples_out_of_range(n):
     with pytest.raises(DataError, match=r"train split of Numbers has 40.*Ask for 1 to 40"):
         Numbers(40).reference("train", n)
 
@@ -208,7 +210,10 @@ def test_content_hash_tells_contents_shapes_and_labels_apart():
 
 
 class Recorder(pl.LightningModule):
-    """Trains nothing and writes down what it sees; it counts batches as the game does, or not."""
+    """A module that trains nothing and records the labels it sees.
+
+    With `counts` it has a counter `batches_seen`, as the game has; without, Lightning's is used.
+    """
 
     def __init__(self, counts):
         super().__init__()
@@ -237,7 +242,7 @@ class Recorder(pl.LightningModule):
 
 
 class StopAt(pl.Callback):
-    """Ends a run after so many batches of it, in the middle of an epoch, with a checkpoint."""
+    """Stop a run after a number of batches, in the middle of an epoch, and save a checkpoint."""
 
     def __init__(self, batches, path=None):
         self.batches = batches
@@ -270,7 +275,7 @@ def fit(module, data, batches, path=None, resume=None, **options):
 
 @pytest.mark.parametrize("counts", [True, False])
 def test_lightning_resumes_in_the_middle_of_an_epoch(tmp_path, counts):
-    """8 batches straight against 5, a checkpoint, and 3 more, at 3 batches an epoch."""
+    """8 batches without a stop equal 5 batches, a checkpoint and 3 more; an epoch has 3 batches."""
     straight = fit(Recorder(counts), Numbers(20, batch_size=6), 8)
     first = fit(Recorder(counts), Numbers(20, batch_size=6), 5, tmp_path / "a.ckpt")
     rest = fit(Recorder(counts), Numbers(20, batch_size=6), 3, resume=tmp_path / "a.ckpt")
@@ -278,13 +283,13 @@ def test_lightning_resumes_in_the_middle_of_an_epoch(tmp_path, counts):
     assert straight == visited(Numbers(20, batch_size=6).train_dataloader(), 8)
 
 
-def test_lightning_goes_on_where_its_epoch_was_cut():
-    """With a limit of 2 batches per Lightning epoch the set's own order still goes on."""
+def test_the_order_continues_after_a_shortened_lightning_epoch():
+    """Lightning epochs of 2 batches do not restart the set's epochs of 3 batches."""
     seen = fit(Recorder(True), Numbers(20, batch_size=6), 7, limit_train_batches=2)
     assert seen == visited(Numbers(20, batch_size=6).train_dataloader(), 7)
 
 
-def test_a_barebones_trainer_takes_the_iterable():
+def test_a_barebones_trainer_accepts_the_batches():
     module, data = Recorder(False), Numbers(20, batch_size=6)
     pl.Trainer(barebones=True, max_epochs=1, limit_train_batches=4, accelerator="cpu").fit(
         module, datamodule=data

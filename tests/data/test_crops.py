@@ -1,4 +1,4 @@
-"""Crops, mirrorings, and sides that have nothing to do with each other."""
+"""Random crops and flips, and independent tensors."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from ganlab.data import Crops, TensorBatches
 
 
 def coordinates(n, side):
-    """Pictures whose pixels say where they are: channel 0 the row, 1 the column, 2 the picture."""
+    """Pictures whose pixels hold their row (channel 0), column (1) and picture number (2)."""
     grid = torch.arange(side, dtype=torch.uint8)
     pictures = torch.empty(n, 3, side, side, dtype=torch.uint8)
     pictures[:, 0], pictures[:, 1] = grid.view(-1, 1), grid
@@ -27,20 +27,20 @@ def corners(batch):
     return torch.stack([batch[:, 0, 0, 0].int(), column.int(), (step < 0).int()], 1)
 
 
-def test_crops_are_parts_of_their_pictures_and_every_place_is_as_likely():
+def test_crops_are_parts_of_their_pictures_at_equally_likely_positions():
     batches = TensorBatches({"example": coordinates(40, 12)}, 40, crops=Crops(10, flip=True))
-    found = torch.cat([corners(batch["example"]) for batch in first(batches, 200)])
+    crops = torch.cat([corners(batch["example"]) for batch in first(batches, 200)])
     for axis in (0, 1):
-        shares = torch.bincount(found[:, axis], minlength=3) / len(found)
+        shares = torch.bincount(crops[:, axis], minlength=3) / len(crops)
         torch.testing.assert_close(shares, torch.full((3,), 1 / 3), rtol=0, atol=0.03)
-    assert float(found[:, 2].float().mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(crops[:, 2].float().mean()) == pytest.approx(0.5, abs=0.03)
     batch = first(batches, 1)[0]["example"]
     assert batch.shape == (40, 3, 10, 10)
     rows = batch[:, 0, :, 0].int()
     assert torch.equal(rows - rows[:, :1], torch.arange(10, dtype=torch.int32).expand(40, -1))
 
 
-def test_pairs_are_cropped_alike_and_strangers_are_not():
+def test_pairs_are_cropped_alike_only_with_together():
     sides = {"source": coordinates(12, 16), "target": coordinates(12, 16)}
     alike = TensorBatches(sides, 4, crops=Crops(8, flip=True, together=True))
     for batch in first(alike, 5):
@@ -51,15 +51,15 @@ def test_pairs_are_cropped_alike_and_strangers_are_not():
     assert not any(torch.equal(b["source"], b["target"]) for b in batches)
 
 
-def test_without_room_or_mirror_pictures_are_whole():
+def test_a_crop_of_full_size_without_flips_changes_nothing():
     pictures = coordinates(6, 8)
     whole, cut = (TensorBatches({"example": pictures}, 3, crops=c) for c in (None, Crops(8)))
-    for one, other in zip(first(whole, 4), first(cut, 4), strict=True):
-        assert torch.equal(one["example"], other["example"])
+    for uncropped, cropped in zip(first(whole, 4), first(cut, 4), strict=True):
+        assert torch.equal(uncropped["example"], cropped["example"])
 
 
 @pytest.mark.parametrize("independent", [False, True])
-def test_ranks_see_together_what_one_process_sees_and_a_resumed_run_what_it_would_have(independent):
+def test_batches_with_crops_do_not_depend_on_ranks_or_on_resuming(independent):
     tensors = {"a": coordinates(12, 10), "b": coordinates(12, 10)}
     options = {"crops": Crops(8, flip=True), "independent": independent, "seed": 3}
     joint = first(TensorBatches(tensors, 4, **options), 7)
@@ -73,7 +73,7 @@ def test_ranks_see_together_what_one_process_sees_and_a_resumed_run_what_it_woul
 
 
 def test_independent_sides():
-    """Each side has an order of its own, anew each epoch; the shorter one begins again within."""
+    """Each tensor is shuffled separately in each epoch; the shorter tensor's rows are repeated."""
     tensors = {"a": coordinates(12, 4), "b": coordinates(5, 4)}
     batches = TensorBatches(tensors, 4, independent=True)
     assert batches.batches_per_epoch == 3

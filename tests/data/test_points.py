@@ -1,4 +1,4 @@
-"""Sets of points against their formulas."""
+"""Sets of points, compared with their formulas."""
 
 import math
 
@@ -13,7 +13,7 @@ ALL = [Ring, Grid, SwissRoll, TwoMoons]
 
 @pytest.mark.parametrize("modes", [1, 2, 3, 7, 8, 100])
 def test_the_rings_modes_are_distinct_and_evenly_spaced(modes):
-    """Neighbours are 2 r sin(π/m) apart: linspace with its end point would make two modes one."""
+    """Neighbours are 2 r sin(π/m) apart; a linspace with its end point would repeat a mode."""
     means = Ring(modes=modes, radius=3.0).means
     assert means.shape == (modes, 2)
     assert torch.allclose(means.norm(dim=1), torch.full((modes,), 3.0))
@@ -67,8 +67,8 @@ def test_without_noise_the_moons_are_half_circles():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_seeds_and_splits_are_draws_of_their_own(kind):
-    """But for the test split, so that scores of several seeds are against the same points."""
+def test_seeds_and_splits_differ_but_test_splits_agree(kind):
+    """All seeds have one test split, so that their scores are comparable."""
     draws = [kind(samples=50, seed=seed) for seed in (0, 1)]
     sets = [draw.split("train")["example"] for draw in draws] + [draws[0].split("test")["example"]]
     assert all(not torch.equal(a, b) for i, a in enumerate(sets) for b in sets[:i])

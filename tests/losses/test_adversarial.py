@@ -1,4 +1,4 @@
-"""Adversarial losses: optima, values and gradients known in closed form."""
+"""Adversarial losses: optima, values and gradients, compared with closed forms."""
 
 import inspect
 import math
@@ -34,31 +34,31 @@ P, Q = COUNTS_P.double() / 8, COUNTS_Q.double() / 8
 
 
 def expand(scores):
-    """The scores of one batch from p and one from q, from the score at each of the points."""
+    """The scores of a batch from p and of a batch from q, given the score at each point."""
     return scores.repeat_interleave(COUNTS_P), scores.repeat_interleave(COUNTS_Q)
 
 
 def jensen_shannon(p, q, dx=1.0):
-    """By its definition, from densities on a grid."""
+    """The Jensen-Shannon divergence, computed by its definition from densities on a grid."""
     m = (p + q) / 2
     return float(((p * (p / m).log() + q * (q / m).log()) / 2).sum() * dx)
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.__name__)
-def test_every_loss_pulls_the_right_way(loss):
-    """Between the labels D raises real and lowers generated scores, and G raises generated ones."""
+def test_every_loss_changes_scores_in_the_right_direction(loss):
+    """Scores between the labels: D raises real and lowers generated scores; G raises generated."""
     torch.manual_seed(0)
     real = torch.empty(6).uniform_(0.2, 0.8).requires_grad_()
     fake = torch.empty(6).uniform_(0.2, 0.8).requires_grad_()
     down, up = torch.autograd.grad(loss().discriminator(real, fake), (real, fake))
     assert (down < 0).all()
     assert (up > 0).all()
-    (pulled,) = torch.autograd.grad(loss().generator(fake, real.detach()), fake)
-    assert (pulled < 0).all()
+    (gradient,) = torch.autograd.grad(loss().generator(fake, real.detach()), fake)
+    assert (gradient < 0).all()
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.__name__)
-def test_every_loss_is_a_mean_whatever_the_shape(loss):
+def test_every_loss_is_a_mean_over_scores_of_any_shape(loss):
     torch.manual_seed(0)
     real, fake = torch.randn(6), torch.randn(6)
     maps = real.reshape(2, 1, 3, 1), fake.reshape(2, 1, 3, 1)
@@ -71,7 +71,7 @@ def test_every_loss_is_a_mean_whatever_the_shape(loss):
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.__name__)
-def test_every_loss_is_finite_far_out(loss):
+def test_every_loss_is_finite_for_large_scores(loss):
     real = torch.tensor([-1e4, 1e4], requires_grad=True)
     fake = torch.tensor([1e4, -1e4], requires_grad=True)
     for value in (loss().discriminator(real, fake), loss().generator(fake, real)):
@@ -96,7 +96,7 @@ def test_only_the_relativistic_generators_read_real_scores():
 
 @pytest.mark.parametrize("loss", [NonSaturating, Minimax])
 def test_cross_entropy_at_its_optimum(loss):
-    """D* = p / (p + q) is stationary and its value is −log 4 + 2·JSD (theorem 1)."""
+    """D* = p / (p + q) is stationary, and the value there is −log 4 + 2·JSD (theorem 1)."""
     best = (P / Q).log().requires_grad_()
     value = loss().discriminator(*expand(best))
     (gradient,) = torch.autograd.grad(value, best)
@@ -108,7 +108,7 @@ def test_cross_entropy_at_its_optimum(loss):
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (1.5, 1.0), (0.5, 2.0)])
 def test_optimal_discriminator_of_two_gaussians(mean, std):
-    """Expectations by quantiles of either Gaussian, the JSD by integration over x."""
+    """Expectations are computed by quantiles of both Gaussians, the JSD by integration over x."""
     p = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), 1.0)
     q = torch.distributions.Normal(torch.tensor(mean, dtype=torch.float64), std)
     quantiles = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
@@ -120,28 +120,28 @@ def test_optimal_discriminator_of_two_gaussians(mean, std):
 
 
 def test_minimax_is_a_zero_sum_game():
-    """What G minimises and what D minimises differ in sign, but for the term without G."""
+    """The losses of G and D add up to D's term of real scores, which does not depend on G."""
     real, fake = expand(torch.randn(4, dtype=torch.float64))
-    about_real = NonSaturating().discriminator(real, torch.full_like(fake, -1e3))
+    real_term = NonSaturating().discriminator(real, torch.full_like(fake, -1e3))
     total = Minimax().generator(fake) + Minimax().discriminator(real, fake)
-    torch.testing.assert_close(total, about_real)
+    torch.testing.assert_close(total, real_term)
 
 
-@pytest.mark.parametrize("sure", [-5.0, -10.0, -30.0])
-def test_minimax_gradient_vanishes_where_the_non_saturating_one_does_not(sure):
-    """Of a generator x = z + θ against a sure D: the ratio is σ(s) / σ(−s) = exp(s)."""
+@pytest.mark.parametrize("score", [-5.0, -10.0, -30.0])
+def test_minimax_gradient_vanishes_but_the_non_saturating_one_does_not(score):
+    """If D rejects all samples with score s, the gradients' ratio is σ(s) / σ(−s) = exp(s)."""
     theta = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    fake = sure + 2.0 * (torch.zeros(8, dtype=torch.float64) + theta)
+    fake = score + 2.0 * (torch.zeros(8, dtype=torch.float64) + theta)
     (saturating,) = torch.autograd.grad(Minimax().generator(fake), theta, retain_graph=True)
     (alive,) = torch.autograd.grad(NonSaturating().generator(fake), theta)
     assert alive.item() == pytest.approx(-2.0, rel=0.01)
     assert 0 < (saturating / alive).item() < 0.01
-    assert (saturating / alive).item() == pytest.approx(math.exp(sure), rel=1e-9)
+    assert (saturating / alive).item() == pytest.approx(math.exp(score), rel=1e-9)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
 def test_label_smoothing_is_cross_entropy_with_soft_labels(smoothing):
-    """On one side only: generated samples keep the label 0 (Salimans et al., section 3.4)."""
+    """The smoothing is one-sided: samples keep the label 0 (Salimans et al., section 3.4)."""
     torch.manual_seed(0)
     real, fake = torch.randn(7), torch.randn(7)
     soft = torch.full_like(real, 1 - smoothing)
@@ -167,7 +167,7 @@ def test_smoothing_follows_a_schedule():
 
 @pytest.mark.parametrize(("a", "b", "c"), [(0.0, 1.0, 1.0), (-1.0, 1.0, 0.0), (0.3, 2.0, -1.0)])
 def test_least_squares_at_its_optimum(a, b, c):
-    """D* = (b p + a q) / (p + q) is stationary; G is drawn to the score c."""
+    """D* = (b p + a q) / (p + q) is stationary; G's gradient pulls scores to c."""
     loss = LeastSquares(a, b, c)
     best = ((b * P + a * Q) / (P + Q)).requires_grad_()
     (gradient,) = torch.autograd.grad(loss.discriminator(*expand(best)), best)
@@ -189,7 +189,7 @@ def test_least_squares_minimises_pearson_divergence():
 
 
 def test_least_squares_default_labels():
-    """Zero, one, one: the 0–1 coding, at its minimum exactly there."""
+    """The default is (a, b, c) = (0, 1, 1): losses are 0 at these scores."""
     ones, zeros = torch.ones(3), torch.zeros(3)
     assert LeastSquares().discriminator(ones, zeros) == 0
     assert LeastSquares().generator(ones) == 0
@@ -201,7 +201,7 @@ def test_least_squares_default_labels():
 
 
 def test_hinge_at_its_optimum():
-    """D* = sign(p − q), its value 2·∫ min(p, q) = 2·(1 − total variation)."""
+    """The optimum is D* = sign(p − q), with value 2·∫ min(p, q) = 2·(1 − total variation)."""
     best = (P - Q).sign()
     value = Hinge().discriminator(*expand(best))
     total_variation = 0.5 * (P - Q).abs().sum()
@@ -218,12 +218,12 @@ def test_hinge_has_margins_for_the_discriminator_only():
     down, up = torch.autograd.grad(value, (real, fake))
     assert down.tolist() == [-0.5, 0.0]
     assert up.tolist() == [0.0, 0.5]
-    (pulled,) = torch.autograd.grad(Hinge().generator(fake), fake)
-    assert pulled.tolist() == [-0.5, -0.5]
+    (gradient,) = torch.autograd.grad(Hinge().generator(fake), fake)
+    assert gradient.tolist() == [-0.5, -0.5]
 
 
 def test_wasserstein_of_shifted_samples():
-    """With the 1-Lipschitz critic f(x) = x, samples δ apart are at the distance δ."""
+    """With the 1-Lipschitz critic f(x) = x, a shift by δ gives the distance δ."""
     fake = torch.randn(9, dtype=torch.float64, requires_grad=True)
     value = Wasserstein().discriminator(fake + 2.5, fake)
     assert -value.item() == pytest.approx(2.5)

@@ -1,4 +1,4 @@
-"""PatchNCE and the KL term against closed forms and an independent computation."""
+"""PatchNCE and the KL term, compared with closed forms and an independent computation."""
 
 import math
 
@@ -15,8 +15,8 @@ def _unit(*shape, seed=0):
     return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def test_orthonormal_keys_that_the_queries_equal():
-    """Own key: logit 1/τ; the other S − 1: 0. So the loss is log(1 + (S − 1)·exp(−1/τ))."""
+def test_value_for_queries_equal_to_orthonormal_keys():
+    """The query's key has logit 1/τ, the S − 1 others 0: the loss is log(1 + (S − 1)·exp(−1/τ))."""
     features = torch.eye(5).expand(2, 5, 5)
     for temperature in (0.07, 0.5, 2.0):
         expected = math.log1p(4 * math.exp(-1 / temperature))
@@ -25,15 +25,15 @@ def test_orthonormal_keys_that_the_queries_equal():
         )
 
 
-def test_keys_that_are_all_the_same_leave_a_guess():
-    """Every place looks the same: log S, whatever the temperature."""
+def test_value_for_equal_keys():
+    """If the keys of all S positions are equal, the loss is log S at any temperature."""
     keys = _unit(2, 1, 8).expand(2, 6, 8)
     for temperature in (0.07, 1.0):
         loss = PatchNCE(temperature)(_unit(2, 6, 8, seed=1), keys)
         assert float(loss) == pytest.approx(math.log(6), rel=1e-5)
 
 
-def test_equals_the_sum_over_places_written_out():
+def test_equals_an_explicit_loop_over_positions():
     queries, keys, temperature = _unit(3, 4, 8), _unit(3, 4, 8, seed=1), 0.3
     losses = []
     for q, k in zip(queries, keys, strict=True):
@@ -44,29 +44,29 @@ def test_equals_the_sum_over_places_written_out():
     torch.testing.assert_close(loss, torch.stack(losses).mean())
 
 
-def test_negatives_come_from_the_same_image_alone():
+def test_negatives_come_only_from_the_same_image():
     """The loss of a batch is the mean of the losses of its images."""
     queries, keys, loss = _unit(3, 4, 8), _unit(3, 4, 8, seed=1), PatchNCE()
     alone = [loss(queries[i : i + 1], keys[i : i + 1]) for i in range(3)]
     torch.testing.assert_close(loss(queries, keys), torch.stack(alone).mean())
 
 
-def test_keys_carry_no_gradient():
+def test_keys_get_no_gradient():
     queries, keys = _unit(1, 4, 8).requires_grad_(), _unit(1, 4, 8, seed=1).requires_grad_()
     PatchNCE()(queries, keys).backward()
     assert keys.grad is None
     assert float(queries.grad.abs().sum()) > 0
 
 
-def test_is_of_full_precision_under_autocast():
+def test_is_computed_in_full_precision_under_autocast():
     queries, keys = _unit(1, 32, 16), _unit(1, 32, 16, seed=1)
     with torch.autocast("cpu", torch.bfloat16):
-        within = PatchNCE()(queries, keys)
-    assert torch.equal(within, PatchNCE()(queries, keys))
+        loss = PatchNCE()(queries, keys)
+    assert torch.equal(loss, PatchNCE()(queries, keys))
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
-def test_a_temperature_that_is_not_positive(temperature):
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
     with pytest.raises(ConfigError, match=r"PatchNCE.temperature: received"):
         PatchNCE(temperature)
 
@@ -83,8 +83,8 @@ def test_kl_of_a_shifted_normal_is_half_the_squared_shift():
     assert float(kl_to_standard_normal(mean, torch.zeros(2, 2))) == pytest.approx(25 / 2 / 2)
 
 
-def test_a_divergence_of_half_precision_is_counted_in_full():
-    """Near the prior its terms cancel: in bfloat16 they would leave a negative number."""
+def test_kl_of_half_precision_inputs_is_computed_in_float32():
+    """Near the prior the terms cancel; in bfloat16 the result would be negative."""
     mean, log_variance = torch.full((2, 8), 0.02), torch.full((2, 8), 0.03)
     exact = kl_to_standard_normal(mean.bfloat16().float(), log_variance.bfloat16().float())
     half = kl_to_standard_normal(mean.bfloat16(), log_variance.bfloat16())

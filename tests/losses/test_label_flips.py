@@ -1,4 +1,4 @@
-"""Flipped labels: what they mix, how often, and that none is free."""
+"""Flipped labels: how often scores are swapped, and the effect on losses and gradients."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from ganlab.losses import LeastSquares, Minimax, NonSaturating, flip_labels
 
 
-def test_no_flip_changes_nothing_and_draws_nothing():
+def test_probability_zero_changes_nothing_and_samples_nothing():
     real, fake = torch.randn(4), torch.randn(4)
     state = torch.get_rng_state()
     same_real, same_fake = flip_labels(real, fake, 0.0)
@@ -16,7 +16,7 @@ def test_no_flip_changes_nothing_and_draws_nothing():
 
 
 @pytest.mark.parametrize("probability", [0.05, 0.3])
-def test_pairs_are_exchanged_with_the_probability(probability):
+def test_pairs_are_swapped_with_the_probability(probability):
     torch.manual_seed(0)
     n = 40_000
     real, fake = torch.arange(n), -1 - torch.arange(n)
@@ -42,14 +42,14 @@ def test_expected_loss_mixes_right_and_wrong_labels(loss, flip):
     assert value.item() == pytest.approx(expected.item(), abs=tolerance + 1e-5)
 
 
-def test_the_generator_is_never_told_flipped_labels():
+def test_the_generators_loss_ignores_flips():
     fake = torch.randn(6)
     for loss in (NonSaturating, Minimax, LeastSquares):
         assert loss(flip=0.4).generator(fake) == loss().generator(fake)
 
 
 def test_gradients_follow_the_swapped_scores():
-    """Each score stays tied to its own sample: with label 0 a real score is pushed down."""
+    """A swapped score's gradient still reaches its sample: a real score is then pushed down."""
     torch.manual_seed(1)
     real, fake = torch.zeros(64, requires_grad=True), torch.zeros(64, requires_grad=True)
     value = NonSaturating(flip=0.4).discriminator(real, fake)

@@ -1,4 +1,4 @@
-"""Relativistic losses against cross-entropies of differences, and their invariances."""
+"""Relativistic losses: comparison with cross-entropies of differences, and invariances."""
 
 import math
 
@@ -25,7 +25,7 @@ def scores():
 
 
 def test_pairing_is_cross_entropy_of_differences(scores):
-    """−log σ(C(x_r) − C(x_f)) for D, the same with the two exchanged for G."""
+    """−log σ(C(x_r) − C(x_f)) for D; real and generated scores are exchanged for G."""
     real, fake = scores
     ones = torch.ones_like(real)
     loss = RelativisticPairing()
@@ -34,7 +34,7 @@ def test_pairing_is_cross_entropy_of_differences(scores):
 
 
 def test_average_is_cross_entropy_against_the_mean(scores):
-    """D: label 1 for real − mean(fake), 0 for fake − mean(real); G: the labels exchanged."""
+    """D has label 1 for real − mean(fake), 0 for fake − mean(real); G has the opposite labels."""
     real, fake = scores
     ones, zeros = torch.ones_like(real), torch.zeros_like(real)
     above_fake, above_real = real - fake.mean(), fake - real.mean()
@@ -50,7 +50,7 @@ def test_average_is_cross_entropy_against_the_mean(scores):
 
 
 @pytest.mark.parametrize("loss", PAIRED, ids=lambda loss: type(loss).__name__)
-def test_paired_losses_see_differences_only(loss, scores):
+def test_paired_losses_depend_only_on_differences(loss, scores):
     real, fake = scores
     for shift in (-7.0, 3.0):
         torch.testing.assert_close(
@@ -62,26 +62,26 @@ def test_paired_losses_see_differences_only(loss, scores):
 
 
 @pytest.mark.parametrize("loss", [NonSaturating(), LeastSquares(), Hinge()])
-def test_absolute_losses_do_not(loss, scores):
-    """The contrast: these judge each sample for itself."""
+def test_unpaired_losses_depend_on_a_common_shift(loss, scores):
+    """Unlike the relativistic losses, unpaired losses change if all scores are shifted."""
     real, fake = scores
     assert (loss.discriminator(real + 3, fake + 3) - loss.discriminator(real, fake)).abs() > 0.1
 
 
 @pytest.mark.parametrize("loss", PAIRED, ids=lambda loss: type(loss).__name__)
-def test_players_mirror_each_other(loss, scores):
+def test_the_generators_loss_is_the_discriminators_with_swapped_scores(loss, scores):
     real, fake = scores
     torch.testing.assert_close(loss.generator(fake, real), loss.discriminator(fake, real))
 
 
-def test_value_where_nothing_differs():
-    """σ(0) = ½: log 2 for the pairs, and twice that for the two halves of the average."""
+def test_value_for_equal_scores():
+    """As σ(0) = ½, pairing gives log 2, and the two terms of the average give 2 log 2."""
     same = torch.full((4,), 3.7)
     assert RelativisticPairing().discriminator(same, same).item() == pytest.approx(math.log(2))
     assert RelativisticAverage().discriminator(same, same).item() == pytest.approx(math.log(4))
 
 
-def test_pairs_are_by_position_and_the_average_knows_no_order(scores):
+def test_only_pairing_depends_on_the_order_of_scores(scores):
     real, fake = scores
     rolled = fake.roll(1)
     pairing, average = RelativisticPairing(), RelativisticAverage()
@@ -89,9 +89,9 @@ def test_pairs_are_by_position_and_the_average_knows_no_order(scores):
     torch.testing.assert_close(
         average.discriminator(real, rolled), average.discriminator(real, fake)
     )
-    both = torch.randperm(6)
+    order = torch.randperm(6)
     torch.testing.assert_close(
-        pairing.discriminator(real[both], fake[both]), pairing.discriminator(real, fake)
+        pairing.discriminator(real[order], fake[order]), pairing.discriminator(real, fake)
     )
 
 
@@ -105,7 +105,7 @@ def test_pairing_is_wasserstein_to_first_order(scores):
 
 
 @pytest.mark.parametrize("loss", PAIRED, ids=lambda loss: type(loss).__name__)
-def test_generator_gradient_lives_where_the_discriminator_is_sure(loss):
+def test_generator_gradient_does_not_vanish_for_a_certain_discriminator(loss):
     fake = torch.full((4,), -20.0, requires_grad=True)
     (gradient,) = torch.autograd.grad(loss.generator(fake, torch.full((4,), 20.0)), fake)
     assert gradient.sum().item() <= -0.99

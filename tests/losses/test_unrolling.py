@@ -1,4 +1,4 @@
-"""The look ahead: closed forms, and what it leaves alone."""
+"""Unrolling: closed forms, gradients, and that the discriminator does not change."""
 
 import copy
 
@@ -24,7 +24,7 @@ class Line(nn.Linear):
 
 
 def _surrogate(loss, unrolling, psi, theta, x=0.0):
-    """The generator's loss and its gradient in θ, for a Dirac at θ against one at x."""
+    """The generator's loss and its gradient in θ; fake is a point mass at θ, real one at x."""
     critic = Line(psi).requires_grad_(False)
     fake = torch.tensor([[theta]], dtype=torch.float64, requires_grad=True)
     real = torch.tensor([[x]], dtype=torch.float64)
@@ -58,7 +58,7 @@ def test_one_step_of_the_cross_entropy():
 
 
 def _generator_gradients(**options):
-    """The generator's gradients of one loss on one batch."""
+    """The gradients of the generator's loss on a fixed batch."""
     module = tiny_gan(**options)
     batch = {"example": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
     latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
@@ -68,7 +68,7 @@ def _generator_gradients(**options):
 
 
 @pytest.mark.parametrize("loss", [NonSaturating(), RelativisticPairing()])
-def test_no_steps_are_the_ordinary_game(loss):
+def test_zero_steps_give_the_ordinary_game(loss):
     plain = _generator_gradients(adversarial=loss)
     none = _generator_gradients(adversarial=loss, unrolling=Unrolling(steps=0))
     some = _generator_gradients(adversarial=loss, unrolling=Unrolling(steps=2))
@@ -76,8 +76,8 @@ def test_no_steps_are_the_ordinary_game(loss):
     assert not any(torch.allclose(a, b) for a, b in zip(some, plain, strict=True))
 
 
-def test_the_gradient_is_that_of_finite_differences():
-    """Through two steps of a network, in double precision."""
+def test_the_gradient_agrees_with_finite_differences():
+    """Checked through two steps of an MLP in double precision."""
     torch.manual_seed(0)
     critic = MLPDiscriminator([2], [5], activation="tanh").double()
     real, fake = torch.randn(2, 3, 2, dtype=torch.float64)
@@ -90,9 +90,8 @@ def test_the_gradient_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(surrogate, fake.requires_grad_())
 
 
-def test_training_moves_each_player_alone():
-    """The discriminator of a run is that of its own steps: with a resting generator, no unrolling
-    changes it."""
+def test_unrolling_does_not_change_the_discriminators_training():
+    """With the generator's learning rate 0, runs with and without unrolling give equal weights."""
     weights = []
     for unrolling in (None, Unrolling(3)):
         module = tiny_gan(unrolling=unrolling)
@@ -103,14 +102,14 @@ def test_training_moves_each_player_alone():
 
 
 def test_with_labels():
-    """Two steps by hand; other labels, other steps."""
+    """The loss equals that of two SGD steps on a copy, and depends on the labels."""
     module = tiny_labelled(dropout=0.0)
     module.adversarial, module.unrolling = NonSaturating(), Unrolling(2, 0.3)
     rng = torch.Generator().manual_seed(0)
     batch = {"example": torch.rand(4, 1, 8, 8, generator=rng), "label": torch.arange(4) % 3}
     fake = torch.rand(4, 1, 8, 8, generator=rng)
     module.shared = lambda key, of, make: fake
-    found = module.generator_loss(batch)["adversarial"]
+    unrolled = module.generator_loss(batch)["adversarial"]
     ahead = copy.deepcopy(module.discriminator)
     descent = torch.optim.SGD(ahead.parameters(), lr=0.3)
     for _ in range(2):
@@ -119,9 +118,9 @@ def test_with_labels():
         module.adversarial.discriminator(*scores).backward()
         descent.step()
     by_hand = module.adversarial.generator(ahead(fake, batch["label"]))
-    torch.testing.assert_close(found.detach(), by_hand.detach())
-    other = module.generator_loss(batch | {"label": batch["label"].flip(0)})["adversarial"]
-    assert not torch.allclose(other, found)
+    torch.testing.assert_close(unrolled.detach(), by_hand.detach())
+    relabelled = module.generator_loss(batch | {"label": batch["label"].flip(0)})["adversarial"]
+    assert not torch.allclose(relabelled, unrolled)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": -1}, {"lr": 0.0}])
@@ -130,8 +129,8 @@ def test_bad_settings(wrong):
         Unrolling(**wrong)
 
 
-def test_running_averages_of_the_discriminator_are_left_as_they_were():
-    """Batch norm in training mode moves them at every forward pass, but not at a look ahead."""
+def test_look_ahead_does_not_change_running_averages():
+    """Batch norm in training mode updates its buffers at ordinary passes, but not in look_ahead."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
     before = {key: value.clone() for key, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What kind of thing an example is, asked in one place."""
+"""Modalities: normalising, shrinking, recognising and writing images and points."""
 
 import numpy as np
 import pytest
@@ -63,13 +63,13 @@ def test_large_images_are_averaged_before_they_are_compared():
     ],
     ids=lambda x: type(x).__name__,
 )
-def test_data_sets_say_what_their_examples_are(data, modality):
+def test_data_sets_have_the_modality_of_their_examples(data, modality):
     assert data.modality is modality
     assert all(modality.fits(shape) for shape in data.shapes.values())
     assert PairedImages.modality is IMAGE
 
 
-def test_a_set_of_ones_own_is_told_by_its_shape_unless_it_says_so():
+def test_a_users_data_set_gets_its_modality_from_its_shape():
     class Mine(TensorDataModule):
         shape = (5,)
 
@@ -77,14 +77,14 @@ def test_a_set_of_ones_own_is_told_by_its_shape_unless_it_says_so():
     Mine.shape = (1, 4, 4)
     assert Mine().modality is IMAGE
     Mine.shape = (7, 3)
-    with pytest.raises(ConfigError, match=r"one of shape \(7, 3\); needs images.*, or float"):
+    with pytest.raises(ConfigError, match=r"example of shape \(7, 3\); needs images.*, or float"):
         _ = Mine().modality
 
 
 @pytest.mark.parametrize(
     "examples", [torch.zeros(2, 3, dtype=torch.uint8), torch.rand(2, 1, 4, 4), torch.zeros(3)]
 )
-def test_what_is_no_raw_example_is_refused(examples):
+def test_tensors_that_are_no_raw_examples_are_refused(examples):
     with pytest.raises(ConfigError, match="received torch"):
         of_raw(examples)
     with pytest.raises(ConfigError, match=r"here: received torch\b.*needs images uint8"):
@@ -101,7 +101,7 @@ def test_a_grid_has_as_many_columns_as_asked_for(tmp_path):
         assert picture.size == (3 * 58 + 2, 2 * 58 + 2)
 
 
-def test_samples_are_written_in_the_form_that_out_names(tmp_path):
+def test_samples_are_written_to_npz_or_to_a_folder(tmp_path):
     samples, latents = IMAGE.normalise(IMAGE.example((1, 4, 4), 12)), torch.rand(12, 3)
     labels = torch.arange(12) % 3
     write(samples, tmp_path / "x.npz", latents, labels, IMAGE)
@@ -116,7 +116,7 @@ def test_samples_are_written_in_the_form_that_out_names(tmp_path):
 
 
 @pytest.mark.parametrize(("d", "out"), [(2, "folder"), (3, "x.png"), (2, "x.jpg")])
-def test_points_have_a_plot_or_arrays(d, out, tmp_path):
+def test_points_are_refused_for_folders_and_other_files(d, out, tmp_path):
     points = torch.rand(5, d)
     with pytest.raises(ConfigError, match=r"out: .*x\.npz"):
         write(points, tmp_path / out, points, None, POINTS)

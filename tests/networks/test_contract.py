@@ -1,4 +1,4 @@
-"""What every network holds to: the contract, the meta device, seeds, copies, compilation."""
+"""Requirements on every network: interface, meta device, seeds, copies, torch.compile, imports."""
 
 import ast
 import copy
@@ -38,7 +38,7 @@ def labels(network):
 
 
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
-def test_the_contract(build):
+def test_shapes_ranges_and_gradients(build):
     generator, discriminator = build()
     assert generator.classes == discriminator.classes
     assert generator.shape == discriminator.shape
@@ -76,8 +76,8 @@ def test_a_seed_gives_the_same_weights_and_copies_are_equal(build):
 
 
 @pytest.mark.parametrize("name", ["concat", "map"])
-def test_graphs_without_breaks(name):
-    """torch.compile sees one graph in the generator, labels and all."""
+def test_torch_compile_makes_one_graph(name):
+    """A conditional generator compiles with fullgraph=True."""
     generator = PAIRS[name]()[0].eval()
     z, label = torch.randn(4, generator.latent), labels(generator)
     compiled = torch.compile(generator, fullgraph=True, backend="eager")
@@ -85,7 +85,7 @@ def test_graphs_without_breaks(name):
 
 
 def test_networks_need_neither_lightning_nor_hydra():
-    """They import torch, Python itself, each other and the errors, and nothing above them."""
+    """The networks import only torch, the standard library, ganlab.networks and ganlab.errors."""
     allowed = set(sys.stdlib_module_names) | {"torch"}
     paths = list(Path(n.__file__).parent.rglob("*.py"))
     assert len(paths) > 10

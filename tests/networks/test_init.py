@@ -1,4 +1,4 @@
-"""Initialisations: the statistics that their papers state."""
+"""Initialisations have the statistics that their papers state."""
 
 import math
 
@@ -16,23 +16,23 @@ def _seed():
 
 
 @pytest.mark.parametrize("network", [DCGANGenerator(32), DCGANDiscriminator(32)])
-def test_dcgan_draws_n_0_002_and_norms_around_one(network):
-    kinds = {type(layer) for layer in network.modules()}
-    assert kinds & {nn.Conv2d, nn.ConvTranspose2d}
-    assert nn.BatchNorm2d in kinds
+def test_dcgan_samples_weights_from_n_0_002_and_norms_from_n_1_002(network):
+    types = {type(layer) for layer in network.modules()}
+    assert types & {nn.Conv2d, nn.ConvTranspose2d}
+    assert nn.BatchNorm2d in types
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            draws = layer.weight.numel()
-            assert abs(layer.weight.mean().item()) < 5 * 0.02 / math.sqrt(draws)
-            assert abs(layer.weight.std().item() / 0.02 - 1) < 5 / math.sqrt(2 * draws)
+            count = layer.weight.numel()
+            assert abs(layer.weight.mean().item()) < 5 * 0.02 / math.sqrt(count)
+            assert abs(layer.weight.std().item() / 0.02 - 1) < 5 / math.sqrt(2 * count)
         elif isinstance(layer, nn.BatchNorm2d):
-            draws = layer.weight.numel()
-            assert abs(layer.weight.mean().item() - 1) < 5 * 0.02 / math.sqrt(draws)
+            count = layer.weight.numel()
+            assert abs(layer.weight.mean().item() - 1) < 5 * 0.02 / math.sqrt(count)
             assert 0.01 < layer.weight.std().item() < 0.03
             assert not layer.bias.any()
 
 
-def test_default_leaves_torch_alone():
+def test_default_keeps_pytorchs_initialisation():
     torch.manual_seed(1)
     plain = nn.Conv2d(3, 4, 3)
     torch.manual_seed(1)
@@ -66,8 +66,8 @@ def test_orthogonal_rows():
         (nn.ConvTranspose2d(64, 32, 4, 2, 1), (64, 64, 16, 16)),
     ],
 )
-def test_he_keeps_the_second_moment_of_rectified_units(layer, shape):
-    """Rectified N(0, 1) has the second moment ½; a He layer gives it back as 1 (equation 10)."""
+def test_he_compensates_for_the_relu(layer, shape):
+    """ReLU of N(0, 1) has second moment ½; the outputs of a He layer have 1 (equation 10)."""
     x = torch.randn(shape).relu()
     y = initialise(layer, "he")(x)
     y = y[..., 2:-2, 2:-2] if y.ndim == 4 else y
@@ -84,7 +84,7 @@ def test_biases_are_zero_and_norms_are_reset(init):
     assert (network[1].weight - 1).abs().max() < (0.2 if init == "dcgan" else 1e-9)
 
 
-def test_computed_weights_are_refused():
+def test_layers_with_spectral_norm_are_refused():
     network = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)))
     with pytest.raises(ConfigError, match=r"init: .*layer '0'.*before spectral_normalize"):
         initialise(network, "xavier")

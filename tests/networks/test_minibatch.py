@@ -1,4 +1,4 @@
-"""The standard deviation over the batch: closed forms."""
+"""The standard deviation over the batch, compared with closed forms."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from ganlab.networks import MinibatchStd, MLPDiscriminator
 
 
 def test_identical_samples_give_zero_and_finite_gradients():
-    """The second ones too, which penalties take: √ε = 1e-4 stands for zero."""
+    """Second derivatives, which penalties need, are finite too; zero appears as √ε = 1e-4."""
     x = torch.full((6, 3), 1.5, requires_grad=True)
     feature = MinibatchStd()(x)[:, 3:]
     assert feature.max() < 1.1e-4
@@ -19,7 +19,7 @@ def test_identical_samples_give_zero_and_finite_gradients():
 
 
 def test_closed_form():
-    """Half the samples at −a, half at a: the standard deviation of each feature is its a."""
+    """If half of the samples are −a and half are a, each feature's standard deviation is its a."""
     a = torch.tensor([0.5, 1.0, 3.0])
     x = torch.cat([a.expand(4, 3), -a.expand(4, 3)])
     y = MinibatchStd()(x)
@@ -44,7 +44,7 @@ def test_order_of_samples_does_not_matter():
 
 @pytest.mark.parametrize(("samples", "size"), [(12, 4), (6, 2), (5, 1), (4, 4)])
 def test_groups(samples, size):
-    """Groups take every (N / size)-th sample; those of one sample do not vary."""
+    """A group has every (N / size)-th sample; a group of one sample has deviation 0."""
     x = torch.randn(samples, 2, generator=torch.Generator().manual_seed(0))
     y = MinibatchStd(group=4)(x)[:, 2]
     for first in range(samples // size):
@@ -53,14 +53,16 @@ def test_groups(samples, size):
         torch.testing.assert_close(y[group], expected.expand(size), rtol=0, atol=2e-4)
 
 
-def test_bad_group():
+def test_a_group_of_one_is_refused():
     with pytest.raises(ConfigError, match="group"):
         MinibatchStd(1)
 
 
-def test_a_discriminator_that_sees_variety():
-    """With it a score depends on the other samples, without it it does not; one more input costs
-    as many weights as the last hidden layer has units."""
+def test_minibatch_std_makes_scores_depend_on_the_batch():
+    """Only with minibatch_std does a score depend on the other samples of the batch.
+
+    The additional input costs as many weights as the last hidden layer has units.
+    """
     x = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
     counts = []
     for minibatch_std in (False, True):

@@ -1,4 +1,4 @@
-"""Constraints on weights, noise on inputs, and several regularizers together."""
+"""Constraints on weights, noise on inputs, and combinations of regularizers."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def critic():
 
 @pytest.mark.parametrize("bound", [0.01, 0.3])
 def test_clipped_weights_lie_within_the_bound(critic, bound):
-    """Those outside come to its edge, those inside do not move; biases and norms too."""
+    """Weights outside move to the bound, others do not change; biases and norms are clipped too."""
     before = [p.detach().clone() for p in critic.parameters()]
     Regularizers({"clip": WeightClipping(bound)}).constrain(critic)
     for old, new in zip(before, critic.parameters(), strict=True):
@@ -42,7 +42,7 @@ def test_clipped_weights_lie_within_the_bound(critic, bound):
 
 
 def test_weight_decay_is_half_the_squared_norm(critic):
-    """Its gradient is weight · w, for every parameter."""
+    """The gradient of each parameter w is weight · w."""
     decay = Regularizers({"decay": WeightDecay(weight=0.2)})
     x = torch.randn(3, 2)
     real, fake = decay.inputs(x, x, 0)
@@ -55,7 +55,7 @@ def test_weight_decay_is_half_the_squared_norm(critic):
     assert not real.requires_grad
 
 
-def test_spectral_norm_is_prepared_once(critic):
+def test_spectral_norm_is_applied_by_prepare(critic):
     Regularizers({"spectral_norm": SpectralNorm(iterations=30)}).prepare(critic)
     critic(torch.randn(2, 2))
     critic.eval()
@@ -78,10 +78,10 @@ def test_instance_noise_is_gaussian_of_its_sigma(sigma):
     assert (samples == 5).all()
 
 
-def test_noise_is_on_real_and_generated_samples_and_differs():
+def test_real_and_generated_samples_get_different_noise():
     torch.manual_seed(0)
-    same = torch.zeros(1000)
-    real, fake = Regularizers({"noise": InstanceNoise(0.5)}).inputs(same, same, 0)
+    zeros = torch.zeros(1000)
+    real, fake = Regularizers({"noise": InstanceNoise(0.5)}).inputs(zeros, zeros, 0)
     assert real.std().item() == pytest.approx(0.5, rel=0.1)
     assert fake.std().item() == pytest.approx(0.5, rel=0.1)
     assert torch.corrcoef(torch.stack([real, fake]))[0, 1].abs() < 0.15
@@ -93,13 +93,13 @@ def test_two_noises_add_their_variances():
     assert both.perturb(torch.zeros(20_000)).std().item() == pytest.approx(5.0, rel=0.03)
 
 
-def test_no_sigma_is_the_identity_and_draws_nothing():
+def test_sigma_zero_is_the_identity_and_samples_nothing():
     samples, state = torch.randn(4), torch.get_rng_state()
     assert InstanceNoise(0.0).perturb(samples) is samples
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_noise_lets_the_generator_learn_through_it():
+def test_gradients_pass_through_noise():
     fake = torch.randn(3, requires_grad=True)
     (gradient,) = torch.autograd.grad(InstanceNoise(0.3).perturb(fake).sum(), fake)
     assert torch.equal(gradient, torch.ones(3))
@@ -118,11 +118,11 @@ def test_noise_decays_with_a_ramp():
     assert noise.perturb(samples) is samples
 
 
-# --- together -----------------------------------------------------------------------------------
+# --- combinations -------------------------------------------------------------------------------
 
 
-def test_nothing_does_nothing(critic):
-    """Neither an empty group nor one whose members are switched off with null."""
+def test_no_regularizers_change_nothing(critic):
+    """Checked for no group, an empty group, and a group whose only member is None."""
     x = torch.randn(3, 2)
     before = [p.detach().clone() for p in critic.parameters()]
     for together in (Regularizers(), Regularizers({}), Regularizers({"r1": None})):
@@ -143,11 +143,11 @@ def test_terms_carry_the_names_of_the_config(critic):
     for step, expected in [(0, {"smooth", "small"}), (1, {"smooth"})]:
         real, fake = together.inputs(x, x, step)
         scores = critic(real), critic(fake)
-        found = together.penalties(critic, critic, real, fake, *scores, step)
-        assert found.keys() == expected
+        terms = together.penalties(critic, critic, real, fake, *scores, step)
+        assert terms.keys() == expected
 
 
-def test_a_regularizer_does_nothing_unless_told(critic):
+def test_the_base_regularizer_does_nothing(critic):
     x = torch.randn(2, 2)
     before = [p.detach().clone() for p in critic.parameters()]
     Regularizer().prepare(critic)

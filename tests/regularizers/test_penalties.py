@@ -1,4 +1,4 @@
-"""Gradient penalties on critics whose gradient is known everywhere."""
+"""Gradient penalties: values and gradients for critics with known gradients, and precision."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from ganlab.regularizers.base import GradientPenaltyBase
 
 
 class Linear(nn.Module):
-    """D(x) = a·x + b: the gradient is a, whatever x."""
+    """D(x) = a·x + b, whose gradient is a at every x."""
 
     def __init__(self, a):
         super().__init__()
@@ -23,7 +23,7 @@ class Linear(nn.Module):
 
 
 class Quadratic(nn.Module):
-    """D(x) = ½k‖x‖²: the gradient is kx."""
+    """D(x) = ½k‖x‖², whose gradient is kx."""
 
     def __init__(self, k):
         super().__init__()
@@ -39,10 +39,10 @@ def mlp(outputs=1):
 
 
 def terms(regularizers, critic, real, fake, step=0):
-    """What a discriminator's step adds to its loss, by name."""
-    together = Regularizers(regularizers)
-    real, fake = together.inputs(real, fake, step)
-    return together.penalties(critic, critic, real, fake, critic(real), critic(fake), step)
+    """The penalty terms of a discriminator's step, by name."""
+    applied = Regularizers(regularizers)
+    real, fake = applied.inputs(real, fake, step)
+    return applied.penalties(critic, critic, real, fake, critic(real), critic(fake), step)
 
 
 def term(regularizer, critic, real, fake, step=0):
@@ -72,7 +72,7 @@ def data():
     ],
 )
 def test_gradient_penalty_of_a_linear_critic(penalty, center, one_sided, expected, data):
-    """(‖a‖ − center)² wherever it is taken; norms below the center are free on one side."""
+    """The value is (‖a‖ − center)² at every point; one-sided, it is 0 for ‖a‖ below the center."""
     critic = Linear([3.0, 4.0, 0.0])
     for weight in (1.0, 10.0):
         value = term(penalty(weight, center, one_sided=one_sided), critic, *data)
@@ -86,8 +86,8 @@ def test_r1_and_r2_of_a_linear_critic(penalty, data):
     assert term(penalty(weight=2.0), critic, *data).item() == pytest.approx(25.0)
 
 
-def test_what_the_critic_learns_from_a_penalty(data):
-    """∂/∂a: weight·a for R1, 2·weight·(‖a‖ − center)·a/‖a‖ for WGAN-GP, nothing for the bias."""
+def test_gradients_of_penalties_for_the_critics_parameters(data):
+    """∂/∂a is weight·a for R1, 2·weight·(‖a‖ − center)·a/‖a‖ for WGAN-GP; ∂/∂b is 0."""
     a = torch.tensor([3.0, 4.0, 0.0])
     for penalty, expected in [
         (R1(weight=2.0), 2.0 * a),
@@ -103,16 +103,16 @@ def test_what_the_critic_learns_from_a_penalty(data):
 
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(), LocalPenalty(), R1(), R2()])
-def test_images_are_one_vector_for_each_sample(penalty):
-    """The norm runs over channels, rows and columns, not over the last axis alone."""
+def test_the_norm_of_an_image_gradient_is_over_all_its_pixels(penalty):
+    """The norm is over channels, rows and columns, not only over the last axis."""
     torch.manual_seed(0)
     images = torch.randn(2, 4, 1, 3, 3)
     critic = Linear([2.0] * 9)
-    norm = {GradientPenalty: 10 * 25.0, LocalPenalty: 10 * 25.0, R1: 18.0, R2: 18.0}
-    assert term(penalty, critic, *images).item() == pytest.approx(norm[type(penalty)], rel=1e-5)
+    values = {GradientPenalty: 10 * 25.0, LocalPenalty: 10 * 25.0, R1: 18.0, R2: 18.0}
+    assert term(penalty, critic, *images).item() == pytest.approx(values[type(penalty)], rel=1e-5)
 
 
-# --- quadratic critics: the gradient depends on the place ---------------------------------------
+# --- quadratic critics, whose gradient depends on x ---------------------------------------------
 
 
 def test_r1_is_taken_at_real_and_r2_at_generated_samples(data):
@@ -125,14 +125,14 @@ def test_r1_is_taken_at_real_and_r2_at_generated_samples(data):
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(1.0), LocalPenalty(1.0, spread=0.0)])
 def test_the_mean_is_over_samples_after_the_square(penalty, data):
-    """With both ends of the line in one place the point is known: mean of (k‖x‖ − 1)²."""
+    """If real and fake are equal, x̂ is the real example: the value is the mean of (k‖x‖ − 1)²."""
     real, _ = data
     expected = (0.6 * real.norm(dim=1) - 1).square().mean()
     torch.testing.assert_close(term(penalty, Quadratic(0.6), real, real.clone()), expected)
 
 
 def test_points_lie_uniformly_between_real_and_generated():
-    """One number for each sample: x̂ = fake + t·(real − fake), the same t for all its values."""
+    """x̂ = fake + t·(real − fake), with one t for all values of a sample."""
     torch.manual_seed(0)
     real, fake = torch.randn(4000, 1, 2, 2), torch.randn(4000, 1, 2, 2) + 9
     t = ((GradientPenalty().points(real, fake) - fake) / (real - fake)).flatten(1)
@@ -145,7 +145,7 @@ def test_points_lie_uniformly_between_real_and_generated():
 
 @pytest.mark.parametrize("spread", [0.5, 2.0])
 def test_points_of_dragan_surround_the_real_samples(spread):
-    """x + spread · std(x) · u: u uniform in [0, 1), another for each value; fakes play no part."""
+    """Points are x + spread · std(x) · u, with u uniform in [0, 1) for each value; no fake used."""
     torch.manual_seed(0)
     real = 3 * torch.randn(2000, 4) + 1
     u = (LocalPenalty(spread=spread).points(real, None) - real) / (spread * real.std())
@@ -156,15 +156,15 @@ def test_points_of_dragan_surround_the_real_samples(spread):
     assert torch.corrcoef(u.T).fill_diagonal_(0).abs().max() < 0.1
 
 
-# --- two ways to the same number ----------------------------------------------------------------
+# --- R1 and R2 reuse the computed scores --------------------------------------------------------
 
 
 @pytest.mark.parametrize("penalty", [R1(3.0), R2(3.0)])
-def test_known_scores_give_what_a_fresh_forward_gives(penalty, data):
-    """The term and its gradient for the critic, against per-sample Jacobians of torch.func."""
+def test_r1_and_r2_equal_those_of_per_sample_gradients(penalty, data):
+    """The term and its gradients agree with per-sample gradients by torch.func."""
     critic = mlp()
     value = term(penalty, critic, *data)
-    found = torch.autograd.grad(value, list(critic.parameters())[:3])
+    gradients = torch.autograd.grad(value, list(critic.parameters())[:3])
 
     samples = data[0] if penalty.at == "real" else data[1]
     weights = {name: p.detach() for name, p in critic.named_parameters()}
@@ -177,35 +177,35 @@ def test_known_scores_give_what_a_fresh_forward_gives(penalty, data):
 
     torch.testing.assert_close(value.detach(), directly(weights))
     expected = torch.func.grad(directly)(weights)
-    for (name, _), gradient in zip(critic.named_parameters(), found, strict=False):
+    for (name, _), gradient in zip(critic.named_parameters(), gradients, strict=False):
         torch.testing.assert_close(gradient, expected[name])
 
 
 @pytest.mark.parametrize("penalty", [R1(), R2()])
-def test_known_scores_cost_no_forward(penalty, data):
+def test_r1_and_r2_need_no_further_forward_pass(penalty, data):
     critic, calls = mlp(), []
-    together = Regularizers({"it": penalty})
-    real, fake = together.inputs(*data, 0)
+    applied = Regularizers({"it": penalty})
+    real, fake = applied.inputs(*data, 0)
     scores = critic(real), critic(fake)
-    together.penalties(critic, calls.append, real, fake, *scores, 0)
+    applied.penalties(critic, calls.append, real, fake, *scores, 0)
     assert not calls
 
 
-def test_penalties_leave_the_batch_and_the_generator_alone(data):
+def test_penalties_do_not_change_the_batch_or_the_generators_gradients(data):
     real, fake = data[0], data[1].requires_grad_()
-    together = Regularizers({"r1": R1(), "r2": R2(), "gp": GradientPenalty()})
-    seen_real, seen_fake = together.inputs(real, fake, 0)
-    assert seen_real.requires_grad
-    assert seen_fake.requires_grad
-    assert seen_real.is_leaf
-    assert seen_fake.is_leaf
+    applied = Regularizers({"r1": R1(), "r2": R2(), "gp": GradientPenalty()})
+    real_input, fake_input = applied.inputs(real, fake, 0)
+    assert real_input.requires_grad
+    assert fake_input.requires_grad
+    assert real_input.is_leaf
+    assert fake_input.is_leaf
     assert not real.requires_grad
     sum(terms({"r1": R1(), "r2": R2(), "gp": GradientPenalty()}, mlp(), real, fake).values())
     assert fake.grad is None
 
 
-def test_a_flat_critic_has_finite_gradients(data):
-    """The norm has no derivative at 0: a dead critic must not turn its weights into NaN."""
+def test_a_constant_critic_has_finite_gradients(data):
+    """The norm has no derivative at 0; a critic of dead ReLUs must not get NaN gradients."""
     critic = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.Flatten(0))
     nn.init.constant_(critic[0].bias, -1e3)
     for penalty in (GradientPenalty(), GradientPenalty(center=0.0), LocalPenalty(), R1()):
@@ -216,27 +216,27 @@ def test_a_flat_critic_has_finite_gradients(data):
         assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-# --- lazily -------------------------------------------------------------------------------------
+# --- lazy penalties -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("make", [R1, R2, GradientPenalty, WeightDecay])
-def test_a_lazy_term_is_as_strong_on_average(make, every, data):
+def test_a_lazy_term_has_the_same_mean_over_steps(make, every, data):
     critic = Linear([3.0, 4.0, 0.0])
     eager = term(make(weight=2.0), critic, *data).item()
-    found = [
+    values = [
         terms({"it": make(weight=2.0, every=every)}, critic, *data, step).get("it")
         for step in range(2 * every)
     ]
-    assert [step for step, value in enumerate(found) if value is not None] == [0, every]
-    total = sum(value.item() for value in found if value is not None)
-    assert total / len(found) == pytest.approx(eager, rel=1e-5)
+    assert [step for step, value in enumerate(values) if value is not None] == [0, every]
+    total = sum(value.item() for value in values if value is not None)
+    assert total / len(values) == pytest.approx(eager, rel=1e-5)
 
 
-def test_inputs_require_gradients_only_where_a_due_term_needs_them(data):
-    together = Regularizers({"r1": R1(every=2), "r2": R2(every=3), "gp": GradientPenalty()})
+def test_inputs_require_gradients_only_for_penalties_that_are_due(data):
+    applied = Regularizers({"r1": R1(every=2), "r2": R2(every=3), "gp": GradientPenalty()})
     for step in range(6):
-        real, fake = together.inputs(*data, step)
+        real, fake = applied.inputs(*data, step)
         assert real.requires_grad == (step % 2 == 0)
         assert fake.requires_grad == (step % 3 == 0)
 
@@ -246,7 +246,7 @@ def test_inputs_require_gradients_only_where_a_due_term_needs_them(data):
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(), LocalPenalty(), R1(), R2()])
 def test_penalties_stay_in_float32_under_autocast(penalty, data):
-    """The critic is run with autocast off, and the value is the one without autocast."""
+    """Penalties call the critic with autocast off; the value equals that without autocast."""
     critic, seen = mlp(), []
 
     def score(samples):
@@ -256,12 +256,12 @@ def test_penalties_stay_in_float32_under_autocast(penalty, data):
 
     torch.manual_seed(1)
     expected = term(penalty, critic, *data)
-    together = Regularizers({"it": penalty})
+    applied = Regularizers({"it": penalty})
     torch.manual_seed(1)
     with torch.autocast("cpu", torch.bfloat16):
-        real, fake = together.inputs(*data, 0)
+        real, fake = applied.inputs(*data, 0)
         scores = critic(real), critic(fake)
-        value = together.penalties(critic, score, real, fake, *scores, 0)["it"]
+        value = applied.penalties(critic, score, real, fake, *scores, 0)["it"]
     assert scores[0].dtype == torch.bfloat16
     assert seen == [(False, torch.float32, torch.float32)]
     assert value.dtype == torch.float32
@@ -269,8 +269,8 @@ def test_penalties_stay_in_float32_under_autocast(penalty, data):
 
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(), LocalPenalty(), R1(), R2()])
-def test_generated_samples_of_half_precision(penalty, data):
-    """Under autocast a generator's output is bfloat16 while the data stays float32."""
+def test_penalties_take_samples_in_half_precision(penalty, data):
+    """Under autocast, a generator's output is bfloat16, but real examples are float32."""
     real, fake = data[0], data[1].bfloat16()
     critic = mlp()
     torch.manual_seed(1)

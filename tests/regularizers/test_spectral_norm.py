@@ -1,4 +1,4 @@
-"""Spectral norm: singular values of 1, and a network that can be copied, saved and called twice."""
+"""Spectral norm: singular values of 1, copies, state dicts and repeated calls."""
 
 import copy
 
@@ -48,7 +48,7 @@ def test_singular_values_become_one():
         lambda: MLPDiscriminator([2], [16, 16]),
     ],
 )
-def test_every_weight_of_a_discriminator(build):
+def test_every_weight_of_a_discriminator_is_normalised(build):
     torch.manual_seed(0)
     discriminator = spectral_normalize(build(), iterations=50)
     discriminator(torch.randn(2, *discriminator.shape))
@@ -60,7 +60,7 @@ def test_every_weight_of_a_discriminator(build):
 
 
 def test_scores_of_an_mlp_are_1_lipschitz():
-    """Unit norms and slopes of at most 1: no two points' scores are farther apart than they are."""
+    """With unit spectral norms and activations of slope ≤ 1, |D(a) − D(b)| ≤ ‖a − b‖."""
     torch.manual_seed(0)
     critic = spectral_normalize(MLPDiscriminator([2], [32, 32], init="orthogonal"), iterations=50)
     for _ in range(5):
@@ -110,7 +110,7 @@ def test_copies_and_state_dicts_round_trip(network):
 
 
 def test_the_gradient_is_orthogonal_to_the_weight(network):
-    """W / σ does not change along W (section 2.3): the gradient has no part in that direction."""
+    """Scaling W does not change W / σ (section 2.3), so the gradient is orthogonal to W."""
     network.eval()(torch.randn(2, 3, 16, 16)).sum().backward()
     original = network.layers[-1].parametrizations.weight.original
     along = (original * original.grad).sum().abs()

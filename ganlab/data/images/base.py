@@ -1,4 +1,4 @@
-"""Image sets in memory as uint8, brought to the size and channels that a config asks for."""
+"""Image sets in memory as uint8, converted to the size and channels that a config asks for."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ _CHUNK = 2048  # images converted at a time
 class ImageDataModule(TensorDataModule):
     """Square images, uint8 in [0, 255] of shape (N, channels, size, size).
 
-    A subclass implements `read`; size, channels and limit are applied here, once, at load.
+    A subclass implements `read`; `load` applies size, channels and limit once.
 
     Args:
-        size: pixels along a side; images of another size are resized, antialiased.
-        channels: 1 (grey) or 3 (RGB); other images are repeated, or reduced to their luma.
-        classes: what the config declares; checked against `truth`, None leaves it open.
-        limit: train on this many images alone, a subset drawn with the seed; None for all.
+        size: pixels along a side, 4 to 1024; other images are resized with antialiasing.
+        channels: 1 (grey) or 3 (RGB). Grey images are repeated to 3 channels, and RGB images
+            reduced to their luma.
+        classes: the declared number of classes, checked against `truth`; None is not checked.
+        limit: the number of training images, a random subset fixed by the seed; None for all.
         batch_size, seed: as in `TensorDataModule`.
 
     Attributes:
-        truth: how many labels the set has; None if it has none.
+        truth: the set's number of classes; None for a set without labels.
+        channels_allowed: the allowed values of `channels`.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -62,11 +64,11 @@ class ImageDataModule(TensorDataModule):
 
     @property
     def classes(self) -> int | None:
-        """How many labels the set has; None if it has none."""
+        """The set's number of classes; None for a set without labels."""
         return self.truth
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """A split as it is published: "example" uint8 (N, C, H, W), "label" int64 (N,) if any.
+        """Return a split as published: "example" uint8 (N, C, H, W), and "label" int64 (N,) if any.
 
         Raises:
             DataError: if files are missing or damaged, or the set has no such split.
@@ -74,7 +76,7 @@ class ImageDataModule(TensorDataModule):
         raise NotImplementedError
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The split, limited, and in the size and channels asked for."""
+        """Return the split in the configured size and channels; `limit` applies to "train" only."""
         tensors = self.read(split)
         if split == "train":
             chosen = self.limited(len(tensors["example"]))
@@ -83,10 +85,10 @@ class ImageDataModule(TensorDataModule):
         return {**tensors, "example": fit_images(tensors["example"], self.size, self.channels)}
 
     def limited(self, samples: int) -> Tensor | None:
-        """Which training images `limit` keeps, int64 indices; None for all of them.
+        """Return the int64 indices of the training images that `limit` keeps; None for all.
 
         Raises:
-            DataError: if the limit is larger than the set.
+            DataError: if `limit` is larger than `samples`, the number of training images.
         """
         if self.limit is None:
             return None
@@ -100,15 +102,15 @@ class ImageDataModule(TensorDataModule):
 
 
 def fit_images(images: Tensor, size: int, channels: int) -> Tensor:
-    """Images in another size and number of channels.
+    """Return images in another size and number of channels.
 
     Args:
         images: uint8 (N, C, H, W) in [0, 255], C 1 or 3.
-        size: pixels along a side of the result; bilinear with antialiasing, where it differs.
-        channels: 1 or 3 of the result; 3 to 1 by luma, 1 to 3 by repetition.
+        size: pixels along a side of the result; resizing is bilinear with antialiasing.
+        channels: channels of the result, 1 or 3; 3 become 1 by luma, 1 becomes 3 by repetition.
 
     Returns:
-        uint8 (N, channels, size, size); the images themselves where they fit already.
+        uint8 (N, channels, size, size); `images` itself if its shape is right already.
     """
     if images.shape[1:] == (channels, size, size):
         return images
@@ -121,14 +123,14 @@ def fit_images(images: Tensor, size: int, channels: int) -> Tensor:
             chunk = torch.nn.functional.interpolate(
                 chunk, size=(size, size), mode="bilinear", antialias=True, align_corners=False
             )
-        result[first : first + _CHUNK] = chunk  # repeats one channel into three
+        result[first : first + _CHUNK] = chunk  # broadcasts 1 channel to 3
     return result
 
 
 def luma(images: Tensor) -> Tensor:
-    """Grey of RGB images, uint8 (N, 3, H, W) to uint8 (N, 1, H, W).
+    """Return the luma of RGB images, uint8 (N, 3, H, W), as uint8 (N, 1, H, W).
 
-    0.299 R + 0.587 G + 0.114 B of ITU-R BT.601, rounded, in the integer arithmetic of Pillow.
+    This is 0.299 R + 0.587 G + 0.114 B of ITU-R BT.601, rounded, in Pillow's integer arithmetic.
     """
     red, green, blue = images.to(torch.int32).unbind(1)
     grey = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16

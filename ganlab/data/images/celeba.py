@@ -28,23 +28,29 @@ from ganlab.errors import ConfigError, DataError, nearest, one_of
 class CelebA(ImageDataModule):
     """202,599 faces with 40 attributes: Liu et al. 2015 (arXiv:1411.7766).
 
-    Files, as torchvision lays them out, in `root/celeba/`: `img_align_celeba/*.jpg`, or
-    `img_align_celeba.zip`, which is unpacked once; `list_eval_partition.txt`; and, both optional,
-    `list_attr_celeba.txt`, which gives "attributes", uint8 (N, 40) of 0 and 1, and
-    `identity_CelebA.txt`, which gives "identity", int64 (N,). All of it at 64×64 takes 2.5 GB of
-    the cache; `limit` decodes only what it keeps.
+    The files lie in `root/celeba/`, as in torchvision:
+
+    - `img_align_celeba/*.jpg`, or `img_align_celeba.zip`, which is unpacked once;
+    - `list_eval_partition.txt`;
+    - optionally `list_attr_celeba.txt`, which adds "attributes", uint8 (N, 40) of 0 and 1;
+    - optionally `identity_CelebA.txt`, which adds "identity", int64 (N,).
+
+    The whole set at 64×64 takes 2.5 GB of the cache. With `limit`, only the kept pictures are
+    decoded.
 
     Args:
         root: the folder that holds `celeba/`.
         size: pixels along a side.
         channels: 3, or 1 for the luma.
-        classes: 2 with an `attribute`; else None, as the set has no classes.
-        attribute: whose 0 or 1 is the "label", such as "Smiling"; None for no labels.
-        crop: keep the middle square of so many pixels, then resize it (Pillow's bilinear filter,
-            antialiased); None to resize the picture's shorter side and keep the middle.
-        test_split: the official part that is the split "test": "test" or "val".
-        cache: of decoded pictures, on "disk" or in "memory".
-        skip_corrupt: leave out what cannot be decoded, with a warning.
+        classes: 2 with an `attribute`; otherwise None, as the set has no classes.
+        attribute: the attribute that becomes "label" (0 or 1), such as "Smiling"; None for no
+            labels.
+        crop: side in pixels of the middle square, which is cut out and then resized (Pillow's
+            bilinear filter, antialiased); None to resize the picture's shorter side and keep the
+            middle.
+        test_split: the official part that is used as the split "test": "test" or "val".
+        cache: where decoded pictures are cached, on "disk" or in "memory".
+        skip_corrupt: whether pictures that cannot be decoded are skipped with a warning.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
@@ -83,28 +89,29 @@ class CelebA(ImageDataModule):
 
     @property
     def provides(self) -> tuple[str, ...]:
-        """The keys that every batch has: "example", and "label" with an `attribute`."""
+        """The keys of every batch: "example", and "label" if `attribute` is set."""
         return ("example",) if self.attribute is None else ("example", "label")
 
     @property
     def folder(self) -> Path:
-        """Where pictures and lists are."""
+        """The folder of the pictures and lists."""
         return self.root / "celeba"
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """What the columns of "attributes" mean; empty without their list.
+        """The names of the columns of "attributes"; empty if `list_attr_celeba.txt` is missing.
 
         Raises:
-            DataError: if the list cannot be read.
+            DataError: if `list_attr_celeba.txt` cannot be read.
         """
         return attribute_names(self.folder) if (self.folder / ATTRIBUTES).is_file() else ()
 
     def fetch(self, split: str) -> None:
-        """Check that the files are there; they cannot be downloaded without a person's consent.
+        """Check that the files exist; a person must agree to CelebA's terms to download them.
 
         Raises:
-            DataError: if they are not; it draws what is expected and found.
+            DataError: if a required file or the attribute is missing; the message lists the
+                expected and the existing files, or the attributes.
         """
         check_files(self.folder)
         if self.attribute is not None and self.attribute not in self.attribute_names:
@@ -113,12 +120,12 @@ class CelebA(ImageDataModule):
             why = f"line 2 of {path} is empty" if path.is_file() else f"there is no {path}"
             known = ", ".join(names) or f"none, as {why}"
             raise DataError(
-                f"data.attribute: received {self.attribute!r}, but there are: {known}."
+                f"data.attribute: received {self.attribute!r}; available: {known}."
                 + nearest(self.attribute, list(names))
             )
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Decode the split's pictures, and take along what the lists say of them.
+        """Return the split's pictures with the rows of the lists that belong to them.
 
         Raises:
             DataError: if a picture or a list is damaged or missing.
@@ -127,15 +134,15 @@ class CelebA(ImageDataModule):
         chosen = self.limited(len(names)) if split == "train" else None
         if chosen is not None:
             names = [names[number] for number in chosen.tolist()]
-        listed = {}  # before pictures are decoded, which takes long
+        listed = {}  # read before the pictures, whose decoding takes long, so that errors come soon
         if (self.folder / ATTRIBUTES).is_file():
             listed["attributes"] = read_attributes(self.folder, names)
         if (self.folder / IDENTITIES).is_file():
             listed["identity"] = read_identities(self.folder, names)
-        place = self.folder / PICTURES
+        folder = self.folder / PICTURES
         pictures = load_pictures(
-            [place / name for name in names],
-            root=place,
+            [folder / name for name in names],
+            root=folder,
             size=self.size,
             fit="crop",
             crop=self.crop,

@@ -1,4 +1,4 @@
-"""CIFAR-10 from its binary version; the Python version is pickled, and pickles can run code."""
+"""CIFAR-10 from its binary version; the Python version is not read, as pickles can run code."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue plan
 
 
 class CIFAR10(ImageDataModule):
-    """Ten kinds of things in colour, 50,000 to train on and 10,000 to test: Krizhevsky 2009.
+    """Colour images of ten classes, 50,000 for training and 10,000 for tests: Krizhevsky 2009.
 
-    Files: `root/cifar-10-batches-bin/*.bin`, or `root/cifar-10-binary.tar.gz` to unpack them from.
+    Files: `root/cifar-10-batches-bin/*.bin`, or `root/cifar-10-binary.tar.gz`, which is unpacked.
 
     Args:
-        root: the folder that holds them.
-        size: pixels along a side; 32 is theirs.
+        root: the folder that holds `cifar-10-batches-bin/` or the archive.
+        size: pixels along a side; the files have 32.
         channels: 3, or 1 for the luma.
-        classes: 10, checked.
-        download: fetch the archive where neither is there.
+        classes: 10 or None, checked.
+        download: whether the archive is downloaded if both files and archive are missing.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
@@ -65,10 +65,10 @@ class CIFAR10(ImageDataModule):
         self.download = download
 
     def fetch(self, split: str) -> None:
-        """Unpack the archive if the split's files are not there; download it first if allowed.
+        """Unpack the archive if the split's files are missing; download it first if allowed.
 
         Raises:
-            DataError: if files stay missing, or the archive is damaged or unsafe.
+            DataError: if files are still missing, or the archive is damaged or unsafe.
         """
         if all((self.root / name).is_file() for name in _FILES[split]):
             return
@@ -85,7 +85,7 @@ class CIFAR10(ImageDataModule):
         unpack(archive, self.root, [name for names in _FILES.values() for name in names])
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """The split's images and labels, checked.
+        """Return the split's images and labels, checked.
 
         Raises:
             DataError: if a file is damaged or has gone missing.
@@ -103,21 +103,21 @@ class CIFAR10(ImageDataModule):
         pickles = ""
         if (self.root / _PICKLES).exists():
             pickles = (
-                f" {self.root / _PICKLES} is the Python version: it is pickled, a pickle can run "
-                "code, and so it is not read."
+                f" {self.root / _PICKLES} is the Python version, which is not read, as pickles can "
+                "run code."
             )
         return (
             f"data.root: no complete CIFAR-10 under {self.root}. Expected\n{tree}\n"
-            f"or the archive they are in.{pickles} {reason} Put {URL} into {self.root}, or point "
-            f"data.root or the environment's GANLAB_DATA at the folder that holds {_FOLDER}/."
+            f"or the archive that holds them.{pickles} {reason} Put {URL} into {self.root}, or set "
+            f"data.root or the environment variable GANLAB_DATA to the folder of {_FOLDER}/."
         )
 
 
 def read_records(path: Path, records: int) -> Tensor:
-    """A file of the binary version, uint8 (records, 3073): a label, then 3×32×32 planes.
+    """Return the records of a binary file, uint8 (records, 3073): a label, then 3×32×32 planes.
 
     Raises:
-        DataError: if it does not hold exactly so many records, or a label is above 9.
+        DataError: if the file does not hold exactly `records` records, or a label is above 9.
     """
     data = read_bytes(path, records * _RECORD)
     if len(data) != records * _RECORD:

@@ -1,4 +1,4 @@
-"""Cartoon faces, drawn from attributes that say all there is to see."""
+"""Cartoon faces, drawn from attributes that determine the whole picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-# what stays with a person, and what differs between pictures of one; values from 0 on
+# PERSON is the same in all pictures of a person, PICTURE differs; a value is its index in the tuple
 PERSON = {
     "hair": ("bald", "straight", "wavy"),
     "length": ("short", "long"),
@@ -31,7 +31,7 @@ PICTURE = {
     "background": ("gray", "rose", "sand", "lime", "mint", "sky", "blue", "violet"),
 }
 ATTRIBUTES = PERSON | PICTURE
-POSE = ("x", "y", "width")  # where the head is, in half pictures from the middle; how wide it is
+POSE = ("x", "y", "width")  # the head's position, in half pictures from the middle; its width
 
 COLOURS = {
     "hair_colour": ((28, 24, 26), (101, 60, 30), (235, 200, 110), (165, 165, 170), (176, 66, 30)),
@@ -59,48 +59,48 @@ FIXED = {
     "gold": (255, 200, 20),
     "cheeks": (240, 120, 120),
 }
-_AT_ONCE = 1 << 20  # pixels drawn together, before they are averaged
+_AT_ONCE = 1 << 20  # pixels drawn at a time, counted before averaging
 
 
 def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """Attributes of `n` faces of about n / 4 people, each attribute by itself.
+    """Return random attributes of `n` faces of at most n / 4 people, sampled independently.
 
     Returns:
-        int64 (n,) for each of `ATTRIBUTES`, an index of its values, and "person", from 1 on;
-        float32 (n,) for each of `POSE`. Who is bald has neither long hair nor bangs.
+        For each of `ATTRIBUTES`, int64 (n,), the index of its value; "person", int64 (n,) from 1
+        on; for each of `POSE`, float32 (n,). Bald people have neither long hair nor bangs.
     """
 
-    def drawn(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:
+    def sampled(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:
         return {
             name: torch.randint(len(values), (count,), generator=generator)
             for name, values in table.items()
         }
 
     people = max(1, n // 4)
-    each = drawn(PERSON, people)
+    traits = sampled(PERSON, people)
     hair = torch.rand(people, generator=generator)
-    each["hair"] = 1 + (hair < 0.5).long()
-    each["hair"][hair > 0.875] = 0
+    traits["hair"] = 1 + (hair < 0.5).long()
+    traits["hair"][hair > 0.875] = 0
     for name in ("length", "bangs"):
-        each[name] *= each["hair"] > 0
+        traits[name] *= traits["hair"] > 0
     person = torch.randint(people, (n,), generator=generator)
     pose = 0.06 * (2 * torch.rand(3, n, generator=generator) - 1)
     return {
-        **{name: values[person] for name, values in each.items()},
-        **drawn(PICTURE, n),
+        **{name: values[person] for name, values in traits.items()},
+        **sampled(PICTURE, n),
         "person": person + 1,
         **dict(zip(POSE, (pose[0], pose[1], 1 + pose[2]), strict=True)),
     }
 
 
 def draw_faces(faces: dict[str, Tensor], size: int) -> Tensor:
-    """Pictures of faces: uint8 (n, 3, size, size) in [0, 255].
+    """Return pictures of faces: uint8 (n, 3, size, size) in [0, 255].
 
-    Every surface has one colour and no shade; edges are smooth, as each pixel is the mean of 2 × 2
-    points (of 4 × 4 below 64 pixels).
+    Every surface has one colour without shading. Edges are smooth, as each pixel is the mean of
+    2 × 2 points, or of 4 × 4 points for sizes below 64.
 
     Args:
-        faces: see `imagine_faces`.
+        faces: the attributes, as returned by `imagine_faces`.
         size: pixels along a side.
     """
     factor = 4 if size < 64 else 2
@@ -118,13 +118,13 @@ def _draw(faces: dict[str, Tensor], size: int, factor: int) -> Tensor:
     u = (line.view(1, 1, -1) - pose["x"]) / pose["width"]
     v = line.view(1, -1, 1) - pose["y"]
     colours = [_palette("background", faces)]
-    ink = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)
-    for where, colour in _layers(faces, u, v):
-        ink = torch.where(where, len(colours), ink)
+    layer = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)  # the top one
+    for mask, colour in _layers(faces, u, v):
+        layer = torch.where(mask, len(colours), layer)
         colours.append(colour)
     colours = torch.stack(colours, 2)  # (n, 3, layers)
-    flat = ink.flatten(1).long().unsqueeze(1).expand(-1, 3, -1)
-    picture = colours.gather(2, flat).view(-1, 3, *ink.shape[1:])
+    flat = layer.flatten(1).long().unsqueeze(1).expand(-1, 3, -1)
+    picture = colours.gather(2, flat).view(-1, 3, *layer.shape[1:])
     return avg_pool2d(picture, factor).round_().to(torch.uint8)
 
 
@@ -133,12 +133,13 @@ def _palette(name: str, faces: dict[str, Tensor]) -> Tensor:
 
 
 def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """What is painted, from the back to the front: where, bool (n, H, W), and colours (n, 3).
+    """Yield the painted layers from back to front: a mask, bool (n, H, W), and colours (n, 3).
 
     Args:
-        faces: their attributes.
-        u: (n, 1, W), places on the face, in half pictures to the right of its middle.
-        v: (n, H, 1), the same below it.
+        faces: the faces' attributes.
+        u: (n, 1, W), horizontal coordinates of the pixels, in half pictures to the right of the
+            face's middle.
+        v: (n, H, 1), vertical coordinates, in half pictures below the face's middle.
     """
 
     def fixed(name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Faces that the project draws itself, in files as CelebA has them."""
+"""Cartoon faces that ganlab draws itself and stores in CelebA's layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganlab.data.images.face_drawing import POSE, draw_faces, imagine_faces
 from ganlab.data.readers.celeba_files import ATTRIBUTES, IDENTITIES, PARTITION, PICTURES
 from ganlab.errors import DataError
 
-EXACT = "attributes.csv"
+EXACT = "attributes.csv"  # all attributes that determine the pictures
 OFFICIAL = (  # CelebA's attributes, in its order
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "
     "Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee "
@@ -28,28 +28,28 @@ OFFICIAL = (  # CelebA's attributes, in its order
     "Young"
 )
 SIZES = (32, 256)  # pixels along a side
-_VERSION = 2  # of the drawing; files of another are not used
-SAMPLES = 20  # the fewest: of five people, three are to train on
-_SEED = 0x6661636573  # of the set that `CartoonFaces` draws, the same for every run
-_AT_ONCE = 500  # faces in memory
-_QUALITY = 95  # of the JPEGs, whose colours are not subsampled
+_VERSION = 2  # of the drawing code; files of another version are not used
+SAMPLES = 20  # the smallest set: with about five people, each part has a person
+_SEED = 0x6661636573  # of `CartoonFaces`, the same for every run
+_CHUNK = 500  # faces drawn at a time
+_QUALITY = 95  # of the JPEGs; their colours are not subsampled
 
 
 class CartoonFaces(CelebA):
-    """Drawn faces with exact attributes, written once in CelebA's layout and read as CelebA is.
+    """Drawn faces with exact attributes, written once in CelebA's layout and read like CelebA.
 
-    Nobody is in two parts: of ten people, the faces of eight are to train on, of one for validation
-    and of one to test with, see `write_faces`. The files are in
-    `root/<samples>_<size>_v2/celeba/`. Besides CelebA's own there is `attributes.csv`,
-    which says all that a picture shows, see `ganlab.data.images.face_drawing`. Of the 40
-    attributes, those that are drawn hold exactly and all others never.
+    All faces of a person are in one part: about 8 of 10 people are for training, 1 for validation
+    and 1 for tests, see `write_faces`. The files are in `root/<samples>_<size>_v2/celeba/`. Besides
+    CelebA's files there is `attributes.csv` with all attributes of each picture, see
+    `ganlab.data.images.face_drawing`. Of CelebA's 40 attributes, the drawn ones are exact; the
+    others are always -1 ("attributes" has 0).
 
     Args:
-        root: a folder to write to; None for one in the cache folder.
-        size: pixels along a side, 32 to 256, of the files too.
-        samples: faces of all parts, 20 or more.
+        root: the folder to write to; None for a folder in the cache folder.
+        size: pixels along a side of the files and of the set, 32 to 256.
+        samples: the number of faces of all parts, at least 20.
         channels, classes, attribute, test_split, cache, limit, batch_size, seed: as in `CelebA`;
-            the faces are the same in every run whatever the seed.
+            the faces do not depend on `seed`.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -87,10 +87,10 @@ class CartoonFaces(CelebA):
         )
 
     def fetch(self, split: str) -> None:
-        """Draw the faces where they are not there yet.
+        """Draw the faces unless their folder exists.
 
         Raises:
-            DataError: if they cannot be written, or what is there is not complete.
+            DataError: if the files cannot be written, or an existing folder is incomplete.
         """
         if not self.folder.exists():
             write_faces(self.folder, self.samples, self.size)
@@ -100,27 +100,28 @@ class CartoonFaces(CelebA):
 def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -> None:
     """Draw faces into a new folder in CelebA's layout, with a progress bar on stderr.
 
-    It gets `img_align_celeba/000001.jpg`, …, `list_eval_partition.txt`, `list_attr_celeba.txt`,
-    `identity_CelebA.txt` and `attributes.csv`. The folder appears when it is complete; where
-    another process makes it at the same time, that one's stays.
+    The folder gets `img_align_celeba/000001.jpg`, …, `list_eval_partition.txt`,
+    `list_attr_celeba.txt`, `identity_CelebA.txt` and `attributes.csv`. The folder appears only when
+    it is complete. If another process writes the same folder at the same time, the folder that is
+    complete first stays.
 
     Args:
-        folder: what is made.
-        n: faces, 20 or more, of about n / 4 people. Of the people that are drawn, in order, the
-            faces of the first of ten are to test with, of the second for validation.
+        folder: the new folder.
+        n: the number of faces, at least 20, of at most n / 4 people. Of each ten people, in the
+            order of their numbers, the first is for tests, the second for validation.
         size: pixels along a side, 32 to 256.
-        seed: of the faces.
+        seed: decides the faces.
 
     Raises:
         ConfigError: for a value that is not allowed.
-        DataError: if there is a folder already, or it cannot be written.
+        DataError: if the folder exists, or cannot be written.
     """
     folder = Path(folder).expanduser()
     whole("samples", n, SAMPLES)
     whole("size", size, *SIZES)
     whole("seed", seed, 0)
     if folder.exists():
-        raise DataError(f"{folder} is there already; faces are drawn into a new folder. Name one.")
+        raise DataError(f"{folder} exists already; faces need a new folder. Give another path.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with part_folder(folder.parent, f".{folder.name}.") as part:
@@ -131,19 +132,19 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
             try:
                 part.rename(folder)
             except OSError:
-                if not folder.exists():  # else another process was first, with the same faces
+                if not folder.exists():  # else another process has written the same faces
                     raise
     except OSError as error:
         raise DataError(
-            f"The faces could not be written to {folder}: {error}. Make room, or point data.root "
-            "at a folder that can be written to."
+            f"The faces could not be written to {folder}: {error}. Free disk space, or set "
+            "data.root to a folder that can be written to."
         ) from error
 
 
 def official(faces: dict[str, Tensor]) -> dict[str, Tensor]:
-    """CelebA's attributes of drawn faces, bool (n,) for each that is drawn, by its name.
+    """Return those of CelebA's attributes that are drawn, bool (n,) by name.
 
-    Colours and kinds of hair are of those who have any. `No_Beard` is without mustache and goatee.
+    Bald faces have no colour or kind of hair. `No_Beard` means neither mustache nor goatee.
     """
 
     def is_(name: str, value: str) -> Tensor:
@@ -184,7 +185,7 @@ def _write_lists(folder: Path, faces: dict[str, Tensor]) -> None:
     ]
     head = [str(len(names)), OFFICIAL]
     order = faces["person"].unique(return_inverse=True)[1]
-    parts = (2 - order % 10).clamp(min=0).tolist()  # 2 to test with, 1 for validation, 0 to train
+    parts = (2 - order % 10).clamp(min=0).tolist()  # CelebA's: 2 test, 1 validation, 0 training
     people = faces["person"].tolist()
     (folder / ATTRIBUTES).write_text("\n".join([*head, *rows, ""]))
     for list_name, values in ((PARTITION, parts), (IDENTITIES, people)):
@@ -207,8 +208,8 @@ def _write_pictures(folder: Path, faces: dict[str, Tensor], size: int) -> None:
     count = len(faces["x"])
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Drawing faces", total=count)
-        for first in range(0, count, _AT_ONCE):
-            part = {name: values[first : first + _AT_ONCE] for name, values in faces.items()}
+        for first in range(0, count, _CHUNK):
+            part = {name: values[first : first + _CHUNK] for name, values in faces.items()}
             pictures = draw_faces(part, size).permute(0, 2, 3, 1).numpy()
             for number, picture in enumerate(pictures, first + 1):
                 path = folder / f"{number:06}.jpg"

@@ -1,4 +1,4 @@
-"""A folder of images made by anything, read into memory."""
+"""A folder of image files, e.g. of generated samples, read into memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from ganlab.errors import DataError
 
 @dataclass
 class FolderImages:
-    """What a folder holds.
+    """The images of a folder, with labels if its sub-folders are classes.
 
     Attributes:
         images: uint8 (N, C, H, W) in [0, 255], in the order of their paths.
-        labels: int64 (N,), the number of the sub-folder that an image lies in; None without.
-        class_names: the sub-folders, in the order of their labels; empty without.
+        labels: int64 (N,), the number of an image's sub-folder; None without classes.
+        class_names: the names of the sub-folders, in the order of their labels; empty without
+            classes.
     """
 
     images: Tensor
@@ -33,9 +34,9 @@ class FolderImages:
 
 
 class FolderData(TensorDataModule):
-    """A folder of images as a data set, all of it both the "train" and the "test" split.
+    """A folder of images as a data set; the splits "train" and "test" both hold all images.
 
-    Shape and classes are known by reading the folder, at the first use of either.
+    The folder is read when shape, classes or images are first used.
 
     Args:
         folder: see `read_images`.
@@ -59,7 +60,7 @@ class FolderData(TensorDataModule):
 
     @property
     def content(self) -> FolderImages:
-        """What was read, once.
+        """The folder's images, read at the first use.
 
         Raises:
             DataError: as `read_images`.
@@ -75,51 +76,51 @@ class FolderData(TensorDataModule):
 
     @property
     def classes(self) -> int | None:
-        """How many sub-folders there are; None where they are no classes."""
+        """The number of classes; None if the sub-folders are no classes."""
         return len(self.content.class_names) or None
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The sub-folders that are classes, in the order of their numbers."""
+        """The names of the sub-folders that are classes, in the order of their labels."""
         return self.content.class_names
 
     @property
     def provides(self) -> tuple[str, ...]:
-        """What batches hold: images, and labels where sub-folders are classes."""
+        """The keys of a batch: "example", and "label" if the sub-folders are classes."""
         return ("example",) if self.content.labels is None else ("example", "label")
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The whole folder, whatever the split."""
+        """Return the whole folder for either split."""
         labels = self.content.labels
         return {"example": self.content.images, **({} if labels is None else {"label": labels})}
 
     @property
     def title(self) -> str:
-        """The folder."""
+        """The folder's path."""
         return str(self.folder)
 
 
 def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
-    """All images under a folder, read in threads by `ganlab.data.readers.decoding.Decoder`.
+    """Return all images under a folder, decoded in threads by `ganlab.data.readers.decoding`.
 
-    Files that end in one of `ENDINGS`, in any case, in sub-folders too; hidden ones are left out.
-    If every file is grey the images have 1 channel, else 3: grey ones are repeated. Transparent
-    pixels are composed onto white. Images that all lie in sub-folders, two or more, are labelled
-    by them, in the order of their names.
+    Files with one of `ENDINGS`, in upper or lower case, are read, also in sub-folders; hidden files
+    are skipped. If every file is grey the images have 1 channel, otherwise 3, with grey images
+    repeated. Transparent pixels are composed onto white. If all images lie in sub-folders, of which
+    there are at least two, the sub-folders are the classes, sorted by name.
 
     Args:
-        folder: where they are.
-        skip_corrupt: leave out files that cannot be decoded, with a warning.
+        folder: the folder of the images.
+        skip_corrupt: whether files that cannot be decoded are skipped with a warning.
 
     Returns:
-        The images, and labels if there are any.
+        The images, and labels if the sub-folders are classes.
 
     Raises:
-        DataError: if there is no such folder or no image in it, if images differ in size, or if
-            files cannot be decoded and may not be skipped.
+        DataError: if the folder is missing or has no image, if images differ in size, or if files
+            cannot be decoded and `skip_corrupt` is false.
     """
     folder = Path(folder).expanduser()
-    paths = _list(folder)
+    paths = _list_images(folder)
     heads = list(in_threads(_or_reason(Decoder().head), paths, "Looking at images"))
     broken = {path: head for path, head in zip(paths, heads, strict=True) if isinstance(head, str)}
     good = [(path, head) for path, head in zip(paths, heads, strict=True) if path not in broken]
@@ -135,7 +136,7 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
                 broken[good[row][0]] = pixels
             else:
                 images[row] = pixels
-    labels, names = _label(folder, paths)  # of damaged files too, so that no number shifts
+    labels, names = _label(folder, paths)  # includes damaged files, so that labels do not shift
     if broken:
         report_corrupt(folder, broken, len(paths), skip_corrupt, "skip_corrupt=true")
         images = images[[row for row, (path, _) in enumerate(good) if path not in broken]]
@@ -144,9 +145,9 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
     return FolderImages(images, labels, names)
 
 
-def _list(folder: Path) -> list[Path]:
+def _list_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        state = "it is a file" if folder.exists() else "there is none"
+        state = "it is a file" if folder.exists() else "it does not exist"
         raise DataError(f"{folder} is not a folder of images: {state}. Give the path of a folder.")
     images = list_pictures(folder)
     if not images:
@@ -159,7 +160,7 @@ def _list(folder: Path) -> list[Path]:
 
 
 def _or_reason(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """What is read of a file, or why it cannot be."""
+    """Return a function that returns `read(path)`, or the error's reason if the file is corrupt."""
 
     def attempt(path: Path) -> Any:
         try:
@@ -171,6 +172,7 @@ def _or_reason(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 def _label(folder: Path, paths: list[Path]) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Return labels and class names of the paths; None and () if sub-folders are no classes."""
     parts = [path.relative_to(folder).parts for path in paths]
     names = tuple(sorted({part[0] for part in parts}))
     if len(names) < 2 or any(len(part) == 1 for part in parts):

@@ -1,4 +1,4 @@
-"""A folder of anyone's pictures."""
+"""A folder of a user's own pictures."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _LOG = logging.getLogger(__name__)
 class ImageFolder(ImageDataModule):
     """Pictures in a folder and its sub-folders, decoded and resized once.
 
-    `train/` and `test/` (or `val/`) are the splits, where there are such folders; else a rule on
-    the files' names takes some out for tests. With `classes` declared, the first folders
-    are the classes, in the order of their names, and batches have "label". Scores are measured on
-    whole pictures of `size`; batches are cut out of pictures of `load_size`.
+    If `train/` and `test/` (or `val/`) exist, they are the splits; otherwise a hash of the files'
+    names selects the test files. With `classes`, the folders directly below the split (or the root)
+    are the classes, sorted by name, and batches have "label". Scores use whole pictures of `size`;
+    training batches use random crops of pictures of `load_size`.
 
     Args:
-        root: the folder.
-        size: pixels along a side of what networks see.
+        root: the folder of the pictures; required.
+        size: pixels along a side of the networks' images.
         channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
-        classes: how many folders of classes there are; None for no labels.
-        load_size: pixels along a side before a random crop; None for `size`, without one.
-        flip: mirror half of the training samples.
-        fit: "crop" scales the shorter side and keeps the middle; "stretch" gives up the aspect;
-            "none" leaves all as they are, so that they must be of one size, of which batches are
-            random crops and tests the middle.
-        background: that transparent pixels are composed onto.
-        max_pixels: files that state more are refused.
-        test_folder: "test" or "val", where there are both; None for "test".
-        test_share: of the files, where no folder is for tests; 0 for no tests.
-        cache: of decoded pictures, on "disk" or in "memory".
-        skip_corrupt: leave out what cannot be decoded, with a warning.
+        classes: the number of class folders; None for no labels.
+        load_size: pixels along a side before the random crop; None for `size`, without a crop.
+        flip: whether each training picture is mirrored with probability 1/2.
+        fit: "crop" scales the shorter side and keeps the middle; "stretch" changes the aspect
+            ratio; "none" does not scale: all pictures must have one size, training batches are
+            random crops, and `load` keeps the middle.
+        background: the colour that transparent pixels are composed onto.
+        max_pixels: files whose header states more pixels are refused.
+        test_folder: "test" or "val", if both exist; None for "test".
+        test_share: the share of files for tests if there is no test folder; 0 for no tests.
+        cache: where decoded pictures are cached, on "disk" or in "memory".
+        skip_corrupt: whether pictures that cannot be decoded are skipped with a warning.
         limit, batch_size, seed: as in `ImageDataModule`; the test split does not depend on them.
 
     Raises:
@@ -108,33 +108,33 @@ class ImageFolder(ImageDataModule):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Both, unless no folder is for tests and `test_share` is 0."""
+        """Both splits; only "train" if there is no test folder and `test_share` is 0."""
         return SPLITS if self.test_share or has_test_folder(self.root) else SPLITS[:1]
 
     @property
     def title(self) -> str:
-        """The folder."""
+        """The class's name and the folder's path."""
         return f"{type(self).__name__} {self.root}"
 
     def fetch(self, split: str) -> None:
-        """Look at the folder, once.
+        """Find the folders of splits and classes, at the first call, and log the splits.
 
         Raises:
-            DataError: if it has none of the layouts that are known, or other classes.
+            DataError: if the layout is not supported, or the number of classes is another one.
         """
         if self._folders:
             return
-        folders, said = find_splits(self.root, self.test_folder)
+        folders, summary = find_splits(self.root, self.test_folder)
         if self.truth is not None:
             self.class_names = class_names(self.root, folders, self.truth)
         self._folders = folders
-        _LOG.info("%s: %s.", self.root, said)
+        _LOG.info("%s: %s.", self.root, summary)
 
     def files(self, split: str) -> list[Path]:
-        """The files of a split, sorted; of the training split those that `limit` keeps.
+        """Return the sorted files of a split; of the training split those that `limit` keeps.
 
         Raises:
-            DataError: as `fetch`; if there are none.
+            DataError: as `fetch`; if the split has no files.
         """
         self.fetch(split)
         paths = list_pictures(self._folders[split])
@@ -144,10 +144,10 @@ class ImageFolder(ImageDataModule):
         return paths if chosen is None else [paths[row] for row in chosen.sort().values.tolist()]
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """A split's whole pictures at `size`, or their middle where `fit` is "none".
+        """Return a split's whole pictures at `size`, or their middle if `fit` is "none".
 
         Raises:
-            DataError: if pictures cannot be decoded, or are too small to cut `size` out of them.
+            DataError: if pictures cannot be decoded, or are smaller than `size`.
         """
         if self.fit != "none":
             return self._tensors(split, self.size)
@@ -159,7 +159,7 @@ class ImageFolder(ImageDataModule):
 
     @property
     def training_rows(self) -> dict[str, Tensor]:
-        """The training split as batches are cut out of it, loaded once.
+        """The pictures that training batches are cropped from, loaded once.
 
         Raises:
             DataError: as `load`.
@@ -184,8 +184,8 @@ class ImageFolder(ImageDataModule):
         height, width = pictures.images.shape[2:]
         if min(height, width) < self.size:
             raise DataError(
-                f"{self.root} holds pictures of {width}×{height} pixels, and data.fit=none leaves "
-                f"them so: too small to cut {self.size}×{self.size} out of them. Set data.size="
+                f"{self.root} holds pictures of {width}×{height} pixels, too small for crops of "
+                f"{self.size}×{self.size}, and data.fit=none does not scale them. Set data.size="
                 f"{min(height, width)}, or data.fit=crop to scale them."
             )
         tensors = {"example": pictures.images}

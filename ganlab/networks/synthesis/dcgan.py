@@ -1,4 +1,4 @@
-"""DCGAN for every size from 16 to 256: Radford, Metz, Chintala 2015, arXiv:1511.06434."""
+"""DCGAN for 17 sizes from 16 to 256: Radford, Metz, Chintala 2015, arXiv:1511.06434."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,8 @@ from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
 from ganlab.networks.checks import check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise
 
-# Size to (side of the smallest map, number of doublings): base * 2**n with a base of 4 to 7.
+# size: (base, doublings) with size = base * 2**doublings; the base, 4 to 7, is the smallest map's
+# side, and 2**doublings the factor from there to the image.
 SIZES: dict[int, tuple[int, int]] = {
     base * 2**doublings: (base, doublings)
     for doublings in range(2, 7)
@@ -19,7 +20,7 @@ SIZES: dict[int, tuple[int, int]] = {
 def map_sizes(
     size: int, features: int, max_features: int | None = None
 ) -> tuple[int, tuple[int, ...]]:
-    """The side of the smallest map, and the channels of each map from the largest to the smallest.
+    """Return the smallest map's side, and the channels of the maps from the largest to this one.
 
     `map_sizes(64, 64)` is (4, (64, 128, 256, 512)). Raises ConfigError for a size not in `SIZES`.
     """
@@ -32,7 +33,7 @@ def map_sizes(
             hint = f"; nearest {' or '.join(close)}"
         raise ConfigError(
             f"size: DCGAN cannot make {size!r}; allowed {', '.join(map(str, SIZES))}{hint}. "
-            "Set size to one of these, and the data's size to the same."
+            "Set size and the data's size to one of these."
         )
     check_count("features", features)
     if max_features is not None:
@@ -48,13 +49,13 @@ class DCGANGenerator(Generator):
     """DCGAN's generator, section 3 and figure 1: transposed convolutions from z to an image.
 
     Args:
-        size: side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
-        channels: 1 to 4.
-        latent: numbers in z.
-        features: channels of the last hidden map; each earlier one has twice as many.
-        max_features: no map has more channels than this (None: no limit).
-        norm: of every map but the image; the paper's is "batch". Convolutions have a bias only
-            with "none".
+        size: the side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
+        channels: the channels of the image, 1 to 4.
+        latent: the length of z.
+        features: the channels of the last hidden map; each map before it has twice as many.
+        max_features: the most channels of a map; None for no limit.
+        norm: the norm of every map except the image; the paper's is "batch". Convolutions have a
+            bias only with "none".
         init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
@@ -92,7 +93,7 @@ class DCGANGenerator(Generator):
         initialise(self, init)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (N, latent) to images (N, channels, size, size) in [-1, 1]."""
+        """Map latents (N, latent) to images (N, channels, size, size) in [-1, 1]."""
         return self.layers(z[:, :, None, None])
 
 
@@ -100,13 +101,13 @@ class DCGANDiscriminator(Discriminator):
     """DCGAN's discriminator, section 3: strided convolutions and LeakyReLU of slope 0.2.
 
     Args:
-        size: side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
-        channels: of the input, any number: the image's, and the label's maps inside a
-            `LabelledDiscriminator`.
-        features: channels of the first map; each later one has twice as many.
-        max_features: no map has more channels than this (None: no limit).
-        norm: of every map but the first; the paper's is "batch". Convolutions have a bias only
-            with "none".
+        size: the side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
+        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator` those of
+            the image plus the label's maps.
+        features: the channels of the first map; each map has twice as many as the map before it.
+        max_features: the most channels of a map; None for no limit.
+        norm: the norm of every map except the first; the paper's is "batch". Convolutions have a
+            bias only with "none".
         init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.
@@ -142,6 +143,6 @@ class DCGANDiscriminator(Discriminator):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, channels, size, size) in [-1, 1] to scores (N,)."""
+        """Map images (N, channels, size, size) in [-1, 1] to scores (N,)."""
         check_input(x, self.shape)
         return self.layers(x).flatten()

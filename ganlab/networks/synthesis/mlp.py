@@ -15,9 +15,9 @@ from ganlab.networks.minibatch import MinibatchStd
 
 
 class Maxout(nn.Module):
-    """A linear layer of which each output is the largest of `pieces`: Goodfellow et al. 2013.
+    """A layer whose outputs are each the maximum of `pieces` linear units: Goodfellow et al. 2013.
 
-    arXiv:1302.4389, section 3. From (N, inputs) to (N, outputs).
+    arXiv:1302.4389, section 3.
     """
 
     def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
@@ -26,15 +26,15 @@ class Maxout(nn.Module):
         self.linear = nn.Linear(inputs, outputs * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs) to (N, outputs)."""
+        """Map (N, inputs) to (N, outputs)."""
         return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
 
 
 class SymmetricSigmoid(nn.Module):
-    """A sigmoid stretched to [-1, 1]: 2s - 1."""
+    """A sigmoid s, scaled to [-1, 1]: 2s - 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, kept."""
+        """Map a tensor of any shape to the same shape."""
         return 2.0 * torch.sigmoid(x) - 1.0
 
 
@@ -49,12 +49,12 @@ class MLPGenerator(Generator):
     activation relu, output sigmoid, init uniform.
 
     Args:
-        latent: numbers in z.
-        shape: shape of one sample, [2] for points, [1, 28, 28] for images.
-        hidden: units of each hidden layer.
+        latent: the length of z.
+        shape: the shape of a sample, e.g. [2] for points or [1, 28, 28] for images.
+        hidden: the units of each hidden layer.
         activation: "relu", "leaky_relu" (slope 0.2) or "tanh".
-        output: "tanh" and "sigmoid" (2s - 1) give samples in [-1, 1]; "linear" is unbounded, for
-            points.
+        output: "tanh" or "sigmoid" (2s - 1) for samples in [-1, 1]; "linear" for unbounded samples,
+            such as points.
         norm: "batch", "layer" or "none", after each hidden linear layer.
         init: a name in `ganlab.networks.init.INITS`.
 
@@ -93,7 +93,7 @@ class MLPGenerator(Generator):
         initialise(self, init)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (N, latent) to samples (N, *shape)."""
+        """Map latents (N, latent) to samples (N, *shape)."""
         return self.layers(z)
 
 
@@ -104,19 +104,20 @@ class MLPDiscriminator(Discriminator):
     dropout 0.5, input_dropout 0.2, init uniform_small.
 
     Args:
-        shape: shape of one sample; [features + classes] inside a `LabelledDiscriminator`.
-        hidden: units of each hidden layer.
+        shape: the shape of a sample; inside a `LabelledDiscriminator` with how="concat",
+            [numbers in the sample + classes].
+        hidden: the units of each hidden layer.
         activation: "leaky_relu" (slope 0.2), "relu", "tanh" or "maxout".
-        norm: "batch", "layer" or "none", after each hidden linear layer (after the maximum in
-            maxout, before the activation otherwise).
-        dropout: share of each hidden layer's units that is dropped in training.
-        input_dropout: share of the sample's numbers that is dropped in training.
-        pieces: linear pieces of each maxout unit.
+        norm: "batch", "layer" or "none", between each hidden linear layer and its activation; with
+            "maxout", after the maximum.
+        dropout: the share of each hidden layer's units that is dropped in training, in [0, 1).
+        input_dropout: the share of the sample's numbers that is dropped in training, in [0, 1).
+        pieces: the linear pieces of each maxout unit, at least 2.
         init: a name in `ganlab.networks.init.INITS`.
-        minibatch_std: give the last hidden layer the standard deviation over the batch as one more
-            input, see `MinibatchStd`.
+        minibatch_std: whether the last hidden layer gets the standard deviation over the batch as
+            one more input, see `MinibatchStd`.
 
-    Raises ConfigError for a size or a name that is not allowed; norm "instance" is not.
+    Raises ConfigError for a size or a name that is not allowed, such as norm "instance".
     """
 
     def __init__(
@@ -145,8 +146,8 @@ class MLPDiscriminator(Discriminator):
         if input_dropout > 0:
             layers.append(nn.Dropout(input_dropout))
         sizes = [*zip((math.prod(self.shape), *widths), widths, strict=False)]
-        for place, (inputs, outputs) in enumerate(sizes, start=1):
-            if minibatch_std and place == len(sizes):
+        for number, (inputs, outputs) in enumerate(sizes, start=1):
+            if minibatch_std and number == len(sizes):
                 layers.append(MinibatchStd())
                 inputs += 1
             if activation == "maxout":
@@ -164,5 +165,5 @@ class MLPDiscriminator(Discriminator):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Samples (N, *shape) to scores (N,)."""
+        """Map samples (N, *shape) to scores (N,)."""
         return self.layers(x).squeeze(1)

@@ -1,7 +1,7 @@
-"""The residual networks for 32 × 32 images of WGAN-GP and SNGAN.
+"""The residual networks of WGAN-GP and SNGAN for 32 × 32 images.
 
 Gulrajani et al. 2017 (arXiv:1704.00028), appendix, and Miyato et al. 2018 (arXiv:1802.05957),
-table 4. Spectral norm is applied from outside, by `ganlab.regularizers.spectral_normalize`.
+table 4. These networks have no spectral norm; `ganlab.regularizers.spectral_normalize` adds it.
 """
 
 import math
@@ -17,15 +17,15 @@ from ganlab.networks.init import Init, initialise, with_gain
 
 
 def residual_conv(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 3 × 3 convolution of a residual branch, drawn with the gain √2 of a ReLU."""
+    """Return a 3 × 3 convolution of a residual branch, initialised with the gain √2 of a ReLU."""
     return with_gain(nn.Conv2d(inputs, outputs, 3, padding=1), math.sqrt(2.0))
 
 
 class UpBlock(nn.Module):
     """Norm, ReLU, upsample, conv, norm, ReLU, conv, plus the upsampled shortcut.
 
-    (N, inputs, H, W) to (N, outputs, 2H, 2W). The shortcut's 1 × 1 convolution comes before the
-    nearest-neighbour upsampling, with which it commutes, at a quarter of the cost.
+    The shortcut's 1 × 1 convolution comes before the nearest-neighbour upsampling. Both orders give
+    the same result, and this one costs a quarter.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -37,16 +37,16 @@ class UpBlock(nn.Module):
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, 2H, 2W)."""
+        """Map (N, inputs, H, W) to (N, outputs, 2H, 2W)."""
         h = F.interpolate(F.relu(self.norm1(x)), scale_factor=2, mode="nearest")
         h = self.conv2(F.relu(self.norm2(self.conv1(h))))
         return h + F.interpolate(self.shortcut(x), scale_factor=2, mode="nearest")
 
 
 class FirstDownBlock(nn.Module):
-    """Conv, ReLU, conv, average pooling, plus the pooled shortcut: no ReLU acts on the image.
+    """Conv, ReLU, conv, average pooling, plus the pooled shortcut; no ReLU acts on the image.
 
-    (N, inputs, H, W) to (N, outputs, H/2, W/2). Without norms, whatever the later blocks have.
+    The block never has norms, even if the later blocks have norms.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -56,7 +56,7 @@ class FirstDownBlock(nn.Module):
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H/2, W/2)."""
+        """Map (N, inputs, H, W) to (N, outputs, H/2, W/2)."""
         h = self.conv2(F.relu(self.conv1(x)))
         return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))
 
@@ -64,7 +64,7 @@ class FirstDownBlock(nn.Module):
 class DownBlock(nn.Module):
     """Norm, ReLU, conv, norm, ReLU, conv and, with `down`, average pooling, plus the shortcut.
 
-    (N, features, H, W) to the same shape, or to half the side. Only a pooled shortcut has weights.
+    With `down`, the shortcut is pooled and has a 1 × 1 convolution; otherwise it is the identity.
     """
 
     def __init__(self, features: int, down: bool, norm: Norm) -> None:
@@ -76,7 +76,7 @@ class DownBlock(nn.Module):
         self.shortcut = nn.Conv2d(features, features, 1) if down else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, features, H, W) to (N, features, H, W) or (N, features, H/2, W/2)."""
+        """Map (N, features, H, W) to the same shape, or with `down` to (N, features, H/2, W/2)."""
         h = self.conv1(F.relu(self.norm1(x)))
         h = self.conv2(F.relu(self.norm2(h)))
         if self.shortcut is None:
@@ -85,26 +85,26 @@ class DownBlock(nn.Module):
 
 
 def check_size(size: int) -> None:
-    """Only 32."""
+    """Raise a ConfigError unless `size` is 32."""
     if size != 32:
         raise ConfigError(
             f"size: ResNet-32 cannot make {size!r}; allowed 32; nearest 32. Set size and the "
-            "data's size to 32, or take DCGANGenerator and DCGANDiscriminator for other sizes."
+            "data's size to 32, or use DCGANGenerator and DCGANDiscriminator for other sizes."
         )
 
 
 class ResNetGenerator32(Generator):
-    """A 4 × 4 map from z, three blocks that double it, batch norm, ReLU, conv, tanh.
+    """A 4 × 4 map from z, three blocks that double its sides, batch norm, ReLU, conv, tanh.
 
-    arXiv:1802.05957, table 4 (left). 4,276,739 parameters as it stands.
+    arXiv:1802.05957, table 4 (left). 4,276,739 parameters by default.
 
     Args:
-        latent: numbers in z.
-        features: channels of every map.
-        channels: 1 to 4.
-        size: 32.
-        init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
-            in residual branches.
+        latent: the length of z.
+        features: the channels of every map.
+        channels: the channels of the image, 1 to 4.
+        size: the side of the image; only 32 is allowed.
+        init: a name in `ganlab.networks.init.INITS`; the reference code's is "xavier", with a gain
+            of √2 in residual branches.
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
@@ -131,25 +131,25 @@ class ResNetGenerator32(Generator):
         initialise(self, init)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (N, latent) to images (N, channels, 32, 32) in [-1, 1]."""
+        """Map latents (N, latent) to images (N, channels, 32, 32) in [-1, 1]."""
         h = self.blocks(self.project(z).view(-1, self.features, 4, 4))
         return self.to_image(F.relu(self.norm(h))).tanh()
 
 
 class ResNetDiscriminator32(Discriminator):
-    """Two blocks that halve the map, two that keep it, ReLU, pooling over places, linear.
+    """Two blocks that halve the sides, two that keep them, ReLU, pooling over positions, linear.
 
-    arXiv:1802.05957, table 4 (right). 1,053,825 parameters as it stands.
+    arXiv:1802.05957, table 4 (right). 1,053,825 parameters by default.
 
     Args:
-        features: channels of every map.
-        channels: of the input, any number: the image's, and the label's maps inside a
-            `LabelledDiscriminator`.
-        size: 32.
-        norm: "none", as in both papers, or one for the later three blocks.
-        pooling: "sum" as in SNGAN, "mean" as in WGAN-GP.
-        init: a name in `ganlab.networks.init.INITS`; the reference's is "xavier", with a gain of √2
-            in residual branches.
+        features: the channels of every map.
+        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator` those of
+            the image plus the label's maps.
+        size: the side of the image; only 32 is allowed.
+        norm: "none" as in both papers, or the norm of the last three blocks.
+        pooling: "sum" as in SNGAN, or "mean" as in WGAN-GP.
+        init: a name in `ganlab.networks.init.INITS`; the reference code's is "xavier", with a gain
+            of √2 in residual branches.
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """
@@ -180,7 +180,7 @@ class ResNetDiscriminator32(Discriminator):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, channels, 32, 32) in [-1, 1] to scores (N,)."""
+        """Map images (N, channels, 32, 32) in [-1, 1] to scores (N,)."""
         check_input(x, self.shape)
         h = F.relu(self.blocks(x))
         h = h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))

@@ -1,1 +1,1 @@
-"""Networks that turn pictures into pictures, and discriminators of patches."""
+"""Networks that map pictures to pictures, and patch discriminators."""

@@ -1,4 +1,4 @@
-"""Encoders of pictures into the parameters of a distribution of latents."""
+"""An encoder from pictures to Gaussian distributions of latents."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ganlab.networks.init import Init, initialise
 class ResidualEncoder(nn.Module):
     """The encoder E of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), its code's "resnet_256".
 
-    A 4×4 convolution of stride 2, then residual blocks that halve the sides until at most 8 to 15
-    pixels are left; the mean over places gives two linear layers the mean and the log-variance.
-    Instance norm without scale and offset.
+    A 4×4 convolution with stride 2 is followed by residual blocks, at least one, that halve the
+    sides until they are below 16 pixels. From the mean over positions, two linear layers compute
+    the latents' means and log-variances. Instance norms have no scale and offset.
 
     Args:
-        size: of the pictures, at least 16; larger ones than the stated may be given as well.
-        channels: of the pictures.
-        latent: dimensions of the distribution.
-        features: channels after the first convolution; twice, three and four times as many after
-            the first, second and all further blocks.
-        init: of the weights.
+        size: the side of the pictures, at least 16; `forward` also takes larger pictures.
+        channels: the channels of the pictures, 1 to 4.
+        latent: the dimensions of the distribution.
+        features: the channels after the first convolution; after the first block twice, after the
+            second three times, and after later blocks four times as many.
+        init: a name in `ganlab.networks.init.INITS`.
 
     Raises:
-        ConfigError: a size below 16, or numbers below 1.
+        ConfigError: a size, count or name that is not allowed.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class ResidualEncoder(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (N, C, H, W) in [−1, 1] to means and log-variances (N, latent)."""
+        """Map pictures (N, C, H, W) in [−1, 1] to means and log-variances (N, latent)."""
         features = self.layers(x).mean((2, 3))
         return self.mean(features), self.log_variance(features)
 
 
 class _HalvingBlock(nn.Module):
-    """A residual block with norm and activation first, which halves the sides."""
+    """A residual block that halves the sides; norm and activation come before each convolution."""
 
     def __init__(self, width: int, wider: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class _HalvingBlock(nn.Module):
 
 
 def draw_latents(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Z = mean + σ·ε with ε ~ N(0, 1), all (N, D), so that gradients reach both parameters.
+    """Return samples mean + σ·ε with ε ~ N(0, 1), all (N, D); gradients reach mean and σ.
 
     Kingma and Welling 2014 (arXiv:1312.6114), section 2.4.
     """

@@ -1,4 +1,4 @@
-"""A U-Net that is also given a latent."""
+"""A U-Net with a latent as a second input."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ganlab.networks.translation.unet import UNetGenerator
 
 
 class LatentUNet(nn.Module):
-    """A `UNetGenerator` that is given z as further channels, the same at every place.
+    """A `UNetGenerator` that gets z as additional input channels, constant over all positions.
 
     The generator of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), there "add to input".
 
     Args:
         size: see `UNetGenerator`.
-        latent: dimensions of z.
-        in_channels: of the pictures, without z.
+        latent: the dimensions of z.
+        in_channels: the channels of the pictures, without z.
         out_channels, features, depth, norm, dropout, init: see `UNetGenerator`.
 
     Attributes:
-        multiple: sides of pictures must be multiples of it.
+        multiple: the number that must divide the pictures' sides.
 
     Raises:
         ConfigError: a size, count or name that is not allowed.
@@ -54,10 +54,12 @@ class LatentUNet(nn.Module):
         self.multiple = self.unet.multiple
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Pictures (N, in_channels, H, W) in [-1, 1] and z (N, latent) to (N, out_channels, H, W).
+        """Map pictures (N, in_channels, H, W) and z (N, latent) to (N, out_channels, H, W).
+
+        The pictures are in [-1, 1].
 
         Raises:
-            ConfigError: pictures of other channels, or sides that are not multiples of `multiple`.
+            ConfigError: pictures of other channels, or sides that `multiple` does not divide.
         """
         check_picture(x, self.in_channels, self.multiple, self.multiple)
         return self.unet(torch.cat([x, z[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1))

@@ -1,4 +1,4 @@
-"""From feature maps to vectors of patches, as contrastive translation compares them."""
+"""Vectors of patches from feature maps, for the contrastive loss of CUT."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ganlab.networks.init import Init, initialise
 
 
 def draw_places(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
-    """For each map (N, C, H, W) the places (min(patches, H·W),) to look at, int64 in 0 … H·W − 1.
+    """Return random positions for each map (N, C, H, W): int64 (min(patches, H·W),) in [0, H·W).
 
-    Drawn without repetition from torch's default generator of the maps' device; all images of a
-    batch are looked at in the same places.
+    The positions are sampled without replacement by torch's default generator of the maps' device.
+    All images of a batch share them.
     """
     return [torch.randperm(x[0, 0].numel(), device=x.device)[:patches] for x in maps]
 
 
 class PatchHeads(nn.Module):
-    """A two-layer perceptron for each feature map, onto the unit sphere.
+    """A two-layer perceptron for each feature map, with outputs of length 1.
 
-    The heads H_l of Park et al. 2020 (arXiv:2007.15651): Linear, ReLU, Linear, length 1.
+    The heads H_l of Park et al. 2020 (arXiv:2007.15651): Linear, ReLU, Linear, normalisation.
 
     Args:
-        channels: of each feature map.
-        features: units of both layers.
-        init: of the weights.
+        channels: the channels of each feature map.
+        features: the units of both layers.
+        init: a name in `ganlab.networks.init.INITS`.
 
     Raises:
-        ConfigError: no channels, or a number below 1.
+        ConfigError: `channels` is empty, a number is below 1, or a name is not allowed.
     """
 
     def __init__(self, channels: Sequence[int], features: int = 256, init: Init = "dcgan") -> None:
@@ -50,15 +50,15 @@ class PatchHeads(nn.Module):
         initialise(self, init)
 
     def forward(self, maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
-        """Maps (N, C, H, W) and places (S,) of each to unit vectors (N, S, features).
+        """Return unit vectors (N, S, features) for each map (N, C, H, W) and its positions (S,).
 
         Raises:
-            ConfigError: not one map and one set of places for each head.
+            ConfigError: the numbers of maps, position tensors and heads differ.
         """
         if not len(maps) == len(places) == len(self.heads):
             raise ConfigError(
                 f"PatchHeads: received {len(maps)} maps and {len(places)} sets of places; needs "
-                f"{len(self.heads)} of both, one for each head."
+                f"{len(self.heads)} maps and sets, one per head."
             )
         return [
             normalize(head(x.flatten(2)[:, :, at].transpose(1, 2)), dim=-1, eps=1e-6)

@@ -1,7 +1,7 @@
-"""Discriminators that judge patches: Isola et al. 2017, arXiv:1611.07004, section 3.2.2, appendix.
+"""Patch discriminators: Isola et al. 2017, arXiv:1611.07004, section 3.2.2 and appendix.
 
-A score judges the square of pixels that it depends on, the receptive field: 1 for a PixelGAN, 70
-for the paper's PatchGAN, and all of the picture for an ImageGAN.
+Each score depends on a square of pixels, its receptive field. The side of this square is 1 for a
+PixelGAN, 70 for the paper's PatchGAN, and at least the picture's side for an ImageGAN.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ MOST_LAYERS = 7
 
 
 def field_of(layers: int) -> int:
-    """Side of what a score of a `PatchGAN` of so many halvings sees, in pixels."""
+    """Return the side in pixels of the receptive field of a `PatchGAN` with `layers` halvings."""
     return 9 * 2**layers - 2
 
 
 def layers_for(field: int) -> int:
-    """The halvings that give a receptive field of 16, 34, 70, 142, 286, 574 or 1150 pixels.
+    """Return the number of halvings that gives a receptive field of `field` pixels.
 
     Raises:
-        ConfigError: another number, with the nearest of these.
+        ConfigError: `field` is not 16, 34, 70, 142, 286, 574 or 1150; the message names the
+            nearest of these numbers.
     """
     fields = {field_of(layers): layers for layers in range(1, MOST_LAYERS + 1)}
     if field in fields:
@@ -33,30 +34,32 @@ def layers_for(field: int) -> int:
     near = min(fields, key=lambda f: abs(f - field)) if isinstance(field, (int, float)) else 70
     raise ConfigError(
         f"receptive_field: received {field!r}; allowed {', '.join(map(str, fields))} pixels; "
-        f"nearest {near}. For a field of 1 take PixelGAN."
+        f"nearest {near}. For a field of 1 use PixelGAN."
     )
 
 
 class PatchGAN(nn.Module):
-    """4 × 4 convolutions, `layers` of which halve the map, and two that do not.
+    """A patch discriminator of 4 × 4 convolutions: `layers` with stride 2, then two with stride 1.
 
-    2,768,705 parameters with 6 channels in; 2,764,737 with 3 channels and norm "instance".
+    2,768,705 parameters with 6 input channels; 2,764,737 with 3 and norm "instance".
 
     Args:
-        in_channels: of the pictures; those of source and target together where it sees both.
-        features: channels of the first map; each halving doubles them, up to 8 times as many.
-        layers: halvings; 3 gives the paper's 70 × 70.
-        norm: of all maps but the first: "batch" as in the paper, "instance" without scale and
-            offset, as in CycleGAN, "layer" or "none". Convolutions between have a bias but with
-            "batch".
+        in_channels: the channels of the pictures; of a conditional discriminator, the channels of
+            source and target together.
+        features: the channels of the first map; each later hidden map has twice as many as the map
+            before it, up to 8 · `features`.
+        layers: the number of halvings, 1 to 7; 3 gives the paper's receptive field of 70 × 70.
+        norm: the norm of all hidden maps except the first: "batch" as in the paper, "instance"
+            without scale and offset as in CycleGAN, "layer" or "none". With "batch", the
+            convolutions before norms have no bias.
         init: a name in `ganlab.networks.init.INITS`.
-        padding: of zeros around each map, 1; pix2pixHD's is 2.
-        receptive_field: side of what one score sees in pixels, in place of `layers`: 16, 34, 70,
-            142, 286, 574 or 1150.
+        padding: the width of the zero padding of each map, 1 or 2; pix2pixHD has 2.
+        receptive_field: the side of the receptive field in pixels: 16, 34, 70, 142, 286, 574 or
+            1150; overrides `layers`. None to use `layers`.
 
     Attributes:
-        layers, receptive_field: see above; both are known, whichever was given.
-        least: the shortest side of pictures, of which one score is left.
+        layers, receptive_field: as above; both are set, whichever was given.
+        least: the smallest side of pictures, which gives one score.
 
     Raises:
         ConfigError: a count or name that is not allowed.
@@ -96,12 +99,13 @@ class PatchGAN(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Tensor, features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
-        """Pictures (N, in_channels, H, W) in [-1, 1] to scores (N, 1, h, w), unbounded.
+        """Map pictures (N, in_channels, H, W) in [-1, 1] to unbounded scores (N, 1, h, w).
 
-        With `features`, also the map after each activation, from the largest to the smallest.
+        With `features`, also return the map after each activation, from the largest to the
+        smallest.
 
         Raises:
-            ConfigError: pictures of other channels, or so small that no score is left.
+            ConfigError: pictures of other channels, or too small for a score.
         """
         check_picture(x, self.in_channels, 1, self.least)
         maps = []
@@ -112,16 +116,16 @@ class PatchGAN(nn.Module):
 
 
 class ImageGAN(PatchGAN):
-    """A `PatchGAN` as deep as its receptive field needs to be at least as large as the picture.
+    """The smallest `PatchGAN` whose receptive field is at least as large as the picture.
 
-    The paper's for 256 pixels has 286.
+    The paper's ImageGAN for 256 pixels has a receptive field of 286.
 
     Args:
-        size: side of the pictures, at least 8.
+        size: the side of the pictures, 8 to 1150.
         in_channels, features, norm, init: see `PatchGAN`.
 
     Raises:
-        ConfigError: a size above 1150, or another argument that is not allowed.
+        ConfigError: a size, count or name that is not allowed.
     """
 
     def __init__(
@@ -138,10 +142,10 @@ class ImageGAN(PatchGAN):
 
 
 class PixelGAN(nn.Module):
-    """1 × 1 convolutions: each pixel is judged alone. 9,024 parameters with 6 channels in.
+    """1 × 1 convolutions that score each pixel alone; 9,024 parameters with 6 input channels.
 
     Args:
-        in_channels, features, norm, init: see `PatchGAN`; the norm is of the second map.
+        in_channels, features, norm, init: see `PatchGAN`; only the second map has the norm.
 
     Raises:
         ConfigError: a count or name that is not allowed.
@@ -172,6 +176,6 @@ class PixelGAN(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, in_channels, H, W) in [-1, 1] to scores (N, 1, H, W), unbounded."""
+        """Map pictures (N, in_channels, H, W) in [-1, 1] to unbounded scores (N, 1, H, W)."""
         check_picture(x, self.in_channels, 1, 1)
         return self.stages(x)

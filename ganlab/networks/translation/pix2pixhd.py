@@ -15,13 +15,14 @@ from ganlab.networks.translation.resnet import ResNetGenerator
 
 
 class GlobalGenerator(ResNetGenerator):
-    """The global generator: a `ResNetGenerator` of four halvings.
+    """The global generator: a `ResNetGenerator` with four halvings.
 
-    182,546,755 parameters with 36 channels in (Cityscapes: 35 classes and the edges of instances).
+    182,546,755 parameters with 36 input channels (Cityscapes: 35 classes and the edges of
+    instances).
 
     Args:
-        in_channels: of the source; more with the maps of labels and edges.
-        downsamplings: halvings of the map.
+        in_channels: the channels of the source, e.g. one per class and one for edges.
+        downsamplings: the number of halvings.
         **common: as in `ResNetGenerator`.
 
     Raises:
@@ -33,17 +34,17 @@ class GlobalGenerator(ResNetGenerator):
 
 
 class MultiScale(nn.Module):
-    """Several PatchGANs, each on the picture at half the size of the one before.
+    """Several PatchGANs, the first on the picture, each next one on the picture at half the size.
 
-    5,603,202 parameters with 39 channels in and two scales.
+    5,603,202 parameters with 39 input channels and two scales.
 
     Args:
         in_channels, features, layers, norm, init, padding: see `PatchGAN`.
-        scales: how many.
+        scales: the number of PatchGANs.
 
     Attributes:
-        receptive_fields: side of what one score of each scale sees, in pixels of the full picture
-            (but for the 3 × 3 pooling, which adds one at most on each side).
+        receptive_fields: the side of each scale's receptive field, in pixels of the full picture.
+            The pixels that the 3 × 3 poolings add at the borders are not counted.
 
     Raises:
         ConfigError: a count or name that is not allowed.
@@ -72,12 +73,13 @@ class MultiScale(nn.Module):
     def forward(
         self, x: Tensor, features: bool = False
     ) -> list[Tensor] | tuple[list[Tensor], list[Tensor]]:
-        """Pictures (N, in_channels, H, W) in [-1, 1] to scores (N, 1, h, w) of each scale.
+        """Map pictures (N, in_channels, H, W) in [-1, 1] to the scores (N, 1, h, w) of each scale.
 
-        With `features`, also the maps of all scales, for a feature matching loss (equation 4).
+        With `features`, also return the maps of all scales, for a feature matching loss
+        (equation 4).
 
         Raises:
-            ConfigError: pictures of other channels, or so small that no score is left.
+            ConfigError: pictures of other channels, or too small for a score.
         """
         # each pooling halves a side and rounds up
         least = 2 ** (len(self.scales) - 1) * (self.scales[0].least - 1) + 1
@@ -86,7 +88,7 @@ class MultiScale(nn.Module):
         for level, scale in enumerate(self.scales):
             if level:
                 x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
-            score, seen = scale(x, features=True)
+            score, hidden = scale(x, features=True)
             scores.append(score)
-            maps += seen
+            maps += hidden
         return (scores, maps) if features else scores

@@ -1,7 +1,6 @@
 """The residual generator of CycleGAN: Zhu et al. 2017, arXiv:1703.10593, after Johnson et al. 2016.
 
-pix2pixHD's global generator is the same with four halvings: see
-`ganlab.networks.translation.pix2pixhd`.
+With four halvings it is pix2pixHD's global generator, see `ganlab.networks.translation.pix2pixhd`.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from ganlab.networks.init import Init, initialise
 
 
 def _normalise(norm: Norm, channels: int) -> nn.Module:
-    """The norm, or what keeps its place where there is none."""
+    """Return the norm, or an identity for "none", so that layer numbers do not depend on `norm`."""
     return image_norm(norm, channels, plain=True) or nn.Identity()
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 × 3 convolutions with norms, reflected at the border, and the input added.
+    """Two 3 × 3 convolutions with reflection padding and norms, plus the input.
 
-    (N, channels, H, W), kept. With `dropout`, half of the values are dropped between them.
+    With `dropout`, half of the values are dropped between the convolutions.
     """
 
     def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
@@ -45,32 +44,32 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W), kept."""
+        """Map (N, channels, H, W) to the same shape."""
         return x + self.layers(x)
 
 
 class ResNetGenerator(nn.Module):
-    """Halvings, residual blocks, and as many doublings; 7 × 7 convolutions at both ends.
+    """Halvings, residual blocks, and as many doublings as halvings; 7 × 7 convolutions at the ends.
 
-    11,378,179 parameters with 9 blocks (the paper's for 256 pixels and more), 7,837,699 with 6
-    (for 128).
+    11,378,179 parameters with 9 blocks (the paper's number for 256 pixels and more), 7,837,699 with
+    6 blocks (for 128 pixels).
 
     Args:
-        in_channels, out_channels: of what comes in and goes out.
-        features: channels of the first map; each halving doubles them.
-        blocks: residual blocks at the smallest size.
-        downsamplings: halvings.
-        norm: "instance" without scale and offset, as in the paper, "batch", "layer" or "none".
-            Convolutions have a bias but with "batch".
+        in_channels, out_channels: the channels of the input and of the output.
+        features: the channels of the first map; each halving doubles the channels.
+        blocks: the number of residual blocks, at the smallest size.
+        downsamplings: the number of halvings.
+        norm: "instance" without scale and offset, as in the paper, "batch", "layer" or "none". With
+            "batch", only the last convolution has a bias.
         dropout: whether half of the values within each block are dropped.
         init: a name in `ganlab.networks.init.INITS`.
-        upsampling: "transposed" convolutions as in the paper, or "resize": nearest neighbours and
-            a 3 × 3 convolution, which leave no checkerboard (Odena et al. 2016).
+        upsampling: "transposed" convolutions as in the paper, or "resize": nearest-neighbour
+            upsampling and a 3 × 3 convolution, against checkerboard patterns (Odena et al. 2016).
 
     Attributes:
-        multiple: sides of pictures must be multiples of it, 2**downsamplings.
-        layers: all of it but the last tanh, as `encode` counts: padding, convolution, norm, ReLU,
-            then convolution, norm, ReLU for each halving, then the blocks.
+        multiple: the number that must divide the pictures' sides, 2**downsamplings.
+        layers: all layers except the last tanh, as `encode` numbers them: padding, convolution,
+            norm, ReLU; convolution, norm, ReLU for each halving; the blocks; the doublings.
 
     Raises:
         ConfigError: a count or name that is not allowed.
@@ -133,37 +132,37 @@ class ResNetGenerator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W) in [-1, 1]."""
+        """Map pictures (N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W) in [-1, 1]."""
         check_picture(x, self.in_channels, self.multiple, 2 * self.multiple)
         return self.layers(x).tanh()
 
     def encode(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """What some of `self.layers` give out, going no further than the last of them.
+        """Return the outputs of some of `self.layers`; later layers are not computed.
 
-        CUT's, with two halvings and nine blocks, are 0 (the padded picture), 4 and 7 (the halving
+        CUT uses, with two halvings and nine blocks, 0 (the padded picture), 4 and 7 (the halving
         convolutions), 10 and 14 (the first and fifth block): Park et al. 2020, arXiv:2007.15651.
 
         Args:
             x: pictures (N, in_channels, H, W) in [-1, 1].
-            layers: places in `self.layers`, in rising order.
+            layers: indices of `self.layers`, in rising order.
 
         Returns:
-            One map (N, channels, H', W') for each.
+            One map (N, channels, H', W') for each index.
 
         Raises:
-            ConfigError: no such place, or not in rising order.
+            ConfigError: `layers` is empty, out of range, or not in rising order.
         """
         check_picture(x, self.in_channels, self.multiple, 2 * self.multiple)
         wanted = list(layers)
         last = len(self.layers) - 1
         if not wanted or wanted != sorted(set(wanted)) or not 0 <= wanted[0] <= wanted[-1] <= last:
             raise ConfigError(
-                f"layers: received {wanted}; allowed places from 0 to {last} in rising order."
+                f"layers: received {wanted}; allowed indices from 0 to {last} in rising order."
             )
         maps, h = [], x
-        for place, layer in enumerate(self.layers[: wanted[-1] + 1]):
-            # not in place: the map before may have been asked for
+        for index, layer in enumerate(self.layers[: wanted[-1] + 1]):
+            # not in place, as the ReLU's input may be one of the returned maps
             h = F.relu(h) if isinstance(layer, nn.ReLU) else layer(h)
-            if place in wanted:
+            if index in wanted:
                 maps.append(h)
         return maps

@@ -1,4 +1,4 @@
-"""Translators that keep a picture's content and are given a style: MUNIT's networks.
+"""MUNIT's networks, which translate a picture's content into a given style.
 
 Huang et al. 2018 (arXiv:1804.04732), section 5.1 and appendix.
 """
@@ -17,21 +17,23 @@ from ganlab.networks.translation.resnet import ResidualBlock
 
 
 class StyledResNet(nn.Module):
-    """Content of one domain and style of another, as a picture of the other.
+    """A translator from the source to the target domain, with a style of the target domain.
 
-    Of the two autoencoders of the paper it holds the content encoder of the domain that goes in,
-    and the style encoder and the decoder of the domain that comes out.
+    The paper has an autoencoder per domain. This network has the content encoder of the source
+    domain, and the style encoder and decoder of the target domain.
 
     Args:
-        in_channels, out_channels: of what goes in and comes out.
-        latent: dimensions of a style.
-        features: channels of the first map; each of the two halvings of the content doubles them.
-        blocks: residual blocks in the content encoder, and as many in the decoder.
-        style_features: units of the perceptron that turns a style into scales and offsets.
-        init: of the weights.
+        in_channels, out_channels: the channels of source and target pictures.
+        latent: the dimensions of a style.
+        features: the channels of the first map; each of the content's two halvings doubles them.
+        blocks: the number of residual blocks in the content encoder, and in the decoder.
+        style_features: the units of the perceptron that maps a style to scales and offsets.
+        init: a name in `ganlab.networks.init.INITS`.
 
     Attributes:
-        multiple: sides of pictures must be multiples of it.
+        multiple: the number that must divide the pictures' sides.
+        content: the content encoder.
+        style: the style encoder.
 
     Raises:
         ConfigError: numbers below 1, or an unknown name.
@@ -87,16 +89,16 @@ class StyledResNet(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Pictures (N, in_channels, H, W) and styles (N, latent) to (N, out_channels, H, W).
+        """Map pictures (N, in_channels, H, W) and styles (N, latent) to (N, out_channels, H, W).
 
         Raises:
-            ConfigError: pictures of other channels, or sides that are not multiples of 4, from 16.
+            ConfigError: pictures of other channels, or sides below 16 or not divisible by 4.
         """
         check_picture(x, self.in_channels, self.multiple, 16)
         return self.decode(self.content(x), style)
 
     def decode(self, content: Tensor, style: Tensor) -> Tensor:
-        """Contents (N, 4·features, H/4, W/4) and styles (N, latent) to pictures in [−1, 1]."""
+        """Map contents (N, 4·features, H/4, W/4) and styles (N, latent) to pictures in [−1, 1]."""
         parts = self.affine(style).chunk(len(self.styled), 1)
         for block, part in zip(self.styled, parts, strict=True):
             content = block(content, part)
@@ -104,9 +106,9 @@ class StyledResNet(nn.Module):
 
 
 class _StyledBlock(nn.Module):
-    """A residual block whose two instance norms are scaled and offset by the style."""
+    """A residual block whose two instance norms get their scales and offsets from the style."""
 
-    parameters_per_channel = 4
+    parameters_per_channel = 4  # two scales and two offsets
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -115,7 +117,7 @@ class _StyledBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:
-        """Maps (N, C, H, W) and scales and offsets (N, 4·C) to maps of the same shape."""
+        """Map `x` (N, C, H, W) to the same shape; `affine` (N, 4·C) has scales and offsets."""
         scale, offset, scale2, offset2 = affine[:, :, None, None].chunk(4, 1)
         h = F.relu(F.instance_norm(self.first(x)) * scale + offset)
         return x + F.instance_norm(self.second(h)) * scale2 + offset2
@@ -124,7 +126,7 @@ class _StyledBlock(nn.Module):
 def _convolution(
     inputs: int, outputs: int, kernel: int, stride: int = 1, norm: str = "none"
 ) -> list[nn.Module]:
-    """A reflected convolution, its norm if there is one, and a ReLU."""
+    """Return reflection padding, a convolution, its norm unless "none", and a ReLU."""
     padding = (kernel - 1) // 2
     layers = [nn.ReflectionPad2d(padding), nn.Conv2d(inputs, outputs, kernel, stride)]
     normalise = image_norm(norm, outputs, plain=True)

@@ -1,4 +1,4 @@
-"""The U-Net of pix2pix, of any depth: Isola et al. 2017, arXiv:1611.07004, appendix."""
+"""The U-Net of pix2pix, with any depth: Isola et al. 2017, arXiv:1611.07004, appendix."""
 
 from __future__ import annotations
 
@@ -13,44 +13,45 @@ from ganlab.networks.blocks import Norm, check_picture, has_bias, image_norm
 from ganlab.networks.checks import check_count, check_counts
 from ganlab.networks.init import Init, initialise
 
-DEEPEST = 8  # the paper's, unless more is asked for
-LARGEST_BOTTLENECK = 16  # pixels along a side, unless the depth is given
+DEEPEST = 8  # the paper's depth, and the largest default
+LARGEST_BOTTLENECK = 16  # pixels along a side; checked unless the depth is given
 
 
 def default_depth(size: int | Sequence[int]) -> int:
-    """How often the sides can be halved, 8 at most: 8 for 256, 7 for 128, 5 for 96."""
+    """Return how often the sides can be halved, at most 8: 8 for 256, 7 for 128, 5 for 96."""
     sides = check_counts("size", (size,) if isinstance(size, int) else size, "the sides")
-    # the lowest bit that is set in any side is the largest power of two that divides them all
-    together = 0
+    # the lowest bit that is set in any side is the largest power of two that divides all sides
+    bits = 0
     for side in sides:
-        together |= side
-    return min((together & -together).bit_length() - 1, DEEPEST)
+        bits |= side
+    return min((bits & -bits).bit_length() - 1, DEEPEST)
 
 
 class UNetGenerator(nn.Module):
-    """Halvings to a bottleneck, and doublings that also see the map of their size on the way down.
+    """Halving convolutions down to a bottleneck, then doubling ones, with skip connections.
 
     54,413,955 parameters at 256, 41,828,995 at 128. The maps have features × 1, 2, 4, 8, 8, …
     channels. Neither the first nor the innermost halving has a norm, so that a batch of one picture
-    and a bottleneck of 1 × 1 are fine.
+    with a bottleneck of 1 × 1 is possible.
 
     Args:
-        size: side of the pictures, or [height, width]; multiples of 2**depth. Other such sizes may
-            be given to `forward`.
-        in_channels, out_channels: of what comes in and goes out.
-        features: channels of the first map.
-        depth: halvings, at least 2; None for as many as `size` allows, 8 at most.
-        norm: "batch" as in the paper, "instance" without scale and offset, "layer" or "none".
-            Convolutions have a bias but with "batch".
-        dropout: whether half of the channels' values are dropped after the three innermost
-            doublings, as in the paper, or which doublings, the innermost being 0: those of its
-            PyTorch port are [1, 2, 3] at 256.
-        skips: whether doublings see the maps on the way down; without them it is an autoencoder, as
-            in the paper's section 4.2 and in DiscoGAN.
+        size: the side of the pictures, or [height, width]; multiples of 2**depth. `forward` also
+            takes other multiples.
+        in_channels, out_channels: the channels of the input and of the output.
+        features: the channels of the first map.
+        depth: the number of halvings, at least 2; None for as many as `size` allows, at most 8.
+        norm: "batch" as in the paper, "instance" without scale and offset, "layer" or "none". With
+            "batch", only the last convolution has a bias.
+        dropout: True to drop half of the values after the three innermost doublings, as in the
+            paper; False for no dropout; or a list of doublings, numbered from 0, the innermost. The
+            PyTorch port of pix2pix has [1, 2, 3] at 256.
+        skips: whether each doubling's input is concatenated with the map of the same size from the
+            way down; without skips this is an autoencoder, as in the paper's section 4.2 and in
+            DiscoGAN.
         init: a name in `ganlab.networks.init.INITS`.
 
     Attributes:
-        multiple: sides of pictures must be multiples of it, 2**depth.
+        multiple: the number that must divide the pictures' sides, 2**depth.
 
     Raises:
         ConfigError: a size, count or name that is not allowed.
@@ -86,7 +87,7 @@ class UNetGenerator(nn.Module):
             if outside := [d for d in self.dropout if d not in range(self.depth - 1)]:
                 raise ConfigError(
                     f"dropout: received doubling {outside[0]}; allowed 0 (the innermost) to "
-                    f"{self.depth - 2}. Leave it out, or set dropout=true."
+                    f"{self.depth - 2}. Remove {outside[0]} from the list, or set dropout=true."
                 )
 
         bias = has_bias(norm)
@@ -100,24 +101,24 @@ class UNetGenerator(nn.Module):
             self.down.append(stage)
             inputs = width
         self.up = nn.ModuleList()
-        for place, width in enumerate([*reversed(widths[:-1]), out_channels]):
-            last = place == self.depth - 1
+        for doubling, width in enumerate([*reversed(widths[:-1]), out_channels]):
+            last = doubling == self.depth - 1
             stage = nn.Sequential(nn.ConvTranspose2d(inputs, width, 4, 2, 1, bias=bias or last))
             if not last:
                 _append(stage, image_norm(norm, width, plain=True))
-            if place in self.dropout:
+            if doubling in self.dropout:
                 stage.append(nn.Dropout(0.5))
             self.up.append(stage)
             inputs = 2 * width if skips else width
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W) in [-1, 1]."""
+        """Map pictures (N, in_channels, H, W) in [-1, 1] to (N, out_channels, H, W) in [-1, 1]."""
         check_picture(x, self.in_channels, self.multiple, self.multiple)
         maps = []
         h = x
         for level, stage in enumerate(self.down):
-            # in place: the way up takes the positive part, which a LeakyReLU does not touch
+            # in place, as the way up uses only positive values, which a LeakyReLU does not change
             h = stage(h if level == 0 else F.leaky_relu(h, 0.2, inplace=True))
             maps.append(h)
         h = maps.pop()
@@ -135,19 +136,19 @@ class UNetGenerator(nn.Module):
             raise ConfigError(
                 f"size: received {size} for a U-Net of depth {self.depth}; allowed multiples of "
                 f"{multiple}; nearest {' × '.join(map(str, near))}. Set the data's size to that, "
-                "or depth to fewer halvings (depth=null takes as many as the size allows)."
+                "or depth to a smaller number (depth=null for the largest that the size allows)."
             )
 
 
 def _check_bottleneck(size: int | Sequence[int], depth: int) -> None:
-    """Refuse a size that can be halved so seldom that a U-Net of it would see little at once."""
+    """Raise a ConfigError if the bottleneck is so large that the receptive field is too small."""
     longest = max((size,) if isinstance(size, int) else size)
     if longest // 2**depth > LARGEST_BOTTLENECK:
         near = round(longest / 32) * 32
         raise ConfigError(
             f"size: {size} can be halved {depth} times only, which leaves a bottleneck of "
             f"{longest // 2**depth} pixels; nearest {near}. Set the data's size to a multiple of "
-            f"32, or say depth={depth} if that is meant."
+            f"32, or set depth={depth} to accept this bottleneck."
         )
 
 

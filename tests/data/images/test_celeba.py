@@ -1,4 +1,4 @@
-"""CelebA's layout, written by the tests: whole, zipped, and in every state of disorder."""
+"""CelebA's layout, written by the tests: complete, zipped, incomplete and damaged."""
 
 import zipfile
 
@@ -23,13 +23,13 @@ def colour(number):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A user's cache folder of the test's own."""
+    """Set the cache folder to a temporary one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def celeba(tmp_path):
-    """Faces of 178×218: the middle 160×160 one colour, the rim white; 4 to train on."""
+    """7 faces of 178×218: the middle 160×160 one colour, the rim white; parts as in PARTS."""
     folder = tmp_path / "celeba"
     (folder / "img_align_celeba").mkdir(parents=True)
     attributes, identities = [str(len(NAMES)), " ".join(TRAITS)], []
@@ -57,7 +57,7 @@ def make(celeba, **settings):
 
 
 def cut(path, lines):
-    """Leave so many lines of a list."""
+    """Keep only the first `lines` lines of a list."""
     path.write_text("\n".join(path.read_text().splitlines()[:lines]) + "\n")
 
 
@@ -75,7 +75,7 @@ def test_pictures_are_cropped_and_split(celeba):
 
 
 def test_pictures_are_those_of_torchvisions_transforms(celeba):
-    """CenterCrop(160) and Resize(64), to the last bit."""
+    """The pixels equal those of CenterCrop(160) and Resize(64) exactly."""
     path = celeba / "img_align_celeba" / NAMES[0]
     noise = np.random.default_rng(0).integers(0, 256, (218, 178, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
@@ -83,7 +83,7 @@ def test_pictures_are_those_of_torchvisions_transforms(celeba):
     assert torch.equal(make(celeba, size=64).train["example"][0], want)
 
 
-def test_lists_are_taken_along(celeba):
+def test_attributes_and_identities_come_with_the_pictures(celeba):
     data = make(celeba)
     assert data.train["attributes"].dtype == torch.uint8
     for number in range(4):
@@ -96,7 +96,7 @@ def test_lists_are_taken_along(celeba):
 
 
 def test_an_attribute_is_a_label(celeba):
-    """Before files are read, as validation asks."""
+    """Keys and classes are known before files are read, as validation needs."""
     data = make(celeba, attribute="Smiling", classes=2)
     assert (data.provides, data.classes) == (("example", "label"), 2)
     assert data.train["label"].tolist() == [(number + 39) % 2 for number in range(4)]
@@ -126,8 +126,8 @@ def test_without_lists_and_with_a_limit(celeba):
     assert data.attribute_names == ()
 
 
-def test_without_a_crop_pictures_of_any_size_do(celeba):
-    """Squares go in whole; of others the middle is kept."""
+def test_without_a_crop_pictures_of_any_size_are_accepted(celeba):
+    """A square picture is kept whole."""
     for number, name in enumerate(NAMES):
         face = Image.new("RGB", (24, 24), colour(number))
         face.paste((255, 255, 255), (0, 0, 12, 24))
@@ -143,7 +143,7 @@ def test_without_a_crop_pictures_of_any_size_do(celeba):
 
 
 def pack(celeba, names=None):
-    """Move the pictures into a zip, under these names."""
+    """Move the pictures into a zip, under `names` (default: CelebA's)."""
     pictures = sorted((celeba / "img_align_celeba").iterdir())
     with zipfile.ZipFile(celeba / "img_align_celeba.zip", "w") as file:
         for name, path in zip(
@@ -155,7 +155,7 @@ def pack(celeba, names=None):
     (celeba / "img_align_celeba").rmdir()
 
 
-def test_the_zip_does_in_place_of_the_pictures(celeba):
+def test_the_zip_replaces_the_folder_of_pictures(celeba):
     want = make(celeba).train["example"]
     pack(celeba)
     assert torch.equal(make(celeba).train["example"], want)
@@ -197,7 +197,7 @@ def test_a_damaged_zip(celeba):
     assert not (celeba / "img_align_celeba").exists(), "nothing is left half unpacked"
 
 
-def test_missing_files_are_drawn(celeba):
+def test_the_error_lists_missing_files(celeba):
     (celeba / "list_eval_partition.txt").unlink()
     with pytest.raises(DataError) as caught:
         make(celeba).prepare_data()
@@ -252,7 +252,7 @@ def test_partial_lists_are_named(celeba, name, lines, message):
         make(celeba).setup("fit")
 
 
-def test_a_list_without_a_count_that_fits_but_a_picture_missing(celeba):
+def test_a_list_with_the_right_count_that_lacks_a_picture(celeba):
     path = celeba / "list_attr_celeba.txt"
     path.write_text(path.read_text().replace(NAMES[2], "x.jpg"))
     with pytest.raises(DataError, match=r"it lacks 1 pictures: 000003\.jpg"):
@@ -274,9 +274,8 @@ def test_a_list_without_a_count_that_fits_but_a_picture_missing(celeba):
 )
 def test_damaged_lists_are_named(celeba, monkeypatch, name, text, message):
     (celeba / name).write_text(text)
-    monkeypatch.setattr(
-        "ganlab.data.images.celeba.load_pictures", None
-    )  # lists are read before that
+    # lists are read before pictures, so that load_pictures is not called
+    monkeypatch.setattr("ganlab.data.images.celeba.load_pictures", None)
     with pytest.raises(DataError, match=rf"{name} is damaged: .*{message}"):
         make(celeba).setup("fit")
 

@@ -1,4 +1,4 @@
-"""Drawn faces: their files are CelebA's, and their pixels show what the lists say."""
+"""Drawn faces: their files have CelebA's layout, and their pixels agree with the lists."""
 
 import csv
 import threading
@@ -40,23 +40,24 @@ def exact(folder):
 
 
 def seen(folder, row, u, v):
-    """The colour at a place of a face, in half pictures from its middle: read from its file."""
+    """The colour in a face's file at (u, v), in half pictures right of and below its middle."""
     x = u * float(row["width"]) + float(row["x"])
     y = v + float(row["y"])
     with Image.open(folder / "img_align_celeba" / row["file"]) as picture:
-        return picture.getpixel(tuple(int((place + 1) / 2 * SIZE) for place in (x, y)))
+        return picture.getpixel(tuple(int((position + 1) / 2 * SIZE) for position in (x, y)))
 
 
 def near(colour, expected, most=40):
-    return sum(abs(one - other) for one, other in zip(colour, expected, strict=True)) <= most
+    return sum(abs(a - b) for a, b in zip(colour, expected, strict=True)) <= most
 
 
-def of(row, name):
+def colour_of(row, name):
+    """The RGB colour that a row of attributes.csv names."""
     return COLOURS[name][ATTRIBUTES[name].index(row[name])]
 
 
 def test_there_are_more_than_100000_faces():
-    """Their pose aside; of hair the bald have one kind, the others 2 · 2 · 2."""
+    """Not counting poses. Hair is bald, or one of 2 kinds, 2 lengths and with or without bangs."""
     others = 1
     for name, words in ATTRIBUTES.items():
         if name not in ("hair", "length", "bangs"):
@@ -65,12 +66,12 @@ def test_there_are_more_than_100000_faces():
 
 
 def test_a_picture_shows_what_its_row_says(folder, exact):
-    """Each attribute at a place where nothing else can be."""
+    """Each attribute is checked at a point that no other attribute can cover."""
     for row in exact:
-        assert near(seen(folder, row, -0.9, -0.9), of(row, "background"))
-        assert near(seen(folder, row, 0.0, 0.88), of(row, "shirt"))
-        assert near(seen(folder, row, 0.0, 0.14), of(row, "skin")), row["file"]
-        hair, bald = of(row, "hair_colour"), row["hair"] == "bald"
+        assert near(seen(folder, row, -0.9, -0.9), colour_of(row, "background"))
+        assert near(seen(folder, row, 0.0, 0.88), colour_of(row, "shirt"))
+        assert near(seen(folder, row, 0.0, 0.14), colour_of(row, "skin")), row["file"]
+        hair, bald = colour_of(row, "hair_colour"), row["hair"] == "bald"
         assert near(seen(folder, row, 0.0, -0.58), hair) != bald
         assert near(seen(folder, row, 0.0, -0.26), hair) == (row["bangs"] == "yes")
         assert near(seen(folder, row, 0.56, 0.6), hair) == (row["length"] == "long")
@@ -84,8 +85,8 @@ def test_a_picture_shows_what_its_row_says(folder, exact):
         assert inside == (row["mouth_open"] == "yes")
 
 
-def test_what_is_drawn_depends_on_the_attribute_that_says_so():
-    """Changing any attribute changes the picture, and only in those faces where it is changed."""
+def test_every_attribute_changes_the_picture():
+    """Changing an attribute changes the pictures of the changed faces, and no others."""
     given = faces(12)
     given["hair"] = given["hair"].clamp(min=1)
     before = draw_faces(given, 48)
@@ -122,7 +123,7 @@ def test_the_official_attributes_are_those_of_the_rows(folder, exact):
     assert not any(marks[name] for marks in table.values() for name in never)
 
 
-def test_celebas_own_reader_reads_them(folder):
+def test_celeba_reads_the_files_of_drawn_faces(folder):
     data = CelebA(root=str(folder.parent), size=SIZE, crop=None, attribute="Smiling", classes=2)
     drawn = draw_faces(faces(seed=0x6661636573), SIZE)
     people = faces(seed=0x6661636573)["person"]
@@ -133,8 +134,8 @@ def test_celebas_own_reader_reads_them(folder):
 
 
 @pytest.mark.parametrize("count", [20, 600])
-def test_nobody_is_in_two_parts(tmp_path, count):
-    """Eight of ten people to train on, one for validation, one to test with; also of a few."""
+def test_no_person_is_in_two_parts(tmp_path, count):
+    """Of 10 people 8 are for training, 1 for validation, 1 for tests; small sets fill all parts."""
     write_faces(tmp_path / "celeba", count, 32)
     options = {"root": str(tmp_path), "size": 32, "crop": None, "cache": "memory"}
     data = CelebA(**options)
@@ -150,7 +151,7 @@ def test_nobody_is_in_two_parts(tmp_path, count):
         )
 
 
-def test_pictures_of_a_person_share_what_stays():
+def test_pictures_of_a_person_share_the_persons_attributes():
     given = faces(200)
     for name in ("hair", "hair_colour", "skin", "eyes", "beard"):
         for person in given["person"].unique():
@@ -185,7 +186,7 @@ def test_several_runs_may_draw_at_once(tmp_path):
     def draw():
         try:
             write_faces(folder, 20, 32)
-        except Exception as error:  # a thread's own would fail nothing
+        except Exception as error:  # an exception in a thread would not fail the test
             errors.append(error)
 
     threads = [threading.Thread(target=draw) for _ in range(3)]
@@ -194,14 +195,14 @@ def test_several_runs_may_draw_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert len(errors) < 3
-    for error in errors:  # another was done before this one began
+    for error in errors:  # another thread was done before this one began
         assert isinstance(error, DataError)
         assert "already" in str(error)
     assert [path.name for path in tmp_path.iterdir()] == ["celeba"]
     assert len(list((folder / "img_align_celeba").iterdir())) == 20
 
 
-def test_what_a_killed_drawing_left_is_removed(tmp_path):
+def test_the_files_of_a_killed_drawing_are_removed(tmp_path):
     pytest.importorskip("fcntl")
     (tmp_path / ".celeba.killed.part" / "img_align_celeba").mkdir(parents=True)
     write_faces(tmp_path / "celeba", 20, 32)

@@ -1,4 +1,4 @@
-"""Folders of images that the tests write."""
+"""Folders of images, written by the tests, as data sets in memory."""
 
 import logging
 
@@ -16,7 +16,7 @@ def _pixels(seed, *shape):
 
 
 def _write(folder, names, *shape):
-    """Random images under these names; the pixels, in the order of the names."""
+    """Write random images under these names; return their pixels in the order of the names."""
     pixels = [_pixels(seed, *(shape or (6, 5, 3))) for seed, _ in enumerate(names)]
     for name, array in zip(names, pixels, strict=True):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -33,9 +33,9 @@ def test_pixels_come_back_in_the_order_of_names(tmp_path):
     pixels = _write(tmp_path, names)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._a.png").write_text("what a Mac leaves behind")
-    found = read_images(tmp_path)
-    assert torch.equal(found.images, _tensor(pixels))
-    assert (found.labels, found.class_names) == (None, ())
+    content = read_images(tmp_path)
+    assert torch.equal(content.images, _tensor(pixels))
+    assert (content.labels, content.class_names) == (None, ())
 
 
 def test_lossy_formats_are_read(tmp_path):
@@ -47,7 +47,7 @@ def test_lossy_formats_are_read(tmp_path):
     assert (images.int() - 120).abs().max() <= 3
 
 
-def test_grey_alone_is_one_channel_and_beside_colour_three(tmp_path):
+def test_grey_images_have_one_channel_or_three_if_some_are_coloured(tmp_path):
     (grey,) = _write(tmp_path, ["b.png"], 6, 5)
     assert torch.equal(read_images(tmp_path).images, torch.from_numpy(grey)[None, None])
     (colour,) = _write(tmp_path, ["a.png"])
@@ -57,7 +57,7 @@ def test_grey_alone_is_one_channel_and_beside_colour_three(tmp_path):
 
 
 def test_sixteen_bits_are_scaled(tmp_path):
-    """257 k is grey level k exactly; halfway is rounded, and nothing is clipped."""
+    """257 k becomes grey level k exactly; values in between are rounded, and none is clipped."""
     values = np.array([[0, 128, 129, 257, 257 * 100, 65_535 - 129, 65_535]], dtype=np.uint16)
     for name in ("a.png", "b.tif"):
         Image.fromarray(values).save(tmp_path / name)
@@ -83,17 +83,17 @@ def test_palettes_bits_and_transparency(tmp_path):
 
 def test_sub_folders_are_labels(tmp_path):
     pixels = _write(tmp_path, ["cat/1.png", "cat/deep/2.png", "dog/0.png"])
-    found = read_images(tmp_path)
-    assert found.class_names == ("cat", "dog")
-    assert found.labels.tolist() == [0, 0, 1]
-    assert torch.equal(found.images, _tensor(pixels))
-    assert read_images(tmp_path / "cat").labels is None, "one lies in no sub-folder"
+    content = read_images(tmp_path)
+    assert content.class_names == ("cat", "dog")
+    assert content.labels.tolist() == [0, 0, 1]
+    assert torch.equal(content.images, _tensor(pixels))
+    assert read_images(tmp_path / "cat").labels is None, "an image lies in no sub-folder"
     (tmp_path / "dog" / "0.png").unlink()
     assert read_images(tmp_path).labels is None, "one sub-folder is no class"
 
 
 def test_corrupt_images_are_named_or_skipped(tmp_path, caplog):
-    """Cut short within the header and within the pixels, and no image at all."""
+    """Files truncated in the header and in the pixels, and a file that is no image."""
     pixels = _write(tmp_path, ["a.png", "b.png", "c.png"], 40, 40, 3)
     whole = (tmp_path / "b.png").read_bytes()
     for name, content in (("x.png", whole[:20]), ("y.png", whole[:2000]), ("z.jpg", b"no image")):
@@ -112,7 +112,7 @@ def test_corrupt_images_are_named_or_skipped(tmp_path, caplog):
         read_images(tmp_path, skip_corrupt=True)
 
 
-def test_of_many_corrupt_images_ten_are_named(tmp_path):
+def test_an_error_names_at_most_ten_corrupt_images(tmp_path):
     _write(tmp_path, ["good.png"])
     for number in range(25):
         (tmp_path / f"bad{number:02}.png").write_bytes(b"")
@@ -129,7 +129,7 @@ def test_unequal_sizes_are_counted(tmp_path):
 
 
 def test_no_folder_and_no_images(tmp_path):
-    with pytest.raises(DataError, match="there is none"):
+    with pytest.raises(DataError, match="it does not exist"):
         read_images(tmp_path / "nowhere")
     file = tmp_path / "notes.txt"
     file.write_text("")

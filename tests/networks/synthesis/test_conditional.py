@@ -1,4 +1,4 @@
-"""Conditional networks: the label changes the output, and the errors name the right width."""
+"""Conditional networks: the label changes the output, and errors name the right width."""
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def test_the_label_changes_the_score_and_nothing_else_does(how):
 
 
 def test_one_hot_maps_reach_the_inner_network():
-    """An inner network that sums each channel sees the image's sum and 16 for the own class."""
+    """An inner network that sums each channel gets the image's sum, and 16 for the label's map."""
 
     class Sums(nn.Module):
         shape, classes = (4, 4, 4), None
@@ -92,24 +92,24 @@ def test_points_with_labels():
             [1, 28, 28],
             r"network.shape: received \[784\].*\[794\]",
         ),
-        (DCGANDiscriminator(16, 1, 2), "concat", [1, 16, 16], r"allowed \[266\].*or how to map"),
+        (DCGANDiscriminator(16, 1, 2), "concat", [1, 16, 16], r"allowed \[266\].*or how=map"),
         (DCGANDiscriminator(16, 1, 2), "map", [1, 16, 16], "Set network.channels to 11"),
         (DCGANDiscriminator(16, 11, 2), "embedding", [1, 16, 16], "Set network.channels to 2"),
         (DCGANDiscriminator(16, 11, 2), "map", [1, 28, 28], "Set network.size to 28"),
         (DCGANDiscriminator(16, 11, 2), "map", [256], "shape: received .256. with how=map"),
-        (MLPDiscriminator([794]), "map", [1, 28, 28], "set how to concat"),
+        (MLPDiscriminator([794]), "map", [1, 28, 28], "set how=concat"),
         (MLPDiscriminator([794]), "maps", [1, 28, 28], r"how: .*Did you mean 'map'\?"),
         (discriminator("map"), "map", [1, 16, 16], "takes labels itself"),
         (nn.Linear(2, 1), "concat", [2], "no attribute 'shape'"),
     ],
 )
-def test_a_wrong_fit_says_what_to_set(network, how, shape, words):
+def test_errors_about_the_inner_network_say_what_to_set(network, how, shape, words):
     with pytest.raises(ConfigError, match=words):
         LabelledDiscriminator(network, 10, how, shape)
 
 
-def test_a_latent_that_leaves_no_noise():
-    with pytest.raises(ConfigError, match=r"network.latent: received 10.*110 for 100"):
+def test_a_latent_too_small_for_z_and_label_is_refused():
+    with pytest.raises(ConfigError, match=r"network.latent: received 10.*110 for length 100"):
         LabelledGenerator(MLPGenerator(10, [2]), 10)
     with pytest.raises(ConfigError, match=r"classes: received 1; .*nearest 2"):
         LabelledGenerator(MLPGenerator(10, [2]), 1)

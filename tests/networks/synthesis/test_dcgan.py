@@ -1,4 +1,4 @@
-"""DCGAN: counts of the paper's layers, every size, the words of its errors."""
+"""DCGAN: parameter counts of the paper, every size, and errors."""
 
 import math
 
@@ -15,7 +15,7 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def test_sizes_are_all_of_base_4_to_7_doubled():
+def test_sizes_are_a_base_from_4_to_7_doubled_several_times():
     wanted = [16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256]
     assert list(SIZES) == wanted
     for size, (base, doublings) in SIZES.items():
@@ -30,7 +30,7 @@ def test_parameter_counts_of_the_paper():
         assert count(DCGANGenerator(64, features=128)) == 12_658_432
 
 
-def test_plan_doubles_and_caps():
+def test_channels_double_up_to_the_maximum():
     assert map_sizes(64, 64) == (4, (64, 128, 256, 512))
     assert map_sizes(28, 32) == (7, (32, 64))
     assert map_sizes(256, 64) == (4, (64, 128, 256, 512, 1024, 2048))
@@ -50,13 +50,13 @@ def test_every_size_makes_and_judges_images(size):
 
 @pytest.mark.parametrize("size", [16, 28, 40, 256])
 def test_discriminator_mirrors_the_generator(size):
-    """The shapes of the convolutions' weights are the same, read backwards, but for z and score."""
+    """The weights' shapes agree in reverse order, except at z and at the score."""
     with torch.device("meta"):
         generator, discriminator = DCGANGenerator(size, latent=7), DCGANDiscriminator(size)
-    drawn = [m.weight.shape for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
-    judged = [m.weight.shape for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
-    assert drawn[:0:-1] == [torch.Size((b, a, h, w)) for b, a, h, w in judged[:-1]]
-    assert drawn[0][1:] == judged[-1][1:]
+    ups = [m.weight.shape for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    downs = [m.weight.shape for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert ups[:0:-1] == [torch.Size((b, a, h, w)) for b, a, h, w in downs[:-1]]
+    assert ups[0][1:] == downs[-1][1:]
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "instance", "none"])
@@ -72,15 +72,15 @@ def test_norms_and_biases(norm):
 
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "none"])
-def test_scores_without_batch_norm_depend_on_their_own_sample_alone(norm):
-    """What WGAN-GP needs: its penalty is that of each sample by itself."""
+def test_without_batch_norm_a_score_depends_only_on_its_sample(norm):
+    """WGAN-GP needs this, as its penalty is defined for each sample alone."""
     torch.manual_seed(0)
     discriminator = DCGANDiscriminator(16, channels=1, features=4, norm=norm)
     x = torch.randn(4, 1, 16, 16)
     assert torch.allclose(discriminator(x)[:2], discriminator(x[:2]), atol=1e-6)
 
 
-def test_scores_under_batch_norm_do_not():
+def test_with_batch_norm_a_score_depends_on_the_batch():
     torch.manual_seed(0)
     discriminator = DCGANDiscriminator(16, channels=1, features=4)
     x = torch.randn(4, 1, 16, 16)
@@ -88,7 +88,7 @@ def test_scores_under_batch_norm_do_not():
 
 
 def test_second_derivatives_agree_with_finite_differences():
-    """Gradient penalties differentiate twice through the discriminator, in-place LeakyReLU too."""
+    """Gradient penalties need second derivatives, also through the in-place LeakyReLU."""
     torch.manual_seed(0)
     discriminator = DCGANDiscriminator(16, channels=1, features=2, norm="none", init="default")
     discriminator.double()
@@ -152,6 +152,6 @@ def test_images_of_another_size_are_refused():
         discriminator(torch.randn(1, 3, 64, 64))
 
 
-def test_a_discriminator_takes_the_maps_of_labels():
+def test_a_discriminator_takes_channels_for_label_maps():
     discriminator = DCGANDiscriminator(16, channels=11, features=2)
     assert discriminator(torch.randn(2, 11, 16, 16)).shape == (2,)

@@ -1,4 +1,4 @@
-"""MLPs: the 2014 networks, maxout by its definition, ranges, errors."""
+"""MLPs: the networks of the GAN paper of 2014, maxout, ranges of outputs, errors."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def count(module):
 
 
 def test_the_networks_of_2014():
-    """784 pixels, 1200 and 1200 rectifiers; 240 and 240 maxout units of 5 pieces."""
+    """The generator has 2 × 1200 ReLUs, the discriminator 2 × 240 maxout units of 5 pieces."""
     with torch.device("meta"):
         generator = MLPGenerator(100, [1, 28, 28], [1200, 1200], output="sigmoid", init="uniform")
         discriminator = MLPDiscriminator([1, 28, 28], [240, 240], "maxout", dropout=0.5)
@@ -56,15 +56,15 @@ def test_a_linear_output_is_unbounded():
     assert x.abs().max() > 1
 
 
-def test_points_pay_for_no_reshaping():
-    kinds = {type(m) for m in MLPGenerator(4, [2], [8, 8], output="linear").layers}
-    kinds |= {type(m) for m in MLPDiscriminator([2], [8, 8]).layers}
-    assert kinds == {nn.Linear, nn.ReLU, nn.LeakyReLU}
+def test_networks_for_points_have_no_reshaping_layers():
+    types = {type(m) for m in MLPGenerator(4, [2], [8, 8], output="linear").layers}
+    types |= {type(m) for m in MLPDiscriminator([2], [8, 8]).layers}
+    assert types == {nn.Linear, nn.ReLU, nn.LeakyReLU}
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh", "maxout"])
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
-def test_scores_are_one_a_sample(activation, norm):
+def test_each_sample_has_one_score(activation, norm):
     discriminator = MLPDiscriminator([1, 4, 4], [8, 8], activation, norm)
     assert discriminator(torch.randn(3, 1, 4, 4)).shape == (3,)
     kinds = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -72,7 +72,7 @@ def test_scores_are_one_a_sample(activation, norm):
     assert norms == (0 if norm == "none" else 2)
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_acts_only_in_training():
     discriminator = MLPDiscriminator([64], [64], dropout=0.5, input_dropout=0.2)
     assert [m.p for m in discriminator.modules() if isinstance(m, nn.Dropout)] == [0.2, 0.5]
     x = torch.randn(4, 64)
@@ -81,7 +81,7 @@ def test_dropout_acts_in_training_alone():
     assert torch.equal(discriminator(x), discriminator(x))
 
 
-def test_sizes_come_from_yaml():
+def test_shapes_may_be_lists_from_yaml():
     config = OmegaConf.create({"shape": [1, 4, 4], "hidden": [8]})
     generator = MLPGenerator(3, config.shape, config.hidden)
     assert generator.shape == (1, 4, 4)

@@ -1,4 +1,4 @@
-"""The residual networks at 32 pixels: counts, block identities, errors."""
+"""The residual networks for 32 pixels: parameter counts, shortcuts, pooling and errors."""
 
 import math
 
@@ -39,8 +39,8 @@ def test_images_and_scores():
         (DownBlock(2, False, "none"), lambda x: x),
     ],
 )
-def test_a_silent_branch_leaves_the_shortcut(block, resize):
-    """Resizing commutes with the shortcut's 1 × 1 convolution: here it comes second."""
+def test_a_block_whose_branch_is_zero_gives_the_shortcut(block, resize):
+    """Resizing commutes with the shortcut's 1 × 1 convolution; here the resizing comes second."""
     torch.nn.init.zeros_(block.conv2.weight)
     torch.nn.init.zeros_(block.conv2.bias)
     x = torch.randn(4, 2, 6, 6)
@@ -56,7 +56,7 @@ def test_sum_pooling_is_64_times_mean_pooling():
     mean = ResNetDiscriminator32(features=4, pooling="mean")
     mean.load_state_dict(total.state_dict())
     x = torch.randn(2, 3, 32, 32)
-    assert torch.allclose(total(x), 64 * mean(x), rtol=1e-4, atol=1e-5)  # 8 × 8 places, bias 0
+    assert torch.allclose(total(x), 64 * mean(x), rtol=1e-4, atol=1e-5)  # 8 × 8 positions, bias 0
 
 
 def test_gains_of_the_initialisation():
@@ -75,7 +75,7 @@ def test_another_size_is_refused(network):
 
 
 def test_wrong_arguments():
-    with pytest.raises(ConfigError, match=r"channels: received 5.*nearest 4.*ResNet-32 draws"):
+    with pytest.raises(ConfigError, match=r"channels: received 5.*nearest 4.*ResNet-32 supports"):
         ResNetGenerator32(channels=5)
     with pytest.raises(ConfigError, match="pooling: received 'max'; allowed sum, mean"):
         ResNetDiscriminator32(pooling="max")

@@ -1,4 +1,4 @@
-"""The two networks of BicycleGAN."""
+"""BicycleGAN's encoder, and its U-Net with a latent."""
 
 import pytest
 import torch
@@ -23,11 +23,11 @@ def test_parameters_from_the_lists_of_layers():
             UNetGenerator(256, norm="instance"),
         )
     assert count(encoder) == 3 * 64 * 16 + 64 + blocks + 2 * (256 * 8 + 8) == 2_590_032
-    assert count(unet) - count(plain) == 8 * 64 * 16  # eight more channels of the first 4×4
+    assert count(unet) - count(plain) == 8 * 64 * 16  # z adds 8 channels to the first convolution
 
 
 @pytest.mark.parametrize(("size", "blocks"), [(16, 1), (28, 1), (32, 1), (64, 2), (128, 3)])
-def test_encoder_halves_until_at_most_8_to_15_pixels_are_left(size, blocks):
+def test_the_encoder_halves_sides_until_they_are_below_16(size, blocks):
     encoder = ResidualEncoder(size, features=2, latent=3)
     assert len(encoder.layers) == 1 + blocks + 1
     mean, log_variance = encoder(torch.randn(2, 3, size, size))
@@ -35,12 +35,12 @@ def test_encoder_halves_until_at_most_8_to_15_pixels_are_left(size, blocks):
     assert min(encoder.layers(torch.randn(1, 3, size, size)).shape[2:]) < 16
 
 
-def test_code_of_a_picture_does_not_depend_on_the_others():
+def test_the_mean_of_a_picture_does_not_depend_on_the_rest_of_the_batch():
     encoder, x = ResidualEncoder(32, features=4), torch.randn(3, 3, 32, 32)
     torch.testing.assert_close(encoder(x)[0][:1], encoder(x[:1])[0])
 
 
-def test_latents_have_the_mean_and_deviation_that_they_are_given():
+def test_latents_have_the_given_mean_and_variance():
     torch.manual_seed(0)
     mean = torch.tensor([[2.0, -1.0]]).expand(50_000, 2)
     log_variance = torch.tensor([[0.25, 4.0]]).log().expand(50_000, 2)
@@ -49,7 +49,7 @@ def test_latents_have_the_mean_and_deviation_that_they_are_given():
     torch.testing.assert_close(z.std(0), torch.tensor([0.5, 2.0]), rtol=0.02, atol=0)
 
 
-def test_latent_is_the_same_at_every_place_and_changes_the_picture():
+def test_z_is_the_same_at_every_position_and_changes_the_picture():
     torch.manual_seed(0)
     unet, x = LatentUNet(16, latent=2, in_channels=1, features=4), torch.randn(2, 1, 16, 16)
     z = torch.tensor([[1.0, -2.0], [0.5, 3.0]])
@@ -58,7 +58,7 @@ def test_latent_is_the_same_at_every_place_and_changes_the_picture():
     assert not torch.allclose(unet(x, z), unet(x, z.flip(0)))
 
 
-def test_what_they_refuse():
+def test_wrong_arguments_and_pictures_are_refused():
     unet = LatentUNet(16, latent=2, in_channels=1, features=4)
     with pytest.raises(ConfigError, match=r"allowed \(N, 1, H, W\)"):
         unet(torch.randn(2, 3, 16, 16), torch.randn(2, 2))

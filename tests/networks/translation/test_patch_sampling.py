@@ -1,4 +1,4 @@
-"""Heads and places of patches."""
+"""Sampled positions of patches, and the heads that map patches to vectors."""
 
 import pytest
 import torch
@@ -13,12 +13,12 @@ def _maps(n=2):
 
 
 def test_parameters_for_the_papers_layers():
-    """RGB, two downsamplings and two blocks of ResNet-9: c·256 + 256 + 256·256 + 256 each."""
+    """For a layer with c channels (RGB, 2 halvings, 2 blocks): c·256 + 256 + 256·256 + 256."""
     heads = PatchHeads([3, 128, 256, 256, 256])
     assert sum(p.numel() for p in heads.parameters()) == 560_384
 
 
-def test_vectors_are_of_length_one_and_belong_to_their_places():
+def test_vectors_have_length_one_and_belong_to_their_positions():
     torch.manual_seed(0)
     maps, heads = _maps(), PatchHeads([3, 5], features=32)
     places = draw_places(maps, 10)
@@ -28,11 +28,11 @@ def test_vectors_are_of_length_one_and_belong_to_their_places():
         torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2, count))
         for s, at in enumerate(places[index].tolist()):
             row, column = divmod(at, maps[index].shape[3])
-            one = head(maps[index][1, :, row, column])
-            torch.testing.assert_close(vectors[1, s], one / one.norm())
+            vector = head(maps[index][1, :, row, column])
+            torch.testing.assert_close(vectors[1, s], vector / vector.norm())
 
 
-def test_places_are_drawn_without_repetition_and_no_more_than_there_are():
+def test_positions_are_sampled_without_replacement_and_at_most_all_of_them():
     torch.manual_seed(0)
     wide, narrow = draw_places(_maps(), 100)
     assert len(set(wide.tolist())) == 100
@@ -42,7 +42,7 @@ def test_places_are_drawn_without_repetition_and_no_more_than_there_are():
     assert torch.equal(draw_places(_maps(), 100)[0], wide)
 
 
-def test_what_does_not_fit():
+def test_wrong_numbers_of_maps_and_positions_are_refused():
     with pytest.raises(ConfigError, match=r"received 2 maps and 1 sets of places; needs 3"):
         PatchHeads([3, 5, 5], 8)(_maps(), draw_places(_maps(), 2)[:1])
     with pytest.raises(ConfigError, match="channels"):

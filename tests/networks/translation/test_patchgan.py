@@ -1,4 +1,4 @@
-"""Discriminators of patches: counts, receptive fields by gradient, and the public networks."""
+"""Patch discriminators: parameter counts, receptive fields by gradient, and the public code's."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_parameters_of_the_papers():
 def seen_by_the_middle_score(network, size):
     """Height and width of the pixels on which the middle score depends.
 
-    All weights are positive: no two paths cancel.
+    All weights are made positive, so that gradients do not cancel.
     """
     with torch.no_grad():
         for p in network.parameters():
@@ -47,7 +47,7 @@ def test_receptive_fields(field, layers, size):
     assert seen_by_the_middle_score(network, size) == (field, field)
 
 
-def test_a_pixel_and_a_whole_picture():
+def test_receptive_fields_of_pixelgan_and_imagegan():
     assert PixelGAN.receptive_field == 1
     assert seen_by_the_middle_score(PixelGAN(1, 2, norm="none"), 9) == (1, 1)
     network = ImageGAN(256, 1, 1, norm="none")
@@ -56,23 +56,23 @@ def test_a_pixel_and_a_whole_picture():
     for size in (8, 16, 17, 64, 70, 71, 286):
         field = ImageGAN(size, features=1).receptive_field
         assert field >= size
-        assert field == 16 or (field - 14) // 2 < size  # and no deeper than that takes
+        assert field == 16 or (field - 14) // 2 < size  # nor deeper than necessary
 
 
-def test_scores_of_256_pixels():
+def test_shapes_of_the_scores():
     assert PatchGAN(6, 2)(torch.zeros(2, 6, 256, 256)).shape == (2, 1, 30, 30)
     assert PixelGAN(6, 2)(torch.zeros(2, 6, 8, 12)).shape == (2, 1, 8, 12)
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("layers", [1, 3, 5])
-def test_the_function_of_the_public_patchgan(norm, layers):
+def test_scores_equal_those_of_the_public_patchgan(norm, layers):
     theirs = randomised(Patch(2, f=4, layers=layers, norm=norm))
     _compare(PatchGAN(2, 4, layers, norm), theirs, torch.randn(2, 2, 128, 96))
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_the_function_of_the_public_pixelgan(norm):
+def test_scores_equal_those_of_the_public_pixelgan(norm):
     _compare(PixelGAN(2, 4, norm), randomised(Pixel(2, 4, norm)), torch.randn(2, 2, 8, 8))
 
 
@@ -84,8 +84,8 @@ def _compare(ours, theirs, x):
         torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
 
 
-def test_scales_see_halved_pictures():
-    """Each scale is its PatchGAN on the pooled picture; features are the maps in between."""
+def test_each_scale_gets_the_halved_picture():
+    """Each scale's scores are its PatchGAN's on the pooled picture; features are hidden maps."""
     network = MultiScale(3, 4, layers=2, scales=3).eval()
     assert network.receptive_fields == [34, 68, 136]
     x = torch.randn(2, 3, 64, 64)
@@ -108,7 +108,7 @@ def test_features_are_the_maps_after_activations():
     assert torch.equal(score, network(x))
 
 
-def test_what_does_not_fit():
+def test_wrong_arguments_and_pictures_are_refused():
     with pytest.raises(ConfigError, match=r"16, 34, 70, 142, 286.*nearest 70"):
         PatchGAN(receptive_field=64)
     with pytest.raises(ConfigError, match="from 24; nearest 24 × 40"):
@@ -124,7 +124,7 @@ def test_what_does_not_fit():
 
 
 def test_smallest_pictures():
-    """The least side that is allowed gives one score."""
+    """Pictures with the smallest allowed side give one score."""
     for layers in (1, 2, 3, 4):
         network = PatchGAN(1, 2, layers, norm="none")
         assert network.least == 3 * 2**layers

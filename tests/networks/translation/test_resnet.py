@@ -1,4 +1,4 @@
-"""CycleGAN's residual generator: counts, the public network's function, and its inner maps."""
+"""CycleGAN's residual generator: parameter counts, the public code's outputs, and hidden maps."""
 
 import pytest
 import torch
@@ -20,8 +20,8 @@ def test_parameters_of_the_papers():
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_the_function_of_the_public_network(norm):
-    """Two programs of one network: equal parameters in equal order, equal results and gradients."""
+def test_outputs_and_gradients_equal_those_of_the_public_code(norm):
+    """With equal parameters, in equal order, both implementations give equal outputs."""
     theirs = randomised(ResNet(2, 4, f=4, blocks=3, norm=norm))
     ours = ResNetGenerator(2, 4, features=4, blocks=3, norm=norm)
     values = theirs.state_dict().values()
@@ -29,9 +29,9 @@ def test_the_function_of_the_public_network(norm):
     x = torch.randn(2, 2, 24, 32)
     for mode in (True, False):
         ours.train(mode), theirs.train(mode)
-        made, expected = ours(x), theirs(x)
-        torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
-        for network, out in ((ours, made), (theirs, expected)):
+        output, expected = ours(x), theirs(x)
+        torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+        for network, out in ((ours, output), (theirs, expected)):
             network.zero_grad()
             out.square().mean().backward()
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -39,27 +39,27 @@ def test_the_function_of_the_public_network(norm):
 
 
 @pytest.mark.parametrize("norm", ["instance", "none"])
-def test_inner_maps_are_those_of_the_layers(norm):
+def test_encode_returns_the_outputs_of_the_layers(norm):
     network = ResNetGenerator(features=4, blocks=5, norm=norm)
     seen = {}
-    for place, layer in enumerate(network.layers):  # copied: an activation in place would write
-        layer.register_forward_hook(lambda _, __, out, place=place: seen.update({place: out + 0}))
+    for i, layer in enumerate(network.layers):  # out + 0 copies: a later in-place ReLU changes out
+        layer.register_forward_hook(lambda _, __, out, i=i: seen.update({i: out + 0}))
     x = torch.randn(2, 3, 16, 24)
     network(x)
     expected = dict(seen)
-    places = (0, 4, 5, 7, 10, 14)
-    maps = network.encode(x, places)
+    indices = (0, 4, 5, 7, 10, 14)
+    maps = network.encode(x, indices)
     shapes = [(3, 22, 30), (8, 8, 12), (8, 8, 12), (16, 4, 6), (16, 4, 6), (16, 4, 6)]
     assert [tuple(m.shape[1:]) for m in maps] == shapes
-    for place, inner in zip(places, maps, strict=True):
-        torch.testing.assert_close(inner, expected[place])
+    for i, inner in zip(indices, maps, strict=True):
+        torch.testing.assert_close(inner, expected[i])
 
 
-def test_encode_refuses_places_that_are_not_there():
+def test_encode_refuses_wrong_indices():
     network = ResNetGenerator(features=2, blocks=1)
-    for places in ([], [-1], [4, 3], [4, 4], [99]):
-        with pytest.raises(ConfigError, match="rising order"):
-            network.encode(torch.zeros(1, 3, 16, 16), places)
+    for indices in ([], [-1], [4, 3], [4, 4], [99]):
+        with pytest.raises(ConfigError, match=r"indices from 0 to .* in rising order"):
+            network.encode(torch.zeros(1, 3, 16, 16), indices)
 
 
 @pytest.mark.parametrize("downsamplings", [1, 2, 3])
@@ -75,7 +75,7 @@ def test_sizes(downsamplings, upsampling):
 
 
 def test_dropout_is_between_the_convolutions_of_blocks():
-    """Its noise is there in training alone, and it adds no parameters."""
+    """Dropout acts only in training, and adds no parameters."""
     torch.manual_seed(0)
     plain, noisy = (ResNetGenerator(features=4, blocks=2, dropout=d) for d in (False, True))
     assert parameters(plain) == parameters(noisy)
@@ -85,7 +85,7 @@ def test_dropout_is_between_the_convolutions_of_blocks():
     assert torch.equal(noisy(x), noisy(x))
 
 
-def test_instance_norm_sees_each_picture_alone():
+def test_instance_norm_normalises_each_picture_alone():
     network = ResNetGenerator(features=4, blocks=1)
     x = torch.randn(3, 3, 16, 16)
     together = network(x)

@@ -1,4 +1,4 @@
-"""The U-Net: the paper's counts, any depth, and the function of its public PyTorch port."""
+"""The U-Net: the paper's parameter counts, any depth, and the outputs of pix2pix's PyTorch port."""
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def test_parameters_of_the_paper(size, count):
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("depth", [5, 6])
-def test_the_function_of_the_public_network(norm, depth):
-    """Two programs of one network: equal parameters in equal order, equal results and gradients."""
+def test_outputs_and_gradients_equal_those_of_the_public_port(norm, depth):
+    """With equal parameters, in equal order, both implementations give equal outputs."""
     theirs = randomised(UNet(2, 4, levels=depth, f=4, norm=norm, drop=False))
     ours = UNetGenerator(64, 2, 4, features=4, depth=depth, norm=norm, dropout=False)
     values = theirs.state_dict().values()
@@ -30,9 +30,9 @@ def test_the_function_of_the_public_network(norm, depth):
     x = torch.randn(2, 2, 64, 64)
     for mode in (True, False):
         ours.train(mode), theirs.train(mode)
-        made, expected = ours(x), theirs(x)
-        torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
-        for network, out in ((ours, made), (theirs, expected)):
+        output, expected = ours(x), theirs(x)
+        torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+        for network, out in ((ours, output), (theirs, expected)):
             network.zero_grad()
             out.square().mean().backward()
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -48,7 +48,7 @@ def test_depth_follows_the_size(size, depth):
     assert network.multiple == 2**depth
 
 
-def test_other_sizes_that_are_multiples():
+def test_forward_takes_other_multiples_of_the_size():
     network = UNetGenerator(32, 1, 2, features=2, depth=3)
     assert network(torch.zeros(1, 1, 40, 8)).shape == (1, 2, 40, 8)
     with pytest.raises(ConfigError, match="nearest 40 × 24"):
@@ -58,10 +58,10 @@ def test_other_sizes_that_are_multiples():
 
 
 def test_dropout_is_where_the_paper_has_it():
-    """After the three innermost doublings; the port leaves out the innermost at 256 pixels."""
+    """After the three innermost upsampling stages; at 256 the port skips the innermost stage."""
 
     def dropped(network):
-        return [place for place, stage in enumerate(network.up) if _has_dropout(stage)]
+        return [number for number, stage in enumerate(network.up) if _has_dropout(stage)]
 
     def _has_dropout(stage):
         return any(isinstance(layer, nn.Dropout) for layer in stage)
@@ -83,12 +83,12 @@ def test_dropout_is_where_the_paper_has_it():
         ({"size": 64, "norm": "group"}, "allowed batch"),
     ],
 )
-def test_what_does_not_fit(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ConfigError, match=message):
         UNetGenerator(**{"features": 2} | arguments)
 
 
-def test_weights_are_drawn_as_in_the_paper():
+def test_weights_are_initialised_as_in_the_paper():
     torch.manual_seed(0)
     network = UNetGenerator(32, features=16)
     weights = torch.cat([p.flatten() for n, p in network.named_parameters() if p.dim() == 4])
@@ -96,7 +96,7 @@ def test_weights_are_drawn_as_in_the_paper():
     assert abs(weights.std() - 0.02) < 1e-3
 
 
-def test_sizes_that_can_hardly_be_halved_and_doublings_that_are_not_there():
+def test_too_large_a_bottleneck_and_dropout_after_a_missing_stage_are_refused():
     with pytest.raises(ConfigError, match=r"100 can be halved 2 times only.*nearest 96"):
         UNetGenerator(100, features=4)
     assert UNetGenerator(100, features=4, depth=2).multiple == 4
@@ -104,12 +104,12 @@ def test_sizes_that_can_hardly_be_halved_and_doublings_that_are_not_there():
         UNetGenerator(32, features=4, dropout=[0, 9])
 
 
-def test_without_skips_nothing_passes_by_the_bottleneck():
-    """Two pictures whose innermost maps are made equal come out equal."""
+def test_without_skips_the_output_depends_on_the_bottleneck_only():
+    """If the innermost maps of two pictures are set to zero, only skips make outputs differ."""
     torch.manual_seed(0)
     pictures = torch.randn(2, 3, 32, 32)
     for skips in (False, True):
         network = UNetGenerator(32, features=4, skips=skips, dropout=False, norm="none").eval()
         network.down[-1].register_forward_hook(lambda *args: torch.zeros_like(args[2]))
-        one, other = network(pictures)
-        assert torch.equal(one, other) is not skips
+        first, second = network(pictures)
+        assert torch.equal(first, second) is not skips
