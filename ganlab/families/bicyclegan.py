@@ -129,7 +129,7 @@ class BicycleGAN(Translator):
         rng = torch.Generator().manual_seed(seed)
         styles = torch.randn(STYLES, self.generator.latent, generator=rng)
         rows = {"source": source, "target": target}
-        with self.translating("generator", ema) as generator, self._drawing_from(seed):
+        with self.translating("generator", ema) as generator, self._seeded(seed):
 
             def made(latents: Tensor) -> Tensor:
                 """Each picture by itself, as `translate` makes them."""
