@@ -139,12 +139,15 @@ def test_the_discriminators_whole_loss_is_halved():
     ("options", "words"),
     [
         ({"reconstruction_weight": 0.0}, "reconstruction_weight above 0"),
-        ({"feature_matching_weight": 1.0}, "feature_matching_weight of 0"),
-        ({"regularizers": {"penalty": GradientPenalty()}}, "nobody to hold back"),
-        ({"players": {"generator": Player(adam(), every=5)}}, "skip batches for nobody"),
+        ({"feature_matching_weight": 1.0}, "feature_matching_weight 0"),
+        ({"regularizers": {"penalty": GradientPenalty()}}, "no discriminator to regularize"),
+        (
+            {"players": {"generator": Player(adam(), every=5)}},
+            "skipped batches would train nothing",
+        ),
     ],
 )
-def test_settings_that_would_do_nothing_where_the_generator_plays_alone(options, words):
+def test_settings_without_effect_are_refused_if_the_generator_plays_alone(options, words):
     with pytest.raises(ConfigError, match=words):
         tiny_pix2pix(objective="l1", **options)
 
