@@ -115,11 +115,11 @@ def test_trainers_that_cannot_be(trainer, message):
 
 
 @pytest.mark.parametrize("accelerator", ["gpu", "mps"])
-def test_an_accelerator_that_is_not_there(accelerator, monkeypatch):
+def test_an_accelerator_that_is_not_available_is_refused(accelerator, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     trainer = {"accelerator": accelerator, "devices": -1, "precision": "32-true"}
-    with pytest.raises(ConfigError, match=f"trainer.accelerator: {accelerator} is not there"):
+    with pytest.raises(ConfigError, match=f"trainer.accelerator: {accelerator} is not available"):
         _check_trainer(trainer, {"model": {}})
 
 

@@ -220,7 +220,7 @@ class AdversarialModule(AveragedModule):
     # --- the log -----------------------------------------------------------------------------
 
     def flush_log(self) -> None:
-        """Log terms, averaged since the last row, and scheduled values; all ranks must call this."""
+        """Log terms, averaged since the last row, and scheduled values; all ranks call this."""
         if not self._window:
             return
         self.check_finite()
