@@ -108,7 +108,7 @@ def test_how_a_run_ended_is_its_exit_code_and_in_its_summary(tmp_path, status, c
 def test_without_the_wandb_module_the_run_goes_on(tmp_path, monkeypatch, capsys, offline):
     monkeypatch.setitem(sys.modules, "wandb", None)
     logger, before = WandB(tmp_path, offline=offline), dict(os.environ)
-    assert logger.start({}).endswith("The run goes on without it.")
+    assert logger.start({}).endswith("The run continues without W&B.")
     fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
     logger.finish("finished")
     assert dict(os.environ) == before
