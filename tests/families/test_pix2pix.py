@@ -1,4 +1,4 @@
-"""Who minimises what in the game of pix2pix, against the paper's equations written out."""
+"""The losses of pix2pix's players, compared with the paper's equations."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ BATCH = {key: normalise(rows[:3]) for key, rows in TinyPairs().train.items()}
 
 
 def terms(module, role, batch=BATCH):
-    """The terms of one role, and the generated targets that they are about."""
+    """Return one role's loss terms and the generated targets."""
     seen = []
     forward = module.generator.forward
     module.generator.forward = lambda x: seen.append(forward(x)) or seen[-1]
@@ -75,7 +75,7 @@ def test_objectives(objective, names):
     assert set(module.steps) == ({"generator", "discriminator"} if has_adversary else {"generator"})
 
 
-def test_each_player_moves_its_own_network_and_the_fake_is_made_once():
+def test_each_player_changes_only_its_network_and_the_fake_is_made_once():
     calls = []
     module = tiny_pix2pix()
     module.generator.register_forward_hook(lambda *_: calls.append(1))
@@ -121,7 +121,7 @@ def test_other_objectives_and_a_penalty_on_pairs(adversarial):
 
 
 def test_the_discriminators_whole_loss_is_halved():
-    """λ of a penalty means what it means beside an unweighted loss."""
+    """Penalties are halved too, so their weights keep their meaning relative to the loss."""
     found = []
     for weight in (0.5, 1.0):
         module = tiny_pix2pix(
