@@ -110,7 +110,7 @@ def test_impossible_trainers_are_refused(trainer, message):
     with pytest.raises(ConfigError, match=message):
         _check_trainer(base | trainer, {"model": {}})
     _check_trainer(base, {"model": {}})
-    with pytest.raises(ConfigError, match="compile: cannot compile batch norm"):
+    with pytest.raises(ConfigError, match="compile: synchronised batch norm cannot be compiled"):
         _check_trainer(base | {"sync_batchnorm": True}, {"model": {}, "compile": True})
 
 
