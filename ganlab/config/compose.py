@@ -95,7 +95,7 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
         overrides: the run's overrides, as `spelled_out` returns them.
     """
     keys = {override.partition("=")[0].lstrip("+~") for override in overrides}
-    keys -= {f"{PROTOCOL}.features.weights"}  # only the place of a file
+    keys -= {f"{PROTOCOL}.features.weights"}  # the path of a file does not change the protocol
     name = OmegaConf.select(config, f"{PROTOCOL}.name")
     if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
         OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"

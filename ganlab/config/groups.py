@@ -26,11 +26,11 @@ def files(group: str) -> Mapping[str, Path]:
     Raises:
         ConfigError: two files of the group have the same bare name.
     """
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for path in sorted((CONF / group).rglob("*.yaml"), key=lambda path: (path.stem, path)):
-        if (other := found.setdefault(path.stem, path)) != path:
+        if (other := by_name.setdefault(path.stem, path)) != path:
             raise ConfigError(f"{group}={path.stem}: is both {other} and {path}; rename one.")
-    return MappingProxyType(found)
+    return MappingProxyType(by_name)
 
 
 def options(group: str) -> list[str]:

@@ -175,8 +175,8 @@ def _check_none_left(
     for name, child in module.named_children():
         if any(p.requires_grad and p not in trained for p in child.parameters()):
             raise ConfigError(
-                f"model.players: nobody trains {name}. Name it in model.players.<player>.modules "
-                f"of one of {', '.join(roles)}."
+                f"model.players: no player trains {name}. Name it in the `modules` of one of "
+                f"{', '.join(roles)}: model.players.<player>.modules."
             )
 
 

@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 @torch.no_grad()
 def share_buffers(module: LightningModule) -> None:
-    """Broadcast rank 0's buffers, such as running statistics, to all ranks; EMA copies excepted.
+    """Broadcast rank 0's floating-point buffers, e.g. running statistics, to all ranks.
 
-    DDP does this at the beginning of a batch. During the batch, each rank updates its buffers with
-    its own part of the batch. Without this function, the ranks would then compute different scores
-    and EMA weights.
+    Buffers of EMA copies are left out. DDP broadcasts buffers too, but at the beginning of a batch.
+    During the batch each rank updates them with its own examples, so that scores and EMA weights
+    computed after the batch would differ between ranks.
     """
     if module.trainer.world_size == 1:
         return

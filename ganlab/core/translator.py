@@ -44,8 +44,8 @@ class Translator(AdversarialModule):
         dropout_at_test: whether dropout stays on when the model is used after training. It is the
             noise of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 3.2).
         norm_at_test: statistics of batch norm when the model is used: "running" for the averages
-            from training, "batch" for the batch's own. With "batch", pictures are translated one
-            by one, as in pix2pix. Other norms are not affected.
+            from training, "batch" for the statistics of each batch. With "batch", pictures are
+            translated one by one, as in pix2pix. Other norms are not affected.
 
     Attributes:
         directions: the directions by name; the first is the default. Their generators have the

@@ -171,7 +171,7 @@ class CUT(Translator):
 
 
 def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
-    """Return the numbers of channels of the compared maps, found on the meta device."""
+    """Return the numbers of channels of the compared maps, computed on the meta device."""
     if not hasattr(generator, "encode") or not hasattr(generator, "layers"):
         raise ConfigError(
             f"model.generator: received {type(generator).__name__}, which has no `encode`; CUT "

@@ -21,8 +21,8 @@ class _Made(NamedTuple):
     """Codes and decoded pictures, each by the name of a domain."""
 
     content: dict[str, Tensor]  # contents of the domain's pictures
-    drawn: dict[str, Tensor]  # styles of the domain, sampled from the prior
-    same: dict[str, Tensor]  # pictures, reconstructed from their own content and style
+    styles: dict[str, Tensor]  # styles of the domain, sampled from the prior
+    reconstructed: dict[str, Tensor]  # pictures, reconstructed from their own content and style
     fakes: dict[str, Tensor]  # decoded from the other domain's contents and the sampled styles
 
 
@@ -108,9 +108,9 @@ class MUNIT(Translator):
             fake = made.fakes[domain]
             content = self._from(domain).content(fake)  # should be the other picture's content
             style = self._into(domain).style(fake)
-            terms[f"reconstruction_{domain}"] = l1_loss(made.same[domain], batch[domain])
+            terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])
-            terms[f"style_{domain}"] = l1_loss(style, made.drawn[domain])
+            terms[f"style_{domain}"] = l1_loss(style, made.styles[domain])
             discriminator = self.get_submodule(f"discriminator_{domain}")
             loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
             terms[f"adversarial_{domain}"] = loss
@@ -159,15 +159,17 @@ class MUNIT(Translator):
 
         def make() -> _Made:
             content = {domain: self._from(domain).content(batch[domain]) for domain in OTHER}
-            drawn, same, fakes = {}, {}, {}
+            styles, reconstructed, fakes = {}, {}, {}
             for domain, other in OTHER.items():
                 generator = self._into(domain)
                 style = generator.style(batch[domain])
                 shape = (len(content[other]), generator.latent)
-                drawn[domain] = torch.randn(shape, device=style.device)
+                styles[domain] = torch.randn(shape, device=style.device)
                 both = torch.cat([content[domain], content[other]])
-                decoded = generator.decode(both, torch.cat([style, drawn[domain]]))
-                same[domain], fakes[domain] = decoded.split([len(style), len(drawn[domain])])
-            return _Made(content, drawn, same, fakes)
+                decoded = generator.decode(both, torch.cat([style, styles[domain]]))
+                reconstructed[domain], fakes[domain] = decoded.split(
+                    [len(style), len(styles[domain])]
+                )
+            return _Made(content, styles, reconstructed, fakes)
 
         return self.shared("made", of="generator", make=make)

@@ -79,11 +79,11 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
     Each key comes with a text "key: old → new".
     """
     if isinstance(old, dict) and isinstance(new, dict):
-        found = []
+        pairs = []
         for key in [*old, *(k for k in new if k not in old)]:
             inner = f"{path}.{key}" if path else str(key)
-            found += differences(old.get(key), new.get(key), inner)
-        return found
+            pairs += differences(old.get(key), new.get(key), inner)
+        return pairs
     return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
 
 

@@ -119,7 +119,7 @@ def test_critics_that_move_more_often_than_generators():
 
 
 def test_refuses():
-    with pytest.raises(ConfigError, match="nobody trains generator_ba"):
+    with pytest.raises(ConfigError, match="no player trains generator_ba"):
         tiny_cyclegan(
             players={
                 "generator": Player(adam(), modules=["generator_ab"]),

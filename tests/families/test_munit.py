@@ -99,14 +99,14 @@ def test_terms_are_those_of_the_paper():
     terms = module.generator_loss(data)
     ab, ba = module.generator_ab, module.generator_ba
     content = {"a": ab.content(data["a"]), "b": ba.content(data["b"])}
-    fake_a = ba.decode(content["b"], made.drawn["a"])
-    fake_b = ab.decode(content["a"], made.drawn["b"])
+    fake_a = ba.decode(content["b"], made.styles["a"])
+    fake_b = ab.decode(content["a"], made.styles["b"])
     same_a = ba.decode(content["a"], ba.style(data["a"]))
     expected = {
         "reconstruction_a": 10 * l1_loss(same_a, data["a"]),
         "content_b": 2 * l1_loss(ab.content(fake_a), content["b"]),
         "content_a": 2 * l1_loss(ba.content(fake_b), content["a"]),
-        "style_a": 3 * l1_loss(ba.style(fake_a), made.drawn["a"]),
+        "style_a": 3 * l1_loss(ba.style(fake_a), made.styles["a"]),
         "adversarial_b": (module.discriminator_b(fake_b) - 1).square().mean(),
     }
     for name, value in expected.items():
