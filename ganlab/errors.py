@@ -1,7 +1,8 @@
-"""Errors that a user can cause and mend.
+"""Errors that a user can cause and fix.
 
 Each message names the argument, what was received, what is allowed, and what to do next. The
-command line prints it without a stack trace; everything else is a defect and keeps its trace.
+command line prints the message without a stack trace. All other exceptions are bugs of ganlab and
+are printed with their trace.
 """
 
 from collections.abc import Iterable
@@ -15,23 +16,23 @@ class GanlabError(Exception):
 
 
 class ConfigError(GanlabError, ValueError):
-    """A configuration that names, combines or sizes things that do not fit."""
+    """A configuration with unknown names, or with parts, sizes or values that do not fit."""
 
 
 class DataError(GanlabError):
-    """A data set that is missing, damaged, or too small for what is asked of it."""
+    """A data set that is missing, damaged, or too small for its use."""
 
 
 class CheckpointError(GanlabError):
-    """A checkpoint that is missing, damaged, or of another model."""
+    """A checkpoint that is missing or damaged, or that belongs to another model."""
 
 
 class RunError(GanlabError):
-    """A run's folder that is in use, finished, or differs from what is asked of it."""
+    """A run's folder that is missing, damaged, in use, finished, or cannot be written."""
 
 
 class HeldError(RunError):
-    """A run's folder that another process is writing."""
+    """A run's folder that another process is writing to."""
 
 
 class NonFiniteLossError(GanlabError, ArithmeticError):
@@ -39,7 +40,7 @@ class NonFiniteLossError(GanlabError, ArithmeticError):
 
 
 def nearest(text: str, allowed: list[str]) -> str:
-    """The hint " Did you mean 'x'?" when some allowed text resembles `text`, else ""."""
+    """Return the hint " Did you mean 'x'?" if an allowed text resembles `text`, else ""."""
     import difflib
 
     close = difflib.get_close_matches(text, allowed, n=1, cutoff=0.5)
@@ -48,10 +49,11 @@ def nearest(text: str, allowed: list[str]) -> str:
 
 
 def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
-    """`value` where it is among those allowed.
+    """Return `value` if it is in `allowed`.
 
     Raises:
-        ConfigError: it is not, or is true or false; the message lists them and names the nearest.
+        ConfigError: `value` is not in `allowed`, or is a bool. The message lists the allowed
+            values and suggests the nearest.
     """
     allowed = list(allowed)
     if value in allowed and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, and errors that a user can understand."""
+"""Atomic writing of files, with errors that a user can understand."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RUN_HINT = "What was saved before stays valid. Make room, or choose another fold
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path to write to that becomes `target` when the block ends, and is gone if it fails.
+    """Yield a temporary path; replace `target` by it when the block ends, delete it on failure.
 
-    A reader, or another process that writes the same file, never sees half of it, and what stood
-    there before is untouched by a failure.
+    Readers of `target`, and other processes that write it, never see a half-written file. A
+    failure leaves an older `target` untouched.
 
     Raises:
         OSError: the folder cannot be made, or the file cannot be written.
@@ -42,14 +42,14 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes `path`'s place when all went well.
+    """Yield a temporary path, see `replacing`; raise an error for users if writing fails.
 
     Args:
-        path: of the file.
-        hint: what the user can do where it cannot be written.
+        path: the file to write.
+        hint: the end of the error message: what the user can do.
 
     Raises:
-        RunError: the disk is full or read-only; what stood at `path` before is untouched.
+        RunError: the disk is full or read-only; an older file at `path` is untouched.
     """
     try:
         with replacing(path) as temporary:
@@ -63,7 +63,7 @@ def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError:
-    """The error for a file that could not be written, with what the user can do."""
+    """Return the error for a file that could not be written; `hint` says what the user can do."""
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return RunError(f"{path}: cannot be written: {reason}. {hint}")
 
@@ -75,7 +75,7 @@ def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain containers as JSON atomically; see `atomic`."""
+    """Write plain containers to a JSON file atomically; see `atomic`."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
@@ -93,17 +93,17 @@ def append_text(path: Path, text: str) -> None:
 
 
 def from_here(path: Path) -> Path:
-    """A path from the working directory on, if it is below it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    """Return `path` relative to the working directory if it is inside that, else unchanged."""
+    working = Path.cwd()
+    return path.relative_to(working) if path.is_relative_to(working) else path
 
 
 def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
-    """The same plain containers, with something else for numbers that JSON has no name for.
+    """Return `contents` with NaN and infinities replaced, which JSON does not support.
 
     Args:
-        contents: dicts, lists, tuples and what is in them.
-        instead: what a number becomes that is not finite, a text such as "inf" unless given.
+        contents: nested dicts, lists and tuples. In the result, keys are str and tuples are lists.
+        instead: gives the replacement of such a number (default: its text, e.g. "inf").
     """
     if isinstance(contents, dict):
         return {str(key): finite(value, instead) for key, value in contents.items()}

@@ -1,6 +1,6 @@
-"""Private names of other packages: all that ganlab uses, where there is no public way.
+"""Every use of a private name of another package; none of them has a public replacement.
 
-A new version of such a package may break what is here; tests/test_private.py says then what it was.
+A new version of such a package may break these functions. tests/test_private.py then fails.
 """
 
 from __future__ import annotations
@@ -18,34 +18,42 @@ if TYPE_CHECKING:
 
 
 def checkpoint_of(trainer: Trainer) -> dict[str, Any]:
-    """What Lightning would write to a checkpoint.
+    """Return what Lightning would write to a checkpoint.
 
-    `trainer.save_checkpoint` waits for all ranks, and a rank that fails alone must not wait.
+    `trainer.save_checkpoint` waits for all ranks, which would hang when a single rank fails.
     """
     return trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
 
 
 def hide_after(logger: TensorBoardLogger, step: int) -> None:
-    """Let TensorBoard hide what was logged after a step; known once a checkpoint is loaded only."""
+    """Let TensorBoard hide what was logged after `step`.
+
+    The constructor takes this number too, but it is known only once a checkpoint is loaded.
+    """
     logger._kwargs["purge_step"] = step + 1
 
 
 def is_spectral_norm(parametrization: nn.Module) -> bool:
-    """Whether it was made by `torch.nn.utils.parametrizations.spectral_norm`."""
+    """Whether a parametrization is of `torch.nn.utils.parametrizations.spectral_norm`."""
     from torch.nn.utils.parametrizations import _SpectralNorm
 
     return isinstance(parametrization, _SpectralNorm)
 
 
 def goes_on(study: Study, trial: FrozenTrial) -> Trial:
-    """A trial that runs, to be continued by another process."""
+    """Return the trial object with which this process continues a trial that another one began."""
     from optuna import Trial
 
     return Trial(study, trial._trial_id)
 
 
 def run_hydra(main: Callable[[], object], arguments: list[str]) -> None:
-    """Call a function that `hydra.main` has made, which reads `sys.argv` and nothing else."""
+    """Call a function decorated with `hydra.main`, which takes its arguments only from sys.argv.
+
+    Args:
+        main: the decorated function.
+        arguments: the value of sys.argv during the call, the program's name first.
+    """
     before, sys.argv = sys.argv, arguments
     try:
         main()

@@ -1,8 +1,8 @@
-"""Which of a run's processes this one is, and who has started them.
+"""The rank of this process within its run, and the launcher that started the run's processes.
 
-There are three ways. `ganlab train` starts one process on each machine, and that starts the others
-(Lightning does). `torchrun` starts them all, and so does Slurm's `srun`. The first of all is the
-main one: it alone writes the run's files, and it alone speaks.
+There are three launchers. With `ganlab train`, the user starts one process on each machine, and
+Lightning starts the other processes of that machine. `torchrun` and Slurm's `srun` start all
+processes. Only the main process, rank 0 of the run, writes the run's files and prints.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Launch:
     """How this process was started.
 
     Attributes:
-        by: who starts the processes of a run. Slurm with one task starts none but this one.
-        rank: of this process among those that are started from outside; of those that ganlab
-            starts itself, all on the first machine have rank 0.
-        is_main: whether it is the first of all.
-        ranks: how many there are; None where ganlab starts them.
+        by: the launcher. A Slurm job with a single task counts as "ganlab".
+        rank: the global rank if torchrun or srun started the process. If ganlab did, the number
+            of the machine, so that all processes on the first machine have 0.
+        is_main: whether the process is rank 0 of the run.
+        ranks: the number of processes of the run; None if ganlab starts them.
     """
 
     by: Literal["ganlab", "torchrun", "srun"]
@@ -36,13 +36,13 @@ class Launch:
 
 
 def launched(environment: Mapping[str, str] | None = None) -> Launch:
-    """How this process was started, as its environment tells."""
+    """Return how this process was started, by its environment variables (default: os.environ)."""
     given = os.environ if environment is None else environment
     if "TORCHELASTIC_RUN_ID" in given:
         rank = int(given["RANK"])
         return Launch("torchrun", rank, rank == 0, int(given["WORLD_SIZE"]))
-    # a batch script that calls no srun, and a shell within an allocation, are one process,
-    # whatever number of tasks the job was given
+    # a batch script that does not call srun, and a shell within an allocation, are one process,
+    # even if the job has several tasks
     is_step = "SLURM_STEP_ID" in given and given.get("SLURM_JOB_NAME") not in (
         "bash",
         "interactive",
@@ -56,18 +56,18 @@ def launched(environment: Mapping[str, str] | None = None) -> Launch:
 
 
 def is_main() -> bool:
-    """Whether this is the first process of a run, or the only one."""
+    """Whether this process is rank 0 of its run."""
     return launched().is_main
 
 
 def check_launch(trainer: Mapping[str, Any]) -> None:
-    """Check that as many processes were started as the trainer has.
+    """Raise unless the launcher started as many processes as the trainer is configured for.
 
     Args:
-        trainer: its configuration.
+        trainer: the trainer's configuration.
 
     Raises:
-        ConfigError: other numbers, or machines that do not know of each other.
+        ConfigError: the numbers differ, or a machine does not know the address of the first one.
     """
     launch, nodes = launched(), int(trainer.get("num_nodes") or 1)
     wanted = nodes * devices_of(trainer)
@@ -86,18 +86,19 @@ def check_launch(trainer: Mapping[str, Any]) -> None:
             "trainer.devices (of each machine) to what was started, with trainer=ddp, ddp_cpu or "
             "multi_node; or start one process."
         )
-    there = int(_first(os.environ.get("SLURM_STEP_NUM_NODES") or "") or nodes)
-    if launch.by == "srun" and there != nodes:
+    machines = int(_leading_digits(os.environ.get("SLURM_STEP_NUM_NODES") or "") or nodes)
+    if launch.by == "srun" and machines != nodes:
         raise ConfigError(
-            f"trainer.num_nodes: received {nodes}; srun has started the run on {there} machines."
+            f"trainer.num_nodes: received {nodes}; srun has started the run on {machines} machines."
         )
 
 
 def devices_of(trainer: Mapping[str, Any]) -> int:
-    """The processes that a trainer has on each machine.
+    """Return the number of processes that a trainer has on each machine.
 
     Args:
-        trainer: its configuration; `devices` is a number, -1 or "auto" for all, or a list.
+        trainer: the trainer's configuration. Its `devices` is a number, a list, or -1 or "auto"
+            for all devices.
     """
     devices = trainer.get("devices", "auto")
     if isinstance(devices, (list, tuple)):
@@ -111,9 +112,9 @@ def devices_of(trainer: Mapping[str, Any]) -> int:
 
 
 def cluster_environment() -> Any:
-    """What tells Lightning who starts the processes, in agreement with `launched`.
+    """Return the plugin that tells Lightning which launcher `launched` has found.
 
-    Under Slurm Lightning puts no job into the queue again: it would begin a new run.
+    Under Slurm it turns off Lightning's requeuing of jobs, which would begin a new run.
     """
     from lightning.pytorch.plugins.environments import (
         LightningEnvironment,
@@ -125,9 +126,9 @@ def cluster_environment() -> Any:
     if launch.by == "torchrun":
         return TorchElasticEnvironment()
     if launch.by == "srun":
-        nodes = int(_first(os.environ.get("SLURM_STEP_NUM_NODES") or "") or 1)
-        # Lightning compares it with the trainer's devices, and wants it even where srun was told
-        # the number of all tasks
+        nodes = int(_leading_digits(os.environ.get("SLURM_STEP_NUM_NODES") or "") or 1)
+        # Lightning compares this variable with the trainer's devices, but srun does not set it
+        # if it was given only the total number of tasks
         os.environ["SLURM_NTASKS_PER_NODE"] = str(launch.ranks // nodes)
         os.environ["SLURM_NNODES"] = str(nodes)
         return SLURMEnvironment(auto_requeue=False)
@@ -135,9 +136,9 @@ def cluster_environment() -> Any:
 
 
 def agreed(text: str) -> str:
-    """The main process's text, on all processes that were started from outside at once.
+    """Return the main process's `text`; all processes that the user or a launcher started call it.
 
-    Where ganlab starts the others itself it has told them already.
+    On a single machine, ganlab passes the text to the processes that it starts in another way.
     """
     launch = launched()
     if launch.by == "ganlab" and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= (
@@ -151,7 +152,7 @@ def agreed(text: str) -> str:
     return store.get(key).decode()
 
 
-@cache  # the server lives as long as its object: the process group will be its second tenant
+@cache  # keeps the object, and with it the server, which the process group also uses later
 def _store() -> Any:
     from datetime import timedelta
 
@@ -169,6 +170,6 @@ def _store() -> Any:
     )
 
 
-def _first(text: str) -> str:
-    found = re.match(r"\d+", text)
-    return found[0] if found else ""
+def _leading_digits(text: str) -> str:
+    match = re.match(r"\d+", text)
+    return match[0] if match else ""

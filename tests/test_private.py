@@ -1,6 +1,6 @@
-"""Each private name of another package still does what ganlab uses it for; all stand in one module.
+"""Private names of other packages do what ganlab needs, and are used in one module only.
 
-A test that fails here after a new version of a package says which name it has changed.
+If a test fails after an update of a package, its docstring says which name has changed.
 """
 
 import re
@@ -40,14 +40,14 @@ def test_tensorboard_hides_what_came_after(tmp_path):
     assert starts == [65]
 
 
-def test_a_spectral_norm_is_known():
+def test_a_spectral_norm_is_recognised():
     """`_SpectralNorm` of torch."""
     normalised, other = spectral_norm(nn.Linear(2, 2)), orthogonal(nn.Linear(2, 2))
     assert private.is_spectral_norm(normalised.parametrizations["weight"][0])
     assert not private.is_spectral_norm(other.parametrizations["weight"][0])
 
 
-def test_a_trial_goes_on():
+def test_a_running_trial_can_be_continued():
     """`FrozenTrial._trial_id` of Optuna."""
     optuna = pytest.importorskip("optuna")
     study = optuna.create_study()
@@ -58,8 +58,8 @@ def test_a_trial_goes_on():
     assert [t.state.is_finished() for t in study.get_trials()] == [False, True]
 
 
-def test_hydra_reads_the_arguments_that_it_is_given(monkeypatch):
-    """`sys.argv`, which is as it was afterwards, also after an error."""
+def test_hydra_reads_the_given_arguments(monkeypatch):
+    """`sys.argv` is restored afterwards, also after an error."""
     monkeypatch.setattr(sys, "argv", ["mine"])
     seen = []
     private.run_hydra(lambda: seen.append(sys.argv), ["program", "-m", "job=1"])
@@ -69,8 +69,8 @@ def test_hydra_reads_the_arguments_that_it_is_given(monkeypatch):
     assert sys.argv == ["mine"]
 
 
-def test_all_stand_in_one_module():
-    """Names with one underscore of what is not one's own; `os._exit` is documented."""
+def test_all_private_names_are_used_in_one_module():
+    """Finds names with one underscore of other objects; `os._exit` is documented, so allowed."""
     used = re.compile(
         r"(?<!self)(?<!cls)(?<!os)\._(?!target_)[a-z]\w*|import .*\b_[A-Za-z]\w*|\b_internal\b"
     )

@@ -1,4 +1,4 @@
-"""Who has started a run's processes, and which of them this one is."""
+"""Launchers, the ranks that they start, failures of ranks, and synchronised batch norm."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ STEP = {**JOB, "SLURM_STEP_ID": "0", "SLURM_LOCALID": "0", "SLURM_STEP_NUM_NODES
         ({"LOCAL_RANK": "1"}, Launch("ganlab", 0, False)),
         ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, Launch("ganlab", 1, False)),
         (TORCHRUN, Launch("torchrun", 3, False, 4)),
-        # the first process of the second machine is not the main one
+        # the first process of the second machine is not the main process
         (TORCHRUN | {"RANK": "2", "LOCAL_RANK": "0"}, Launch("torchrun", 2, False, 4)),
         (TORCHRUN | {"RANK": "0", "LOCAL_RANK": "0"}, Launch("torchrun", 0, True, 4)),
         (STEP, Launch("srun", 2, False, 4)),
@@ -52,7 +52,7 @@ def test_launched(environment, launch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """Sets the environment of a process that somebody has started."""
+    """Return a function that sets the environment variables of a launched process."""
     for name in list(os.environ):
         if name.startswith(("SLURM_", "TORCHELASTIC_")) or name in TORCHRUN:
             monkeypatch.delenv(name)
@@ -64,7 +64,7 @@ def started(monkeypatch):
     return start
 
 
-def test_as_many_processes_as_the_trainer_has(started):
+def test_a_wrong_number_of_processes_is_refused(started):
     cpu = {"accelerator": "cpu"}
     check_launch({**cpu, "devices": 3})
     with pytest.raises(ConfigError, match=r"trainer.num_nodes: received 2, and nothing says"):
@@ -76,14 +76,14 @@ def test_as_many_processes_as_the_trainer_has(started):
         check_launch({**cpu, "devices": 1})
 
 
-def test_srun_on_other_machines_than_the_trainer_says(started):
+def test_a_wrong_number_of_machines_is_refused(started):
     started(STEP)
     check_launch({"accelerator": "cpu", "devices": 2, "num_nodes": 2})
     with pytest.raises(ConfigError, match=r"trainer.num_nodes: received 1; srun has .* 2 machines"):
         check_launch({"accelerator": "cpu", "devices": 4, "num_nodes": 1})
 
 
-def test_slurm_tells_lightning_and_queues_nothing_again(started):
+def test_lightning_knows_slurm_and_requeues_no_job(started):
     started(STEP)
     environment = cluster_environment()
     assert (environment.global_rank(), environment.world_size()) == (2, 4)
@@ -98,32 +98,32 @@ def test_slurm_tells_lightning_and_queues_nothing_again(started):
     [
         ({"devices": 0}, "trainer.devices: received 0; needs"),
         ({"devices": "two"}, "trainer.devices: received 'two'; needs"),
-        ({"devices": -1}, "trainer.devices: received -1; say how many"),
+        ({"devices": -1}, "trainer.devices: received -1; give the number of processes"),
         ({"num_nodes": 0}, "trainer.num_nodes: received 0; needs 1 or more"),
         ({"devices": 2, "strategy": "auto"}, "trainer.strategy: received 'auto' for 2 processes"),
         ({"devices": 2, "strategy": "ddp"}, "trainer.strategy: received 'ddp' for 2 processes"),
         ({"accelerator": "nvidia"}, "trainer.accelerator: received 'nvidia'; allowed"),
     ],
 )
-def test_trainers_that_cannot_be(trainer, message):
+def test_impossible_trainers_are_refused(trainer, message):
     base = {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
     with pytest.raises(ConfigError, match=message):
         _check_trainer(base | trainer, {"model": {}})
     _check_trainer(base, {"model": {}})
-    with pytest.raises(ConfigError, match="compile: cannot compile batch norm"):
+    with pytest.raises(ConfigError, match="compile: synchronised batch norm cannot be compiled"):
         _check_trainer(base | {"sync_batchnorm": True}, {"model": {}, "compile": True})
 
 
 @pytest.mark.parametrize("accelerator", ["gpu", "mps"])
-def test_an_accelerator_that_is_not_there(accelerator, monkeypatch):
+def test_an_accelerator_that_is_not_available_is_refused(accelerator, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     trainer = {"accelerator": accelerator, "devices": -1, "precision": "32-true"}
-    with pytest.raises(ConfigError, match=f"trainer.accelerator: {accelerator} is not there"):
+    with pytest.raises(ConfigError, match=f"trainer.accelerator: {accelerator} is not available"):
         _check_trainer(trainer, {"model": {}})
 
 
-# --- when one of them fails ------------------------------------------------------------------
+# --- when a rank fails -----------------------------------------------------------------------
 
 
 def process(code):
@@ -134,7 +134,7 @@ def started_by(*processes):
     return SimpleNamespace(strategy=SimpleNamespace(launcher=SimpleNamespace(procs=processes)))
 
 
-def test_the_death_of_another_is_said_at_once_and_explains_what_follows():
+def test_a_dead_rank_is_reported_at_once_and_explains_later_errors():
     said = []
     others = OtherRanks(
         started_by(process("import time; time.sleep(60)"), process("exit(3)")), said.append
@@ -149,7 +149,7 @@ def test_the_death_of_another_is_said_at_once_and_explains_what_follows():
     others.end(failed=True)
 
 
-def test_none_is_left_behind_after_a_failure(monkeypatch):
+def test_no_rank_is_left_after_a_failure(monkeypatch):
     monkeypatch.setattr(others_module, "PATIENCE", 0.2)
     stuck = process("import time; time.sleep(60)")
     others = OtherRanks(started_by(stuck), pytest.fail)
@@ -158,7 +158,7 @@ def test_none_is_left_behind_after_a_failure(monkeypatch):
     assert stuck.poll() == -9
 
 
-def test_errors_of_its_own_are_not_explained_away():
+def test_own_errors_of_the_main_process_are_kept():
     others = OtherRanks(started_by(), pytest.fail)
     assert others.stop(GanlabError("a loss")) is None
     lost = others.stop(RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer"))
@@ -175,7 +175,9 @@ def test_errors_of_its_own_are_not_explained_away():
         (ValueError("a mistake"), "ValueError: a mistake"),
     ],
 )
-def test_others_say_what_only_they_know(started, monkeypatch, capsys, error, said):
+def test_a_rank_prints_only_errors_that_the_main_process_does_not_print(
+    started, monkeypatch, capsys, error, said
+):
     started(TORCHRUN)
     monkeypatch.setattr(others_module, "PATIENCE", 0.0)
     with pytest.raises(SystemExit) as end:
@@ -185,7 +187,7 @@ def test_others_say_what_only_they_know(started, monkeypatch, capsys, error, sai
     assert said in printed if said else not printed
 
 
-def test_the_signal_before_a_slurm_job_ends_is_that_of_its_end(started):
+def test_under_slurm_sigusr1_acts_as_sigterm(started):
     before = [signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)]
     received = []
     try:
@@ -207,8 +209,8 @@ def test_the_signal_before_a_slurm_job_ends_is_that_of_its_end(started):
 # --- synchronised batch norm in one process --------------------------------------------------
 
 
-def test_layers_stay_the_same_objects_and_become_what_they_were():
-    """Also one that stands in two places, and one that is the whole network."""
+def test_layers_stay_the_same_objects_and_get_their_class_back():
+    """Includes a layer that occurs twice, and a layer that is the whole network."""
     layer = nn.BatchNorm2d(3)
     network = nn.Sequential(layer, nn.ReLU(), layer)
     names = list(network.state_dict())
@@ -223,7 +225,7 @@ def test_layers_stay_the_same_objects_and_become_what_they_were():
 
 
 @pytest.mark.parametrize("mode", ["running", "batch", "standing"])
-def test_modes_of_evaluation_find_synchronised_layers(mode):
+def test_evaluation_modes_apply_to_synchronised_layers(mode):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2))
     x = torch.randn(16, 3)
@@ -237,7 +239,7 @@ def test_modes_of_evaluation_find_synchronised_layers(mode):
     assert torch.equal(*found)
 
 
-def test_the_trainers_option_decides():
+def test_sync_batchnorm_of_the_trainer_is_the_default():
     network = nn.Sequential(nn.BatchNorm1d(2))
     for config, kind in (
         (None, nn.BatchNorm1d),

@@ -1,1 +1,1 @@
-"""From the overrides of a command line to a checked, plain configuration."""
+"""Turns the overrides of a command line into a checked, plain configuration."""

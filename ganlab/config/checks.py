@@ -21,12 +21,12 @@ CHOICES = {"memory_format": ("channels_last", "contiguous")}
 
 
 def check(config: dict[str, Any]) -> tuple[Any, Any]:
-    """Check a plain configuration; returns the game on the meta device, and the data module.
+    """Check a plain configuration; return the game, on the meta device, and the data module.
 
-    Both are None where the configuration is a lesson's.
+    For a lesson, both are None.
 
     Raises:
-        ConfigError: the first thing that is wrong.
+        ConfigError: the first error that is found.
     """
     _check_scalars(config)
     if config.get("lesson"):
@@ -38,8 +38,8 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         needed = "accelerator" if group == "trainer" else "_target_"
         if needed not in (config.get(group) or {}):
             raise ConfigError(
-                f"{group}.{needed}: missing. Leave out what takes it away: ~{group}, {group}=null "
-                f"or ~{group}.{needed}."
+                f"{group}.{needed}: missing. Leave out the argument that removes it: ~{group}, "
+                f"{group}=null or ~{group}.{needed}."
             )
     sections = {k: v for k, v in config.items() if k != "choices"}
     loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
@@ -64,8 +64,8 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     module.configure_optimizers()
     if config.get("compile") and not module.calls_whole:
         raise ConfigError(
-            f"compile: {type(module).__name__} trains parts of its networks by themselves, which "
-            "compiling them as wholes does not reach. Set compile=false."
+            f"compile: {type(module).__name__} calls parts of its networks, but only whole "
+            "networks can be compiled. Set compile=false."
         )
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
@@ -75,8 +75,8 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         made["evaluation"].protocol.check(module, data)
         names = made["evaluation"].protocol.names
     monitor = (callbacks.get("checkpoints") or {}).get("monitor")
-    one_of_each = str(monitor).rpartition("/")[0] + "/*"  # a score for each class, say
-    if monitor is not None and monitor not in names and one_of_each not in names:
+    pattern = str(monitor).rpartition("/")[0] + "/*"  # for scores such as one for each class
+    if monitor is not None and monitor not in names and pattern not in names:
         raise ConfigError(
             f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
             f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))}"
@@ -90,7 +90,7 @@ def _is_conditional(config: dict[str, Any]) -> bool:
 
 
 def _without_spectral_norm(loss: dict[str, Any]) -> dict[str, Any]:
-    """The loss without spectral norm, whose construction on the meta device takes seconds."""
+    """Return the loss without spectral norm, which takes seconds to build on the meta device."""
     regularizers = {
         name: value
         for name, value in (loss.get("regularizers") or {}).items()
@@ -100,12 +100,12 @@ def _without_spectral_norm(loss: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_scalars(config: dict[str, Any]) -> None:
-    for key, kind in SCALARS.items():
+    for key, needed_type in SCALARS.items():
         value = config.get(key)
         if value is not None and (
-            not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+            not isinstance(value, needed_type) or (needed_type is int and isinstance(value, bool))
         ):
-            needed = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
+            needed = {int: "a whole number", bool: "true or false", str: "a text"}[needed_type]
             raise ConfigError(
                 f"{key}: received {value!r} ({type(value).__name__}); needs {needed}."
             )
@@ -131,24 +131,24 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
     import torch
 
     accelerator, precision = trainer.get("accelerator"), str(trainer.get("precision"))
-    there = {
+    available = {
         "gpu": torch.cuda.is_available(),
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    one_of("trainer.accelerator", accelerator, ("cpu", *there, "auto"))
-    if not there.get(accelerator, True):
+    one_of("trainer.accelerator", accelerator, ("cpu", *available, "auto"))
+    if not available.get(accelerator, True):
         raise ConfigError(
-            f"trainer.accelerator: {accelerator} is not there (torch {torch.__version__} sees no "
-            "such device). Use trainer=cpu, or install the torch build for your device."
+            f"trainer.accelerator: {accelerator} is not available (torch {torch.__version__} finds "
+            "no such device). Use trainer=cpu, or install the torch build for your device."
         )
     _check_processes(trainer)
     if trainer.get("sync_batchnorm") and config.get("compile"):
         raise ConfigError(
-            "compile: cannot compile batch norm that waits for other processes; set compile=false "
-            "or trainer.sync_batchnorm=false."
+            "compile: synchronised batch norm cannot be compiled; set compile=false or "
+            "trainer.sync_batchnorm=false."
         )
-    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(there.values()))
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(available.values()))
     if precision == "16-mixed" and on_cpu:
         raise ConfigError(
             "trainer.precision: 16-mixed needs a GPU. On a CPU use bf16-mixed or 32-true."
@@ -182,13 +182,13 @@ def _check_processes(trainer: dict[str, Any]) -> None:
         raise ConfigError(f"trainer.num_nodes: received {nodes}; needs 1 or more.")
     accelerator, ranks = trainer.get("accelerator"), devices_of(trainer) * (nodes or 1)
     if accelerator == "cpu" and str(devices) == "-1":
-        raise ConfigError("trainer.devices: received -1; say how many processes the CPU shall run.")
+        raise ConfigError("trainer.devices: received -1; give the number of processes on the CPU.")
     if accelerator in ("gpu", "cuda") and devices_of(trainer) > torch.cuda.device_count():
         raise ConfigError(
             f"trainer.devices: received {devices}; there are {torch.cuda.device_count()} GPUs."
         )
     if ranks > 1 and accelerator == "mps":
-        raise ConfigError(f"trainer.devices: received {devices}; mps has one process.")
+        raise ConfigError(f"trainer.devices: received {devices}; mps supports one process.")
     if ranks > 1 and isinstance(strategy, str) and strategy in ("auto", "ddp"):
         raise ConfigError(
             f"trainer.strategy: received {strategy!r} for {ranks} processes; players that take "
@@ -200,7 +200,7 @@ def check_lesson(config: dict[str, Any]) -> None:
     """Check the names and types of a lesson's arguments.
 
     Raises:
-        ConfigError: the first thing that is wrong.
+        ConfigError: the first error that is found.
     """
     from ganlab.config.targets import check_targets
 

@@ -1,4 +1,4 @@
-"""Composes configurations with Hydra, and says in one sentence what a user mistyped."""
+"""Composes configurations with Hydra, and explains mistyped overrides in one sentence."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current, refuse_old_names
 
-# where the configuration of a training has what `protocol=` and `features=` speak of
+# path of the protocol in a run's configuration, to which `protocol=` and `features=` refer
 PROTOCOL = "callbacks.evaluation.protocol"
 
 
 def register_resolvers() -> None:
-    """Let configs say `${sum:1,2}` and `${product:1,2}`; of null, a product is null."""
+    """Let configs contain `${sum:1,2}` and `${product:1,2}`; a product with null is null."""
     OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
     OmegaConf.register_new_resolver(
         "product",
@@ -35,11 +35,11 @@ def register_resolvers() -> None:
 
 
 def compose(overrides: list[str], name: str = "train") -> Any:
-    """The configuration (a DictConfig) that `conf/<name>.yaml` and the overrides make.
+    """Return the configuration (a DictConfig) made from `conf/<name>.yaml` and the overrides.
 
     Raises:
-        ConfigError: an unknown group, option or key (with the nearest right one), or an override
-            that cannot be parsed.
+        ConfigError: an unknown group, option or key (the message suggests the nearest), or an
+            override that cannot be parsed.
     """
     register_resolvers()
     refuse_old_names(overrides)
@@ -51,7 +51,8 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             _explain(overrides, name)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
-        # it is the data's unless chosen, and not each data set has one: Hydra lets all pass
+        # By default the protocol has the data set's name, and some data sets have no protocol.
+        # It is therefore optional for Hydra, which ignores unknown names.
         chosen = choices.get(f"protocol@{PROTOCOL}")
         if chosen != choices.get("data"):
             check_choice("protocol", chosen)
@@ -64,11 +65,11 @@ def compose(overrides: list[str], name: str = "train") -> Any:
 
 
 def spelled_out(override: str) -> str:
-    """An override of `ganlab train` with bare names of choices, and with its whole path.
+    """Return an override of `ganlab train` with bare names of choices and the key's full path.
 
-    `experiment=lecture/dirac` is experiment=dirac, `protocol=x` is
-    protocol@callbacks.evaluation.protocol=x, and `features.weights=x` is
-    callbacks.evaluation.protocol.features.weights=x; all others stay as they are.
+    `experiment=lecture/dirac` becomes experiment=dirac, `protocol=x` becomes
+    protocol@callbacks.evaluation.protocol=x, and `features.weights=x` becomes
+    callbacks.evaluation.protocol.features.weights=x. Other overrides are returned unchanged.
     """
     name, equals, value = override.partition("=")
     key = name.lstrip("+~")
@@ -79,52 +80,57 @@ def spelled_out(override: str) -> str:
         if key == group:
             return f"{prefix}{group}@{path}{equals}{value}"
         if not prefix and key.startswith("protocol.metrics.") and key.count(".") > 2:
-            return f"++{path}{key.removeprefix(group)}{equals}{value}"  # files leave defaults out
+            # ++ adds the key: config files leave out arguments that have their default
+            return f"++{path}{key.removeprefix(group)}{equals}{value}"
         if key.startswith(f"{group}."):
             return f"{prefix}{path}{key.removeprefix(group)}{equals}{value}"
     return f"{name}{equals}{value}"
 
 
 def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
-    """Say in a protocol's name that it is not the one of that name any more.
+    """Append " (changed)" to the protocol's name if an override changes the protocol.
 
     Args:
-        config: of a training, open for changes.
-        overrides: spelled out, see `spelled_out`.
+        config: a run's configuration, changed in place.
+        overrides: the run's overrides, as `spelled_out` returns them.
     """
     keys = {override.partition("=")[0].lstrip("+~") for override in overrides}
-    keys -= {f"{PROTOCOL}.features.weights"}  # where they lie is not what they are
+    keys -= {f"{PROTOCOL}.features.weights"}  # the path of a file does not change the protocol
     name = OmegaConf.select(config, f"{PROTOCOL}.name")
     if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
         OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
 
 
 def _check_is_read(config: Any, overrides: list[str]) -> None:
-    """Refuse a setting that the chosen model or protocol does not read."""
+    """Raise for an override that the chosen model or protocol does not read."""
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
         if key.startswith("callbacks.evaluation.") and not OmegaConf.select(config, PROTOCOL):
             raise ConfigError(
-                f"{text}: this run has no protocol to score by. Choose protocol=NAME, see `ganlab "
-                "list protocols`, or leave this out."
+                f"{text}: this run has no protocol. Choose protocol=NAME, see `ganlab list "
+                "protocols`, or leave this argument out."
             )
         if key == "discriminator_norm" and f"${{{key}}}" not in OmegaConf.to_yaml(
             config.model or {}
         ):
             model = OmegaConf.to_container(config.get("model") or OmegaConf.create())
-            own = [k for k, v in model.items() if isinstance(v, dict) and "norm" in v]
-            there = [f"model.{k}.norm={value}" for k in own if k.startswith("discriminator")]
+            normed = [k for k, v in model.items() if isinstance(v, dict) and "norm" in v]
+            instead = [f"model.{k}.norm={value}" for k in normed if k.startswith("discriminator")]
             raise ConfigError(
                 f"{text}: model={config.choices.model} does not read it. "
-                + (f"Give {' '.join(there)}" if there else "Leave it out, or choose model=dcgan.")
+                + (
+                    f"Give {' '.join(instead)}"
+                    if instead
+                    else "Leave it out, or choose model=dcgan."
+                )
             )
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
-    """Drop settings that an experiment makes for what the user has taken away."""
+    """Drop an experiment's settings for a protocol or regularizers that are not chosen."""
     evaluation = (plain.get("callbacks") or {}).get("evaluation")
-    if evaluation and not evaluation.get("protocol"):  # {} if none is chosen, None without any
-        plain["callbacks"]["evaluation"] = evaluation.get("protocol")
+    if evaluation and not evaluation.get("protocol"):
+        plain["callbacks"]["evaluation"] = evaluation.get("protocol")  # None or {}
     loss = plain.get("loss") or {}
     if loss.get("regularizers"):
         chosen = {k: v for k, v in loss["regularizers"].items() if not v or "_target_" in v}
@@ -133,20 +139,20 @@ def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
-    """Record which files were chosen, and name a run that has no name after them."""
-    own = {k: v for k, v in choices.items() if not re.search("@|hydra|^base$", k)}
-    config.choices = own
+    """Write the chosen files to `config.choices`; if the run has no name, make one from them."""
+    chosen = {k: v for k, v in choices.items() if not re.search("@|hydra|^base$", k)}
+    config.choices = chosen
     if config.name is None:
-        config.name = own.get("experiment") or "_".join(
-            str(own.get(group)) for group in ("model", "data", "loss")
+        config.name = chosen.get("experiment") or "_".join(
+            str(chosen.get(group)) for group in ("model", "data", "loss")
         )
 
 
 def to_plain(config: Any) -> dict[str, Any]:
-    """Plain containers with every interpolation resolved.
+    """Return plain containers with every interpolation resolved.
 
     Raises:
-        ConfigError: an interpolation that leads nowhere, or a value that must still be given.
+        ConfigError: an interpolation of a missing key, or a mandatory value that is missing.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -154,7 +160,7 @@ def to_plain(config: Any) -> dict[str, Any]:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
         if reason.startswith("Interpolation key") and not re.search("'(data|model)\\.", reason):
-            raise ConfigError(f"{key}: {reason}. Leave out what takes it away.") from None
+            raise ConfigError(f"{key}: {reason}. Leave out the argument that removes it.") from None
         raise ConfigError(
             f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
             "not have: images need an image model (dcgan, gan, …), points of the plane need "
@@ -165,7 +171,7 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 
 def _explain(overrides: list[str], name: str) -> None:
-    """Raise a ConfigError for the first override that is wrong, if it can be found."""
+    """Raise a ConfigError that explains the first wrong override, if one can be found."""
     parser = OverridesParser.create()
     choices, emptied, values = [], [], []
     for text in overrides:
@@ -200,10 +206,15 @@ def _explain(overrides: list[str], name: str) -> None:
 
 
 def merge(base: Any, texts: Sequence[str], resolve: bool = False) -> dict[str, Any]:
-    """Plain containers of a configuration with key=value texts, of keys that it has.
+    """Return a configuration, overridden by key=value texts, as plain containers.
+
+    Args:
+        base: the configuration.
+        texts: key=value texts; `check_key` tells whether `base` has their keys.
+        resolve: whether to resolve interpolations.
 
     Raises:
-        ConfigError: a text that cannot be read.
+        ConfigError: a text that cannot be parsed.
     """
     try:
         changed = OmegaConf.merge(base, OmegaConf.from_dotlist(list(texts)))
@@ -214,10 +225,17 @@ def merge(base: Any, texts: Sequence[str], resolve: bool = False) -> dict[str, A
 
 
 def check_key(base: Any, text: str, key: str, more: str = "") -> None:
-    """Refuse a dotted `key` that is not in `base`.
+    """Raise unless `base` has the dotted `key`.
+
+    Args:
+        base: the configuration.
+        text: the user's argument, for the message.
+        key: the dotted key of `text`.
+        more: text that is appended to the message.
 
     Raises:
-        ConfigError: the nearest right key, and what `more` says, or the new name of an old key.
+        ConfigError: `base` does not have the key, or the key is an old name. The message suggests
+            the nearest key or the new name.
     """
     refuse_old_names([text])
     node, walked = base, []
@@ -231,6 +249,5 @@ def check_key(base: Any, text: str, key: str, more: str = "") -> None:
                     f"{text}: {where} has no key {part!r}; it has {', '.join(allowed)}."
                     f"{nearest(part, candidates)}{more}"
                 )
-            child = OmegaConf.select(node, part)
-            node = child
+            node = OmegaConf.select(node, part)
         walked.append(part)

@@ -1,7 +1,7 @@
-"""The config groups: which files there are to choose from, and where Hydra finds them.
+"""The config groups, the folders in `conf`, and the files that a user can choose in them.
 
-The files of a group may lie in sub-folders. They are chosen by their bare names, which are unique
-in a group: `experiment=ring_hinge`, wherever `ring_hinge.yaml` lies below `conf/experiment`.
+The files of a group may be in sub-folders. A user chooses a file by its bare name, which is unique
+in its group: `experiment=ring_hinge` for a `ring_hinge.yaml` anywhere in `conf/experiment`.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from typing import Any
 
 from ganlab.errors import ConfigError, nearest
 
-_INSIDE, _BESIDE = Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf"
-CONF = _INSIDE if _INSIDE.is_dir() else _BESIDE
+_INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf"
+CONF = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
 
 @cache
 def files(group: str) -> Mapping[str, Path]:
-    """The files of a config group by bare name, in the order of names; empty for no such group.
+    """Return a config group's files by bare name, sorted by name; empty for an unknown group.
 
     Raises:
-        ConfigError: two files have one name.
+        ConfigError: two files of the group have the same bare name.
     """
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for path in sorted((CONF / group).rglob("*.yaml"), key=lambda path: (path.stem, path)):
-        if (other := found.setdefault(path.stem, path)) != path:
+        if (other := by_name.setdefault(path.stem, path)) != path:
             raise ConfigError(f"{group}={path.stem}: is both {other} and {path}; rename one.")
-    return MappingProxyType(found)
+    return MappingProxyType(by_name)
 
 
 def options(group: str) -> list[str]:
-    """The bare names of what there is to choose from in a config group."""
+    """Return the bare names of a config group's files."""
     return list(files(group))
 
 
 def file_of(group: str, choice: str) -> Path | None:
-    """The file of a choice, a bare name or the way to it from the group; None where there is none.
+    """Return the file of a choice; None if there is no such file.
 
     Args:
-        group: such as "experiment".
-        choice: such as "dirac" or "lecture/dirac".
+        group: a config group, such as "experiment".
+        choice: a bare name, such as "dirac", or a path in the group, such as "lecture/dirac".
     """
     path = files(group).get(choice.rpartition("/")[2])
     if path and "/" in choice and path != CONF / group / f"{choice}.yaml":
@@ -52,23 +52,26 @@ def file_of(group: str, choice: str) -> Path | None:
 
 
 def protocol_of(data: str) -> Path | None:
-    """The file of the protocol that a data set's file names in a line `# @protocol NAME`."""
+    """Return the file of a data set's protocol, else None.
+
+    The data set's file names the protocol in a line `# @protocol NAME`.
+    """
     path = file_of("data", data)
     named = path and re.search(r"^# @protocol (\w+)$", path.read_text("utf-8"), re.MULTILINE)
     return file_of("protocol", named[1]) if named else None
 
 
 def bare(group: str, value: str) -> str:
-    """Bare names of choices, several with commas, of which some may be written with their folder.
+    """Return a choice, or choices separated by commas, without folders.
 
-    Texts that are no choices stay.
+    Texts that are not choices of the group are returned unchanged.
     """
     texts = value.split(",")
     return ",".join(t.rpartition("/")[2] if file_of(group, t) else t for t in texts)
 
 
 def describe(group: str, choice: str) -> str:
-    """The first comment of a choice's file that is not a directive."""
+    """Return the first comment of a choice's file that is not a directive (`# @…`), else ""."""
     path = file_of(group, choice)
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#") and not line.startswith("# @"):
@@ -77,12 +80,16 @@ def describe(group: str, choice: str) -> str:
 
 
 def groups() -> tuple[str, ...]:
-    """The config groups, in the order of names."""
+    """Return the names of the config groups, sorted."""
     return tuple(sorted(path.name for path in CONF.iterdir() if path.is_dir()))
 
 
 def check_choice(group: str, value: Any) -> None:
-    """Raise a ConfigError, with the nearest option, unless the group has all that is chosen."""
+    """Raise unless a config group has the chosen file or files.
+
+    Raises:
+        ConfigError: a file that does not exist (the message suggests the nearest), or a sweep.
+    """
     from hydra.core.override_parser.types import Sweep
 
     allowed = options(group)

@@ -1,4 +1,4 @@
-"""A run's configuration after its folder was moved."""
+"""Adapts a run's configuration after its folder was moved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def relocated(config: Any, old: str, new: str) -> Any:
-    """A plain configuration with every path that is `old` or in it moved to `new`."""
+    """Return a plain configuration in which paths equal to `old` or inside it are in `new`."""
     if isinstance(config, dict):
         return {key: relocated(value, old, new) for key, value in config.items()}
     if isinstance(config, list):

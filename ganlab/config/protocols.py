@@ -1,4 +1,4 @@
-"""Which protocol a command means: `protocol=NAME`, `protocol.key=value`, `features=…`."""
+"""Builds a protocol from arguments: `protocol=NAME`, `protocol.key=value`, `features=…`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ganlab.errors import ConfigError
 
 
 def is_about_protocol(text: str) -> bool:
-    """Whether an argument is one of `chosen`."""
+    """Whether an argument describes the protocol, so that `chosen` takes it."""
     return text.partition("=")[0].lstrip("+~").split(".")[0] in ("protocol", "features")
 
 
 def named_protocol(name: str) -> dict[str, Any]:
-    """A protocol's plain configuration.
+    """Return the plain configuration of the protocol with this name.
 
     Raises:
-        ConfigError: no such protocol, with the nearest one.
+        ConfigError: there is no such protocol; the message suggests the nearest name.
     """
     check_choice("protocol", name)
     return _composed(f"protocol/{bare('protocol', name)}")["protocol"]
 
 
 def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
-    """The plain configuration of a protocol.
+    """Return the plain configuration of the protocol that the arguments describe.
 
     Args:
-        base: what to begin with where no `protocol=NAME` is among the arguments.
+        base: the protocol to change if no argument is `protocol=NAME`; None if there is none.
         arguments: texts `protocol=NAME`, `protocol.key=value`, `features=NAME`, and
             `features.key=value`.
 
     Raises:
-        ConfigError: an unknown name or key, with the nearest, or no protocol at all.
+        ConfigError: an unknown name or key (the message suggests the nearest), or no protocol.
     """
     pairs = [text.partition("=")[::2] for text in arguments]
     names = dict(pairs)
@@ -47,7 +47,7 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
         raise ConfigError("protocol.features: choose them with features=NAME.")
     plain = named_protocol(names["protocol"]) if "protocol" in names else base
     if not plain:
-        raise ConfigError("protocol: there is none; choose one, see `ganlab list protocols`.")
+        raise ConfigError("protocol: missing; choose one, see `ganlab list protocols`.")
     if "features" in names:
         check_choice("features", names["features"])
         plain = plain | {"features": _composed(f"features/{names['features']}")["features"]}
@@ -58,7 +58,8 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
             path = f"protocol.{key}" if key.startswith("features.") else key
             if path.startswith("protocol.features.") and plain.get("features") is None:
                 raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
-            # files leave a metric's defaults out; its constructor's arguments are checked later
+            # config files leave out arguments of a metric that have their default, so only the
+            # metric's name is checked here; the constructor checks its arguments later
             is_setting = path.startswith("protocol.metrics.") and path.count(".") > 2
             check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_setting else path)
             values.append(f"{path}={value}")

@@ -1,4 +1,4 @@
-"""What a run is, apart from where it runs: to compare recipes, and to shorten them."""
+"""Recipes, the settings that decide a run's result: comparing and shortening them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ganlab.errors import ConfigError
 from ganlab.ranks import devices_of
 from ganlab.record.old_names import original
 
-# sections and keys that say where, how fast and how closely watched a recipe is trained
-WHERE = (
+# sections and keys that decide where a run is trained, how fast and how closely watched
+IGNORED = (
     "baseline",
     "callbacks",
     "choices",
@@ -34,8 +34,8 @@ WHERE = (
     "threads",
     "trainer",
 )
-# of the sections above, what changes the result all the same
-WHAT = (
+# keys of these sections that change the result nevertheless
+EXCEPTIONS = (
     "callbacks.ema",
     "trainer.accumulate_grad_batches",
     "trainer.fast_dev_run",
@@ -46,8 +46,8 @@ WHAT = (
     "trainer.overfit_batches",
     "trainer.precision",
 )
-# … where the best checkpoint counts
-CHOOSES_BEST = (
+# further exceptions if the best checkpoint is the result
+EXCEPTIONS_FOR_BEST = (
     "callbacks.evaluation",
     "callbacks.checkpoints.monitor",
     "callbacks.checkpoints.mode",
@@ -55,18 +55,20 @@ CHOOSES_BEST = (
 
 
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
-    """The settings that decide what is trained, by dotted key.
+    """Return the settings that decide a run's result, by dotted key.
 
-    The batch is that of all processes together, and batch norm has to be over all of it: with
-    several processes that each have their own, the recipe is another one.
+    data.batch_size is that of all ranks together. If several ranks train without sync_batchnorm,
+    the recipe says so, because the result differs from that of a single process.
 
     Args:
         config: plain and resolved.
-        best: the checkpoint of the best score counts, and so does how it is chosen.
+        best: whether the result is the best checkpoint; then the settings that choose it count.
     """
-    what = WHAT + CHOOSES_BEST if best else WHAT
+    exceptions = EXCEPTIONS + EXCEPTIONS_FOR_BEST if best else EXCEPTIONS
     settings = {
-        key: value for key, value in _flat(config) if _inside(key, what) or not _inside(key, WHERE)
+        key: value
+        for key, value in _flat(config)
+        if _inside(key, exceptions) or not _inside(key, IGNORED)
     }
     settings = {k: v for k, v in settings.items() if not k.endswith("protocol.features.weights")}
     if (processes := _processes(config.get("trainer") or {})) > 1:
@@ -78,17 +80,17 @@ def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
 
 
 def _processes(trainer: dict[str, Any]) -> int:
-    own = trainer | {"devices": trainer.get("devices") or 1}
-    return devices_of(own) * int(trainer.get("num_nodes") or 1)
+    trainer = trainer | {"devices": trainer.get("devices") or 1}
+    return devices_of(trainer) * int(trainer.get("num_nodes") or 1)
 
 
 def recipe_hash(config: dict[str, Any], best: bool = False) -> str:
-    """16 hex digits that tell recipes apart; see `recipe`."""
+    """Return a hash of a configuration's recipe, 16 hex digits; see `recipe`."""
     return _hash(recipe(original(config), best))
 
 
 def protocol_hash(protocol: dict[str, Any]) -> str:
-    """16 hex digits that tell protocols apart, wherever their networks' weights lie."""
+    """Return a hash of a protocol, 16 hex digits; paths of weights do not count."""
     flat = _flat(original(protocol))
     return _hash({k: v for k, v in flat if k.rpartition(".")[2] != "weights"})
 
@@ -98,7 +100,13 @@ def _hash(settings: dict[str, Any]) -> str:
 
 
 def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) -> list[str]:
-    """How a recipe differs from another, a text "key: old → new" for each difference."""
+    """Return the differences between two recipes, each as a text "key: old → new".
+
+    Args:
+        config: the configuration with the new values.
+        base: the configuration with the old values.
+        best: see `recipe`.
+    """
     new, old = recipe(config, best), recipe(base, best)
     return [
         f"{key}: {old.get(key)} → {new.get(key)}"
@@ -108,23 +116,23 @@ def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) ->
 
 
 def shortened(config: dict[str, Any], scale: float) -> list[str]:
-    """Overrides that multiply the length of a run, and of all that is scheduled over it.
+    """Return overrides that multiply the length of a run, and of all its schedules, by `scale`.
 
-    That is what classes declare as their `lengths` and `cadences`: of schedules, the half-life of
-    the averaged weights, how often scores and checkpoints are taken. Batches are at least as many
-    as the rarest player needs to move once.
+    Besides the budget they change the arguments that classes list in `lengths` and `cadences`:
+    those of schedules, the half-life of the EMA weights, and how often scores and checkpoints are
+    taken. A budget of examples or batches suffices for one optimizer step of every player.
 
     Args:
         config: plain and resolved.
-        scale: above 0.
+        scale: the factor, > 0.
 
     Raises:
-        ConfigError: a schedule inside a list, which no override reaches.
+        ConfigError: a schedule inside a list, which overrides cannot change.
     """
     players = (config.get("model") or {}).get("players") or {}
     needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
-    rarest = max(needed, default=1)
-    least = {"examples": rarest * config["data"]["batch_size"], "batches": rarest}
+    batches = max(needed, default=1)
+    least = {"examples": batches * config["data"]["batch_size"], "batches": batches}
     budget = {k: v for k, v in config["budget"].items() if k != "_target_" and v is not None}
     texts = []
     for key, value in budget.items():
@@ -144,18 +152,18 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
     return texts
 
 
-def _declared(what: str, node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Path and value of each argument that the class of its mapping declares as `what`."""
+def _declared(attribute: str, node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and value of each argument that its class lists in `attribute`, e.g. "lengths"."""
     if isinstance(node, dict):
         if "_target_" in node:
-            for key in getattr(locate(node["_target_"], path), what, ()):
+            for key in getattr(locate(node["_target_"], path), attribute, ()):
                 yield f"{path}.{key}", node.get(key)
         for key, value in node.items():
-            yield from _declared(what, value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list) and any(True for item in node for _ in _declared(what, item)):
+            yield from _declared(attribute, value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list) and any(True for item in node for _ in _declared(attribute, item)):
         raise ConfigError(
-            f"scale: {path} is a list with a schedule, whose length no override reaches. Write it "
-            "as a mapping, with a name for each entry."
+            f"scale: {path} is a list with a schedule, whose length overrides cannot change. Write "
+            "the list as a mapping, with a name for each entry."
         )
 
 

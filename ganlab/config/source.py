@@ -1,4 +1,4 @@
-"""Ganlab's config groups as a source of Hydra's, with bare names for files in sub-folders."""
+"""A config source for Hydra: ganlab's config groups, with bare names for files in sub-folders."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class GroupSource(ConfigSource):
         return "ganlab"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """The contents of `train` or `<group>/<choice>`."""
+        """Return the contents of a file, named as `train` or `<group>/<choice>`."""
         if (path := _file(config_path)) is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
         text, config = _read(path, path.stat().st_mtime_ns)
@@ -48,16 +48,19 @@ class GroupSource(ConfigSource):
         return _file(config_path) is not None
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        """Groups, or the choices of one, without their sub-folders."""
-        inside = list(groups()) if not config_path else []
+        """Return the config groups, or the choices of the group `config_path`."""
+        inner_groups = list(groups()) if not config_path else []
         choices = options(config_path) if config_path in groups() else []
         if results_filter is None:
-            return inside + choices
-        return inside if results_filter == ObjectType.GROUP else choices
+            return inner_groups + choices
+        return inner_groups if results_filter == ObjectType.GROUP else choices
 
 
 class GroupPath(SearchPathPlugin):
-    """Lets Hydra look into `GroupSource` within `composing`; other Hydra programs see nothing."""
+    """Adds `GroupSource` to Hydra's search path, only within `composing`.
+
+    So other Hydra programs in the same process do not see ganlab's configs.
+    """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         if _composing.get():
@@ -66,9 +69,11 @@ class GroupPath(SearchPathPlugin):
 
 @cache
 def _read(path: Path, changed: int) -> tuple[str, Container]:
-    """The text and contents of a file that was last changed at a time.
+    """Return the text and contents of a file; cached, since parsing dominates composing.
 
-    They are kept, since parsing takes most of the time of composing.
+    Args:
+        path: the file.
+        changed: the file's modification time, so that a changed file is read again.
     """
     text = path.read_text(encoding="utf-8")
     return text, OmegaConf.create(text)
@@ -84,7 +89,7 @@ def _file(config_path: str) -> Path | None:
 
 @contextmanager
 def composing() -> Iterator[None]:
-    """Within it, Hydra finds ganlab's configs, as they are now."""
+    """Within the block, let Hydra find ganlab's configs; new files are found too."""
     for plugin in (GroupSource, GroupPath):
         Plugins.instance().register(plugin)
     files.cache_clear()
@@ -97,7 +102,8 @@ def composing() -> Iterator[None]:
 
 @contextmanager
 def initialized() -> Iterator[None]:
-    """Within it, `hydra.compose` composes ganlab's configs."""
-    # `initialize` would look for the caller's file, which takes 10 ms; this package has no YAML
+    """Within the block, let `hydra.compose` compose ganlab's configs."""
+    # `initialize` would take 10 ms to find the caller's file. The module named here does not
+    # matter: it contains no YAML.
     with composing(), initialize_config_module("ganlab.config", "ganlab", version_base="1.3"):
         yield

@@ -1,4 +1,4 @@
-"""Sweeps of conf/sweep: their overrides, and what they sweep over."""
+"""The sweeps in conf/sweep: their overrides, and the values that they sweep over."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 
 def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
-    """The overrides of every run of conf/sweep/<name>.yaml, and what it sweeps over.
+    """Return the overrides that all runs of a sweep share, and the swept values by key.
+
+    Args:
+        name: the sweep's file is conf/sweep/<name>.yaml.
 
     Raises:
-        ConfigError: no such sweep, with the nearest.
+        ConfigError: there is no such sweep; the message suggests the nearest name.
     """
     import yaml
 
@@ -23,22 +26,24 @@ def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
 
 
 def with_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
-    """A sweep's name, and overrides with its own put in where the user has not given others.
+    """Return a sweep's name, and the sweep's overrides merged with the user's.
+
+    The user's override wins if both have the same key. Without sweep=NAME the name is None.
 
     Args:
-        overrides: key=value texts, one of which may be sweep=NAME.
+        overrides: the user's key=value texts, one of which may be sweep=NAME.
 
     Raises:
-        ConfigError: no such sweep.
+        ConfigError: there is no such sweep.
     """
     name = next((text.partition("=")[2] for text in overrides if text.startswith("sweep=")), None)
     given = [text for text in overrides if not text.startswith("sweep=")]
     if name is None:
         return None, given
     overrides, params = read_sweep(name)
-    own = overrides + [f"{key}={value}" for key, value in params.items()]
+    of_sweep = overrides + [f"{key}={value}" for key, value in params.items()]
     keys = {_key(text) for text in given}
-    return name, [text for text in own if _key(text) not in keys] + given
+    return name, [text for text in of_sweep if _key(text) not in keys] + given
 
 
 def _key(text: str) -> str:
@@ -46,5 +51,5 @@ def _key(text: str) -> str:
 
 
 def is_of_hydra(text: str) -> bool:
-    """Whether an override is of Hydra's own settings, such as the launcher."""
+    """Whether an override changes a setting of Hydra itself, such as the launcher."""
     return text.lstrip("+~").startswith(("hydra.", "hydra/"))

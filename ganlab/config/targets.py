@@ -1,7 +1,7 @@
 """Checks of a composed configuration, before any network or data set is built.
 
-Every `_target_` must exist, its arguments must bind to its signature and have the right types, and
-nothing may be left unset. `ganlab.config.checks` then builds what the configuration describes.
+Every `_target_` must exist. Its arguments must be in its signature and have the right types, and
+no required argument may be missing. `ganlab.config.checks` then builds the described objects.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ def check_targets(
 
     Args:
         config: dicts, lists and scalars.
-        path: where `config` stands in the whole, for messages.
-        given: for a path, names of arguments that the program itself supplies there.
+        path: the path to `config` in the whole configuration, for messages.
+        given: by path, names of arguments that the program itself supplies.
 
     Raises:
-        ConfigError: names the path, what was received, what is allowed, and the nearest name.
+        ConfigError: the message says the path, what was received and what is allowed, and
+            suggests the nearest name.
     """
     given = given or {}
     if isinstance(config, Mapping):
@@ -44,10 +45,15 @@ def check_targets(
 
 
 def locate(target: Any, path: str) -> Callable[..., Any]:
-    """The object that a dotted name stands for.
+    """Return the object that a dotted name stands for.
+
+    Args:
+        target: the dotted name, module.Class.
+        path: the path to the `_target_`, for messages.
 
     Raises:
-        ConfigError: no such module, or no such name in it; with the nearest.
+        ConfigError: the module does not exist, or has no such name; in the second case the
+            message suggests the nearest name.
     """
     if not isinstance(target, str) or "." not in target:
         raise ConfigError(
@@ -77,7 +83,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
     keys = [key for key in config if key not in _META_KEYS]
     try:
         parameters = parameters_of(target)
-    except (TypeError, ValueError):  # builtins without a signature bind or fail when called
+    except (TypeError, ValueError):  # some builtins have no signature; a call checks arguments
         return
     named = {
         n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
@@ -85,7 +91,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     name = config["_target_"].rpartition(".")[2]
     for key in keys:
-        # a null of a partial is dropped before the call, see Player.build_optimizer
+        # Player.build_optimizer drops arguments of a `_partial_` that are null, whatever their name
         if (
             key not in named
             and not takes_any
@@ -113,17 +119,24 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The arguments of a callable by name, with those of its base that it takes as `**common`."""
+    """Return a callable's arguments by name.
+
+    For a class whose constructor takes `**common`, the arguments of its base class are included.
+    """
     found = dict(inspect.signature(target).parameters)
     for base in _constructors(target)[1:]:
         found = {n: p for n, p in found.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-        own = list(inspect.signature(base).parameters.items())[1:]  # without self
-        found |= {name: parameter for name, parameter in own if name not in found}
+        inherited = list(inspect.signature(base).parameters.items())[1:]  # without self
+        found |= {name: parameter for name, parameter in inherited if name not in found}
     return found
 
 
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """What takes part in a call, each by the one before: constructors that hand on `**common`."""
+    """Return the constructors that take a class's arguments, or the function itself.
+
+    A constructor with `**common` passes these arguments to the constructor of the base class, so
+    the list continues with that one.
+    """
     if not inspect.isclass(target):
         return [target]
     chain: list[Callable[..., Any]] = []
@@ -137,15 +150,15 @@ def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for function in _constructors(target):
-        with suppress(Exception):  # names that only a type checker can see
+        with suppress(Exception):  # hints may use names that are imported for type checkers only
             hints = typing.get_type_hints(function) | hints
     return hints
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value may stand for a parameter of this type; unknown types let all pass.
+    """Whether a plain value fits a parameter with this type hint; True if the hint is unknown.
 
-    A dict with a `_target_` becomes an object when the program builds it, so it passes here.
+    A dict with a `_target_` always fits, since an object is built from it later.
     """
     if isinstance(value, Mapping) and "_target_" in value:
         return True
@@ -159,8 +172,8 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is bool:
         return isinstance(value, bool)
     if hint is int:
-        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        return whole and not isinstance(value, bool)
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return is_whole and not isinstance(value, bool)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is str:
@@ -174,7 +187,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def describe(hint: Any) -> str:
-    """A type, as a message calls it."""
+    """Return a type hint in words, for messages."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(option) for option in get_args(hint))

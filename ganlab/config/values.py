@@ -1,4 +1,7 @@
-"""Values of arguments: from texts to numbers, devices and folders."""
+"""Parses and checks values of arguments: numbers, lists of seeds, folders and devices.
+
+The parsers raise a ValueError that says what was received and what is needed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def boolean(text: str) -> bool:
-    """True or false."""
+    """Return the bool that a text stands for."""
     values = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if text.lower() not in values:
         raise ValueError(f"received {text!r}; needs true or false")
@@ -18,7 +21,7 @@ def boolean(text: str) -> bool:
 
 
 def whole(text: str) -> int:
-    """A whole number."""
+    """Return the whole number that a text stands for."""
     try:
         return int(text)
     except ValueError:
@@ -26,7 +29,7 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A number."""
+    """Return the number that a text stands for."""
     try:
         return float(text)
     except ValueError:
@@ -34,56 +37,65 @@ def number(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on."""
+    """Return the whole number ≥ 1 that a text stands for."""
     if (n := whole(text)) < 1:
         raise ValueError(f"received {n}; needs 1 or more")
     return n
 
 
 def natural(text: str) -> int:
-    """A whole number from 0 on."""
+    """Return the whole number ≥ 0 that a text stands for."""
     if (n := whole(text)) < 0:
         raise ValueError(f"received {n}; needs 0 or more")
     return n
 
 
 def seed(text: str) -> int:
-    """A whole number that every generator of random numbers takes."""
+    """Return the seed that a text stands for: a whole number from 0 to 2³² − 1."""
     if not 0 <= (n := whole(text)) < 2**32:
         raise ValueError(f"received {n}; needs 0 … {2**32 - 1}")
     return n
 
 
 def seeds(text: str) -> list[int]:
-    """Different whole numbers from 0 on, with commas."""
+    """Return different whole numbers ≥ 0 from a list separated by commas."""
     parts = [part.strip() for part in text.strip("[]").split(",")]
     if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
-        raise ValueError(f"received {text!r}; needs different whole numbers, with commas")
+        raise ValueError(
+            f"received {text!r}; needs different whole numbers separated by commas, e.g. 0,1,2"
+        )
     return [int(part) for part in parts]
 
 
 def check_folder(key: str, folder: Path) -> None:
-    """Refuse a folder that cannot be made, since it or one above it is a file.
+    """Raise for a folder that cannot be made.
+
+    Args:
+        key: the argument's name, for the message.
+        folder: the folder, which may exist.
 
     Raises:
-        ConfigError: the file, by name.
+        ConfigError: the path or a parent of it is a file; the message names that file.
     """
-    for place in (folder, *folder.parents):
-        if place.is_file():
-            raise ConfigError(f"{key}: {place} is a file; name a folder.")
+    for path in (folder, *folder.parents):
+        if path.is_file():
+            raise ConfigError(f"{key}: {path} is a file; name a folder.")
 
 
 def device_named(name: str | None) -> str:
-    """A torch device by its name; the fastest there is for None.
+    """Return the name of a torch device that is available.
+
+    Args:
+        name: the device, e.g. "cuda:1"; None for the fastest available one: cuda, mps or cpu.
 
     Raises:
-        ConfigError: none that results can be computed on, or it is not there.
+        ConfigError: the device is unknown, cannot compute, or is not available.
     """
     import torch
 
     if name is None:
-        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        return next((device for device, is_there in there.items() if is_there), "cpu")
+        available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        return next((device for device, is_available in available.items() if is_available), "cpu")
     one_of("device", name.partition(":")[0], DEVICES)
     try:
         torch.empty(0, device=name)

@@ -1,4 +1,4 @@
-"""The game that every family plays."""
+"""The base classes of all families: a game between players, and its parts."""
 
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.player import Player

@@ -1,4 +1,4 @@
-"""A module that carries averaged copies of some of its submodules."""
+"""A LightningModule that keeps EMA copies of some of its submodules."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from torch import nn
 
 
 class AveragedModule(LightningModule):
-    """Holds the averaged weights; the callback `EMA` moves them.
+    """A LightningModule that holds EMA weights, which the callback `EMA` updates.
 
     Attributes:
-        averaged_modules: submodules that an exponential moving average follows.
-        calls_whole: whether training calls these modules as wholes, which is what can be compiled.
-        averaged: their copies by name, once averaging has started; always in evaluation mode.
+        averaged_modules: names of the submodules that have EMA weights.
+        calls_whole: whether training calls these submodules only through their `forward`. Only
+            then can they be compiled.
+        averaged: the EMA copies of these submodules by name, always in evaluation mode; empty
+            until averaging has started.
     """
 
     averaged_modules: tuple[str, ...] = ("generator",)
@@ -28,21 +30,24 @@ class AveragedModule(LightningModule):
         self.averaged = nn.ModuleDict()
 
     def start_averaging(self) -> None:
-        """Keep a copy of the averaged modules, in evaluation mode; `EMA` moves it."""
+        """Copy the submodules in `averaged_modules` to `averaged`, for `EMA` to update."""
         for name in self.averaged_modules:
             if name not in self.averaged:
                 copy = deepcopy(self.get_submodule(name)).eval().requires_grad_(False)
                 self.averaged[name] = copy
 
     def train(self, mode: bool = True) -> AveragedModule:
-        """Set the training mode of all but the averaged copies."""
+        """Set the training mode of all submodules but the EMA copies."""
         super().train(mode)
         self.averaged.eval()
         return self
 
     @contextmanager
     def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
-        """The submodule `name`, averaged where it can be, in evaluation mode, without gradients."""
+        """Yield submodule `name` in evaluation mode, without gradients.
+
+        With `ema` it is the EMA copy if there is one.
+        """
         module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
         was_training = module.training
         module.eval()

@@ -1,4 +1,4 @@
-"""Which statistics a generator's batch normalisation uses while it is evaluated."""
+"""The statistics that a generator's batch normalisation uses in evaluation mode."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ MODES = ("running", "batch", "standing")
 def batch_norm_statistics(
     network: nn.Module, mode: BatchNormMode, run: Callable[[], object]
 ) -> Iterator[None]:
-    """Within it, the network in evaluation mode normalises as `mode` says; then all is as before.
+    """Within the block, let a network in evaluation mode use the statistics that `mode` names.
 
-    "running" are the averages from training, "batch" those of the batch at hand, and "standing"
-    the means over the batches that `run` gives (Brock et al. 2019, arXiv:1809.11096, appendix C).
+    "running" are the averages from training, and "batch" the statistics of each batch. "standing"
+    are means over the batches that `run` feeds to the network (Brock et al. 2019,
+    arXiv:1809.11096, appendix C). After the block, the running averages are back.
 
     Args:
-        network: any module; one without batch normalisation is left alone.
+        network: any module; nothing changes if it has no batch normalisation.
         mode: see above.
-        run: runs the network on some batches; called for "standing" alone.
+        run: runs the network on some batches; called only if `mode` is "standing".
 
     Raises:
         ConfigError: an unknown mode.
@@ -37,7 +38,7 @@ def batch_norm_statistics(
     before = [(layer.running_mean, layer.running_var) for layer in layers]
     try:
         if mode != "running":
-            for layer in layers:  # without averages a layer takes the batch's own statistics
+            for layer in layers:  # a layer without running averages uses the batch's statistics
                 layer.running_mean = layer.running_var = None
         if mode == "standing" and layers:
             means = _mean_statistics(layers, run)

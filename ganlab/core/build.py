@@ -1,4 +1,4 @@
-"""From a plain configuration to a game."""
+"""Builds a game from a plain configuration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ganlab.errors import ConfigError, GanlabError
 
 
 def build_module(config: dict[str, Any]) -> AdversarialModule:
-    """The game that a whole run's configuration describes, on the default device.
+    """Build the game that a run's configuration describes, on the default device.
 
-    `model` is instantiated with the parts of `loss` as further arguments; the resolved
-    configuration travels with the module into every checkpoint.
+    `model` is instantiated with the parts of `loss` as additional arguments. The module keeps the
+    resolved configuration and adds it to every checkpoint.
 
     Args:
-        config: plain containers, resolved; at least `model`, and what `model` needs of `loss`.
+        config: plain containers, resolved; at least `model`, and the parts of `loss` that `model`
+            needs.
     """
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
     module: AdversarialModule = make(config["model"], **parts)
@@ -33,11 +34,11 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
 
 
 def make(config: dict[str, Any], **further: Any) -> Any:
-    """The object that a plain configuration with a `_target_` describes.
+    """Build the object that a plain configuration with a `_target_` describes.
 
     Raises:
-        GanlabError: what a constructor raised, without Hydra's wrapping; a ConfigError that names
-            the place for any other failure.
+        GanlabError: a constructor raised it; Hydra's wrapping is removed.
+        ConfigError: any other failure; the message names the target and the key.
     """
     try:
         return instantiate(config, **further, _convert_="all")
@@ -47,6 +48,6 @@ def make(config: dict[str, Any], **further: Any) -> Any:
             cause = cause.__cause__
         if isinstance(cause, GanlabError):
             raise cause from None
-        place = re.search(r"full_key: (\S+)", str(error))
-        where = f" ({place[1]})" if place else ""
+        key = re.search(r"full_key: (\S+)", str(error))
+        where = f" ({key[1]})" if key else ""
         raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error

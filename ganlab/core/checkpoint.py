@@ -1,4 +1,4 @@
-"""Whether a checkpoint is of this model."""
+"""Checks that a checkpoint belongs to a model."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from torch import Tensor
 from ganlab.errors import CheckpointError
 
 
-def check_state_fits(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
-    """Check that a checkpoint's tensors have the names and shapes of the model's.
+def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor]) -> None:
+    """Raise unless a checkpoint's tensors have the names and shapes of the model's tensors.
 
     Args:
-        own: the model's state.
-        other: the checkpoint's.
+        model: the model's state dict.
+        checkpoint: the checkpoint's state dict.
 
     Raises:
-        CheckpointError: shows the first tensors that differ.
+        CheckpointError: the message shows the first tensors that differ.
     """
-    mine = {name: tuple(value.shape) for name, value in own.items()}
-    theirs = {name: tuple(value.shape) for name, value in other.items()}
-    names = mine.keys() | theirs.keys()
-    if differing := sorted(n for n in names if mine.get(n) != theirs.get(n)):
+    expected = {name: tuple(value.shape) for name, value in model.items()}
+    saved = {name: tuple(value.shape) for name, value in checkpoint.items()}
+    names = expected.keys() | saved.keys()
+    if differing := sorted(n for n in names if expected.get(n) != saved.get(n)):
         shown = "\n".join(
-            f"  {n}: checkpoint {theirs.get(n, 'none')}, model {mine.get(n, 'none')}"
+            f"  {n}: checkpoint {saved.get(n, 'none')}, model {expected.get(n, 'none')}"
             for n in differing[:5]
         )
         raise CheckpointError(

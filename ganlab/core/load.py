@@ -1,4 +1,4 @@
-"""Reads a run's folder back: its configuration, its checkpoints, its model."""
+"""Reads checkpoints and the trained model from a run's folder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ CHECKPOINTS = ("last", "previous")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's contents, tensors on the CPU; only plain containers and tensors are read.
+    """Return a checkpoint's contents with tensors on the CPU.
 
     Raises:
-        CheckpointError: missing, damaged, or not written by ganlab.
+        CheckpointError: the file is missing or damaged, contains more than plain containers and
+            tensors, or was not written by ganlab.
     """
     if not path.exists():
         raise CheckpointError(
@@ -32,8 +33,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"checkpoint: {path} holds more than tensors and plain containers, and is not read, "
-            "since that could run its code. It was not written by ganlab."
+            f"checkpoint: {path} holds more than tensors and plain containers. It is not read, "
+            "since reading it could run its code. It was not written by ganlab."
         ) from error
     except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -45,12 +46,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest checkpoint of a run that can be read, and its contents; None where there is none.
+    """Return path and contents of a run's newest readable checkpoint; None if the run has none.
 
-    A damaged `last.ckpt` is passed over with a warning, and the one before it is used.
+    If `last.ckpt` is damaged, a warning is issued and `previous.ckpt` is used.
 
     Raises:
-        CheckpointError: there are checkpoints, and none can be read.
+        CheckpointError: the run has checkpoints, but none can be read.
     """
     failure = None
     for name in CHECKPOINTS:
@@ -61,7 +62,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
             checkpoint = read_checkpoint(path)
         except CheckpointError as error:
             failure = error
-            warnings.warn(f"{error} Trying the one before it.", stacklevel=2)
+            warnings.warn(f"{error} Trying an older one, if there is one.", stacklevel=2)
             continue
         return path, checkpoint
     if failure:
@@ -70,35 +71,36 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModule:
-    """A run's model with its trained weights, in evaluation mode on the CPU.
+    """Return a run's model with its trained weights, in evaluation mode on the CPU.
 
     Args:
         folder: the run's folder.
-        checkpoint: "last", "best", or a checkpoint's file.
+        checkpoint: "last" (the newest that can be read), "best", "previous", or a file.
 
     Raises:
-        RunError, CheckpointError: no run, or no readable checkpoint there.
+        RunError: the folder is not a run's folder.
+        CheckpointError: the checkpoint is missing or damaged, or belongs to another model.
     """
     folder = Path(folder)
     config = read_config(folder)
     if checkpoint == "last":
-        found = newest_checkpoint(folder)
-        if found is None:
+        newest = newest_checkpoint(folder)
+        if newest is None:
             raise CheckpointError(
                 f"checkpoint: {folder} has none yet. Train it further: "
                 f"ganlab train run={folder} resume=true"
             )
-        contents = found[1]
+        contents = newest[1]
     else:
         named = folder / "checkpoints" / f"{checkpoint}.ckpt"
         contents = read_checkpoint(named if named.exists() else Path(checkpoint))
-    own = contents["ganlab"]["config"] or {}
-    if own.get("model") != config.get("model"):
+    saved_config = contents["ganlab"]["config"] or {}
+    if saved_config.get("model") != config.get("model"):
         raise CheckpointError(
-            f"checkpoint: {checkpoint} is of another model than {folder}. Give the run that it "
-            "belongs to."
+            f"checkpoint: {checkpoint} is of another model than {folder}. Give the run that the "
+            "checkpoint belongs to."
         )
-    module = build_module(own)
+    module = build_module(saved_config)
     module.on_load_checkpoint(contents)
     module.load_state_dict(contents["state_dict"])
     return module.eval()

@@ -1,4 +1,4 @@
-"""The game: one training step for every family, whoever plays."""
+"""The base class of all families: training step, counters, log and checkpoint contents."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ class AdversarialModule(AveragedModule):
     """A game between players, each minimising its own loss in turn.
 
     A family names its `roles` in the order in which they move, registers its networks, calls
-    `declare_players`, and writes one method `<role>_loss(batch) -> dict[str, Tensor]` for each
-    role. All else happens here: who is due, whose parameters require gradients, optimizer steps,
-    clipping, accumulation, counters, the log, the guard against losses that are not finite.
+    `declare_players`, and defines one method `<role>_loss(batch) -> dict[str, Tensor]` for each
+    role. This class does the rest: it decides which players are due and whose parameters require
+    gradients, steps optimizers, clips and accumulates gradients, counts, logs, and raises when a
+    loss is not finite.
 
-    Everything random in a training step is a function of (seed, rank, batch number): a resumed run
-    repeats it exactly, and no two ranks draw the same latents.
+    All randomness of a training step is seeded by (seed, rank, batch number). So a resumed run
+    repeats it exactly, and no two ranks sample the same latents.
 
     Attributes:
         roles: names of the players, in the order in which they move within a batch.
         needs: keys that a batch must have.
         batches_seen, examples_seen: counters; examples are counted over all ranks.
-        examples_in_batch: examples of the newest batch, over all ranks.
-        scored_at: examples seen when the newest scores were taken.
-        logged_at: examples seen when something was logged last.
-        steps: optimizer steps made by each player.
-        latest: the newest value of everything logged.
-        watched: what `watch` was given, by name.
+        examples_in_batch: number of examples in the newest batch, over all ranks.
+        scored_at: examples seen when the newest scores were taken; None before the first ones.
+        logged_at: examples seen when values were last logged; 0 before.
+        steps: number of optimizer steps of each player.
+        latest: the newest value of every logged quantity.
+        watched: the newest tensors given to `watch`, by name.
     """
 
     roles: tuple[str, ...] = ()
@@ -79,15 +80,14 @@ class AdversarialModule(AveragedModule):
     # --- who plays -------------------------------------------------------------------------
 
     def declare_players(self, players: Mapping[str, Player], **scheduled: Any) -> None:
-        """Bind players to roles; call it once all submodules are registered.
+        """Assign players to roles; call this once all submodules are registered.
 
         Args:
             players: one `Player` for each role.
             scheduled: objects (losses, regularizers, …) whose scalars may be `Schedule`s.
 
         Raises:
-            ConfigError: a role without a player, an unknown player, a player without parameters, an
-                unknown submodule, or a parameter of two players that is not declared `jointly`.
+            ConfigError: see `assign_parameters`.
         """
         self.parameters_of = assign_parameters(self, self.roles, players)
         self.players = {role: players[role] for role in self.roles}
@@ -96,16 +96,16 @@ class AdversarialModule(AveragedModule):
             self.scheduled.bind(name, holder)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One optimizer for each role, in the order of `roles`."""
+        """Return one optimizer for each role, in the order of `roles`."""
         return [
             self.players[role].build_optimizer(role, self.parameters_of[role], self.scheduled)
             for role in self.roles
         ]
 
     def optimizers_in_order(self) -> list[LightningOptimizer]:
-        """Those in training, as Lightning wraps them, in the order of `roles`."""
-        found = self.optimizers()  # one by itself where there is only one
-        return found if isinstance(found, list) else [found]
+        """Return the trainer's optimizers, wrapped by Lightning, in the order of `roles`."""
+        optimizers = self.optimizers()  # Lightning returns no list if there is only one
+        return optimizers if isinstance(optimizers, list) else [optimizers]
 
     # --- one batch ---------------------------------------------------------------------------
 
@@ -138,49 +138,49 @@ class AdversarialModule(AveragedModule):
             self.steps[role] += 1
             self.after_step(role)
         self._moved.add(role)
-        self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if of != role}
+        self._shared = {key: (by, v) for key, (by, v) in self._shared.items() if by != role}
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Log at the end of a run that is too short for a row; all ranks do, as they must."""
+        """Log at the end of a run too short for a log row; all ranks must call this."""
         if self.trainer.should_stop and not self.logged_at:
             self.flush_log()
 
     def after_step(self, role: str) -> None:
-        """Called after a player's optimizer has stepped; weight clipping lives here."""
+        """Do nothing; families override this, e.g. for weight clipping after an optimizer step."""
 
     def _total(self, role: str, terms: dict[str, Tensor]) -> Tensor:
         for name, term in terms.items():
             self._window.add(f"{role}/{name}", term, self.batches_seen + 1)
         loss = reduce(torch.add, terms.values())
-        # On an accelerator reading the value would wait for the device: there the guard reads the
-        # whole window when it is logged, and before each checkpoint.
-        # Of several ranks none may stop alone: the others would wait for it.
-        is_free = self.device.type == "cpu" and self.trainer.world_size == 1
-        if is_free and not math.isfinite(loss.detach()):
+        # On an accelerator, reading the value would wait for the device. There, `check_finite` runs
+        # only when values are logged and before each checkpoint. The same holds for several ranks:
+        # if one rank stopped alone, the others would wait for it.
+        can_check_now = self.device.type == "cpu" and self.trainer.world_size == 1
+        if can_check_now and not math.isfinite(loss.detach()):
             self.check_finite()
         return loss
 
     def check_finite(self) -> None:
-        """Raise if any term since the last log is not finite.
+        """Raise if a loss term since the last log row is not finite; all ranks must call this.
 
         Raises:
-            NonFiniteLossError: names the first such term, its player and the batch.
+            NonFiniteLossError: the message names the first such term, its player and the batch.
         """
-        found = first_found(self, self._window.not_finite())
-        if found is not None:
-            role, _, term = found.name.partition("/")
+        bad = first_found(self, self._window.not_finite())
+        if bad is not None:
+            role, _, term = bad.name.partition("/")
             raise NonFiniteLossError(
-                f"The term {term!r} of player {role!r} became {found.value} at batch "
-                f"{found.batch} ({self.examples_seen:,} examples). Lower the player's learning "
+                f"The term {term!r} of player {role!r} became {bad.value} at batch "
+                f"{bad.batch} ({self.examples_seen:,} examples). Lower the player's learning "
                 f"rate, clip its gradient (model.players.{role}.gradient_clip=1.0), or add a "
                 "regularizer."
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the moving player's gradient; mixed precision has unscaled it by now."""
-        for role, own in zip(self.roles, self.trainer.optimizers, strict=True):
+        """Clip the moving player's gradient, which mixed precision has unscaled before."""
+        for role, candidate in zip(self.roles, self.trainer.optimizers, strict=True):
             clip = self.players[role].gradient_clip
-            if own is optimizer and clip is not None:
+            if candidate is optimizer and clip is not None:
                 clip_grad_norm_(self.parameters_of[role], clip)
 
     # --- gradients, and what players share within a batch --------------------------------------
@@ -196,7 +196,7 @@ class AdversarialModule(AveragedModule):
 
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
-        """Within it, only `role`'s parameters require gradients, or none at all."""
+        """Within the block, let only `role`'s parameters require gradients, or none at all."""
         before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:
@@ -206,10 +206,10 @@ class AdversarialModule(AveragedModule):
             self._require_gradients_of(*before)
 
     def shared(self, key: str, of: str, make: Callable[[], T]) -> T:
-        """What `make` returns, made once in a batch and kept until the player `of` has moved.
+        """Return the result of `make()`, computed once per batch and kept until `of` has moved.
 
-        It carries the gradient of `of`'s parameters if that player is still to move in this batch,
-        else none; other players detach it.
+        If player `of` still moves in this batch, the result carries gradients of its parameters,
+        and other players must detach the result. Otherwise the result has no gradient.
         """
         if key not in self._shared:
             will_move = of not in self._moved and self.players[of].is_due(self.batches_seen)
@@ -220,7 +220,7 @@ class AdversarialModule(AveragedModule):
     # --- the log -----------------------------------------------------------------------------
 
     def flush_log(self) -> None:
-        """Send the means over the window, and scheduled values, to all loggers."""
+        """Log terms, averaged since the last row, and scheduled values; all ranks call this."""
         if not self._window:
             return
         self.check_finite()
@@ -228,20 +228,20 @@ class AdversarialModule(AveragedModule):
         self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
 
     def log_values(self, values: dict[str, float]) -> None:
-        """Send named values to all loggers; the x-axis is the examples seen."""
+        """Send values by name to all loggers; the x-axis is the number of examples seen."""
         self.latest |= values
         self.logged_at = self.examples_seen
         for logger in self.loggers:
             logger.log_metrics(values, step=self.examples_seen)
 
     def watch(self, **tensors: Tensor) -> None:
-        """Let callbacks see what a loss has computed anyway, such as scores; costs nothing."""
+        """Keep tensors that a loss computes anyway, such as scores, detached for callbacks."""
         self.watched |= {name: tensor.detach() for name, tensor in tensors.items()}
 
     # --- what a checkpoint carries ---------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add config, counters, the unfinished log window and unfinished accumulation."""
+        """Add config, counters, terms not yet logged, and unfinished gradient accumulation."""
         pending = {n: p.grad for n, p in self.named_parameters() if p.grad is not None}
         checkpoint["ganlab"] = {
             "config": self.config,
@@ -259,7 +259,7 @@ class AdversarialModule(AveragedModule):
         """Restore what `on_save_checkpoint` added.
 
         Raises:
-            CheckpointError: the file was not written by ganlab, or is of another model.
+            CheckpointError: the file was not written by ganlab, or belongs to another model.
         """
         if "ganlab" not in checkpoint:
             raise CheckpointError(
@@ -280,7 +280,7 @@ class AdversarialModule(AveragedModule):
         check_state_fits(self.state_dict(), checkpoint["state_dict"])
 
     def on_train_start(self) -> None:
-        """Restore gradients of an accumulation that a checkpoint interrupted."""
+        """Restore the gradients of an accumulation that was unfinished in the checkpoint."""
         parameters = dict(self.named_parameters())
         for name, gradient in self._pending_gradients.items():
             parameters[name].grad = gradient.to(parameters[name].device)
@@ -290,14 +290,14 @@ class AdversarialModule(AveragedModule):
     # --- what a family tells ---------------------------------------------------------------------
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
-        """Check that a data module gives what this game needs; called before anything is built.
+        """Raise unless a data module gives what this game needs; called before data is read.
 
         Args:
-            shapes: of one sample, e.g. {"example": (1, 28, 28)} or {"example": (2,)}.
+            shapes: shape of one example by batch key, e.g. {"example": (1, 28, 28)}.
             provides: keys of the data module's batches.
 
         Raises:
-            ConfigError: names what is missing, or the shapes that do not fit.
+            ConfigError: a key is missing, or shapes do not fit.
         """
         for key in self.needs:
             if key not in provides:
@@ -311,5 +311,5 @@ class AdversarialModule(AveragedModule):
     def sample(
         self, n: int, *, labels: Tensor | None = None, seed: int | None = None, ema: bool = True
     ) -> Tensor:
-        """`n` samples; see the family."""
+        """Return `n` samples; families that generate samples override this."""
         raise ConfigError(f"{type(self).__name__} does not generate samples.")

@@ -18,14 +18,15 @@ class Player:
     """One player of an adversarial game.
 
     Args:
-        optimizer: parameters to optimizer, e.g. a Hydra `_partial_` of torch.optim.Adam. Any of
-            its scalars may be a `Schedule`.
-        modules: names of the submodules that this player trains; the player's own name when empty.
-        every: the player moves once in this many batches; with `every: 5` a generator moves after
-            each fifth critic step.
+        optimizer: makes an optimizer from parameters, e.g. a Hydra `_partial_` of
+            torch.optim.Adam. Any of its scalars may be a `Schedule`.
+        modules: names of the submodules that this player trains. If empty, the player trains the
+            submodule that has the player's name.
+        every: the player moves in one of this many batches; with `every: 5` a generator moves
+            after each fifth critic step.
         gradient_clip: largest norm of the player's gradient, over all its parameters; None for no
             clipping.
-        accumulate: moves whose gradients are averaged before the optimizer steps.
+        accumulate: number of moves whose gradients are averaged for one optimizer step.
         jointly: names of submodules that another player may train as well.
 
     Raises:
@@ -56,19 +57,24 @@ class Player:
         return (batch + 1) % self.every == 0
 
     def moves(self, batches: int) -> int:
-        """Moves made in the first `batches` batches."""
+        """Return the number of moves in the first `batches` batches."""
         return batches // self.every
 
     def build_optimizer(
         self, name: str, parameters: list[nn.Parameter], scheduled: ScheduledScalars
     ) -> Optimizer:
-        """The optimizer over `parameters`, its schedules bound to its parameter groups.
+        """Return the optimizer of `parameters`, and bind its schedules to its parameter groups.
 
-        Options that are null in the config are left out: that is how a loss config replaces the
-        optimizer of a model config, as Hydra cannot remove a key.
+        Options that are null in the config are left out. A loss config can so remove options of
+        the model config's optimizer when it replaces that optimizer: Hydra cannot remove a key.
+
+        Args:
+            name: the player's name, for messages and the log.
+            parameters: the parameters to train.
+            scheduled: receives the optimizer's schedules.
 
         Raises:
-            ConfigError: an optimizer that does not take its options.
+            ConfigError: the optimizer does not accept its options.
         """
         options = {
             key: value
@@ -87,27 +93,27 @@ class Player:
                     scheduled.drive(f"{name}.{key}", value, _setter(optimizer, index, key))
                 elif isinstance(value, (list, tuple)):
                     group[key] = [_at_start(v) for v in value]
-                    for place, item in enumerate(value):
+                    for position, item in enumerate(value):
                         if isinstance(item, Schedule):
-                            assign = _setter(optimizer, index, key, place)
-                            scheduled.drive(f"{name}.{key}.{place}", item, assign)
+                            assign = _setter(optimizer, index, key, position)
+                            scheduled.drive(f"{name}.{key}.{position}", item, assign)
         return optimizer
 
 
 def _setter(
-    optimizer: Optimizer, group: int, key: str, place: int | None = None
+    optimizer: Optimizer, group: int, key: str, position: int | None = None
 ) -> Callable[[float], None]:
-    """Writes an option of a group, or the item at `place` of it.
+    """Return a function that sets an option of a parameter group, or the option's list item.
 
-    The group is looked up each time: loading a checkpoint gives the optimizer new groups.
+    The function looks the group up at each call, because loading a checkpoint replaces the groups.
     """
 
     def assign(value: float) -> None:
         options = optimizer.param_groups[group]
-        if place is None:
+        if position is None:
             options[key] = value
         else:
-            options[key][place] = value
+            options[key][position] = value
 
     return assign
 
@@ -123,11 +129,12 @@ def _at_start(value: Any) -> Any:
 def assign_parameters(
     module: nn.Module, roles: Sequence[str], players: Mapping[str, Player]
 ) -> dict[str, list[nn.Parameter]]:
-    """The parameters that each role trains: those of its submodules that require gradients.
+    """Return the parameters that each role trains: those of its submodules that require gradients.
 
     Raises:
         ConfigError: a role without a player, an unknown player, a player without parameters, an
-            unknown submodule, or a parameter of two players that is not declared `jointly`.
+            unknown submodule, a trainable parameter that no player trains, or one that two players
+            train though neither declares it in `jointly`.
     """
     played_by = f"{type(module).__name__} is played by {', '.join(roles)}."
     for name in players:
@@ -164,12 +171,12 @@ def _trained_by(module: nn.Module, role: str, player: Player) -> list[nn.Paramet
 def _check_none_left(
     module: nn.Module, roles: Sequence[str], parameters: dict[str, list[nn.Parameter]]
 ) -> None:
-    trained = {parameter for own in parameters.values() for parameter in own}
+    trained = {parameter for of_role in parameters.values() for parameter in of_role}
     for name, child in module.named_children():
         if any(p.requires_grad and p not in trained for p in child.parameters()):
             raise ConfigError(
-                f"model.players: nobody trains {name}. Name it in model.players.<player>.modules "
-                f"of one of {', '.join(roles)}."
+                f"model.players: no player trains {name}. Name it in the `modules` of one of "
+                f"{', '.join(roles)}: model.players.<player>.modules."
             )
 
 
@@ -187,12 +194,12 @@ def _check_no_overlap(
                 )
             declared.update(children[name].parameters())
     owner: dict[nn.Parameter, str] = {}
-    for role, own in parameters.items():
-        for parameter in own:
-            other = owner.setdefault(parameter, role)
-            if other != role and parameter not in declared:
+    for role, trained in parameters.items():
+        for parameter in trained:
+            first = owner.setdefault(parameter, role)
+            if first != role and parameter not in declared:
                 name = next(n for n, p in module.named_parameters() if p is parameter)
                 raise ConfigError(
-                    f"model.players: {name} is trained by both {other!r} and {role!r}. If that is "
+                    f"model.players: {name} is trained by both {first!r} and {role!r}. If that is "
                     f"meant, name its submodule in model.players.{role}.jointly."
                 )

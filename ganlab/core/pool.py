@@ -1,4 +1,4 @@
-"""A history of generated pictures for the discriminator."""
+"""A pool of earlier generated pictures for the discriminator."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from ganlab.errors import ConfigError
 
 
 class ImagePool:
-    """Earlier generated pictures, shown in place of half of the new ones once there are enough.
+    """A pool of earlier generated pictures that replace half of the new pictures once it is full.
 
-    Shrivastava et al. 2017 (arXiv:1612.07828, section 2.3), as CycleGAN has it (arXiv:1703.10593,
-    section 4): the pool is filled first; then each new picture, with probability ½, takes the place
-    of a random one in the pool, which is shown instead.
+    Shrivastava et al. 2017 (arXiv:1612.07828, section 2.3), in CycleGAN's version
+    (arXiv:1703.10593, section 4). The pool is filled first. After that, each new picture is
+    swapped with probability ½: it enters the pool in place of a random picture, and that picture
+    is shown to the discriminator.
 
     Args:
-        size: pictures that it holds; 0 for no pool.
+        size: number of pictures in the full pool; 0 for no pool.
 
     Raises:
         ConfigError: a size below 0.
@@ -29,31 +30,31 @@ class ImagePool:
         self.pictures: list[Tensor] = []
 
     def exchange(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """What the discriminator is to see in place of new pictures (N, …), without gradients.
+        """Return the pictures (N, …) to show to the discriminator, without gradients.
 
         Args:
-            pictures: generated ones.
-            generator: on the CPU; what is exchanged is drawn from it.
+            pictures: newly generated pictures (N, …).
+            generator: random number generator on the CPU; decides which pictures are swapped.
         """
         pictures = pictures.detach()
         if not self.size:
             return pictures
-        if self.pictures and self.pictures[0].device != pictures.device:  # out of a checkpoint
+        if self.pictures and self.pictures[0].device != pictures.device:  # from a checkpoint
             self.pictures = [picture.to(pictures.device) for picture in self.pictures]
         shown = []
         for picture in pictures:
             if len(self.pictures) < self.size:
-                self.pictures.append(picture.clone())  # a part would keep the whole batch
+                self.pictures.append(picture.clone())  # a view would keep the batch in memory
             elif float(torch.rand((), generator=generator)) < 0.5:
-                place = int(torch.randint(self.size, (), generator=generator))
-                self.pictures[place], picture = picture.clone(), self.pictures[place].to(picture)
+                index = int(torch.randint(self.size, (), generator=generator))
+                self.pictures[index], picture = picture.clone(), self.pictures[index].to(picture)
             shown.append(picture)
         return torch.stack(shown)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The pictures on the CPU, for a checkpoint; empty before the first one."""
+        """Return the pictures on the CPU, for a checkpoint; an empty dict for an empty pool."""
         return {"pictures": torch.stack(self.pictures).cpu()} if self.pictures else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """The inverse of `state_dict`, on whatever device."""
+        """Restore the pictures from `state_dict`; `exchange` later moves them to its device."""
         self.pictures = [picture.clone() for picture in state["pictures"]] if state else []

@@ -1,4 +1,4 @@
-"""What the processes of one training tell each other, beside gradients."""
+"""Communication between the ranks of a run, apart from gradients."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ T = TypeVar("T")
 
 @torch.no_grad()
 def share_buffers(module: LightningModule) -> None:
-    """Give all processes the first one's running statistics, as parameters are equal anyway.
+    """Broadcast rank 0's floating-point buffers, e.g. running statistics, to all ranks.
 
-    DDP does so at the beginning of a batch; after the batch each process has moved them by its own
-    samples, and scores and averages taken then would differ.
+    Buffers of EMA copies are left out. DDP broadcasts buffers too, but at the beginning of a batch.
+    During the batch each rank updates them with its own examples, so that scores and EMA weights
+    computed after the batch would differ between ranks.
     """
     if module.trainer.world_size == 1:
         return
     named = module.named_buffers()
-    own = [b for n, b in named if b.is_floating_point() and not n.startswith("averaged.")]
-    for kind in sorted({b.dtype for b in own}, key=str):
-        buffers = [b for b in own if b.dtype == kind]
+    shared = [b for n, b in named if b.is_floating_point() and not n.startswith("averaged.")]
+    for dtype in sorted({b.dtype for b in shared}, key=str):
+        buffers = [b for b in shared if b.dtype == dtype]
         flat = torch.cat([buffer.reshape(-1) for buffer in buffers])
         torch.distributed.broadcast(flat, src=0)
         parts = flat.split([buffer.numel() for buffer in buffers])
@@ -32,25 +33,29 @@ def share_buffers(module: LightningModule) -> None:
             buffer.copy_(part.view_as(buffer))
 
 
-def first_found(module: LightningModule, here: T | None) -> T | None:
-    """What the first process has found that has found something, if one has; all must ask."""
+def first_found(module: LightningModule, value: T | None) -> T | None:
+    """Return the `value` of the lowest rank whose `value` is not None; None if there is none.
+
+    All ranks must call this function.
+    """
     trainer = _trainer_of(module)
     if trainer is None or trainer.world_size == 1:
-        return here
-    if not trainer.strategy.reduce_boolean_decision(here is not None, all=False):
+        return value
+    if not trainer.strategy.reduce_boolean_decision(value is not None, all=False):
         return None
-    found: list[T | None] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(found, here)
-    return next(value for value in found if value is not None)
+    values: list[T | None] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(values, value)
+    return next(value for value in values if value is not None)
 
 
 def gathered(module: LightningModule, state: Any) -> list[Any]:
-    """What each process gives, on the first one; on the others an empty list.
+    """Return the `state` of every rank on rank 0, and an empty list on the other ranks.
 
-    After an exception no process may wait for others: then it is the own state alone.
+    All ranks must call this function. After an exception a rank must not wait for the others, so
+    the list then has only the rank's own state.
 
     Args:
-        module: in training; all processes must call this.
+        module: a game; without a trainer the list has only `state`.
         state: plain containers and tensors on the CPU.
     """
     trainer = _trainer_of(module)
@@ -64,5 +69,5 @@ def gathered(module: LightningModule, state: Any) -> list[Any]:
 def _trainer_of(module: LightningModule) -> Trainer | None:
     try:
         return module.trainer
-    except RuntimeError:  # it is in none
+    except RuntimeError:  # not attached to a trainer
         return None

@@ -1,7 +1,7 @@
-"""Seeds from several integers: the order of an epoch, the latents of a rank, a set's test split.
+"""Seeds made from several integers, e.g. for the order of an epoch or the latents of a rank.
 
-Nearby seeds of `torch.Generator` must not be made by addition (seed 1 in epoch 2 would equal seed 2
-in epoch 1), and Python's `hash` differs between versions. `mix` does neither.
+Adding the integers would give equal seeds: seed 1 in epoch 2 would equal seed 2 in epoch 1.
+Python's `hash` differs between versions. `mix` has neither problem.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ _GAMMA = 0x9E3779B97F4A7C15
 
 
 def mix(*integers: int) -> int:
-    """A seed in [0, 2**63) that depends on every integer, their order and their number.
+    """Return a seed in [0, 2**63) that depends on every integer, their order and their number.
+
+    The seed is the same on every machine and in every version, so that runs stay repeatable.
+    If only the last integer differs, the 64-bit states differ, so two seeds are equal only when
+    the states differ in the dropped bit alone. A changed bit of an integer changes about half of
+    the seed's bits.
 
     Args:
-        *integers: any whole numbers, negative ones included; each counts modulo 2**64.
-
-    Returns:
-        The same number on every machine and in every version, so that runs stay repeatable. For
-        one more integer of a fixed prefix the 64-bit state is one-to-one, so different values
-        collide only in the dropped bit; any changed bit changes about half the bits of the result.
+        *integers: any integers, also negative ones; each is taken modulo 2**64.
 
     Raises:
-        TypeError: if an argument is not a whole number.
+        TypeError: an argument is not an integer.
 
-    Source: the finaliser of SplitMix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom
-    number generators", figure 17 (with the constants of Stafford's variant 13), chained.
+    Source: the finaliser of SplitMix64, applied once per integer (Steele, Lea and Flood 2014,
+    "Fast splittable pseudorandom number generators", figure 17), with the constants of Stafford's
+    variant 13.
     """
     state = len(integers)
     for integer in integers:
@@ -38,7 +39,7 @@ def mix(*integers: int) -> int:
 
 
 def _finalise(z: int) -> int:
-    """SplitMix64's bijection of the 64-bit integers."""
+    """Apply SplitMix64's finaliser, a bijection of the 64-bit integers."""
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
     return z ^ (z >> 31)
@@ -47,8 +48,8 @@ def _finalise(z: int) -> int:
 def seed_device(device: torch.device, seed: int) -> None:
     """Seed the default generators of the CPU and of `device`.
 
-    Unlike torch.manual_seed it touches no other device, which makes it cheap enough (2 µs) to call
-    in every training step.
+    Unlike torch.manual_seed this touches no other device, so that it is cheap enough (2 µs) to be
+    called in every training step.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":

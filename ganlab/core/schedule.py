@@ -1,7 +1,7 @@
-"""One mechanism for every scalar that changes during training.
+"""Schedules: scalars that change during training.
 
-A scalar of a loss, a regularizer, an optimizer or the EMA is a number, or a `Schedule`: a pure
-function of the examples seen. Being a function, it needs no state and is exact on resume.
+A scalar of a loss, a regularizer, an optimizer or the EMA is a number or a `Schedule`. A schedule
+is a pure function of the number of examples seen, so it has no state and is exact on resume.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ class Schedule:
     """A scalar as a function of the examples seen since the start of the run.
 
     Attributes:
-        lengths: arguments that grow with the length of the run.
-        examples_per_epoch: of the run's data; None until they are known.
+        lengths: names of the arguments that scale with the length of the run.
+        examples_per_epoch: number of examples in an epoch of the run; None until it is known.
     """
 
     lengths: tuple[str, ...] = ()
     examples_per_epoch: int | None = None
 
     def __call__(self, examples: int) -> float:
-        """The value after `examples` examples."""
+        """Return the value after `examples` examples."""
         raise NotImplementedError
 
 
 class Ramp(Schedule):
-    """From `start` to `end` over `examples` examples, after waiting for `delay`; constant outside.
+    """A ramp from `start` to `end`, constant before and after.
 
     Args:
-        start: value up to `delay` examples.
-        end: value from `delay + examples` on.
+        start: value until `delay` examples have been seen.
+        end: value once `delay + examples` examples have been seen.
         examples: length of the ramp in examples, > 0.
         shape: "linear", "cosine" (half a period, flat at both ends) or "exponential" (equal
-            ratios in equal times; both ends > 0).
+            ratios in equal times; `start` and `end` > 0).
         delay: examples before the ramp begins.
 
     Raises:
@@ -82,15 +82,15 @@ class Ramp(Schedule):
 
 
 class LinearDecay(Schedule):
-    """Constant for some epochs, then linearly to 0: the learning rate of pix2pix and CycleGAN.
+    """Constant for some epochs, then linear to 0: the learning rate of pix2pix and CycleGAN.
 
     Args:
-        start: value up to there.
-        epochs: passes over the training set before it falls, from 0 on.
-        decay_epochs: passes until it is 0, > 0.
+        start: value during the constant part.
+        epochs: length of the constant part in passes over the training set, ≥ 0.
+        decay_epochs: length of the decay from `start` to 0 in passes, > 0.
 
     Raises:
-        ConfigError: a length that is not allowed.
+        ConfigError: a length outside its range.
     """
 
     lengths = ("epochs", "decay_epochs")
@@ -102,7 +102,7 @@ class LinearDecay(Schedule):
         ):
             if not allowed:
                 raise ConfigError(
-                    f"LinearDecay.{name}: received {value}; needs a number of epochs."
+                    f"LinearDecay.{name}: received {value}; needs epochs ≥ 0 and decay_epochs > 0."
                 )
         self.start, self.epochs, self.decay_epochs = float(start), epochs, decay_epochs
 
@@ -112,14 +112,14 @@ class LinearDecay(Schedule):
 
 
 class Steps(Schedule):
-    """Piecewise constant: `values[i]` once `at[i - 1]` examples have been seen.
+    """Piecewise constant: `values[i]` from `at[i - 1]` examples on.
 
     Args:
-        values: one more value than there are boundaries.
+        values: the values in order, one more than `at` has entries.
         at: increasing numbers of examples at which the next value begins.
 
     Raises:
-        ConfigError: lengths that do not fit, or boundaries that do not increase.
+        ConfigError: the lengths of `values` and `at` do not fit, or `at` does not increase.
     """
 
     lengths = ("at",)
@@ -137,51 +137,56 @@ class Steps(Schedule):
 
 
 class ScheduledScalars:
-    """Every `Schedule` found in a set of objects, bound to the place that it drives.
+    """The schedules found in a set of objects, each bound to the attribute or item that it sets.
 
-    `bind` looks through the attributes of plain objects, dicts and lists; a schedule that it finds
-    there is replaced by its current value, and `update` writes the new value to the same place.
-    Code that uses the scalar reads an ordinary number and knows nothing of schedules.
+    `bind` searches the attributes and items of objects, dicts and lists. It replaces each schedule
+    by the schedule's current value, and `update` later writes new values to the same attribute or
+    item. So code that uses the scalar reads an ordinary number.
     """
 
     def __init__(self) -> None:
-        self._places: list[tuple[str, Schedule, Callable[[float], None]]] = []
+        self._bindings: list[tuple[str, Schedule, Callable[[float], None]]] = []
         self._examples_per_epoch: int | None = None
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._bindings)
 
     def bind(self, name: str, holder: Any) -> None:
-        """Find the schedules inside `holder` (an object, dict or list) and start driving them."""
+        """Find all schedules inside `holder` (an object, dict or list) and bind them.
+
+        Args:
+            name: prefix of the scalars' names in the log.
+            holder: the object; objects of ganlab inside it are searched too.
+        """
         for key, value in list(_items(holder)):
-            place = f"{name}.{key}"
+            path = f"{name}.{key}"
             if isinstance(value, Schedule):
-                self.drive(place, value, _setter(holder, key))
+                self.drive(path, value, _setter(holder, key))
             elif isinstance(value, (dict, list)) or (
                 hasattr(value, "__dict__") and type(value).__module__.startswith("ganlab.")
             ):
-                self.bind(place, value)
+                self.bind(path, value)
 
     def drive(self, name: str, schedule: Schedule, assign: Callable[[float], None]) -> None:
-        """Let `schedule` drive one place, through `assign(value)`, from now on."""
+        """Bind one schedule: call `assign(value)` now and at every update."""
         schedule.examples_per_epoch = self._examples_per_epoch
-        self._places.append((name, schedule, assign))
+        self._bindings.append((name, schedule, assign))
         assign(schedule(0))
 
     def count_epochs(self, examples: int) -> None:
-        """Let schedules that count in epochs know how many examples one has."""
+        """Tell all schedules the number of examples in an epoch."""
         self._examples_per_epoch = examples
-        for _, schedule, _ in self._places:
+        for _, schedule, _ in self._bindings:
             schedule.examples_per_epoch = examples
 
     def update(self, examples: int) -> None:
-        """Write every scheduled value for this number of examples seen."""
-        for _, schedule, assign in self._places:
+        """Set every bound scalar to its value after `examples` examples."""
+        for _, schedule, assign in self._bindings:
             assign(schedule(examples))
 
     def values(self, examples: int) -> dict[str, float]:
-        """Name and value of every scheduled scalar, for the log."""
-        return {name: schedule(examples) for name, schedule, _ in self._places}
+        """Return the value of every bound scalar by name, for the log."""
+        return {name: schedule(examples) for name, schedule, _ in self._bindings}
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Batch normalisation over the joint batch of all processes."""
+"""Batch normalisation over the joint batch of all ranks."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from ganlab.networks.jointly import BATCH_NORMS
 
 
 class SyncBatchNorm(nn.SyncBatchNorm):
-    """Batch normalisation whose statistics, while training, are those of all processes together.
+    """Batch normalisation that in training uses the statistics of the joint batch of all ranks.
 
-    Unlike torch's own it runs on CPUs as well, and has a second derivative, which penalties on
-    gradients need. All processes must call it equally often, and go back through it equally often.
+    Unlike torch's SyncBatchNorm it also runs on CPUs, and it has a second derivative, which
+    gradient penalties need. All ranks must make the same number of forward passes, and the same
+    number of backward passes.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, …) to the same; N may differ between processes."""
+        """Return the normalised input (N, C, …); N may differ between ranks."""
         ranks = get_world_size() if is_available() and is_initialized() else 1
         if not self.training or ranks == 1:
             return nn.BatchNorm2d.forward(self, input)
         x = input if input.dtype == torch.float64 else input.float()
-        rows = x.transpose(0, 1).flatten(1)  # (C, samples)
+        rows = x.transpose(0, 1).flatten(1)  # (C, values of this rank)
         own_mean, own_variance = rows.mean(1), rows.var(1, correction=0)
         own_count = torch.full_like(own_mean[:1], rows.shape[1])
-        place = one_hot(torch.tensor(get_rank(), device=x.device), ranks)[:, None]
-        parts = SumOverRanks.apply(place * torch.cat([own_mean, own_variance, own_count]))
+        # each rank fills its own row, so that the sum over ranks gathers all rows
+        own_row = one_hot(torch.tensor(get_rank(), device=x.device), ranks)[:, None]
+        parts = SumOverRanks.apply(own_row * torch.cat([own_mean, own_variance, own_count]))
         means, variances, counts = parts.split([self.num_features, self.num_features, 1], dim=1)
         total = counts.sum()
         shares = counts / total  # (ranks, 1)
@@ -44,8 +46,8 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         shift = -mean * scale
         if self.bias is not None:
             shift = shift + self.bias
-        wide = (1, -1, *[1] * (x.dim() - 2))
-        return (x * scale.view(wide) + shift.view(wide)).to(input.dtype)
+        per_channel = (1, -1, *[1] * (x.dim() - 2))
+        return (x * scale.view(per_channel) + shift.view(per_channel)).to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:
@@ -58,7 +60,7 @@ class SyncBatchNorm(nn.SyncBatchNorm):
 
 
 class SumOverRanks(torch.autograd.Function):
-    """The sum of a tensor over all processes; so is its gradient, of any order."""
+    """The sum of a tensor over all ranks; gradients of any order are summed over all ranks too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -72,14 +74,14 @@ class SumOverRanks(torch.autograd.Function):
 
 
 class BatchNormSync(TorchSyncBatchNorm):
-    """Lets a trainer of several processes synchronise all batch norms of a game while it trains.
+    """Lightning plugin that synchronises all batch norms of a game over the ranks of a run.
 
-    Parameters, running statistics and their names stay what they are, so that checkpoints do not
-    tell the difference.
+    Parameters, running statistics and their names do not change, so checkpoints are the same with
+    and without synchronisation.
 
     Args:
-        enabled: False leaves each process its own; None does what `trainer.sync_batchnorm` of the
-            run's configuration says.
+        enabled: whether to synchronise; None for the value of `trainer.sync_batchnorm` in the
+            run's configuration.
     """
 
     def __init__(self, enabled: bool | None = None) -> None:
@@ -87,7 +89,7 @@ class BatchNormSync(TorchSyncBatchNorm):
         self._before: dict[nn.Module, type[nn.Module]] = {}
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Synchronise; the layers stay the same objects, whoever else holds them."""
+        """Turn all batch norms into `SyncBatchNorm` in place, so that references stay valid."""
         enabled = self.enabled
         if enabled is None:
             enabled = ((model.config or {}).get("trainer") or {}).get("sync_batchnorm")
@@ -99,8 +101,8 @@ class BatchNormSync(TorchSyncBatchNorm):
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Make all layers what they were."""
-        for layer, kind in self._before.items():
-            layer.__class__ = kind
+        """Give all layers their former class back."""
+        for layer, layer_class in self._before.items():
+            layer.__class__ = layer_class
         self._before = {}
         return model

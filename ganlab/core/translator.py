@@ -1,4 +1,4 @@
-"""What every family that translates pictures into pictures offers."""
+"""The base class of all families that translate pictures into pictures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropou
 
 @dataclass(frozen=True)
 class Direction:
-    """One way to translate.
+    """One direction of translation.
 
     Args:
-        source: batch key of the pictures that go in.
-        target: batch key of the pictures that come out.
-        generator: the submodule that translates.
+        source: batch key of the input pictures.
+        target: batch key of the output pictures.
+        generator: name of the submodule that translates.
     """
 
     source: str
@@ -41,21 +41,21 @@ class Translator(AdversarialModule):
     """A game whose generators translate pictures into pictures.
 
     Args:
-        dropout_at_test: whether dropout stays on when the model is used: the noise of pix2pix
-            (Isola et al. 2017, arXiv:1611.07004, section 3.2).
-        norm_at_test: statistics of batch norm when the model is used: "running" averages, or those
-            of the "batch", which is each picture by itself then, as in pix2pix. Other norms do not
-            know the difference.
+        dropout_at_test: whether dropout stays on when the model is used after training. It is the
+            noise of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 3.2).
+        norm_at_test: statistics of batch norm when the model is used: "running" for the averages
+            from training, "batch" for the statistics of each batch. With "batch", pictures are
+            translated one by one, as in pix2pix. Other norms are not affected.
 
     Attributes:
-        directions: the ways to translate, by name; the first is what is meant by none. Their
-            generators have `in_channels`, and `multiple`, which sides of pictures must be multiples
-            of.
-        weights: of the terms, by name.
-        adversary: how discriminators are played against, where there are any.
+        directions: the directions by name; the first is the default. Their generators have the
+            attributes `in_channels` and `multiple`; height and width of a picture must be
+            multiples of `multiple`.
+        weights: weights of the loss terms, by name.
+        adversary: the adversarial loss and the discriminators' regularizers, if there are any.
 
     Raises:
-        ConfigError: an unknown name.
+        ConfigError: `norm_at_test` is unknown.
     """
 
     directions: Mapping[str, Direction] = {}
@@ -67,10 +67,10 @@ class Translator(AdversarialModule):
         self.dropout_at_test, self.norm_at_test = dropout_at_test, norm_at_test
 
     def set_weights(self, **weights: float) -> None:
-        """Keep the weights of a family's terms in `weights`, by name; they may be schedules.
+        """Keep the weights of a family's loss terms in `weights`; a weight may be a schedule.
 
         Raises:
-            ConfigError: one below 0.
+            ConfigError: a weight is below 0.
         """
         for name, weight in weights.items():
             if isinstance(weight, (int, float)) and weight < 0:
@@ -85,9 +85,9 @@ class Translator(AdversarialModule):
         *discriminators: nn.Module,
         **scheduled: Any,
     ) -> None:
-        """Keep the adversarial loss with its regularizers, and bind players; see `declare_players`.
+        """Keep the adversarial loss with its regularizers, and call `declare_players`.
 
-        Call it once all submodules are registered and `set_weights` has been called.
+        Call this once all submodules are registered and `set_weights` has been called.
         """
         self.adversarial = adversarial
         self.adversary = Adversary(adversarial, regularizers, *discriminators)
@@ -100,7 +100,7 @@ class Translator(AdversarialModule):
         )
 
     def after_step(self, role: str) -> None:
-        """Let regularizers constrain the discriminators' weights after their step."""
+        """Let regularizers constrain the discriminators' weights after an optimizer step."""
         if role == "discriminator":
             self.adversary.constrain()
 
@@ -114,51 +114,51 @@ class Translator(AdversarialModule):
         seed: int | None = None,
         batch_size: int = 16,
     ) -> Tensor:
-        """Pictures of one domain as pictures of another.
+        """Return pictures of one domain, translated into another domain.
 
         Args:
-            x: (N, C, H, W) in [−1, 1], on any device.
-            direction: one of `directions`; the first unless given.
-            ema: averaged weights where there are some, else the raw ones.
-            seed: of what is random in it, such as dropout. Picture i is made with seed + i, by
-                itself, so that it does not depend on the others.
-            batch_size: pictures at once, where none influences another.
+            x: pictures (N, C, H, W) in [−1, 1], on any device.
+            direction: a name in `directions` (default: the first).
+            ema: whether to use the EMA weights if there are any.
+            seed: seed of dropout and latents, if there are any; None to sample without a seed.
+                Picture i is translated alone, with seed + i, so it does not depend on the others.
+            batch_size: pictures per forward pass; 1 is used if pictures influence each other.
 
         Returns:
-            (N, C, H, W) in [−1, 1], on the module's device.
+            Pictures (N, C, H, W) in [−1, 1], on the module's device.
 
         Raises:
-            ConfigError: another direction, or pictures that the network cannot take.
+            ConfigError: an unknown direction, or pictures of a shape that the network refuses.
         """
         chosen = self.direction(direction)
-        alone = self.draws or self.norm_at_test == "batch"
+        one_by_one = self.draws or self.norm_at_test == "batch"
         with self.translating(chosen.generator, ema) as generator:
             parts = []
-            for index, part in enumerate(x.split(1 if alone else batch_size)):
-                with self._drawing_from(None if seed is None else seed + index):
+            for index, part in enumerate(x.split(1 if one_by_one else batch_size)):
+                with self._seeded(None if seed is None else seed + index):
                     parts.append(self.generate(generator, part.to(self.device)))
         return torch.cat(parts)
 
     @property
     def draws(self) -> bool:
-        """Whether a translation is drawn: one source has several."""
-        generators = (self.get_submodule(way.generator) for way in self.directions.values())
+        """Whether translations are random, by dropout or by a latent."""
+        generators = (self.get_submodule(d.generator) for d in self.directions.values())
         return self.dropout_at_test or any(hasattr(network, "latent") for network in generators)
 
     def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
-        """What a generator makes of x (N, C, H, W), and of a latent that is drawn if it takes one.
+        """Return a generator's pictures for x (N, C, H, W), with a sampled latent if it takes one.
 
-        Latents are drawn on the CPU, so that all devices draw the same.
+        Latents are sampled on the CPU, so that they are the same for every device.
         """
         if not hasattr(generator, "latent"):
             return generator(x)
         return generator(x, torch.randn(len(x), generator.latent).to(x))
 
     def direction(self, name: str | None = None) -> Direction:
-        """A direction by its name, or the first one.
+        """Return the direction with this name (default: the first).
 
         Raises:
-            ConfigError: no such direction, with the nearest.
+            ConfigError: there is no such direction; the message suggests the nearest name.
         """
         if name is None:
             return next(iter(self.directions.values()))
@@ -166,9 +166,9 @@ class Translator(AdversarialModule):
 
     @contextmanager
     def translating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
-        """The generator `name` as it is used: evaluating, but for the noise and norms asked for."""
+        """Yield generator `name` in evaluation mode, with `dropout_at_test` and `norm_at_test`."""
         with self.evaluating(name, ema) as generator:
-            if self.dropout_at_test:  # ended by `evaluating`, or by the next `eval()`
+            if self.dropout_at_test:  # undone by `generator.eval()` below
                 for layer in generator.modules():
                     if isinstance(layer, DROPOUTS):
                         layer.train()
@@ -179,8 +179,8 @@ class Translator(AdversarialModule):
                 generator.eval()
 
     @contextmanager
-    def _drawing_from(self, seed: int | None) -> Iterator[None]:
-        """Within it, torch's default generators start from a seed; then they are as before."""
+    def _seeded(self, seed: int | None) -> Iterator[None]:
+        """Seed torch's default generators within the block, and restore them after it."""
         if seed is None:
             yield
             return
@@ -190,27 +190,27 @@ class Translator(AdversarialModule):
             yield
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """What there is to see of a batch: rows of pictures (N, C, H, W) in [−1, 1] by title."""
+        """Return rows of pictures (N, C, H, W) in [−1, 1] by title, made from a batch."""
         rows = {}
         for direction in self.directions.values():
             x = batch[direction.source]
             rows[direction.source] = x
             name = f"{direction.source} → {direction.target}"
-            rows[name] = self._by(direction, x, ema, seed)
+            rows[name] = self._translate_in(direction, x, ema, seed)
         return rows
 
-    def _by(self, direction: Direction, x: Tensor, ema: bool, seed: int) -> Tensor:
+    def _translate_in(self, direction: Direction, x: Tensor, ema: bool, seed: int) -> Tensor:
         name = next(name for name, other in self.directions.items() if other == direction)
         return self.translate(x, name, ema=ema, seed=seed).cpu()
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
-        """Check the batch keys, and that every generator turns its source into its target."""
+        """Check the batch keys, and that generators turn source shapes into target shapes."""
         super().check_data(shapes, provides)
         for direction in self.directions.values():
             x = torch.zeros(2, *shapes[direction.source], device=self.device)
             network = self.get_submodule(direction.generator)
             made = self.check_takes(
-                direction.generator, lambda x, of=network: self.generate(of, x), x
+                direction.generator, lambda x, network=network: self.generate(network, x), x
             )
             if made[1:] != tuple(shapes[direction.target]):
                 raise ConfigError(
@@ -223,10 +223,10 @@ class Translator(AdversarialModule):
     def check_takes(
         self, name: str, network: Callable[[Tensor], Any], x: Tensor
     ) -> tuple[int, ...]:
-        """The shape of what a network makes of x (N, C, H, W), if it is one Tensor.
+        """Return the shape of a network's output for x (N, C, H, W); () if it is not one Tensor.
 
         Raises:
-            ConfigError: it cannot take x; `name` says which network of the model it is.
+            ConfigError: the network cannot take x; the message calls the network `name`.
         """
         try:
             with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The terms of all losses since the last line of the log."""
+"""The loss terms since the last row of the log."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 @dataclass
 class NonFinite:
-    """A term that is not finite.
+    """A loss term that is NaN or infinite.
 
     Attributes:
         name: "player/term".
         value: NaN or ±∞.
-        batch: the batch that gave it, counted from 1.
+        batch: number of the batch that gave the value, counted from 1.
     """
 
     name: str
@@ -24,7 +24,7 @@ class NonFinite:
 
 
 class LogWindow:
-    """Collects terms as detached tensors, so that nothing waits for the device until it is read."""
+    """Collects loss terms as detached tensors; only reading them waits for the device."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[Tensor]] = {}
@@ -34,12 +34,15 @@ class LogWindow:
         return bool(self._values)
 
     def add(self, name: str, value: Tensor, batch: int) -> None:
-        """Add a scalar that the batch `batch` (counted from 1) gave."""
+        """Add a scalar from batch number `batch` (counted from 1)."""
         self._values.setdefault(name, []).append(value.detach())
         self._batches.setdefault(name, []).append(batch)
 
     def not_finite(self) -> NonFinite | None:
-        """The first value of the first term that is NaN or infinite; None where all are finite."""
+        """Return the first non-finite value of the first term that has any; None if all are finite.
+
+        Terms are in the order in which they were added first.
+        """
         for name, values in self._values.items():
             finite = torch.stack(values).isfinite()
             if not finite.all():
@@ -48,7 +51,7 @@ class LogWindow:
         return None
 
     def take_means(self) -> dict[str, float]:
-        """The mean of each term, read from the device at once; the window is empty afterwards."""
+        """Return each term's mean, read from the device in one transfer, and empty the window."""
         names = list(self._values)
         means = torch.stack([torch.stack(v).float().mean() for v in self._values.values()])
         self._values, self._batches = {}, {}
@@ -59,10 +62,10 @@ class LogWindow:
         self._values = {n: [v.to(device) for v in vs] for n, vs in self._values.items()}
 
     def state_dict(self) -> dict[str, tuple[Tensor, list[int]]]:
-        """Plain containers and tensors."""
+        """Return values and batch numbers of each term as plain containers and tensors."""
         return {n: (torch.stack(vs), list(self._batches[n])) for n, vs in self._values.items()}
 
     def load_state_dict(self, state: dict[str, tuple[Tensor, list[int]]]) -> None:
-        """See `state_dict`."""
+        """Restore what `state_dict` has returned."""
         self._values = {name: list(values.unbind()) for name, (values, _) in state.items()}
         self._batches = {name: list(batches) for name, (_, batches) in state.items()}

@@ -1,4 +1,4 @@
-"""One file per game: who plays, and what each player minimises."""
+"""One file per game: its players, and what each player minimises."""
 
 from ganlab.families.bicyclegan import BicycleGAN
 from ganlab.families.classifier import Classifier

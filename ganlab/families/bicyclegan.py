@@ -1,4 +1,4 @@
-"""The game of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), many pictures from one of a pair."""
+"""The game of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), several targets for one source."""
 
 from __future__ import annotations
 
@@ -16,44 +16,47 @@ from ganlab.losses import AdversarialLoss, kl_to_standard_normal
 from ganlab.networks import draw_latents
 from ganlab.regularizers import Regularizer
 
-STYLES = 4  # latents that `pictures` shows
+STYLES = 4  # number of latents that `pictures` shows
 
 
 class _Made(NamedTuple):
-    encoded: Tensor  # from a latent of the target's own code
-    random: Tensor  # from a latent of the prior
-    latents: Tensor  # the latter latents
-    mean: Tensor  # of the code
-    log_variance: Tensor
+    encoded: Tensor  # pictures from latents that are sampled from the target's code
+    random: Tensor  # pictures from latents that are sampled from the prior
+    latents: Tensor  # the latents of `random`
+    mean: Tensor  # mean of the target's code
+    log_variance: Tensor  # log-variance of the target's code
 
 
 class BicycleGAN(Translator):
-    """A generator that is given a source and a latent, tied to it from both ends (section 3).
+    """A generator of targets from a source and a latent, trained by two games (section 3).
 
-    cVAE-GAN: the target is encoded, and generator and encoder must get it back. cLR-GAN: a latent
-    is drawn, and the generator must make a picture in which the encoder finds it. Each has a
-    discriminator. Both take all pictures of a batch. The latent's regression moves the generator
-    alone: with the encoder they would hide z in the picture (section 4). Pictures of encoded and of
-    drawn latents go through the generator in one batch.
+    In cVAE-GAN, the target is encoded, and the generator must reconstruct the target from the
+    source and the code. In cLR-GAN, a latent is sampled, and the encoder must recover the latent
+    from the generated picture. Each of these games has a discriminator, and both use all pictures
+    of a batch. The latent's regression trains only the generator: if it also trained the encoder,
+    both could hide z in the picture (section 4). Pictures of encoded and of sampled latents go
+    through the generator in one batch.
 
     Args:
-        generator: sources (N, C, H, W) in [−1, 1] and z (N, latent) to targets; it has `latent`.
-        encoder: targets to mean and log-variance (N, latent) each.
-        discriminator_encoded, discriminator_random: targets to scores of any shape, or a list of
-            several scales, for pictures of encoded and of drawn latents. They do not see the
-            source (section 4).
+        generator: maps sources (N, C, H, W) in [−1, 1] and z (N, latent) to targets; its attribute
+            `latent` is the length of z.
+        encoder: maps targets to mean and log-variance, (N, latent) each.
+        discriminator_encoded, discriminator_random: map targets to scores of any shape, or to a
+            list of scores of several scales. They see pictures of encoded and of sampled latents,
+            and not the source (section 4).
         players: the optimizers of "generator", with `modules: [generator, encoder]`, and of
             "discriminator", with `modules: [discriminator_encoded, discriminator_random]`.
-        adversarial: what they minimise.
-        regularizers: what holds the discriminators back, by name.
-        adversarial_weight: of the generator's adversarial terms.
-        reconstruction_weight: λ, of ‖target − G(source, E(target))‖₁.
-        kl_weight: λ_KL, of the code's divergence from N(0, 1).
-        latent_weight: λ_latent, of ‖z − E(G(source, z))‖₁.
+        adversarial: the adversarial loss.
+        regularizers: the discriminators' regularizers, by name.
+        adversarial_weight: weight of the generator's adversarial terms.
+        reconstruction_weight: λ, weight of ‖target − G(source, E(target))‖₁.
+        kl_weight: λ_KL, weight of the code's KL divergence from N(0, 1).
+        latent_weight: λ_latent, weight of ‖z − E(G(source, z))‖₁.
         **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
-        ConfigError: latents of two lengths, or weights below 0.
+        ConfigError: generator and encoder have latents of different lengths, or a weight is below
+            0.
     """
 
     roles = ("discriminator", "generator")
@@ -80,7 +83,7 @@ class BicycleGAN(Translator):
         if generator.latent != encoder.latent:
             raise ConfigError(
                 f"model.encoder.latent: received {encoder.latent}; the generator takes "
-                f"{generator.latent} numbers. Give both the same."
+                f"{generator.latent} numbers. Give both networks the same `latent`."
             )
         self.set_weights(
             adversarial=adversarial_weight,
@@ -94,20 +97,20 @@ class BicycleGAN(Translator):
         self.declare_game(players, adversarial, regularizers, *self._discriminators().values())
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell targets from pictures of encoded latents, and from those of drawn ones."""
+        """Return the losses for telling targets from pictures of encoded and of sampled latents."""
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for name, discriminator in self._discriminators().items():
-            found, watched = self.adversary.discriminator_terms(
+            losses, watched = self.adversary.discriminator_terms(
                 discriminator, batch["target"], getattr(made, name), step
             )
-            if name == "random":  # what the generator is used with
+            if name == "random":  # the trained generator is used with sampled latents
                 self.watch(**watched)
-            terms |= {f"{term}_{name}": value for term, value in found.items()}
+            terms |= {f"{term}_{name}": value for term, value in losses.items()}
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Target to latent to target, and latent to target to latent."""
+        """Return the adversarial losses, and those of recovering the target and the latent."""
         made, target = self._made(batch), batch["target"]
         kl = kl_to_standard_normal(made.mean, made.log_variance)
         terms = {
@@ -115,7 +118,7 @@ class BicycleGAN(Translator):
             "kl": self.weights["kl"] * kl,
         }
         if self.weights["latent"]:
-            distance = l1_loss(self._read(made.random), made.latents)
+            distance = l1_loss(self._encode_with_constants(made.random), made.latents)
             terms["latent"] = self.weights["latent"] * distance
         for name, discriminator in self._discriminators().items():
             loss = self.adversary.generator_loss(discriminator, getattr(made, name), target)
@@ -124,23 +127,23 @@ class BicycleGAN(Translator):
 
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Sources, targets, what comes back through the code, and some latents for all sources."""
+        """Return rows of sources, targets, reconstructions, and pictures of some shared latents."""
         source, target = batch["source"], batch["target"]
         rng = torch.Generator().manual_seed(seed)
         styles = torch.randn(STYLES, self.generator.latent, generator=rng)
         rows = {"source": source, "target": target}
-        with self.translating("generator", ema) as generator, self._drawing_from(seed):
+        with self.translating("generator", ema) as generator, self._seeded(seed):
 
-            def made(latents: Tensor) -> Tensor:
-                """Each picture by itself, as `translate` makes them."""
+            def generate_each(latents: Tensor) -> Tensor:
+                """Generate pictures one by one, as `translate` does."""
                 pairs = zip(source.to(self.device).split(1), latents.split(1), strict=True)
                 return torch.cat([generator(x, z) for x, z in pairs]).cpu()
 
             with self.evaluating("encoder", ema) as encoder:
                 code, _ = encoder(target.to(self.device))
-            rows["encoded"] = made(code)
+            rows["encoded"] = generate_each(code)
             for index, style in enumerate(styles.to(self.device), 1):
-                rows[f"latent {index}"] = made(style.expand(len(source), -1))
+                rows[f"latent {index}"] = generate_each(style.expand(len(source), -1))
         return rows
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
@@ -154,7 +157,7 @@ class BicycleGAN(Translator):
         return {"encoded": self.discriminator_encoded, "random": self.discriminator_random}
 
     def _made(self, batch: Batch) -> _Made:
-        """Pictures of encoded and of drawn latents; made once for both players."""
+        """Return pictures of encoded and of sampled latents, made once for both players."""
 
         def make() -> _Made:
             source = batch["source"]
@@ -166,7 +169,7 @@ class BicycleGAN(Translator):
 
         return self.shared("made", of="generator", make=make)
 
-    def _read(self, pictures: Tensor) -> Tensor:
-        """The mean of the pictures' code; gradients reach the pictures, not the encoder."""
+    def _encode_with_constants(self, pictures: Tensor) -> Tensor:
+        """Return the mean of the pictures' code; gradients reach the pictures, not the encoder."""
         constants = {name: p.detach() for name, p in self.encoder.named_parameters()}
         return functional_call(self.encoder, constants, (pictures,))[0]

@@ -1,4 +1,4 @@
-"""A classifier as a game of one player: it gives the features that scores are computed on."""
+"""A classifier as a game of one player; its features are used to compute scores."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Classifier(AdversarialModule):
     """Supervised classification by cross-entropy.
 
     Args:
-        network: images (N, C, H, W) in [−1, 1] to logits (N, classes).
+        network: maps images (N, C, H, W) in [−1, 1] to logits (N, classes).
         players: the optimizer of "network".
-        shift: largest random translation of each training image, in pixels.
+        shift: largest random shift of each training image, in pixels; 0 for none.
         smoothing: label smoothing, in [0, 1).
     """
 
@@ -38,7 +38,7 @@ class Classifier(AdversarialModule):
         self.declare_players(players)
 
     def network_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the labels."""
+        """Return the cross-entropy of the labels."""
         images = random_shift(batch["example"], self.shift) if self.shift else batch["example"]
         loss = cross_entropy(self.network(images), batch["label"], label_smoothing=self.smoothing)
         return {"cross_entropy": loss}
@@ -56,7 +56,7 @@ class Classifier(AdversarialModule):
 
     @torch.no_grad()
     def accuracy(self, images: Tensor, labels: Tensor, ema: bool = True) -> float:
-        """Share of images (N, C, H, W) in [−1, 1] whose class is found."""
+        """Return the share of images (N, C, H, W) in [−1, 1] that are classified correctly."""
         with self.evaluating("network", ema) as network:
             right = [
                 (network(x.to(self.device)).argmax(1) == y.to(self.device)).sum()
@@ -66,7 +66,7 @@ class Classifier(AdversarialModule):
 
 
 def random_shift(images: Tensor, pixels: int) -> Tensor:
-    """Each image of (N, C, H, W) in [−1, 1] moved by up to `pixels`, black (−1) moving in."""
+    """Shift each image of (N, C, H, W) in [−1, 1] by up to `pixels`, and fill with black (−1)."""
     n, _, height, width = images.shape
     padded = pad(images, [pixels] * 4, value=-1.0).permute(0, 2, 3, 1)
     dy, dx = torch.randint(0, 2 * pixels + 1, (2, n, 1, 1), device=images.device)

@@ -1,4 +1,4 @@
-"""The game of CUT: Park et al. 2020 (arXiv:2007.15651), one way, without pairs or a cycle."""
+"""The game of CUT: Park et al. 2020 (arXiv:2007.15651), one-way translation without pairs."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ from ganlab.regularizers import Regularizer
 
 
 class _Translated(NamedTuple):
-    made: Tensor  # of the sources, and then of the targets where they go through as well
-    keys: list[Tensor]  # the encoder's maps of what went in, without gradients
-    flipped: bool  # whether `made` is left for right
+    made: Tensor  # the generator's pictures of a, followed by those of b if the identity is trained
+    keys: list[Tensor]  # the encoder's maps of the generator's input, without gradients
+    flipped: bool  # whether `made` is flipped left to right
 
 
 class CUT(Translator):
-    """A generator from a to b whose every patch shall be recognised among those of its source.
+    """A generator from a to b, trained to keep each patch recognisable among the source's patches.
 
-    The first half of the generator is also the encoder, and each of its `layers` has a head that
-    maps patches onto the unit sphere, where `contrast` compares them. The generator and the heads
-    are one player. FastCUT is the same without targets that go through the generator, and flipped.
+    The first half of the generator is also the encoder. For each of `layers`, a head maps patches
+    onto the unit sphere, where `contrast` compares them. The generator and the heads are one
+    player. FastCUT is CUT with identity_weight=0, contrastive_weight=10 and flip_equivariance=True.
 
     Args:
-        generator: pictures (N, C, H, W) of a to those of b, both in [−1, 1]; a `ResNetGenerator`,
-            or any network whose `layers` and `encode(x, layers)` are as its are.
-        discriminator: pictures of b to scores of any shape, or a list of several scales.
+        generator: maps pictures (N, C, H, W) of a to pictures of b, both in [−1, 1]. A
+            `ResNetGenerator`, or a network that has its `layers` and `encode(x, layers)`.
+        discriminator: maps pictures of b to scores of any shape, or to a list of scores of several
+            scales.
         players: the optimizers of "generator", with `modules: [generator, heads]`, and of
             "discriminator".
-        adversarial: what the two minimise.
-        regularizers: what holds the discriminator back, by name.
-        contrast: the contrastive loss.
-        layers: maps of the generator that are compared, as its `encode` counts them.
-        patches: places of each map that are looked at, at most.
-        head_features: dimensions of the sphere.
-        adversarial_weight: of the generator's adversarial term.
-        contrastive_weight: λ_X, of the patches of a and G(a), averaged over the layers.
-        identity_weight: λ_Y, of those of b and G(b), which keeps the generator from changing what
-            needs no change; 0 for none.
-        flip_equivariance: whether in half of the batches the generator sees its pictures flipped
-            left for right, and its maps are flipped back, as in the authors' FastCUT.
+        adversarial: the adversarial loss.
+        regularizers: the discriminator's regularizers, by name.
+        contrast: the contrastive loss (default: `PatchNCE()`).
+        layers: indices of the generator's maps that are compared, as `encode` counts them.
+        patches: largest number of patches that are compared per map, ≥ 2.
+        head_features: dimension of the space that contains the sphere.
+        adversarial_weight: weight of the generator's adversarial term.
+        contrastive_weight: λ_X, weight of the contrast between patches of a and G(a), averaged
+            over the layers.
+        identity_weight: λ_Y, weight of the contrast between patches of b and G(b), which keeps the
+            generator from changing pictures of b; 0 for none.
+        flip_equivariance: whether, in a random half of the batches, the generator sees pictures
+            flipped left to right. Its maps are then flipped back, as in the authors' FastCUT.
         **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
@@ -94,7 +96,7 @@ class CUT(Translator):
         self.declare_game(players, adversarial, regularizers, discriminator, contrast=self.contrast)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell pictures of b from translations of a."""
+        """Return the losses for telling pictures of b from translations of a."""
         fake = self._translated(batch).made[: len(batch["a"])]
         terms, watched = self.adversary.discriminator_terms(
             self.discriminator, batch["b"], fake, self.steps["discriminator"]
@@ -103,7 +105,7 @@ class CUT(Translator):
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Fool the discriminator with patches that say where they come from."""
+        """Return the losses for fooling the discriminator and for keeping patches recognisable."""
         translated, n = self._translated(batch), len(batch["a"])
         terms = {}
         if self.weights["adversarial"]:
@@ -120,7 +122,7 @@ class CUT(Translator):
         return terms
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Pictures of a, translated; and of b, which should be left alone if that is trained."""
+        """Return rows of a, G(a) and b; also G(b) if the identity is trained."""
         rows = super().pictures(batch, ema=ema, seed=seed) | {"b": batch["b"]}
         if self.weights["identity"]:
             rows["b → b"] = self.translate(batch["b"], ema=ema, seed=seed).cpu()
@@ -138,9 +140,10 @@ class CUT(Translator):
         self.check_takes("discriminator", self.discriminator, real)
 
     def _translated(self, batch: Batch) -> _Translated:
-        """What the generator makes of this batch, and its maps on the way; once for both players.
+        """Return the generator's pictures and maps of a batch, made once for both players.
 
-        The targets go through it together with the sources, as in the authors' code.
+        If the identity is trained, a and b go through the generator in one batch, as in the
+        authors' code.
         """
 
         def make() -> _Translated:
@@ -148,7 +151,7 @@ class CUT(Translator):
             flipped = self.flip_equivariance and float(torch.rand(())) < 0.5
             maps = self.generator.encode(x.flip(3) if flipped else x, self.layers)
             rest = self.generator.layers[self.layers[-1] + 1 :]
-            made = rest(maps[-1].clone()).tanh()  # what follows may write in place
+            made = rest(maps[-1].clone()).tanh()  # a clone, since `rest` may write in place
             if flipped:
                 with torch.no_grad():
                     maps = self.generator.encode(x, self.layers)
@@ -157,7 +160,7 @@ class CUT(Translator):
         return self.shared("translated", of="generator", make=make)
 
     def _contrasts(self, translated: _Translated) -> list[tuple[Tensor, Tensor]]:
-        """Of each layer, vectors (N, S, F) of the translations' patches and of the sources'."""
+        """Return, for each layer, vectors (N, S, F) of patches of the output and of the input."""
         maps = self.generator.encode(translated.made, self.layers)
         if translated.flipped:
             maps = [x.flip(3) for x in maps]
@@ -168,7 +171,7 @@ class CUT(Translator):
 
 
 def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
-    """The channels of the maps that are compared, found without computing them."""
+    """Return the numbers of channels of the compared maps, computed on the meta device."""
     if not hasattr(generator, "encode") or not hasattr(generator, "layers"):
         raise ConfigError(
             f"model.generator: received {type(generator).__name__}, which has no `encode`; CUT "

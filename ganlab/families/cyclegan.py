@@ -20,30 +20,31 @@ from ganlab.regularizers import Regularizer
 
 
 class CycleGAN(Translator):
-    """Two generators, there and back, each against a discriminator of its own (equations 1 to 3).
+    """Two generators, a to b and b to a, each with its own discriminator (equations 1 to 3).
 
-    With a cycle weight of 0 it is two translators that know nothing of each other; with an L2 cycle
-    and no identity it is DiscoGAN's game (Kim et al. 2017, arXiv:1703.05192), and with critics
-    DualGAN's (Yi et al. 2017, arXiv:1704.02510).
+    With a cycle weight of 0, the two translations are independent. With an L2 cycle and no
+    identity term, this is the game of DiscoGAN (Kim et al. 2017, arXiv:1703.05192). With critics
+    for discriminators, it is the game of DualGAN (Yi et al. 2017, arXiv:1704.02510).
 
     Args:
-        generator_ab, generator_ba: pictures (N, C, H, W) in [−1, 1] of one domain to the other's.
-        discriminator_a, discriminator_b: pictures of that domain to scores of any shape.
-        players: the optimizers of "generator" and "discriminator", with the `modules` that they
-            train: both generators, both discriminators.
-        adversarial: what they minimise.
-        regularizers: what holds the discriminators back, by name.
-        adversarial_weight: of the generators' adversarial terms.
+        generator_ab, generator_ba: map pictures (N, C, H, W) in [−1, 1] of the first named domain
+            to pictures of the second.
+        discriminator_a, discriminator_b: map pictures of the domain to scores of any shape.
+        players: the optimizers of "generator" and "discriminator"; their `modules` name both
+            generators and both discriminators.
+        adversarial: the adversarial loss.
+        regularizers: the discriminators' regularizers, by name.
+        adversarial_weight: weight of the generators' adversarial terms.
         cycle: "l1" (equation 2) or "l2".
         cycle_weight: λ of equation 3; 0 for no cycle.
-        identity_weight: of ‖G(b) − b‖₁, relative to the cycle's λ or to 1 without a cycle
-            (section 5.2, "photo generation from paintings"); 0 for none.
-        pool_size: of the history of generated pictures (section 4). Of several processes each has
-            its own; on another number of processes a run goes on with the first ones' pools.
+        identity_weight: weight of ‖G(b) − b‖₁, as a multiple of the cycle weight, or of 1 without
+            a cycle (section 5.2, "photo generation from paintings"); 0 for none.
+        pool_size: number of earlier generated pictures to keep per domain (section 4). Each rank
+            has its own pools. A run that is resumed with r saved pools gives rank i pool i mod r.
         **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
-        ConfigError: a weight below 0, or an unknown cycle.
+        ConfigError: a weight or pool size below 0, or an unknown cycle.
     """
 
     roles = ("generator", "discriminator")
@@ -79,13 +80,13 @@ class CycleGAN(Translator):
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
-        self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # fakes, and of which batch
+        self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # number of a batch, its fakes
         self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Fool both discriminators, come back to where one started, and leave alone what is there.
+        """Return the adversarial, cycle and identity losses of both generators.
 
-        What one network is to see goes through it in one pass where its norm is per sample.
+        If a generator's norm is per sample, both of its inputs go through it in one pass.
         """
         a, b = batch["a"], batch["b"]
         terms: dict[str, Tensor] = {}
@@ -109,34 +110,34 @@ class CycleGAN(Translator):
         return terms
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell each domain's pictures from what was translated into it, now or earlier."""
+        """Return the losses for telling each domain's pictures from current and pooled fakes."""
         terms: dict[str, Tensor] = {}
         fakes = self._fakes(batch)
-        for place, domain in enumerate(("a", "b")):
+        for index, domain in enumerate(("a", "b")):
             rng = torch.Generator()
-            rng.manual_seed(mix(self.seed, self.global_rank, self.batches_seen, place, 0x706F6F6C))
-            found, watched = self.adversary.discriminator_terms(
+            rng.manual_seed(mix(self.seed, self.global_rank, self.batches_seen, index, 0x706F6F6C))
+            losses, watched = self.adversary.discriminator_terms(
                 self.get_submodule(f"discriminator_{domain}"),
                 batch[domain],
                 self.pools[domain].exchange(fakes[domain], rng),
                 self.steps["discriminator"],
             )
-            if domain == "b":  # each discriminator has a scale of its own: one is enough to see
+            if domain == "b":  # scores of two discriminators are not comparable: watch one
                 self.watch(**watched)
-            terms |= {f"{name}_{domain}": term for name, term in found.items()}
+            terms |= {f"{name}_{domain}": term for name, term in losses.items()}
         return terms
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Of each domain: pictures, translated, translated back, and what leaves them alone."""
+        """Return, for each domain, rows of pictures, translations, cycles and identities."""
         rows: dict[str, Tensor] = {}
-        for there, back in (("a_to_b", "b_to_a"), ("b_to_a", "a_to_b")):
-            one, other = self.directions[there].source, self.directions[there].target
-            made = self.translate(batch[one], there, ema=ema, seed=seed)
-            returned = self.translate(made, back, ema=ema, seed=seed)
-            same = self.translate(batch[one], back, ema=ema, seed=seed)
-            rows[one], rows[f"{one} → {other}"] = batch[one], made.cpu()
-            rows[f"{one} → {other} → {one}"] = returned.cpu()
-            rows[f"{one} → {one}"] = same.cpu()
+        for forward, back in (("a_to_b", "b_to_a"), ("b_to_a", "a_to_b")):
+            source, target = self.directions[forward].source, self.directions[forward].target
+            translated = self.translate(batch[source], forward, ema=ema, seed=seed)
+            cycled = self.translate(translated, back, ema=ema, seed=seed)
+            same = self.translate(batch[source], back, ema=ema, seed=seed)
+            rows[source], rows[f"{source} → {target}"] = batch[source], translated.cpu()
+            rows[f"{source} → {target} → {source}"] = cycled.cpu()
+            rows[f"{source} → {source}"] = same.cpu()
         return rows
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
@@ -147,22 +148,22 @@ class CycleGAN(Translator):
             self.check_takes(name, self.get_submodule(name), x)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the pools of all processes."""
+        """Add the pools of all ranks."""
         super().on_save_checkpoint(checkpoint)
         pools = {domain: pool.state_dict() for domain, pool in self.pools.items()}
         checkpoint["ganlab"]["pools"] = gathered(self, pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the process's own pools."""
+        """Restore this rank's pools."""
         super().on_load_checkpoint(checkpoint)
         pools = checkpoint["ganlab"]["pools"]
-        if isinstance(pools, list):  # a checkpoint of an older version has one process's
+        if isinstance(pools, list):  # checkpoints of older versions have the pools of one rank
             pools = pools[self.global_rank % len(pools)]
         for domain, pool in self.pools.items():
             pool.load_state_dict(pools[domain])
 
     def _fakes(self, batch: Batch) -> dict[str, Tensor]:
-        """What the generators have just been trained with; else made now, without gradients."""
+        """Return the fakes of this batch's generator loss; without one, generate them now."""
         if self._newest[0] != self.batches_seen:
             with torch.no_grad():
                 made = {"a": self.generator_ba(batch["b"]), "b": self.generator_ab(batch["a"])}

@@ -1,4 +1,4 @@
-"""The game of Goodfellow et al. 2014 (arXiv:1406.2661), unconditional or given a class."""
+"""The game of Goodfellow et al. 2014 (arXiv:1406.2661), unconditional or class-conditional."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ganlab.regularizers import Regularizer, Regularizers
 class GAN(AdversarialModule):
     """A generator against a discriminator (or critic), as in algorithm 1 of the paper.
 
-    With networks that take labels it is the conditional GAN of Mirza and Osindero 2014
-    (arXiv:1411.1784): both players see the label of the real sample.
+    If the networks take labels, it is the conditional GAN of Mirza and Osindero 2014
+    (arXiv:1411.1784): both players see the label of the real example.
 
     Args:
-        generator: z (N, latent) [, label (N,)] to samples (N, *shape).
-        discriminator: samples (N, *shape) [, label (N,)] to scores (N,).
+        generator: maps z (N, latent) [, label (N,)] to samples (N, *shape).
+        discriminator: maps samples (N, *shape) [, label (N,)] to scores (N,).
         players: the optimizers of "discriminator" and "generator", in any order.
-        adversarial: what the two minimise.
-        regularizers: what holds the discriminator back, by name.
-        latents: distribution of z: "normal" N(0, 1) or "uniform" in [−1, 1].
-        unrolling: steps of the discriminator that the generator looks ahead. They descend on the
-            adversarial loss alone, without the regularizers' penalties.
+        adversarial: the adversarial loss.
+        regularizers: the discriminator's regularizers, by name.
+        latents: distribution of z: "normal" for N(0, 1), or "uniform" in [−1, 1].
+        unrolling: steps of the discriminator that the generator's loss looks ahead; None for no
+            steps. They minimise the adversarial loss alone, without the regularizers' penalties.
 
     Raises:
-        ConfigError: one network takes labels and the other does not.
+        ConfigError: the networks do not take the same number of classes.
     """
 
     roles = ("discriminator", "generator")
@@ -62,7 +62,7 @@ class GAN(AdversarialModule):
         self.declare_players(players, adversarial=adversarial, regularizers=self.regularizers.named)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell real samples from generated ones."""
+        """Return the losses for telling real examples from generated samples."""
         label, step = self._label(batch), self.steps["discriminator"]
         real, fake = self.regularizers.inputs(batch["example"], self._fake(batch), step)
         real_scores, fake_scores = self.score(real, label), self.score(fake, label)
@@ -81,14 +81,16 @@ class GAN(AdversarialModule):
         }
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Make the discriminator take generated samples for real ones."""
+        """Return the loss for making the discriminator take samples for real examples."""
         label, score = self._label(batch), self.score
         fake = self.regularizers.perturb(self._fake(batch))
         if self.unrolling:
             real = self.regularizers.perturb(batch["example"])
             score = self.unrolling.look_ahead(
                 self.discriminator,
-                lambda at: self.adversarial.discriminator(at(real, label), at(fake, label)),
+                lambda score: self.adversarial.discriminator(
+                    score(real, label), score(fake, label)
+                ),
             )
         fake_scores, real_scores = score(fake, label), None
         if self.adversarial.paired:
@@ -97,16 +99,16 @@ class GAN(AdversarialModule):
         return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
 
     def after_step(self, role: str) -> None:
-        """Constrain the discriminator's weights where a regularizer asks for it."""
+        """Let regularizers constrain the discriminator's weights after its optimizer step."""
         if role == "discriminator":
             self.regularizers.constrain(self.discriminator)
 
     def score(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
-        """The discriminator's scores (N,) of samples (N, *shape)."""
+        """Return the discriminator's scores (N,) of samples (N, *shape)."""
         return self.discriminator(samples, label) if self.classes else self.discriminator(samples)
 
     def draw_latents(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Latents (n, latent); from torch's default generator unless one is given."""
+        """Sample latents (n, latent) with a random generator (default: torch's default)."""
         shape = (n, self.generator.latent)
         device = self.device if generator is None else generator.device
         if self.latents == "uniform":
@@ -125,17 +127,18 @@ class GAN(AdversarialModule):
         truncation: float | None = None,
         batch_size: int = 256,
     ) -> Tensor:
-        """Samples (n, *shape) on the module's device, images in [−1, 1].
+        """Return samples (n, *shape) on the module's device, images in [−1, 1].
 
         Args:
-            n: how many; may be left out where `labels` or `latents` tell it.
-            labels: (n,) classes; for a conditional model drawn uniformly unless given.
-            latents: (n, latent) in place of drawn ones.
-            seed: of the latents and labels; the same on every device.
-            ema: averaged weights where there are some, else the raw ones.
-            truncation: latents are drawn anew until all their entries lie in
-                [−truncation, truncation] (Brock et al. 2019, arXiv:1809.11096, section 3.1).
-            batch_size: samples generated at once.
+            n: number of samples (default: the length of `labels`); ignored if `latents` are given.
+            labels: classes (n,) for a conditional model. By default they are sampled uniformly, or
+                are 0, 1, 2, … in turn if `latents` are given.
+            latents: latents (n, latent) to use instead of sampled ones.
+            seed: seed of the latents and labels, which are the same on every device.
+            ema: whether to use the EMA weights if there are any.
+            truncation: entries of latents outside [−truncation, truncation] are sampled again
+                until all are inside (Brock et al. 2019, arXiv:1809.11096, section 3.1).
+            batch_size: samples generated per forward pass.
 
         Raises:
             ConfigError: labels for an unconditional model, or outside 0 … classes − 1.
@@ -156,7 +159,7 @@ class GAN(AdversarialModule):
 
     @property
     def modality(self) -> Modality:
-        """Of the samples, by the generator's shape."""
+        """The modality of the samples, by the generator's output shape."""
         return of_shape(self.generator.shape)
 
     def draw_inputs(
@@ -166,8 +169,8 @@ class GAN(AdversarialModule):
         seed: int | None = None,
         truncation: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Latents (n, latent) and, if conditional, labels (n,), on the CPU; see `sample`."""
-        if seed is None:  # from torch's default generator, so that torch.manual_seed repeats it
+        """Return latents (n, latent) and, if conditional, labels (n,), on the CPU; see `sample`."""
+        if seed is None:  # from torch's default generator, so that torch.manual_seed determines it
             seed = int(torch.randint(2**62, ()))
         rng = torch.Generator().manual_seed(seed)
         latents = self.draw_latents(n, rng)
@@ -204,7 +207,7 @@ class GAN(AdversarialModule):
                 ) from error
 
     def _fake(self, batch: Batch) -> Tensor:
-        """Generated samples for this batch; of one draw, shared by both players."""
+        """Return one sample for each example of this batch, the same ones for both players."""
         label = [batch["label"]] if self.classes else []
         return self.shared(
             "fake",

@@ -1,4 +1,4 @@
-"""The game of MUNIT: Huang et al. 2018 (arXiv:1804.04732), content kept and style drawn."""
+"""The game of MUNIT: Huang et al. 2018 (arXiv:1804.04732), content kept and style sampled."""
 
 from __future__ import annotations
 
@@ -14,40 +14,43 @@ from ganlab.losses import AdversarialLoss
 from ganlab.regularizers import Regularizer
 
 OTHER = {"a": "b", "b": "a"}
-STYLES = 3  # that `pictures` shows
+STYLES = 3  # number of sampled styles that `pictures` shows
 
 
 class _Made(NamedTuple):
-    """Of each domain, by its name."""
+    """Codes and decoded pictures, each by the name of a domain."""
 
-    content: dict[str, Tensor]  # of its pictures
-    drawn: dict[str, Tensor]  # styles from the prior
-    same: dict[str, Tensor]  # its pictures, of their own content and style
-    fakes: dict[str, Tensor]  # of the other domain's contents and the drawn styles
+    content: dict[str, Tensor]  # contents of the domain's pictures
+    styles: dict[str, Tensor]  # styles of the domain, sampled from the prior
+    reconstructed: dict[str, Tensor]  # pictures, reconstructed from their own content and style
+    fakes: dict[str, Tensor]  # decoded from the other domain's contents and the sampled styles
 
 
 class MUNIT(Translator):
-    """Two domains that share contents and have styles of their own (section 3).
+    """Translation between two domains that share contents, each with its own styles (section 3).
 
-    A picture is decoded from its content and its style; a translation, from its content and a style
-    of the other domain that is drawn from N(0, 1). What was decoded must be found again: pictures
-    (equation 1), and the contents and styles of translations (equations 2 and 3).
+    A picture is reconstructed from its content and its style. A translation is decoded from the
+    picture's content and a style of the other domain, sampled from N(0, 1). Training penalises the
+    L1 errors of reconstructed pictures (equation 1), and of the contents and styles that are
+    encoded from translations (equations 2 and 3).
 
     Args:
-        generator_ab, generator_ba: `content(x)` of the domain that goes in, and of the one that
-            comes out `style(x)` (N, latent) and `decode(content, style)`; see `StyledResNet`.
-        discriminator_a, discriminator_b: pictures of that domain to scores of any shape, or a list
-            of several scales.
-        players: the optimizers of "generator", with both generators, and "discriminator".
-        adversarial: what they minimise (equation 4).
-        regularizers: what holds the discriminators back, by name.
-        adversarial_weight: of the generators' adversarial terms.
-        reconstruction_weight: λ_x, of pictures.
-        content_weight: λ_c, of contents.
-        style_weight: λ_s, of styles.
+        generator_ab, generator_ba: networks with the method `content(x)` for the source domain,
+            and `style(x)` (N, latent) and `decode(content, style)` for the target domain; see
+            `StyledResNet`.
+        discriminator_a, discriminator_b: map pictures of the domain to scores of any shape, or to
+            a list of scores of several scales.
+        players: the optimizers of "generator" and "discriminator"; their `modules` name both
+            generators and both discriminators.
+        adversarial: the adversarial loss (equation 4).
+        regularizers: the discriminators' regularizers, by name.
+        adversarial_weight: weight of the generators' adversarial terms.
+        reconstruction_weight: λ_x, weight of the pictures' error.
+        content_weight: λ_c, weight of the contents' error.
+        style_weight: λ_s, weight of the styles' error.
 
     Raises:
-        ConfigError: weights below 0.
+        ConfigError: a weight is below 0.
     """
 
     roles = ("discriminator", "generator")
@@ -85,29 +88,29 @@ class MUNIT(Translator):
         self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell each domain's pictures from those of the other's content and a drawn style."""
+        """Return the losses for telling each domain's pictures from translations into it."""
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for domain in self.needs:
             discriminator = self.get_submodule(f"discriminator_{domain}")
-            found, watched = self.adversary.discriminator_terms(
+            losses, watched = self.adversary.discriminator_terms(
                 discriminator, batch[domain], made.fakes[domain], step
             )
-            if domain == "b":  # each discriminator has a scale of its own: one is enough to see
+            if domain == "b":  # scores of two discriminators are not comparable: watch one
                 self.watch(**watched)
-            terms |= {f"{name}_{domain}": term for name, term in found.items()}
+            terms |= {f"{name}_{domain}": term for name, term in losses.items()}
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Fool both discriminators, and lose neither pictures nor contents nor styles."""
+        """Return the adversarial losses, and the errors of pictures, contents and styles."""
         made, terms = self._made(batch), {}
         for domain, other in OTHER.items():
             fake = made.fakes[domain]
-            found = self._from(domain).content(fake)  # the content of the other's picture
-            read = self._into(domain).style(fake)
-            terms[f"reconstruction_{domain}"] = l1_loss(made.same[domain], batch[domain])
-            terms[f"content_{other}"] = l1_loss(found, made.content[other])
-            terms[f"style_{domain}"] = l1_loss(read, made.drawn[domain])
+            content = self._from(domain).content(fake)  # should be the other picture's content
+            style = self._into(domain).style(fake)
+            terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
+            terms[f"content_{other}"] = l1_loss(content, made.content[other])
+            terms[f"style_{domain}"] = l1_loss(style, made.styles[domain])
             discriminator = self.get_submodule(f"discriminator_{domain}")
             loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
             terms[f"adversarial_{domain}"] = loss
@@ -115,20 +118,24 @@ class MUNIT(Translator):
 
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Of each domain: pictures, in some drawn styles, and in those of the other's pictures."""
+        """Return rows of pictures and their translations, in sampled styles and in given ones.
+
+        The given styles are those of the batch's pictures of the target domain.
+        """
         rows: dict[str, Tensor] = {}
         rng = torch.Generator().manual_seed(seed)
-        for way in self.directions.values():
-            x, guides = batch[way.source].to(self.device), batch[way.target].to(self.device)
-            rows[way.source] = batch[way.source]
-            with self.translating(way.generator, ema) as generator:
-                title = f"{way.source} → {way.target}"
+        for direction in self.directions.values():
+            source, target = direction.source, direction.target
+            x, guides = batch[source].to(self.device), batch[target].to(self.device)
+            rows[source] = batch[source]
+            with self.translating(direction.generator, ema) as generator:
+                title = f"{source} → {target}"
                 for index in range(1, STYLES + 1):
                     style = torch.randn(1, generator.latent, generator=rng).to(self.device)
                     rows[f"{title}, style {index}"] = generator(x, style.expand(len(x), -1)).cpu()
                 n = min(len(x), len(guides))
                 guided = generator(x[:n], generator.style(guides[:n]))
-                rows[f"{title}, style of {way.target}"] = guided.cpu()
+                rows[f"{title}, style of {target}"] = guided.cpu()
         return rows
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
@@ -140,27 +147,29 @@ class MUNIT(Translator):
             self.check_takes(f"generator_{OTHER[domain]}{domain}", self._into(domain).style, x)
 
     def _from(self, domain: str) -> nn.Module:
-        """The generator that knows this domain's contents."""
+        """Return the generator that encodes this domain's contents."""
         return self.generator_ab if domain == "a" else self.generator_ba
 
     def _into(self, domain: str) -> nn.Module:
-        """The generator that knows this domain's styles and draws its pictures."""
+        """Return the generator that encodes this domain's styles and decodes its pictures."""
         return self.generator_ba if domain == "a" else self.generator_ab
 
     def _made(self, batch: Batch) -> _Made:
-        """All that is decoded from this batch's pictures; made once for both players."""
+        """Return the codes and decoded pictures of a batch, made once for both players."""
 
         def make() -> _Made:
             content = {domain: self._from(domain).content(batch[domain]) for domain in OTHER}
-            drawn, same, fakes = {}, {}, {}
+            styles, reconstructed, fakes = {}, {}, {}
             for domain, other in OTHER.items():
                 generator = self._into(domain)
                 style = generator.style(batch[domain])
                 shape = (len(content[other]), generator.latent)
-                drawn[domain] = torch.randn(shape, device=style.device)
+                styles[domain] = torch.randn(shape, device=style.device)
                 both = torch.cat([content[domain], content[other]])
-                decoded = generator.decode(both, torch.cat([style, drawn[domain]]))
-                same[domain], fakes[domain] = decoded.split([len(style), len(drawn[domain])])
-            return _Made(content, drawn, same, fakes)
+                decoded = generator.decode(both, torch.cat([style, styles[domain]]))
+                reconstructed[domain], fakes[domain] = decoded.split(
+                    [len(style), len(styles[domain])]
+                )
+            return _Made(content, styles, reconstructed, fakes)
 
         return self.shared("made", of="generator", make=make)

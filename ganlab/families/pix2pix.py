@@ -1,4 +1,4 @@
-"""The game of pix2pix: Isola et al. 2017 (arXiv:1611.07004), pictures from paired pictures."""
+"""The game of pix2pix: Isola et al. 2017 (arXiv:1611.07004), translation learned from pairs."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ Objective = Literal["l1", "l2", "gan", "l1_gan", "l2_gan"]
 
 
 class Pix2Pix(Translator):
-    """A generator that is given a picture, against a discriminator of pairs (equations 1 to 4).
+    """A generator from source to target, against a discriminator of pairs (equations 1 to 4).
 
     There is no latent: the noise of the paper is dropout in the generator (section 3.2).
 
     Args:
-        generator: sources (N, C, H, W) to targets (N, C', H, W), both in [−1, 1].
-        discriminator: pairs (N, C + C', H, W), or targets alone unless `conditional`, to scores of
-            any shape, or a list of scores of several scales.
-        players: the optimizers of "discriminator" and "generator"; the former is not used by an
-            objective without it.
-        adversarial: what the two minimise.
-        regularizers: what holds the discriminator back, by name.
-        objective: "l1_gan" is the paper's (equation 4); "l1" and "l2" train the generator alone,
-            "gan" without looking at the target (tables 1 and 2).
-        reconstruction_weight: λ of the L1 or L2 term.
+        generator: maps sources (N, C, H, W) to targets (N, C', H, W), both in [−1, 1].
+        discriminator: maps pairs (N, C + C', H, W) to scores of any shape, or to a list of scores
+            of several scales. Without `conditional` it takes targets alone.
+        players: the optimizers of "discriminator" and "generator". The optimizer of
+            "discriminator" is ignored for an objective without a discriminator.
+        adversarial: the adversarial loss; may be None for the objectives "l1" and "l2".
+        regularizers: the discriminator's regularizers, by name.
+        objective: "l1_gan" is the paper's (equation 4). "l1" and "l2" train the generator without
+            a discriminator. "gan" has no reconstruction term (tables 1 and 2).
+        reconstruction_weight: λ, weight of the L1 or L2 term.
         discriminator_weight: factor of the discriminator's loss; the paper halves it (section 3.3).
-        feature_matching_weight: of the L1 distances between the discriminator's maps of real and
-            generated pairs, added up over layers, averaged over scales (Wang et al. 2018,
-            arXiv:1711.11585, equation 4); 0 for none. The discriminator must be a `MultiScale`.
+        feature_matching_weight: weight of the L1 distances between the discriminator's maps of
+            real and generated pairs, summed over layers and averaged over scales (Wang et al. 2018,
+            arXiv:1711.11585, equation 4); 0 for none. It needs a `PatchGAN` or a `MultiScale`.
         conditional: whether the discriminator sees the source.
-        dropout_at_test, norm_at_test: see `Translator`; the paper's are true and "batch".
+        dropout_at_test, norm_at_test: see `Translator`; the paper uses true and "batch".
 
     Raises:
-        ConfigError: an unknown objective, or weights below 0.
+        ConfigError: an unknown objective, weights below 0, or arguments that do not fit the
+            objective.
     """
 
     roles = ("discriminator", "generator")
@@ -76,7 +77,7 @@ class Pix2Pix(Translator):
             feature_matching=feature_matching_weight,
         )
         self._check(objective, adversarial, discriminator)
-        if self.adversarial is None:  # nobody would listen to a discriminator
+        if self.adversarial is None:  # the generator's loss would not use a discriminator
             self.roles = ("generator",)
             players = {role: player for role, player in players.items() if role != "discriminator"}
             _check_alone(self.weights, regularizers, players)
@@ -86,7 +87,7 @@ class Pix2Pix(Translator):
             self.declare_game(players, adversarial, regularizers, discriminator)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Tell real pairs from those with a generated target."""
+        """Return the losses for telling real pairs from pairs with a generated target."""
         terms, watched = self.adversary.discriminator_terms(
             self.discriminator,
             batch["target"],
@@ -98,7 +99,7 @@ class Pix2Pix(Translator):
         return {name: self.weights["discriminator"] * term for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Make pairs that the discriminator takes for real, near the target."""
+        """Return the losses for fooling the discriminator and for being close to the target."""
         fake, target, terms = self._fake(batch), batch["target"], {}
         if self.adversarial is not None:
             view = lambda target: self._pair(batch["source"], target)  # noqa: E731
@@ -116,7 +117,7 @@ class Pix2Pix(Translator):
         return terms
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Sources, what the generator makes of them, and targets."""
+        """Return rows of sources, generated targets, and real targets."""
         made = self.translate(batch["source"], ema=ema, seed=seed).cpu()
         return {"source": batch["source"], "generated": made, "target": batch["target"]}
 
@@ -131,7 +132,7 @@ class Pix2Pix(Translator):
         return torch.cat([source, target], 1) if self.conditional else target
 
     def _fake(self, batch: Batch) -> Tensor:
-        """Generated targets of this batch; made once for both players."""
+        """Return the generated targets of this batch, made once for both players."""
         make = lambda: self.generator(batch["source"])  # noqa: E731
         return self.shared("fake", of="generator", make=make)
 
@@ -144,7 +145,7 @@ class Pix2Pix(Translator):
         if adversarial is None:
             raise ConfigError(
                 f"model.objective: {objective} needs an adversarial loss and loss=none gives none. "
-                "Choose one (loss=non_saturating), or model.objective=l1."
+                "Choose a loss (loss=non_saturating), or model.objective=l1."
             )
         takes = inspect.signature(discriminator.forward).parameters
         if self.weights["feature_matching"] and "features" not in takes:
@@ -159,23 +160,23 @@ def _check_alone(
     regularizers: Mapping[str, Regularizer | None] | None,
     players: Mapping[str, Player],
 ) -> None:
-    """What makes no sense where the generator plays alone."""
+    """Raise for settings that have no meaning if the generator is the only player."""
     without = "the generator plays alone with model.objective=l1 or l2"
     if any(regularizer is not None for regularizer in (regularizers or {}).values()):
         names = ", ".join(regularizers or {})
         raise ConfigError(
-            f"loss.regularizers: received {names}; {without}, and there is nobody to hold back. "
-            "Leave them out: loss=none regularizer=[]."
+            f"loss.regularizers: received {names}; {without}, so there is no discriminator to "
+            "regularize. Leave them out: loss=none regularizer=[]."
         )
     if not weights["reconstruction"] or weights["feature_matching"]:
         raise ConfigError(
-            f"model: {without}, so that it needs a reconstruction_weight above 0 and a "
-            f"feature_matching_weight of 0; received {weights['reconstruction']} and "
+            f"model: {without}, so it needs reconstruction_weight above 0 and "
+            f"feature_matching_weight 0; received {weights['reconstruction']} and "
             f"{weights['feature_matching']}."
         )
     generator = players.get("generator")
     if generator is not None and generator.every > 1:
         raise ConfigError(
-            f"model.players.generator.every: received {generator.every}; {without}, and "
-            "would skip batches for nobody. Set it to 1, or take another loss."
+            f"model.players.generator.every: received {generator.every}; {without}, so the "
+            "skipped batches would train nothing. Set `every` to 1, or choose another objective."
         )

@@ -1,1 +1,1 @@
-"""The run's record on disk: run.json, log, states, loggers, and pictures of them."""
+"""A run's record on disk: run.json, metrics.csv, the run's state, loggers, and figures."""

@@ -1,4 +1,4 @@
-"""`contact_sheet.png`: a run at several times, from its sample pictures."""
+"""Draws `contact_sheet.png`: a run's sample pictures at several times."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from ganlab.files import atomic
 
 
 def save_contact_sheet(folder: Path, rows: int = 12) -> None:
-    """`contact_sheet.png`: the run at up to `rows` times, from its sample pictures.
+    """Draw `contact_sheet.png`: sample pictures of a run, evenly spaced in time.
 
-    Of a grid its first row is shown, of a plot the whole.
+    A grid is represented by its first row, a plot by the complete picture. Nothing is drawn if the
+    run has no sample pictures.
+
+    Args:
+        folder: the run's folder.
+        rows: number of pictures; one more if the last picture would be left out.
     """
     from PIL import Image, ImageDraw
 

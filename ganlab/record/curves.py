@@ -1,4 +1,4 @@
-"""`curves.png`: what a run logged, over the examples seen."""
+"""Draws `curves.png`: a run's logged quantities over the examples seen."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ganlab.record.log import X, read_metrics
 
 
 def save_curves(folder: Path) -> None:
-    """`curves.png`: every logged quantity over the examples seen, one panel for each kind."""
+    """Draw `curves.png`: all logged quantities; those with the same prefix share a panel."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    rows = read_metrics(folder)
+    logged = read_metrics(folder)
     panels: dict[str, list[str]] = {}
-    for name in dict.fromkeys(key for row in rows for key in row if key != X):
-        kind = name.rpartition("/")[0] or name
-        if not name.endswith(("/steps", "_examples")):  # counts, beside which nothing else is seen
-            panels.setdefault(kind, []).append(name)
+    for name in dict.fromkeys(key for row in logged for key in row if key != X):
+        prefix = name.rpartition("/")[0] or name
+        if not name.endswith(("/steps", "_examples")):  # counts would dwarf the other curves
+            panels.setdefault(prefix, []).append(name)
     if not panels:
         return
     columns = min(3, len(panels))
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.5 * columns, 3 * lines), layout="tight")
-    for place, (kind, names) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(lines, columns, place, title=kind, xlabel="examples seen")
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.5 * columns, 3 * rows), layout="tight")
+    for index, (prefix, names) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows, columns, index, title=prefix, xlabel="examples seen")
         for name in names:
-            points = [(row[X], row[name]) for row in rows if name in row]
+            points = [(row[X], row[name]) for row in logged if name in row]
             label = name.rpartition("/")[2]
             axes.plot(
                 *zip(*points, strict=True), label=label, marker="." if len(points) < 9 else ""

@@ -1,4 +1,4 @@
-"""The lock on a run's folder, which ends with the process that holds it."""
+"""The lock on a run's folder; the operating system releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
 
 
 def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
-    """Lock a folder by a file in it, until the end of a `with`, `lock.release()`, or the process.
+    """Lock a folder by a lock file, and return the lock.
+
+    The lock ends with a `with` block of the returned object, with `lock.release()`, or with the
+    process.
+
+    Args:
+        folder: the folder to lock.
+        name: name of the lock file in the folder.
 
     Raises:
-        HeldError: another process holds it.
-        RunError: the file cannot be made.
+        HeldError: another process holds the lock.
+        RunError: the lock file cannot be made.
     """
     from filelock import FileLock, Timeout
 
-    try:  # who only looks whether it is held does so for a moment
+    try:  # wait a moment, since `is_held` of another process also takes the lock briefly
         return FileLock(folder / name).acquire(timeout=0.5)
     except Timeout:
         raise HeldError(
@@ -33,9 +40,9 @@ def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process is writing the run in a folder (its `RunRecord` is open).
+    """Whether a process is writing the run in a folder, i.e. has an open `RunRecord`.
 
-    Where the system has no flock (Windows) no folder counts as held.
+    Always False on systems without flock (Windows).
     """
     try:
         import fcntl
@@ -43,7 +50,7 @@ def is_held(folder: Path) -> bool:
         return False
     try:
         with open(folder / ".lock") as file:
-            # shared, so that two who look do not see each other
+            # a shared lock, so that two processes that call this do not block each other
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

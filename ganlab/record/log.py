@@ -1,4 +1,4 @@
-"""Reads `metrics.csv`, the log of a run."""
+"""Reads `metrics.csv`, a run's log of losses, scores and other quantities."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ X = "examples_seen"  # the x-axis of every log
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's metrics.csv, without empty cells; a half-written last row is left out.
+    """Return the rows of a run's metrics.csv, each as values by column.
+
+    Empty cells and a half-written last row are left out. Without a file the list is empty.
 
     Raises:
-        RunError: the file is no table, e.g. with a cell of endless length.
+        RunError: the file is not a CSV table, e.g. because a cell is too long.
     """
     path = folder / "metrics.csv"
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
+    complete = [line for line in lines if line.endswith("\n")]
     try:
-        table = list(reader(whole))
+        table = list(reader(complete))
     except csv.Error as error:
         raise RunError(f"run: {path} is damaged: {error}.") from error
     rows = []
@@ -39,19 +41,19 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 
 
 def reader(lines: Iterable[str]) -> csv.DictReader:
-    """Reads a log's rows, with the names that its columns have now.
+    """Return a CSV reader of a log's rows; old names of columns are replaced by current ones.
 
     Args:
-        lines: of the file, the header first.
+        lines: the lines of the file, the header first.
     """
-    found = csv.DictReader(lines)
-    if found.fieldnames:
-        found.fieldnames = [KEYS.get(name, name) for name in found.fieldnames]
-    return found
+    rows = csv.DictReader(lines)
+    if rows.fieldnames:
+        rows.fieldnames = [KEYS.get(name, name) for name in rows.fieldnames]
+    return rows
 
 
 def rename_columns(path: Path) -> None:
-    """Write a log's header anew if an older version has written it.
+    """Replace old names of columns in a log's header by current ones.
 
     Raises:
         RunError: the file cannot be written.
@@ -63,5 +65,5 @@ def rename_columns(path: Path) -> None:
 
 
 def _number(text: str) -> float:
-    """A whole number stays one, so that a file rewritten has the same text."""
+    """Return an int or a float; integers stay int, so that rewriting a file keeps its text."""
     return int(text) if text.lstrip("-").isdigit() else float(text)

@@ -1,4 +1,4 @@
-"""Loggers whose x-axis is the examples seen."""
+"""Loggers whose x-axis is the number of examples seen."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ganlab.record.log import X, read_metrics
 
 
 class CSVLogger(Logger):
-    """`metrics.csv`: one row for each number of examples seen, one column for each quantity.
+    """Writes `metrics.csv`: one row per number of examples seen, one column per quantity.
 
-    Rows are appended as they come. A new column rewrites the file. On resume, rows from after the
-    checkpoint are dropped, so that the file is as if the run had never stopped.
+    Rows are appended. When a new quantity appears, the file is rewritten with a new column. On
+    resume, rows from after the checkpoint are dropped, as if the run had never stopped.
 
     Args:
         folder: the run's folder.
@@ -41,17 +41,17 @@ class CSVLogger(Logger):
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the config is in config.yaml."""
+        """Do nothing: the config is in config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add values to the row of `step` examples; the row is written when the next one begins."""
+        """Add values to the row of `step` examples; a row is written when the next row begins."""
         if self._row and self._row[X] != step:
             self.save()
         self._row |= {X: step, **metrics}
 
     def resume(self, examples_seen: int) -> None:
-        """Drop rows from after `examples_seen`, half-written ones included."""
+        """Drop rows from after `examples_seen`, and a half-written last row."""
         rows = [row for row in read_metrics(self.path.parent) if row[X] <= examples_seen]
         self._row = {}
         if rows:
@@ -60,7 +60,7 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the row that is under way."""
+        """Write the current row."""
         if not self._row:
             return
         if new := [key for key in self._row if key not in self._columns]:
@@ -77,7 +77,7 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the last row."""
         self.save()
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
@@ -89,12 +89,12 @@ class CSVLogger(Logger):
 
 
 class TensorBoard(TensorBoardLogger):
-    """TensorBoard in the run's own folder, under `tensorboard/`."""
+    """A TensorBoard logger that writes to `tensorboard/` in the run's folder."""
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(str(folder), name="tensorboard", version="", default_hp_metric=False)
 
     def resume(self, examples_seen: int) -> None:
-        """Hide what was logged after `examples_seen` by the run that is being continued."""
+        """Hide what the resumed run had logged after `examples_seen`."""
         if examples_seen:
             hide_after(self, examples_seen)

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, commit, accelerator, and the memory that it took at most."""
+"""What a run ran on: versions, commit and accelerator; and its peak memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from ganlab import __version__
 
 
 def without_password(text: str) -> str:
-    """A text with the passwords of URLs left out."""
+    """Return `text` with "…" in place of the passwords of URLs."""
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", text)
 
 
 def command_line() -> list[str]:
-    """The program's name and arguments, without the passwords of URLs."""
+    """Return the program's name and arguments, without the passwords of URLs."""
     return [without_password(text) for text in (Path(sys.argv[0]).name, *sys.argv[1:])]
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has had at once, in MiB; NaN where nothing tells it.
+    """Return this process's peak memory in MiB; NaN if the system does not tell it.
 
-    Linux's VmHWM, since getrusage also counts what a parent had before this program was started.
+    On Linux it is VmHWM, because getrusage also counts the memory of the parent process before
+    this program was started.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -42,13 +43,13 @@ def peak_memory_mib() -> float:
 
 
 def peak_gpu_memory_mib() -> float | None:
-    """The most memory that tensors of this process have had on its GPU at once; None without."""
+    """Return the peak GPU memory of this process's tensors in MiB; None if no GPU is in use."""
     cuda = _cuda()
     return round(cuda.max_memory_allocated() / 2**20, 1) if cuda else None
 
 
 def forget_peak_memory() -> None:
-    """Let the peaks be those from now on, where the system can."""
+    """Reset the peaks of memory, so far as the system supports it."""
     with suppress(OSError):  # Linux
         Path("/proc/self/clear_refs").write_text("5")
     if cuda := _cuda():
@@ -56,13 +57,13 @@ def forget_peak_memory() -> None:
 
 
 def _cuda() -> Any | None:
-    """torch.cuda, if it is in use; torch is not imported for it."""
+    """Return torch.cuda if it is in use, else None, without importing torch."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch and torch.cuda.is_initialized() else None
 
 
 def accelerator() -> str | None:
-    """The accelerators that torch sees; None without, or where torch is not in use."""
+    """Return number and name of torch's GPUs; None if there are none or torch is not imported."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None
@@ -70,13 +71,13 @@ def accelerator() -> str | None:
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that ganlab runs from, with "+" when it has changes; else None."""
-    here = Path(__file__).parent
+    """Return the commit of ganlab's checkout, with "+" if there are changes; None without one."""
+    folder = Path(__file__).parent
     try:
-        if Path(_git(here, "rev-parse", "--show-toplevel")) != here.parents[1]:
-            return None  # installed into somebody else's checkout
-        commit = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+        if Path(_git(folder, "rev-parse", "--show-toplevel")) != folder.parents[1]:
+            return None  # ganlab is installed inside the checkout of another project
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
     return commit + ("+" if changed else "")
@@ -93,7 +94,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "tor
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python, of ganlab, and of the packages that results depend on."""
+    """Return the versions of Python, of ganlab, and of the packages that results depend on."""
     found = {"ganlab": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -1,8 +1,8 @@
-"""The one table of old names and new ones, for what earlier versions of ganlab have written.
+"""All renamed classes and keys, so that files of earlier versions of ganlab can be read.
 
-Everything that a run, a checkpoint, a sweep, a search or a reproduction has left is read through
-`current`. Hashes of recipes and protocols are taken of `original` names, so that a new name makes
-no kept hash outdated. On a command line an old name is refused, see `refuse_old_names`.
+Files of runs, checkpoints, sweeps, searches and reproductions are read through `current`. Hashes
+of recipes and protocols are computed with `original` names, so that a renaming does not change
+stored hashes. On a command line, old names are refused, see `refuse_old_names`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ganlab.errors import ConfigError
 
 T = TypeVar("T")
 
-TARGETS = {  # new name by old; of several old names of one the first is the original
+TARGETS = {  # new name by old name; if several old names have one new name, the first is original
     "ganlab.reports.loggers.CSVLogger": "ganlab.record.loggers.CSVLogger",
     "ganlab.reports.loggers.TensorBoard": "ganlab.record.loggers.TensorBoard",
     "ganlab.reports.loggers.WandB": "ganlab.record.wandb_logger.WandB",
@@ -30,7 +30,7 @@ TARGETS = {  # new name by old; of several old names of one the first is the ori
         )
     },
 }
-KEYS = {  # of mappings and columns, wherever they stand
+KEYS = {  # keys of mappings anywhere, and columns of metrics.csv: new name by old name
     "images_seen": "examples_seen",
     "every_images": "every_examples",
     "images_per_second": "examples_per_second",
@@ -39,14 +39,16 @@ KEYS = {  # of mappings and columns, wherever they stand
     "doctor/training_images": "doctor/training_examples",
     "doctor/compared_images": "doctor/compared_examples",
 }
-KEYS_OF = {  # of a mapping under this key, with this `_target_`, or with this key beside
+# Keys with a new name in certain mappings only. Such a mapping is identified by the key under which
+# it stands, by its `_target_`, or by another key in it.
+KEYS_OF = {
     "budget": {"images": "examples"},
     "ganlab.core.Ramp": {"images": "examples"},
     "ganlab.core.schedule.Ramp": {"images": "examples"},
     "ganlab.core.Player": {"shared": "jointly"},
     "run_dir": {"study": "lesson"},
 }
-OVERRIDES = {  # patterns in key=value texts
+OVERRIDES = {  # replacements by regular expression, in key=value texts
     r"\bevery_images\b": "every_examples",
     r"\bbudget\.images\b": "budget.examples",
     r"\b(budget=\{[^{}]*\b)images:": r"\1examples:",
@@ -54,29 +56,29 @@ OVERRIDES = {  # patterns in key=value texts
     r"(\bganlab\.core(?:\.schedule)?\.Ramp\b[^{}]*\b)images:": r"\1examples:",
     r"^([+~]*)study\.": r"\1lesson.",
     r"^([+~]*model\.players\.\w+)\.shared=": r"\1.jointly=",
-    r"^evaluation=": "protocol=",  # a data set's name stands for its protocol
+    r"^evaluation=": "protocol=",  # its value, a data set's name, also names the protocol
 }
 BATCH_KEYS = {"image": "example"}
-SEEN = "images_seen"  # entries of scores.json keep this key: users' own programs read them
+SEEN = "images_seen"  # entries of scores.json keep this old key: users' programs read them
 
 _TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
 _ORIGINAL_TARGETS = {new: old for old, new in reversed(TARGETS.items())}
 _ORIGINAL_KEYS = {new: old for old, new in KEYS.items()}
 _ORIGINAL_KEYS_OF = {
-    kind: {new: old for old, new in names.items()} for kind, names in KEYS_OF.items()
+    parent: {new: old for old, new in names.items()} for parent, names in KEYS_OF.items()
 }
-# these packages have sub-folders by now; what they export stands in the package itself
+# modules of these packages have moved to sub-folders; the packages themselves export the classes
 _FLAT = r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)"
 _PACKAGE = Path(__file__).parents[1]
 
 
 def current(content: Any) -> Any:
-    """Plain containers with every key, `_target_` and override by the name that it has now."""
+    """Return plain containers in which keys, `_target_`s and overrides have their current names."""
     return _renamed(content, _current_target, KEYS, KEYS_OF, current_override)
 
 
 def original(content: Any) -> Any:
-    """Plain containers with every key and `_target_` by the name that it had first."""
+    """Return plain containers in which keys and `_target_`s have their original names."""
     return _renamed(
         content,
         lambda name: _ORIGINAL_TARGETS.get(name, name),
@@ -87,28 +89,28 @@ def original(content: Any) -> Any:
 
 
 def current_override(text: str) -> str:
-    """A key=value text by the names that its keys have now."""
+    """Return a key=value text with the current names of its keys."""
     for old, new in OVERRIDES.items():
         text = re.sub(old, new, text)
     return text
 
 
 def current_batch(tensors: dict[str, T]) -> dict[str, T]:
-    """What is kept by the keys of a batch, by the names that those have now."""
+    """Return tensors, saved under the keys of a batch, under the current names of these keys."""
     return {BATCH_KEYS.get(key, key): value for key, value in tensors.items()}
 
 
 def original_batch(tensors: dict[str, T]) -> dict[str, T]:
-    """The same by the names that those had first, so that its hash stays."""
+    """Return the tensors under the original names of the keys, so that hashes do not change."""
     names = {new: old for old, new in BATCH_KEYS.items()}
     return {names.get(key, key): value for key, value in tensors.items()}
 
 
 def refuse_old_names(texts: Iterable[str]) -> None:
-    """Stop on a key=value text that a user gives by an old name.
+    """Raise for a user's key=value text with an old name.
 
     Raises:
-        ConfigError: says the text by its new name.
+        ConfigError: a text has an old name; the message shows the text with the new name.
     """
     for text in texts:
         if (new := current_override(text)) != text:
@@ -138,8 +140,8 @@ def _renamed(
         return _renamed(value, target, keys, keys_of, override, key)
 
     if isinstance(content, dict):
-        kinds = (parent, str(content.get("_target_")), *(key for key in keys_of if key in content))
-        names = keys | {k: v for kind in kinds for k, v in keys_of.get(kind, {}).items()}
+        marks = (parent, str(content.get("_target_")), *(key for key in keys_of if key in content))
+        names = keys | {k: v for mark in marks for k, v in keys_of.get(mark, {}).items()}
         return {names.get(key, key): inner(value, key) for key, value in content.items()}
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]

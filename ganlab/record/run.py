@@ -1,4 +1,4 @@
-"""`run.json`: what a run is, how far it got, and how it ended."""
+"""Reads and writes `run.json` (what a run is, its progress, its end) and `config.yaml`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Status = Literal["planned", "running", "finished", "interrupted", "failed", "pru
 
 
 class RunRecord:
-    """The record of one run, rewritten atomically as the run goes.
+    """The record of one run, `run.json`, rewritten atomically during the run.
 
-    While it is open it holds a lock on the folder, which the operating system releases however the
-    process ends.
+    An open record holds a lock on the folder. If the process dies, the operating system releases
+    the lock.
 
     Args:
-        folder: the run's folder; made if it is not there.
+        folder: the run's folder; created if it does not exist.
 
     Raises:
-        HeldError: another process is writing this run.
+        HeldError: another process has opened this run's record.
         RunError: the folder cannot be written.
     """
 
@@ -41,15 +41,15 @@ class RunRecord:
             raise cannot_write(folder, error) from error
         self._lock = hold(folder).lock
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
-            part.unlink(missing_ok=True)  # of a process that was killed while it wrote
-        machine.forget_peak_memory()  # of an earlier run in this process
+            part.unlink(missing_ok=True)  # left by a process that was killed while writing
+        machine.forget_peak_memory()  # the peak of an earlier run in this process
         before = read_record(folder) if self.path.exists() else {}
         self._seconds_before = float(before.get("seconds", 0.0))
         self._started = time.monotonic()
         self.data: dict[str, Any] = before
 
     def start(self, name: str, seed: int, **more: Any) -> None:
-        """Write the record of a run that begins (or goes on)."""
+        """Write the record of a run that begins or is resumed, with `more` entries."""
         self.data |= {
             "status": "running",
             "error": None,
@@ -90,15 +90,15 @@ class RunRecord:
             self.close()
 
     def close(self) -> None:
-        """Release the folder without a message."""
+        """Release the folder without writing."""
         self._lock.release()
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The contents of a run's `run.json`.
+    """Return the contents of a run's `run.json`.
 
     Raises:
-        RunError: no such file, or one that is not JSON.
+        RunError: the file does not exist or is not JSON.
     """
     path = folder / "run.json"
     try:
@@ -113,10 +113,10 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The resolved configuration of a run.
+    """Return the resolved configuration of a run.
 
     Raises:
-        RunError: the folder holds no run, or a damaged one.
+        RunError: the folder's `config.yaml` does not exist or is damaged.
     """
     import yaml
     from omegaconf import OmegaConf
@@ -137,7 +137,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write a resolved configuration to a run's folder, as `read_config` reads it.
+    """Write a resolved configuration to a run's `config.yaml`, for `read_config`.
 
     Raises:
         RunError: the folder cannot be written.
@@ -148,5 +148,5 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 
 
 def timestamp() -> str:
-    """The time, as records have it: ISO 8601 with the zone's offset."""
+    """Return the current time in ISO 8601 format with the time zone's offset."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,4 +1,4 @@
-"""Where a run stands, as its folder tells: also of runs whose process is gone."""
+"""A run's state, derived from its folder; works also if the run's process was killed."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ State = Literal["planned", "running", "finished", "interrupted", "failed", "kill
 
 
 def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
-    """Where the run in a folder stands.
+    """Return the state of the run in a folder.
 
-    It is "killed" where its record says "running" and no process holds the folder: such a run has
-    had no time to say how it ended.
+    The state is "killed" if the record says "running" but no process holds the folder's lock: the
+    process ended before it could write another status.
 
     Args:
         folder: the run's folder.
-        record: its run.json, if that has been read before.
+        record: contents of the run's run.json; None to read them.
 
     Raises:
-        RunError: there is no run, or its record is damaged.
+        RunError: run.json does not exist or is damaged.
     """
     status = (read_record(folder) if record is None else record).get("status", "finished")
     if status == "running" and not is_held(folder):
-        now = read_record(folder).get("status")  # it may have ended since it was read
+        now = read_record(folder).get("status")  # the run may have ended since `record` was read
         return "killed" if now == "running" else now
     return status
 
 
 def look(folder: Path) -> tuple[str, dict[str, Any]]:
-    """Where a run stands, and its record, whatever its folder holds.
+    """Return a run's state and record; never raise a RunError.
 
-    "missing" and no record where there is no run.json, "damaged" and the reason as its error where
-    that cannot be read.
+    If run.json does not exist, the state is "missing" and the record is empty. If it cannot be
+    read, the state is "damaged" and the record's "error" is the reason.
     """
     try:
         record = read_record(folder)

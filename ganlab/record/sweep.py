@@ -1,4 +1,4 @@
-"""Reads a sweep's folder: which jobs it has, and with what settings."""
+"""Reads a sweep's folder: its jobs and their overrides."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        number: from 0 on.
-        folder: of the run.
-        overrides: all of them, as for `ganlab train`.
-        differing: those in which the jobs differ.
+        number: the job's number, counted from 0.
+        folder: the run's folder.
+        overrides: all overrides of the run, as for `ganlab train`.
+        differing: the overrides that not all jobs of the sweep have.
     """
 
     number: int
@@ -29,10 +29,10 @@ class Job:
 
 
 def read_sweep_file(folder: Path) -> dict[str, Any]:
-    """The contents of a sweep's sweep.json.
+    """Return the contents of a sweep's sweep.json.
 
     Raises:
-        RunError: no sweep there, or a damaged file.
+        RunError: the file does not exist or is damaged.
     """
     path = folder / "sweep.json"
     try:
@@ -50,19 +50,19 @@ def read_sweep_file(folder: Path) -> dict[str, Any]:
 
 
 def jobs_of(folder: Path) -> list[Job]:
-    """The jobs of a sweep, in order.
+    """Return the jobs of a sweep, in order.
 
     Raises:
         RunError: see `read_sweep_file`.
     """
     listed = read_sweep_file(folder)["jobs"]
-    first = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
+    common = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
     return [
         Job(
             entry["job"],
             folder / entry["folder"],
             entry["overrides"],
-            [text for text in entry["overrides"] if text not in first],
+            [text for text in entry["overrides"] if text not in common],
         )
         for entry in listed
     ]

@@ -1,4 +1,4 @@
-"""Weights & Biases: a run's numbers, pictures and checkpoints, on a server or waiting for one."""
+"""A logger for Weights & Biases (W&B): a run's numbers, pictures and checkpoints."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from ganlab.record.log import X
 from ganlab.record.machine import peak_memory_mib
 
 TAGGED = ("experiment", "model", "data", "loss", "regularizer")  # choices that become tags
-TAG_LENGTH = 64  # W&B takes no longer ones
-PATIENCE = 30  # seconds that a server has to answer at the start
-TEAR_DOWN = 30  # seconds that W&B's own process has to end
-LAST_UPLOADS = 600  # seconds that the end of a run waits for them, checkpoints apart
-# W&B's state of a run is by its exit code; with 255 "killed", which is what it calls one that was
-# stopped by Ctrl-C, and no failure.
+TAG_LENGTH = 64  # the longest tag that W&B accepts
+PATIENCE = 30  # seconds to wait for the server's answer at the start
+TEAR_DOWN = 30  # seconds to wait for the end of W&B's own process
+LAST_UPLOADS = 600  # seconds to wait for the last uploads; checkpoints are waited for without limit
+# W&B derives a run's state from its exit code. Code 255 gives "killed", the state of a run that was
+# stopped by Ctrl-C, which is not a failure.
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 255, "pruned": 255}
 
 
 class WandB(Logger):
-    """Weights & Biases; offline by default, which needs no account.
+    """A Weights & Biases (W&B) logger, offline by default, which needs no account.
 
-    Nothing is logged before `start`, and only the first process of a run has a W&B run. A server
-    that refuses, and whatever else goes wrong with W&B, is said once and never ends a training: the
-    run is then logged offline. `WANDB_MODE=disabled` and `WANDB_MODE=offline` are respected. All
-    files are under `wandb/` in the run's folder, and `wandb.json` there names the W&B run, which
-    goes on when the run is resumed.
+    Nothing is logged before `start`, and only rank 0 has a W&B run. If the server refuses at the
+    start, the run is logged offline. A later error of W&B is printed once and stops the logging. No
+    error of W&B ends a training. `WANDB_MODE=disabled` and `WANDB_MODE=offline` are respected. In
+    the run's folder, W&B's files are in `wandb/`, and `wandb.json` names the W&B run, which is
+    continued when the run is resumed.
 
     Args:
         folder: the run's folder.
-        name: shown for the run; null is the configuration's, with the folder's after it.
+        name: the run's name at W&B; None for the configuration's name and the folder's name.
         project: the W&B project.
-        offline: keep the run on this machine, to be sent by `ganlab wandb sync`.
-        entity: the W&B user or team; null is the account's own.
-        group: of runs that belong together; a sweep fills it in.
-        job_type: what the run is in its group; a sweep fills it in.
-        tags: further ones; those of the chosen model, data set, loss, … are there by themselves.
-        log_checkpoints: send `last.ckpt` and `best.ckpt` at the end, as artifacts with the aliases
-            last and best.
+        offline: whether to keep the run on this machine, for `ganlab wandb sync` to send.
+        entity: the W&B user or team; None for the account's default.
+        group: name of a group of runs; a sweep sets it.
+        job_type: role of the run in its group; a sweep sets it.
+        tags: additional tags; the chosen model, data set, loss, … are always tags.
+        log_checkpoints: whether to send `last.ckpt` and `best.ckpt` at the end, as artifacts with
+            the aliases last and best.
 
     Raises:
         ConfigError: tags that are not a list.
@@ -89,46 +89,46 @@ class WandB(Logger):
 
     @property
     def is_live(self) -> bool:
-        """Whether there is a W&B run, and nothing has gone wrong with it."""
+        """Whether there is a W&B run that has had no error."""
         return self.run is not None and not self._broken
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `start` is given the whole configuration."""
+        """Do nothing: `start` receives the whole configuration."""
 
     # --- a run's life --------------------------------------------------------------------------
 
     @rank_zero_only
     def start(self, config: dict[str, Any]) -> str | None:
-        """Begin the W&B run, or go on with the one that `wandb.json` names.
+        """Begin a W&B run, or continue the W&B run that `wandb.json` names.
 
         Args:
-            config: the resolved configuration, which W&B can then be searched by.
+            config: the resolved configuration, which becomes searchable at W&B.
 
         Returns:
-            What the user is to know: where the run is to be seen, or why it is logged offline.
+            A message for the user: where to see the run, or why it is logged offline.
         """
         wanted = os.environ.get("WANDB_MODE", "")
         if wanted == "disabled":
             return "Weights & Biases is off (WANDB_MODE=disabled)."
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_only_here()
+        self._keep_files_in_folder()
         later = f"Send it with `ganlab wandb sync {self.folder}`."
-        said = f"Weights & Biases: offline in {self.folder / 'wandb'}. {later}"
+        message = f"Weights & Biases: offline in {self.folder / 'wandb'}. {later}"
         if not self.offline and wanted not in ("offline", "dryrun"):
             try:
                 self._open("online", config)
                 return f"Weights & Biases: {self.run.url}"
             except Exception as error:
-                said = f"Weights & Biases refused: {_reason(error)} The run is logged offline. "
-                said += f"`wandb login` logs in. {later}"
+                message = f"Weights & Biases refused: {_reason(error)} The run is logged offline. "
+                message += f"`wandb login` logs in. {later}"
                 self._tear_down()
         try:
             self._open("offline", config)
         except Exception as error:
             self._tear_down()
             self._restore_environment()
-            return f"Weights & Biases: {_reason(error)} The run goes on without it."
-        return said
+            return f"Weights & Biases: {_reason(error)} The run continues without W&B."
+        return message
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -139,7 +139,7 @@ class WandB(Logger):
 
     @rank_zero_only
     def summarise(self, values: Mapping[str, Any]) -> None:
-        """Put values into the run's summary, in place of older ones of the same name."""
+        """Write values to the run's summary; they replace older values of the same name."""
         if self.is_live:
             with self.harmless():
                 for key, value in values.items():
@@ -147,13 +147,11 @@ class WandB(Logger):
 
     @rank_zero_only
     def finish(self, status: str, error: BaseException | None = None) -> None:
-        """End the W&B run, also one that has taken no more values since something went wrong.
-
-        The next one in this process is a new one.
+        """End the W&B run, even after an error of W&B, and W&B's own process.
 
         Args:
             status: "finished", "failed", "interrupted" or "pruned"; the summary's `status`.
-            error: that ended the run; its message becomes the summary's `error`.
+            error: the error that ended the run; its message becomes the summary's `error`.
         """
         if self.run is None:
             return
@@ -173,11 +171,11 @@ class WandB(Logger):
             self._tear_down()
 
     @contextmanager
-    def harmless(self, then: str = "The run goes on without it.") -> Iterator[None]:
-        """Say once what goes wrong within, and log no more values; the training goes on.
+    def harmless(self, then: str = "The run continues without W&B.") -> Iterator[None]:
+        """Catch an error within the block, print it if it is the first, and log no more values.
 
         Args:
-            then: a sentence on what follows.
+            then: the last sentence of the printed message.
         """
         try:
             yield
@@ -193,7 +191,7 @@ class WandB(Logger):
     def _open(self, mode: str, config: dict[str, Any]) -> None:
         import wandb
 
-        # silent also keeps W&B from asking for a login, where nobody may be there to answer
+        # silent also prevents W&B from asking for a login, which nobody may answer
         wandb.setup(wandb.Settings(silent=True))
         settings = wandb.Settings(
             silent=True,
@@ -206,9 +204,9 @@ class WandB(Logger):
         self.run = wandb.init(
             dir=str(self.folder),
             id=before.get("id") or secrets.token_hex(6),
-            # honoured offline too: `wandb sync` then joins the parts of a run that was resumed
+            # works offline too: `wandb sync` then joins the parts of a resumed run
             resume="allow",
-            reinit="create_new",  # never the run of another job in this process
+            reinit="create_new",  # never continue the run of another job in this process
             name=title,
             project=self.project,
             entity=self.entity or before.get("entity"),
@@ -227,7 +225,7 @@ class WandB(Logger):
         write_json(self.folder / "wandb.json", identity)
 
     def _read_identity(self) -> dict[str, Any]:
-        """What `wandb.json` says, unless it speaks of a run of another project or account."""
+        """Return the contents of `wandb.json`; {} if its run is of another project or entity."""
         try:
             before = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
             is_same = before["project"] == self.project
@@ -248,15 +246,15 @@ class WandB(Logger):
             if not path.exists():
                 continue
             artifact = wandb.Artifact(f"checkpoint-{self.run.id}", type="model")
-            # what was downloaded is then a folder that `ganlab sample run=…` reads
+            # with config.yaml, `ganlab sample run=…` can read a downloaded artifact
             for file in (path, self.folder / "config.yaml"):
                 if file.exists():
                     name = file.relative_to(self.folder).as_posix()
                     artifact.add_file(str(file), name=name, skip_cache=True)
             self.run.log_artifact(artifact, aliases=[alias])
 
-    def _write_only_here(self) -> None:
-        """Let W&B keep its cache and files to be sent in the run's folder, not in the home."""
+    def _keep_files_in_folder(self) -> None:
+        """Let W&B keep its cache and unsent files in the run's folder, not in the home folder."""
         for key, name in (("WANDB_DATA_DIR", "data"), ("WANDB_CACHE_DIR", "cache")):
             self._environment[key] = os.environ.get(key)
             os.environ.setdefault(key, str((self.folder / "wandb" / name).absolute()))
@@ -270,22 +268,22 @@ class WandB(Logger):
         self._environment = {}
 
     def _tear_down(self) -> None:
-        """End W&B's own process, which else keeps the id and the settings of this run."""
+        """End W&B's own process, which would pass this run's id and settings to the next run."""
         self.run = None
-        if (wandb := sys.modules.get("wandb")) is None:  # it could not be imported
+        if (wandb := sys.modules.get("wandb")) is None:  # wandb could not be imported
             return
 
         def tear_down() -> None:
             with self.harmless():
                 wandb.teardown()
 
-        # it waits for that process, which after a server's refusal may be busy without end
+        # wandb.teardown waits for W&B's process, which may never end after a server's refusal
         thread = threading.Thread(target=tear_down, daemon=True)
         thread.start()
         thread.join(TEAR_DOWN)
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, as a sentence."""
+    """Return the first line of an error's message as a sentence."""
     line = (str(error).splitlines() or [""])[0] or type(error).__name__
     return line if line.endswith((".", "?", "!")) else f"{line}."

@@ -1,1 +1,1 @@
-"""One run: its session, how it is resumed, evaluated and summed up."""
+"""Trains, resumes, evaluates and summarises single runs."""

@@ -1,4 +1,4 @@
-"""From a checked configuration to the objects that train."""
+"""Builds the objects that train from a checked configuration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 from ganlab.record.wandb_logger import WandB
 
-# first what changes the model, then what looks at it, last what saves it
+# callbacks that change the model come first, callbacks that save it last
 ORDER = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
 
 
 @dataclass
 class Assembly:
-    """What a training session consists of."""
+    """The objects of a training session."""
 
     module: AdversarialModule
     data: Any
@@ -34,7 +34,7 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
 
     Args:
         config: plain, resolved and checked.
-        further: callbacks that run after those of the configuration.
+        further: additional callbacks, which run after those of the configuration.
     """
     torch.manual_seed(config["seed"])
     if config.get("threads"):

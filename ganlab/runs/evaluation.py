@@ -1,4 +1,4 @@
-"""Scores of a trained model, or of two folders of images, and the file that keeps them."""
+"""Scores a trained model or a folder of images, and keeps the scores in scores.json."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from ganlab.record.run import read_config, timestamp
 
 @dataclass
 class Subject:
-    """What is scored: a trained model, or images that anything has made.
+    """What is scored: a trained model, or generated images in a folder.
 
     Args:
-        title: for people.
-        described: what its entries of scores.json begin with, e.g. the checkpoint.
+        title: description for users.
+        described: the first entries of its evaluations in scores.json, e.g. the checkpoint.
         data: the real examples.
-        module: the model, or None.
-        source: the images in place of a model, or None.
+        module: the model; None for images in a folder.
+        source: the images; None for a model.
     """
 
     title: str
@@ -57,16 +57,16 @@ def evaluate_run(
     """Score a run's model, and add the scores to its scores.json.
 
     Args:
-        folder: of the run.
-        protocol: its plain configuration, see `ganlab.config.protocols.chosen`.
-        checkpoint: last, best, or a checkpoint's file.
-        device: the fastest there is for None.
+        folder: the run's folder.
+        protocol: the protocol's plain configuration, see `ganlab.config.protocols.chosen`.
+        checkpoint: last, best, previous, or a checkpoint's file.
+        device: a torch device; None for the fastest available one.
 
     Returns:
         The entry of scores.json: checkpoint, protocol, seed, scores by name, ….
 
     Raises:
-        GanlabError: a run, checkpoint, data set or protocol that is missing or does not fit.
+        GanlabError: a run, checkpoint, data set or protocol is missing or does not fit.
     """
     out = folder / "scores.json"
     before = read_entries(out)
@@ -77,15 +77,15 @@ def evaluate_run(
 
 
 def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Subject:
-    """A run's model and data, to `evaluate`.
+    """Return a run's model and data as a subject for `evaluate`.
 
     Args:
-        folder: of the run.
-        checkpoint: last, best, or a checkpoint's file.
-        overrides: `data.key=value`, of the data that it is scored against.
+        folder: the run's folder.
+        checkpoint: last, best, previous, or a checkpoint's file.
+        overrides: texts `data.key=value` that change the data that the model is scored against.
 
     Raises:
-        GanlabError: no run, no checkpoint, or no such key.
+        GanlabError: the run, the checkpoint or a key does not exist.
     """
     base = OmegaConf.create({"data": read_config(folder)["data"]})
     for text in overrides:
@@ -101,15 +101,16 @@ def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()
 
 
 def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subject:
-    """Two folders of images, to `evaluate`.
+    """Return two folders of images as a subject for `evaluate`.
 
     Args:
-        real: the real ones.
-        generated: those to score.
-        skip_corrupt: leave out images that cannot be read.
+        real: folder of the real images.
+        generated: folder of the images to score.
+        skip_corrupt: whether to skip images that cannot be read.
 
     Raises:
-        DataError: generated images that are missing or corrupt; real ones are read when scored.
+        DataError: generated images are missing or corrupt. Real images are read only by
+            `evaluate`.
     """
     real_data, images = (
         FolderData(str(folder), skip_corrupt=skip_corrupt) for folder in (real, generated)
@@ -126,26 +127,26 @@ def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subje
 def evaluate(
     subject: Subject, protocol: Any, seeds: Sequence[int | None], device: str | None = None
 ) -> list[dict[str, Any]]:
-    """One entry of scores.json for each seed; real examples are looked at once for all.
+    """Score a subject once per seed; real examples are processed once for all seeds.
 
     Args:
         subject: see `of_run` and `of_folders`.
-        protocol: made, see `ganlab.core.build.make`.
-        seeds: of the latents; [None] for a protocol that draws nothing.
-        device: the fastest there is for None.
+        protocol: the protocol object, see `ganlab.core.build.make`.
+        seeds: seeds of the latents; [None] for a protocol that samples nothing.
+        device: a torch device; None for the fastest available one.
 
     Returns:
-        Entries of scores.json, each with protocol, seed, scores by name, ….
+        One entry of scores.json per seed: protocol, seed, scores by name, ….
 
     Raises:
-        ConfigError: a protocol of trained models, for folders; an unknown device; a model, data or
-            number of samples that the protocol does not fit.
-        DataError: data or weights of features that are missing.
+        ConfigError: the protocol does not support folders; the device is unknown; or the model,
+            the data or the number of samples does not fit the protocol.
+        DataError: data, or weights of a feature network, are missing.
     """
     if subject.source and not hasattr(protocol, "score"):
         raise ConfigError(
-            "protocol: this one is of a trained model, not of images in a folder. Choose one of "
-            "folders, e.g. protocol=folders_inception."
+            "protocol: this protocol scores trained models, not images in a folder. Choose a "
+            "protocol for folders, e.g. protocol=folders_inception."
         )
     device = device_named(device)
     return [_evaluate(subject, protocol, seed, device) for seed in seeds]
@@ -171,15 +172,15 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
 
 
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training examples, if the protocol looks for those.
+    """Draw some samples above their nearest training examples, if the protocol finds these.
 
     Args:
-        subject: what has been scored.
-        protocol: which has scored it.
-        path: of the picture, a PNG.
+        subject: the scored subject.
+        protocol: the protocol that has scored the subject.
+        path: where the picture is written, a PNG file.
 
     Returns:
-        `path`; None where nothing is drawn.
+        `path`, or None if nothing is drawn.
     """
     if not hasattr(protocol, "nearest"):
         return None
@@ -192,7 +193,7 @@ def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[..., Any]]:
-    """Progress bars on stderr that go away at the end; see `Protocol.evaluate`'s `track`."""
+    """Yield the argument `track` of `Protocol.evaluate`: it shows progress bars on stderr."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -201,10 +202,10 @@ def _progress() -> Iterator[Callable[..., Any]]:
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
-    """The entries of a scores.json; none where there is no such file.
+    """Return the entries of a scores.json; [] if the file does not exist.
 
     Raises:
-        ConfigError: another file, which is not to be lost.
+        ConfigError: the file is not a scores.json, so it must not be overwritten.
     """
     if not path.exists():
         return []
@@ -216,21 +217,27 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise ConfigError(
-        f"out: {path} is there already, and holds no scores. Move it away, or let ganlab evaluate "
-        "write to another place with out=FILE."
+        f"out: {path} exists, and holds no scores. Move it away, or choose another file for "
+        "ganlab evaluate with out=FILE."
     )
 
 
 def write_entries(path: Path, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
-    """Add entries to scores.json, in place of those of the same model, protocol and seed."""
+    """Write a scores.json; new entries replace those of the same model, protocol and seed.
+
+    Args:
+        path: the file.
+        before: the file's entries, see `read_entries`.
+        entries: the new entries.
+    """
     kept = [old for old in before if not any(_is_same(old, new) for new in entries)]
     write_json(path, {"evaluations": kept + entries})
 
 
 def _is_same(old: dict[str, Any], new: dict[str, Any]) -> bool:
     def settings(entry: dict[str, Any]) -> Any:
-        changing = ("at", "seconds", "scores")
-        what = {key: value for key, value in entry.items() if key not in changing}
-        return what, {name: s["protocol"] for name, s in entry["scores"].items()}
+        results = ("at", "seconds", "scores")
+        others = {key: value for key, value in entry.items() if key not in results}
+        return others, {name: s["protocol"] for name, s in entry["scores"].items()}
 
     return settings(old) == settings(new)

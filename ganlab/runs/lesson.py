@@ -1,4 +1,4 @@
-"""A lesson in place of a training: one figure and a few numbers, see `ganlab.lectures`."""
+"""Runs a lesson instead of a training: a figure and a few numbers, see `ganlab.lectures`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from ganlab.runs.session import is_keyboard_interrupt
 
 
 def run_lesson(config: dict[str, Any]) -> int:
-    """Make the figure and the numbers in the run's folder, and say what there is to see."""
+    """Write a lesson's figure and numbers to the run's folder, and print its sentences; return 0.
+
+    Raises:
+        RunError: the folder holds a run, or cannot be written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM ended the lesson.
+    """
     folder = Path(config["run_dir"])
     if (folder / "run.json").exists() and not config.get("resume"):
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None
-    is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
-    if is_main:  # SIGTERM ends it as Ctrl-C does
+    # only the main thread can set signal handlers
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:  # let SIGTERM end the lesson as Ctrl-C does
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         record.start(config["name"], config["seed"], choices=config.get("choices"))
@@ -48,7 +54,7 @@ def run_lesson(config: dict[str, Any]) -> int:
         reason = f"{type(error).__name__}: {error}"
         raise
     finally:
-        if is_main:
+        if in_main_thread:
             signal.signal(signal.SIGTERM, before)
         record.end(status, reason)
     print(f"Finished in {record.data['seconds']:.0f} s.")

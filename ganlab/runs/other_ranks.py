@@ -1,8 +1,8 @@
-"""The other processes of a run, when something goes wrong in one of them.
+"""Handles the failure of one rank of a run.
 
-Where ganlab starts them, Lightning kills all of them within seconds after one has failed; so do
-`torchrun` and `srun --kill-on-bad-exit`. What is here lets the main process say before what
-happened, and leaves none behind.
+When one rank fails, all ranks are killed within seconds: by Lightning if ganlab started them, else
+by `torchrun` or `srun --kill-on-bad-exit`. The functions here let the main process (rank 0) report
+the failure before that, and leave no process behind.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 from ganlab.errors import ConfigError, GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import launched
 
-PATIENCE = 5.0  # seconds that the main process and the others wait for each other
+PATIENCE = 5.0  # seconds that the main process and the other ranks wait for each other
 
 
 class OtherRanks:
-    """The processes that the main one has started.
+    """The ranks that the main process has started; a thread watches them.
 
     Args:
-        trainer: Lightning's.
-        on_death: called from a thread, once, with what is to be said of one that has failed.
+        trainer: Lightning's trainer.
+        on_death: called once, from the thread, with a message about the rank that failed.
     """
 
     def __init__(self, trainer: Any, on_death: Callable[[str], None]) -> None:
@@ -37,7 +37,7 @@ class OtherRanks:
         self._thread.start()
 
     def failure(self) -> str | None:
-        """What is to be said of the first one that has failed, if one has."""
+        """Return a message about the lowest rank that has failed; None if none has."""
         for rank, process in enumerate(self._processes(), 1):
             if code := process.poll():
                 how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
@@ -48,10 +48,10 @@ class OtherRanks:
         """Stop watching.
 
         Args:
-            error: what the main process has ended with.
+            error: the exception that ended the main process; None without one.
 
         Returns:
-            What to say instead, where the error is only that another process is gone.
+            The error to report instead, if another rank's failure caused `error`; else None.
         """
         self._done.set()
         self._thread.join()
@@ -62,7 +62,7 @@ class OtherRanks:
         return RunError("Another process of the run has failed.") if is_lost(error) else None
 
     def end(self, failed: bool) -> None:
-        """Wait for them; after a failure, kill those that do not end by themselves."""
+        """Wait up to `PATIENCE` for the ranks to end; then, if `failed`, kill them."""
         until = time.monotonic() + PATIENCE
         while any(process.poll() is None for process in self._processes()):
             if time.monotonic() > until:
@@ -83,9 +83,10 @@ class OtherRanks:
 
 
 def exit_rank(error: BaseException) -> None:
-    """End a process that is not the main one and has failed: say why, and let the main one end.
+    """Exit a failed process that is not the main process.
 
-    What all processes fail of is said by the main one alone.
+    Its error is printed, unless it is of a kind that occurs on all ranks: the main process prints
+    that. Before exiting, the process gives the main process time to end first.
 
     Raises:
         SystemExit: always.
@@ -98,7 +99,7 @@ def exit_rank(error: BaseException) -> None:
         error, (ConfigError, NonFiniteLossError)
     ):
         print(f"ganlab train, rank {rank}: {error}", file=sys.stderr, flush=True)
-    _hang_up()
+    _close_connections()
     by_ganlab = launched().by == "ganlab"
     until = time.monotonic() + (6 * PATIENCE if by_ganlab else PATIENCE)
     while time.monotonic() < until and not (by_ganlab and os.getppid() != parent):
@@ -107,28 +108,28 @@ def exit_rank(error: BaseException) -> None:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error says that the connection to another process is gone."""
+    """Whether an error says that the connection to another rank is lost."""
     signs = ("gloo", "connection closed by peer", "connection reset by peer", "nccl")
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
 
 
 def end_on_slurms_signal() -> None:
-    """Take SIGUSR1, which Slurm sends before the time is over if it was asked to, for SIGTERM.
+    """Under Slurm, let SIGUSR1 act as SIGTERM: it ends a run at the next batch, with a checkpoint.
 
-    It would end the process at once. `#SBATCH --signal=USR1@60` and SIGTERM both end a run at the
-    next batch, with a checkpoint.
+    With `#SBATCH --signal=USR1@60`, Slurm sends SIGUSR1 before a job's time is over. Without a
+    handler that signal would kill the process at once.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if "SLURM_JOB_ID" not in os.environ or not in_main_thread:
         return
-    if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:  # submitit answers it in its own way
+    if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:  # submitit has its own handler
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _hang_up() -> None:
-    """Let those who wait for this process by gloo know that it is gone."""
+def _close_connections() -> None:
+    """Close gloo's connections, so that ranks that wait for this one notice its end."""
     import torch.distributed as distributed
 
-    there = distributed.is_available() and distributed.is_initialized()
-    if there and distributed.get_backend() == "gloo":
+    is_in_group = distributed.is_available() and distributed.is_initialized()
+    if is_in_group and distributed.get_backend() == "gloo":
         distributed.destroy_process_group()

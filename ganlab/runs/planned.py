@@ -1,4 +1,4 @@
-"""Planned runs: folders that say what to train, and are trained later, here or elsewhere."""
+"""Planned runs: folders with a configuration that is trained later, perhaps elsewhere."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Outcome:
     """How a planned run ended.
 
     Attributes:
-        folder: of the run.
-        status: finished, failed, or pruned by a search; running where another process is at it.
-        error: what went wrong, if something did.
+        folder: the run's folder.
+        status: "finished", "failed", "pruned" (by a search), or "running" if another process
+            trains the run.
+        error: the message of the error; None without one.
     """
 
     folder: Path
@@ -38,17 +39,17 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
     """Write the configuration of a run into its folder; nothing is trained.
 
     Args:
-        folder: of the run; made if it is not there.
+        folder: the run's folder; created if it does not exist.
         overrides: as for `ganlab train`.
-        of: what the run is part of, for its run.json: name, kind (sweep, tune, reproduce),
-            group (of Weights & Biases, else the name), ….
+        of: the sweep, search or reproduction that the run is part of, for run.json: name, kind
+            ("sweep", "tune" or "reproduce"), group (at Weights & Biases; default: the name), ….
 
     Returns:
         The plain configuration.
 
     Raises:
-        ConfigError: an override that is mistyped, or values that do not fit.
-        RunError: the folder cannot be written.
+        ConfigError: an override is mistyped, or values do not fit.
+        RunError: the folder holds a run that has begun, or cannot be written.
     """
     composed = compose(overrides)
     composed.run_dir = str(folder)
@@ -65,7 +66,7 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     """Write config.yaml and the record of a planned run; see `plan`.
 
     Raises:
-        RunError: the folder holds a run that is more than planned, or cannot be written.
+        RunError: the folder holds a run that has begun, or cannot be written.
     """
     if (folder / "run.json").exists() and read_record(folder).get("status") != "planned":
         raise RunError(f"run_dir: {folder} holds a run already; choose another folder.")
@@ -82,21 +83,21 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
 
 
 def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None) -> Outcome:
-    """Train a planned run, or continue one that was stopped, in this process.
+    """Train a planned run, or resume a run that was stopped, in this process.
 
-    A run over several processes gets a process of its own that starts them. A finished run, and one
-    that another process is at, are left alone.
+    A run over several processes is trained in a separate process, which starts its ranks. Nothing
+    is done for a run that is finished or that another process trains.
 
     Args:
-        folder: of the run.
-        *callbacks: of Lightning, beside the configuration's; not for runs over several processes.
-        devices: the accelerators by number, in place of the configuration's.
+        folder: the run's folder.
+        *callbacks: additional Lightning callbacks; not supported by runs over several processes.
+        devices: indices of the accelerators to use; None for the configuration's devices.
 
     Returns:
-        How it ended. What goes wrong is printed, written to run.json, and not raised.
+        How the run ended. Errors are printed and written to run.json, and not raised.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; the run can be continued.
+        KeyboardInterrupt: the run was interrupted by Ctrl-C; it can be resumed.
     """
     try:
         if (status := read_record(folder).get("status")) in ("finished", "pruned"):
@@ -107,12 +108,12 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
         if str((config.get("trainer") or {}).get("strategy")).startswith("ddp"):
             if callbacks:
                 raise ConfigError(
-                    "trainer.strategy: a search that prunes runs each in one process; choose "
+                    "trainer.strategy: a search can prune only runs with one process; choose "
                     "trainer=auto, or prune=false."
                 )
-            code = _train_apart(folder)
+            code = _train_in_new_process(folder)
         else:
-            with _own_threads():
+            with _threads_restored():
                 code = train(config, True, *callbacks)
     except HeldError as error:
         return Outcome(folder, "running", _say(folder, error))
@@ -129,25 +130,26 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
     return _failed(folder, record.get("error") or f"exit code {code}")
 
 
-def _train_apart(folder: Path) -> int:
-    """Train in a process of its own; Ctrl-C reaches that too, so it is waited for.
+def _train_in_new_process(folder: Path) -> int:
+    """Train in a new process, and return its exit code.
 
-    A second Ctrl-C ends it.
+    Ctrl-C also reaches the new process, so this one waits for its end. A second Ctrl-C terminates
+    the new process.
     """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
     process = subprocess.Popen(command, stdout=_file(sys.stdout), stderr=_file(sys.stderr))
-    asked = False
+    interrupted = False
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            if asked:
+            if interrupted:
                 process.terminate()
-            asked = True
+            interrupted = True
 
 
 def _file(stream: Any) -> Any:
-    """A stream that a further process can write to; None, its own, where it is not a file."""
+    """Return a stream that a new process can write to; None, its default, if it is not a file."""
     try:
         stream.flush()
         stream.fileno()
@@ -157,13 +159,13 @@ def _file(stream: Any) -> Any:
 
 
 def _failed(folder: Path, error: str) -> Outcome:
-    """The outcome of a failed run, whose record says so too, if it can be written."""
+    """Write the failure to the run's record, if that can be written, and return the outcome."""
     try:
         record = read_record(folder)
         if record.get("status") != "failed" or error not in str(record.get("error")):
             RunRecord(folder).end("failed", error)
-    except GanlabError as worse:
-        _say(folder, worse)
+    except GanlabError as record_error:
+        _say(folder, record_error)
     return Outcome(folder, "failed", error)
 
 
@@ -173,8 +175,8 @@ def _say(folder: Path, error: Exception) -> str:
 
 
 @contextmanager
-def _own_threads() -> Iterator[None]:
-    """Within it, torch's number of threads may be changed; it is as before afterwards."""
+def _threads_restored() -> Iterator[None]:
+    """Restore torch's number of threads at the end of the block."""
     import torch
 
     before = torch.get_num_threads()

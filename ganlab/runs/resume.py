@@ -1,4 +1,4 @@
-"""What continuing a run may change, and what it may not."""
+"""Resumes a run with a changed configuration, and checks what may change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ganlab.config.moved_folder import relocated
 from ganlab.errors import ConfigError, RunError
 
-# how a run is executed and watched; all else is what it is
+# the settings that may change: they decide how a run is executed and watched, not what it is
 FREE = (
     "budget",
     "trainer",
@@ -32,21 +32,21 @@ FREE = (
 def continued(
     folder: Path, overrides: list[str], wanted: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The configuration with which the run in `folder` goes on.
+    """Return the configuration with which to resume the run in `folder`.
 
     Args:
         folder: the run's folder.
-        overrides: key=value texts on top of the run's own config.yaml.
-        wanted: a whole configuration in place of `overrides`.
+        overrides: key=value texts that change the run's config.yaml.
+        wanted: a whole configuration; if it is given, `overrides` are ignored.
 
     Raises:
-        RunError: no run there, a finished one without a longer budget, or a change of what the run
-            is; the difference is printed.
-        ConfigError: an unknown key.
+        RunError: the folder holds no run; the run is finished and the budget is not longer; or a
+            setting outside `FREE` has changed. The message lists the changes.
+        ConfigError: an unknown key, or a budget that is not a number.
     """
     from ganlab.record.run import read_config, read_record
 
-    config = {"dry_run": False} | read_config(folder)  # which older runs have not
+    config = {"dry_run": False} | read_config(folder)  # older runs lack this key
     config = relocated(config, str(config.get("run_dir")), str(folder))
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
@@ -57,12 +57,12 @@ def continued(
     ]
     if changed:
         raise RunError(
-            f"run: {folder} is another run than is asked for; these differ:\n"
+            f"run: {folder} cannot be resumed with other settings; these differ:\n"
             + "\n".join(f"  {line}" for line in changed)
-            + "\nContinue it as it is, or start a new one with another run_dir."
+            + "\nResume it without these changes, or start a new run with another run_dir."
         )
     if config.get("lesson") and record.get("status") == "finished":
-        raise RunError(f"run: {folder} holds a lesson, which does not go on; start it anew.")
+        raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
         seen = record["counters"]
         raise RunError(
@@ -74,13 +74,16 @@ def continued(
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
-    """Dotted keys at which two plain configurations differ, each with "key: old → new"."""
+    """Return the dotted keys at which two plain configurations differ.
+
+    Each key comes with a text "key: old → new".
+    """
     if isinstance(old, dict) and isinstance(new, dict):
-        found = []
+        pairs = []
         for key in [*old, *(k for k in new if k not in old)]:
             inner = f"{path}.{key}" if path else str(key)
-            found += differences(old.get(key), new.get(key), inner)
-        return found
+            pairs += differences(old.get(key), new.get(key), inner)
+        return pairs
     return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
 
 
@@ -119,18 +122,18 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         key, equals, _ = text.partition("=")
         if key in groups():
             raise ConfigError(
-                f"{text}: a run that goes on keeps its {key}. Change single values "
+                f"{text}: a resumed run keeps its {key}. Change single values "
                 f"(e.g. budget.examples=…), or start a new run."
             )
         if not equals:
             raise ConfigError(f"{text}: cannot be read; write key=value.")
         check_key(base, text, key)
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
-    limited = {text.partition("=")[0] for text in texts}
+    keys = {text.partition("=")[0] for text in texts}
     plain = merge(base, texts)
-    if any(key.startswith("budget.") for key in limited):
-        # a new limit replaces those that ended the run before
+    if any(key.startswith("budget.") for key in keys):
+        # a new limit replaces all limits of the run's budget
         for limit in _limits(plain["budget"]):
-            if f"budget.{limit}" not in limited:
+            if f"budget.{limit}" not in keys:
                 plain["budget"][limit] = None
     return plain

@@ -23,23 +23,23 @@ from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
 from ganlab.runs.resume import differences
 from ganlab.runs.summary import summary
 
-# whose messages go to log.txt
+# loggers whose messages go to log.txt
 LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
-DATA = "ganlab.data"  # whose messages are shown too
+DATA = "ganlab.data"  # logger whose messages are printed too
 
 
 class Session:
-    """Trains once, from a checked plain configuration.
+    """A training from a checked plain configuration, used as a context manager.
 
-    Use it as a context manager: on leaving, the record says how it ended, whatever happened.
+    On exit, also after an error, how the run ended is written to its record.
 
     Args:
         config: plain and resolved.
-        resume: go on from the folder's newest checkpoint.
-        *callbacks: beside the configuration's.
+        resume: whether to resume from the newest checkpoint in the folder.
+        *callbacks: callbacks besides the configuration's.
 
     Raises:
-        GanlabError: a folder in use, a data set that is not there, a loss that is not finite, ….
+        GanlabError: a folder in use, a missing data set, a loss that is not finite, ….
     """
 
     def __init__(self, config: dict[str, Any], resume: bool, *callbacks: Any) -> None:
@@ -69,7 +69,7 @@ class Session:
                 )
                 write_config(self.folder, self.config)
             self._log_to_file()
-            os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for further ranks of this run
+            os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for the other ranks of this run
         except BaseException:
             if self.record:
                 self.record.close()
@@ -119,19 +119,21 @@ class Session:
             try:
                 message = None if error is None else f"{type(error).__name__}: {error}"
                 self.record.end(status, message)
-            except GanlabError as full:
-                self._say(str(full))
+            except GanlabError as record_error:
+                self._say(str(record_error))
         try:
-            self._say_goodbye(status, can_continue=not isinstance(error, NonFiniteLossError))
-        except Exception as unsaid:  # the record has said how the run ended
+            self._print_end(status, can_continue=not isinstance(error, NonFiniteLossError))
+        except Exception as print_error:  # not raised: the record says how the run ended
             traceback.print_exc()
-            print(f"The run {status}; its summary failed: {unsaid}", file=sys.stderr, flush=True)
+            print(
+                f"The run {status}; its summary failed: {print_error}", file=sys.stderr, flush=True
+            )
         if self.others:
             self.others.end(failed=error is not None)
         if explained:
             raise explained from None
         if not self.is_main:
-            self.exit_code = 0  # who started it must not take it for failed; the main one tells
+            self.exit_code = 0  # the launcher learns from the main process how the run ended
             if error is not None:
                 exit_rank(error)
         return stopped
@@ -147,24 +149,24 @@ class Session:
         for name in ("config.yaml", "metrics.csv", "checkpoints"):
             if (self.folder / name).exists():
                 raise RunError(
-                    f"run_dir: {self.folder} holds {name}, and no run that it belongs to; it would "
-                    "be lost. Choose another folder."
+                    f"run_dir: {self.folder} holds {name} but no run. A new run would overwrite "
+                    f"{name}. Choose another folder."
                 )
 
     def _checkpoint(self, module: Any) -> Path | None:
         if not self.resume:
             return None
-        found = newest_checkpoint(self.folder)
-        if found is None:
+        newest = newest_checkpoint(self.folder)
+        if newest is None:
             if self.has_begun:
-                self._say("No checkpoint yet: the run begins anew.")
+                self._say("No checkpoint yet: the run starts from the beginning.")
             return None
-        path, contents = found
+        path, contents = newest
         if path.stem != "last":
-            self._say(f"last.ckpt is damaged or gone; going on from {path}, the one before it.")
-        theirs = contents["ganlab"]["config"] or {}
-        if theirs.get("model") != self.config["model"]:
-            lines = [line for _, line in differences(theirs.get("model"), self.config["model"])]
+            self._say(f"last.ckpt is damaged or missing; resuming from {path}, the previous one.")
+        saved = contents["ganlab"]["config"] or {}
+        if saved.get("model") != self.config["model"]:
+            lines = [line for _, line in differences(saved.get("model"), self.config["model"])]
             raise CheckpointError(
                 f"checkpoint: {path} is of another model; these differ:\n  " + "\n  ".join(lines)
             )
@@ -172,11 +174,11 @@ class Session:
 
     def _log_config(self, loggers: list[Any]) -> None:
         for logger in loggers:
-            if isinstance(logger, WandB) and (said := logger.start(self.config)):
-                self._say(said)
+            if isinstance(logger, WandB) and (message := logger.start(self.config)):
+                self._say(message)
 
     def _log_to_file(self) -> None:
-        """Send what Lightning and Python's warnings say to log.txt, not to the screen."""
+        """Send Lightning's messages and Python's warnings to log.txt instead of the screen."""
         self._handler = (
             logging.FileHandler(self.folder / "log.txt", encoding="utf-8") if self.is_main else None
         )
@@ -189,7 +191,7 @@ class Session:
         if self._handler:
             form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
             self._handler.setFormatter(form)
-            # how a folder was understood, what was skipped, what is downloaded
+            # users should see how a folder is read, what is skipped, and what is downloaded
             logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
         warnings.filterwarnings("default", category=UserWarning)
 
@@ -206,17 +208,17 @@ class Session:
             logging.getLogger("ganlab").info(text)
 
     def _say_failed(self, failure: str) -> None:
-        """Let the record say so at once, for this process may be killed before it notices."""
+        """Record and print another rank's failure at once, before this process is killed too."""
         with suppress(GanlabError):
             self.record.write(status="failed", error=failure)
         self._say(failure)
 
-    def _say_goodbye(self, status: str, can_continue: bool) -> None:
+    def _print_end(self, status: str, can_continue: bool) -> None:
         if not self.is_main:
             return
         if status == "finished":
             print(summary(self.folder))
-        elif status != "pruned":  # else the search says it
+        elif status != "pruned":  # a search itself prints that it has pruned a run
             again = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
             end = f"The run {status}. What it wrote is in {self.folder}."
@@ -225,7 +227,7 @@ class Session:
 
 
 def is_keyboard_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C ended the run; Lightning turns it into SystemExit."""
+    """Whether Ctrl-C ended the run; Lightning raises a SystemExit after KeyboardInterrupt."""
     return isinstance(error, KeyboardInterrupt) or (
         isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
     )

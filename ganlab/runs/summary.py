@@ -1,4 +1,4 @@
-"""What a finished run says at the end."""
+"""The summary that a finished run prints."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ganlab.record.run import read_record
 
 
 def best_picture(folder: Path) -> Path | None:
-    """The sample picture of the run's best moment by the monitored score, else its newest one.
+    """Return the sample picture at the run's best monitored score, else the newest picture.
 
-    None where nothing was drawn.
+    Without sample pictures the result is None.
     """
     pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
     best = (read_record(folder).get("best") or {}).get("examples_seen")
@@ -19,7 +19,7 @@ def best_picture(folder: Path) -> Path | None:
 
 
 def summary(folder: Path) -> str:
-    """Where everything is, and the scores with what they mean."""
+    """Return a text that says where the run's files are and what its scores mean."""
     record = read_record(folder)
     counters = record["counters"]
     lines = [
@@ -42,7 +42,7 @@ def summary(folder: Path) -> str:
 
 
 def _diagnosis(folder: Path) -> list[str]:
-    """The doctor's first finding; nothing where the run has left no metrics.csv."""
+    """Return the doctor's first finding as lines; no lines if the run has no metrics.csv."""
     from ganlab.errors import RunError
     from ganlab.reports.doctor.diagnosis import diagnose
 

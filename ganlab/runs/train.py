@@ -1,4 +1,4 @@
-"""From the arguments of `ganlab train` to a trained model, or a lesson in its place."""
+"""Trains a model, or runs a lesson, from the arguments of `ganlab train`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ganlab.runs.resume import continued
 
 
 def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
-    """What `ganlab train` makes of its arguments: `train(*prepare(["experiment=quickstart"]))`.
+    """Turn overrides into arguments of `train`, e.g. `train(*prepare(["experiment=quickstart"]))`.
 
     Args:
-        overrides: as on the command line; `run=DIR` with `resume=true` continues a run.
+        overrides: as on the command line; `run=DIR` with `resume=true` resumes a run.
 
     Returns:
-        The plain configuration, with a new folder in run_dir unless one is named, and whether it
-        continues a run.
+        The plain configuration, whose run_dir is a new folder unless the overrides name one; and
+        whether the configuration resumes a run.
 
     Raises:
-        ConfigError, RunError: whatever is wrong with the overrides.
+        ConfigError, RunError: an override is wrong.
     """
     values = dict(text.partition("=")[::2] for text in overrides)
     if "sweep" in values:
@@ -43,21 +43,21 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
 
 
 def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
-    """Train from a plain configuration; returns 0 when finished, 130 when interrupted.
+    """Train from a plain configuration; return 0 if the run finished, 130 if interrupted.
 
     Args:
         config: plain and resolved.
-        resume: go on from the newest checkpoint in its run_dir.
-        *callbacks: of Lightning, beside the configuration's.
+        resume: whether to resume from the newest checkpoint in run_dir.
+        *callbacks: Lightning callbacks besides the configuration's.
 
     Raises:
-        GanlabError: what a user can mend; the record says so too. A ConfigError for a dry run,
-            which `ganlab.estimate.dry_run` makes.
+        GanlabError: an error that a user can fix; it is also written to the run's record.
+        ConfigError: also if dry_run is set: `ganlab.estimate.dry_run` makes dry runs.
     """
     if config.get("dry_run"):
         raise ConfigError(
-            "dry_run: train() has no dry run; ganlab.estimate.dry_run has. It is for all runs of a "
-            "sweep or for none: set dry_run=false."
+            "dry_run: train() does not support dry runs, but ganlab.estimate.dry_run does. A sweep "
+            "cannot mix dry runs with others: set dry_run=false."
         )
     from ganlab.config.checks import check
 
@@ -74,14 +74,14 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
 
 
 def new_folder(name: str) -> Path:
-    """outputs/<name>/<date>_<time>, with a number where two runs start in one second."""
+    """Return outputs/<name>/<date>_<time>, with a number appended if that folder exists."""
     import os
     import time
 
     from ganlab.ranks import agreed
 
-    if pinned := os.environ.get("GANLAB_RUN_DIR"):  # a further rank of a run that has begun
-        return Path(pinned)
+    if chosen := os.environ.get("GANLAB_RUN_DIR"):  # chosen by the main process of this run
+        return Path(chosen)
     base = Path("outputs") / name / time.strftime("%Y-%m-%d_%H-%M-%S")
     folder, number = base, 1
     while folder.exists():

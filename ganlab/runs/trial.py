@@ -1,4 +1,4 @@
-"""A short, silent training in a temporary folder, for whoever measures one."""
+"""A short, silent training in a temporary folder, for measurements."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ganlab.runs.assemble import assemble
 
 
 def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
-    """The configuration without an end, pictures, scores and bar: they have their own cadence.
+    """Return the configuration with a budget of 60 minutes and without most callbacks.
+
+    Callbacks for pictures, scores and the progress bar run at their own cadence, which would
+    disturb a short measurement.
 
     Args:
-        config: plain and checked; it stays as it is.
-        *kept: the names of callbacks that stay.
+        config: plain and checked; it is not changed.
+        *kept: names of callbacks to keep.
     """
     budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
     callbacks = config.get("callbacks") or {}
@@ -29,9 +32,9 @@ def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
 
 
 def fit(config: dict[str, Any], *callbacks: Any) -> Any:
-    """Train silently with further callbacks until they stop the trainer; returns the assembly.
+    """Train silently with additional callbacks until one stops the trainer; return the assembly.
 
-    What is written goes to a new folder in `run_dir`.
+    Files are written to a new folder inside `run_dir`.
     """
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -48,7 +51,7 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
 
 
 def synchronize(device: Any) -> None:
-    """Wait until an accelerator has done all that was asked of it."""
+    """Wait until an accelerator has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -56,6 +59,6 @@ def synchronize(device: Any) -> None:
 
 
 def now(device: Any) -> float:
-    """Seconds, once the device is done."""
+    """Return the time in seconds, after the device has finished all queued work."""
     synchronize(device)
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""Overrides of a protocol: where they lead, and that a changed protocol says so."""
+"""Overrides of a protocol: their full paths, and the name of a changed protocol."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -26,12 +26,12 @@ def test_overrides_are_spelled_out(text, whole):
 
 
 @pytest.mark.parametrize("text", ["protocol.samples=9", "~protocol.samples"])
-def test_a_changed_protocol_says_so(text):
+def test_a_changed_protocol_is_named_so(text):
     config = compose(["experiment=ring_hinge", "protocol=modes10k", text])
     assert OmegaConf.select(config, f"{PROTOCOL}.name").endswith(" (changed)")
 
 
-def test_texts_are_merged_or_named():
+def test_texts_are_merged_or_refused():
     base = OmegaConf.create({"data": {"size": 28}})
     assert merge(base, ["data.size=32"]) == {"data": {"size": 32}}
     assert base.data.size == 28

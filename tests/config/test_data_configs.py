@@ -1,4 +1,4 @@
-"""Every file of conf/data: a line about itself, keys that fit, and the shape that it declares."""
+"""Every file of conf/data has a description, keys that fit, and the declared shape."""
 
 import pytest
 from hydra import compose
@@ -17,12 +17,12 @@ def composed(path):
     with initialized():
         data = compose(f"data/{path.stem}").data
     if data.get("root", "") is None:
-        data.root = "/nowhere"  # a person's own folder
+        data.root = "/nowhere"  # for users' own folders
     return OmegaConf.create({"seed": 3, "data": data}).data
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_a_config_begins_with_a_line_about_itself(path):
+def test_a_config_begins_with_a_description(path):
     first = path.read_text().splitlines()[0]
     assert first.startswith("# ")
     assert 20 < len(first) <= 110
@@ -30,7 +30,7 @@ def test_a_config_begins_with_a_line_about_itself(path):
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_a_config_names_every_argument(path):
-    """So that each can be overridden without a plus, and a misspelled one is known to be so."""
+    """So every argument can be overridden without a plus, and misspellings are found."""
     config = composed(path)
     arguments = parameters_of(get_class(config["_target_"]))
     assert set(config) - {"_target_"} == set(arguments)
@@ -51,6 +51,6 @@ def test_a_config_builds_without_files(path, monkeypatch):
     assert ("label" in data.provides) == (data.classes is not None)
 
 
-def test_all_the_sets_are_there():
+def test_all_data_sets_have_a_config():
     asked = "mnist mnist_5k fashion_mnist cifar10 celeba64 synthetic ring grid swiss_roll two_moons"
     assert set(asked.split()) <= set(NAMES)

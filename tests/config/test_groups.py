@@ -41,13 +41,13 @@ def test_a_choice_may_be_written_with_its_folder(choice):
 
 
 @pytest.mark.parametrize("choice", ["gan/dirac", "lecture/ring_hinge", "lecture", "ring", ""])
-def test_other_folders_and_folders_alone_are_no_choices(choice):
+def test_wrong_folders_and_bare_folders_are_refused(choice):
     assert file_of("experiment", choice) is None
     with pytest.raises(ConfigError, match="there is no such experiment"):
         check_choice("experiment", choice)
 
 
-def test_names_and_choices_are_bare_wherever_the_files_lie():
+def test_names_and_choices_are_bare_in_every_folder():
     config = compose(["model=mlp", "data=ring", "loss=hinge", "protocol=modes10k"])
     assert config.name == "mlp_ring_hinge"
     assert (config.choices.model, config.choices.data) == ("mlp", "ring")
@@ -55,37 +55,37 @@ def test_names_and_choices_are_bare_wherever_the_files_lie():
     assert file_of("model", "mlp").parent != CONF / "model"
 
 
-def test_files_begin_with_others_of_their_group():
-    """Hydra finds `- cyclegan` of a defaults list, and the ledger reads it."""
+def test_a_file_may_extend_another_file_of_its_group():
+    """Hydra and the ledger both resolve `- cyclegan` in a defaults list."""
     assert compose(["experiment=cyclegan_maps"]).loss == compose(["experiment=cyclegan"]).loss
     found = baselines()["cyclegan_maps"]
     assert (found.model, found.data) == ("cyclegan", "maps_unpaired")
 
 
-def test_globs_are_over_bare_names():
+def test_globs_match_bare_names():
     jobs = expand(["experiment=glob(ring_h*)", "seed=1,2"])
     assert jobs == [["experiment=ring_hinge", f"seed={seed}"] for seed in (1, 2)]
     every = [job[0].partition("=")[2] for job in expand(["experiment=glob(*)"])]
     assert every == options("experiment")
 
 
-def test_protocols_are_found_by_their_names():
+def test_protocols_are_found_by_name():
     assert named_protocol("studiogan_cifar10")["name"] == "studiogan_cifar10"
 
 
-def test_a_misspelled_name_is_answered_with_the_nearest():
+def test_the_nearest_name_is_suggested():
     with pytest.raises(ConfigError, match=r"data=mnist5k.*Did you mean 'mnist_5k'\?"):
         compose(["data=mnist5k"])
 
 
-def test_every_file_says_what_it_is():
+def test_every_file_has_a_description():
     for group in ("experiment", "model", "data", "protocol", "loss", "sweep"):
         for name in options(group):
             assert len(describe(group, name)) > 10, (group, name)
 
 
-def test_files_are_found_as_they_are_now(tmp_path, monkeypatch):
-    """In one process, as in a notebook: a file that is new, and one that has changed."""
+def test_new_and_changed_files_are_found(tmp_path, monkeypatch):
+    """A new file and a changed file are found within one process, such as a notebook."""
     shutil.copytree(CONF, tmp_path / "conf")
     monkeypatch.setattr("ganlab.config.groups.CONF", tmp_path / "conf")
     monkeypatch.setattr("ganlab.config.source.CONF", tmp_path / "conf")
@@ -105,8 +105,8 @@ def test_files_are_found_as_they_are_now(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("choice", ["images/mnist_5k", "mnist_5k"])
-def test_what_follows_a_choice_follows_it_with_its_folder_too(choice):
-    """A data set's protocol is the one that its file names."""
+def test_a_data_set_chosen_with_its_folder_has_its_protocol(choice):
+    """The data set's file names the protocol."""
     config = compose([f"data={choice}"])
     assert config.choices.data == "mnist_5k"
     assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
@@ -121,7 +121,7 @@ def test_protocols_and_jobs_of_sweeps_may_be_written_with_their_folders():
     ]
 
 
-def test_other_hydra_programs_in_the_process_see_nothing_of_ganlab(tmp_path):
+def test_other_hydra_programs_do_not_see_ganlabs_configs(tmp_path):
     (tmp_path / "config.yaml").write_text("defaults:\n  - model: munit\n")
     compose(["experiment=ring_hinge"])
     with (

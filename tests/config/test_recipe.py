@@ -1,4 +1,4 @@
-"""What counts as another recipe, and how one is shortened."""
+"""Which settings change a recipe, and how a recipe is shortened."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def composed(*overrides, experiment="wgan_gp_cifar10"):
         "name=other",
     ],
 )
-def test_where_it_runs_is_not_the_recipe(override):
+def test_where_a_run_is_trained_does_not_change_the_recipe(override):
     base, new = composed(), composed(override)
     assert changes(new, base) == []
     assert recipe_hash(new) == recipe_hash(base)
@@ -52,8 +52,8 @@ def test_changes_are_named(override, said):
     assert recipe_hash(new) != recipe_hash(base)
 
 
-def test_processes_with_a_share_of_the_batch_are_the_recipe():
-    """With batch norm over all of it alone; each process's own is another recipe."""
+def test_the_recipe_counts_the_joint_batch_of_all_processes():
+    """Batch norm without synchronisation over several processes is another recipe."""
     base, half = composed(), "data.batch_size=32"
     for devices in ("trainer.devices=2", "trainer.devices=[0,1]", "trainer.num_nodes=2"):
         new = composed(devices, half, "trainer.sync_batchnorm=true")
@@ -65,20 +65,20 @@ def test_processes_with_a_share_of_the_batch_are_the_recipe():
     assert changes(whole, base) == ["data.batch_size: 64 → 128"]
 
 
-def test_hash_of_one_process_is_of_the_recipe_alone():
-    """Recorded by an earlier version, and still that of the recipe: it may not change."""
+def test_the_hash_of_a_recipe_never_changes():
+    """The hash was recorded by an earlier version."""
     config = {"budget": {"batches": 5}, "data": {"batch_size": 8, "root": "x"}, "seed": 1}
     trainer = {"devices": 1, "num_nodes": 1, "sync_batchnorm": False, "precision": "32-true"}
     assert recipe_hash(config | {"trainer": trainer}) == "a2c30aa3c74b1fcc"
 
 
-def test_hash_of_a_protocol_is_not_of_where_weights_lie():
+def test_the_hash_of_a_protocol_ignores_paths_of_weights():
     protocol = {"name": "x", "samples": 10, "features": {"weights": "here"}}
     assert protocol_hash(protocol) == protocol_hash(protocol | {"features": {"weights": "there"}})
     assert protocol_hash(protocol) != protocol_hash(protocol | {"samples": 11})
 
 
-def test_evaluation_is_the_recipe_where_it_chooses_the_checkpoint():
+def test_the_evaluation_counts_if_it_chooses_the_checkpoint():
     base = composed(experiment="dcgan_cifar10")
     new = composed("callbacks.evaluation.every_examples=1000", experiment="dcgan_cifar10")
     assert changes(new, base) == []
@@ -95,7 +95,7 @@ def test_evaluation_is_the_recipe_where_it_chooses_the_checkpoint():
     ],
 )
 def test_schedules_shrink_with_the_run(experiment, place):
-    """After a share of the shortened run each schedule is where it was after that of the whole."""
+    """After the same fraction of the short and of the long run, schedules have the same value."""
 
     def schedule(config):
         for key in place.split("."):
@@ -113,15 +113,15 @@ def test_schedules_shrink_with_the_run(experiment, place):
         assert schedule(short)(0.1 * examples) == pytest.approx(schedule(whole)(examples))
 
 
-def test_the_rarest_player_moves_at_least_once():
-    """It steps once, over so many moves as it averages gradients of."""
+def test_every_player_makes_at_least_one_step():
+    """A step needs as many moves as the player accumulates gradients of."""
     assert "budget.batches=5" in shortened(composed(), 1e-9)
     averaged = composed("model.players.generator.accumulate=3")
     assert "budget.batches=15" in shortened(averaged, 1e-9)
 
 
-def test_what_is_done_in_between_shrinks_with_the_run():
-    """Averages, scores and checkpoints; but no more often than in each batch."""
+def test_cadences_shrink_with_the_run():
+    """Cadences of EMA weights, scores and checkpoints do not get below one batch."""
     for experiment, name, key in (
         ("quickstart", "ema", "half_life"),
         ("dcgan_cifar10", "evaluation", "every_examples"),

@@ -1,4 +1,4 @@
-"""What a `_target_` may be given: also what its constructor hands on to its base's."""
+"""Arguments of a `_target_`, including those that it passes on to its base class."""
 
 import pytest
 
@@ -12,12 +12,12 @@ class Base:
         self.size, self.seed = size, seed
 
 
-class Handing(Base):
+class Passing(Base):
     def __init__(self, colour: str = "red", **common) -> None:
         super().__init__(**common)
 
 
-class Deeper(Handing):
+class Deeper(Passing):
     def __init__(self, size: int = 3, **common) -> None:
         super().__init__(size=size, **common)
 
@@ -27,9 +27,9 @@ class Keeping(Base):
         super().__init__(options["size"])
 
 
-def test_a_constructor_has_the_arguments_that_it_hands_on():
+def test_arguments_include_those_that_a_constructor_passes_on():
     assert list(parameters_of(Base)) == ["size", "seed"]
-    assert list(parameters_of(Handing)) == ["colour", "size", "seed"]
+    assert list(parameters_of(Passing)) == ["colour", "size", "seed"]
     assert list(parameters_of(Deeper)) == ["size", "colour", "seed"]
     assert parameters_of(Deeper)["size"].default == 3
     assert list(parameters_of(Keeping)) == ["options"]
@@ -44,12 +44,12 @@ def test_a_constructor_has_the_arguments_that_it_hands_on():
         (PairedImages, {"root", "archive", "direction", "channels", "source_channels", "fit"}),
     ],
 )
-def test_data_sets_name_all_of_theirs(target, arguments):
+def test_data_sets_have_all_their_arguments(target, arguments):
     assert arguments <= set(parameters_of(target))
     assert not {"args", "kwargs", "common", "places"} & set(parameters_of(target))
 
 
-def test_what_a_constructor_does_not_hand_on_is_not_its_own():
+def test_arguments_that_are_not_passed_on_are_left_out():
     assert "crop" not in parameters_of(CartoonFaces)
 
 
@@ -61,13 +61,13 @@ def test_what_a_constructor_does_not_hand_on_is_not_its_own():
         ({"radius": "wide"}, "x.radius: received 'wide'.*a number"),
     ],
 )
-def test_mistakes_in_handed_on_arguments_are_found(config, said):
+def test_mistakes_in_arguments_that_are_passed_on_are_found(config, said):
     with pytest.raises(ConfigError, match=said):
         check_targets({"x": {"_target_": "ganlab.data.Ring", **config}})
 
 
-def test_other_variable_arguments_take_anything():
-    """Of metrics, and of classes that are not ours."""
+def test_other_keyword_arguments_are_not_checked():
+    """So for metrics and for classes of other packages; a data set refuses unknown arguments."""
     for target in ("ganlab.metrics.KernelDistance", "lightning.pytorch.profilers.PyTorchProfiler"):
         assert check_targets({"x": {"_target_": target, "anything": 1}}) is None
     with pytest.raises(ConfigError, match="anything"):

@@ -1,7 +1,7 @@
 """Every experiment, model with every loss, data set and protocol composes and validates.
 
-Networks are built on the meta device; nothing is trained, nor any file read. Tests of the contract
-train them.
+Networks are built on the meta device. Nothing is trained and no data are read; tests/contract
+trains every experiment.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ STUDIES = [name for name, path in files("experiment").items() if path.parent.nam
 
 
 def checked(*overrides):
-    """A game on the meta device and its data, of the types that the configuration names."""
+    """Return a game on the meta device and its data; check that their types are the configured."""
     config = plain(*overrides, "run_dir=unused")
     module, data = check(config)
     assert type(module) is locate(config["model"]["_target_"], "model")
@@ -37,14 +37,14 @@ def test_experiment(experiment):
 
 
 @pytest.mark.parametrize("experiment", STUDIES)
-def test_study(experiment):
-    """Its names, arguments and types are right; tests/lectures looks at its numbers."""
+def test_lesson(experiment):
+    """Names and types of a lesson's arguments are right; tests/lectures checks its numbers."""
     assert check(to_plain(compose([f"experiment={experiment}", "run_dir=unused"]))) == (None, None)
 
 
 @pytest.mark.parametrize("name", [n for n in options("protocol") if n != "none"])
 def test_protocol(name):
-    """It is called what its file is called, and its scores have names before it is prepared."""
+    """A protocol has its file's name, and knows its scores' names before it is prepared."""
     config = named_protocol(name)
     check_targets({"protocol": config})
     protocol = make(config)
@@ -72,6 +72,6 @@ def test_regularizer(regularizer):
 
 @pytest.mark.parametrize("data", [d for d in options("data") if d not in ELSEWHERE])
 def test_data(data):
-    """With a model that suits it: what the sets of a folder give is alike."""
+    """Each data set is tested with a model that fits the data sets of its folder."""
     models = {"images": "dcgan", "points": "mlp", "pairs": "pix2pix", "unpaired": "cyclegan"}
     checked(f"data={data}", f"model={models[file_of('data', data).parent.name]}")

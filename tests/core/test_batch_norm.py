@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError
 def network():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2))
-    network(torch.randn(64, 3) * 3 + 1)  # averages that are not the defaults
+    network(torch.randn(64, 3) * 3 + 1)  # so that the running averages differ from their defaults
     return network.eval()
 
 
@@ -21,8 +21,8 @@ def _state(network):
 
 
 @pytest.mark.parametrize("mode", ["running", "batch", "standing"])
-def test_all_is_as_before(network, mode):
-    """Averages, counters and modes are untouched, also after an error."""
+def test_the_network_is_unchanged_afterwards(network, mode):
+    """Averages, counters and modes do not change, also after an error."""
     before, x = _state(network), torch.randn(8, 3)
     with batch_norm_statistics(network, mode, lambda: network(x)):
         network(x)
@@ -40,8 +40,8 @@ def test_running_statistics_change_nothing(network):
         assert torch.equal(network(x), expected)
 
 
-def test_batch_statistics_are_those_of_training(network):
-    """A network in training mode normalises by its batch."""
+def test_batch_mode_normalises_as_in_training(network):
+    """A network in training mode uses the statistics of its batch."""
     x = torch.randn(8, 3)
     with batch_norm_statistics(network, "batch", lambda: None):
         found = network(x)
@@ -49,7 +49,7 @@ def test_batch_statistics_are_those_of_training(network):
 
 
 def test_standing_statistics_are_the_means_over_batches(network):
-    """Of two batches they are the mean of two means and of two unbiased variances."""
+    """For two batches they are the mean of the two means, and of the two unbiased variances."""
     batches = [torch.randn(16, 3), torch.randn(16, 3) + 2]
     hidden = [network[0](x) for x in batches]
     mean = sum(h.mean(0) for h in hidden) / 2
@@ -67,7 +67,7 @@ def test_standing_statistics_are_the_means_over_batches(network):
 
 
 def test_standing_statistics_of_a_deeper_layer():
-    """A layer behind another one sees inputs that batch statistics have normalised."""
+    """The inputs of the second layer are normalised with batch statistics by the first."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
     x = torch.randn(8, 3, 6, 6) * 5 + 3
@@ -77,7 +77,7 @@ def test_standing_statistics_of_a_deeper_layer():
     assert (out.var((0, 2, 3)) - 1).abs().max() < 1e-2
 
 
-def test_unknown_mode(network):
+def test_an_unknown_mode_is_refused(network):
     with (
         pytest.raises(ConfigError, match="running, batch, standing"),
         batch_norm_statistics(network, "eval", lambda: None),

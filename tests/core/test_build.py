@@ -1,4 +1,4 @@
-"""Objects from plain configurations, and whose words a user reads when one cannot be made."""
+"""Building objects from plain configurations, and the errors when that fails."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from ganlab.errors import ConfigError
 HERE = "ganlab.data.ImageFolder"
 
 
-def test_an_objects_own_error_is_raised_even_where_it_has_a_cause():
-    """The constructor words its error after Pillow's, from which it is raised."""
+def test_a_ganlab_error_of_a_constructor_is_raised_even_if_it_has_a_cause():
+    """The constructor raises its ConfigError from an error of Pillow."""
     with pytest.raises(ConfigError) as caught:
         make({"_target_": HERE, "root": "nowhere", "background": "#zz"})
     assert str(caught.value).startswith("data.background: received '#zz'; needs a colour's name")
 
 
-def test_an_error_of_a_part_within_is_the_parts_own():
+def test_a_ganlab_error_of_a_nested_object_is_raised():
     part = {"_target_": HERE, "root": "nowhere", "background": "#zz"}
     with pytest.raises(ConfigError, match=r"^data\.background: received '#zz'"):
         make({"_target_": "builtins.dict", "data": part})

@@ -68,8 +68,8 @@ def test_unknown_shared_submodule():
         )
 
 
-def test_restoring_who_moves_where_players_share_parameters():
-    """After another player's part was made, only the mover's parameters require gradients."""
+def test_gradients_are_required_again_for_the_mover_after_a_nested_block():
+    """The two players share parameters."""
     trunk = nn.Linear(1, 1)
     module = Two(
         {"a": Player(sgd()), "b": Player(sgd(), jointly=["a", "b"])},

@@ -1,4 +1,4 @@
-"""The one training step: who moves when, with which gradients, and what is counted."""
+"""The training step: which player moves when, with which gradients, and what is counted."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def players(every=1, **options):
 
 
 class Moves(Callback):
-    """Which players had stepped after each batch."""
+    """Records the players' numbers of steps after each batch."""
 
     def __init__(self):
         self.steps = []
@@ -37,7 +37,7 @@ def test_each_player_moves_when_due(every):
     assert (module.batches_seen, module.examples_seen) == (11, 44)
 
 
-def test_discriminator_may_be_the_rare_one():
+def test_the_discriminator_may_move_less_often():
     module = tiny_gan(players={"discriminator": Player(sgd(), every=3), "generator": Player(sgd())})
     fit(module, batches=7)
     assert module.steps == {"discriminator": 2, "generator": 7}
@@ -56,7 +56,7 @@ def test_players_move_in_the_order_of_roles_whatever_the_config_says():
 
 
 class Inspected(GAN):
-    """Records, inside the loss methods, whose parameters may receive gradients."""
+    """Records, inside the loss methods, which players' parameters require gradients."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -74,7 +74,9 @@ class Inspected(GAN):
     def discriminator_loss(self, batch):
         self.look("discriminator")
         self.graphs.append(self._fake(batch).requires_grad)
-        self.look("discriminator")  # making the fakes must leave things as they were
+        self.look(
+            "discriminator"
+        )  # generating fakes must not change which parameters require gradients
         return super().discriminator_loss(batch)
 
     def generator_loss(self, batch):
@@ -121,8 +123,8 @@ def test_one_generator_forward_for_each_batch(every):
     assert module.forwards == 5
 
 
-def test_none_needed_where_the_generator_alone_moved_before():
-    """Whoever asks after the generator has moved gets fakes of the new weights, without a graph."""
+def test_fakes_are_made_again_after_the_generator_has_moved():
+    """After the generator has moved, fakes come from its new weights and carry no graph."""
     asked = []
 
     class Reversed(GAN):
@@ -144,7 +146,7 @@ def test_none_needed_where_the_generator_alone_moved_before():
 
 
 def test_shared_fakes_give_the_gradients_of_two_forwards():
-    """With the same latents, and the generator unmoved between, sharing must change nothing."""
+    """With the same latents and generator weights, sharing does not change gradients."""
 
     class Separate(GAN):
         def _fake(self, batch):
@@ -165,7 +167,7 @@ def test_shared_fakes_give_the_gradients_of_two_forwards():
 
 
 def test_frozen_weights_of_a_network_stay_frozen():
-    """A pretrained part with requires_grad false is no business of its player's optimizer."""
+    """A player's optimizer ignores pretrained parts with requires_grad False."""
     torch.manual_seed(0)
     module = tiny_gan()
     networks = module.generator, module.discriminator
@@ -177,7 +179,7 @@ def test_frozen_weights_of_a_network_stay_frozen():
     assert not frozen.requires_grad
 
 
-def test_shared_submodule_is_trained_by_both_and_frozen_for_others():
+def test_a_joint_submodule_is_trained_by_both_players():
     both = players()
     both["discriminator"].modules = ["discriminator", "generator"]
     both["discriminator"].jointly = ["generator"]
@@ -189,7 +191,7 @@ def test_shared_submodule_is_trained_by_both_and_frozen_for_others():
     fit(game, batches=1)
     assert len(game.parameters_of["discriminator"]) > len(game.parameters_of["generator"])
     assert seen
-    assert not any(seen[0])  # made for the generator alone
+    assert not any(seen[0])  # the fakes are made with gradients for the generator only
     assert all(p.requires_grad for p in game.parameters_of["generator"])
 
 
@@ -241,7 +243,7 @@ def test_terms_are_logged_by_player_and_their_mean_is_taken():
 
 
 class Poisoned(GAN):
-    """Its penalty becomes NaN in the generator's third move."""
+    """A game in which the generator's penalty becomes NaN in the third move."""
 
     def generator_loss(self, batch):
         terms = super().generator_loss(batch)
@@ -249,7 +251,7 @@ class Poisoned(GAN):
         return terms | {"penalty": terms["adversarial"] * poison}
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_by_name():
+def test_a_loss_that_is_not_finite_stops_the_run():
     module = tiny_gan(Poisoned, players(2))
     with pytest.raises(
         NonFiniteLossError, match=r"'penalty' of player 'generator' .* nan at batch 6 "
@@ -258,8 +260,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_by_name():
     assert module.steps == {"discriminator": 6, "generator": 2}
 
 
-def test_the_guard_names_the_batch_later_where_reading_would_wait():
-    """On an accelerator terms are read with the log: the message still names the batch."""
+def test_on_an_accelerator_the_batch_of_a_bad_loss_is_still_named():
+    """On an accelerator, terms are checked only when they are logged."""
     module = tiny_gan()
     for batch, value in ((3, 1.0), (6, float("inf")), (9, float("nan"))):
         module._window.add("discriminator/lazy", torch.tensor(value), batch)
@@ -269,7 +271,7 @@ def test_the_guard_names_the_batch_later_where_reading_would_wait():
         module.check_finite()
 
 
-def test_data_must_fit_before_anything_is_built():
+def test_data_that_do_not_fit_are_refused():
     module = tiny_gan()
     module.check_data({"example": (2,)}, ("example",))
     with pytest.raises(ValueError, match="makes samples of shape"):

@@ -73,7 +73,7 @@ def test_options_reach_the_optimizer():
 
 
 def test_null_options_are_dropped():
-    """A loss config turns Adam into RMSprop, which knows neither betas nor fused = null."""
+    """A loss config replaces Adam by RMSprop, which has no arguments betas and fused."""
     optimizer, _ = build(partial(RMSprop, lr=5e-5, betas=None, fused=None, alpha=None))
     assert isinstance(optimizer, RMSprop)
     assert optimizer.param_groups[0]["lr"] == 5e-5
@@ -101,7 +101,7 @@ def test_learning_rate_and_betas_follow_schedules():
 
 
 def test_scheduled_steps_are_the_sum_of_the_rates():
-    """SGD on a gradient of 1 goes down by exactly the rate of each step."""
+    """With a gradient of 1, each step of SGD lowers the weight by the current learning rate."""
     parameter, rate = weight(), Ramp(1.0, 0.0, examples=4)
     optimizer, scheduled = build(partial(SGD, lr=rate), parameter)
     for examples in range(6):
@@ -111,15 +111,15 @@ def test_scheduled_steps_are_the_sum_of_the_rates():
     assert parameter.item() == -(1.0 + 0.75 + 0.5 + 0.25)
 
 
-def test_every_group_is_driven():
+def test_a_schedule_drives_every_parameter_group():
     groups = [{"params": [weight()]}, {"params": [weight()]}]
     optimizer, scheduled = build(partial(Adam, lr=Ramp(0.1, 0.2, examples=10)), *groups)
     scheduled.update(5)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.15, 0.15])
 
 
-def test_schedules_go_on_after_loading_a_checkpoint():
-    """`load_state_dict` gives the optimizer new groups: they are the ones to drive."""
+def test_schedules_drive_the_groups_of_a_loaded_checkpoint():
+    """`load_state_dict` replaces the optimizer's groups; schedules must set the new groups."""
     options = {"lr": Ramp(0.0, 1.0, examples=100), "betas": [0.5, Ramp(0.9, 0.8, examples=100)]}
     optimizer, scheduled = build(partial(Adam, **options))
     scheduled.update(30)
@@ -134,8 +134,8 @@ def test_schedules_go_on_after_loading_a_checkpoint():
     assert list(resumed.param_groups[0]["betas"]) == pytest.approx([0.5, 0.82])
 
 
-def test_the_player_can_be_used_again():
-    """Schedules stay in the player: a second optimizer has its own, and the first keeps its own."""
+def test_a_player_can_build_several_optimizers():
+    """Each optimizer has its own scheduled values."""
     player = Player(optimizer=partial(Adam, betas=[0.5, Ramp(0.9, 0.8, examples=10)]))
     first, second = ScheduledScalars(), ScheduledScalars()
     one = player.build_optimizer("generator", [weight()], first)
@@ -145,8 +145,8 @@ def test_the_player_can_be_used_again():
     assert other.param_groups[0]["betas"][1] == 0.9
 
 
-def test_optimizer_states_are_plain():
-    """Numbers and lists, no schedules: checkpoints load with `weights_only=True`."""
+def test_optimizer_states_contain_no_schedules():
+    """They contain only numbers and lists, so that checkpoints load with `weights_only=True`."""
     optimizer, _ = build(partial(Adam, lr=Ramp(1, 2, examples=9), betas=[0.5, Steps([0.9], at=[])]))
     group = optimizer.state_dict()["param_groups"][0]
     assert type(group["lr"]) is float
@@ -154,7 +154,7 @@ def test_optimizer_states_are_plain():
 
 
 def test_a_player_from_a_config():
-    """As Hydra builds it: a partial of the optimizer, with schedules inside its lists."""
+    """Hydra builds a partial of the optimizer, with schedules inside its lists."""
     from hydra.utils import instantiate
 
     ramp = {"_target_": "ganlab.core.schedule.Ramp", "start": 0.9, "end": 0.99, "examples": 10}

@@ -1,4 +1,4 @@
-"""The history of generated pictures that CycleGAN's discriminators are shown."""
+"""The pool of generated pictures for CycleGAN's discriminators."""
 
 import pytest
 import torch
@@ -11,24 +11,26 @@ def numbered(start, n):
     return torch.arange(start, start + n, dtype=torch.float32).view(-1, 1, 1, 1)
 
 
-def test_it_is_filled_first_and_shows_what_is_new():
+def test_new_pictures_are_shown_while_the_pool_is_filled():
     pool, rng = ImagePool(5), torch.Generator().manual_seed(0)
     for start in range(5):
         assert torch.equal(pool.exchange(numbered(start, 1), rng), numbered(start, 1))
     assert torch.cat(pool.pictures).flatten().tolist() == [0, 1, 2, 3, 4]
 
 
-def test_half_of_the_new_pictures_take_the_place_of_what_is_shown():
+def test_half_of_the_new_pictures_are_swapped():
     pool, rng = ImagePool(50), torch.Generator().manual_seed(0)
     new = numbered(0, 4050)
     shown = torch.cat([pool.exchange(part, rng) for part in new.split(3)])
     fresh = (shown == new)[50:].float().mean()
-    assert float(fresh) == pytest.approx(0.5, abs=0.04)  # 5 standard deviations of 4,000 throws
+    assert float(fresh) == pytest.approx(
+        0.5, abs=0.04
+    )  # tolerance: 5 standard deviations of 4,000 random choices
     everything = torch.cat([shown.flatten(), torch.cat(pool.pictures).flatten()]).tolist()
     counts = {number: everything.count(number) for number in set(everything)}
-    # nothing is lost: a picture is shown at once, later, or still waits (the first 50 are both)
+    # no picture is lost: it has been shown or is still in the pool (the first 50 may be both)
     assert all(counts[n] == 1 for n in range(50, 4050))
-    # pictures wait for 50 exchanges on average, 100 pictures
+    # on average a picture stays for 50 swaps, which is 100 pictures
     waited = [float(n - s) for n, s in zip(new.flatten(), shown.flatten(), strict=True) if n != s]
     assert sum(waited) / len(waited) == pytest.approx(100, rel=0.15)
 
@@ -43,20 +45,20 @@ def test_no_pool_and_no_gradient():
 
 
 def test_pictures_of_a_checkpoint_may_be_on_another_device():
-    """They come from the CPU; new ones may not. (The meta device stands for another one.)"""
+    """They are loaded on the CPU. Here the meta device stands for an accelerator."""
     pool = ImagePool(3)
     pool.load_state_dict({"pictures": numbered(0, 2)})
     pool.exchange(numbered(5, 1).to("meta"), torch.Generator())
     assert {picture.device.type for picture in pool.pictures} == {"meta"}
 
 
-def test_a_picture_of_a_batch_does_not_keep_the_batch():
+def test_a_pooled_picture_does_not_keep_its_batch_in_memory():
     pool = ImagePool(3)
     pool.exchange(torch.zeros(16, 3, 8, 8), torch.Generator().manual_seed(0))
     assert [p.untyped_storage().nbytes() for p in pool.pictures] == 3 * [4 * 3 * 8 * 8]
 
 
-def test_state_goes_on_where_it_was():
+def test_a_restored_pool_continues_identically():
     one, other = ImagePool(3), ImagePool(3)
     one.exchange(numbered(0, 5), torch.Generator().manual_seed(0))
     other.load_state_dict(one.state_dict())

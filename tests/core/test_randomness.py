@@ -1,4 +1,4 @@
-"""Seeds: repeatable for ever, without collisions, sensitive to every bit."""
+"""Seeds never change between versions, do not collide, and depend on every bit."""
 
 import pytest
 
@@ -8,12 +8,12 @@ PINNED = [0, 5225608189600411232, 3617558351911305818, 1277021547479123805, 8759
 
 
 def test_the_finaliser_is_splitmix64():
-    """The published first output of SplitMix64 from state 0 (its state then is the gamma)."""
+    """SplitMix64's published first output for seed 0, where the finaliser's input is the gamma."""
     assert _finalise(0x9E3779B97F4A7C15) == 0xE220A8397B1DCDAF
 
 
 def test_values_never_change():
-    """A run's order hangs on these numbers: a change would make old checkpoints resume wrongly."""
+    """If these numbers changed, old checkpoints would be resumed with another data order."""
     assert [mix(), mix(0), mix(0, 0), mix(1, 2), mix(-1)] == PINNED
 
 
@@ -28,7 +28,7 @@ def test_order_and_number_matter():
 
 
 def test_one_changed_bit_changes_half_the_result():
-    """Of 63 bits about 31.5 flip; the mean over many has a standard deviation far below 1."""
+    """On average 31.5 of 63 bits flip; the standard deviation of the mean is far below 1."""
     flips = [
         (mix(value, 7) ^ mix(value ^ (1 << bit), 7)).bit_count()
         for value in range(20)
@@ -38,6 +38,6 @@ def test_one_changed_bit_changes_half_the_result():
     assert min(flips) > 8
 
 
-def test_only_whole_numbers():
+def test_arguments_that_are_not_integers_are_refused():
     with pytest.raises(TypeError):
         mix(1.5)

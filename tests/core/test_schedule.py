@@ -1,4 +1,4 @@
-"""Schedules: shapes, ends and boundaries, and the places that they drive."""
+"""Schedules: shapes, ends and boundaries, and the scalars that they set."""
 
 import itertools
 import math
@@ -35,8 +35,8 @@ def test_a_ramp_is_constant_outside(shape, delay):
     ],
 )
 @pytest.mark.parametrize("delay", [0, 64])
-def test_a_ramp_on_its_way(shape, quarter, half, delay):
-    """From ½ to 8: the arithmetic mean halfway, or the geometric one (16 = 2⁴, so ×2 a quarter)."""
+def test_a_ramp_between_its_ends(shape, quarter, half, delay):
+    """From ½ to 8, linear: halfway the arithmetic mean; exponential: twice as much each quarter."""
     ramp = Ramp(0.5, 8.0, examples=400, shape=shape, delay=delay)
     assert ramp(delay + 100) == pytest.approx(quarter)
     assert ramp(delay + 200) == pytest.approx(half)
@@ -123,11 +123,11 @@ def test_the_base_class_is_abstract():
         Schedule()(0)
 
 
-# --- what they drive ----------------------------------------------------------------------------
+# --- scheduled scalars --------------------------------------------------------------------------
 
 
 class Holder:
-    """Stands for a loss or a regularizer: an object of ganlab with scalars."""
+    """Replaces a loss or a regularizer: an object of ganlab with scalars."""
 
     __module__ = "ganlab.testing"
 
@@ -150,8 +150,8 @@ def test_schedules_are_found_in_objects_dicts_and_lists():
     assert scheduled.values(7) == {"loss.a.weight": 7.0, "loss.b.1": 2.0}
 
 
-def test_values_are_a_function_of_the_images_alone():
-    """No state: going there in one leap, in steps or backwards gives the same number."""
+def test_values_depend_only_on_the_examples_seen():
+    """Schedules have no state: one update, many or backward updates give the same value."""
     holder, scheduled = Holder(x=Ramp(1.0, 3.0, examples=100, shape="cosine")), ScheduledScalars()
     scheduled.bind("it", holder)
     for examples in range(0, 71):
@@ -181,7 +181,7 @@ def test_drive_assigns_at_once_and_at_every_update():
     assert written == [0.0, 0.25, 0.5, 1.0]
 
 
-def test_nothing_scheduled_is_no_work():
+def test_without_schedules_nothing_is_bound():
     holder, scheduled = Holder(x=1.0, y="z", w=None), ScheduledScalars()
     scheduled.bind("it", holder)
     scheduled.update(100)
@@ -193,7 +193,7 @@ def test_linear_decay_counts_epochs_once_they_are_known():
     rate, scheduled = {"lr": LinearDecay(2e-4, epochs=100, decay_epochs=50)}, ScheduledScalars()
     scheduled.bind("player", rate)
     scheduled.update(10**9)
-    assert rate["lr"] == 2e-4  # the data are not known yet
+    assert rate["lr"] == 2e-4  # the number of examples in an epoch is not known yet
     scheduled.count_epochs(400)
     for epoch, factor in ((0, 1), (100, 1), (125, 0.5), (150, 0), (200, 0)):
         scheduled.update(400 * epoch)

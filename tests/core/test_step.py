@@ -1,4 +1,4 @@
-"""What a step is made of: accumulation, clipping, mixed precision."""
+"""Parts of a training step: accumulation, clipping, mixed precision."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_two_accumulated_batches_equal_one_of_twice_the_size():
 
 
 class JointLatents(GAN):
-    """Batch b of size n takes latents bn … (b+1)n of one long draw."""
+    """Uses, for batch b of size n, latents bn … (b+1)n of one long sequence."""
 
     def draw_latents(self, n, generator=None):
         every = torch.randn(64, 4, generator=torch.Generator().manual_seed(7))
@@ -45,7 +45,7 @@ class JointLatents(GAN):
 
 
 def test_accumulation_of_a_discriminator_with_shared_fakes():
-    """The generator, not due, is held; the critic's two halves equal one joint batch."""
+    """While the generator is not due, two accumulated half batches equal one joint batch."""
 
     def game(accumulate):
         return tiny_gan(
@@ -66,8 +66,8 @@ def test_accumulation_of_a_discriminator_with_shared_fakes():
 
 
 @pytest.mark.parametrize("clip", [1e-3, 1e-2])
-def test_clipping_bounds_the_step_of_its_player_alone(clip):
-    """With SGD the step is the learning rate times the clipped gradient."""
+def test_clipping_affects_only_its_player(clip):
+    """With SGD, a step is the learning rate times the clipped gradient."""
     module = tiny_gan(
         players={
             "discriminator": Player(sgd(0.5), gradient_clip=clip),
@@ -87,7 +87,7 @@ def test_clipping_bounds_the_step_of_its_player_alone(clip):
 
 
 class Dtypes(GAN):
-    """Notes what the generator's loss sees after the discriminator has stepped."""
+    """Records the scores in the generator's loss, after the discriminator's step."""
 
     def generator_loss(self, batch):
         fake = self._fake(batch).detach()
@@ -103,7 +103,7 @@ class Dtypes(GAN):
         return super().generator_loss(batch)
 
 
-def test_the_generator_sees_the_weights_that_the_discriminator_has_just_got():
+def test_the_generator_loss_uses_the_updated_discriminator():
     module = tiny_gan(Dtypes, {"discriminator": Player(sgd(5.0)), "generator": Player(sgd())})
     fit(module, batches=3, precision="bf16-mixed")
     assert module.seen.dtype == torch.bfloat16
@@ -127,13 +127,13 @@ class PreciseR1(R1):
 
 @pytest.mark.parametrize("penalty", [Precise(1.0), PreciseR1(1.0)], ids=["line", "real"])
 def test_penalties_run_in_full_precision(penalty):
-    """Their forward too: every score that they differentiate is float32."""
+    """So do their forward passes: every score that penalties differentiate is float32."""
     penalty.dtypes, scores = [], []
     module = tiny_gan(regularizers={"penalty": penalty})
     module.discriminator.register_forward_hook(lambda *a: scores.append(a[2].dtype))
     fit(module, batches=1, precision="bf16-mixed")
     assert penalty.dtypes == [torch.float32]
-    # real, fake, the penalty's own, and the generator's
+    # scores of real and fake examples, of the penalty, and of the generator's loss
     assert scores == [torch.bfloat16, torch.bfloat16, torch.float32, torch.bfloat16]
 
 
@@ -151,9 +151,9 @@ def test_penalty_has_the_value_of_full_precision_under_mixed_precision():
 
 
 def test_float16_steps_each_player_once_a_batch():
-    """One backward and one scaled step a player: the scaler is updated between them.
+    """Each player has one backward pass and one scaled step, then the scaler is updated.
 
-    On a CPU Lightning takes bfloat16, and no scaler, unless it is given this plugin.
+    On a CPU, Lightning uses bfloat16 without a scaler unless it is given this plugin.
     """
     module, exact, dtypes = tiny_gan(), tiny_gan(), set()
     module.discriminator.register_forward_hook(lambda *a: dtypes.add(a[2].dtype))
@@ -162,7 +162,9 @@ def test_float16_steps_each_player_once_a_batch():
     fit(exact, batches=4)
     assert dtypes == {torch.float16}
     assert module.steps == {"discriminator": 4, "generator": 4}
-    assert scaler.state_dict()["scale"] == 256.0  # as it is doubled and halved by updates alone
+    assert (
+        scaler.state_dict()["scale"] == 256.0
+    )  # only updates of the scaler double or halve its scale
     assert scaler.state_dict()["_growth_tracker"] == 8
     start = tiny_gan().state_dict()
     for name, value in exact.state_dict().items():

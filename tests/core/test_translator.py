@@ -1,4 +1,4 @@
-"""What every translator offers: directions, noise and norms when it is used, checks."""
+"""Translators: directions, dropout and norms after training, and checks."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ PICTURES = normalise(TinyPairs().test["source"])
 
 
 def test_translating_is_a_function_of_the_seed_and_the_picture():
-    """Dropout and batch norm look at each picture alone, so a part translates as the whole."""
+    """Pictures are translated one by one, so a part gives the same result as the whole."""
     module = tiny_pix2pix().train()
     whole = module.translate(PICTURES, seed=3)
     assert torch.equal(whole, module.translate(PICTURES, seed=3))
@@ -21,7 +21,7 @@ def test_translating_is_a_function_of_the_seed_and_the_picture():
     assert not torch.equal(module.translate(PICTURES), module.translate(PICTURES))
 
 
-def test_translating_leaves_everything_as_it_was():
+def test_translating_changes_neither_modes_nor_random_state():
     module = tiny_pix2pix().train()
     state = {k: v.clone() for k, v in module.state_dict().items()}
     torch.manual_seed(5)
@@ -34,7 +34,7 @@ def test_translating_leaves_everything_as_it_was():
 
 @pytest.mark.parametrize("norm_at_test", ["running", "batch"])
 @pytest.mark.parametrize("dropout_at_test", [False, True])
-def test_dropout_and_norm_are_switched_apart(norm_at_test, dropout_at_test):
+def test_dropout_and_norm_are_set_independently(norm_at_test, dropout_at_test):
     module = tiny_pix2pix(norm_at_test=norm_at_test, dropout_at_test=dropout_at_test)
     draws = [module.translate(PICTURES[:1]) for _ in range(2)]
     assert torch.equal(*draws) is not dropout_at_test
@@ -50,7 +50,7 @@ def test_dropout_and_norm_are_switched_apart(norm_at_test, dropout_at_test):
     torch.testing.assert_close(module.translate(PICTURES[:1], seed=7), made, rtol=0, atol=1e-6)
 
 
-def test_averaged_weights_unless_raw_ones_are_asked_for():
+def test_ema_weights_are_the_default():
     module = tiny_cyclegan()
     module.start_averaging()
     with torch.no_grad():
@@ -84,7 +84,7 @@ def test_rows_of_the_sample_sheet():
     assert list(rows) == ["source", "generated", "target"]
 
 
-def test_data_must_fit_before_anything_is_trained():
+def test_data_that_do_not_fit_are_refused():
     pairs, domains = TinyPairs(), TinyDomains()
     tiny_pix2pix().check_data(pairs.shapes, pairs.provides)
     tiny_cyclegan().check_data(domains.shapes, domains.provides)

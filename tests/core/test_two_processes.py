@@ -1,11 +1,11 @@
-"""One game of two processes; tests/core/test_distributed.py plays one of every family, and more."""
+"""One game with two processes; tests/core/test_distributed.py tests every family."""
 
 import torch
 from helpers.processes.game import free_port, main, start
 
 
 def test_two_processes_equal_one_on_the_joint_batch(tmp_path):
-    """Six batches with accumulation, a lazy penalty, clipping, a player that moves rarely."""
+    """Six batches with accumulation, a lazy penalty, clipping, and a player that moves rarely."""
     port = free_port()
     processes = [start(tmp_path, rank, 2, port, "gan") for rank in (0, 1)]
     try:

@@ -1,4 +1,4 @@
-"""The game of BicycleGAN: what reaches whom, who moves, and what a latent does."""
+"""The game of BicycleGAN: gradients, players, and the effect of latents."""
 
 import pytest
 import torch
@@ -58,15 +58,15 @@ def batch(n=2):
 
 
 def start(module, *moving):
-    """As the base does before a player's loss."""
+    """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
     module._moved.clear()
     return module
 
 
-def reached(module, loss):
-    """The submodules whose parameters a loss has a gradient for, other than 0."""
+def networks_with_gradient(module, loss):
+    """Return the submodules for whose parameters a loss has a gradient other than 0."""
     module.zero_grad()
     loss.backward()
     return {
@@ -76,8 +76,8 @@ def reached(module, loss):
     }
 
 
-def test_what_each_term_reaches():
-    """E learns from the reconstruction of targets alone, never from finding latents again."""
+def test_which_networks_each_term_trains():
+    """The encoder learns from target reconstruction, but not from latent regression."""
     module = bicycle()
     names = {
         "reconstruction": {"generator", "encoder"},
@@ -89,10 +89,12 @@ def test_what_each_term_reaches():
     for name, expected in names.items():
         terms = start(module, "generator").generator_loss(batch())
         assert set(terms) == set(names)
-        assert reached(module, terms[name]) == expected, name
+        assert networks_with_gradient(module, terms[name]) == expected, name
     for name in ("encoded", "random"):
         terms = start(module, "discriminator").discriminator_loss(batch())
-        assert reached(module, terms[f"adversarial_{name}"]) == {f"discriminator_{name}"}
+        assert networks_with_gradient(module, terms[f"adversarial_{name}"]) == {
+            f"discriminator_{name}"
+        }
 
 
 def test_terms_are_those_of_the_paper():
@@ -115,7 +117,7 @@ def test_terms_are_those_of_the_paper():
         torch.testing.assert_close(terms[name], value, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def test_each_player_moves_its_own_parameters_alone():
+def test_each_player_changes_only_its_parameters():
     module, after = bicycle(), {}
     before = {n: p.detach().clone() for n, p in module.named_parameters()}
     module.after_step = lambda role: after.setdefault(
@@ -126,7 +128,7 @@ def test_each_player_moves_its_own_parameters_alone():
     assert after == {"discriminator": judges, "generator": judges | {"generator", "encoder"}}
 
 
-def test_each_network_runs_as_rarely_as_it_can():
+def test_networks_run_no_more_often_than_needed():
     module, seen = bicycle(), []
     for name, network in module.named_children():
         if name != "averaged":
@@ -143,7 +145,7 @@ def test_each_network_runs_as_rarely_as_it_can():
     ]
 
 
-def test_translation_draws_latents_from_the_seed():
+def test_the_seed_determines_the_latents_of_a_translation():
     module, x = bicycle(), batch(3)["source"]
     one = module.translate(x, seed=1)
     assert torch.equal(one, module.translate(x, seed=1))
@@ -193,8 +195,8 @@ def test_resumed_equals_uninterrupted(tmp_path):
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
-def judged(module):
-    """The generator's adversarial terms, and each judge's scores of its pictures and of targets."""
+def terms_and_scores(module):
+    """Yield, for each discriminator, the generator's term, and scores of fakes and of targets."""
     data = batch()
     terms = start(module, "generator").generator_loss(data)
     made = module._made(data)
@@ -203,9 +205,9 @@ def judged(module):
             yield terms[f"adversarial_{name}"], judge(getattr(made, name)), judge(data["target"])
 
 
-def test_several_scales_add_up():
+def test_losses_of_several_scales_are_summed():
     module = bicycle(discriminator=MultiScale, adversarial_weight=2.0)
-    for term, fake, _ in judged(module):
+    for term, fake, _ in terms_and_scores(module):
         assert len(fake) > 1
         expected = 2 * sum(LeastSquares().generator(scores) for scores in fake)
         torch.testing.assert_close(term.detach(), expected)
@@ -213,16 +215,16 @@ def test_several_scales_add_up():
     assert module.steps == {"discriminator": 1, "generator": 1}
 
 
-def test_a_loss_that_compares_with_real_scores():
+def test_a_relativistic_loss():
     module = bicycle(adversarial=RelativisticPairing())
-    for term, fake, real in judged(module):
+    for term, fake, real in terms_and_scores(module):
         torch.testing.assert_close(term.detach(), softplus(real - fake).mean())
     fit(module, batches=1, data=Pairs(batch_size=2))
     assert module.steps == {"discriminator": 1, "generator": 1}
 
 
 class Squares(TensorDataModule):
-    """Where a square is, and the square in a grey that nothing tells."""
+    """Sources show where a square is; targets show it in a grey that sources do not tell."""
 
     classes = None
     provides = ("source", "target")
@@ -240,8 +242,8 @@ class Squares(TensorDataModule):
 
 
 @pytest.mark.slow
-def test_latents_cover_what_the_source_leaves_open():
-    """The greys of one source's translations spread at least half as far as the data's."""
+def test_latents_cover_the_variety_of_targets():
+    """Greys of one source's translations have at least half the standard deviation of the data."""
     torch.manual_seed(0)
     module = BicycleGAN(
         LatentUNet(16, latent=2, in_channels=1, out_channels=1, features=8),
@@ -263,14 +265,14 @@ def test_latents_cover_what_the_source_leaves_open():
     assert float(made.std(0).mean()) > 0.5 * float(greys(target).std())
 
 
-def test_without_the_latents_regression_nobody_reads_them():
+def test_with_latent_weight_0_latents_are_not_encoded_again():
     module, seen = bicycle(latent_weight=0.0), []
     module.encoder.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
     fit(module, batches=1, data=Pairs(batch_size=2))
     assert seen == [2]
 
 
-def test_what_does_not_fit():
+def test_arguments_and_data_that_do_not_fit_are_refused():
     module = bicycle()
     with pytest.raises(ConfigError, match=r"model.encoder.latent: received 5; .* takes 3"):
         BicycleGAN(

@@ -27,8 +27,8 @@ def test_learns_the_classes():
     assert module.accuracy(images, data.train["label"]) > 0.9
 
 
-def test_untrained_cross_entropy_with_smoothing_is_closed():
-    """Equal logits give log K whatever the smoothing."""
+def test_cross_entropy_of_equal_logits():
+    """Equal logits give log K with every smoothing."""
     module = classifier(smoothing=0.1)
     torch.nn.init.zeros_(module.network[1].weight)
     torch.nn.init.zeros_(module.network[1].bias)

@@ -1,4 +1,4 @@
-"""The game of CUT: what is compared with what, who moves, and that it learns."""
+"""The game of CUT: which patches are compared, players, and whether it learns."""
 
 import math
 
@@ -42,7 +42,7 @@ def batch(n=2):
 
 
 def start(module, *moving):
-    """As the base does before a player's loss."""
+    """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
     module._moved.clear()
@@ -60,7 +60,7 @@ def test_heads_fit_the_maps_and_are_built_with_the_module():
         assert cut().heads.channels == (3, 8, 16, 16)
 
 
-def test_each_player_moves_its_own_parameters_alone():
+def test_each_player_changes_only_its_parameters():
     module = cut()
     before = {n: p.detach().clone() for n, p in module.named_parameters()}
     after = {}
@@ -77,7 +77,7 @@ def test_each_player_moves_its_own_parameters_alone():
 
 
 def test_the_generator_runs_once_for_both_players():
-    """Encoder, its other half, and the encoder on what came out: no map is computed twice."""
+    """Passes: encoder, rest of the generator, encoder of the output; no map is computed twice."""
     module, seen = cut(), []
     layers = module.generator.layers
     for place in (1, 10, len(layers) - 1):
@@ -88,9 +88,9 @@ def test_the_generator_runs_once_for_both_players():
     assert seen == [(1, 4), (10, 4), (last, 4), ("D", 4), ("D", 2), (1, 4), (10, 4)]
 
 
-def test_what_is_made_is_what_the_generator_makes():
-    """Going on from the encoder's last map is the same as the whole generator."""
-    for layers in ((0, 4, 7, 10), (2, 5), (3,)):  # a norm is followed by a ReLU in place
+def test_shared_pictures_equal_the_generators_output():
+    """Running the rest of the generator on the encoder's last map equals the whole generator."""
+    for layers in ((0, 4, 7, 10), (2, 5), (3,)):  # after a norm, a ReLU works in place
         module, data = cut(layers=layers), batch()
         translated = start(module, "generator")._translated(data)
         both = torch.cat([data["a"], data["b"]])
@@ -118,8 +118,8 @@ def test_terms_are_the_means_over_layers():
     torch.testing.assert_close(terms["adversarial"], (scores - 1).square().mean())
 
 
-def test_keys_teach_the_heads_nothing():
-    """The gradient is that of the queries with keys held fast, by the definition written out."""
+def test_keys_give_the_heads_no_gradient():
+    """The gradient equals that of a direct computation with constant keys."""
     module, data = cut(identity_weight=0.0, adversarial_weight=0.0), batch()
     start(module, "generator")
     torch.manual_seed(5)
@@ -140,10 +140,10 @@ def test_keys_teach_the_heads_nothing():
 
 
 @pytest.mark.parametrize("flipped", [False, True])
-def test_half_of_the_batches_are_flipped_and_flipped_back(monkeypatch, flipped):
-    """The generator sees the flipped picture; its maps are compared with the unflipped one's."""
+def test_a_flipped_batch_is_flipped_back_for_the_contrast(monkeypatch, flipped):
+    """The generator's input is flipped; its maps are flipped back for the comparison."""
     module, data = cut(flip_equivariance=True, identity_weight=0.0), batch()
-    module.layers, module.patches = [1], 10**6  # one map, all of its places
+    module.layers, module.patches = [1], 10**6  # one map, all of its patches
     module.heads = torch.nn.Identity()
     module.heads.forward = lambda maps, places: [x.flatten(2)[:, :, places[0]] for x in maps]
     monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.1 if flipped else 0.9))
@@ -159,7 +159,7 @@ def test_half_of_the_batches_are_flipped_and_flipped_back(monkeypatch, flipped):
     torch.testing.assert_close(keys, given.flatten(2)[:, :, places])
 
 
-def test_flips_come_in_half_of_the_batches():
+def test_half_of_the_batches_are_flipped():
     module, data, flips = cut(flip_equivariance=True), batch(1), 0
     torch.manual_seed(0)
     for _ in range(100):
@@ -168,7 +168,7 @@ def test_flips_come_in_half_of_the_batches():
     assert not start(cut())._translated(data).flipped
 
 
-def test_without_identity_only_a_goes_through():
+def test_without_identity_only_a_goes_through_the_generator():
     module, seen = cut(identity_weight=0.0), []
     module.generator.layers[1].register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
     fit(module, batches=1, data=TinyDomains(batch_size=2))
@@ -202,8 +202,8 @@ def test_resumed_equals_uninterrupted(tmp_path):
 
 
 @pytest.mark.contract
-def test_patches_are_recognised_after_some_batches():
-    """Chance is log 16; the heads and the generator get well below it."""
+def test_training_makes_patches_recognisable():
+    """Guessing has a loss of log 16; heads and generator get well below that."""
     module = cut(lambda: adam(1e-2), adversarial_weight=0.0)
     data = TinyDomains(batch_size=4)
     fit(module, batches=300, data=data)
@@ -213,8 +213,8 @@ def test_patches_are_recognised_after_some_batches():
     assert float(terms["contrastive"]) < 0.5 * math.log(16)
 
 
-def test_a_loss_that_compares_with_real_scores():
-    """The generator's term by hand: each translation against a picture of b."""
+def test_a_relativistic_loss():
+    """The generator's term compares each translation with a picture of b."""
     module, data = cut(adversarial=RelativisticPairing(), adversarial_weight=2.0), batch()
     term = start(module, "generator").generator_loss(data)["adversarial"]
     with torch.no_grad():
@@ -226,7 +226,7 @@ def test_a_loss_that_compares_with_real_scores():
     assert {n.partition(".")[0] for n in moved} == {"discriminator", "generator", "heads"}
 
 
-def test_what_does_not_fit():
+def test_arguments_and_data_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"MLPGenerator, which has no `encode`"):
         cut().__class__(
             MLPGenerator(4, [3, 16, 16]), PatchGAN(features=4), {}, adversarial=LeastSquares()

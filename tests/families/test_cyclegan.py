@@ -1,4 +1,4 @@
-"""Who minimises what in the game of CycleGAN, against the paper's equations written out."""
+"""The losses of CycleGAN's players, compared with the paper's equations."""
 
 import pytest
 import torch
@@ -35,14 +35,14 @@ def test_the_generators_equation(norm):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_discriminators_equation_and_their_pool():
-    """½(D(y) − 1)² + ½D(G(x))²: of the fakes that the generators were trained with."""
+def test_the_discriminators_equation_and_pool():
+    """½(D(y) − 1)² + ½D(G(x))², for the fakes from before the generators' step."""
     module = tiny_cyclegan()
     module.generator_loss(BATCH)
     with torch.no_grad():
         fakes = {"a": module.generator_ba(BATCH["b"]), "b": module.generator_ab(BATCH["a"])}
         for parameter in module.generator_ab.parameters():
-            parameter.zero_()  # the generators have moved on
+            parameter.zero_()  # as if the generators had moved
     found = module.discriminator_loss(BATCH)
     for domain, fake in fakes.items():
         score = module.get_submodule(f"discriminator_{domain}")
@@ -55,8 +55,8 @@ def test_the_discriminators_equation_and_their_pool():
     ("weights", "passes"),
     [({}, 4), ({"identity_weight": 0.0}, 4), ({"cycle_weight": 0.0, "identity_weight": 0.0}, 2)],
 )
-def test_no_pass_too_many(weights, passes):
-    """Six of the peers are four, as a network's inputs go through it together."""
+def test_number_of_forward_passes(weights, passes):
+    """Four instead of six with identity terms, since both inputs of a network share a pass."""
     module, calls = tiny_cyclegan(**weights), []
     for name in ("generator_ab", "generator_ba"):
         hook = lambda *_, name=name: calls.append(name)  # noqa: E731
@@ -99,7 +99,7 @@ def test_other_objectives(adversarial):
 
 
 def test_critics_that_move_more_often_than_generators():
-    """In the batches between, translations are made without a gradient."""
+    """In batches without a generator move, translations are made without a gradient."""
     module = tiny_cyclegan(
         adversarial=Wasserstein(),
         generator={"every": 2},
@@ -119,7 +119,7 @@ def test_critics_that_move_more_often_than_generators():
 
 
 def test_refuses():
-    with pytest.raises(ConfigError, match="nobody trains generator_ba"):
+    with pytest.raises(ConfigError, match="no player trains generator_ba"):
         tiny_cyclegan(
             players={
                 "generator": Player(adam(), modules=["generator_ab"]),

@@ -1,4 +1,4 @@
-"""Sampling from the game, and what it refuses."""
+"""Sampling from a GAN, and arguments that it refuses."""
 
 import pytest
 import torch
@@ -62,14 +62,14 @@ def test_uniform_latents():
     assert float(z.var()) == pytest.approx(1 / 3, abs=0.02)
 
 
-def test_labels_are_refused_where_they_make_no_sense():
+def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match="unconditional"):
         tiny_gan().sample(labels=torch.tensor([0]))
     with pytest.raises(ConfigError, match=r"received 0 … 3; allowed 0 … 2"):
         tiny_labelled().sample(labels=torch.tensor([0, 3]))
 
 
-def test_one_network_with_labels_and_one_without():
+def test_networks_must_take_the_same_classes():
     module = tiny_labelled()
     with pytest.raises(ConfigError, match="the generator takes 3 classes and the discriminator no"):
         GAN(module.generator, MLPDiscriminator([1, 8, 8]), module.players, NonSaturating())

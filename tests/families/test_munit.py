@@ -1,4 +1,4 @@
-"""The game of MUNIT: what is found again, who moves, and what a style does."""
+"""The game of MUNIT: reconstructions, players, and the effect of styles."""
 
 import pytest
 import torch
@@ -55,15 +55,15 @@ def batch(n=2):
 
 
 def start(module, *moving):
-    """As the base does before a player's loss."""
+    """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
     module._moved.clear()
     return module
 
 
-def reached(module, loss):
-    """The parts of the networks that a loss has a gradient for, other than 0."""
+def parts_with_gradient(module, loss):
+    """Return the parts of networks for whose parameters a loss has a gradient other than 0."""
     module.zero_grad()
     loss.backward()
     return {
@@ -73,8 +73,8 @@ def reached(module, loss):
     }
 
 
-def test_what_each_term_reaches():
-    """Content comes from the generator that leads out of a domain, style from the one into it."""
+def test_which_parts_each_term_trains():
+    """A domain's content encoder is in the generator from it, the style encoder in that into it."""
     decoder = {f"ba.{part}" for part in ("styled", "affine", "drawing")}
     expected = {
         "reconstruction_a": {"ab.content", "ba.style"} | decoder,
@@ -85,7 +85,7 @@ def test_what_each_term_reaches():
     module = munit()
     for name, parts in expected.items():
         terms = start(module, "generator").generator_loss(batch())
-        assert reached(module, terms[name]) == parts, name
+        assert parts_with_gradient(module, terms[name]) == parts, name
     assert set(terms) == {
         f"{kind}_{domain}"
         for kind in ("reconstruction", "content", "style", "adversarial")
@@ -99,21 +99,21 @@ def test_terms_are_those_of_the_paper():
     terms = module.generator_loss(data)
     ab, ba = module.generator_ab, module.generator_ba
     content = {"a": ab.content(data["a"]), "b": ba.content(data["b"])}
-    fake_a = ba.decode(content["b"], made.drawn["a"])
-    fake_b = ab.decode(content["a"], made.drawn["b"])
+    fake_a = ba.decode(content["b"], made.styles["a"])
+    fake_b = ab.decode(content["a"], made.styles["b"])
     same_a = ba.decode(content["a"], ba.style(data["a"]))
     expected = {
         "reconstruction_a": 10 * l1_loss(same_a, data["a"]),
         "content_b": 2 * l1_loss(ab.content(fake_a), content["b"]),
         "content_a": 2 * l1_loss(ba.content(fake_b), content["a"]),
-        "style_a": 3 * l1_loss(ba.style(fake_a), made.drawn["a"]),
+        "style_a": 3 * l1_loss(ba.style(fake_a), made.styles["a"]),
         "adversarial_b": (module.discriminator_b(fake_b) - 1).square().mean(),
     }
     for name, value in expected.items():
         torch.testing.assert_close(terms[name], value, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def test_each_player_moves_its_own_parameters_alone():
+def test_each_player_changes_only_its_parameters():
     module, after = munit(), {}
     before = {n: p.detach().clone() for n, p in module.named_parameters()}
     module.after_step = lambda role: after.setdefault(
@@ -127,7 +127,7 @@ def test_each_player_moves_its_own_parameters_alone():
     }
 
 
-def test_each_part_runs_as_rarely_as_it_can():
+def test_parts_run_no_more_often_than_needed():
     module, seen = munit(), []
     for way in ("ab", "ba"):
         for part in ("content", "style", "drawing"):
@@ -142,7 +142,7 @@ def test_each_part_runs_as_rarely_as_it_can():
     )
 
 
-def test_translation_draws_styles_from_the_seed_in_both_directions():
+def test_the_seed_determines_the_styles_in_both_directions():
     module, data = munit(), batch(3)
     for way, source in (("a_to_b", "a"), ("b_to_a", "b")):
         one = module.translate(data[source], way, seed=1)
@@ -152,7 +152,7 @@ def test_translation_draws_styles_from_the_seed_in_both_directions():
         assert one.shape[1:] == Unpaired.shapes["ab".replace(source, "")]
 
 
-def test_rows_show_styles_that_are_drawn_and_that_are_taken():
+def test_rows_show_sampled_and_given_styles():
     module, data = munit(), batch(2)
     rows = module.pictures(data, seed=4)
     styles = ("style 1", "style 2", "style 3")
@@ -180,8 +180,8 @@ def test_resumed_equals_uninterrupted(tmp_path):
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
-def judged(module):
-    """The generators' adversarial terms; of each domain the scores of its fakes and of pictures."""
+def terms_and_scores(module):
+    """Yield, for each domain, the adversarial term, and scores of its fakes and of its pictures."""
     data = batch()
     terms = start(module, "generator").generator_loss(data)
     made = module._made(data)
@@ -191,9 +191,9 @@ def judged(module):
             yield terms[f"adversarial_{domain}"], judge(made.fakes[domain]), judge(data[domain])
 
 
-def test_several_scales_add_up():
+def test_losses_of_several_scales_are_summed():
     module = munit(discriminator=MultiScale, adversarial_weight=2.0)
-    for term, fake, _ in judged(module):
+    for term, fake, _ in terms_and_scores(module):
         assert len(fake) > 1
         expected = 2 * sum(LeastSquares().generator(scores) for scores in fake)
         torch.testing.assert_close(term.detach(), expected)
@@ -201,15 +201,15 @@ def test_several_scales_add_up():
     assert module.steps == {"discriminator": 1, "generator": 1}
 
 
-def test_a_loss_that_compares_with_real_scores():
+def test_a_relativistic_loss():
     module = munit(adversarial=RelativisticPairing())
-    for term, fake, real in judged(module):
+    for term, fake, real in terms_and_scores(module):
         torch.testing.assert_close(term.detach(), softplus(real - fake).mean())
     fit(module, batches=1, data=Unpaired(batch_size=2))
     assert module.steps == {"discriminator": 1, "generator": 1}
 
 
-def test_what_does_not_fit():
+def test_arguments_and_data_that_do_not_fit_are_refused():
     module = munit()
     with pytest.raises(ConfigError, match=r"model.content_weight: received -1"):
         munit(content_weight=-1)

@@ -1,4 +1,4 @@
-"""Who minimises what in the game of pix2pix, against the paper's equations written out."""
+"""The losses of pix2pix's players, compared with the paper's equations."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ BATCH = {key: normalise(rows[:3]) for key, rows in TinyPairs().train.items()}
 
 
 def terms(module, role, batch=BATCH):
-    """The terms of one role, and the generated targets that they are about."""
+    """Return one role's loss terms and the generated targets."""
     seen = []
     forward = module.generator.forward
     module.generator.forward = lambda x: seen.append(forward(x)) or seen[-1]
@@ -75,7 +75,7 @@ def test_objectives(objective, names):
     assert set(module.steps) == ({"generator", "discriminator"} if has_adversary else {"generator"})
 
 
-def test_each_player_moves_its_own_network_and_the_fake_is_made_once():
+def test_each_player_changes_only_its_network_and_the_fake_is_made_once():
     calls = []
     module = tiny_pix2pix()
     module.generator.register_forward_hook(lambda *_: calls.append(1))
@@ -121,7 +121,7 @@ def test_other_objectives_and_a_penalty_on_pairs(adversarial):
 
 
 def test_the_discriminators_whole_loss_is_halved():
-    """λ of a penalty means what it means beside an unweighted loss."""
+    """Penalties are halved too, so their weights keep their meaning relative to the loss."""
     found = []
     for weight in (0.5, 1.0):
         module = tiny_pix2pix(
@@ -139,12 +139,15 @@ def test_the_discriminators_whole_loss_is_halved():
     ("options", "words"),
     [
         ({"reconstruction_weight": 0.0}, "reconstruction_weight above 0"),
-        ({"feature_matching_weight": 1.0}, "feature_matching_weight of 0"),
-        ({"regularizers": {"penalty": GradientPenalty()}}, "nobody to hold back"),
-        ({"players": {"generator": Player(adam(), every=5)}}, "skip batches for nobody"),
+        ({"feature_matching_weight": 1.0}, "feature_matching_weight 0"),
+        ({"regularizers": {"penalty": GradientPenalty()}}, "no discriminator to regularize"),
+        (
+            {"players": {"generator": Player(adam(), every=5)}},
+            "skipped batches would train nothing",
+        ),
     ],
 )
-def test_settings_that_would_do_nothing_where_the_generator_plays_alone(options, words):
+def test_settings_without_effect_are_refused_if_the_generator_plays_alone(options, words):
     with pytest.raises(ConfigError, match=words):
         tiny_pix2pix(objective="l1", **options)
 

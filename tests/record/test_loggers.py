@@ -1,4 +1,4 @@
-"""metrics.csv: one row for each number of examples, whole after whatever happened."""
+"""metrics.csv has one row per number of examples, and stays complete in all cases."""
 
 import pytest
 from PIL import Image
@@ -16,11 +16,13 @@ def logger(tmp_path):
     return CSVLogger(tmp_path)
 
 
-def test_values_of_one_moment_are_one_row(logger, tmp_path):
+def test_values_of_the_same_step_share_a_row(logger, tmp_path):
     logger.log_metrics({"a": 0.1}, step=4)
     logger.log_metrics({"b": 2}, step=4)
     logger.log_metrics({"a": 0.3, "b": 4}, step=8)
-    assert read_metrics(tmp_path) == [{"examples_seen": 4, "a": 0.1, "b": 2}]  # 8 is under way
+    assert read_metrics(tmp_path) == [
+        {"examples_seen": 4, "a": 0.1, "b": 2}
+    ]  # the row of 8 is not complete
     logger.finalize("success")
     assert logger.path.read_text() == "examples_seen,a,b\n4,0.1,2\n8,0.3,4\n"
 
@@ -74,7 +76,7 @@ def test_no_metrics_yet(logger, tmp_path):
     logger.resume(0)
     logger.save()
     assert not logger.path.exists()
-    save_curves(tmp_path)  # nothing to draw is no error
+    save_curves(tmp_path)  # with nothing to draw there is no error
     save_contact_sheet(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +98,7 @@ def test_contact_sheet_shows_the_first_row_of_each_time(tmp_path):
         save_grid(images, tmp_path / "samples" / f"{index * 100:012d}.png")
     save_contact_sheet(tmp_path, rows=10)
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
-        strip = 58 + 14  # a cell of 56 pixels, its frame, and the line that names the examples
+        strip = 58 + 14  # a cell of 56 pixels with its frame, and a line of text
         assert sheet.height % strip == 0
         assert sheet.height // strip in (10, 11)
         first, last = (sheet.getpixel((30, y)) for y in (40, sheet.height - 20))

@@ -1,4 +1,4 @@
-"""What earlier versions wrote is read by its old names, and its hashes hold."""
+"""Files of earlier versions with old names are read, and their hashes do not change."""
 
 import importlib
 import json
@@ -80,24 +80,24 @@ SAME = [
     "data.root=my/images",
     "data.root=budget_images",
     "name=images",
-    "study=images",  # of `ganlab tune`
+    "study=images",  # an argument of `ganlab tune`
 ]
 
 
-def there(target):
+def exists(target):
     module, _, name = target.rpartition(".")
     return hasattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("target", TARGETS.values())
-def test_new_names_are_there(target):
-    assert there(target)
+def test_new_names_exist(target):
+    assert exists(target)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("ganlab.reports.loggers.WandB", "ganlab.record.wandb_logger.WandB"),  # of an older version
+        ("ganlab.reports.loggers.WandB", "ganlab.record.wandb_logger.WandB"),  # another old name
         ("ganlab.metrics.frechet.FrechetDistance", "ganlab.metrics.FrechetDistance"),
         ("ganlab.networks.dcgan.DCGANGenerator", "ganlab.networks.DCGANGenerator"),
         ("ganlab.networks.encoders.ResidualEncoder", "ganlab.networks.ResidualEncoder"),
@@ -111,7 +111,7 @@ def test_targets_of_moved_modules_are_found(old, new):
     assert current([{"x": {"_target_": old, "name": old}}]) == [
         {"x": {"_target_": new, "name": old}}
     ]
-    assert not new.startswith("ganlab.") or there(new)
+    assert not new.startswith("ganlab.") or exists(new)
 
 
 def test_the_first_of_several_old_names_is_the_original():
@@ -120,23 +120,23 @@ def test_the_first_of_several_old_names_is_the_original():
         assert original({"_target_": new}) == {"_target_": olds[0]}
 
 
-def test_hashes_are_those_that_the_version_before_the_move_took():
-    """Literals, computed by that version, which knew nothing of the new names."""
+def test_hashes_equal_those_of_the_version_before_the_move():
+    """The literals were computed by that version, without the new names."""
     assert recipe_hash(OLD) == recipe_hash(current(OLD)) == "768ce246286fbafd"
     assert recipe_hash(OLD, best=True) == "768ce246286fbafd"
     assert protocol_hash(PROTOCOL) == protocol_hash(current(PROTOCOL)) == "a2b622bf624d2eba"
-    assert recipe_hash(OLD | {"seed": 4}) == recipe_hash(OLD)  # a recipe is for all seeds
+    assert recipe_hash(OLD | {"seed": 4}) == recipe_hash(OLD)  # the seed is no part of a recipe
     assert recipe_hash(OLD | {"data": OLD["data"] | {"batch_size": 5}}) != recipe_hash(OLD)
 
 
-def test_hashes_are_those_that_the_version_with_images_took():
-    """Literals, computed by that version."""
+def test_hashes_equal_those_of_the_version_with_images():
+    """The literals were computed by that version."""
     assert recipe_hash(GAME) == recipe_hash(current(GAME)) == "8c1e1cbb9cbc565d"
     assert recipe_hash(GAME, best=True) == recipe_hash(current(GAME), True) == "2d565db083dbbe9f"
     assert Ring(samples=100).content_hash() == "b3ad799130f13bdf"
 
 
-def test_keys_have_their_new_names_and_come_back():
+def test_keys_are_renamed_and_back():
     now = current(GAME)
     assert now["budget"] == {"examples": 640, "batches": None}
     assert now["callbacks"]["evaluation"]["every_examples"] == 320
@@ -147,7 +147,7 @@ def test_keys_have_their_new_names_and_come_back():
     assert current(now) == now
 
 
-def test_names_of_other_things_stay():
+def test_other_keys_keep_their_names():
     kept = {
         "sliced_wasserstein": {"_target_": "ganlab.metrics.SlicedWasserstein", "images": 9},
         "sweep": {"study": "mine", "kind": "tune"},
@@ -156,7 +156,7 @@ def test_names_of_other_things_stay():
 
 
 @pytest.mark.parametrize(("old", "new"), OVERRIDES.items())
-def test_overrides_of_before_are_read_and_refused_on_a_command_line(old, new):
+def test_old_overrides_are_read_but_refused_on_a_command_line(old, new):
     assert current_override(old) == new == current_override(new)
     assert current({"overrides": [old]}) == {"overrides": [new]}
     with pytest.raises(ConfigError) as raised:
@@ -165,11 +165,11 @@ def test_overrides_of_before_are_read_and_refused_on_a_command_line(old, new):
 
 
 @pytest.mark.parametrize("text", SAME)
-def test_overrides_of_other_things_stay(text):
+def test_other_overrides_stay(text):
     assert current_override(text) == text
 
 
-def test_a_sweep_of_before_is_read(tmp_path):
+def test_an_old_sweep_is_read(tmp_path):
     jobs = [
         {"job": i, "folder": str(i), "overrides": ["budget.images=64", f"seed={i}"]} for i in (0, 1)
     ]
@@ -177,7 +177,7 @@ def test_a_sweep_of_before_is_read(tmp_path):
     assert [job.overrides[0] for job in jobs_of(tmp_path)] == ["budget.examples=64"] * 2
 
 
-def test_a_log_of_before_is_rewritten_once(tmp_path):
+def test_an_old_log_is_rewritten_on_resume(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("images_seen,a,doctor/training_images\n4,0.5,\n8,,100\n12,1,\n")
     assert read_metrics(tmp_path)[1] == {"examples_seen": 8, "doctor/training_examples": 100}
@@ -185,7 +185,7 @@ def test_a_log_of_before_is_rewritten_once(tmp_path):
     assert path.read_text() == "examples_seen,a,doctor/training_examples\n4,0.5,\n8,,100\n"
 
 
-def test_the_times_of_before_get_a_new_header(tmp_path):
+def test_an_old_timing_file_gets_a_new_header(tmp_path):
     path = tmp_path / "timing.csv"
     path.write_text("images_seen,batches_seen,seconds,images_per_second\n4,1,0.5,8.0\n")
     for _ in range(2):
@@ -195,15 +195,15 @@ def test_the_times_of_before_get_a_new_header(tmp_path):
         )
 
 
-def test_caches_are_shared_with_versions_of_before(tmp_path):
-    """The key of a batch has a new name, and the file has the old one."""
+def test_caches_are_shared_with_older_versions(tmp_path):
+    """A batch's key has a new name, but files still have the old name."""
     write_cache(tmp_path / "x", {"example": torch.arange(3), "label": torch.arange(2)})
     assert set(load_file(tmp_path / "x")) == {"image", "label"}
     assert set(read_cache(tmp_path / "x")) == {"example", "label"}
 
 
-def test_old_words_stand_in_the_table_alone():
-    """A batch's key "image" among them, which as a modality's or an ONNX file's output is none."""
+def test_old_names_are_only_in_the_table():
+    """The batch key "image" is old; the modality and the ONNX output "image" are allowed."""
     root = Path(__file__).parents[2]
     files = [p for part in ("ganlab", "conf", ".github") for p in (root / part).rglob("*.*")]
     texts = {
@@ -222,7 +222,7 @@ def test_old_words_stand_in_the_table_alone():
     assert found == {"ganlab/exchange/graphs.py": ['"image"']}
 
 
-def test_a_move_is_no_change_of_a_recipe(tmp_path):
+def test_a_renaming_does_not_change_the_recipe(tmp_path):
     now = to_plain(compose(["experiment=segmenter_shapes", f"run_dir={tmp_path}"]))
     OmegaConf.save(OmegaConf.create(original(now)), tmp_path / "config.yaml")
     text = (tmp_path / "config.yaml").read_text()
@@ -232,13 +232,13 @@ def test_a_move_is_no_change_of_a_recipe(tmp_path):
     assert changes(read_config(tmp_path), now) == []
 
 
-def test_checkpoints_are_read_by_their_old_names(tmp_path):
+def test_old_checkpoints_are_read(tmp_path):
     torch.save({"ganlab": {"config": OLD}}, tmp_path / "last.ckpt")
     assert read_checkpoint(tmp_path / "last.ckpt")["ganlab"]["config"] == current(OLD)
 
 
 def test_overrides_may_name_old_targets():
-    """As those of a sweep that was planned before."""
+    """A sweep that an older version planned may contain them."""
     config = to_plain(
         compose(["experiment=ring_hinge", "logger.csv._target_=ganlab.reports.loggers.CSVLogger"])
     )

@@ -1,4 +1,4 @@
-"""run.json, its lock, and files that are whole or not there."""
+"""run.json, its lock, and atomic writing of files."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_status_from_start_to_end(tmp_path, end):
     assert ended["ended"]
 
 
-def test_seconds_and_start_go_on_when_a_run_is_continued(tmp_path):
+def test_seconds_and_start_are_kept_on_resume(tmp_path):
     record = RunRecord(tmp_path)
     record.start("name", 0)
     record._started -= 100
@@ -94,7 +94,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts anew")
 def test_peak_memory_is_that_of_the_run_and_not_of_an_earlier_one(tmp_path):
-    """In a process of its own: what other tests leave behind grows and shrinks as it likes."""
+    """Runs in its own process, since other tests' memory would disturb the measurement."""
     done = run_python(f"""
 from pathlib import Path
 from ganlab.record.run import RunRecord

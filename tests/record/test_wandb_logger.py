@@ -1,4 +1,4 @@
-"""The Weights & Biases logger and its pictures, without a W&B run or with the barest."""
+"""The Weights & Biases logger and its pictures, with a fake or offline W&B run."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from ganlab.record.wandb_logger import WandB
 
 
 class Kept:
-    """A W&B run that keeps what it is given."""
+    """Replaces a W&B run, and keeps what is logged."""
 
     def __init__(self):
         self.logged, self.summary, self.exit_codes = [], {}, []
@@ -63,7 +63,7 @@ def test_other_ranks_have_no_wandb_run(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-def test_without_a_login_nobody_is_asked(tmp_path, monkeypatch):
+def test_wandb_never_asks_for_a_login(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
@@ -79,7 +79,7 @@ def test_without_a_login_nobody_is_asked(tmp_path, monkeypatch):
     assert (part.run.run_group, part.exit_codes) == ("", [0])
 
 
-def test_what_goes_wrong_ends_the_log_and_not_the_run(tmp_path, capsys):
+def test_an_error_ends_the_logging_and_not_the_run(tmp_path, capsys):
     logger = kept(tmp_path)
     run = logger.run
     run.log = lambda values: {}["gone"]
@@ -89,7 +89,7 @@ def test_what_goes_wrong_ends_the_log_and_not_the_run(tmp_path, capsys):
     logger.finish("failed", ValueError("no"))
     assert capsys.readouterr().err.count("Weights & Biases") == 1
     assert "a" not in run.summary
-    # how the run ended is said all the same
+    # how the run ended is sent nevertheless
     assert run.exit_codes == [1]
     assert (run.summary["status"], run.summary["error"]) == ("failed", "ValueError: no")
 
@@ -97,7 +97,7 @@ def test_what_goes_wrong_ends_the_log_and_not_the_run(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("status", "code"), [("finished", 0), ("failed", 1), ("interrupted", 255), ("pruned", 255)]
 )
-def test_how_a_run_ended_is_its_exit_code_and_in_its_summary(tmp_path, status, code):
+def test_exit_code_and_summary_tell_how_a_run_ended(tmp_path, status, code):
     logger = kept(tmp_path)
     run = logger.run
     logger.finish(status)
@@ -105,17 +105,17 @@ def test_how_a_run_ended_is_its_exit_code_and_in_its_summary(tmp_path, status, c
 
 
 @pytest.mark.parametrize("offline", [True, False])
-def test_without_the_wandb_module_the_run_goes_on(tmp_path, monkeypatch, capsys, offline):
+def test_without_the_wandb_module_the_run_continues(tmp_path, monkeypatch, capsys, offline):
     monkeypatch.setitem(sys.modules, "wandb", None)
     logger, before = WandB(tmp_path, offline=offline), dict(os.environ)
-    assert logger.start({}).endswith("The run goes on without it.")
+    assert logger.start({}).endswith("The run continues without W&B.")
     fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
     logger.finish("finished")
     assert dict(os.environ) == before
     assert "Weights & Biases" not in capsys.readouterr().err
 
 
-def test_an_upload_that_does_not_end_is_said(tmp_path, capsys):
+def test_an_unfinished_upload_is_reported(tmp_path, capsys):
     logger = kept(tmp_path)
     logger.run.finish = lambda exit_code: {}["too late"]
     logger.finish("finished")
@@ -123,7 +123,7 @@ def test_an_upload_that_does_not_end_is_said(tmp_path, capsys):
     assert logger.run is None
 
 
-def test_a_service_that_does_not_end_holds_nobody(tmp_path, monkeypatch):
+def test_a_wandb_process_that_does_not_end_is_not_waited_for(tmp_path, monkeypatch):
     never = threading.Event()
     monkeypatch.setattr("wandb.teardown", never.wait)
     monkeypatch.setattr("ganlab.record.wandb_logger.TEAR_DOWN", 0.05)
@@ -134,7 +134,7 @@ def test_a_service_that_does_not_end_holds_nobody(tmp_path, monkeypatch):
     never.set()
 
 
-def test_a_wandb_run_is_gone_on_with_only_in_its_own_project(tmp_path):
+def test_a_wandb_run_is_continued_only_in_its_project(tmp_path):
     identity = {"id": "abc", "project": "ganlab", "entity": "team", "url": None}
     (tmp_path / "wandb.json").write_text(json.dumps(identity))
     assert WandB(tmp_path)._read_identity()["id"] == "abc"
@@ -188,7 +188,7 @@ def test_points_have_pictures_and_no_table(tmp_path):
 def test_a_picture_that_cannot_be_sent_does_not_end_the_training(
     tmp_path, monkeypatch, capsys, broken
 ):
-    """One at the start, one after a batch, one at the end."""
+    """The parameters are pictures at the start, after a batch, and at the end."""
     monkeypatch.setattr("wandb.Image", lambda image, caption=None: 1 / (broken not in str(image)))
     module, drawing = tiny_labelled(), Samples(str(tmp_path), every_examples=8, n=6)
     fit(module, drawing, WandBMedia(kept(tmp_path), tmp_path), batches=3, data=tiny_images())
@@ -200,7 +200,7 @@ def test_nothing_is_sampled_without_a_wandb_run(tmp_path):
     media, asked = WandBMedia(WandB(tmp_path), tmp_path), []
 
     class Asked:
-        """In place of the trainer and of the game."""
+        """Replaces the trainer and the game, and records every access."""
 
         def __getattr__(self, name):
             asked.append(name)

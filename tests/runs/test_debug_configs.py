@@ -1,4 +1,4 @@
-"""`debug=…`: each does what its first line says, with any experiment."""
+"""Each file of `debug=…` does what its description says, with any experiment."""
 
 import json
 
@@ -34,7 +34,7 @@ def trained(folder, *overrides):
 
 
 class Seen(Callback):
-    """Keeps what a discriminator was shown, and how well it told it apart."""
+    """Records a discriminator's batches, and by how much its scores separate real from fake."""
 
     def __init__(self):
         self.batches, self.margins = [], []
@@ -48,7 +48,7 @@ class Seen(Callback):
 
 
 def duel(overfit):
-    """A discriminator of real samples that have the distribution of the generated ones."""
+    """Train a discriminator on real examples with the same distribution as the samples."""
     torch.manual_seed(0)
     module = GAN(
         MLPGenerator(64, [64], [64], output="linear"),
@@ -63,7 +63,7 @@ def duel(overfit):
     return seen.batches, [margin > 0 for margin in seen.margins[-50:]]
 
 
-def test_overfit_repeats_one_batch_until_the_discriminator_knows_it():
+def test_overfit_repeats_one_batch_until_it_is_memorised():
     batches, knows = duel(overfit=1)
     assert all(torch.equal(batch, batches[0]) for batch in batches)
     assert all(knows)
@@ -72,7 +72,7 @@ def test_overfit_repeats_one_batch_until_the_discriminator_knows_it():
     assert sum(knows) < 25
 
 
-def test_overfit_goes_on_where_it_stopped(tmp_path):
+def test_overfit_resumes_exactly(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     trained(whole, "debug=overfit", "budget.batches=30", "callbacks.doctor=null")
     trained(parts, "debug=overfit", "budget.batches=13", "callbacks.doctor=null")
@@ -96,7 +96,7 @@ def test_pytorch_profiler_reports_operators_and_a_trace(tmp_path):
     (steps,) = [line for line in report.splitlines() if line.split()[:1] == ["ProfilerStep*"]]
     assert steps.split()[-1] == "10"
     (optimizers,) = [line for line in report.splitlines() if "]optimizer_step" in line]
-    assert optimizers.split()[-1] == "12"  # of ten critic steps, and two of the generator
+    assert optimizers.split()[-1] == "12"  # ten steps of the critic, and two of the generator
     (trace,) = (tmp_path / "run").glob("*.trace.json")
     assert json.loads(trace.read_text())["traceEvents"]
 
@@ -105,7 +105,7 @@ def test_anomaly_names_the_operation(tmp_path, monkeypatch):
     def with_a_root_of_zero(self, real, fake):
         return (
             fake.mean() - real.mean() + (real * 0).sqrt().sum()
-        )  # whose slope is 0 times infinity
+        )  # its gradient is 0 times infinity
 
     monkeypatch.setattr(Wasserstein, "discriminator", with_a_root_of_zero)
     config, _ = prepare([*ARGUMENTS, f"run_dir={tmp_path}", "budget.batches=3", "debug=anomaly"])

@@ -1,4 +1,4 @@
-"""`ganlab train`, killed or asked to stop in another process, and continued."""
+"""`ganlab train` is killed or stopped in another process, and resumed."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 def start(folder, batches):
-    """A run in a process of its own, under way."""
+    """Start a run in a process of its own."""
     arguments = ["-m", "ganlab", "train", *ARGUMENTS, f"budget.batches={batches}"]
     return start_python(
         [*arguments, f"run_dir={folder}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -34,11 +34,11 @@ def wait_for(path, process, seconds=90):
         time.sleep(0.02)
 
 
-def continued(folder, batches):
+def resume(folder, batches):
     return train(*prepare([f"run={folder}", "resume=true", f"budget.batches={batches}"]))
 
 
-def assert_equals_a_straight_run(folder, straight, batches):
+def assert_equals_uninterrupted_run(folder, straight, batches):
     arguments = [*ARGUMENTS, f"budget.batches={batches}", f"run_dir={straight}"]
     assert train(*prepare(arguments)) == 0
     one, two = (read_checkpoint(f / "checkpoints" / "last.ckpt") for f in (straight, folder))
@@ -52,8 +52,8 @@ def assert_equals_a_straight_run(folder, straight, batches):
     assert read_metrics(straight) == read_metrics(folder)
 
 
-def test_killed_run_continues_bit_for_bit(tmp_path):
-    """Killed some time after the first checkpoint, with batches behind it that are lost."""
+def test_a_killed_run_resumes_bit_for_bit(tmp_path):
+    """The run is killed after the first checkpoint; later batches are lost."""
     folder = tmp_path / "killed"
     process = start(folder, 10**6)
     wait_for(folder / "checkpoints" / "last.ckpt", process)
@@ -63,9 +63,9 @@ def test_killed_run_continues_bit_for_bit(tmp_path):
     counters = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
     seen = counters["batches_seen"]
     assert seen % 15 == 0
-    assert continued(folder, seen + 15) == 0
+    assert resume(folder, seen + 15) == 0
     assert read_record(folder)["status"] == "finished"
-    assert_equals_a_straight_run(folder, tmp_path / "straight", seen + 15)
+    assert_equals_uninterrupted_run(folder, tmp_path / "straight", seen + 15)
 
 
 @pytest.mark.contract
@@ -81,5 +81,5 @@ def test_sigterm_leaves_a_checkpoint_and_says_so(tmp_path):
     assert (record["status"], record["error"]) == ("interrupted", None)
     saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
     assert record["counters"] == saved
-    assert continued(folder, saved["batches_seen"] + 5) == 0
-    assert_equals_a_straight_run(folder, tmp_path / "straight", saved["batches_seen"] + 5)
+    assert resume(folder, saved["batches_seen"] + 5) == 0
+    assert_equals_uninterrupted_run(folder, tmp_path / "straight", saved["batches_seen"] + 5)

@@ -1,6 +1,6 @@
-"""A run over processes that ganlab, torchrun or srun has started: one folder, one set of files.
+"""Runs over several processes, started by ganlab, torchrun or srun, write one set of files.
 
-All are launched at once: what takes its time is to start.
+All runs are launched at once, because starting them takes most of the time.
 """
 
 import os
@@ -32,7 +32,7 @@ TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + 
 ]
 SHORT = "budget.batches=10"
 SLURM = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_JOB_NAME": "gan", "SLURM_NNODES": "1"}
-PORT = str(20000 + os.getpid() % 10000)  # as srun's job number chooses one
+PORT = str(20000 + os.getpid() % 10000)  # srun would choose the port by the job's number
 GANLAB = ["-m", "ganlab", "train"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *GANLAB]
 
@@ -73,7 +73,7 @@ def children(process):
 
 
 def wait_for_rows(folder, process):
-    """Until all processes train."""
+    """Wait until all processes train."""
     until = time.monotonic() + 120
     while len(read_metrics(folder)) < 3:
         assert process.poll() is None, process.communicate()[1]
@@ -82,7 +82,7 @@ def wait_for_rows(folder, process):
 
 
 def is_left(process):
-    """Whether a process lives that this one has started, a while after this one has ended."""
+    """Whether any process in the process group of `process` still lives after 10 seconds."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         try:
@@ -100,7 +100,7 @@ def end(process):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs that torchrun and srun have started, one that is stopped, and two that fail."""
+    """Return runs started by torchrun and srun, a run that is stopped, and two that fail."""
     root = tmp_path_factory.mktemp("launched")
     processes = {"torchrun": start(root / "torchrun", [*TORCHRUN, *TRAIN, SHORT])}
     for rank in (0, 1):
@@ -134,7 +134,7 @@ def runs(tmp_path_factory):
 
 
 def only_run(folder):
-    """The only thing that a command has left in the folder that it was called in."""
+    """Return the folder of the only run that a command has written in `folder`."""
     (outputs,) = folder.iterdir()
     (name,) = outputs.iterdir()
     (run,) = name.iterdir()
@@ -159,15 +159,15 @@ def test_one_run_with_one_set_of_files(runs, by):
 
 
 @pytest.mark.parametrize("by", ["torchrun", "srun"])
-def test_one_process_speaks(runs, by):
+def test_only_one_process_prints(runs, by):
     out = "".join(one.out for name, one in runs.ends.items() if name.startswith(by))
     said = "".join(one.said for name, one in runs.ends.items() if name.startswith(by))
     assert out.count("Finished") == 1
     assert said.count("loading the data") == said.count("writing to") == 1
 
 
-def test_who_starts_the_processes_makes_no_difference_to_what_is_learned(runs):
-    """But that one has synchronised its batch norm, which the names in a checkpoint do not tell."""
+def test_launchers_give_checkpoints_with_the_same_names(runs):
+    """The run of srun has synchronised batch norm, so the running means differ."""
     one, other = (
         read_checkpoint(only_run(runs.root / by) / "checkpoints" / "last.ckpt")["state_dict"]
         for by in ("torchrun", "srun")
@@ -182,7 +182,7 @@ def test_who_starts_the_processes_makes_no_difference_to_what_is_learned(runs):
 
 @pytest.mark.parametrize("by", ["torchrun", "srun"])
 def test_scores_are_those_of_one_process(runs, by):
-    """Both processes have generated a share, by the same running statistics."""
+    """Each process has generated a part of the samples, with the same running statistics."""
     run = only_run(runs.root / by)
     config = read_config(run)
     data = make(config["data"])
@@ -196,8 +196,8 @@ def test_scores_are_those_of_one_process(runs, by):
         assert written[name]["value"] == pytest.approx(score.value, rel=1e-6), name
 
 
-def test_a_planned_run_is_stopped_and_goes_on(runs):
-    """All processes in the planned folder; on one process, in a Slurm job of one task."""
+def test_a_planned_run_is_stopped_and_resumed(runs):
+    """It is planned with two processes, and resumed with one in a Slurm job of one task."""
     folder = runs.root / "stopped" / "run"
     assert runs.ends["stopped"].code == 130, runs.ends["stopped"].said
     assert runs.stopped["status"] == "interrupted"
@@ -211,7 +211,7 @@ def test_a_planned_run_is_stopped_and_goes_on(runs):
     assert seen == sorted(set(seen))
 
 
-def test_a_process_that_dies_takes_all_with_it_and_is_named(runs):
+def test_a_process_that_dies_ends_the_run_and_is_named(runs):
     one = runs.ends["killed"]
     assert one.code not in (0, None)
     record = read_record(runs.root / "killed" / "run")
@@ -220,8 +220,8 @@ def test_a_process_that_dies_takes_all_with_it_and_is_named(runs):
     assert "The process of rank 1 was killed by signal 9." in one.said
 
 
-def test_a_first_process_that_fails_alone_leaves_none_waiting(runs):
-    """Such as at a picture, which it alone draws."""
+def test_a_failing_main_process_leaves_no_process_waiting(runs):
+    """It fails while drawing a picture, which only the main process does."""
     one = runs.ends["failing"]
     assert one.code == 1
     assert "ValueError: no picture" in one.said

@@ -1,4 +1,4 @@
-"""Runs that are written down first and trained later."""
+"""Runs that are planned first and trained later."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ class Stop(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_interrupted_plan_goes_on_bit_for_bit(tmp_path):
+def test_an_interrupted_plan_resumes_bit_for_bit(tmp_path):
     stopped, straight = tmp_path / "stopped", tmp_path / "straight"
     for folder in (stopped, straight):
         plan(folder, [*ARGUMENTS, "budget.batches=24"])
@@ -55,7 +55,7 @@ def test_scores_are_not_lost_between_the_last_checkpoint_and_the_record(tmp_path
     assert read_metrics(folder) == log
 
 
-def test_what_another_process_is_at_is_left_alone(tmp_path):
+def test_a_run_of_another_process_is_left_alone(tmp_path):
     folder = tmp_path / "run"
     plan(folder, SHORT)
     record = RunRecord(folder)
@@ -68,7 +68,7 @@ def test_what_another_process_is_at_is_left_alone(tmp_path):
     assert run_planned(folder).status == "finished"
 
 
-def test_threads_of_one_job_are_not_those_of_the_next(tmp_path):
+def test_the_number_of_threads_is_restored_after_a_job(tmp_path):
     plan(tmp_path / "run", [*SHORT, "threads=2"])
     before = torch.get_num_threads()
     run_planned(tmp_path / "run")

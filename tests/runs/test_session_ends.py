@@ -1,4 +1,4 @@
-"""How a session ends is in its record, whatever ended it."""
+"""A session's record says how the session ended."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_failed(tmp_path):
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_interrupted(tmp_path, monkeypatch, signals):
-    """Once: at the end of the batch. Twice: at once, and still not a failure."""
+    """The first signal stops the run after the batch, the second at once; neither is a failure."""
 
     def interrupt(self, trainer, module, *args):
         if module.batches_seen == 2:
@@ -63,7 +63,7 @@ def test_interrupted(tmp_path, monkeypatch, signals):
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_damaged_last_checkpoint_is_passed_over(tmp_path):
+def test_a_damaged_last_checkpoint_is_skipped(tmp_path):
     folder = tmp_path / "run"
     run(folder, "callbacks.checkpoints.every_examples=16", batches=5)
     last = folder / "checkpoints" / "last.ckpt"
@@ -86,8 +86,8 @@ def test_checkpoint_of_another_model_in_the_folder(tmp_path):
 
 @pytest.mark.contract
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_study_that_is_interrupted_says_so(number, tmp_path):
-    """Also where it trains: Lightning turns Ctrl-C into an exit of its own."""
+def test_an_interrupted_lesson_is_recorded_as_interrupted(number, tmp_path):
+    """This lesson trains a model, so Lightning turns Ctrl-C into SystemExit."""
     folder = tmp_path / "lesson"
     code = (
         "import sys; from ganlab.cli import main; sys.exit(main(["
@@ -97,7 +97,7 @@ def test_a_study_that_is_interrupted_says_so(number, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,
-        # a shell's background jobs, and so this test's child, may be born deaf to SIGINT
+        # background jobs of a shell, and so this child process, may ignore SIGINT
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
