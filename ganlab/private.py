@@ -9,12 +9,26 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm  # the base of all batch norms
+from torch.nn.utils.parametrizations import _SpectralNorm
+
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from lightning.pytorch.loggers import TensorBoardLogger
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
-    from torch import nn
+
+
+class BatchNormOfAnyRank(BatchNorm):
+    """Batch norm of inputs (N, C, …) with any number of dimensions.
+
+    torch's public classes fix this number, and DDP refuses subclasses of SyncBatchNorm on the CPU.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"input: received {input.dim()} dimensions; needs 2 or more.")
 
 
 def checkpoint_of(trainer: Trainer) -> dict[str, Any]:
@@ -35,12 +49,10 @@ def hide_after(logger: TensorBoardLogger, step: int) -> None:
 
 def is_spectral_norm(parametrization: nn.Module) -> bool:
     """Whether a parametrization is of `torch.nn.utils.parametrizations.spectral_norm`."""
-    from torch.nn.utils.parametrizations import _SpectralNorm
-
     return isinstance(parametrization, _SpectralNorm)
 
 
-def goes_on(study: Study, trial: FrozenTrial) -> Trial:
+def continue_trial(study: Study, trial: FrozenTrial) -> Trial:
     """Return the trial object with which this process continues a trial that another one began."""
     from optuna import Trial
 

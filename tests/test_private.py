@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.tiny import fit, tiny_gan
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from torch import nn
@@ -40,6 +41,18 @@ def test_tensorboard_hides_what_came_after(tmp_path):
     assert starts == [65]
 
 
+@pytest.mark.parametrize("dimensions", [2, 3, 4, 5])
+def test_a_batch_norm_takes_any_rank(dimensions):
+    """`_BatchNorm` of torch, and its `_check_input_dim`."""
+    kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+    layer, like = private.BatchNormOfAnyRank(3), kinds[dimensions](3)
+    x = torch.randn(4, 3, *[2] * (dimensions - 2))
+    assert torch.equal(layer(x), like(x))
+    assert isinstance(like, private.BatchNorm)
+    with pytest.raises(ValueError, match="received 1 dimensions"):
+        layer(torch.zeros(3))
+
+
 def test_a_spectral_norm_is_recognised():
     """`_SpectralNorm` of torch."""
     normalised, other = spectral_norm(nn.Linear(2, 2)), orthogonal(nn.Linear(2, 2))
@@ -52,7 +65,7 @@ def test_a_running_trial_can_be_continued():
     optuna = pytest.importorskip("optuna")
     study = optuna.create_study()
     study.ask(), study.ask()
-    trial = private.goes_on(study, study.get_trials()[1])
+    trial = private.continue_trial(study, study.get_trials()[1])
     assert trial.number == 1
     assert study.tell(trial, 0.5).value == 0.5
     assert [t.state.is_finished() for t in study.get_trials()] == [False, True]

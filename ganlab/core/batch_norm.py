@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganlab.errors import one_of
-from ganlab.networks.jointly import BATCH_NORMS
+from ganlab.private import BatchNorm
 
 BatchNormMode = Literal["running", "batch", "standing"]
 MODES = ("running", "batch", "standing")
@@ -34,7 +34,7 @@ def batch_norm_statistics(
         ConfigError: an unknown mode.
     """
     one_of("batch_norm", mode, MODES)
-    layers = [layer for layer in network.modules() if isinstance(layer, BATCH_NORMS)]
+    layers = [layer for layer in network.modules() if isinstance(layer, BatchNorm)]
     before = [(layer.running_mean, layer.running_var) for layer in layers]
     try:
         if mode != "running":

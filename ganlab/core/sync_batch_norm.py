@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.distributed import all_reduce, get_rank, get_world_size, is_available, is_initialized
 from torch.nn.functional import one_hot
 
-from ganlab.networks.jointly import BATCH_NORMS
+from ganlab.private import BatchNorm, BatchNormOfAnyRank
 
 
-class SyncBatchNorm(nn.SyncBatchNorm):
+class SyncBatchNorm(BatchNormOfAnyRank):
     """Batch normalisation that in training uses the statistics of the joint batch of all ranks.
 
     Unlike torch's SyncBatchNorm it also runs on CPUs, and it has a second derivative, which
@@ -25,7 +25,8 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         """Return the normalised input (N, C, …); N may differ between ranks."""
         ranks = get_world_size() if is_available() and is_initialized() else 1
         if not self.training or ranks == 1:
-            return nn.BatchNorm2d.forward(self, input)
+            return super().forward(input)
+        self._check_input_dim(input)
         x = input if input.dtype == torch.float64 else input.float()
         rows = x.transpose(0, 1).flatten(1)  # (C, values of this rank)
         own_mean, own_variance = rows.mean(1), rows.var(1, correction=0)
@@ -95,7 +96,7 @@ class BatchNormSync(TorchSyncBatchNorm):
             enabled = ((model.config or {}).get("trainer") or {}).get("sync_batchnorm")
         if enabled:
             for layer in model.modules():
-                if isinstance(layer, BATCH_NORMS) and not isinstance(layer, SyncBatchNorm):
+                if isinstance(layer, BatchNorm) and not isinstance(layer, SyncBatchNorm):
                     self._before[layer] = type(layer)
                     layer.__class__ = SyncBatchNorm
         return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+from ganlab.private import BatchNorm
 
 
 def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]:
@@ -18,7 +18,7 @@ def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]
         network: maps a batch (N, …) to a Tensor of N rows, or to a list of such Tensors.
         batches: batches whose shapes differ at most in N.
     """
-    if any(isinstance(layer, BATCH_NORMS) for layer in network.modules()):
+    if any(isinstance(layer, BatchNorm) for layer in network.modules()):
         return [network(batch) for batch in batches]
     sizes = [len(batch) for batch in batches]
     output = network(torch.cat(batches))

@@ -12,7 +12,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from ganlab.errors import ConfigError, RunError
-from ganlab.private import goes_on
+from ganlab.private import continue_trial
 from ganlab.record.lock import is_held
 from ganlab.record.machine import without_password
 from ganlab.record.old_names import current
@@ -126,7 +126,7 @@ def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
         running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in running:
             if lock := _lock_of(search, trial):
-                return goes_on(search.study, trial), lock
+                return continue_trial(search.study, trial), lock
         if len(ended) + len(running) >= trials:
             return None
         new = search.study.ask()
