@@ -113,7 +113,7 @@ def test_what_is_wrong_is_named_and_the_code_is_1(tmp_path, capsys):
     assert "B/train/2.png: no format that Pillow knows" in said
     assert "1 in " in said
     assert "5.png" in said
-    assert "Train when that is mended" in said
+    assert "When the errors are corrected, train with" in said
     assert "pix2pix" in command
     (root / "A/train/5.png").unlink()
     write(root / "B/train", ["3.png"], 16, 20, 3)

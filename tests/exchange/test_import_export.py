@@ -282,7 +282,7 @@ def test_any_generator_as_safetensors_and_graph(tmp_path, capsys):
         (["format=pt"], "allowed pth, onnx, torch_export, safetensors"),
         (["format=torch_export", "size=64"], "leave it out"),
         (["format=safetensors", "direction=a_to_b"], "does not translate"),
-        (["format=safetensors", "out=x.pt2"], "ends in .safetensors"),
+        (["format=safetensors", "out=x.pt2"], "must end in .safetensors"),
     ):
         assert main(["export", f"run={run}", *words]) == 1
         assert message in capsys.readouterr().err

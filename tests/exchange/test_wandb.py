@@ -120,7 +120,7 @@ def test_a_server_that_is_not_there_is_said_at_once(tmp_path, monkeypatch, capsy
     ("arguments", "named"),
     [
         (["synch"], "Did you mean 'sync'"),
-        (["sync"], "name a run's folder"),
+        (["sync"], "give the folder of a run"),
         (["sync", "nowhere"], "no folder nowhere"),
         (["sync", ".", "--entiti=x"], "Did you mean 'entity'"),
     ],

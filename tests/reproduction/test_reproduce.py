@@ -242,7 +242,7 @@ def test_dry_run_leaves_nothing(cli, tmp_path):
     """It says what a shortened run would do."""
     code, said, _ = cli(NAME, "dry_run=true", "--scale=0.001", "--seeds=2", *TINY)
     assert code == 0
-    assert f"{NAME}, scaled to 0.1 %, seeds 0, 1; of each:" in said
+    assert f"{NAME}, scaled to 0.1 %, seeds 0, 1. Each seed:" in said
     assert "20 batches" in said
     assert not (tmp_path / "outputs").exists()
 
@@ -281,13 +281,13 @@ def test_all_that_is_missing_is_said_before_anything_trains(cli, tmp_path):
     [
         (["wgan_gp_cifa"], "Did you mean 'wgan_gp_cifar10'?"),
         (["ring_hinge"], "'ring_hinge' has no baseline"),
-        ([NAME, "quickstart"], "give one experiment, or list"),
+        ([NAME, "quickstart"], "give the name of one experiment, or list"),
         ([NAME, "--seeds", "x"], "seeds: received 'x'"),
         ([NAME, "--seeds", "0"], "seeds: received 0"),
         ([NAME, "--seeds", "1,1"], "different whole numbers"),
         ([NAME, "--scale", "2"], "scale: received 2"),
-        ([NAME, "seed=3"], "whose own arguments are seeds="),
-        ([NAME, "++seed=3"], "whose own arguments are seeds="),
+        ([NAME, "seed=3"], "whose arguments are seeds="),
+        ([NAME, "++seed=3"], "whose arguments are seeds="),
         ([NAME, "+name=x"], "is set by ganlab reproduce"),
         ([NAME, "resume=true"], "is set by ganlab reproduce"),
         ([NAME, "++dry_run=true"], "dry_run=true"),
