@@ -55,8 +55,7 @@ def main(argv: list[str]) -> int:
 
         if family not in FAMILIES:
             raise ConfigError(
-                f"model: bench has no reference loop for a {family}; allowed "
-                f"{', '.join(FAMILIES)}."
+                f"model: bench has no reference loop for a {family}; allowed {', '.join(FAMILIES)}."
             )
         check(config)
         precision = check_comparable(config, family)
