@@ -98,7 +98,7 @@ def test_results_of_a_folder_keep_its_sub_folders(run, tmp_path):
 
 
 def test_result_has_as_many_channels_as_the_generator(run, tmp_path):
-    """Direction b_to_a takes grey pictures: a colour picture is converted to luma, then inverted."""
+    """Direction b_to_a takes grey pictures: the luma of a colour picture is inverted."""
     path = write(tmp_path / "x.png", colour=(90, 90, 90))
     arguments = [*run, f"input={path}", f"output={tmp_path / 'out'}", "direction=b_to_a"]
     assert main(arguments) == 0
