@@ -97,7 +97,7 @@ class Doctor(Callback):
         return module.examples_seen // self.every_examples > before // self.every_examples
 
     def _is_last_step(self, module: AdversarialModule, role: str, batch: int) -> bool:
-        """Whether the player's last step before the next row falls in batch number `batch` (≥ 0)."""
+        """Whether batch number `batch` (from 0) has the player's last step before the next row."""
         period = _period(module.players[role])
         row = (batch // module.log_every + 1) * module.log_every
         return batch + 1 == row // period * period
