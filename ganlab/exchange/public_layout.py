@@ -156,7 +156,7 @@ def _name_in_patchgan(key: str) -> str:
 def _biases_left_out(network: nn.Module) -> set[str]:
     """Return ganlab's names of the biases that the public network lacks.
 
-    These are the biases before a norm layer, which the public code also leaves out with norm none.
+    With norm none, the public convolutions have no bias where a norm layer would follow.
     """
     if network.norm != "none":
         return set()

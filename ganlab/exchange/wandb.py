@@ -101,9 +101,9 @@ def send(files: list[Path], options: list[str]) -> int:
         print(f"{from_here(folder)}: {'not sent' if folder in missing else 'sent'}")
     if missing:
         raise RunError(
-            f"wandb sync: {len(missing)} of {len(folders)} runs were not sent completely (exit code "
-            f"{done.returncode}; see W&B's messages above). Try again: files that have arrived are "
-            "not sent again."
+            f"wandb sync: {len(missing)} of {len(folders)} runs were not sent completely (exit "
+            f"code {done.returncode}; see W&B's messages above). Try again: files that have "
+            "arrived are not sent again."
         )
     return 0
 
