@@ -1,4 +1,4 @@
-"""What happens around the game: averaging, budget, pictures, scores, checkpoints, progress."""
+"""Lightning callbacks: EMA weights, budget, pictures, scores, checkpoints, progress and more."""
 
 from ganlab.callbacks.budget import Budget
 from ganlab.callbacks.checkpoints import Checkpoints

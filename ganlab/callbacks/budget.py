@@ -1,4 +1,4 @@
-"""How long a run is."""
+"""The length of a run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ganlab.errors import ConfigError
 
 
 class Budget(Callback):
-    """Ends the run at the first limit reached; at least one must be given.
+    """Ends the run when it reaches the first of its limits; at least one limit must be given.
 
     Args:
         examples: real examples seen, over all ranks.
         batches: batches seen.
         epochs: passes over the training set.
-        minutes: minutes of training, those before a resume included.
+        minutes: minutes of training, including the sessions before a resume.
 
     Raises:
-        ConfigError: no limit, or one that is not positive.
+        ConfigError: no limit is given, or a limit is not positive.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Budget(Callback):
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Start the clock, and stop at once if the budget was spent before."""
+        """Start the clock; stop the trainer if a resumed run has spent the budget already."""
         self._started = time.monotonic()
         self._batches_per_epoch = trainer.datamodule.batches_per_epoch
         if self._is_spent(trainer, pl_module, agree=True):
@@ -62,7 +62,8 @@ class Budget(Callback):
     def _is_spent(self, trainer: Trainer, module: AdversarialModule, agree: bool) -> bool:
         if trainer.world_size == 1 or "minutes" not in self.limits:
             return self.spent(module) >= 1
-        # Counters agree on all ranks; clocks do not, and asking at every batch costs a round trip.
+        # Counters are equal on all ranks. Clocks differ, so ranks must agree on the minutes, which
+        # costs a round trip: only at every `log_every`-th batch (`agree`).
         counted = [name for name in self.limits if name != "minutes"]
         if any(self._used(name, module) >= self.limits[name] for name in counted):
             return True
@@ -71,7 +72,7 @@ class Budget(Callback):
         )
 
     def spent(self, module: AdversarialModule) -> float:
-        """Share of the budget that is spent, 1 or more at the end."""
+        """Return the spent fraction of the nearest limit; 1 or more when the run must end."""
         return max(self._used(name, module) / limit for name, limit in self.limits.items())
 
     def _used(self, name: str, module: AdversarialModule) -> float:
@@ -84,9 +85,9 @@ class Budget(Callback):
         return (self._seconds_before + time.monotonic() - self._started) / 60
 
     def state_dict(self) -> dict[str, Any]:
-        """The seconds of training so far."""
+        """Return the seconds of training so far."""
         return {"seconds": self._seconds_before + time.monotonic() - self._started}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting from `state_dict`."""
+        """Continue counting from the seconds in `state_dict`."""
         self._seconds_before = state_dict["seconds"]

@@ -1,4 +1,4 @@
-"""When something is due that happens every n examples."""
+"""Tells when an action that happens every n examples is due."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ganlab.core import AdversarialModule
 
 
 def crossed(module: AdversarialModule, every: int | None) -> bool:
-    """Whether the last batch took `examples_seen` to or past a multiple of `every`; None is never.
+    """Whether `examples_seen` reached or passed a multiple of `every` with the last batch.
 
-    It needs no state, so it is the same after a resume.
+    False if `every` is None. The result depends on no state, so that a resumed run gives the same.
     """
     if every is None:
         return False

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, at the right batch, and enough to go on bit for bit."""
+"""Complete checkpoints at the end of a batch, from which a run resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from ganlab.private import checkpoint_of
 
 
 class Checkpoints(Callback):
-    """Writes `checkpoints/last.ckpt`, keeping the one before it as `previous.ckpt`.
+    """Writes `checkpoints/last.ckpt`, and keeps the last but one as `previous.ckpt`.
 
     It saves at the end of a batch: every n examples, at the end of the budget, and on SIGINT or
-    SIGTERM, after which the run stops. An exception leaves `failed.ckpt`, which may be in the
-    middle of a batch and is for inspection. Each file appears whole or not at all.
+    SIGTERM, after which the run stops. After an exception it writes `failed.ckpt`, which may be
+    from the middle of a batch and is meant for inspection only. Files are written atomically.
 
     Args:
         folder: the run's folder.
-        every_examples: cadence; None saves at the end alone.
-        keep_every: examples between checkpoints that stay as `<examples>.ckpt`; None keeps none.
-        monitor: a logged quantity; its best moment is kept as `best.ckpt`.
-        mode: whether the monitored quantity is to be "min" or "max".
+        every_examples: cadence of saving, in examples; None saves only at the end.
+        keep_every: cadence of the permanent checkpoints `<examples>.ckpt`, in examples; None keeps
+            none.
+        monitor: name of a score; the checkpoint with its best value is kept as `best.ckpt`.
+        mode: whether "min" or "max" of the monitored score is best.
 
     Raises:
         ConfigError: a cadence below 1 or an unknown mode.
     """
 
-    cadences = ("every_examples", "keep_every")  # of the run: they shrink when it is shortened
+    cadences = ("every_examples", "keep_every")  # attributes that shrink with a shortened run
 
     def __init__(
         self,
@@ -65,14 +66,15 @@ class Checkpoints(Callback):
     # --- signals -------------------------------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Answer SIGINT and SIGTERM by stopping at the end of the batch; a second one at once.
+        """Install handlers for SIGINT and SIGTERM.
 
-        Not earlier: before this Lightning puts its own handler, which raises, around ours.
+        The first signal stops the run at the end of the batch, the second one at once. Handlers
+        that are installed in earlier hooks get wrapped by a handler of Lightning that raises.
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._handlers[number] = signal.signal(number, self._interrupt)
-            except ValueError:  # not in the main thread; then whoever is there handles signals
+            except ValueError:  # not the main thread: the program that runs it handles signals
                 return
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -81,7 +83,7 @@ class Checkpoints(Callback):
         self.interrupted_by = signal.Signals(number).name
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Give signals back to whoever handled them before."""
+        """Restore the previous signal handlers."""
         self._release_signals()
 
     def _release_signals(self) -> None:
@@ -92,7 +94,7 @@ class Checkpoints(Callback):
     def _is_interrupted(self, trainer: Trainer, module: AdversarialModule) -> bool:
         if trainer.world_size == 1:
             return self.interrupted_by is not None
-        # Ranks must stop at the same batch; asking them at every batch would cost a round trip.
+        # Ranks must stop at the same batch. Agreeing costs a round trip, too much for every batch.
         if module.batches_seen % module.log_every:
             return False
         return trainer.strategy.reduce_boolean_decision(self.interrupted_by is not None, all=False)
@@ -102,7 +104,7 @@ class Checkpoints(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Save if it is time, or if the run is about to stop."""
+        """Save if a checkpoint is due or best, or if the run is about to stop."""
         if self._is_interrupted(trainer, pl_module):
             self.interrupted_by = self.interrupted_by or "another rank"
             trainer.should_stop = True
@@ -119,7 +121,7 @@ class Checkpoints(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
-        """Leave `failed.ckpt`; what was saved before is untouched."""
+        """Write `failed.ckpt`; the other checkpoints stay as they are."""
         self._release_signals()  # Lightning calls no teardown after an exception
         is_failure = isinstance(exception, Exception) and trainer.optimizers
         if is_failure and trainer.is_global_zero:
@@ -127,9 +129,9 @@ class Checkpoints(Callback):
                 self._write(trainer, "failed.ckpt")
 
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
-        """Write `last.ckpt`; what it was becomes `previous.ckpt`."""
+        """Write `last.ckpt`, and rename the old `last.ckpt` to `previous.ckpt`."""
         module.check_finite()
-        for logger in trainer.loggers:  # what the checkpoint takes for logged must be on disk
+        for logger in trainer.loggers:  # a resumed run does not log rows before the checkpoint
             logger.save()
         self._write(trainer, "last.ckpt", before="previous.ckpt")
         trainer.strategy.barrier("ganlab_checkpoint")
@@ -154,7 +156,7 @@ class Checkpoints(Callback):
         value = module.latest.get(self.monitor)
         if value is None:
             raise ConfigError(
-                f"checkpoints.monitor: nothing named {self.monitor!r} is logged; there is "
+                f"checkpoints.monitor: {self.monitor!r} is not logged; allowed "
                 f"{', '.join(sorted(module.latest))}."
             )
         if not math.isfinite(value):
@@ -166,9 +168,9 @@ class Checkpoints(Callback):
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The best monitored value so far, and when it was."""
+        """Return the best monitored value so far, and the examples seen at that time."""
         return {"best": self.best, "best_examples": self.best_examples}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See `state_dict`."""
+        """Restore the values of `state_dict`."""
         self.best, self.best_examples = state_dict["best"], state_dict["best_examples"]

@@ -1,4 +1,4 @@
-"""What the doctor (`ganlab.reports.doctor`) needs to see of a run, logged as it trains."""
+"""Logs during training what the doctor (`ganlab.reports.doctor`) needs for its diagnosis."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
 
-SAMPLES = 256  # generated, and real ones beside them
-TRAINING_IMAGES = 10_000  # at most, among which nearest neighbours are looked for
-SCORES = 1024  # of either kind at most, that separation is counted over
-WEIGHTS = 100_000  # numbers of a player at most, whose change is measured
+SAMPLES = 256  # largest number of generated samples, and of real examples as their yardstick
+TRAINING_IMAGES = 10_000  # largest number of training examples searched for nearest neighbours
+SCORES = 1024  # largest number of real, and of fake, scores for the separation
+WEIGHTS = 100_000  # about how many weights of a player are measured for its change
 
 
 class Doctor(Callback):
-    """Logs, in rows of the log and under `doctor/…`, what tells a run's condition.
+    """Logs the condition of a run, in the columns `doctor/…` of the log.
 
-    With each row: `separation`, `real_accuracy` and `fake_accuracy` of the newest scores that the
-    family lets be watched (`AdversarialModule.watch`); of each player `gradient/<player>`, the norm
-    of its gradient before clipping, and `change/<player>`, by how much its weights changed in one
-    step relative to their norm. They are of the player's last step before the row.
+    Each row has:
 
-    With the first row after every n examples, and at the end, of samples of the raw weights (the
-    averaged ones hide how the game goes): see `SampleDistances`.
+    - `separation`, `real_accuracy` and `fake_accuracy` of the newest discriminator scores that the
+      family has passed to `AdversarialModule.watch`;
+    - `gradient/<player>`: the norm of the player's gradient before clipping;
+    - `change/<player>`: the norm of the change of its weights in one step, divided by the norm of
+      the weights. Both are measured at the player's last step before the row.
 
-    Under DDP the scores are those of the first rank; samples are looked at by it alone.
+    The first row after every `every_examples` examples, and the last row, also have the values of
+    `SampleDistances`, for samples of the raw weights: EMA weights would hide instabilities.
+
+    Under DDP the scores are those of rank 0, and only rank 0 samples.
 
     Args:
-        every_examples: cadence of looking at samples; None looks at the end alone.
-        seed: of the latents.
+        every_examples: cadence of sampling, in examples; None samples only at the end.
+        seed: seed of the latents.
 
     Raises:
         ConfigError: a cadence below 1.
@@ -44,14 +47,14 @@ class Doctor(Callback):
         if every_examples is not None and every_examples < 1:
             raise ConfigError(f"doctor.every_examples: received {every_examples}; needs 1 or more.")
         self.every_examples, self.seed = every_examples, seed
-        self._measured: dict[str, Any] = {}  # of the row under way
-        self._before: dict[str, Tensor] = {}  # weights before the step under way
+        self._measured: dict[str, Any] = {}  # values for the next row
+        self._before: dict[str, Tensor] = {}  # player to its weights before the current step
         self._distances: SampleDistances | None = None
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: AdversarialModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Measure the gradient, and keep the weights, if it is the last step before a row."""
+        """Measure the gradient and copy the weights at a player's last step before a row."""
         batch = pl_module.batches_seen
         due = [role for role in pl_module.roles if self._is_last_step(pl_module, role, batch)]
         for role in due:
@@ -64,7 +67,7 @@ class Doctor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Log if it is time."""
+        """Measure the weights' change, log if a row is due, and sample if that is due."""
         watched, pl_module.watched = pl_module.watched, {}
         batch = pl_module.batches_seen - 1
         if any(self._is_last_step(pl_module, role, batch) for role in pl_module.roles):
@@ -74,27 +77,27 @@ class Doctor(Callback):
             pl_module.log_values({f"doctor/{k}": float(v) for k, v in self._measured.items()})
             self._measured = {}
         if (is_row and self._crossed(pl_module)) or trainer.should_stop:
-            self._look_at_samples(trainer, pl_module)
+            self._log_distances(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was measured for the next row, so that a resumed run writes the same one."""
+        """Return the values for the next row, so that a resumed run logs the same row."""
         return {"measured": {name: float(value) for name, value in self._measured.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See `state_dict`."""
+        """Restore the values of `state_dict`."""
         self._measured = dict(state_dict["measured"])
 
     # --- details -------------------------------------------------------------------------------
 
     def _crossed(self, module: AdversarialModule) -> bool:
-        """Whether a multiple of the cadence lies between the row before and this one."""
+        """Whether a multiple of the cadence was reached since the previous row."""
         if self.every_examples is None:
             return False
         before = module.examples_seen - module.examples_in_batch * module.log_every
         return module.examples_seen // self.every_examples > before // self.every_examples
 
     def _is_last_step(self, module: AdversarialModule, role: str, batch: int) -> bool:
-        """Whether the player's last step before the next row is in this batch (from 0)."""
+        """Whether batch number `batch` (from 0) has the player's last step before the next row."""
         period = _period(module.players[role])
         row = (batch // module.log_every + 1) * module.log_every
         return batch + 1 == row // period * period
@@ -112,7 +115,7 @@ class Doctor(Callback):
                 self._measured["real_accuracy"] = (real > boundary).float().mean()
                 self._measured["fake_accuracy"] = (fake < boundary).float().mean()
 
-    def _look_at_samples(self, trainer: Trainer, module: AdversarialModule) -> None:
+    def _log_distances(self, trainer: Trainer, module: AdversarialModule) -> None:
         if not hasattr(module, "draw_inputs") or len(trainer.datamodule.reference("train")) < 2:
             return
         values = {}
@@ -126,19 +129,21 @@ class Doctor(Callback):
 
 
 class SampleDistances:
-    """How far apart generated samples are, and how far from the training examples.
+    """Distances among generated samples, and from samples to training examples.
 
-    Euclidean distances between pixels (at most 32 × 32) or points; medians, each relative to the
-    same among training examples, so that fresh samples of the data's distribution give about 1:
+    Distances are Euclidean, between pixels (of pictures shrunk to at most 32 × 32) or points. Each
+    value is the median for samples divided by the median for training examples. New data from the
+    distribution of the training examples would give values of about 1.
 
-    - `pairwise_distance`: between any two samples; near 0 when all are the same.
-    - `nearest_generated`: to the nearest other sample; near 0 when many are the same.
+    - `pairwise_distance`: between any two samples; near 0 when all samples are equal.
+    - `nearest_generated`: to the nearest other sample; near 0 when many samples are equal.
     - `nearest_training`: to the nearest training example; near 0 when samples are copies.
 
-    Beside them `training_examples`, and `compared_examples` of them that were looked at.
+    Further values are `training_examples`, the size of the training split, and
+    `compared_examples`, the number of training examples that samples are compared with.
 
     Args:
-        data: its training split is loaded, and has two examples or more.
+        data: data module with a loaded training split of two examples or more.
     """
 
     def __init__(self, data: TensorDataModule) -> None:
@@ -150,11 +155,12 @@ class SampleDistances:
         self.n = min(SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)
-        self.training = self._to_training(queries, 2)[:, 1].median()  # the first is itself
+        # the nearest training example of a training example is itself: take the second
+        self.training = self._to_training(queries, 2)[:, 1].median()
 
     @torch.no_grad()
     def __call__(self, fake: Tensor) -> dict[str, float]:
-        """The three ratios for `n` normalised samples (n, *shape)."""
+        """Return the three ratios and the two counts for `n` normalised samples (n, *shape)."""
         flat = self.modality.rescale(_flat(self.modality.shrink(fake)).cpu())
         pairwise, nearest = _among(flat)
         training = self._to_training(flat, 1)[:, 0].median()
@@ -163,49 +169,50 @@ class SampleDistances:
             "nearest_generated": (nearest, self.nearest),
             "nearest_training": (training, self.training),
         }
-        # where most training examples have a copy there is nothing to compare with
-        found = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
-        return found | {"compared_examples": len(self.real), "training_examples": self.total}
+        # if most training examples have an exact copy, a median distance is 0: leave the ratio out
+        values = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
+        return values | {"compared_examples": len(self.real), "training_examples": self.total}
 
     def _to_training(self, samples: Tensor, k: int) -> Tensor:
-        """Distances (n, k) to the k nearest training examples, ascending."""
-        found = [
+        """Return the distances (n, k) to the k nearest training examples, ascending."""
+        nearest = [
             torch.cdist(samples, _flat(part)).topk(min(k, len(part)), largest=False).values
             for part in self.real.split(1000)
         ]
-        return torch.cat(found, 1).topk(k, largest=False).values
+        return torch.cat(nearest, 1).topk(k, largest=False).values
 
 
 def separation(real: Tensor, fake: Tensor) -> Tensor:
-    """P(a real sample scores higher than a generated one), ties counting half.
+    """Return the probability that a real example scores higher than a sample; ties count half.
 
-    The area under the ROC curve; 0.5 when the scores tell nothing, 1 when they tell all. It is
-    meaningful for critics too, whose scores have no boundary.
+    This is the area under the ROC curve: 0.5 if the scores do not distinguish real from fake, 1 if
+    they separate them completely. It needs no decision boundary, so it works for critics too.
 
     Args:
-        real: scores of any shape; at most 1,024 are used.
-        fake: the same of generated samples.
+        real: scores of real examples, of any shape; the first 1,024 are used.
+        fake: scores of generated samples, of any shape; the first 1,024 are used.
     """
     real, fake = real.flatten()[:SCORES, None], fake.flatten()[None, :SCORES]
     return (real > fake).float().mean() + 0.5 * (real == fake).float().mean()
 
 
 def boundary_of(loss: AdversarialLoss | None) -> float | None:
-    """The score between "real" and "generated" that a loss aims at; None for critics."""
+    """Return the score that separates "real" from "generated" for a loss; None for critics."""
     if isinstance(loss, LeastSquares):
         return (loss.a + loss.b) / 2
     return 0.0 if isinstance(loss, (NonSaturating, Hinge)) else None
 
 
 def _period(player: Player) -> int:
+    """Return the number of batches from one step of the player to the next."""
     return player.every * player.accumulate
 
 
 def _some_weights(module: AdversarialModule, role: str) -> Tensor:
-    """The first numbers of each of the player's parameters, in all at most about `WEIGHTS`."""
-    own = module.parameters_of[role]
-    most = max(WEIGHTS // len(own), 1)
-    return torch.cat([p.detach().reshape(-1)[:most].float() for p in own])
+    """Return the first entries of each of the player's parameters, about `WEIGHTS` in total."""
+    parameters = module.parameters_of[role]
+    most = max(WEIGHTS // len(parameters), 1)
+    return torch.cat([p.detach().reshape(-1)[:most].float() for p in parameters])
 
 
 def _flat(examples: Tensor) -> Tensor:
@@ -213,7 +220,7 @@ def _flat(examples: Tensor) -> Tensor:
 
 
 def _among(samples: Tensor) -> tuple[Tensor, Tensor]:
-    """Median distance of pairs, and median distance to the nearest other sample."""
+    """Return the median distance of pairs, and the median distance to the nearest other sample."""
     distances = torch.cdist(samples, samples)
     rows, columns = torch.triu_indices(len(samples), len(samples), offset=1)
     pairs = distances[rows, columns]
@@ -221,7 +228,10 @@ def _among(samples: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale(trainer: Trainer, optimizer: torch.optim.Optimizer) -> float:
-    """What mixed precision has multiplied a gradient by, where the optimizer itself divides it."""
+    """Return the loss scale that is still in the gradients; 1 if they are unscaled.
+
+    With 16-mixed precision, fused optimizers unscale the gradients themselves, within their step.
+    """
     scaler = getattr(trainer.precision_plugin, "scaler", None)
     is_scaled = all(group.get("fused") for group in optimizer.param_groups)
     return scaler.get_scale() if scaler is not None and is_scaled else 1.0

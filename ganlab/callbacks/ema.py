@@ -1,4 +1,4 @@
-"""Exponential moving average of the generator's weights."""
+"""Exponential moving average (EMA) of the weights."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ganlab.errors import ConfigError
 
 
 class EMA(Callback):
-    """Follows the averaged modules after each of their player's steps.
+    """Updates the EMA weights of a network after each step of the player that trains it.
 
-    With half-life h the weight of an old value halves every h examples (Karras et al. 2020,
-    arXiv:2006.06676, appendix; Yazıcı et al. 2019, arXiv:1806.04498). Buffers (running statistics)
-    are averaged as well; integers are copied.
+    With half-life h the contribution of an old value halves every h examples (Karras et al. 2020,
+    arXiv:2006.06676, appendix; Yazıcı et al. 2019, arXiv:1806.04498). Floating-point buffers such
+    as running statistics are averaged as well; integer buffers are copied.
 
     Args:
-        half_life: in examples, above 0; may be a `Schedule`.
-        ramp_up: the half-life is at most this share of the examples seen, so that the average is of
-            use from the start; None for no ramp.
+        half_life: half-life in examples, above 0; may be a `Schedule`.
+        ramp_up: upper bound of the half-life, as a fraction of the examples seen, so that early
+            EMA weights do not depend on the initial weights; None for no bound.
 
     Raises:
-        ConfigError: a half-life or ramp that is not positive.
+        ConfigError: the half-life or the ramp is not positive.
     """
 
-    lengths = ("half_life",)  # of the run: they shrink when it is shortened
+    lengths = ("half_life",)  # attributes that shrink with a shortened run
 
     def __init__(self, half_life: float = 10_000, ramp_up: float | None = 0.05) -> None:
         for name, value in (("half_life", half_life), ("ramp_up", ramp_up)):
@@ -39,12 +39,12 @@ class EMA(Callback):
         self._steps: dict[str, int] = {}
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
-        """Make the averaged copies, before the weights move."""
+        """Copy the networks to be averaged, before training changes the weights."""
         pl_module.start_averaging()
         pl_module.scheduled.bind("ema", self)
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Pair each averaged tensor with the one that it follows."""
+        """Pair each tensor of the EMA networks with the corresponding raw tensor."""
         self._steps = dict(pl_module.steps)
         self._averaged: list[torch.Tensor] = []
         self._raw: list[torch.Tensor] = []
@@ -59,7 +59,12 @@ class EMA(Callback):
                     self._copied.append((tensor, raw[key]))
 
     def decay(self, examples: int, since: int) -> float:
-        """Factor of the old average after `examples`, `since` of them after the last update."""
+        """Return the factor of the old average in an update.
+
+        Args:
+            examples: examples seen.
+            since: examples since the previous update.
+        """
         half_life = self.half_life
         if self.ramp_up is not None:
             half_life = min(half_life, self.ramp_up * examples)
@@ -69,7 +74,7 @@ class EMA(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Move the average, if a player that trains an averaged module has stepped."""
+        """Update the average if a player that trains an averaged network has taken a step."""
         if pl_module.steps == self._steps or not self._has_moved(pl_module):
             return
         self._steps = dict(pl_module.steps)
@@ -88,9 +93,9 @@ class EMA(Callback):
         return False
 
     def state_dict(self) -> dict[str, Any]:
-        """When the average last moved."""
+        """Return the examples seen at the last update."""
         return {"last_examples": self.last_examples}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See `state_dict`."""
+        """Restore the value of `state_dict`."""
         self.last_examples = state_dict["last_examples"]

@@ -1,4 +1,4 @@
-"""Scores during training, each with its protocol."""
+"""Takes scores during training, each with its protocol."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Evaluation(Callback):
     """Scores the model by a protocol every n examples and at the end.
 
     Args:
-        protocol: what is measured, and how.
-        every_examples: cadence; None scores at the end alone.
+        protocol: the protocol that takes the scores.
+        every_examples: cadence in examples; None scores only at the end.
 
     Attributes:
-        scores: the newest ones.
-        seconds: that scoring has taken in this session.
+        scores: the newest scores by name.
+        seconds: time spent on scoring in this session.
 
     Raises:
-        ConfigError: a cadence below 1.
+        ConfigError: the cadence is below 1.
     """
 
-    cadences = ("every_examples",)  # of the run: they shrink when it is shortened
+    cadences = ("every_examples",)  # attributes that shrink with a shortened run
 
     def __init__(self, protocol: Protocol, every_examples: int | None = None) -> None:
         if every_examples is not None and every_examples < 1:
@@ -40,8 +40,8 @@ class Evaluation(Callback):
         self.seconds = 0.0
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
-        """Load the real data that scores need: what is missing is missed before training."""
-        if trainer.is_global_zero:  # what is downloaded is downloaded once
+        """Load the protocol's real data, so that missing data raises before training."""
+        if trainer.is_global_zero:  # rank 0 first, so that only one rank downloads
             self.protocol.prepare(trainer.datamodule)
         trainer.strategy.barrier("ganlab_evaluation")
         self.protocol.prepare(trainer.datamodule)
@@ -49,7 +49,7 @@ class Evaluation(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Score if it is time; all ranks share the work and get the scores."""
+        """Take the scores if due or at the end; all ranks share the work and get the scores."""
         if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
@@ -61,9 +61,9 @@ class Evaluation(Callback):
         self.seconds += time.monotonic() - started
 
     def state_dict(self) -> dict[str, Any]:
-        """The newest scores, which a run that dies before it has noted them would lose."""
+        """Return the newest scores, for a run that is killed before run.json has them."""
         return {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See `state_dict`."""
+        """Restore the scores of `state_dict`."""
         self.scores = {name: Score.from_dict(score) for name, score in state_dict["scores"].items()}

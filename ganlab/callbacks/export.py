@@ -1,4 +1,4 @@
-"""Writes a trained network as safetensors, with what made it."""
+"""Writes a trained network as a safetensors file, with the origin of its weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganlab.errors import one_of
 from ganlab.files import atomic
 from ganlab.record.machine import git_commit
 
-# what a run does not depend on
+# keys of the configuration that do not change the trained weights
 IGNORED = (
     "run",
     "run_dir",
@@ -29,17 +29,18 @@ IGNORED = (
 
 
 class ExportWeights(Callback):
-    """Writes `<name>.safetensors` at the end of the run, averaged weights where there are some.
+    """Writes `<name>.safetensors` at the end of the run: EMA weights if there are any, else raw.
 
-    Its metadata holds the newest scores, and hashes of the configuration and of the training data.
+    The file's metadata holds the newest scores, and hashes of the configuration and of the training
+    data.
 
     Args:
         folder: the run's folder.
-        module: the submodule to export.
-        name: of the file.
+        module: name of the submodule to export.
+        name: name of the file, without its ending.
 
     Raises:
-        ConfigError: no such submodule.
+        ConfigError: the model has no such submodule.
     """
 
     def __init__(self, folder: str, module: str, name: str) -> None:
@@ -76,7 +77,10 @@ class ExportWeights(Callback):
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """16 hex digits of the SHA-256 of what decides a run's result, whatever the order of keys."""
+    """Return 16 hex digits of the SHA-256 of the settings that determine a run's result.
+
+    The order of keys, the keys in `IGNORED`, and `data.root` and `data.download` do not matter.
+    """
     kept = {k: v for k, v in config.items() if k not in IGNORED}
     if kept.get("data"):
         kept["data"] = {k: v for k, v in kept["data"].items() if k not in ("root", "download")}

@@ -1,4 +1,4 @@
-"""What is done about a run that has failed must not hide why it failed."""
+"""Guards the actions after a failure of training, whose errors must not hide that failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG = logging.getLogger("ganlab")
 
 @contextmanager
 def logged_failure(what: str) -> Iterator[None]:
-    """Log an exception raised within, and go on."""
+    """Log an exception of the `with` block instead of raising it; `what` names its output."""
     try:
         yield
     except Exception:

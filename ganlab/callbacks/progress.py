@@ -1,4 +1,4 @@
-"""A progress bar from the first second, with examples a second and who moves."""
+"""A progress bar with the examples per second, the losses, and how often each player steps."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ganlab.core import AdversarialModule
 
 
 class Progress(Callback):
-    """A bar on a terminal; elsewhere a line now and then.
+    """A progress bar on a terminal; single lines if stderr is no terminal.
 
     Args:
         refresh_seconds: time between updates of the bar.
-        line_seconds: time between lines where there is no terminal.
-        enabled: False for silence.
+        line_seconds: time between lines.
+        enabled: False to print nothing.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Update when it is time; between times this is one look at the clock."""
+        """Update the bar or print a line if due; otherwise only read the clock."""
         if not self.enabled or time.monotonic() < self._next:
             return
         now = time.monotonic()
@@ -84,24 +84,24 @@ class Progress(Callback):
 
     def _describe(self, module: AdversarialModule, seconds: float) -> str:
         rate = (module.examples_seen - self._examples) / seconds
-        due = [
+        players = [
             name if player.every == 1 else f"{name} 1/{player.every}"
             for name, player in module.players.items()
         ]
         losses = [f"{role} {total:.3g}" for role, total in _totals(module).items()]
         return "  ".join(
-            [f"{module.examples_seen:,} examples", f"{rate:,.0f}/s", "moves: " + ", ".join(due)]
+            [f"{module.examples_seen:,} examples", f"{rate:,.0f}/s", f"steps: {', '.join(players)}"]
             + (["loss: " + ", ".join(losses)] if losses else [])
         )
 
     def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._stop()
 
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
-        """Take the bar away; Lightning calls no teardown after an exception."""
+        """Remove the bar: Lightning calls no teardown after an exception."""
         self._stop()
 
     def _stop(self) -> None:
@@ -111,7 +111,7 @@ class Progress(Callback):
 
 
 def _totals(module: AdversarialModule) -> dict[str, float]:
-    """Each role's newest logged loss, its terms added."""
+    """Return each player's newest logged loss, the sum of its terms."""
     totals: dict[str, float] = {}
     for name, value in module.latest.items():
         role, _, term = name.partition("/")

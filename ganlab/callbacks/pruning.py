@@ -1,4 +1,4 @@
-"""Ends a run early whose scores on the way are poor beside those of other runs."""
+"""Stops a run early if its scores during training are worse than those of other runs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ganlab.errors import ConfigError
 
 
 class Pruning(Callback):
-    """Shows each new score to a judge, and stops the run when the judge says so.
+    """Passes each new score to `judge`, and stops the run if `judge` returns True.
 
-    The run stops at the batch of that score, with a checkpoint. For runs in one process.
+    The run stops at the batch of that score, with a checkpoint. Supports only one process per run.
 
     Args:
         score: name of the score.
-        judge: takes the examples seen and the score, and returns whether to stop; of no effect in a
-            run that is about to stop anyway. The examples are the multiple of the evaluation's
-            cadence that has been reached, so that runs of unlike batch sizes can be compared.
+        judge: function of the examples seen and the score that returns whether to stop; ignored if
+            the run is about to stop anyway. The examples are rounded down to a multiple of the
+            evaluation's cadence, so that runs with different batch sizes can be compared.
 
     Attributes:
-        pruned: whether the judge has stopped the run.
+        pruned: whether `judge` has stopped the run.
     """
 
     def __init__(self, score: str, judge: Callable[[int, float], bool]) -> None:
@@ -36,10 +36,10 @@ class Pruning(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Ask the judge if there is a new score.
+        """Call `judge` if there is a new score.
 
         Raises:
-            ConfigError: the evaluation gives no score of that name.
+            ConfigError: no score with the name `score` is logged.
         """
         examples = pl_module.examples_seen
         if pl_module.scored_at != examples:
@@ -47,7 +47,7 @@ class Pruning(Callback):
         value = pl_module.latest.get(self.score)
         if value is None:
             raise ConfigError(
-                f"score: nothing named {self.score!r} is logged; there is "
+                f"score: {self.score!r} is not logged; allowed "
                 f"{', '.join(sorted(pl_module.latest))}."
             )
         every = next(

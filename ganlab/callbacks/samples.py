@@ -1,4 +1,4 @@
-"""Pictures of what the generator makes, from the same latents each time."""
+"""Pictures of the generator's samples during a run, from the same latents each time."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from ganlab.record.contact_sheet import save_contact_sheet
 
 
 class Samples(Callback):
-    """`samples/<examples>.png` through the run, and `contact_sheet.png` of all of it.
+    """Writes `samples/<examples>.png` during the run, and `contact_sheet.png` with all at the end.
 
-    Images become a grid; of a conditional model, column c shows class c. Points become a scatter
-    plot over real points and the discriminator's scores. Of a translator the same pictures, of the
-    test split where there is one, stand above their translations.
+    Images are drawn as a grid; for a conditional model, column c shows class c. Points are drawn as
+    a scatter plot over real points and the discriminator's scores. A translator is drawn as rows of
+    input pictures with their translations below; the inputs are of the test split if there is one,
+    else of the training split, and are the same each time.
 
     Args:
         folder: the run's folder.
-        every_examples: cadence; None draws at the end alone.
-        n: examples in a grid.
-        points: points in a scatter plot.
-        pictures: that are translated.
-        seed: of the latents.
+        every_examples: cadence in examples; None draws only at the start and the end, and whenever
+            scores are taken.
+        n: samples in a grid.
+        points: samples in a scatter plot.
+        pictures: number of input pictures of a translator.
+        seed: seed of the latents.
 
     Raises:
-        ConfigError: a number below 1.
+        ConfigError: a number is below 1.
     """
 
     def __init__(
@@ -53,33 +55,36 @@ class Samples(Callback):
         self.n, self.points, self.pictures, self.seed = n, points, pictures, seed
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Draw what the generator makes before it has learned anything."""
+        """Draw samples of the untrained generator."""
         if pl_module.examples_seen == 0:
             self.draw(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Draw if it is time, and whenever scores were taken."""
+        """Draw if a picture is due, if scores were taken, or if the run is about to stop."""
         is_scored = pl_module.scored_at == pl_module.examples_seen
         if crossed(pl_module, self.every_examples) or is_scored or trainer.should_stop:
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Gather the run on one sheet."""
+        """Write the contact sheet."""
         if trainer.is_global_zero:
             save_contact_sheet(self.folder)
 
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
-        """Leave a picture of what the generator makes now."""
+        """Draw samples of the generator at the failure."""
         if isinstance(exception, Exception) and trainer.optimizers:
             with logged_failure("a picture"):
                 self.draw(trainer, pl_module)
 
     def draw(self, trainer: Trainer, module: AdversarialModule) -> Path | None:
-        """Write this moment's picture and return its path; None where nothing is generated."""
+        """Write a picture of the current samples and return its path.
+
+        Return None on ranks other than 0, and for models that neither sample nor translate.
+        """
         is_translator = isinstance(module, Translator)
         if not trainer.is_global_zero or not (is_translator or hasattr(module, "draw_inputs")):
             return None
@@ -102,7 +107,7 @@ class Samples(Callback):
         return path
 
     def batch(self, data: Any) -> dict[str, torch.Tensor]:
-        """The first pictures of each side, the same ones through the run."""
+        """Return the first `pictures` normalised pictures of each domain."""
         split = "test" if "test" in data.splits else "train"
         rows = data.split(split)
         return {k: data.modality.normalise(rows[k][: self.pictures]) for k in data.shapes}

@@ -1,4 +1,4 @@
-"""Keeps the run's record up to date while it trains."""
+"""Keeps a run's record up to date during training."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ganlab.record.run import RunRecord
 class Tracking(Callback):
     """Writes counters and scores to `run.json`, speed to `timing.csv`, and `curves.png` at the end.
 
-    Wall time stays out of `metrics.csv`, so that this file is the same however often a run was
-    stopped and resumed.
+    Times are not written to `metrics.csv`, so that a resumed run gives the same `metrics.csv` as an
+    uninterrupted run.
 
     Args:
         record: the run's record.
-        seconds: time between updates.
+        seconds: seconds between updates.
     """
 
     def __init__(self, record: RunRecord, seconds: float = 10.0) -> None:
@@ -37,7 +37,7 @@ class Tracking(Callback):
         self._evaluated_before = float(record.data.get("evaluation_seconds", 0.0))
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Let the log go on where the checkpoint left it."""
+        """Continue the logs from the row of the checkpoint."""
         for logger in trainer.loggers:
             if isinstance(logger, (CSVLogger, TensorBoard)):
                 logger.resume(pl_module.logged_at)
@@ -49,13 +49,13 @@ class Tracking(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Update if it is time."""
+        """Update the record if due, or if the run is about to stop."""
         if time.monotonic() >= self._next or trainer.should_stop:
             self.update(trainer, pl_module)
             self._next = time.monotonic() + self.seconds
 
     def update(self, trainer: Trainer, module: AdversarialModule) -> None:
-        """Write the record as things stand."""
+        """Write the current counters and scores to run.json, and a row to timing.csv."""
         evaluation = next((c for c in trainer.callbacks if isinstance(c, Evaluation)), None)
         scores = {n: s.as_dict() for n, s in evaluation.scores.items()} if evaluation else {}
         counters = {
@@ -76,9 +76,9 @@ class Tracking(Callback):
                 self._evaluated_before + evaluation.seconds, 3
             )
         self.record.write(counters=counters, scores=scores or self.record.data["scores"])
-        now, (then, examples) = time.monotonic(), self._last
-        if module.examples_seen > examples:
-            rate = (module.examples_seen - examples) / (now - then)
+        now, (last_time, last_examples) = time.monotonic(), self._last
+        if module.examples_seen > last_examples:
+            rate = (module.examples_seen - last_examples) / (now - last_time)
             seconds = self.record.data["seconds"]
             row = f"{module.examples_seen},{module.batches_seen},{seconds},{rate:.1f}\n"
             header = "examples_seen,batches_seen,seconds,examples_per_second\n"
@@ -95,7 +95,7 @@ class Tracking(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
-        """Write how far the run got."""
+        """Save the logs, and update the record if at least one batch was trained."""
         for logger in trainer.loggers:
             logger.save()
         if trainer.optimizers and pl_module.batches_seen:

@@ -1,4 +1,4 @@
-"""Pictures, samples and scores of a run, for Weights & Biases."""
+"""Sends pictures, samples and scores of a run to Weights & Biases."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ganlab.record.wandb_logger import WandB
 
 
 class WandBMedia(Callback):
-    """Sends what other callbacks have made: it draws no grid and takes no score itself.
+    """Sends the pictures and scores of other callbacks to Weights & Biases.
 
-    Logged are `samples/grid` whenever `Samples` has drawn, and at the end `samples/contact_sheet`
-    and `samples/table`, which has single samples with their latent's index (and label), or pictures
-    beside their translations. Scores are the summary's `scores/<name>`, each with
-    `protocols/<name>` and `higher_is_better/<name>`. Runs on points of the plane have no table.
+    It logs `samples/grid` whenever `Samples` has drawn, and at the end `samples/contact_sheet` and
+    `samples/table`. The table has single samples with the index of their latent (and label), or
+    pictures with their translations; runs on 2D points have no table. Scores are written to the
+    summary as `scores/<name>`, each with `protocols/<name>` and `higher_is_better/<name>`.
 
-    It stands after the callbacks whose work it sends. What goes wrong here ends what is sent, and
-    never the training.
+    It must follow the callbacks `Samples` and `Evaluation` in the trainer's list. An error here
+    ends the logging to Weights & Biases, not the training.
 
     Args:
-        logger: that is sent to.
+        logger: the logger of the W&B run.
         folder: the run's folder.
-        samples: rows of the table.
+        samples: largest number of rows of the table.
     """
 
     def __init__(self, logger: WandB, folder: str | Path, samples: int = 32) -> None:
@@ -39,7 +39,7 @@ class WandBMedia(Callback):
         self._sent: Path | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Send what the generator made before it learned anything."""
+        """Send the picture of the untrained generator."""
         if pl_module.examples_seen == 0:
             with self.logger.harmless():
                 self._send_grid(pl_module)
@@ -47,7 +47,7 @@ class WandBMedia(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Send the scores and the picture of this batch, if there are any."""
+        """Send the scores and the picture of this batch, if they exist."""
         if not self.logger.is_live:
             return
         with self.logger.harmless():
@@ -56,23 +56,23 @@ class WandBMedia(Callback):
             self._send_grid(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Send the run on one sheet, and single samples."""
+        """Send the contact sheet and the table of single samples."""
         if not self.logger.is_live:
             return
         with self.logger.harmless():
             from wandb import Image
 
             self.logger.summarise({"batches_seen": pl_module.batches_seen})
-            at, sheet = pl_module.examples_seen, self.folder / "contact_sheet.png"
+            step, sheet = pl_module.examples_seen, self.folder / "contact_sheet.png"
             if sheet.exists():
-                self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, at)
+                self.logger.log_metrics({"samples/contact_sheet": Image(str(sheet))}, step)
             if (table := self._table(trainer, pl_module)) is not None:
-                self.logger.log_metrics({"samples/table": table}, at)
+                self.logger.log_metrics({"samples/table": table}, step)
 
     def on_exception(
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
-        """Send the picture that the failure has left."""
+        """Send the picture that `Samples` has drawn after the failure."""
         with logged_failure("a picture for Weights & Biases"):
             self._send_grid(pl_module)
 
@@ -101,7 +101,7 @@ class WandBMedia(Callback):
                     )
 
     def _table(self, trainer: Trainer, module: AdversarialModule) -> Any:
-        """A wandb.Table of samples, from the latents of the grid; None where there is no image."""
+        """Return a wandb.Table of samples from the grid's latents; None if there are no images."""
         drawing = next((c for c in trainer.callbacks if isinstance(c, Samples)), None)
         if drawing is None:
             return None
@@ -124,7 +124,7 @@ Rows = list[tuple[int | Tensor, ...]]
 
 
 def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Rows]:
-    """Titles and rows: the samples of the grid, one by one."""
+    """Return column titles and rows for the samples of the grid."""
     if not module.classes:
         samples = module.sample(drawing.n, seed=drawing.seed)
         return ["latent", "sample"], list(enumerate(samples))
@@ -137,7 +137,7 @@ def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Ro
 
 
 def _translations(drawing: Samples, trainer: Trainer, module: Translator) -> tuple[list[str], Rows]:
-    """Titles and rows: pictures, each beside what it was translated to."""
+    """Return column titles and rows for pictures and their translations."""
     pictures = module.pictures(drawing.batch(trainer.datamodule), seed=drawing.seed)
     return ["picture", *pictures], [
         (index, *row) for index, row in enumerate(zip(*pictures.values(), strict=False))

@@ -7,23 +7,23 @@ import sys
 COMMANDS = {
     "train": "train a model, or a sweep of them with -m",
     "validate": "check a configuration without training",
-    "list": "list models, losses, data sets, experiments, …",
+    "list": "list models, losses, data sets, experiments and more",
     "sample": "make samples with a trained model",
     "translate": "translate pictures of any size with a trained model",
     "evaluate": "score a trained model, or two folders of images",
-    "import": "make a run of public CycleGAN or pix2pix checkpoints",
+    "import": "turn public CycleGAN or pix2pix checkpoints into a run",
     "export": "write a trained network as public checkpoint, ONNX, torch.export or safetensors",
-    "data": "look at a folder of pictures before training, and make pairs",
-    "compare": "compare runs and sweeps: scores over seeds, cost, settings; or as a web page",
-    "sweep": "how far the jobs of a sweep are, and run what is missing",
+    "data": "check a folder of pictures before training, or write side-by-side pairs",
+    "compare": "compare runs and sweeps: scores over seeds, cost and settings, as text or web page",
+    "sweep": "show the state of a sweep's jobs, and run the unfinished ones",
     "tune": "search for good settings with Optuna",
-    "reproduce": "train a paper's recipe and hold it against the published figures",
+    "reproduce": "train a paper's recipe and compare its score with the published one",
     "wandb": "send runs that were logged offline to Weights & Biases",
-    "doctor": "say what goes on in a run, and what to do about it",
-    "bench": "measure the training loop against the leanest one, and say where time goes",
+    "doctor": "diagnose the training of a run, and say what to change",
+    "bench": "time the training loop against a minimal hand-written loop",
 }
 
-# of commands whose name a module cannot have
+# modules of the commands whose names are Python keywords
 MODULES = {"import": "importing"}
 
 HELP = """ganlab: train, compare and understand generative adversarial models.
@@ -39,8 +39,8 @@ Then look at ganlab list experiments, or ganlab <command> --help
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns the exit code, 0 only when all went well."""
-    # no `list()` in this file: the command of that name takes its place once it is imported
+    """Run a command and return its exit code: 0 only without errors."""
+    # do not call `list()` in this file: importing ganlab.cli.list shadows the builtin
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help", "help"):
         width = max(map(len, COMMANDS))
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     if command not in COMMANDS:
         hint = nearest(command, [*COMMANDS])
         print(
-            f"ganlab: no command {command!r}; there is {', '.join(COMMANDS)}.{hint}",
+            f"ganlab: received command {command!r}; allowed {', '.join(COMMANDS)}.{hint}",
             file=sys.stderr,
         )
         return 2
@@ -72,7 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         code = importlib.import_module(f"ganlab.cli.{module}").main(rest)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `ganlab … | head`: nobody reads on, and Python must not try at exit
+    except BrokenPipeError:  # e.g. `ganlab … | head`
+        # Python flushes stdout at exit: without this it would report the broken pipe again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except GanlabError as error:

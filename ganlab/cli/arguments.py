@@ -1,4 +1,4 @@
-"""`key=value` arguments of the commands that do not compose a training configuration."""
+"""`key=value` arguments of the commands, apart from overrides of a training configuration."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Argument:
     """One argument of a command.
 
     Args:
-        parse: text to value; a ValueError means that the text is not allowed.
-        help: what it is for, in plain English.
-        default: value when it is left out; `REQUIRED` where it may not be.
+        parse: converts the text to a value; raises ValueError if the text is not allowed.
+        help: description for help texts and error messages; a noun phrase without final period.
+        default: value if the argument is not given; `REQUIRED` if it must be given.
     """
 
     parse: Callable[[str], Any]
@@ -34,7 +34,7 @@ def wants_help(argv: list[str]) -> bool:
 
 
 def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
-    """The help of a command."""
+    """Return the help text of a command."""
     width = max(len(name) for name in arguments) + 1
     lines = [f"{f'{n}=':<{width}}  {a.help}" for n, a in arguments.items()]
     return f"ganlab {command}: {purpose}\n\n" + "\n".join(f"  {line}" for line in lines)
@@ -43,30 +43,30 @@ def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
 def split_options(
     argv: list[str], arguments: Mapping[str, Argument]
 ) -> tuple[list[str], list[str]]:
-    """Positional arguments, and options as the key=value texts that `parse` takes.
+    """Return the positional arguments, and the options as key=value texts for `parse`.
 
-    Options may be written key=value, --key=value or --key value, with dashes for underscores; one
-    of true or false may be a bare --key.
+    Options may be written key=value, --key=value or --key value, with dashes for underscores. A
+    boolean option may also be a bare --key, which means true.
 
     Raises:
-        ConfigError: an option without its value, or an unknown one (with the nearest).
+        ConfigError: an option has no value, or is unknown; the message suggests a known option.
     """
-    positional, options, waiting = [], [], iter(argv)
-    for text in waiting:
+    positional, options, remaining = [], [], iter(argv)
+    for text in remaining:
         if not text.startswith("--"):
-            # not a folder a/b=1
+            # a folder such as outputs/lr=0.1 is positional
             is_option = text[:1] == "~" or ("/" not in text.partition("=")[0] and "=" in text)
             (options if is_option else positional).append(text)
             continue
         key, equals, value = text[2:].partition("=")
         key = key.replace("-", "_")
         if not equals and key in arguments:
-            value = "true" if arguments[key].parse is boolean else next(waiting, None)
+            value = "true" if arguments[key].parse is boolean else next(remaining, None)
             if value is None:
                 raise ConfigError(f"{text}: needs a value; it is {arguments[key].help}")
         elif not equals:
             raise ConfigError(
-                f"{text}: there is no such option; allowed {', '.join(arguments)}, or "
+                f"{text}: unknown option; allowed {', '.join(arguments)}, or "
                 f"{text}=VALUE for a setting of the run.{nearest(key, list(arguments))}"
             )
         options.append(f"{key}={value}")
@@ -74,11 +74,11 @@ def split_options(
 
 
 def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """Values by name.
+    """Return the arguments' values by name.
 
     Raises:
-        ConfigError: not key=value, an unknown key (with the nearest), one that is given twice, or a
-            wrong value.
+        ConfigError: a text is not key=value, its key is unknown (the message suggests a known
+            key) or given twice, its value is wrong, or a required argument is missing.
     """
     values = {name: argument.default for name, argument in arguments.items()}
     given: set[str] = set()
@@ -86,19 +86,19 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or key not in arguments:
             raise ConfigError(
-                f"{text}: there is no such argument; allowed {', '.join(arguments)}, each as "
+                f"{text}: unknown argument; allowed {', '.join(arguments)}, each as "
                 f"key=value.{nearest(key, list(arguments))}"
             )
         if key in given:
-            raise ConfigError(f"{key}: is given twice; give it once.")
+            raise ConfigError(f"{key}: given twice; give it once.")
         given.add(key)
         if value in ("", "null", "none") and values[key] is not REQUIRED:
             continue
         try:
             values[key] = arguments[key].parse(value)
         except ValueError as error:
-            stop = "" if str(error).endswith(("?", ".")) else "."
-            raise ConfigError(f"{key}: {error}{stop} It is {arguments[key].help}") from None
+            period = "" if str(error).endswith(("?", ".")) else "."
+            raise ConfigError(f"{key}: {error}{period} It is {arguments[key].help}") from None
     for name, value in values.items():
         if value is REQUIRED:
             raise ConfigError(f"{name}: missing; {arguments[name].help}")

@@ -1,4 +1,4 @@
-"""`ganlab bench`: the training loop against a hand-written one, and where the time goes."""
+"""`ganlab bench`: time the training loop and its parts against a hand-written reference loop."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ def _precision(text: str) -> str:
 
 
 ARGUMENTS = {
-    "json": Argument(boolean, "true prints one JSON object (false)", False),
-    "batches": Argument(count, "batches in a block (chosen so that a block takes about 2 s)"),
-    "blocks": Argument(count, "pairs of blocks, ours and the reference in turn (7)", 7),
+    "json": Argument(boolean, "true to print one JSON object (default: false)", False),
+    "batches": Argument(count, "batches per block (default: as many as take about 2 s)"),
+    "blocks": Argument(count, "blocks of each loop, measured in alternation (default: 7)", 7),
     "reference": Argument(
-        _precision, "precision of the reference, 32-true or bf16-mixed (trainer.precision)"
+        _precision,
+        "precision of the reference loop, 32-true or bf16-mixed (default: trainer.precision)",
     ),
 }
 
 
 def main(argv: list[str]) -> int:
-    """Measure and print; all other arguments are those of `ganlab train`."""
+    """Measure and print; further arguments are overrides as in `ganlab train`."""
     if wants_help(argv):
-        print(usage("bench", "time the training loop; any key of `ganlab train`, and", ARGUMENTS))
+        purpose = "time the training loop. Arguments: any key=value of `ganlab train`, and"
+        print(usage("bench", purpose, ARGUMENTS))
         return 0
     for text in argv:
         if (key := text.partition("=")[0]) in ("run", "resume"):
             raise ConfigError(
                 f"{key}: is for ganlab train; bench measures a new model. Leave it out."
             )
-    own = [text for text in argv if text.partition("=")[0] in ARGUMENTS]
-    arguments = parse(own, ARGUMENTS)
+    given = [text for text in argv if text.partition("=")[0] in ARGUMENTS]
+    arguments = parse(given, ARGUMENTS)
     from ganlab.config.checks import check
     from ganlab.config.compose import compose, to_plain
 
-    composed = compose([text for text in argv if text not in own])
+    composed = compose([text for text in argv if text not in given])
     with tempfile.TemporaryDirectory() as folder:
         composed.run_dir = folder
         config = to_plain(composed)
@@ -53,30 +55,29 @@ def main(argv: list[str]) -> int:
 
         if family not in FAMILIES:
             raise ConfigError(
-                f"model: bench has no loop to compare a {family} with; allowed "
-                f"{', '.join(FAMILIES)}."
+                f"model: bench has no reference loop for a {family}; allowed {', '.join(FAMILIES)}."
             )
         check(config)
-        ours = check_comparable(config, family)
-        precision = arguments["reference"] or ours
+        precision = check_comparable(config, family)
+        precision = arguments["reference"] or precision
         result = measure(config, arguments["batches"], arguments["blocks"], precision)
     print(json.dumps(result) if arguments["json"] else report(result))
     return 0
 
 
 def report(result: dict[str, Any]) -> str:
-    """The measurements as a table."""
+    """Return the measurements as a table."""
     lines = [
-        f"{result['name']} on {result['device']}, {result['precision']} against "
-        f"{result['reference_precision']}, {result['blocks']} pairs of blocks of "
-        f"{result['batches_per_block']} batches in turn, medians:",
+        f"{result['name']} on {result['device']}, ganlab in {result['precision']}, reference in "
+        f"{result['reference_precision']}; medians of {result['blocks']} blocks each, of "
+        f"{result['batches_per_block']} batches:",
         f"{'':24}{'ganlab':>12}{'reference':>14}",
     ]
     for key in ("milliseconds_per_batch", "examples_per_second", "peak_memory_mib"):
         name = key.replace("_", " ")
         lines.append(f"  {name:22}{result[key]:12,.2f}{result[f'reference_{key}']:14,.2f}")
     lines.append(
-        f"  ratio {result['ratio']:.3f} (of the pairs {result['ratio_min']:.3f} to "
+        f"  ratio {result['ratio']:.3f} (pairs of blocks: {result['ratio_min']:.3f} to "
         f"{result['ratio_max']:.3f})"
     )
     for key, calls in result["calls"].items():
@@ -85,6 +86,6 @@ def report(result: dict[str, Any]) -> str:
             lines.append(f"  {name:22}{calls:12,}{result['reference_calls'][key]:14,}")
     parts = result["parts_milliseconds"]
     total = sum(parts.values())
-    lines.append("Where a batch's time goes (measured apart, with clocks in the loop):")
+    lines.append("Time per part of a batch (from a separate run with timers in the loop):")
     lines += [f"  {name:32}{ms:9.3f} ms {ms / total:6.1%}" for name, ms in parts.items()]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`ganlab compare`: runs and sweeps side by side."""
+"""`ganlab compare`: compare runs and sweeps in a table, a JSON file and a web page."""
 
 from __future__ import annotations
 
@@ -15,49 +15,50 @@ from ganlab.errors import ConfigError
 def _keys(text: str) -> list[str]:
     keys = [part.strip() for part in text.strip("[]").split(",")]
     if not all(keys):
-        raise ValueError(f"received {text!r}; needs keys with commas, e.g. loss,data.batch_size")
+        raise ValueError(f"received {text!r}; needs KEY,KEY,…, e.g. loss,data.batch_size")
     return list(dict.fromkeys(keys))
 
 
 ARGUMENTS = {
     "group_by": Argument(
         _keys,
-        "what makes a group: loss, model, any setting (optimizer.lr), name, sweep; several with "
-        "commas. All that differs but the seed unless given",
+        "key or keys, KEY,KEY, whose values define the groups of runs: loss, model, name, sweep or "
+        "any setting, e.g. optimizer.lr (default: all settings that differ, without the seed)",
     ),
     "score": Argument(
-        str, "to rank by; the best judge of quality that the runs share unless given"
+        str, "name of the score to rank by (default: the best quality score that all runs have)"
     ),
-    "html": Argument(Path, "a file for one self-contained web page, with curves and pictures"),
-    "json": Argument(Path, "a file for the table and the runs as data"),
+    "html": Argument(Path, "file to write a self-contained web page to, with curves and pictures"),
+    "json": Argument(Path, "file to write the table and the runs' data to"),
 }
-HELP = """ganlab compare: runs and sweeps side by side: scores over seeds, cost, state, settings.
+HELP = """ganlab compare: compare runs and sweeps: scores over seeds, cost, state and settings.
 
 usage: ganlab compare FOLDER … [--group-by KEY[,KEY]] [--score NAME] [--html FILE] [--json FILE]
 
-FOLDER is a run's, a sweep's, or any above runs; or wandb:ENTITY/PROJECT, or
-wandb:ENTITY/PROJECT/RUN_ID. Scores of unlike protocols are not ranked against each other.
+FOLDER is the folder of a run or of a sweep, or a folder above runs; or wandb:ENTITY/PROJECT, or
+wandb:ENTITY/PROJECT/RUN_ID. Scores are ranked only against scores of the same protocol.
 """
 
 
 def main(argv: list[str]) -> int:
-    """Print the table; write the page and the data where they are asked for."""
+    """Print the table; write the web page and the JSON file if they are asked for."""
     if wants_help(argv):
         width = max(map(len, ARGUMENTS)) + 2
         options = {f"--{key.replace('_', '-')}": a.help for key, a in ARGUMENTS.items()}
         print(HELP + "\n" + "\n".join(f"  {key:<{width}}  {help}" for key, help in options.items()))
         return 0
-    places, options = split_options(argv, ARGUMENTS)
-    named_so = [text for text in options if Path(text).is_dir()]  # e.g. outputs/lr=0.1
-    places, options = places + named_so, [text for text in options if text not in named_so]
+    folders, options = split_options(argv, ARGUMENTS)
+    with_equals_sign = [text for text in options if Path(text).is_dir()]  # e.g. a folder lr=0.1
+    folders += with_equals_sign
+    options = [text for text in options if text not in with_equals_sign]
     for text in options:
         key, _, value = text.partition("=")
         if key in ARGUMENTS and not value.strip():
             raise ConfigError(f"{key}: needs a value; it is {ARGUMENTS[key].help}")
     arguments = parse(options, ARGUMENTS)
-    if not places:
+    if not folders:
         raise ConfigError(
-            "FOLDER: missing; give runs' or sweeps' folders, e.g. outputs/ring_hinge."
+            "FOLDER: missing; give the folders of runs or sweeps, e.g. outputs/ring_hinge."
         )
     for key in ("html", "json"):
         if arguments[key]:
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> int:
     from ganlab.reports.comparison.groups import tabulate
     from ganlab.reports.comparison.text import render
 
-    comparison = read_comparison(places)
+    comparison = read_comparison(folders)
     table = tabulate(comparison, arguments["group_by"], arguments["score"])
     print(render(comparison, table))
     if arguments["json"]:
@@ -79,9 +80,9 @@ def main(argv: list[str]) -> int:
         from ganlab.reports.page.write import write_page
 
         count = len(comparison.runs)
-        print(f"\nWriting the page of {count} runs …", file=sys.stderr, flush=True)
+        print(f"\nWriting the web page of {count} runs …", file=sys.stderr, flush=True)
         write_page(comparison, arguments["html"], table)
-        print(f"The page: {arguments['html']}", file=sys.stderr)
+        print(f"Wrote the web page to {arguments['html']}", file=sys.stderr)
     return 0
 
 
@@ -90,4 +91,4 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 
     text = json.dumps(data, indent=2, default=str, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n", "Make room, or give another file with --json FILE.")
-    print(f"\nThe data: {path}", file=sys.stderr)
+    print(f"\nWrote the data to {path}", file=sys.stderr)

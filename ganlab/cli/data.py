@@ -1,4 +1,4 @@
-"""`ganlab data`: look at a folder of pictures before training, and make pairs."""
+"""`ganlab data`: check a folder of pictures before training, or write side-by-side pairs."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from ganlab.cli.arguments import Argument, parse, usage, wants_help
 from ganlab.errors import ConfigError, one_of
 from ganlab.reports.data.findings import DataCheck
 
-_KINDS = 3  # sizes, modes and formats that a line names
-HELP = """ganlab data: look at a folder of pictures before training, and make pairs
+_MOST_COMMON = 3  # how many sizes, and how many formats, are listed per folder
+HELP = """ganlab data: check a folder of pictures before training, or write side-by-side pairs
 
   ganlab data check DIR [out=FILE]     say what DIR holds, how to train on it, and what is wrong
-  ganlab data pair A_DIR B_DIR OUT     write files of both sides, A left of B, into a new folder
+  ganlab data pair A_DIR B_DIR OUT     join each pair of pictures in one file, A left of B
 
-ganlab data check --help and ganlab data pair --help say more."""
+See also ganlab data check --help and ganlab data pair --help."""
 
-PAIR_HELP = """ganlab data pair A_DIR B_DIR OUT: write files of both sides, A left of B
+PAIR_HELP = """ganlab data pair A_DIR B_DIR OUT: join each pair of pictures in one file, A left of B
 
-  A_DIR, B_DIR  folders of pictures with equal names and sizes; train/, val/ and test/ are kept
-  OUT           the folder to make, for data=paired; it may not be there, or must be empty
+  A_DIR, B_DIR  folders of pictures with equal names and sizes; the sub-folders train/, val/ and
+                test/ are kept
+  OUT           a new or empty folder for the joined pictures (PNG), to be used with data=paired
 
-Every problem is named before anything is written. Files are PNGs."""
+All problems are reported before anything is written."""
 
 ARGUMENTS = {
-    "out": Argument(Path, "picture of a few samples, default outputs/data_check/NAME.png"),
+    "out": Argument(
+        Path, "file for a picture of a few examples (default: outputs/data_check/NAME.png)"
+    ),
 }
 
 
 def main(argv: list[str]) -> int:
-    """Run `data check` or `data pair`; 1 where something would stop a training."""
+    """Run `data check` or `data pair`, and return its exit code."""
     commands = {"check": check, "pair": pair}
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP)
@@ -39,34 +42,34 @@ def main(argv: list[str]) -> int:
 
 
 def check(argv: list[str]) -> int:
-    """Print what a folder holds; returns 1 if something would stop a training."""
+    """Print what a folder holds; return 1 if something would make a training fail, else 0."""
     if wants_help(argv):
         purpose = "say what DIR holds, how to train on it, and what is wrong"
         print(usage("data check DIR", purpose, ARGUMENTS))
         return 0
     if not argv:
-        raise ConfigError("data check: no folder is given. Write ganlab data check DIR.")
+        raise ConfigError("data check: no folder is given. Use ganlab data check DIR.")
     root, values = Path(argv[0]).expanduser(), parse(argv[1:], ARGUMENTS)
 
     from ganlab.config.groups import options
     from ganlab.reports.data.check import check_data
 
     if values["out"] is not None and values["out"].exists():
-        raise ConfigError(f"out: {values['out']} is there already; choose another file.")
-    found = check_data(root, tuple(options("experiment")))
-    print(_text(found))
-    rows = {title: files for title, files in found.samples.items() if files}
+        raise ConfigError(f"out: {values['out']} exists already; choose another file.")
+    result = check_data(root, tuple(options("experiment")))
+    print(_text(result))
+    rows = {title: files for title, files in result.samples.items() if files}
     if rows:
         from ganlab.reports.data.samples import save_samples
 
         out = values["out"] or Path("outputs/data_check") / f"{root.resolve().name}.png"
         save_samples(rows, out)
-        print(f"Samples: {out}")
-    return 1 if found.wrong else 0
+        print(f"Examples: {out}")
+    return 1 if result.wrong else 0
 
 
 def pair(argv: list[str]) -> int:
-    """Make side-by-side files."""
+    """Write side-by-side pictures, A left of B; return 0."""
     if wants_help(argv):
         print(PAIR_HELP)
         return 0
@@ -84,37 +87,38 @@ def pair(argv: list[str]) -> int:
     return 0
 
 
-def _text(found: DataCheck) -> str:
-    total = sum(folder.pictures for folder in found.folders)
-    lines = [f"{found.root}: {total:,} pictures in {len(found.folders):,} folders"]
-    shown = found.folders[:20]
-    width = max((len(str(f.path.relative_to(found.root))) for f in shown), default=0)
+def _text(result: DataCheck) -> str:
+    total = sum(folder.pictures for folder in result.folders)
+    lines = [f"{result.root}: {total:,} pictures in {len(result.folders):,} folders"]
+    shown = result.folders[:20]
+    width = max((len(str(f.path.relative_to(result.root))) for f in shown), default=0)
     for folder in shown:
-        name = str(folder.path.relative_to(found.root))
-        facts = [_commonest(part) for part in (folder.sizes, folder.kinds) if part]
+        name = str(folder.path.relative_to(result.root))
+        facts = [_most_common(counts) for counts in (folder.sizes, folder.kinds) if counts]
         lines.append(f"  {name:<{width}}  {folder.pictures:>7,}  {'; '.join(facts)}".rstrip())
-    if len(found.folders) > len(shown):
-        lines.append(f"  … and {len(found.folders) - len(shown):,} more folders")
-    lines += found.hints
-    lines.append(f"Used as: {found.use or 'nothing that this program knows'}")
-    lines += [f"  {n:,} {what}" for what, n in found.counts.items()]
+    if len(result.folders) > len(shown):
+        lines.append(f"  … and {len(result.folders) - len(shown):,} more folders")
+    lines += result.hints
+    lines.append(f"Used as: {result.use or 'nothing; ganlab does not know this layout'}")
+    lines += [f"  {n:,} {what}" for what, n in result.counts.items()]
     for title, texts in (
-        ("Wrong, and would stop a training:", found.wrong),
-        ("Worth knowing:", found.notes),
+        ("Errors, which would stop a training:", result.wrong),
+        ("Notes:", result.notes),
     ):
         if texts:
             lines.append(title)
             lines += ["  - " + text.replace("\n", "\n    ") for text in texts]
-    if found.command:
-        lines += [f"Train{' when that is mended' if found.wrong else ''} with", ""]
-        lines += [f"  {found.command}", ""]
+    if result.command:
+        lines += ["When the errors are corrected, train with" if result.wrong else "Train with", ""]
+        lines += [f"  {result.command}", ""]
     return "\n".join(lines)
 
 
-def _commonest(counts: Counter[str]) -> str:
-    """The commonest entries of a count: "256×256 (400), 512×512 (2), … 3 more"."""
-    common = [
-        name if len(counts) == 1 else f"{name} ({n:,})" for name, n in counts.most_common(_KINDS)
+def _most_common(counts: Counter[str]) -> str:
+    """Return the most common entries: "256×256 (400), 512×512 (2), 64×64 (1), … 3 more"."""
+    names = [
+        name if len(counts) == 1 else f"{name} ({n:,})"
+        for name, n in counts.most_common(_MOST_COMMON)
     ]
-    more = [f"… {len(counts) - _KINDS} more"] if len(counts) > _KINDS else []
-    return ", ".join(common + more)
+    more = len(counts) - _MOST_COMMON
+    return ", ".join([*names, f"… {more} more"] if more > 0 else names)

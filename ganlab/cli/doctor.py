@@ -1,4 +1,4 @@
-"""`ganlab doctor`: what is going on in a run."""
+"""`ganlab doctor`: diagnose the training of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARGUMENTS = {"run": Argument(Path, "the run's folder, outputs/…", REQUIRED)}
 def main(argv: list[str]) -> int:
     """Print the diagnosis, and write it to `doctor.json` in the run's folder."""
     if wants_help(argv):
-        purpose = "say what is going on in a run, why, and what helps; going on, ended or failed."
+        purpose = "diagnose a run that is training, finished or failed, and say what to change."
         print(usage("doctor", purpose, ARGUMENTS))
         return 0
     folder = parse(argv, ARGUMENTS)["run"]
@@ -24,5 +24,5 @@ def main(argv: list[str]) -> int:
     name, status = run.record.get("name", folder), run.record.get("status", "unknown")
     print(f"{name}: {status}, {run.examples:,} examples in the log.")
     print(as_text(findings))
-    print(f"Written to {write_findings(folder, findings, run.examples)}")
+    print(f"Wrote {write_findings(folder, findings, run.examples)}")
     return 0

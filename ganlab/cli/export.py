@@ -1,4 +1,4 @@
-"""`ganlab export`: a run's networks in the formats of other programs."""
+"""`ganlab export`: write a run's networks in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _format(text: str) -> str:
 
 def _size(text: str) -> tuple[int, int]:
     if not (match := re.fullmatch(r"(\d+)(?:x(\d+))?", text)):
-        raise ValueError(f"received {text!r}; needs a side, or HEIGHTxWIDTH")
+        raise ValueError(f"received {text!r}; needs a side length, or HEIGHTxWIDTH")
     return int(match[1]), int(match[2] or match[1])
 
 
@@ -31,29 +31,41 @@ ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
     "format": Argument(
         _format,
-        "pth (the public CycleGAN and pix2pix layout, all networks), onnx, torch_export or "
+        "pth (all networks, in the public layout of CycleGAN and pix2pix), onnx, torch_export or "
         "safetensors",
         REQUIRED,
     ),
-    "out": Argument(Path, "a file, or a folder for pth (<run>/exported)"),
-    "direction": Argument(str, "of a translation, a_to_b or b_to_a (the first)"),
-    "size": Argument(_size, "of a translation's pictures in graphs: 256 or 256x512 (the data's)"),
-    "ema": Argument(boolean, "true for averaged weights where there are some (true)", True),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
+    "out": Argument(
+        Path, "file to write; for pth a folder (default: in the folder exported/ of the run)"
+    ),
+    "direction": Argument(
+        str,
+        "which generator of a translator to export, a_to_b or b_to_a (default: the model's first "
+        "direction)",
+    ),
+    "size": Argument(
+        _size,
+        "side, or HEIGHTxWIDTH, of the pictures that an exported graph of a translator takes, e.g. "
+        "256x512 (default: the size of the training data)",
+    ),
+    "ema": Argument(
+        boolean, "true for EMA weights if the network has any, false for raw (default: true)", True
+    ),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
 }
-UNUSED = {"direction": ("pth",), "size": ("pth", "safetensors")}
+NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}  # formats without the argument
 
 
 def main(argv: list[str]) -> int:
-    """Write the files, and compare what they hold with the run's networks."""
+    """Write the files, and check that they reproduce the run's networks."""
     if wants_help(argv):
         print(usage("export", "write trained networks for other programs.", ARGUMENTS))
         return 0
     arguments = parse(argv, ARGUMENTS)
-    for key, formats in UNUSED.items():
+    for key, formats in NOT_FOR.items():
         if arguments[key] is not None and arguments["format"] in formats:
-            others = " and ".join(name for name in FORMATS if name not in formats)
-            raise ConfigError(f"{key}: is for {others}; leave it out.")
+            allowed = " and ".join(name for name in FORMATS if name not in formats)
+            raise ConfigError(f"{key}: is for {allowed}; leave it out.")
     if arguments["out"] is not None:
         is_folder = arguments["format"] == "pth"
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
@@ -61,18 +73,18 @@ def main(argv: list[str]) -> int:
     from ganlab.exchange import exporting
 
     module = load_module(arguments["run"], arguments["checkpoint"])
-    form, ema = arguments["format"], arguments["ema"]
+    file_format, ema = arguments["format"], arguments["ema"]
     out = arguments["out"] or arguments["run"] / "exported"
-    if form == "pth":
+    if file_format == "pth":
         print("\n".join(exporting.export_public(module, out, ema)))
         return 0
     name = exporting.generator_of(module, arguments["direction"])
     if arguments["out"] is None:
-        out = out / f"{name}{ENDINGS[form]}"
-    elif out.suffix != ENDINGS[form]:
-        raise ConfigError(f"out: received {out}; a file of format {form} ends in {ENDINGS[form]}.")
-    if form == "safetensors":
+        out = out / f"{name}{ENDINGS[file_format]}"
+    elif out.suffix != (ending := ENDINGS[file_format]):
+        raise ConfigError(f"out: received {out}; the name must end in {ending} for {file_format}.")
+    if file_format == "safetensors":
         print(exporting.export_safetensors(module, name, out, ema))
     else:
-        print(exporting.export_graph(module, name, out, ema, form, arguments["size"]))
+        print(exporting.export_graph(module, name, out, ema, file_format, arguments["size"]))
     return 0

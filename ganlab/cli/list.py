@@ -1,4 +1,4 @@
-"""`ganlab list`: what there is to choose from, from the configs themselves."""
+"""`ganlab list`: list the config files that a user can choose."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PLURALS = {
 
 
 def main(argv: list[str]) -> int:
-    """Print one line for each file of the groups asked for; of all groups without arguments."""
+    """Print one line for each config file of the given groups; of all groups by default."""
     if wants_help(argv):
-        print(f"ganlab list [{'|'.join(PLURALS)}]: what there is to choose from, a line each.")
+        print(f"ganlab list [{'|'.join(PLURALS)}]: list the choices, one per line.")
         return 0
     for name in argv or list(PLURALS):
         group = PLURALS.get(name, name)

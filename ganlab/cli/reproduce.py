@@ -1,4 +1,4 @@
-"""`ganlab reproduce`: hold a recipe that is trained here against the published figure."""
+"""`ganlab reproduce`: train a recipe, and compare its score with the published score."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ganlab.errors import ConfigError
 from ganlab.record.machine import without_password
 from ganlab.reproduction.baselines import Baseline
 
-HELP = """ganlab reproduce list             what papers and peers claim, and what came out here
-ganlab reproduce NAME [options]   train an experiment that has a baseline, score it by the
-                                  baseline's protocol, and say whether the figure is reproduced
+HELP = """ganlab reproduce list             list published scores, and the scores reproduced here
+ganlab reproduce NAME [options]   train experiment NAME, which must have a baseline; score it by
+                                  the baseline's protocol, and say whether it is reproduced
 
-  --seeds 3        so many seeds (0, 1, 2), or the seeds themselves: 0,1,2 or 7, (1)
-  --scale 0.01     a share of the recipe's length, to see that it works; gets no verdict
-  out=DIR          the folder; an interrupted reproduction goes on in its own, and seeds that have
-                   been trained are not trained again (outputs/reproduce/NAME/<date>_<time>;
-                   `ganlab reproduce list` looks for verdicts in outputs/reproduce alone)
-  dry_run=true     print what a seed's training would do, and how long it would take, and stop
-  trainer=gpu      where it runs: also data.root=, logger=, threads=, features.weights=, …
-                   over n processes the recipe is the same with 1/n of data.batch_size each, and
+  --seeds 3        number of seeds: 3 means 0,1,2; or a list: 0,1,2 or 7, (default: 1)
+  --scale 0.01     fraction of the recipe's length, for a quick check that gives no verdict
+  out=DIR          folder of the reproduction (default: outputs/reproduce/NAME/<date>_<time>);
+                   give the folder of an interrupted reproduction to resume it: finished seeds are
+                   not trained again. `ganlab reproduce list` reads outputs/reproduce only
+  dry_run=true     print what the training of a seed would do and how long it would take, and stop
+  trainer=gpu      where it runs; likewise data.root=, logger=, threads=, features.weights=, …
+                   On n processes the recipe stays the same with data.batch_size divided by n and
                    trainer.sync_batchnorm=true
-  any.key=value    changes the recipe, and the result is then not comparable
+  any.key=value    changes the recipe; the result is then not comparable with the baseline
 """
 
 
@@ -38,26 +38,28 @@ def _seeds(text: str) -> list[int]:
 
 def _scale(text: str) -> float:
     if not 0 < (scale := number(text)) <= 1:
-        raise ValueError(f"received {text}; needs a share above 0 and up to 1")
+        raise ValueError(f"received {text}; needs a fraction above 0, at most 1")
     return scale
 
 
 ARGUMENTS = {
-    "seeds": Argument(_seeds, "a number of seeds, or the seeds themselves: 0,1,2"),
-    "scale": Argument(_scale, "a share of the recipe's length, e.g. 0.01"),
-    "out": Argument(Path, "the folder, new or of an interrupted reproduction"),
-    "dry_run": Argument(boolean, "print what would be done, and stop (false)", False),
+    "seeds": Argument(_seeds, "a number of seeds, or a list of seeds: 0,1,2"),
+    "scale": Argument(_scale, "a fraction of the recipe's length, e.g. 0.01"),
+    "out": Argument(Path, "a new folder, or the folder of an interrupted reproduction"),
+    "dry_run": Argument(
+        boolean, "true to print what would be done, and stop (default: false)", False
+    ),
 }
-# what the command sets itself, also as +key and ~key
-SET = ("seed", "run_dir", "name", "experiment", "run", "resume", *ARGUMENTS)
+# keys that the user must not override, nor add as +key or delete as ~key: the command sets them
+RESERVED = ("seed", "run_dir", "name", "experiment", "run", "resume", *ARGUMENTS)
 
 
 def main(argv: list[str]) -> int:
     """Print the ledger, or reproduce one baseline.
 
     Returns:
-        0 when each seed has been trained and scored, whatever the verdict; 1 when one has not;
-        130 after Ctrl-C.
+        0 if all seeds are trained and scored, whatever the verdict; 1 if a seed is not; 130 after
+        Ctrl-C.
     """
     if wants_help(argv) or not argv:
         print(HELP)
@@ -72,15 +74,15 @@ def main(argv: list[str]) -> int:
         return 0
     if len(positional) != 1:
         raise ConfigError(
-            f"reproduce: received {' '.join(positional) or 'no name'}; give one experiment, or "
-            "list."
+            f"reproduce: received {' '.join(positional) or 'no name'}; give the name of one "
+            "experiment, or list."
         )
     from ganlab.reproduction.ledger import baseline_named
 
     baseline = baseline_named(positional[0])
-    own = [text for text in options if text.partition("=")[0] in ARGUMENTS]
-    arguments = parse(own, ARGUMENTS)
-    return _reproduce(baseline, arguments, [o for o in options if o not in own], argv)
+    given = [text for text in options if text.partition("=")[0] in ARGUMENTS]
+    overrides = [text for text in options if text not in given]
+    return _reproduce(baseline, parse(given, ARGUMENTS), overrides, argv)
 
 
 def _reproduce(
@@ -91,9 +93,9 @@ def _reproduce(
     from ganlab.runs.train import new_folder
 
     for text in overrides:
-        if text.partition("=")[0].lstrip("+~").partition("@")[0] in SET:
+        if text.partition("=")[0].lstrip("+~").partition("@")[0] in RESERVED:
             raise ConfigError(
-                f"{text}: is set by ganlab reproduce, whose own arguments are seeds=, scale=, "
+                f"{text}: is set by ganlab reproduce, whose arguments are seeds=, scale=, "
                 "out=DIR and dry_run=true. Leave it out."
             )
     folder = arguments["out"] or new_folder(f"reproduce/{baseline.name}")
@@ -109,23 +111,23 @@ def _reproduce(
     if arguments["dry_run"]:
         from ganlab.estimate.dry_run import dry_run
 
-        print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}; of each:")
+        print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}. Each seed:")
         return dry_run(reproduction.config)
     if reproduction.changed:
         print(
-            "ganlab: not the baseline's recipe, so there will be no verdict: "
+            "ganlab: there will be no verdict, since this is not the baseline's recipe: "
             + "; ".join(reproduction.changed),
             file=sys.stderr,
         )
-    again = f"ganlab reproduce {baseline.name} out={folder}"
+    command = f"ganlab reproduce {baseline.name} out={folder}"
     try:
         path = reproduction.carry_out()
     except KeyboardInterrupt:
         if (folder / "sweep.json").exists():
-            print(f"Interrupted. Go on with\n  {again}", file=sys.stderr)
+            print(f"Interrupted. Resume with\n  {command}", file=sys.stderr)
         return 130
     print(report(reproduction, path))
     _, missing = reproduction.scores()
     if missing:
-        print(f"Go on with\n  {again}", file=sys.stderr)
+        print(f"Train the missing seeds with\n  {command}", file=sys.stderr)
     return 1 if missing else 0

@@ -16,20 +16,26 @@ def _labels(text: str) -> list[int]:
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
-    "n": Argument(count, "how many samples (64)", 64),
-    "seed": Argument(seed, "seed of the latents; another one each time unless given"),
-    "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
-    "truncation": Argument(number, "largest absolute entry of a latent; none unless given"),
-    "labels": Argument(_labels, "classes, e.g. 7 or 0,1,2, repeated to n; random unless given"),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
+    "n": Argument(count, "number of samples (default: 64)", 64),
+    "seed": Argument(seed, "seed of the latents (default: a new random seed at each call)"),
+    "ema": Argument(boolean, "true for EMA weights, false for raw weights (default: true)", True),
+    "truncation": Argument(
+        number, "largest absolute value of a latent's entries (default: no truncation)"
+    ),
+    "labels": Argument(
+        _labels, "classes, e.g. 7 or 0,1,2, repeated up to n labels (default: random classes)"
+    ),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
     "out": Argument(
-        Path, "x.png for a grid, x.npz for arrays, else a folder of single pictures", None
+        Path,
+        "x.png for a grid, x.npz for arrays, or a folder for one picture per sample (default: "
+        "generated.png in the run's folder)",
     ),
 }
 
 
 def main(argv: list[str]) -> int:
-    """Write samples and say where they are."""
+    """Write samples, and print the path."""
     if wants_help(argv):
         print(usage("sample", "make samples with a trained model.", ARGUMENTS))
         return 0
@@ -42,20 +48,20 @@ def main(argv: list[str]) -> int:
 
     module = load_module(arguments["run"], arguments["checkpoint"])
     if not hasattr(module, "draw_inputs"):
-        what = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
+        message = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
         if isinstance(module, Translator):
             raise ConfigError(
-                f"{what} but translates: ganlab translate run={arguments['run']} input=DIR "
-                "output=DIR"
+                f"{message}. It translates pictures: ganlab translate run={arguments['run']} "
+                "input=DIR output=DIR"
             )
-        raise ConfigError(f"{what}.")
+        raise ConfigError(f"{message}.")
     labels = arguments["labels"]
     if labels is not None:
         repeated = labels * -(-arguments["n"] // len(labels))
         labels = torch.tensor(repeated[: arguments["n"]])
-    drawn_from = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
+    latent_seed = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
     latents, labels = module.draw_inputs(
-        arguments["n"], labels, drawn_from, arguments["truncation"]
+        arguments["n"], labels, latent_seed, arguments["truncation"]
     )
     samples = module.sample(latents=latents, labels=labels, ema=arguments["ema"]).cpu()
     out = arguments["out"] or arguments["run"] / "generated.png"

@@ -1,4 +1,4 @@
-"""`ganlab sweep status DIR` and `ganlab sweep resume DIR`."""
+"""`ganlab sweep status DIR` and `ganlab sweep resume DIR`: show and resume sweeps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from ganlab.cli.arguments import wants_help
 from ganlab.config.sweeps import is_of_hydra
 from ganlab.errors import ConfigError, GanlabError, one_of
 
-HELP = """ganlab sweep status DIR [DIR …]       how far the jobs of a sweep are
-ganlab sweep resume DIR [hydra/…=…]   run what is missing or failed, and continue what was stopped
+HELP = """ganlab sweep status DIR [DIR …]       show the state and progress of the jobs of sweeps
+ganlab sweep resume DIR [hydra/…=…]   train all unfinished jobs, and retry failed jobs; an
+                                      interrupted job continues from its last checkpoint
 
-A sweep is started with `ganlab train -m key=a,b,c`, see ganlab train --help. It goes on with the
-launcher that it was started with, unless another is given: hydra/launcher=joblib, ….
+`ganlab train -m key=a,b,c` starts a sweep, see ganlab train --help. `resume` uses the launcher of
+that start; hydra/launcher=joblib, for example, chooses another launcher.
 """
 
 
 def main(argv: list[str]) -> int:
-    """Print the state of sweeps, or go on with one; returns the exit code."""
+    """Print the state of sweeps, or resume sweeps; return the exit code."""
     if wants_help(argv) or not argv:
         print(HELP)
         return 0 if argv else 2
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     settings = [text for text in rest if is_of_hydra(text)]
     folders = [Path(text) for text in rest if text not in settings]
     if not folders:
-        raise ConfigError(f"sweep {command}: give the sweep's folder, outputs/….")
+        raise ConfigError(f"sweep {command}: folder missing; give the sweep's folder, outputs/….")
     return commands[command](folders, settings)
 
 
@@ -36,7 +37,7 @@ def _status(folders: list[Path], settings: list[str]) -> int:
     from ganlab.sweeps.table import describe_counts, status_table
 
     if settings:
-        raise ConfigError(f"{settings[0]}: sweep status takes folders alone.")
+        raise ConfigError(f"{settings[0]}: sweep status takes only folders; leave it out.")
     code = 0
     for folder in folders:
         try:
@@ -59,13 +60,13 @@ def _resume(folders: list[Path], settings: list[str]) -> int:
     code = 0
     for folder in folders:
         try:
-            own = settings or read_sweep_file(folder).get("launcher") or []
-            check_launcher(own)
-            ended = launch(folder, own, again=True)
+            chosen = settings or read_sweep_file(folder).get("launcher") or []
+            check_launcher(chosen)
+            folder_code = launch(folder, chosen, again=True)
         except GanlabError as error:
             print(f"ganlab sweep: {error}", file=sys.stderr)
-            ended = 1
-        if ended == 130:
+            folder_code = 1
+        if folder_code == 130:
             return 130
-        code = max(code, ended)
+        code = max(code, folder_code)
     return code

@@ -1,4 +1,4 @@
-"""`ganlab train`: train a model, continue a run, or launch a sweep."""
+"""`ganlab train`: train a model, resume a run, or launch a sweep."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from ganlab.ranks import is_main
 
 HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
 
-  experiment=NAME         a paper's baseline or a short run; `ganlab list experiments`
-  model= data= loss=      choose and combine freely; `ganlab list` says from what
-  regularizer=[a,b]       regularizers beside the loss's own
+  experiment=NAME         a paper's recipe or a short run; `ganlab list experiments` lists them
+  model= data= loss=      free combination of model, data and loss; `ganlab list` lists the choices
+  regularizer=[a,b]       regularizers in addition to those of the loss
   trainer=cpu|gpu|…       where it runs; trainer.precision=bf16-mixed, trainer.devices=2, …
-  budget.examples=          length of the run; also budget.batches, .epochs, .minutes: first reached
-  seed=  run_dir=         the seed, and the folder that the run is written to
-  logger=wandb            also log to Weights & Biases (offline); logger=tensorboard
-  dry_run=true            print what would be done, and how long it would take, and stop
-  any.key=value           anything in the configuration, e.g. model.generator.features=32
-  -m key=a,b,c            a sweep: one run for each combination; hydra/launcher=joblib runs several
-                          at once, submitit_slurm on a cluster; sweep=NAME takes it from conf/sweep
-  run=DIR resume=true     continue a run in its folder, with a longer budget.* if it had finished
+  budget.examples=        length of the run; also budget.batches, .epochs and .minutes. The run ends
+                          when it reaches the first of the given budgets
+  seed=  run_dir=         seed of the run, and the folder that the run is written to
+  logger=wandb            also log to Weights & Biases (offline); likewise logger=tensorboard
+  dry_run=true            print what would be done and how long it would take, and stop
+  any.key=value           any setting, e.g. model.generator.features=32
+  -m key=a,b,c            a sweep: one run for each combination. hydra/launcher=joblib trains
+                          several runs at once, hydra/launcher=submitit_slurm on a cluster;
+                          sweep=NAME reads the values from a file of conf/sweep
+  run=DIR resume=true     resume a run in its folder; a finished run needs a longer budget.*
 
-Ctrl-C ends a run at the next batch with a checkpoint; a second one at once.
+Ctrl-C ends a run after the current batch and saves a checkpoint. Ctrl-C again ends it at once.
 """
 
 
 def main(argv: list[str]) -> int:
-    """Train as the arguments say; returns the exit code."""
+    """Train a model or a sweep, and return the exit code."""
     if wants_help(argv):
         print(HELP)
         return 0

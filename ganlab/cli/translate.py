@@ -9,30 +9,36 @@ from ganlab.config.values import boolean, count, natural, seed
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
-    "input": Argument(Path, "a picture, or a folder of them (its sub-folders too)", REQUIRED),
-    "output": Argument(Path, "folder for the results, x.png for each x.*, and sheet.png", REQUIRED),
-    "direction": Argument(str, "such as a_to_b; the model's first unless given"),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (last)", "last"),
-    "ema": Argument(boolean, "true for averaged weights, false for the raw ones (true)", True),
-    "tile": Argument(count, "side of the tiles that larger pictures are cut into; see below"),
-    "overlap": Argument(natural, "pixels that neighbouring tiles share (a quarter of a tile)"),
-    "seed": Argument(seed, "seed of noise, where the model has any (0)", 0),
-    "max_pixels": Argument(count, "files that state more pixels are refused (67108864)", 2**26),
-    "device": Argument(str, "cpu, cuda, mps, xpu; the fastest there is unless given"),
+    "input": Argument(Path, "a picture, or a folder of pictures with its sub-folders", REQUIRED),
+    "output": Argument(
+        Path, "folder for the results: x.png for each x.*, and an overview sheet.png", REQUIRED
+    ),
+    "direction": Argument(str, "a direction, e.g. a_to_b (default: the model's first direction)"),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
+    "ema": Argument(boolean, "true for EMA weights, false for raw weights (default: true)", True),
+    "tile": Argument(count, "side of the tiles that pictures are cut into, in pixels (see below)"),
+    "overlap": Argument(
+        natural, "pixels that neighbouring tiles share (default: a quarter of tile)"
+    ),
+    "seed": Argument(seed, "seed of the model's noise, if it has any (default: 0)", 0),
+    "max_pixels": Argument(
+        count, "largest allowed number of pixels of a picture (default: 67108864)", 2**26
+    ),
+    "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
 }
 NOTES = """
-Sides that the generator cannot take are padded by reflection and cut back: to a multiple of 4 for a
-ResNet with 2 downsamplings, to one of 2**depth for a U-Net (256 at full depth), at least 32 pixels.
-Pictures of more than 1,048,576 pixels are translated in tiles of 512 pixels whose seams are blended
-smoothly; tile= sets another size, and tiles pictures of fewer pixels too. A tile sees nothing
-beyond itself: instance normalisation, and pix2pix's batch normalisation of each picture by itself,
-take each tile's own statistics, so that colours may drift over a large picture, less with larger
-tiles. tile=131072 tiles none.
+The generator needs sides of at least 32 pixels that are a multiple of 4 (a ResNet with 2
+downsamplings) or of 2**depth (a U-Net; 256 at full depth). Other pictures are padded by reflection,
+and the results are cropped. Pictures of more than 1,048,576 pixels are translated in tiles of 512
+pixels whose overlaps are blended. With tile=SIDE, every picture with a side above SIDE is
+translated in tiles of SIDE pixels; tile=131072 turns tiling off. Each tile is translated alone:
+instance normalisation, and the batch normalisation of pix2pix, use the statistics of the tile.
+Colours may therefore drift across a large picture; larger tiles reduce this.
 """
 
 
 def main(argv: list[str]) -> int:
-    """Write a result for each picture, and a sheet of the first; say where they are."""
+    """Translate the pictures, write the results and a sheet of the first few, print the folder."""
     if wants_help(argv):
         print(usage("translate", "translate pictures with a trained model.", ARGUMENTS))
         print(NOTES, end="")

@@ -11,7 +11,7 @@ from ganlab.errors import ConfigError, nearest
 
 def _minutes(text: str) -> float:
     if (minutes := number(text)) <= 0:
-        raise ValueError(f"received {text}; needs more than 0")
+        raise ValueError(f"received {text}; needs a number above 0")
     return minutes
 
 
@@ -22,39 +22,58 @@ def _name(text: str) -> str:
 
 
 ARGUMENTS = {
-    "sweep": Argument(str, "what to search over, a file of conf/sweep; `ganlab list sweeps`"),
-    "trials": Argument(count, "runs in all, of all processes and sessions together (20)", 20),
-    "score": Argument(str, "to search by (that of checkpoints.monitor, else of quality)"),
-    "study": Argument(_name, "name of the search, whose folder is outputs/tune/NAME (the sweep's)"),
-    "storage": Argument(str, "URL of a database, or a file (study.db in the study's folder)"),
-    "prune": Argument(boolean, "end runs early that are below the median of others (true)", True),
-    "startup": Argument(natural, "runs at random, and whole, before it learns from them (5)", 5),
-    "sampler_seed": Argument(seed, "seed of the search; the runs have theirs, seed= (0)", 0),
-    "timeout": Argument(_minutes, "minutes after which this process begins no further run"),
+    "sweep": Argument(
+        str, "name of a search space, a file of conf/sweep; see `ganlab list sweeps`"
+    ),
+    "trials": Argument(
+        count, "total number of runs, over all processes and restarts (default: 20)", 20
+    ),
+    "score": Argument(
+        str, "name of the score to optimize (default: checkpoints.monitor, else a quality score)"
+    ),
+    "study": Argument(
+        _name, "name of the study; its folder is outputs/tune/NAME (default: the sweep's name)"
+    ),
+    "storage": Argument(
+        str, "URL of a database, or a file (default: study.db in the study's folder)"
+    ),
+    "prune": Argument(
+        boolean, "true to stop runs whose score is below the median of others (default: true)", True
+    ),
+    "startup": Argument(
+        natural, "number of first runs, with random settings and never pruned (default: 5)", 5
+    ),
+    "sampler_seed": Argument(
+        seed, "seed of the search; seed= is the seed of the runs (default: 0)", 0
+    ),
+    "timeout": Argument(
+        _minutes, "minutes after which this process starts no further run (default: no limit)"
+    ),
 }
 
 HELP = """
-All other key=value are those of `ganlab train`: key=a,b key=range(1,9,2) key=interval(0.1,0.9) and
-key=tag(log,interval(1e-4,1e-2)) are searched over, all else is fixed; both take the place of the
-sweep's own. Each trial is a run, in outputs/tune/<study>/<number>; ganlab compare shows them.
+Further arguments are overrides as in `ganlab train`. Values such as key=a,b key=range(1,9,2)
+key=interval(0.1,0.9) and key=tag(log,interval(1e-4,1e-2)) are searched; single values are fixed.
+Both replace the sweep's values. Each trial is a run, in outputs/tune/<study>/<number>; compare the
+trials with ganlab compare.
 
-The same command goes on after Ctrl-C or a crash. Started again at the same time, it takes part in
-the search: give each of several processes on one machine threads=1. Machines that share a folder
-over the network give storage=FILE in it (SQLite is not for that), those that share none give
-storage=postgresql://user@host/database or mysql://….
+After Ctrl-C or a crash, the same command resumes the search. Several processes with the same
+command share one search; on one machine, give each of them threads=1. Machines with a shared
+network folder need storage=FILE in that folder, since SQLite fails on network folders. Machines
+without a shared folder need storage=postgresql://user@host/database or mysql://….
 """
 
 
 def main(argv: list[str]) -> int:
-    """Search, or take part in a search; returns 0 when there is a best trial."""
+    """Start or join a search; return 0 if it has a best trial."""
     if wants_help(argv):
         print(usage("tune", "search for good settings with Optuna", ARGUMENTS) + "\n" + HELP)
         return 0
     positional, texts = split_options(argv, ARGUMENTS)
-    own = [text for text in texts if text.partition("=")[0] in ARGUMENTS]
-    rest = [text for text in texts if text not in own]
-    _check_overrides([*positional, *rest])
-    arguments = parse(own, ARGUMENTS)
+    given = [text for text in texts if text.partition("=")[0] in ARGUMENTS]
+    overrides = [text for text in texts if text not in given]
+    _check_overrides([*positional, *overrides])
+    arguments = parse(given, ARGUMENTS)
     try:
         import optuna
     except ImportError as error:
@@ -67,12 +86,12 @@ def main(argv: list[str]) -> int:
     from ganlab.tuning.search import search
 
     try:
-        return search(rest, arguments)
+        return search(overrides, arguments)
     except optuna.exceptions.StorageInternalError as error:
         reason = without_password(str(error.__cause__ or error).splitlines()[0])
         raise ConfigError(
-            f"storage: {reason}. The same command goes on where the search stands, once the "
-            "storage can be written again."
+            f"storage: {reason}. Once the storage can be written, resume the search with the "
+            "same command."
         ) from error
 
 
@@ -84,4 +103,4 @@ def _check_overrides(overrides: Sequence[str]) -> None:
                 f"{text}: cannot be read; write key=value.{nearest(key, list(ARGUMENTS))}"
             )
         if key.lstrip("+~") in ("run", "run_dir", "resume", "dry_run"):
-            raise ConfigError(f"{key}: each trial has a folder of its own; leave it out.")
+            raise ConfigError(f"{key}: ganlab tune sets it for each trial; leave it out.")

@@ -6,12 +6,11 @@ from ganlab.cli.arguments import wants_help
 
 
 def main(argv: list[str]) -> int:
-    """Compose the configuration of `ganlab train` with the same overrides, and check it."""
+    """Compose a configuration as `ganlab train` does, check it, and return 0."""
     if wants_help(argv):
         print(
-            "ganlab validate [experiment=NAME] [key=value …]: compose the configuration that "
-            "`ganlab train` would\nuse and check it (names, arguments, types, shapes) without "
-            "reading data or training."
+            "ganlab validate [experiment=NAME] [key=value …]: check a configuration of "
+            "`ganlab train`\n(names, arguments, types, shapes) without reading data or training."
         )
         return 0
     from ganlab.config.compose import compose, to_plain
@@ -23,7 +22,7 @@ def main(argv: list[str]) -> int:
     plain = to_plain(config)
     module, data = check(plain)
     if module is None:
-        print(f"{plain['name']}: valid. A lesson, without a model to train.")
+        print(f"{plain['name']}: valid. It is a lesson and trains no model.")
         return 0
     players = ", ".join(
         f"{role} {sum(p.numel() for p in module.parameters_of[role]):,}" for role in module.roles

@@ -10,23 +10,23 @@ from ganlab.errors import ConfigError, nearest
 HELP = """ganlab wandb sync DIR …: send runs that were logged offline to Weights & Biases.
 
   DIR        a run's folder, a sweep's, or any folder above runs
-  entity=    the W&B user or team; as the run says, or the account's own, unless given
-  project=   as the run says unless given
+  entity=    the W&B user or team (default: the run's entity, else that of the account)
+  project=   the W&B project (default: the run's project)
 
-Sent are the runs with logger=wandb that have not been sent yet; one that is still being trained is
-left for later. The parts of a run that was resumed become one W&B run. `wandb login` logs in.
+Sends all runs with logger=wandb that have not been sent yet, except runs that are still training.
+All sessions of a resumed run are sent as one W&B run. Log in with `wandb login` first.
 """
 ARGUMENTS = {
-    "entity": Argument(str, "the W&B user or team; as the run says unless given"),
-    "project": Argument(str, "the W&B project; as the run says unless given"),
+    "entity": Argument(str, "the W&B user or team (default: the run's entity)"),
+    "project": Argument(str, "the W&B project (default: the run's project)"),
 }
 
 
 def main(argv: list[str]) -> int:
-    """Send runs, and say which; returns 0 when all of them arrived.
+    """Send runs and print their folders; return 0 if all of them were sent.
 
     Raises:
-        ConfigError: no such action, or no folder.
+        ConfigError: the action is not sync, or a folder is missing.
         RunError: nobody is logged in, or the server does not answer.
     """
     if not argv or wants_help(argv):
@@ -42,10 +42,13 @@ def main(argv: list[str]) -> int:
         )
     folders = [Path(text) for text in positional[1:]]
     if not folders:
-        raise ConfigError("wandb sync: name a run's folder, or one above runs, e.g. outputs.")
+        raise ConfigError(
+            "wandb sync: folder missing; give the folder of a run, or a folder above runs, e.g. "
+            "outputs."
+        )
     for folder in folders:
         if not folder.is_dir():
-            raise ConfigError(f"wandb sync: there is no folder {folder}.")
+            raise ConfigError(f"wandb sync: folder {folder} does not exist.")
     from ganlab.exchange.wandb import check_login, nothing_to_send, offline_files, send, unsent
 
     files = offline_files(folders)

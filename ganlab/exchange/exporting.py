@@ -1,4 +1,4 @@
-"""Writes a run's networks for other programs, and checks what was written."""
+"""Writes a run's networks for other programs, and checks the files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from ganlab.exchange.public_files import ROLES, read_tensors
 from ganlab.exchange.public_layout import read_public, write_public
 from ganlab.files import atomic
 
-TOLERANCE = 1e-3  # of numbers in [-1, 1], between programs
+TOLERANCE = 1e-3  # largest difference of outputs in [-1, 1] between the network and its graph
 
 
 def generator_of(module: AdversarialModule, direction: str | None) -> str:
-    """The submodule that makes samples, or translates in a direction.
+    """Return the name of the submodule that samples, or that translates in a direction.
 
     Raises:
-        ConfigError: an unknown direction, one for a model that has none, or no generator.
+        ConfigError: the direction is unknown, the model does not translate but a direction is
+            given, or the model has no generator.
     """
     if hasattr(module, "directions"):
         return module.direction(direction).generator
@@ -38,7 +39,7 @@ def generator_of(module: AdversarialModule, direction: str | None) -> str:
 
 
 def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
-    """A submodule, averaged where it can be."""
+    """Return a submodule; with `ema`, its copy with EMA weights if there is one."""
     return module.averaged[name] if ema and name in module.averaged else module.get_submodule(name)
 
 
@@ -46,26 +47,26 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
     """Write all networks in the public layout of CycleGAN and pix2pix, and read them back.
 
     Args:
-        module: of CycleGAN or pix2pix.
-        folder: for latest_net_G_A.pth and so on.
-        ema: averaged weights where there are some.
+        module: a CycleGAN or pix2pix.
+        folder: where latest_net_G_A.pth and so on are written.
+        ema: EMA weights for networks that have them.
 
     Returns:
         A line for each network: its file, or why it is left out.
 
     Raises:
-        ConfigError: a file in place of a folder, networks that the layout cannot hold, or a file
-            that does not hold what was written.
+        ConfigError: `folder` is named like a file, the model is neither CycleGAN nor pix2pix, the
+            layout cannot hold a generator, or a file read back differs from its network.
     """
     if folder.suffix == ".pth":
         raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
     children = dict(module.named_children())
-    kind = "cyclegan" if "generator_ab" in children else "pix2pix"
-    roles = {role: name for role, name in ROLES[kind].items() if name in children}
+    model = "cyclegan" if "generator_ab" in children else "pix2pix"
+    roles = {role: name for role, name in ROLES[model].items() if name in children}
     if not hasattr(module, "directions") or not roles:
         raise ConfigError(
-            f"format: pth is the layout of CycleGAN and pix2pix; a {type(module).__name__} goes "
-            "to safetensors, torch_export or onnx."
+            f"format: pth is the layout of CycleGAN and pix2pix; export a {type(module).__name__} "
+            "as safetensors, torch_export or onnx."
         )
     states, lines = {}, []
     for role, name in roles.items():
@@ -74,15 +75,15 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
         except ConfigError as error:
             if role.startswith("G"):
                 raise
-            # the public code needs none to translate
+            # a discriminator: the public code translates without it
             lines.append(f"{name} is left out: {error}")
     for role, state in states.items():
         path = folder / f"latest_net_{role}.pth"
         with atomic(path) as temporary:
             torch.save(state, temporary)
         network = network_of(module, roles[role], ema)
-        _, _, back = read_public(read_tensors(path), str(path))
-        _check_weights(path, network, back)
+        _, _, read_back = read_public(read_tensors(path), str(path))
+        _check_weights(path, network, read_back)
         lines.append(_describe(path, roles[role], state))
     return lines
 
@@ -92,15 +93,15 @@ def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bo
 
     Args:
         module: the model.
-        name: of the network, see `generator_of`.
-        path: the file.
-        ema: averaged weights where there are some.
+        name: name of the submodule, see `generator_of`.
+        path: the file to write.
+        ema: EMA weights if the network has them.
 
     Returns:
-        A line: the file and its number of tensors.
+        A line with the file and its number of tensors.
 
     Raises:
-        ConfigError: the file does not hold what was written.
+        ConfigError: the file read back differs from the network.
     """
     from safetensors.torch import load_file, save_file
 
@@ -123,15 +124,16 @@ def _describe(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
     return f"{path}: {name}, {len(tensors)} tensors, read back without a difference"
 
 
-def _check_weights(path: Path, network: nn.Module, back: dict[str, Tensor]) -> None:
-    """Stop unless a file holds the network's very tensors, to the byte."""
-    own = network.state_dict()
-    if own.keys() != back.keys() or not all(_is_same(own[key].cpu(), back[key]) for key in own):
-        raise ConfigError(f"{path}: what was written is not what is read back; do not use it.")
+def _check_weights(path: Path, network: nn.Module, read_back: dict[str, Tensor]) -> None:
+    """Raise ConfigError unless the tensors of a file equal those of the network, to the byte."""
+    state = network.state_dict()
+    equal = state.keys() == read_back.keys()
+    if not equal or not all(_is_same(state[key].cpu(), read_back[key]) for key in state):
+        raise ConfigError(f"{path}: read back, the file differs from the network; do not use it.")
 
 
 def _is_same(a: Tensor, b: Tensor) -> bool:
-    # NaN is not equal to itself, its bytes are
+    # compare bytes, since NaN != NaN
     pair = [x.contiguous().reshape(-1).view(torch.uint8) for x in (a, b)]
     return a.dtype == b.dtype and a.shape == b.shape and torch.equal(*pair)
 
@@ -144,22 +146,22 @@ def export_graph(
     form: str = "onnx",
     size: tuple[int, int] | None = None,
 ) -> str:
-    """Write one generator as a graph, and compare what it computes with the network.
+    """Write one generator as a graph, and compare the graph's outputs with the network's.
 
     Args:
         module: the model.
-        name: of its generator, see `generator_of`.
-        path: the file.
-        ema: averaged weights where there are some.
-        form: one of WRITERS: onnx or torch_export.
-        size: height and width of a translation's pictures, the data's for None.
+        name: name of its generator, see `generator_of`.
+        path: the file to write.
+        ema: EMA weights if the generator has them.
+        form: the format, a key of WRITERS: onnx or torch_export.
+        size: height and width of a translator's input pictures; None for the size of the data.
 
     Returns:
-        A line: the file, the shapes of its inputs, and by how much the two differ.
+        A line with the file, the shapes of its inputs, and the largest difference of the outputs.
 
     Raises:
-        ConfigError: another form, a size for a generator that takes none, or a graph that computes
-            something else or NaN.
+        ConfigError: the format is unknown, `size` is given for a generator without input pictures,
+            the outputs differ by more than TOLERANCE, or they hold NaN.
     """
     one_of("format", form, WRITERS)
     network = as_used(module, network_of(module, name, ema))
@@ -171,16 +173,19 @@ def export_graph(
     )
     note = "; without the noise of dropout" if getattr(module, "dropout_at_test", False) else ""
     if run is None:
-        return f"{path}: {name} of {shapes}{note}; not checked: pip install onnxruntime"
+        return (
+            f"{path}: {name} of {shapes}{note}; not compared with the network, since onnxruntime "
+            "is not installed"
+        )
     with torch.no_grad():
-        # of three, where the graph was made of two
+        # batch size 3: the graph was traced with 2, and must take any
         inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
         difference = (network(*inputs.values()) - run(inputs)).abs().max().item()
     if math.isnan(difference):
-        raise ConfigError(f"run: {name} makes NaN; do not use {path}. Choose another checkpoint.")
+        raise ConfigError(f"run: {name} returns NaN; do not use {path}. Choose another checkpoint.")
     if not difference <= TOLERANCE:
         raise ConfigError(
-            f"format: {path} computes something else than the run's {name} (by {difference:.1e}); "
-            "do not use it. Export it as safetensors."
+            f"format: outputs of {path} differ from those of the run's {name} by "
+            f"{difference:.1e}; do not use it. Export the network as safetensors."
         )
     return f"{path}: {name} of {shapes}{note}; max difference {difference:.1e}"

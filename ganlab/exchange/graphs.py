@@ -1,4 +1,4 @@
-"""Generators as graphs that other programs run."""
+"""Writes generators as graphs that other programs can run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Run = Callable[[dict[str, Tensor]], Tensor]
 
 
 def as_used(module: AdversarialModule, network: nn.Module) -> nn.Module:
-    """A copy of a generator, on the CPU, that computes what the model does when it is used.
+    """Return a copy of a generator on the CPU that computes what the model computes after training.
 
-    Dropout is off. Where batch norm takes each picture's own statistics, it becomes the instance
-    norm that it then is.
+    Dropout is off. Models such as pix2pix apply batch norm at test time with the statistics of each
+    single picture; this equals instance norm, so these layers are replaced by instance norms.
     """
     network = deepcopy(network).cpu().eval().requires_grad_(False)
     network = network.to(memory_format=torch.contiguous_format)
@@ -30,19 +30,22 @@ def as_used(module: AdversarialModule, network: nn.Module) -> nn.Module:
     for parent in list(network.modules()):
         for child, layer in parent.named_children():
             if isinstance(layer, nn.BatchNorm2d):
-                alone = nn.InstanceNorm2d(layer.num_features, layer.eps, affine=layer.affine)
-                alone.load_state_dict(dict(layer.named_parameters()))
-                setattr(parent, child, alone.eval().requires_grad_(False))
+                norm = nn.InstanceNorm2d(layer.num_features, layer.eps, affine=layer.affine)
+                norm.load_state_dict(dict(layer.named_parameters()))
+                setattr(parent, child, norm.eval().requires_grad_(False))
     return network
 
 
 def example_inputs(
     module: AdversarialModule, network: nn.Module, name: str, size: tuple[int, int] | None
 ) -> dict[str, Tensor]:
-    """Two random inputs of a generator by name: z, and label where there are classes, or x.
+    """Return a batch of two random inputs for a generator, by name.
+
+    The names are "x" for a translator; else "z", with "label" for conditional models.
 
     Raises:
-        ConfigError: a size for a generator that takes none, or a generator of other inputs.
+        ConfigError: `size` is given for a generator without input pictures, or the generator needs
+            other inputs.
     """
     rng = torch.Generator()
     rng.manual_seed(0)
@@ -62,19 +65,19 @@ def example_inputs(
             network(*inputs.values())
     except (TypeError, NotImplementedError) as error:
         raise ConfigError(
-            f"format: {name} is a {type(network).__name__}, which cannot be made a graph of "
-            f"{' and '.join(inputs)} alone ({error}). Export it as safetensors."
+            f"format: {name} is a {type(network).__name__}, which needs other inputs than "
+            f"{' and '.join(inputs)} ({error}). Export it as safetensors."
         ) from None
     return inputs
 
 
 def write_torch_export(network: nn.Module, inputs: dict[str, Tensor], path: Path) -> Run:
-    """Write a graph of any batch size by torch.export; returns what runs the written file."""
+    """Write a graph for any batch size with torch.export; return a function that runs the file."""
     batch = torch.export.Dim("batch", min=1)
     program = torch.export.export(
         network, tuple(inputs.values()), dynamic_shapes=tuple({0: batch} for _ in inputs)
     )
-    with open(path, "wb") as file:  # a name that does not end in .pt2 would be warned of
+    with open(path, "wb") as file:  # as a path it would need the ending .pt2, or torch warns
         torch.export.save(program, file)
     with open(path, "rb") as file:
         loaded = torch.export.load(file).module()
@@ -82,10 +85,13 @@ def write_torch_export(network: nn.Module, inputs: dict[str, Tensor], path: Path
 
 
 def write_onnx(network: nn.Module, inputs: dict[str, Tensor], path: Path) -> Run | None:
-    """Write a graph of any batch size as ONNX; returns what runs the file, if that is installed.
+    """Write a graph for any batch size as ONNX.
+
+    Returns:
+        A function that runs the file, or None if onnxruntime is not installed.
 
     Raises:
-        ConfigError: packages are missing.
+        ConfigError: onnx or onnxscript is not installed.
     """
     if missing := [p for p in ("onnx", "onnxscript") if importlib.util.find_spec(p) is None]:
         raise ConfigError(

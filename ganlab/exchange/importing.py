@@ -1,4 +1,4 @@
-"""Makes a run of public CycleGAN and pix2pix checkpoints."""
+"""Turns public CycleGAN and pix2pix checkpoints into a run."""
 
 from __future__ import annotations
 
@@ -21,80 +21,92 @@ from ganlab.record.run import RunRecord, write_config
 
 
 def configure(
-    kind: str,
+    model: str,
     networks: dict[str, Network],
-    own: dict[str, str],
+    options: dict[str, str],
     overrides: list[str],
     name: str,
     folder: Path,
 ) -> dict[str, Any]:
-    """The plain, checked configuration of the run: the experiment's, with the files' networks.
+    """Return the plain, checked configuration of the run: an experiment with the files' networks.
+
+    Args:
+        model: cyclegan or pix2pix.
+        networks: the files' networks by submodule, see `read_networks`.
+        options: arguments of `ganlab import`: direction, objective, dropout and others.
+        overrides: as in `ganlab train`; without experiment=, that of `model` is used.
+        name: name of the run, unless an override sets it.
+        folder: the run's folder.
 
     Raises:
-        ConfigError: whatever is wrong with the overrides, or does not fit the networks.
+        ConfigError: an override is wrong, or does not fit the networks.
     """
     keys = {text.partition("=")[0] for text in overrides}
     for key in keys:
         if key.startswith(tuple(f"model.{submodule}." for submodule in networks)):
             raise ConfigError(f"{key}: is read from the files, and cannot be chosen.")
-    chosen = overrides if "experiment" in keys else [f"experiment={kind}", *overrides]
-    config = compose(chosen)
+    config = compose(overrides if "experiment" in keys else [f"experiment={model}", *overrides])
     config.name, config.run_dir = config.name if "name" in keys else name, str(folder)
-    for key, value in _facts(kind, networks, own).items():
+    for key, value in _implied_settings(model, networks, options).items():
         section, _, last = key.partition(".")
         if key not in keys and last in (config[section] or {}):
             config[section][last] = value
     is_rootless = "archive" in config.data and not (config.data.archive or config.data.root)
     if is_rootless:
-        config.data.root = "."  # to check the rest; it comes with data.root=DIR when it is needed
+        config.data.root = "."  # for `check`; users give data.root=DIR with later commands
     plain = to_plain(config)
     plain["model"] |= {submodule: network.config for submodule, network in networks.items()}
-    if kind == "cyclegan":
+    if model == "cyclegan":
         for missing, given in (("generator_ab", "generator_ba"), ("generator_ba", "generator_ab")):
             if missing not in networks:
-                like = networks[given].config
-                swapped = {"in_channels": like["out_channels"], "out_channels": like["in_channels"]}
-                plain["model"][missing] = like | swapped
+                other = networks[given].config
+                channels = {
+                    "in_channels": other["out_channels"],
+                    "out_channels": other["in_channels"],
+                }
+                plain["model"][missing] = other | channels
     check(plain)
     if is_rootless:
         plain["data"]["root"] = None
     return plain
 
 
-def _facts(kind: str, networks: dict[str, Network], own: dict[str, str]) -> dict[str, Any]:
-    """What the networks, and this command's arguments, say about data and game."""
+def _implied_settings(
+    model: str, networks: dict[str, Network], options: dict[str, str]
+) -> dict[str, Any]:
+    """Return the settings of data and model, by key, that networks and options imply."""
     generator = next(n.config for name, n in networks.items() if name.startswith("generator"))
     inputs, outputs = generator["in_channels"], generator["out_channels"]
-    facts: dict[str, Any] = {"data.channels": outputs}
+    settings: dict[str, Any] = {"data.channels": outputs}
     if generator.get("size"):
-        facts["data.size"] = generator["size"]
+        settings["data.size"] = generator["size"]
     allowed = {outputs: "the generator's output"}
-    if kind == "pix2pix":
+    if model == "pix2pix":
         allowed[inputs + outputs] = "its input and output together"
-        facts["data.source_channels"] = inputs
-        facts |= {f"data.{k}": own[k] for k in ("direction",) if own.get(k)}
-        facts |= {f"model.{k}": own[k] for k in ("objective",) if own.get(k)}
-    for name, judge in networks.items():
-        seen = judge.config["in_channels"]
-        if name.startswith("discriminator") and seen not in allowed:
-            listed = ", or ".join(f"{channels} ({what})" for channels, what in allowed.items())
+        settings["data.source_channels"] = inputs
+        settings |= {f"data.{k}": options[k] for k in ("direction",) if options.get(k)}
+        settings |= {f"model.{k}": options[k] for k in ("objective",) if options.get(k)}
+    for name, network in networks.items():
+        channels = network.config["in_channels"]
+        if name.startswith("discriminator") and channels not in allowed:
+            listed = ", or ".join(f"{n} ({what})" for n, what in allowed.items())
             raise CheckpointError(
-                f"{judge.file}: sees {seen} channels; allowed {listed}. The files are of different "
-                "models, or of another kind than " + kind + "."
+                f"{network.file}: its input has {channels} channels; allowed {listed}. The files "
+                f"are of different models, or not of a {model}."
             )
         if name == "discriminator":
-            facts["model.conditional"] = seen != outputs
-    return facts
+            settings["model.conditional"] = channels != outputs
+    return settings
 
 
 def write_run(
     config: dict[str, Any], networks: dict[str, Network], folder: Path
 ) -> AdversarialModule:
-    """Build the game, give it the files' weights, and write the run's folder; returns the game."""
+    """Build the model, load the files' weights, write the run's folder, and return the model."""
     torch.manual_seed(config["seed"])
     module = build_module(config)
     for submodule, network in networks.items():
-        if hasattr(module, submodule):  # an objective may have no use for a discriminator
+        if hasattr(module, submodule):  # some objectives have no discriminator
             module.get_submodule(submodule).load_state_dict(network.state)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     trainer = Trainer(
@@ -118,7 +130,7 @@ def write_run(
         )
         write_config(folder, config)
         Checkpoints(str(folder)).save(trainer, module)
-        record.write(status="interrupted")  # it can go on, and has not reached its budget
+        record.write(status="interrupted")  # so that `ganlab train` can resume the run
     finally:
         record.close()
     return module
@@ -129,27 +141,27 @@ def _origin(file: Path) -> dict[str, str]:
 
 
 def summary(
-    kind: str,
+    model: str,
     config: dict[str, Any],
     module: AdversarialModule,
     networks: dict[str, Network],
     folder: Path,
 ) -> str:
-    """What was found in the files, and what to do with the run, for a reader."""
+    """Return a text with the imported networks, and commands that use the run."""
     lines = []
-    for name in ROLES[kind].values():
+    for name in ROLES[model].values():
         if not hasattr(module, name):
             continue
         network = module.get_submodule(name)
         facts = [f"{getattr(network, 'blocks', '')} blocks"] if hasattr(network, "blocks") else []
         facts += [f"{network.features} features", f"norm {network.norm}"]
         count = sum(p.numel() for p in network.parameters())
-        source = str(networks[name].file) if name in networks else "drawn anew, no file holds it"
+        source = networks[name].file if name in networks else "no file, initialized at random"
         lines.append(
             f"{name}: {type(network).__name__}, {', '.join(facts)}, {count:,} parameters; {source}"
         )
-    is_second = kind == "cyclegan" and DIRECTIONS["a_to_b"] not in networks
-    direction = " direction=b_to_a" if is_second else ""
+    has_only_b_to_a = model == "cyclegan" and DIRECTIONS["a_to_b"] not in networks
+    direction = " direction=b_to_a" if has_only_b_to_a else ""
     root = " data.root=DIR" if config["data"].get("root", "none needed") is None else ""
     lines += [
         f"The run is in {folder}. Use it with",

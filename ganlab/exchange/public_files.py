@@ -1,4 +1,4 @@
-"""The files of public CycleGAN and pix2pix checkpoints: which there are, and what is in them."""
+"""Finds and reads the files of public CycleGAN and pix2pix checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganlab.errors import CheckpointError, ConfigError, one_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# the submodule that each file holds; a public D_A judges domain B
+# role in a file's name to submodule; a public D_A is the discriminator of domain B
 ROLES = {
     "cyclegan": {
         "G_A": "generator_ab",
@@ -25,6 +25,7 @@ ROLES = {
     "pix2pix": {"G": "generator", "D": "discriminator"},
 }
 DIRECTIONS = {"a_to_b": "generator_ab", "b_to_a": "generator_ba"}
+# argument of `ganlab import` to the models that need it
 USES = {
     "objective": "a pix2pix",
     "direction": "a pix2pix, and for a CycleGAN's only generator that is not called G_A or G_B",
@@ -35,7 +36,7 @@ FILE = re.compile(r"(?:(?P<epoch>.+)_)?net_(?P<role>[GD](?:_[AB])?)\.pth")
 
 @dataclass
 class Network:
-    """What a public file holds: the file, the network's configuration, and its weights."""
+    """A public file, the configuration of its network, and the weights under ganlab's names."""
 
     file: Path
     config: dict[str, Any]
@@ -43,12 +44,13 @@ class Network:
 
 
 def find_files(paths: list[Path], epoch: str) -> list[Path]:
-    """The checkpoints' files: those of one epoch in a folder, or the files themselves.
+    """Return the checkpoint files among `paths`: files as given, and a folder's files of one epoch.
 
-    Where a folder has none of the latest epoch, files without an epoch (net_G.pth) are meant.
+    If epoch is "latest" and a folder has no such files, its files without an epoch (net_G.pth) are
+    taken.
 
     Raises:
-        CheckpointError: a path that is not there, or a folder without such files.
+        CheckpointError: a path is missing, or a folder has no file of the epoch.
     """
     files = []
     for path in paths:
@@ -61,9 +63,9 @@ def find_files(paths: list[Path], epoch: str) -> list[Path]:
         if not chosen and epoch == "latest":
             chosen = [file for match, file in named if match["epoch"] is None]
         if not chosen:
-            there = sorted({match["epoch"] for match, _ in named if match["epoch"]})
+            epochs = sorted({match["epoch"] for match, _ in named if match["epoch"]})
             listed = "\n  ".join(file.name for file in inside[:10]) or "no .pth files"
-            advice = f"Choose epoch={'|'.join(there)}." if there else "Give the files by name."
+            advice = f"Choose epoch={'|'.join(epochs)}." if epochs else "Give the files by name."
             if not path.exists():
                 listed, advice = "no such file or folder", "Check the path."
             raise CheckpointError(
@@ -76,47 +78,54 @@ def find_files(paths: list[Path], epoch: str) -> list[Path]:
     return files
 
 
-def read_networks(kind: str, files: list[Path], own: dict[str, str]) -> dict[str, Network]:
-    """The networks in the files by the submodule that they become.
+def read_networks(model: str, files: list[Path], options: dict[str, str]) -> dict[str, Network]:
+    """Return the networks in the files, by the name of the submodule that each becomes.
+
+    Args:
+        model: cyclegan or pix2pix.
+        files: the checkpoint files.
+        options: arguments of `ganlab import`: direction, objective, dropout and others.
 
     Raises:
-        CheckpointError: a file that cannot be read, holds more than tensors or another network, or
-            networks that do not fit together.
-        ConfigError: an unknown direction, or an argument that these files have no use for.
+        CheckpointError: a file is unreadable, holds more than tensors, holds an unknown network or
+            one that does not match the file's name, or has NaN or infinite numbers; two files hold
+            the same submodule; or no file holds a generator.
+        ConfigError: the direction is unknown, or these files do not need a given argument.
     """
     from ganlab.exchange.public_layout import GENERATORS, read_public
 
     networks: dict[str, Network] = {}
-    has_use = {"objective": kind == "pix2pix", "direction": kind == "pix2pix", "dropout": False}
+    needed = {"objective": model == "pix2pix", "direction": model == "pix2pix", "dropout": False}
     for file in files:
         network, arguments, state = read_public(read_tensors(file), str(file))
         _check_finite(file, network, arguments, state)
         is_generator = issubclass(network, GENERATORS)
         match = FILE.fullmatch(file.name)
         role = match["role"] if match else "G" if is_generator else "D"
-        has_use["direction"] |= role in ("G", "D")
-        submodule = _submodule(kind, role, file, own)
+        needed["direction"] |= role in ("G", "D")
+        submodule = _submodule(model, role, file, options)
         if is_generator != (role[0] == "G"):
             raise CheckpointError(
-                f"{file}: is called {role}, and holds a {network.__name__}. Give each file the "
-                "name of what it holds: latest_net_G.pth, latest_net_D.pth, …"
+                f"{file}: is called {role}, but holds a {network.__name__}. Name the files after "
+                "their networks: latest_net_G.pth, latest_net_D.pth, …"
             )
         if submodule in networks:
             raise CheckpointError(
-                f"{file}: is a {submodule}, as {networks[submodule].file} is; give one of them."
+                f"{file}: holds the {submodule}, but so does {networks[submodule].file}; give only "
+                "one of the two files."
             )
         if arguments.get("dropout") and isinstance(arguments["dropout"], list):
-            has_use["dropout"] = True
-            arguments["dropout"] = _boolean("dropout", own) and arguments["dropout"]
+            needed["dropout"] = True
+            arguments["dropout"] = _boolean("dropout", options) and arguments["dropout"]
         config = {"_target_": f"ganlab.networks.{network.__name__}", **arguments}
         networks[submodule] = Network(file, config, state)
     if not any(name.startswith("generator") for name in networks):
         raise CheckpointError(
-            f"{', '.join(map(str, files))}: no generator among them; give latest_net_G.pth (or "
+            f"{', '.join(map(str, files))}: no file holds a generator; give latest_net_G.pth (or "
             "_G_A, _G_B) too."
         )
     for key, use in USES.items():
-        if own.get(key) and not has_use[key]:
+        if options.get(key) and not needed[key]:
             raise ConfigError(f"{key}: is for {use}; leave it out.")
     return networks
 
@@ -131,19 +140,19 @@ def _check_finite(
     bad = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if bad:
         with torch.device("meta"):
-            theirs = public_names(network(**arguments))
-        more = f" and {len(bad) - 1} tensors more" if len(bad) > 1 else ""
+            names_in_file = public_names(network(**arguments))
+        more = f" (and {len(bad) - 1} more tensors)" if len(bad) > 1 else ""
         raise CheckpointError(
-            f"{file}: {theirs[bad[0]]}{more} holds NaN or infinite numbers: the training that "
-            "wrote it had diverged. Take a file of an earlier epoch."
+            f"{file}: {names_in_file[bad[0]]}{more} holds NaN or infinite numbers: the training "
+            "that wrote the file had diverged. Use a file of an earlier epoch."
         )
 
 
 def read_tensors(file: Path) -> Any:
-    """What a `.pth` file holds, which may be nothing but tensors in plain containers.
+    """Return the content of a `.pth` file, which must hold only tensors in plain containers.
 
     Raises:
-        CheckpointError: no such file, or one that holds code, or is damaged.
+        CheckpointError: the file is missing, holds code, or is damaged.
     """
     import torch
 
@@ -155,29 +164,30 @@ def read_tensors(file: Path) -> Any:
             f"{file}: holds more than tensors, and is not read, since that could run its code "
             f"({reason}). Expected the bare state dict of one network."
         ) from None
-    except Exception as error:  # zip, pickle, and torch errors of many kinds
+    except Exception as error:  # zip, pickle and torch raise many classes
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise CheckpointError(
             f"{file}: is no PyTorch file, or is damaged or cut short ({reason}). Expected the bare "
-            "state dict of one network, as torch.save writes it; copy the file anew."
+            "state dict of one network, written by torch.save; download or copy the file again."
         ) from error
 
 
-def _submodule(kind: str, role: str, file: Path, own: dict[str, str]) -> str:
-    direction = one_of("direction", own.get("direction") or "a_to_b", DIRECTIONS)
-    roles = ROLES[kind]
-    if kind == "cyclegan":  # a lone generator, as in public pretrained models, and its judge
+def _submodule(model: str, role: str, file: Path, options: dict[str, str]) -> str:
+    """Return the submodule for the role in a file's name, such as generator_ab for G_A."""
+    direction = one_of("direction", options.get("direction") or "a_to_b", DIRECTIONS)
+    roles = ROLES[model]
+    if model == "cyclegan":  # public pretrained models have a single generator, named G
         domain = direction[-1]
         roles = roles | {"G": DIRECTIONS[direction], "D": f"discriminator_{domain}"}
     if role not in roles:
         raise CheckpointError(
-            f"{file}: is one of a CycleGAN's networks; use ganlab import cyclegan {file.parent}"
+            f"{file}: is a network of a CycleGAN; use ganlab import cyclegan {file.parent}"
         )
     return roles[role]
 
 
-def _boolean(key: str, own: dict[str, str]) -> bool:
+def _boolean(key: str, options: dict[str, str]) -> bool:
     try:
-        return boolean(own.get(key) or "true")
+        return boolean(options.get(key) or "true")
     except ValueError as error:
         raise ConfigError(f"{key}: {error}.") from None

@@ -1,15 +1,16 @@
-"""The layout of public CycleGAN and pix2pix checkpoints, read and written.
+"""Reads and writes the layout of public CycleGAN and pix2pix checkpoints.
 
-Files are bare state dicts of one network each. Which network it is, its sizes, its norm and whether
-its blocks have dropout follow from names and shapes alone:
+Each file is a bare state dict of one network. The class of the network, its sizes, its norm and the
+dropout of ResNet blocks follow from the names and shapes of the tensors:
 
     ResNet    model.{1, 4, 7}, model.10.conv_block.{1, 5} …, model.{19, 22, 26}; with dropout {1, 6}
     U-Net     model.model.0, model.model.1.model.1, model.model.1.model.3.model.1 …
     PatchGAN  model.{0, 2, 5, 8, 11}
     PixelGAN  net.{0, 2, 5}
 
-Older files hold running statistics of instance norms, which nobody uses; they are dropped. Networks
-without a norm have biases here and none there: they are read as zeros, and written if they are.
+Older files hold running statistics of instance norms, which no code uses; they are dropped. In
+networks without a norm, ganlab's convolutions have biases that the public networks lack: they are
+zero after reading, and only networks where they are zero can be written.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ganlab.networks.translation.unet import UNetGenerator
 
 State = dict[str, Tensor]
 GENERATORS = (ResNetGenerator, UNetGenerator)
-PREFIXES = ("module.", "_orig_mod.")  # of torch's wrappers
+PREFIXES = ("module.", "_orig_mod.")  # of names, from DataParallel and torch.compile
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 LAYOUTS = """  ResNet generator (6, 9 or any number of blocks)
     model.1.weight, model.4.weight, model.7.weight, model.10.conv_block.1.weight, …
@@ -41,73 +42,73 @@ LAYOUTS = """  ResNet generator (6, 9 or any number of blocks)
 
 
 def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], dict, State]:
-    """What network a public state dict is of.
+    """Return the class, arguments and state of the network in a public state dict.
 
     Args:
         state: names to tensors.
-        name: of the file, for errors.
+        name: the file's name, for errors.
 
     Returns:
-        The network's class, its constructor's arguments, and its state dict in ganlab's names.
-        A U-Net's `dropout` cannot be told and is where the public code has it; a U-Net's `size` is
-        that of its one-pixel bottleneck.
+        The network's class, its constructor's arguments, and its state dict with ganlab's names.
+        Files do not show a U-Net's `dropout`: it is set as in the public code. A U-Net's `size` is
+        the size at which its bottleneck has one pixel.
 
     Raises:
-        CheckpointError: it holds something else than tensors, or fits none of these networks.
+        CheckpointError: `state` holds other values than tensors, or fits no known network.
     """
-    theirs = _cleaned(state, name)
+    public = _clean(state, name)
     try:
-        kind, arguments = _recognised(theirs)
+        cls, arguments = _recognise(public)
         with torch.device("meta"):
-            empty = kind(**arguments)
-        names, left_out = public_names(empty), _biases_left_out(empty)
-    except (LookupError, TypeError, ValueError):  # a name that is missing, a shape that is no shape
-        raise _unknown(theirs, name) from None
+            empty = cls(**arguments)
+        names, without_public = public_names(empty), _biases_left_out(empty)
+    except (LookupError, TypeError, ValueError):  # a tensor is missing or has an impossible shape
+        raise _unknown(public, name) from None
     ours: State = {}
-    for own, tensor in empty.state_dict().items():
-        found = theirs.pop(names[own], None)
-        if found is None and (own in left_out or own.endswith("num_batches_tracked")):
-            found = torch.zeros(tensor.shape, dtype=tensor.dtype)
-        if found is None or found.shape != tensor.shape:
+    for key, expected in empty.state_dict().items():
+        tensor = public.pop(names[key], None)
+        if tensor is None and (key in without_public or key.endswith("num_batches_tracked")):
+            tensor = torch.zeros(expected.shape, dtype=expected.dtype)
+        if tensor is None or tensor.shape != expected.shape:
             raise CheckpointError(
-                f"{name}: looks like a {kind.__name__} with {_list_arguments(arguments)}, "
-                f"which has {names[own]} of shape {tuple(tensor.shape)}; found "
-                f"{'none' if found is None else tuple(found.shape)}."
+                f"{name}: looks like a {cls.__name__} with {_list_arguments(arguments)}, "
+                f"which has {names[key]} of shape {tuple(expected.shape)}; found "
+                f"{'none' if tensor is None else tuple(tensor.shape)}."
             )
-        ours[own] = found.to(tensor.dtype)
-    if theirs:
+        ours[key] = tensor.to(expected.dtype)
+    if public:
         raise CheckpointError(
-            f"{name}: looks like a {kind.__name__} with {_list_arguments(arguments)}, and holds "
-            f"{len(theirs)} tensors more, such as {', '.join(list(theirs)[:3])}."
+            f"{name}: looks like a {cls.__name__} with {_list_arguments(arguments)}, but has "
+            f"{len(public)} more tensors, such as {', '.join(list(public)[:3])}."
         )
-    return kind, arguments, ours
+    return cls, arguments, ours
 
 
 def write_public(network: nn.Module) -> State:
-    """A network's state dict in the public layout, as contiguous copies on the CPU.
+    """Return a network's state dict in the public layout, as contiguous copies on the CPU.
 
     Raises:
-        ConfigError: a network that the layout does not know.
+        ConfigError: the layout does not support this network.
     """
     names = public_names(network)
     state = network.state_dict()
-    for own in _biases_left_out(network):
-        if state.pop(own).any():
+    for key in _biases_left_out(network):
+        if state.pop(key).any():
             raise ConfigError(
-                "format: the public layout has no biases in networks without a norm, and this one "
-                "has some that are not 0. Export it as safetensors."
+                "format: the public layout has no biases in networks without a norm, but this "
+                "network has biases other than 0. Export it as safetensors."
             )
     return {
-        names[own]: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for own, tensor in state.items()
+        names[key]: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, tensor in state.items()
     }
 
 
 def public_names(network: nn.Module) -> dict[str, str]:
-    """The name in the public layout of each tensor in a network's state dict.
+    """Return the public name of each tensor in a network's state dict, by ganlab's name.
 
     Raises:
-        ConfigError: a network that the layout does not know.
+        ConfigError: the layout does not support this network.
     """
     keys = network.state_dict().keys()
     if isinstance(network, ResNetGenerator) and network.upsampling == "transposed":
@@ -119,25 +120,27 @@ def public_names(network: nn.Module) -> dict[str, str]:
     if isinstance(network, PixelGAN):
         return {key: f"net{key[6:]}" for key in keys}
     raise ConfigError(
-        f"format: the public layout does not know this {type(network).__name__}; it knows "
+        f"format: the public layout does not support this {type(network).__name__}, only "
         "ResNetGenerator (upsampling transposed), UNetGenerator, PatchGAN (padding 1) and "
-        "PixelGAN. Export it as safetensors."
+        "PixelGAN. Export the network as safetensors."
     )
 
 
 def _name_in_unet(key: str, depth: int) -> str:
-    way, place, layer, rest = key.split(".")
-    level = int(place) if way == "down" else depth - 1 - int(place)
+    """Return the public name of ganlab's `key`: down.<stage>.<layer>.… or up.<stage>.<layer>.…"""
+    path, stage, layer, rest = key.split(".")
+    level = int(stage) if path == "down" else depth - 1 - int(stage)
     if level == 0:
-        index = {"down": 0, "up": 3}[way]
+        index = {"down": 0, "up": 3}[path]
     elif level == depth - 1:
-        index = {"down": 1, "up": 3}[way] + int(layer)
+        index = {"down": 1, "up": 3}[path] + int(layer)
     else:
-        index = {"down": 1, "up": 5}[way] + int(layer)
+        index = {"down": 1, "up": 5}[path] + int(layer)
     return f"{_level_of_unet(level)}.model.{index}.{rest}"
 
 
 def _level_of_unet(level: int) -> str:
+    """Return the public name of a level: 0 is the outermost, depth − 1 the innermost."""
     return "model" + (".model.1" + ".model.3" * (level - 1) if level else "")
 
 
@@ -145,13 +148,16 @@ def _name_in_patchgan(key: str) -> str:
     stage, rest = key.removeprefix("stages.").split(".", 1)
     if rest.count("."):
         layer, rest = rest.split(".")
-    else:  # the last convolution is by itself
+    else:  # the last convolution is a stage of its own, without an index
         layer = "0"
     return f"model.{max(3 * int(stage) - 1, 0) + int(layer)}.{rest}"
 
 
 def _biases_left_out(network: nn.Module) -> set[str]:
-    """Own names of the biases that the public network has not: those before no norm at all."""
+    """Return ganlab's names of the biases that the public network lacks.
+
+    With norm none, the public convolutions have no bias where a norm layer would follow.
+    """
     if network.norm != "none":
         return set()
     kept = {
@@ -160,13 +166,13 @@ def _biases_left_out(network: nn.Module) -> set[str]:
         PatchGAN: lambda: ["stages.0.0.bias", f"stages.{network.layers + 1}.bias"],
         PixelGAN: lambda: ["stages.0.bias"],
     }
-    kind = next(kind for kind in kept if isinstance(network, kind))
+    cls = next(cls for cls in kept if isinstance(network, cls))
     biases = {key for key in network.state_dict() if key.endswith(".bias")}
-    return biases.difference(kept[kind]())
+    return biases.difference(kept[cls]())
 
 
-def _recognised(state: State) -> tuple[type[nn.Module], dict[str, Any]]:
-    """The network that the names speak of; LookupError where they speak of none."""
+def _recognise(state: State) -> tuple[type[nn.Module], dict[str, Any]]:
+    """Return the class and the arguments that the names imply; raise LookupError if none do."""
     if any(".conv_block." in key for key in state):
         return ResNetGenerator, _resnet(state)
     if "model.model.0.weight" in state:
@@ -215,17 +221,20 @@ def _unet(state: State) -> dict[str, Any]:
         "features": features,
         "depth": depth,
         "norm": _norm(f"{innermost}.model.4.weight" in state, "model.model.0.bias" in state),
-        "dropout": list(range(1, depth - 4)),  # the public code's, which has none in the innermost
+        "dropout": list(range(1, depth - 4)),  # as in the public code: not in the innermost level
     }
 
 
 def _norm(has_weights: bool, has_biases: bool) -> str:
-    """Only batch norms have weights, and only instance norms leave the biases to convolutions."""
+    """Return the kind of norm from whether norms have weights and convolutions have biases.
+
+    Only batch norms have weights; only convolutions before instance norms have biases.
+    """
     return "batch" if has_weights else "instance" if has_biases else "none"
 
 
-def _cleaned(state: Mapping[str, Any], name: str) -> State:
-    """The tensors, without wrappers' prefixes and statistics of norms without weights."""
+def _clean(state: Mapping[str, Any], name: str) -> State:
+    """Return the tensors without wrappers' prefixes and without statistics of instance norms."""
     if not isinstance(state, Mapping) or not state:
         raise CheckpointError(
             f"{name}: holds {type(state).__name__} instead of names and tensors of one network."
@@ -251,8 +260,8 @@ def _list_arguments(arguments: Mapping[str, Any]) -> str:
 
 
 def _unknown(state: State, name: str) -> CheckpointError:
-    found = "\n".join(f"    {key} {tuple(tensor.shape)}" for key, tensor in [*state.items()][:5])
+    listed = "\n".join(f"    {key} {tuple(tensor.shape)}" for key, tensor in [*state.items()][:5])
     return CheckpointError(
-        f"{name}: its {len(state)} tensors fit no known network. Found\n{found}\n    …\n"
+        f"{name}: its {len(state)} tensors fit no known network. Found\n{listed}\n    …\n"
         f"Expected one of\n{LAYOUTS}"
     )

@@ -1,4 +1,4 @@
-"""The pictures of a lecture on GANs, one module each: lessons in place of a training."""
+"""Lecture experiments on GANs, one module each: a run makes a lesson instead of a trained model."""
 
 from ganlab.lectures.lesson import Lesson
 

@@ -1,9 +1,11 @@
-"""Convolution and its transpose, by hand, as a matrix and by torch; PixelShuffle; checkerboards.
+"""Lesson on convolution and transposed convolution, PixelShuffle and checkerboard artifacts.
 
-Dumoulin and Visin 2016 (arXiv:1603.07285); Shi et al. 2016 (arXiv:1609.05158) for PixelShuffle;
-Odena et al. 2016, "Deconvolution and checkerboard artifacts". As in torch, "convolution" does not
-flip the kernel. Images (H, W) and kernels (k, k) are square, float64, of whole numbers here, so
-that equal means equal.
+Each operation is computed with loops, as a matrix and by torch. References: Dumoulin and Visin 2016
+(arXiv:1603.07285); Shi et al. 2016 (arXiv:1609.05158) for PixelShuffle; Odena et al. 2016,
+"Deconvolution and checkerboard artifacts". As in torch, a convolution does not flip the kernel.
+
+Images (H, W) and kernels (k, k) are square and float64. Their entries are integers, so that results
+have no rounding errors and can be compared exactly.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from ganlab.lectures.lesson import Lesson, new_figure
 
 
 def lesson(seed: int = 0) -> Lesson:
-    """Work small examples three ways and compare.
+    """Compute small examples with loops, as matrices and by torch, and compare the results.
 
     Args:
-        seed: of the whole numbers in the examples.
+        seed: seed of the integers in the examples.
     """
     rng = torch.Generator().manual_seed(seed)
-    image, small = _digits(5, rng), _digits(2, rng)
-    kernel, even = _digits(3, rng, most=2), _digits(4, rng, most=2)
+    image, small = _random_integers(5, rng), _random_integers(2, rng)
+    kernel, even = _random_integers(3, rng, most=2), _random_integers(4, rng, most=2)
     ones = torch.ones(4, 4, dtype=torch.float64), torch.ones(3, 3, dtype=torch.float64)
 
     strided = convolve(image, kernel, 2)
@@ -36,7 +38,7 @@ def lesson(seed: int = 0) -> Lesson:
     fractional = fractionally_strided(small, kernel, 2)
     shuffled, channels = subpixel_convolve(small, even, 2)
     overlaps = {k: overlap(9, k, 2) for k in (3, 4)}
-    steady = {k: _steady(counts) for k, counts in overlaps.items()}
+    inner = {k: _inner(counts) for k, counts in overlaps.items()}
 
     def difference(a: Tensor, b: Tensor) -> float:
         return float((a - b).abs().max())
@@ -59,30 +61,32 @@ def lesson(seed: int = 0) -> Lesson:
         "pixel_shuffle/to_transposed": difference(
             shuffled, _torch(conv_transpose2d, small, even, 2)
         ),
-        "checkerboard/kernel_3_least": float(steady[3].min()),
-        "checkerboard/kernel_3_most": float(steady[3].max()),
-        "checkerboard/kernel_4_least": float(steady[4].min()),
-        "checkerboard/kernel_4_most": float(steady[4].max()),
+        "checkerboard/kernel_3_least": float(inner[3].min()),
+        "checkerboard/kernel_3_most": float(inner[3].max()),
+        "checkerboard/kernel_4_least": float(inner[4].min()),
+        "checkerboard/kernel_4_most": float(inner[4].max()),
     }
     worst = max(value for name, value in numbers.items() if "_to" in name)
     sentences = [
-        "A strided convolution is a matrix C on the flattened image; a transposed convolution is "
-        f"Cᵀ: loops, matrix and torch differ by {worst:g}.",
-        "Transposed with stride 2 is a convolution of stride 1 over the image with zeros put in "
-        "between (a stride of ½), with the kernel turned by 180°.",
-        "4 × 4 ones and a 3 × 3 kernel of ones give 6 × 6: the outer product of 1-2-3-3-2-1.",
-        "Convolving at the small size to 4 channels and weaving them (PixelShuffle) gives the same "
+        "A strided convolution multiplies the flattened image by a matrix C, the transposed "
+        f"convolution by Cᵀ. Results of loops, matrix and torch differ by at most {worst:g}.",
+        "A transposed convolution of stride 2 equals a convolution of stride 1 with the kernel "
+        "turned by 180°, over the image with zeros inserted between its pixels (a stride of ½).",
+        "A transposed convolution of 4 × 4 ones with a 3 × 3 kernel of ones gives the 6 × 6 outer "
+        "product of 1-2-3-3-2-1 with itself.",
+        "A convolution to 4 channels at the small size, followed by PixelShuffle, gives the same "
         "numbers as a transposed convolution of stride 2.",
-        f"Kernel 3 with stride 2 covers inner pixels {steady[3].min():.0f} to "
-        f"{steady[3].max():.0f} times, a checkerboard; kernel 4, which 2 divides, covers all "
-        f"{steady[4].max():.0f} times.",
+        f"With kernel size 3 and stride 2, {inner[3].min():.0f} to {inner[3].max():.0f} input "
+        "pixels contribute to an inner output pixel, which makes a checkerboard pattern. With "
+        f"kernel size 4, a multiple of the stride, {inner[4].max():.0f} input pixels contribute to "
+        "every inner output pixel.",
     ]
     figure = _draw(image, small, kernel, even, ones, matrix, channels, overlaps)
     return Lesson(figure, numbers, sentences)
 
 
 def convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    """Each output is the sum of a window of the input times the kernel; no padding."""
+    """Convolve without padding: each output is the sum of an input window times the kernel."""
     k = len(kernel)
     size = (len(image) - k) // stride + 1
     out = image.new_zeros(size, size)
@@ -94,7 +98,10 @@ def convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 
 def transpose_convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    """Each input pixel adds itself times the kernel to a window of the output; no padding."""
+    """Transpose-convolve without padding: each input pixel adds its value times the kernel.
+
+    The product is added to a k × k window of the output; windows of neighbours overlap.
+    """
     k = len(kernel)
     size = (len(image) - 1) * stride + k
     out = image.new_zeros(size, size)
@@ -106,13 +113,13 @@ def transpose_convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 
 def convolution_matrix(size: int, kernel: Tensor, stride: int) -> Tensor:
-    """C with C @ image.flatten() == convolve(image).flatten(), for images (size, size)."""
-    places = torch.eye(size * size, dtype=kernel.dtype).view(-1, size, size)
-    return torch.stack([convolve(place, kernel, stride).flatten() for place in places], dim=1)
+    """Return C with C @ image.flatten() == convolve(image, …).flatten(), for (size, size)."""
+    units = torch.eye(size * size, dtype=kernel.dtype).view(-1, size, size)
+    return torch.stack([convolve(unit, kernel, stride).flatten() for unit in units], dim=1)
 
 
 def insert_zeros(image: Tensor, stride: int) -> Tensor:
-    """The image with stride − 1 zeros between neighbours: (n, n) to (s(n − 1) + 1, …)."""
+    """Insert stride − 1 zeros between neighbouring pixels: (n, n) becomes (s(n − 1) + 1, …)."""
     size = (len(image) - 1) * stride + 1
     out = image.new_zeros(size, size)
     out[::stride, ::stride] = image
@@ -120,19 +127,22 @@ def insert_zeros(image: Tensor, stride: int) -> Tensor:
 
 
 def fractionally_strided(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    """The transposed convolution as a convolution of stride 1: zeros between and around."""
+    """Compute the transposed convolution as a convolution of stride 1.
+
+    Zeros are inserted between the pixels and padded around them; the kernel is turned by 180°.
+    """
     wide = pad(insert_zeros(image, stride), [len(kernel) - 1] * 4)
     return convolve(wide, kernel.flip(0, 1), 1)
 
 
 def subpixel_convolve(image: Tensor, kernel: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """The transposed convolution as a convolution at the small size and a PixelShuffle.
+    """Compute the transposed convolution as a convolution at the small size and a PixelShuffle.
 
-    Output pixel (s·i + a, s·j + b) only meets kernel entries (a, b), (a + s, b + s), …: these are
-    the kernel of channel (a, b). The stride must divide the kernel's size.
+    Output pixel (s·i + a, s·j + b) depends only on the kernel entries (a + s·u, b + s·v). These
+    entries form the kernel of channel (a, b). The kernel size must be a multiple of the stride.
 
     Returns:
-        The result, and the channels (s², m, m) before they are woven.
+        The result, and the channels (s², m, m) before the PixelShuffle.
     """
     parts = [kernel[a::stride, b::stride] for a in range(stride) for b in range(stride)]
     kernels = torch.stack([part.flip(0, 1) for part in parts])[:, None]
@@ -141,12 +151,18 @@ def subpixel_convolve(image: Tensor, kernel: Tensor, stride: int) -> tuple[Tenso
 
 
 def overlap(size: int, kernel: int, stride: int) -> Tensor:
-    """How many inputs reach each output pixel of a transposed convolution."""
+    """Return how many input pixels contribute to each output pixel of a transposed convolution.
+
+    Args:
+        size: side of the input.
+        kernel: side of the kernel.
+        stride: the stride.
+    """
     ones = torch.ones(size, size, dtype=torch.float64), torch.ones(kernel, kernel).double()
     return transpose_convolve(*ones, stride)
 
 
-def _digits(size: int, rng: torch.Generator, most: int = 4) -> Tensor:
+def _random_integers(size: int, rng: torch.Generator, most: int = 4) -> Tensor:
     return torch.randint(0, most + 1, (size, size), generator=rng).double()
 
 
@@ -154,14 +170,15 @@ def _torch(function: Callable[..., Tensor], image: Tensor, kernel: Tensor, strid
     return function(image[None, None], kernel[None, None], stride=stride)[0, 0]
 
 
-def _steady(counts: Tensor) -> Tensor:
-    """Without the border, where fewer inputs reach."""
+def _inner(counts: Tensor) -> Tensor:
+    """Return the counts without the border, where fewer input pixels contribute."""
     return counts[3:-3, 3:-3]
 
 
 def _cells(
     axes: Axes, numbers: Tensor, title: str, colours: str = "Blues", text: bool = True
 ) -> None:
+    """Draw a matrix as coloured cells, with its numbers if `text`."""
     axes.imshow(numbers, cmap=colours, vmin=0, vmax=max(float(numbers.max()) * 1.7, 1))
     rows, columns = numbers.shape
     if text:
@@ -188,10 +205,10 @@ def _draw(
     figure = new_figure(14, 15, "Convolution and transposed convolution by hand")
     bands = figure.subfigures(5, 1, height_ratios=[1, 1, 1, 1, 1.15], hspace=0.04)
     titles = (
-        "Strided convolution: a window slides by 2; as a matrix, each row is one window",
-        "Transposed convolution: each input pixel paints the kernel; its matrix is the transpose",
-        "Fractional stride: the same, as a convolution over the image with zeros between",
-        "Sub-pixel convolution: 4 channels at the small size, woven by PixelShuffle",
+        "Strided convolution: a window moves by 2 pixels; each row of its matrix is one window",
+        "Transposed convolution: each input pixel adds a scaled kernel; its matrix is Cᵀ",
+        "Fractional stride: the same result from a convolution with zeros between the pixels",
+        "Sub-pixel convolution: 4 channels at the small size, merged by PixelShuffle",
         "4 × 4 ones with 3 × 3 ones: 1-2-3-3-2-1;  overlaps of stride 2 that make checkerboards",
     )
     rows = []
@@ -213,22 +230,22 @@ def _draw(
     _cells(rows[2][1], kernel.flip(0, 1), "kernel turned by 180°", "Oranges")
     _cells(rows[2][2], fractionally_strided(small, kernel, 2), "stride 1: 5 × 5", "Greens")
     _cells(rows[2][3], fractionally_strided(small, kernel, 2) - spread, "minus the row above")
-    woven = torch.cat([torch.cat([*channels[:2]], 1), torch.cat([*channels[2:]], 1)])
+    side_by_side = torch.cat([torch.cat([*channels[:2]], 1), torch.cat([*channels[2:]], 1)])
     _cells(rows[3][0], even, "kernel 4 × 4 (image as above)", "Oranges")
-    _cells(rows[3][1], woven, "4 channels of 3 × 3, side by side", "Purples")
+    _cells(rows[3][1], side_by_side, "4 channels of 3 × 3, side by side", "Purples")
     for line in (rows[3][1].axvline, rows[3][1].axhline):
         line(2.5, color="black", linewidth=2)
-    _cells(rows[3][2], pixel_shuffle(channels[None], 2)[0, 0], "woven: 6 × 6", "Greens")
+    _cells(rows[3][2], pixel_shuffle(channels[None], 2)[0, 0], "PixelShuffle: 6 × 6", "Greens")
     _cells(rows[3][3], transpose_convolve(small, even, 2), "transposed, stride 2: 6 × 6", "Greens")
     _cells(rows[4][0], transpose_convolve(*ones, 1), "stride 1: 6 × 6", "Greens")
     rows[4][1].axis("off")
     text = (
-        "How many inputs reach a pixel?\n\nA kernel size that the stride\ndoes not divide covers\n"
-        "some pixels more often:\nthe generator must learn to\nundo it. Kernel 4, stride 2\n"
-        "covers all inner pixels alike."
+        "How many input pixels contribute\nto an output pixel? The numbers\ndiffer if the kernel "
+        "size is\nno multiple of the stride: the\ngenerator must learn to\ncompensate. With kernel "
+        "4 and\nstride 2 all inner pixels\nhave the same number."
     )
     rows[4][1].text(0.5, 0.5, text, ha="center", va="center", fontsize=11)
-    for place, k in zip(rows[4][2:], overlaps, strict=True):
+    for panel, k in zip(rows[4][2:], overlaps, strict=True):
         counts = overlaps[k][:12, :12]
-        _cells(place, counts, f"kernel {k}, stride 2 (a corner)", "Reds")
+        _cells(panel, counts, f"kernel {k}, stride 2 (a corner)", "Reds")
     return figure

@@ -1,4 +1,4 @@
-"""The manifold of digits: hardly any image is one, and a generator moves among those that are."""
+"""Lesson on the manifold of digits: few images are digits, and a generator samples among them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ KINDS = {
     "latent_midpoints": "halfway in z",
     "pixel_midpoints": "halfway in pixels",
 }
-SURE = 0.9  # of the digit classifier, which never is above .98: its labels were smoothed
-USUAL = 0.95  # share of the real digits that lie as near to another one
+SURE = 0.9  # least confidence of a sure classifier; label smoothing keeps it below 0.98
+USUAL = 0.95  # fraction of the real digits that are near to another real digit, by definition
 
 
 def lesson(
@@ -42,20 +42,20 @@ def lesson(
     run: str | None = None,
     seed: int = 0,
 ) -> Lesson:
-    """Train a small DCGAN on digits, or take a run's, and compare ways to make an image.
+    """Train a small DCGAN on digits, or load the model of a run, and compare ways to make images.
 
     Args:
-        images: that the training sees.
-        batch_size: of the training.
-        features: channels of the networks' largest maps.
-        latent: numbers in z.
-        judged: images of each kind that the digit classifier sees, up to 2,500.
-        steps: of an interpolation.
-        run: a run's folder, whose model of 28-pixel grey digits is taken in place of a training.
-        seed: of everything random.
+        images: length of the training in examples.
+        batch_size: batch size of the training.
+        features: channels of the networks' largest feature maps.
+        latent: dimension of z.
+        judged: number of images of each kind for the digit classifier, up to 2,500.
+        steps: steps of an interpolation.
+        run: folder of a run whose model samples grey digits of 28 × 28; None to train a DCGAN.
+        seed: seed of all random numbers.
 
     Raises:
-        ConfigError: a setting outside its range, or the run's model makes other samples.
+        ConfigError: a setting is outside its range, or the run's samples have another shape.
     """
     require_counts(batch_size=batch_size, features=features, latent=latent, steps=steps)
     check_count("lesson.images", images, least=batch_size)
@@ -68,7 +68,7 @@ def lesson(
         if (shape := getattr(getattr(module, "generator", None), "shape", None)) != (1, 28, 28):
             raise ConfigError(
                 f"lesson.run: the model of {run} has samples of shape {shape}; needs (1, 28, 28). "
-                "Take a run on digits of 28 pixels, or lesson.run=null to train one here."
+                "Choose a run on digits of 28 pixels, or lesson.run=null to train a model here."
             )
     else:
         module = train(data, images, features, latent, seed)
@@ -87,35 +87,36 @@ def lesson(
         "pixel_midpoints": blend(*ends, torch.tensor(0.5)),
     }
     classifier = DigitFeatures()
-    looks = {name: classifier(kinds[name]) for name in KINDS}
+    outputs = {name: classifier(kinds[name]) for name in KINDS}
     known = classifier(real)[0]
     near = distance_to(known, known, itself=True).quantile(USUAL)
     numbers = {}
-    for name, (found, logits) in looks.items():
+    for name, (embedding, logits) in outputs.items():
         sure = logits.softmax(1).amax(1) >= SURE
-        close = distance_to(found, known, itself=name == "real") <= near
+        close = distance_to(embedding, known, itself=name == "real") <= near
         numbers[f"sure/{name}"] = float(sure.double().mean())
         numbers[f"recognised/{name}"] = float((sure & close).double().mean())
     ratios = [
         step_ratio(_path(module, *pairs[:, i], steps, spherical)) for i in range(min(judged, 20))
     ]
     numbers["largest_to_mean_step"] = max(ratios)
-    walk = f"Over {len(ratios)} walks of {steps} steps through z"
-    if max(ratios) < 3 and numbers["recognised/samples"] > 0:
-        walk = f"A walk through z is even: over {len(ratios)} walks of {steps} steps"
+    is_even = max(ratios) < 3 and numbers["recognised/samples"] > 0
+    evenly = "Steps in z change the image evenly. " if is_even else ""
     sentences = [
-        f"An image counts as a digit where the classifier is at least {SURE:.0%} sure and its "
-        f"features lie as near to a real digit as those of {USUAL:.0%} of the real ones: so do "
-        f"{numbers['recognised/real']:.0%} of the real digits, {numbers['recognised/samples']:.0%} "
-        f"of the samples and {numbers['recognised/uniform_noise']:.0%} of images with random "
-        f"pixels ({numbers['recognised/pixel_statistics']:.0%} where each pixel is that of some "
-        "real digit).",
-        f"Being sure is not enough: the classifier, which knows nothing but digits, is sure of "
-        f"{numbers['sure/uniform_noise']:.0%} of the random images.",
-        f"Halfway between two samples in z, {numbers['recognised/latent_midpoints']:.0%} are "
-        "digits; halfway in pixels, where the two shine through each other, "
-        f"{numbers['recognised/pixel_midpoints']:.0%}.",
-        f"{walk} the largest step is {max(ratios):.1f} times the mean one.",
+        f"An image counts as a digit if the classifier is at least {SURE:.0%} sure, and if its "
+        f"features are as near to a real digit as those of {USUAL:.0%} of the real digits.",
+        f"By this rule {numbers['recognised/real']:.0%} of the real digits are digits, "
+        f"{numbers['recognised/samples']:.0%} of the samples, "
+        f"{numbers['recognised/uniform_noise']:.0%} of images of uniform noise, and "
+        f"{numbers['recognised/pixel_statistics']:.0%} of images whose pixels each come from "
+        "another real digit.",
+        "A sure classifier is not enough: it was trained on digits only, and is sure of "
+        f"{numbers['sure/uniform_noise']:.0%} of the images of uniform noise.",
+        f"Of the midpoints of two samples in z, {numbers['recognised/latent_midpoints']:.0%} are "
+        "digits; of the midpoints in pixels, which overlay both digits, "
+        f"{numbers['recognised/pixel_midpoints']:.0%} are.",
+        f"{evenly}Over {len(ratios)} interpolations of {steps} steps in z, the largest step in "
+        f"pixels is {max(ratios):.1f} times the mean step.",
     ]
     walks = [
         [_path(module, *pairs[:, i], 8, spherical), _path_of_pixels(*(e[i] for e in ends), 8)]
@@ -125,7 +126,7 @@ def lesson(
 
 
 def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> GAN:
-    """The quick DCGAN of `conf/model/dcgan_fast.yaml`, narrower."""
+    """Train the DCGAN of `conf/model/dcgan_fast.yaml` with fewer features, and return it."""
 
     def rate(start: float) -> Ramp:
         return Ramp(start, 0.0, examples=0.6 * images, delay=0.4 * images)
@@ -147,9 +148,10 @@ def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> 
 
 
 def spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    """From a to b (…, D) along the great circle, whose points are as likely as its ends.
+    """Interpolate from a to b (…, D) along the great circle; `share` runs from 0 to 1.
 
-    Shoemake 1985; for latents White 2016 (arXiv:1609.04468).
+    Unlike linear interpolation, it keeps the norm of latents, and so their density. Shoemake 1985;
+    for latents White 2016 (arXiv:1609.04468).
     """
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1)
     angle = cosine.clamp(-0.9999, 0.9999).arccos()[..., None]
@@ -157,19 +159,28 @@ def spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
 
 
 def blend(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    """From a to b, uint8 images, pixel by pixel."""
+    """Interpolate linearly from a to b, uint8 images; `share` runs from 0 to 1."""
     return torch.lerp(a.float(), b.float(), share).round().to(torch.uint8)
 
 
 def shuffle_pixels(images: Tensor, n: int, rng: torch.Generator) -> Tensor:
-    """`n` images, each pixel of which is that of a digit drawn for it: right one by one."""
+    """Return `n` images; each pixel is copied from the same position of another random image.
+
+    Each pixel thus has the right distribution, but the pixels of an image are independent.
+    """
     flat = images.flatten(1)
     chosen = torch.randint(0, len(flat), (n, flat.shape[1]), generator=rng)
     return flat.gather(0, chosen).view(n, *images.shape[1:])
 
 
 def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor:
-    """Distance (N,) of features (N, D) to the nearest of (M, D), or to the nearest but itself."""
+    """Return the distances (N,) of features (N, D) to the nearest of known features (M, D).
+
+    Args:
+        features: the features (N, D).
+        known: the known features (M, D).
+        itself: True if `features` are among `known`: the nearest, itself, is then skipped.
+    """
     nearest = [
         torch.cdist(part, known).topk(2, largest=False).values for part in features.split(500)
     ]
@@ -177,7 +188,10 @@ def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor
 
 
 def different(classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Tensor) -> list[int]:
-    """The pairs of unlike digits, the classifier surest of both first."""
+    """Return indices i, sorted so that a[i] and b[i] first are different, clearly shown digits.
+
+    Only the first 200 pairs are ranked, by the lower confidence of the classifier in a pair.
+    """
     (sure_a, digit_a), (sure_b, digit_b) = (
         classifier(x[:200])[1].softmax(1).max(1) for x in (a, b)
     )
@@ -186,7 +200,7 @@ def different(classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Te
 
 
 def step_ratio(images: Tensor) -> float:
-    """The largest step of a walk, in pixels' L2, over the mean one."""
+    """Return the largest step of an interpolation divided by the mean step, in L2 of pixels."""
     lengths = images.float().flatten(1).diff(dim=0).norm(dim=1)
     return float(lengths.max() / lengths.mean())
 
@@ -209,21 +223,22 @@ def _draw(kinds: dict[str, Tensor], walks: list[list[Tensor]], numbers: dict[str
     figure = new_figure(14, 8.6, "Digits lie on a thin surface in the space of all images")
     left, right = figure.subfigures(1, 2, width_ratios=[3, 1.35])
     rows = [(KINDS[name], kinds[name][:9]) for name in KINDS if "midpoints" not in name]
-    for place, (latent, pixels) in enumerate(walks, start=1):
-        rows += [(f"walk {place} in z", latent), (f"walk {place} in pixels", pixels)]
-    for place, (label, images) in zip(left.subplots(len(rows), 1), rows, strict=True):
+    for number, (latent, pixels) in enumerate(walks, start=1):
+        rows += [(f"walk {number} in z", latent), (f"walk {number} in pixels", pixels)]
+    for panel, (label, images) in zip(left.subplots(len(rows), 1), rows, strict=True):
         strip = torch.nn.functional.pad(images[:, 0], (1, 1, 1, 1), value=255)
-        place.imshow(torch.cat([*strip], dim=1), cmap="gray", vmin=0, vmax=255)
-        place.set(xticks=[], yticks=[])
-        place.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+        panel.imshow(torch.cat([*strip], dim=1), cmap="gray", vmin=0, vmax=255)
+        panel.set(xticks=[], yticks=[])
+        panel.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
     axes = right.subplots()
-    places = torch.arange(len(KINDS))
+    positions = torch.arange(len(KINDS))
     for shift, measure, colour in ((-0.2, "recognised", "tab:blue"), (0.2, "sure", "lightgrey")):
         shares = [numbers[f"{measure}/{name}"] for name in KINDS]
-        bars = axes.barh(places + shift, shares, 0.38, color=colour)
+        bars = axes.barh(positions + shift, shares, 0.38, color=colour)
         axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=3, fontsize=9)
-    axes.legend(["sure, and near real digits", f"classifier ≥ {SURE:.0%} sure"], loc="lower left")
-    axes.set_yticks(places, KINDS.values())
-    axes.set(xlim=(0, 1.18), ylim=(len(KINDS) + 0.2, -0.6), xlabel="share of the images")
+    labels = ["sure and near a real digit", f"classifier ≥ {SURE:.0%} sure"]
+    axes.legend(labels, loc="lower left")
+    axes.set_yticks(positions, KINDS.values())
+    axes.set(xlim=(0, 1.18), ylim=(len(KINDS) + 0.2, -0.6), xlabel="fraction of the images")
     axes.set_title("Is it a digit?")
     return figure

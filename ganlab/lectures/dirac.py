@@ -1,7 +1,7 @@
-"""The smallest GAN there is: data at 0, a generated point at θ, and D(x) = ψ·x.
+"""Lesson on the Dirac-GAN, the smallest GAN: data at 0, a generated point at θ, and D(x) = ψ·x.
 
-The Dirac-GAN of Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1. Its equilibrium is
-(θ, ψ) = (0, 0); which losses and regularizers arrive there?
+Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1. The equilibrium is (θ, ψ) = (0, 0). The
+lesson shows with which losses and regularizers gradient descent converges to it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from ganlab.regularizers import (
     WeightDecay,
 )
 
-# D has no bias and says 0 of the data: the labels of LSGAN that it can be right with are −1, 1, 0
+# D has no bias, so D(0) = 0 for the data: LSGAN needs the labels −1 and 1 with target 0 for G
 LOSSES: dict[str, AdversarialLoss] = {
     "minimax": Minimax(),
     "non_saturating": NonSaturating(),
@@ -67,31 +67,31 @@ REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
     "weight_clipping": lambda: WeightClipping(bound=0.5),
     "spectral_norm": SpectralNorm,
 }
-BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}  # slopes beside 0
-NEAR = 0.1  # of the distance at the start: counts as arrived
+BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}  # allow slopes ≠ 0
+NEAR = 0.1  # a game has converged if its distance is below this fraction of the start's distance
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A game from its start to its end.
+    """The course of a game.
 
     Args:
-        points: (steps + 1, 2): θ and the slope of D.
+        points: (steps + 1, 2), θ and ψ at the start and after each step.
     """
 
     points: Tensor
 
     @property
     def distance(self) -> float:
-        """The largest distance to (0, 0) in the last tenth, as a share of that at the start."""
+        """Largest distance to (0, 0) in the last tenth of the steps, relative to the start."""
         radii = self.points.norm(dim=1)
         return float(radii[-max(len(radii) // 10, 1) :].max() / radii[0])
 
     @property
     def fate(self) -> str:
-        """What the players do, judged by the end (and by the sides of θ they visit)."""
+        """What the game does, judged by `distance`, and by whether θ takes both signs."""
         if self.distance < NEAR:
-            return "arrives"
+            return "converges"
         if self.distance < 0.9:
             return "comes nearer"
         if self.distance > 1.1 or not math.isfinite(self.distance):
@@ -111,15 +111,16 @@ def lesson(
     """Play the game with every loss and every regularizer, by gradient descent.
 
     Args:
-        steps: of each player.
-        lr: of both players.
-        start: θ and ψ at the start.
-        samples: copies of the data point and of the generated point, which noise tells apart.
-        simultaneous: both players move at once, else D first and G after it, as in a training.
-        seed: of the noise and of the points that penalties are taken at.
+        steps: number of steps of each player.
+        lr: learning rate of both players.
+        start: θ and ψ at the start, not both 0.
+        samples: batch size: copies of the data point and of the generated point. They differ only
+            under instance noise.
+        simultaneous: True if both players step at once; False if G steps after D, as in training.
+        seed: seed of the noise and of the points where penalties are computed.
 
     Raises:
-        ConfigError: a setting outside its range.
+        ConfigError: a setting is outside its range.
     """
     require_counts(steps=steps, samples=samples)
     require(is_number(lr, above=0), "lr", lr, "a number above 0")
@@ -137,42 +138,41 @@ def lesson(
         if name != "none"
         and sum(numbers[f"{loss}/{name}"] < NEAR for loss in LOSSES) >= len(LOSSES) - 1
     ]
-    order = "at once" if simultaneous else "D first, then G"
+    order = "both at once" if simultaneous else "D first, then G"
     plain = [loss.replace("_", " ") for loss in LOSSES if numbers[f"{loss}/none"] < NEAR]
     fates = [
         f"{loss.replace('_', '-')} {game.fate} (it ends at {game.distance:.2f} of the starting "
         "distance)"
         for loss, game in ((loss, grid[loss, "none"]) for loss in ("wasserstein", "non_saturating"))
     ]
-    arrivals = "In these games no regularizer arrives with nearly every loss."
+    summary = "In these games no regularizer makes nearly every loss converge."
     if converging:
         names = ", ".join(name.replace("_", " ") for name in converging)
-        arrivals = f"With nearly every loss these arrive: {names}."
+        summary = f"These regularizers make nearly every loss converge: {names}."
         if not BOUNDED & {*converging}:
-            arrivals += (
-                " They pull the slope of D to 0; penalties that ask for slope 1, and bounds, are "
-                "not among them, and a single weight divided by its own norm (spectral norm) has "
-                "nothing left to learn."
+            summary += (
+                " They pull the slope of D to 0. Penalties that pull the slope to 1, and bounds of "
+                "the slope, are not among them. With spectral norm, the only weight is divided by "
+                "its own norm, so that D has nothing left to learn."
             )
     noise = [numbers[f"{loss}/instance_noise"] for loss in ("non_saturating", "wasserstein")]
-    bends = (
-        "Instance noise needs a loss that bends"
-        if noise[0] < NEAR <= noise[1]
-        else "Instance noise"
+    curvature = (
+        "Instance noise needs a loss with curvature. " if noise[0] < NEAR <= noise[1] else ""
     )
     sentences = [
-        f"Each panel is one game of {steps} steps from the dot ({order}); green ones arrive within "
-        f"{NEAR:g} of the starting distance from the equilibrium, the cross.",
-        f"Without a regularizer these losses arrive: {', '.join(plain) or 'none'}; "
+        f"Each panel is one game of {steps} steps ({order}) from the dot; the cross is the "
+        f"equilibrium. Green games end within {NEAR:g} of the starting distance from it: they "
+        "converge.",
+        f"Without a regularizer these losses converge: {', '.join(plain) or 'none'}; "
         f"{' and '.join(fates)}.",
-        arrivals,
-        f"{bends}: with the non-saturating loss it ends at {noise[0]:.3f}, with the linear "
-        f"Wasserstein loss at {noise[1]:.2f}.",
+        summary,
+        f"{curvature}With instance noise, the non-saturating loss ends at {noise[0]:.3f} of the "
+        f"starting distance, and the linear Wasserstein loss at {noise[1]:.2f}.",
     ]
     return Lesson(_draw(grid, order, lr), numbers, sentences)
 
 
-@torch.random.fork_rng([])  # penalties and noise draw from torch's default generator
+@torch.random.fork_rng([])  # penalties and noise use torch's default random generator
 def trajectory(
     loss: str,
     regularizer: str,
@@ -183,7 +183,10 @@ def trajectory(
     simultaneous: bool = False,
     seed: int = 0,
 ) -> Trajectory:
-    """One game; `loss` and `regularizer` are keys of `LOSSES` and `REGULARIZERS`."""
+    """Play one game with a loss of `LOSSES` and a regularizer of `REGULARIZERS`, given by key.
+
+    The other arguments are those of `lesson`.
+    """
     torch.manual_seed(seed)
     critic = nn.Linear(1, 1, bias=False)
     nn.init.constant_(critic.weight, start[1])
@@ -229,23 +232,23 @@ def trajectory(
 
 
 def _draw(grid: dict[tuple[str, str], Trajectory], order: str, lr: float) -> Figure:
-    title = f"Dirac-GAN: data at 0, generated point θ, D(x) = ψx; gradient descent of rate {lr:g}, "
+    title = f"Dirac-GAN: data at 0, generated point θ, D(x) = ψx; gradient descent, rate {lr:g}, "
     figure = new_figure(16, 11.5, title + order)
     axes = figure.subplots(len(LOSSES), len(REGULARIZERS), sharex=True, sharey=True)
-    for place, name in zip(axes[0], REGULARIZERS, strict=True):
-        place.set_title(name.replace("_", " "), fontsize=11)
-    for place in axes[-1]:
-        place.set_xlabel("θ")
+    for panel, name in zip(axes[0], REGULARIZERS, strict=True):
+        panel.set_title(name.replace("_", " "), fontsize=11)
+    for panel in axes[-1]:
+        panel.set_xlabel("θ")
     for row, loss in zip(axes, LOSSES, strict=True):
-        for place, name in zip(row, REGULARIZERS, strict=True):
+        for panel, name in zip(row, REGULARIZERS, strict=True):
             game = grid[loss, name]
-            arrived = game.distance < NEAR
-            colour = "tab:green" if arrived else "tab:red"
-            place.plot(*game.points.T, color=colour, linewidth=0.8)
-            place.plot(*game.points[0], "o", color="black", markersize=4)
-            place.plot(0, 0, "+", color="black", markersize=9)
-            place.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
-            place.set_facecolor("#eaf6ea" if arrived else "#fbeeee")
-            place.text(-2.4, -2.4, f"ends at {game.distance:.2f}", fontsize=9)
+            converged = game.distance < NEAR
+            colour = "tab:green" if converged else "tab:red"
+            panel.plot(*game.points.T, color=colour, linewidth=0.8)
+            panel.plot(*game.points[0], "o", color="black", markersize=4)
+            panel.plot(0, 0, "+", color="black", markersize=9)
+            panel.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
+            panel.set_facecolor("#eaf6ea" if converged else "#fbeeee")
+            panel.text(-2.4, -2.4, f"ends at {game.distance:.2f}", fontsize=9)
         row[0].set_ylabel(f"{loss.replace('_', ' ')}\nψ", fontsize=11)
     return figure

@@ -1,4 +1,4 @@
-"""KL and its reverse and JSD side by side: which mistakes each of them forgives."""
+"""Lesson on KL, reverse KL and JSD: which mistakes of a model each divergence tolerates."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def lesson(
     stds: Sequence[float] = (0.5, 0.7),
     seed: int = 0,
 ) -> Lesson:
-    """Fit one Gaussian q to a mixture p of two by each divergence, by quadrature and L-BFGS.
+    """Fit one Gaussian q to a mixture p of two Gaussians by each divergence (quadrature, L-BFGS).
 
     Args:
-        weights: of p's components.
-        means: of p's components.
-        stds: their standard deviations.
-        seed: not used; nothing is random here.
+        weights: weights of p's two components, above 0 with sum 1.
+        means: means of p's components, in increasing order.
+        stds: standard deviations of p's components, above 0.
+        seed: not used, since nothing is random.
 
     Raises:
-        ConfigError: not two of each, weights that are no shares, deviations that are not above 0.
+        ConfigError: a setting is outside its range.
     """
     fits = are_numbers(weights, 2, above=0) and math.isclose(sum(weights), 1, abs_tol=1e-6)
     require(fits, "weights", weights, "two numbers above 0 with sum 1")
@@ -62,10 +62,11 @@ def lesson(
         f"{numbers['kl/between_modes']:.0%} of its mass between them, where there is hardly any "
         "data.",
         f"KL(q‖p) punishes q > 0 where p ≈ 0: its Gaussian (mean {numbers['reverse_kl/mean']:.2f}, "
-        f"deviation {numbers['reverse_kl/std']:.2f}) sits on one mode and forgets the other.",
-        f"The JSD is bounded by log 2 and charges both mistakes: its Gaussian has mean "
-        f"{numbers['jsd/mean']:.2f} and deviation {numbers['jsd/std']:.2f}, with a JSD of "
-        f"{numbers['jsd/jsd']:.3f}, against {numbers['kl/jsd']:.3f} where both modes are covered.",
+        f"deviation {numbers['reverse_kl/std']:.2f}) covers one mode and misses the other.",
+        "The JSD is at most log 2 and punishes both mistakes. Its Gaussian has mean "
+        f"{numbers['jsd/mean']:.2f}, deviation {numbers['jsd/std']:.2f} and a JSD of "
+        f"{numbers['jsd/jsd']:.3f}; the Gaussian of KL(p‖q), which covers both modes, has a JSD of "
+        f"{numbers['kl/jsd']:.3f}.",
     ]
     return Lesson(_draw(x, log_p, fits, numbers), numbers, sentences)
 
@@ -73,20 +74,23 @@ def lesson(
 def fit_gaussian(
     x: Tensor, log_p: Tensor, divergence: Divergence, starts: Tensor
 ) -> tuple[float, float]:
-    """Mean and deviation of the Gaussian nearest to p, the best of several starts.
+    """Return mean and standard deviation of the Gaussian q that minimises a divergence from p.
+
+    L-BFGS starts from each mean in `starts` with standard deviation 1, and from the mean and the
+    standard deviation of p; the best result is returned.
 
     Args:
-        x: places (N,), float64.
-        log_p: log-density (N,) there.
-        divergence: of x, log p and log q.
-        starts: means (K,) to begin from; deviations of 1 and of p itself are tried.
+        x: points (N,), float64.
+        log_p: log-density (N,) of p at x.
+        divergence: function of x, log p and log q.
+        starts: means (K,).
     """
     p = log_p.exp()
-    mean = torch.trapezoid(p * x, x)
-    wide = torch.trapezoid(p * (x - mean).square(), x).sqrt()
+    p_mean = torch.trapezoid(p * x, x)
+    p_std = torch.trapezoid(p * (x - p_mean).square(), x).sqrt()
     best = (float("inf"), 0.0, 1.0)
-    for start, spread in [*((m, torch.ones_like(m)) for m in starts), (mean, wide)]:
-        q = torch.stack([start, spread.log()]).requires_grad_()
+    for mean, std in [*((m, torch.ones_like(m)) for m in starts), (p_mean, p_std)]:
+        q = torch.stack([mean, std.log()]).requires_grad_()
         optimizer = torch.optim.LBFGS([q], max_iter=200, line_search_fn="strong_wolfe")
 
         def closure(q: Tensor = q, optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
@@ -107,37 +111,37 @@ def _draw(
 ) -> Figure:
     figure = new_figure(13, 7.5, "One Gaussian q fitted to data p with two modes")
     axes = figure.subplots(2, 3, height_ratios=[3, 2.4])
-    for place, (name, (title, _)) in zip(axes[0], DIVERGENCES.items(), strict=True):
+    for panel, (name, (title, _)) in zip(axes[0], DIVERGENCES.items(), strict=True):
         log_q = log_normal(x, *fits[name])
-        place.fill_between(x, log_p.exp(), color="grey", alpha=0.35, label="data p")
-        place.plot(x, log_q.exp(), color=COLOURS[name], linewidth=2.5, label="fitted q")
-        place.set(title=f"min {title}", xlabel="x", xlim=(-6, 6.5), ylim=(0, 0.9))
+        panel.fill_between(x, log_p.exp(), color="grey", alpha=0.35, label="data p")
+        panel.plot(x, log_q.exp(), color=COLOURS[name], linewidth=2.5, label="fitted q")
+        panel.set(title=f"min {title}", xlabel="x", xlim=(-6, 6.5), ylim=(0, 0.9))
         values = "\n".join(
             f"{label.split(':')[0]} = {numbers[f'{name}/{other}']:.3f}"
             for other, (label, _) in DIVERGENCES.items()
         )
-        place.text(0.97, 0.96, values, transform=place.transAxes, ha="right", va="top", fontsize=9)
-        place.legend(loc="upper left", fontsize=9)
+        panel.text(0.97, 0.96, values, transform=panel.transAxes, ha="right", va="top", fontsize=9)
+        panel.legend(loc="upper left", fontsize=9)
     axes[0][0].set_ylabel("density")
 
     log_q = log_normal(x, *fits["kl"])
     means = line(-5, 5.5, 106)
     narrow, wide = axes[1][0], axes[1][1]
-    for place, std in ((narrow, 0.7), (wide, fits["kl"][1])):
+    for panel, std in ((narrow, 0.7), (wide, fits["kl"][1])):
         for name, (title, how) in DIVERGENCES.items():
             values = [float(how(x, log_p, log_normal(x, mean, std))) for mean in means]
-            place.plot(means, values, color=COLOURS[name], linewidth=2, label=title.split(":")[0])
-        place.set(title=f"q = N(m, {std:.2g}²) slides over p", xlabel="its mean m", yscale="log")
-        place.set(ylabel="divergence in nats")
-        place.axhline(math.log(2), color="black", linestyle=":", linewidth=1)
-        place.text(-4.9, 0.72, "log 2", fontsize=9, va="bottom")
-        place.legend(fontsize=8)
+            panel.plot(means, values, color=COLOURS[name], linewidth=2, label=title.split(":")[0])
+        panel.set(title=f"q = N(m, {std:.2g}²) for different means", xlabel="m", yscale="log")
+        panel.set(ylabel="divergence in nats")
+        panel.axhline(math.log(2), color="black", linestyle=":", linewidth=1)
+        panel.text(-4.9, 0.72, "log 2", fontsize=9, va="bottom")
+        panel.legend(fontsize=8)
     share = line(0.001, 0.999, 999)
     for name, (title, _) in DIVERGENCES.items():
         price, label = prices(share)[name], title.split(":")[0]
         axes[1][2].plot(share, price, color=COLOURS[name], linewidth=2, label=label)
-    axes[1][2].set(title="what each place costs, per mass of (p + q)/2", ylim=(0, 6))
-    axes[1][2].set(xlabel="share of data there, p/(p + q)", ylabel="nats")
+    axes[1][2].set(title="cost at a point x, per mass of (p + q)/2", ylim=(0, 6))
+    axes[1][2].set(xlabel="fraction of data at x, p/(p + q)", ylabel="nats")
     axes[1][2].set_xticks(
         [0, 0.5, 1], ["0\n(q alone: bad samples)", "½", "1\n(p alone: missed data)"]
     )
@@ -146,10 +150,10 @@ def _draw(
 
 
 def prices(share: Tensor) -> dict[str, Tensor]:
-    """Integrands over (p + q)/2 of each divergence, at d = p/(p + q) in (0, 1), never negative.
+    """Return each divergence's cost per mass of m = (p + q)/2, at d = p/(p + q) in (0, 1).
 
-    With m = (p + q)/2 it is KL(p‖q) = ∫ m (2 [d log(d/(1 − d)) − (2d − 1)]), the reverse is its
-    mirror image, and JSD = ∫ m [d log d + (1 − d) log(1 − d) + log 2].
+    KL(p‖q) = ∫ m (2 [d log(d/(1 − d)) − (2d − 1)]). The reverse KL has d and 1 − d exchanged. JSD =
+    ∫ m [d log d + (1 − d) log(1 − d) + log 2]. The integrands are never negative.
     """
     d, rest = share, 1 - share
     return {

@@ -1,4 +1,4 @@
-"""What a lecture's experiment makes in place of a trained model: a lesson."""
+"""Lessons, the results of lecture experiments, and helpers that the lectures share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ganlab.networks.checks import check_count
 
 @dataclass(frozen=True)
 class Lesson:
-    """A figure, a few numbers, and what there is to see.
+    """The result of a lecture experiment: a figure, numbers, and sentences that explain them.
 
     Args:
-        figure: to be understood alone.
-        numbers: by name; "a/b" is number b of part a.
-        sentences: two to five sentences: what is to be seen in the figure, with the numbers.
+        figure: a figure that can be understood without other text.
+        numbers: numbers by name; "a/b" is number b of part a.
+        sentences: two to five texts on what the figure shows, with the numbers.
     """
 
     figure: Figure
@@ -35,35 +35,42 @@ class Lesson:
 
 
 def require_counts(**settings: object) -> None:
-    """Stop on settings of a lesson that are not whole numbers from 1.
+    """Raise unless all settings of a lesson are whole numbers from 1.
 
     Raises:
-        ConfigError: naming the first of them.
+        ConfigError: a setting is not; the message names the first one.
     """
     for name, value in settings.items():
         check_count(f"lesson.{name}", value)
 
 
 def require(fits: bool, name: str, value: object, allowed: str) -> None:
-    """Stop unless the `value` of a lesson's setting `name` fits; `allowed` says what would.
+    """Raise unless a setting of a lesson is allowed.
+
+    Args:
+        fits: whether the value is allowed.
+        name: the setting.
+        value: its value, for the message.
+        allowed: what is allowed, for the message.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: `fits` is False.
     """
     if not fits:
-        raise ConfigError(
-            f"lesson.{name}: received {value!r}; allowed: {allowed}. Set lesson.{name} so."
-        )
+        raise ConfigError(f"lesson.{name}: received {value!r}; allowed: {allowed}.")
 
 
 def is_number(value: object, above: float = -math.inf) -> bool:
-    """Whether it is a finite number, above some bound."""
+    """Whether `value` is a finite number greater than `above`."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and above < value < math.inf
 
 
 def are_numbers(values: object, length: int | None = None, above: float = -math.inf) -> bool:
-    """Whether it is a sequence of so many (or of any) such numbers, at least one."""
+    """Whether `values` is a sequence of finite numbers greater than `above`.
+
+    It needs `length` numbers, or with length None at least one.
+    """
     return (
         isinstance(values, Sequence)
         and (len(values) == length if length else len(values) > 0)
@@ -72,12 +79,12 @@ def are_numbers(values: object, length: int | None = None, above: float = -math.
 
 
 def increasing(values: Sequence[float]) -> bool:
-    """Whether each number is above the one before it."""
+    """Whether each number is greater than the number before it."""
     return all(a < b for a, b in pairwise(values))
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
-    """An empty figure of that many inches, drawn without a display."""
+    """Return an empty figure, sizes in inches, that needs no display."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -86,7 +93,7 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def adam(lr: float | Schedule, betas: tuple[float, float] = (0.5, 0.999), every: int = 1) -> Player:
-    """A player that moves by Adam."""
+    """Return a player with Adam as optimizer."""
     return Player(partial(torch.optim.Adam, lr=lr, betas=betas, fused=True), every=every)
 
 
@@ -97,13 +104,13 @@ def play(
     seed: int,
     after: Callable[[int], None] = lambda batches: None,
 ) -> None:
-    """Play a game for so many batches, on the CPU, with nothing around it.
+    """Train a model on the CPU, without logs, checkpoints or other callbacks.
 
     Args:
-        module: left in evaluation mode.
-        data: whose training split is played with.
-        batches: how many.
-        seed: of everything random in the game.
+        module: the model; it is in evaluation mode afterwards.
+        data: data module; its training split is used.
+        batches: number of batches.
+        seed: seed of all random numbers of the training.
         after: called after each batch with the number of batches so far.
     """
     from lightning.pytorch import Trainer
@@ -111,9 +118,9 @@ def play(
 
     watch = LambdaCallback(on_train_batch_end=lambda trainer, game, *_: after(game.batches_seen))
     module.seed = seed
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its greeting and its advice
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # no log lines about devices
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Lightning, on workers and loggers that are not there
+        warnings.simplefilter("ignore")  # Lightning warns that there are no workers and loggers
         trainer = Trainer(
             accelerator="cpu",
             devices=1,

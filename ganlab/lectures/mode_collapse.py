@@ -1,4 +1,4 @@
-"""Mode collapse on a ring of Gaussians, and what is done against it.
+"""Lesson on mode collapse: a GAN on a ring of Gaussians, and three remedies.
 
 WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028), unrolling (Metz et al. 2017, arXiv:1611.02163),
 minibatch statistics (Karras et al. 2018, arXiv:1710.10196, section 3).
@@ -50,24 +50,24 @@ def lesson(
     snapshots: int = 3,
     seed: int = 0,
 ) -> Lesson:
-    """Train each game from the same weights, on the same data, for as many batches.
+    """Train the baseline and the remedies with the same initial weights, data and batches.
 
-    The baseline's discriminator learns more slowly than its generator, which then runs from mode to
-    mode. Unrolling and minibatch deviation change that one thing alone; WGAN-GP brings its own
-    rates and, as in its paper, moves the critic more often than the generator.
+    The baseline's discriminator learns more slowly than its generator, which therefore moves from
+    mode to mode. Unrolling and minibatch standard deviation are the only change to the baseline.
+    WGAN-GP also uses other learning rates, and five steps of the critic per step of the generator.
 
     Args:
-        remedies: keys of `TITLES`.
-        batches: of each training.
-        batch_size: of each training.
+        remedies: the trainings to compare, keys of `TITLES`.
+        batches: number of batches of each training.
+        batch_size: batch size of each training.
         width: units of each of the two hidden layers of both networks.
-        sigma: standard deviation of the 8 modes, on a circle of radius 2.
-        steps: that the unrolled generator looks ahead.
-        snapshots: how many times each game is shown, evenly spaced, the end among them.
-        seed: of weights, data and latents.
+        sigma: standard deviation of the 8 modes, which lie on a circle of radius 2.
+        steps: number of discriminator steps that unrolling looks ahead.
+        snapshots: number of evenly spaced times at which samples are shown; the last is the end.
+        seed: seed of weights, data and latents.
 
     Raises:
-        ConfigError: an unknown remedy or none, or another setting outside its range.
+        ConfigError: `remedies` is empty or has an unknown name, or a setting is outside its range.
     """
     require(len(remedies) > 0, "remedies", remedies, f"some of {', '.join(TITLES)}")
     for name in remedies:
@@ -76,39 +76,39 @@ def lesson(
     check_count("lesson.batches", batches, least=snapshots)
     require(is_number(sigma, above=0), "sigma", sigma, "a number above 0")
     data = Ring(samples=20_000, batch_size=batch_size, sigma=sigma, seed=seed)
-    at = {batches * part // snapshots for part in range(1, snapshots + 1)}
-    shown: dict[str, list[Tensor]] = {}
+    snapshot_batches = {batches * part // snapshots for part in range(1, snapshots + 1)}
+    samples: dict[str, list[Tensor]] = {}
     numbers: dict[str, float] = {}
     for name in remedies:
         module = _games(steps)[name](width=width, seed=seed)
-        shown[name] = times = []
+        samples[name] = taken = []
 
-        def look(seen: int, module: GAN = module, times: list[Tensor] = times) -> None:
-            if seen in at:
-                times.append(module.sample(10_000, seed=seed))
+        def snapshot(batch: int, module: GAN = module, taken: list[Tensor] = taken) -> None:
+            if batch in snapshot_batches:
+                taken.append(module.sample(10_000, seed=seed))
 
-        play(module, data, batches, seed, after=look)
+        play(module, data, batches, seed, after=snapshot)
         coverage = ModeCoverage(means=data.means, sigma=sigma)
-        coverage.update(shown[name][-1])
+        coverage.update(samples[name][-1])
         numbers |= {f"{name}/{key}": float(value) for key, value in coverage.compute().items()}
-    found = [
+    results = [
         f"{TITLES[name].format(steps=steps)}: {numbers[f'{name}/modes']:.0f} modes, "
         f"{numbers[f'{name}/high_quality']:.0%} of the samples within 3σ of one"
         for name in remedies
     ]
     sentences = [
-        f"After {batches:,} batches of {batch_size}: {'; '.join(found)}.",
-        "High quality alone hides a collapse, and the number of modes alone hides scattered "
-        "samples: both are needed. This is one seed and a short run.",
+        f"After {batches:,} batches of {batch_size}: {'; '.join(results)}.",
+        "Both numbers are needed: a collapsed generator can have high quality, and a generator "
+        "with scattered samples can cover all modes. These are short runs of one seed.",
     ]
     if "baseline" in remedies:
         sentences.insert(
             1,
-            "A generator that is asked for a sample that D takes for real, and for nothing else, "
-            "may give the same sample for every z, and run to the next place when D has caught "
-            f"up: see the column “{TITLES['baseline']}” from top to bottom.",
+            "The generator's loss only asks for samples that D takes for real. The generator may "
+            "give the same sample for every z, and move to another mode once D rejects this "
+            f"sample: see the column “{TITLES['baseline']}” from top to bottom.",
         )
-    return Lesson(_draw(shown, numbers, data, batches, steps), numbers, sentences)
+    return Lesson(_draw(samples, numbers, data, batches, steps), numbers, sentences)
 
 
 def _games(steps: int) -> dict[str, Callable[..., GAN]]:
@@ -142,27 +142,31 @@ def _game(*, width: int, seed: int, minibatch_std: bool = False, **parts: Any) -
 
 
 def _draw(
-    shown: dict[str, list[Tensor]], numbers: dict[str, float], data: Ring, batches: int, steps: int
+    samples: dict[str, list[Tensor]],
+    numbers: dict[str, float],
+    data: Ring,
+    batches: int,
+    steps: int,
 ) -> Figure:
-    times = len(next(iter(shown.values())))
+    times = len(next(iter(samples.values())))
     figure = new_figure(
-        3.2 * len(shown) + 0.6, 3.15 * times + 1, "Mode collapse on a ring of 8 Gaussians"
+        3.2 * len(samples) + 0.6, 3.15 * times + 1, "Mode collapse on a ring of 8 Gaussians"
     )
-    axes = figure.subplots(times, len(shown), sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(times, len(samples), sharex=True, sharey=True, squeeze=False)
     circle = {"mfc": "none", "mec": "black", "markersize": 11}
-    for column, (name, looks) in zip(axes.T, shown.items(), strict=True):
-        for place, points in zip(column, looks, strict=True):
-            place.plot(*points[:2000].T, ".", color="tab:orange", markersize=2, label="generated")
-            place.plot(*data.means.T, "o", label="mode", **circle)
-            place.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
-            place.grid(alpha=0.3)
+    for column, (name, taken) in zip(axes.T, samples.items(), strict=True):
+        for panel, points in zip(column, taken, strict=True):
+            panel.plot(*points[:2000].T, ".", color="tab:orange", markersize=2, label="generated")
+            panel.plot(*data.means.T, "o", label="mode", **circle)
+            panel.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
+            panel.grid(alpha=0.3)
         column[0].set_title(TITLES[name].format(steps=steps), fontsize=12)
         score = (
             f"{numbers[f'{name}/modes']:.0f} of {data.modes} modes, "
             f"{numbers[f'{name}/high_quality']:.0%} high quality"
         )
         column[-1].set_xlabel(score, fontsize=11)
-    for row, place in enumerate(axes[:, 0], start=1):
-        place.set_ylabel(f"{batches * row // times:,} batches", fontsize=11)
+    for row, panel in enumerate(axes[:, 0], start=1):
+        panel.set_ylabel(f"{batches * row // times:,} batches", fontsize=11)
     axes[0][0].legend(fontsize=8, loc="upper right", markerscale=0.8)
     return figure

@@ -1,4 +1,4 @@
-"""What the best discriminator knows: D*(x) = p(x) / (p(x) + q(x)).
+"""Lesson on the optimal discriminator D*(x) = p(x) / (p(x) + q(x)).
 
 Goodfellow et al. 2014 (arXiv:1406.2661), proposition 1 and theorem 1.
 """
@@ -36,19 +36,19 @@ def lesson(
     lr: float = 1e-2,
     seed: int = 0,
 ) -> Lesson:
-    """Train a discriminator on samples of two Gaussians, and compare it with the closed form.
+    """Train a discriminator on numbers from two Gaussians, and compare it with D*.
 
     Args:
-        real: mean and standard deviation of the data p.
-        fake: of the generated samples q.
+        real: mean and standard deviation of the data density p.
+        fake: mean and standard deviation of the density q of generated samples.
         hidden: units of each hidden layer.
-        steps: of Adam, each on fresh samples; its rate falls along a half cosine to 0.
-        batch_size: samples of each kind in a step.
-        lr: Adam's rate at the start.
-        seed: of the weights and the samples.
+        steps: steps of Adam, each on new numbers.
+        batch_size: real examples, and generated samples, per step.
+        lr: initial learning rate; it falls along a half cosine to 0.
+        seed: seed of the weights and the numbers.
 
     Raises:
-        ConfigError: a setting outside its range.
+        ConfigError: a setting is outside its range.
     """
     for name, pair in (("real", real), ("fake", fake)):
         fits = are_numbers(pair, 2) and pair[1] > 0
@@ -84,19 +84,23 @@ def lesson(
         "jsd": float(divergence),
     }
     sentences = [
-        f"The learned D differs from p/(p + q) by {numbers['mean_error']:.4f} on average and by "
-        f"{numbers['largest_error']:.4f} at most, over the central 99 % of the samples.",
-        "Outside of them it has seen hardly any, and may say anything: see the tails.",
-        f"Its value V(D, G) = {numbers['value_of_learned_d']:.4f} cannot pass that of the best D, "
-        f"−log 4 + 2·JSD(p, q) = {numbers['closed_form_value']:.4f}: "
-        "a trained D measures the Jensen-Shannon divergence.",
+        f"The learned D differs from p/(p + q) by {numbers['mean_error']:.4f} on average, and by "
+        f"at most {numbers['largest_error']:.4f} over the central 99 % of the samples.",
+        "Outside this range D has seen hardly any samples, and its output is arbitrary: see the "
+        "tails.",
+        f"The value of the learned D is V(D, G) = {numbers['value_of_learned_d']:.4f}. It cannot "
+        "exceed the value of the best D, −log 4 + 2·JSD(p, q) = "
+        f"{numbers['closed_form_value']:.4f}: a trained D measures the Jensen-Shannon divergence.",
     ]
     figure = _draw(x, log_p, log_q, best, snapshots, values, central, numbers)
     return Lesson(figure, numbers, sentences)
 
 
 def _value(x: Tensor, log_p: Tensor, log_q: Tensor, scores: Tensor) -> Tensor:
-    """V(D, G) = E_p log D + E_q log(1 − D), equation 1, by quadrature."""
+    """Return V(D, G) = E_p log D + E_q log(1 − D), equation 1, by quadrature.
+
+    `log_p`, `log_q` and `scores`, the logits of D, are (N,) at points x (N,).
+    """
     log_d, log_not_d = -softplus(-scores), -softplus(scores)
     return torch.trapezoid(log_p.exp() * log_d + log_q.exp() * log_not_d, x)
 
@@ -110,7 +114,7 @@ def _training(
     lr: float,
     seed: int,
 ) -> Iterator[tuple[int, MLPDiscriminator]]:
-    """Yields the number of steps made and the network."""
+    """Yield the number of steps so far and the network, after each step."""
     rng = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)

@@ -1,1 +1,1 @@
-"""`ganlab reproduce`: a paper's recipe trained here, held against its figures."""
+"""`ganlab reproduce`: train a paper's recipe, and compare its score with the published score."""

@@ -1,21 +1,21 @@
-"""Published figures, ours beside them, and whether one reproduces the other.
+"""Published scores as baselines, and the verdict whether ours reproduce them.
 
-A baseline is the `baseline` block of an experiment's file. Of a published figure it is rarely known
-how much it varies between trainings, so tolerances follow rules that were made before anything was
-measured:
+A baseline is the `baseline` block of an experiment's file. It is rarely known how much a published
+score varies between trainings. Tolerances therefore follow rules that were set before any
+measurement:
 
-- the figure of a recipe that is followed as it is: 5 % of it, or what other groups differ by;
-- of a recipe that differs in something named in `note`: 10 %;
-- of shares and accuracies: .03;
-- of distances over some hundred test pictures, in which groups differ by a tenth and more: 10, or
-  less or more where it is known by how much;
-- of a failure: whatever is still no success, with the reason beside it;
-- of our own short experiments, which nobody has published: the mean over seeds 0, 1 and 2 is the
-  target, and `short_tolerance` of those three the tolerance.
+- score of a recipe that is followed exactly: 5 % of the score, or the difference between groups;
+- score of a recipe that differs in something that `note` names: 10 %;
+- fractions and accuracies: 0.03;
+- distances over a few hundred test pictures, where groups differ by 10 % or more: 10, or the
+  difference between groups where it is known;
+- a failure: any value that is still no success, with the reason beside it in the file;
+- our own short experiments, which have no published score: the target is the mean over seeds 0, 1
+  and 2, and the tolerance is `short_tolerance` of the three scores.
 
-It is reproduced when no seed has diverged, and the mean over our seeds is no further than the
-tolerance on the worse side of the target; a failure, when it is no further on the better side. A
-seed that diverged has failed, and says nothing of the others: their mean has to be a failure too.
+A baseline is reproduced if no seed diverged and the mean over our seeds is worse than the target by
+at most the tolerance. A failure is reproduced if the mean is better than the target by at most the
+tolerance. A diverged seed counts as a failure, but the mean over the other seeds must fail too.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ Word = Literal[
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a paper or a peer claims of a recipe, and how it is checked here.
+    """A score that a paper or a peer claims for a recipe, and how it is checked here.
 
     Attributes:
-        name: of the experiment.
-        model: of the group `model`.
-        data: of the group `data`.
-        paper: whose method it is.
-        score: the name of the score.
-        protocol: of conf/protocol; None where no program can measure it.
+        name: the experiment.
+        model: name in the config group `model`.
+        data: name in the config group `data`.
+        paper: the paper that introduced the method.
+        score: name of the score.
+        protocol: name in conf/protocol; None if no program can measure the score.
         better: "lower" or "higher".
-        published: figures, each with by, value, how, source; `comparable: false` marks one that was
-            taken in another way than the protocol's.
-        target: the figure that ours is held against; None until a short one has been measured, and
-            where no published figure is comparable.
-        tolerance: how far from it is still the same.
-        checkpoint: "last", or "best" by the run's own monitor.
-        failure: the figure is a failure, to be reproduced as such.
-        ours: mean, interval, seeds, … where it was measured before.
-        note: what is unlike the recipe of the figure.
-        why: there can be no verdict: no program can measure it, or no published figure was taken in
-            a way that can be followed here.
+        published: claimed values, each with by, value, how, source; `comparable: false` marks a
+            value that was taken by another protocol.
+        target: the value that our mean is compared with. None until a short experiment has been
+            measured, and if no published value is comparable.
+        tolerance: allowed difference from the target.
+        checkpoint: checkpoint to score: "last", or "best" by the run's monitor.
+        failure: True if the claim is that the recipe fails, so that a failure is to be reproduced.
+        ours: mean, interval, seeds and so on, if ganlab's score has been measured before.
+        note: differences from the recipe of the published value.
+        why: reason why there can be no verdict: no program can measure the score, or no published
+            value is comparable. None otherwise.
     """
 
     name: str
@@ -85,31 +85,37 @@ class Baseline:
     why: str | None = None
 
     def excess(self, value: float) -> float:
-        """How much worse than the target a value is; negative where it is better."""
+        """Return by how much a value is worse than the target; negative if it is better."""
         return (value - self.target) * (1 if self.better == "lower" else -1)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reproduction came to: its name, one of a few, and a sentence."""
+    """The result of a reproduction: one of the names in `Word`, and a sentence."""
 
     name: Word
     sentence: str
 
 
 def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Baseline:
-    """The baseline in an experiment's block.
+    """Return the baseline that an experiment's `baseline` block describes.
+
+    Args:
+        name: the experiment.
+        model: name of its model.
+        data: name of its data.
+        block: the block as a mapping.
 
     Raises:
-        ConfigError: a key that is missing or unknown, or a value that is not allowed.
+        ConfigError: a key is missing or unknown, or a value is not allowed.
     """
     where = f"experiment {name}: baseline"
     for key in block:
         if key not in REQUIRED + OPTIONAL:
             hint = nearest(key, [*REQUIRED, *OPTIONAL])
-            raise ConfigError(f"{where}.{key}: there is no such entry.{hint}")
+            raise ConfigError(f"{where}.{key}: unknown key.{hint}")
     if missing := [key for key in REQUIRED if key not in block]:
-        raise ConfigError(f"{where}: lacks {', '.join(missing)}.")
+        raise ConfigError(f"{where}: {', '.join(missing)} missing.")
     for key, allowed in (("better", ("lower", "higher")), ("checkpoint", CHECKPOINTS)):
         if block.get(key, allowed[0]) not in allowed:
             raise ConfigError(f"{where}.{key}: received {block[key]!r}; allowed {allowed}.")
@@ -117,34 +123,35 @@ def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Base
         if not set(PUBLISHED) <= set(figure) <= {*PUBLISHED, "comparable"}:
             raise ConfigError(
                 f"{where}.published: received {sorted(figure)}; each figure has "
-                f"{', '.join(PUBLISHED)}, and perhaps comparable."
+                f"{', '.join(PUBLISHED)}, and optionally comparable."
             )
     values = [f["value"] for f in block["published"] if f.get("comparable", True)]
-    has_none = block["protocol"] is None or (block["published"] and not values)
-    if bool(has_none) != bool(block.get("why")):
+    without_verdict = block["protocol"] is None or (block["published"] and not values)
+    if bool(without_verdict) != bool(block.get("why")):
         raise ConfigError(
-            f"{where}.why: says why protocol is null, or no published figure comparable, and is "
-            "there with that alone."
+            f"{where}.why: give it if protocol is null or no published figure is comparable, and "
+            "only then."
         )
     if (block["target"] is None) != (block["tolerance"] is None):
-        raise ConfigError(f"{where}.tolerance: target and tolerance are both given, or both null.")
+        raise ConfigError(f"{where}.tolerance: give both target and tolerance, or null for both.")
     if block["published"] and block["target"] not in (values or [None]):
-        raise ConfigError(
-            f"{where}.target: received {block['target']}; needs one of the comparable published "
-            f"figures, {values or 'of which there are none: null'}."
-        )
-    more = {key: block[key] for key in OPTIONAL if key in block}
-    kept = {key: block[key] for key in REQUIRED if key != "published"}
-    return Baseline(name, model, data, published=tuple(block["published"]), **kept, **more)
+        allowed = f"one of the comparable published figures, {values}"
+        if not values:
+            allowed = "null, since no published figure is comparable"
+        raise ConfigError(f"{where}.target: received {block['target']}; needs {allowed}.")
+    optional = {key: block[key] for key in OPTIONAL if key in block}
+    required = {key: block[key] for key in REQUIRED if key != "published"}
+    published = tuple(block["published"])
+    return Baseline(name, model, data, published=published, **required, **optional)
 
 
 def in_percent(share: float) -> str:
-    """0.01 is "1 %"."""
+    """Return a fraction in percent: "1 %" for 0.01."""
     return f"{100 * share:.4g} %"
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the mean by Student's t; None for fewer than two values."""
+    """Return the 95 % interval of the mean by Student's t; None for fewer than two values."""
     if len(values) < 2:
         return None
     from scipy.special import stdtrit
@@ -155,7 +162,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def short_tolerance(values: Sequence[float]) -> float:
-    """Of a short experiment of ours: three standard deviations over its seeds, 5 % at least."""
+    """Return a short experiment's tolerance: 3 standard deviations, at least 5 % of the mean."""
     return max(3 * statistics.stdev(values), 0.05 * abs(statistics.fmean(values)))
 
 
@@ -167,14 +174,14 @@ def judge(
     scale: float = 1.0,
     missing: Sequence[str] = (),
 ) -> Verdict:
-    """Hold our scores against the target.
+    """Return the verdict on our scores: compare their mean with the target.
 
     Args:
-        baseline: with the target.
-        values: one score a seed; NaN or infinity for a training that diverged.
-        changed: what of recipe or protocol is not the baseline's.
-        scale: of the recipe's length; only 1 is ever given a verdict.
-        missing: seeds without a score, each with the reason.
+        baseline: the baseline with the target.
+        values: one score per seed; NaN or infinity for a diverged run.
+        changed: differences from the baseline's recipe or protocol, as text.
+        scale: fraction of the recipe's length that was trained; below 1 there is no verdict.
+        missing: why seeds have no score, one text per seed.
     """
     if baseline.why:
         return Verdict("no verdict", f"no verdict: {baseline.why}")
@@ -189,19 +196,19 @@ def judge(
         return Verdict("no verdict", "no verdict: there is no target yet")
     finite = [value for value in values if math.isfinite(value)]
     diverged = len(values) - len(finite)
-    said = [f"{diverged} of {len(values)} seeds diverged"] if diverged else []
+    parts = [f"{diverged} of {len(values)} seeds diverged"] if diverged else []
     is_within = not diverged
     if finite and (baseline.failure or not diverged):
         others = "of the others" if diverged else f"of {len(values)} seeds"
         seeds = "one seed" if len(values) == 1 else f"mean {others}"
         excess = baseline.excess(statistics.fmean(finite))
-        said.append(f"{_distance(baseline, excess)}, {seeds}, tolerance {baseline.tolerance:g}")
+        parts.append(f"{_distance(baseline, excess)}, {seeds}, tolerance {baseline.tolerance:g}")
         is_within = (-excess if baseline.failure else excess) <= baseline.tolerance
     elif baseline.failure:
-        is_within = True  # all have diverged
+        is_within = True  # all seeds diverged
     failure = "failure " if baseline.failure else ""
     name = f"{failure}{'reproduced' if is_within else 'not reproduced'}"
-    return Verdict(name, f"{name}: {'; '.join(said)}")
+    return Verdict(name, f"{name}: {'; '.join(parts)}")
 
 
 def _distance(baseline: Baseline, excess: float) -> str:
@@ -212,16 +219,16 @@ def _distance(baseline: Baseline, excess: float) -> str:
 
 
 def measured(values: Sequence[float], facts: dict[str, Any]) -> str:
-    """The lines of a baseline block that its first measurement gives, for a person to paste.
+    """Return the lines of a `baseline` block after its first measurement, to paste into the file.
 
     Args:
-        values: of two seeds or more.
-        facts: how it was measured: seeds, minutes, torch, ….
+        values: scores of two seeds or more.
+        facts: how they were measured: seeds, minutes, torch and so on.
     """
     low, high = interval(values)
     mean = statistics.fmean(values)
-    told = "".join(f", {key}: {value}" for key, value in facts.items())
+    more = "".join(f", {key}: {value}" for key, value in facts.items())
     return (
         f"  target: {mean:.4g}\n  tolerance: {short_tolerance(values):.2g}\n"
-        f"  ours: {{mean: {mean:.4g}, interval: [{low:.4g}, {high:.4g}]{told}}}"
+        f"  ours: {{mean: {mean:.4g}, interval: [{low:.4g}, {high:.4g}]{more}}}"
     )

@@ -1,4 +1,4 @@
-"""A reproduction is begun, or goes on as it was begun."""
+"""Starts a reproduction, or resumes it with the settings of its start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ganlab.reproduction.baselines import Baseline
 from ganlab.reproduction.ledger import recorded_in
 from ganlab.reproduction.seeds import Reproduction
 
-BEGUN = {"seeds": list, "scale": (int, float), "overrides": list, "protocol_overrides": list}
+# keys of sweep.json with the settings of the start, and their types
+SETTINGS = {"seeds": list, "scale": (int, float), "overrides": list, "protocol_overrides": list}
 
 
 def begin(
@@ -26,52 +27,52 @@ def begin(
     overrides: list[str],
     command: list[str],
 ) -> Reproduction:
-    """A reproduction of a baseline in a folder, new or as it was begun there.
+    """Return a new reproduction of a baseline, or the one that was started in the folder.
 
     Args:
-        baseline: what it is held against.
-        folder: new, or of an interrupted reproduction, which goes on.
-        seeds: [0] for None, and further ones where it goes on.
-        scale: share of the recipe's length in (0, 1]; 1 for None.
-        overrides: of the training and of the protocol, on top of the experiment.
-        command: as it was typed, for the record.
+        baseline: the baseline to reproduce.
+        folder: a new folder, or the folder of an interrupted reproduction.
+        seeds: None for [0]. When a reproduction is resumed, seeds that it lacks are added.
+        scale: fraction of the recipe's length in (0, 1]; None for 1.
+        overrides: overrides of the experiment and of the protocol.
+        command: the command as it was typed, for the record.
 
     Raises:
-        ConfigError: other settings than it was begun with, or wrong ones.
-        RunError: the folder holds something else.
+        ConfigError: a setting is wrong, or differs from the start of the resumed reproduction.
+        RunError: the folder holds something else, or its sweep.json is damaged.
     """
-    about = [text for text in overrides if is_about_protocol(text)]
-    training = [text for text in overrides if text not in about]
-    if about:
+    protocol_overrides = [text for text in overrides if is_about_protocol(text)]
+    training_overrides = [text for text in overrides if text not in protocol_overrides]
+    if protocol_overrides:
         config = compose([f"experiment={baseline.name}"])
         if OmegaConf.select(config, f"{PROTOCOL}.name") == baseline.protocol:
-            training += about  # scores in training are by the same protocol
-    wanted = {
+            training_overrides += protocol_overrides  # scores during training use this protocol
+    settings = {
         "seeds": seeds,
         "scale": scale,
-        "overrides": training or None,
-        "protocol_overrides": about or None,
+        "overrides": training_overrides or None,
+        "protocol_overrides": protocol_overrides or None,
     }
-    before = _read_plan(folder, baseline.name)
-    if before:
-        wanted = _going_on(folder, before, wanted)
+    plan = _read_plan(folder, baseline.name)
+    if plan:
+        settings = _resumed_settings(folder, plan, settings)
     return Reproduction(
         folder,
         baseline,
-        wanted["seeds"] or [0],
-        wanted["scale"] or 1.0,
-        wanted["overrides"] or [],
-        wanted["protocol_overrides"] or [],
-        before["command"] if before else command,
-        before["data_hash"] if before else "",
+        settings["seeds"] or [0],
+        settings["scale"] or 1.0,
+        settings["overrides"] or [],
+        settings["protocol_overrides"] or [],
+        plan["command"] if plan else command,
+        plan["data_hash"] if plan else "",
     )
 
 
 def _read_plan(folder: Path, name: str) -> dict[str, Any] | None:
-    """What a reproduction in `folder` was started with; None where there is nothing yet.
+    """Return the sweep.json of the reproduction in `folder`; None if there is none.
 
     Raises:
-        RunError: it holds something else, or a damaged file.
+        RunError: the folder holds something else, or a damaged sweep.json.
     """
     if not (folder / "sweep.json").exists():
         if (folder / "run.json").exists():
@@ -79,28 +80,29 @@ def _read_plan(folder: Path, name: str) -> dict[str, Any] | None:
         return None
     content = read_sweep_file(folder)
     if content.get("experiment") != name or content.get("kind") != "reproduce":
-        what = content.get("experiment") or content.get("name")
-        raise RunError(f"out: {folder} holds {what}, not a reproduction of {name}.")
-    for key, kind in BEGUN.items():
-        if not isinstance(content.get(key), kind):
+        other = content.get("experiment") or content.get("name")
+        raise RunError(f"out: {folder} holds {other}, not a reproduction of {name}.")
+    for key, types in SETTINGS.items():
+        if not isinstance(content.get(key), types):
             raise RunError(
                 f"out: {folder / 'sweep.json'} is damaged: its {key} is {content.get(key)!r}."
             )
-    # verdict.json has the hash of reproductions that an earlier version began
+    # earlier versions wrote the hash to verdict.json only
     data_hash = content.get("data_hash") or (recorded_in(folder) or {}).get("data_hash")
     return {"command": []} | content | {"data_hash": data_hash or ""}
 
 
-def _going_on(
-    folder: Path, before: dict[str, Any], wanted: dict[str, Any]
+def _resumed_settings(
+    folder: Path, plan: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, list[str] | list[int] | float]:
-    """What a reproduction goes on with: what it began with, and perhaps further seeds."""
+    """Return the settings of a resumed reproduction: those of its start, with further seeds."""
     for key in ("scale", "overrides", "protocol_overrides"):
-        if wanted[key] is not None and wanted[key] != before[key]:
+        if settings[key] is not None and settings[key] != plan[key]:
             raise ConfigError(
-                f"{key}: received {wanted[key]}, and the reproduction in {folder} was begun with "
-                f"{before[key]}. Leave it out to go on, or begin another one without out=."
+                f"{key}: received {settings[key]}, but the reproduction in {folder} was started "
+                f"with {plan[key]}. Leave it out to resume, or start another reproduction without "
+                "out=."
             )
-    seeds = before["seeds"]
-    further = [seed for seed in wanted["seeds"] or [] if seed not in seeds]
-    return {**{key: before[key] for key in wanted}, "seeds": seeds + further}
+    seeds = plan["seeds"]
+    further = [seed for seed in settings["seeds"] or [] if seed not in seeds]
+    return {**{key: plan[key] for key in settings}, "seeds": seeds + further}

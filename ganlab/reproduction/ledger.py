@@ -1,4 +1,4 @@
-"""The ledger of baselines: what papers and peers claim, what came out here."""
+"""The ledger: a table of all baselines with the claimed scores, our scores and the verdicts."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ HEADER = ("experiment", "model", "data", "score", "protocol", "paper", "peers", 
 
 
 def baselines() -> dict[str, Baseline]:
-    """Every experiment with a baseline, by name.
+    """Return the baselines of all experiments that have one, by name.
 
-    Files are read as they stand, which takes a hundredth of composing them.
+    The YAML files are read without Hydra, since composing them would take a hundred times as long.
 
     Raises:
-        ConfigError: a block that is not as it should be.
+        ConfigError: a `baseline` block is invalid.
     """
-    found = {}
+    result = {}
     for name in options("experiment"):
         content = _read(name)
         if block := content.get("baseline"):
-            found[name] = baseline_of(name, content.get("model"), content.get("data"), block)
-    return found
+            result[name] = baseline_of(name, content.get("model"), content.get("data"), block)
+    return result
 
 
 def baseline_named(name: str) -> Baseline:
-    """The baseline of an experiment, by its name or the way to it, gan/ring/ring_wgan.
+    """Return an experiment's baseline, by the experiment's name or path, e.g. gan/ring/ring_wgan.
 
     Raises:
-        ConfigError: no such experiment, or one without a baseline, with the nearest that has one.
+        ConfigError: there is no such experiment, or it has no baseline; the message suggests the
+            nearest name that has one.
     """
-    found, name = baselines(), bare("experiment", name)
-    if name not in found:
+    known, name = baselines(), bare("experiment", name)
+    if name not in known:
         why = "has no baseline" if name in options("experiment") else "is no experiment"
         raise ConfigError(
-            f"reproduce: {name!r} {why}; allowed {', '.join(found)}.{nearest(name, [*found])}"
+            f"reproduce: {name!r} {why}; allowed {', '.join(known)}.{nearest(name, [*known])}"
         )
-    return found[name]
+    return known[name]
 
 
 def _read(name: str, group: str = "experiment") -> dict[str, Any]:
-    """Model, data and baseline of an experiment's file, and of those that it begins with."""
+    """Return model, data and baseline of an experiment's file, with the files in its defaults."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -70,21 +71,23 @@ def _read(name: str, group: str = "experiment") -> dict[str, Any]:
 
 
 def recorded(name: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """The records (verdict.json) of an experiment's reproductions, the newest first."""
+    """Return the records (verdict.json) of an experiment's reproductions, the newest first."""
     records = [recorded_in(path.parent) for path in folder.glob(f"{name}/*/verdict.json")]
     return sorted(filter(None, records), key=lambda record: record["at"], reverse=True)
 
 
 def recorded_in(folder: Path) -> dict[str, Any] | None:
-    """The verdict.json in a folder; None where there is none, or a damaged one."""
+    """Return the content of a folder's verdict.json; None if the file is missing or damaged."""
     try:
         record = current(json.loads((folder / "verdict.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and _is_whole(record) else None
+    return record if isinstance(record, dict) and _is_valid(record) else None
 
 
-def _is_whole(record: dict[str, Any]) -> bool:
+def _is_valid(record: dict[str, Any]) -> bool:
+    """Whether the entries that the ledger reads have the right types."""
+
     def is_number(value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -100,11 +103,15 @@ def _is_whole(record: dict[str, Any]) -> bool:
 
 
 def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Verdict]:
-    """Ours, and what came of it: by the newest reproduction that has a verdict.
+    """Return our score as text, and the verdict on it.
 
-    Values are held against the target that the experiment's file has now. Without a verdict of a
-    reproduction, the figure in the file's `ours` counts; else what else there is. What our own
-    target was measured by reproduces nothing.
+    The newest reproduction with a verdict decides; its values are compared with the current target
+    of the experiment's file. Otherwise the score in the file's `ours` decides, else the newest
+    reproduction without a verdict. A measurement that defined the target is no reproduction of it.
+
+    Args:
+        baseline: the baseline.
+        records: its reproductions, the newest first, see `recorded`.
     """
     judged = [(record, _judged(baseline, record)) for record in records]
     decided = [(r, v) for r, v in judged if v.name not in ("no verdict", "not comparable")]
@@ -131,6 +138,7 @@ def _measured_here(seeds: int) -> Verdict:
 
 
 def _judged(baseline: Baseline, record: dict[str, Any]) -> Verdict:
+    """Return the verdict on a recorded reproduction by the current baseline."""
     changed = list(record["changed"])
     if not changed and record["scale"] == 1:
         changed = _outdated(baseline, record)
@@ -144,29 +152,29 @@ def _judged(baseline: Baseline, record: dict[str, Any]) -> Verdict:
 
 
 def _outdated(baseline: Baseline, record: dict[str, Any]) -> list[str]:
-    """What the experiment's file says otherwise by now than when a record was written."""
+    """Return how the experiment's files have changed since a record was written, as texts."""
     protocol, recipe, name = _hashes(baseline.name, baseline.protocol, baseline.checkpoint)
-    now = {"score": baseline.score, "protocol": name, "checkpoint": baseline.checkpoint}
-    found = [
-        f"the {key} was {record.get(key)}, and is {value} by now"
-        for key, value in now.items()
+    current_values = {"score": baseline.score, "protocol": name, "checkpoint": baseline.checkpoint}
+    differences = [
+        f"the {key} was {record.get(key)} and is now {value}"
+        for key, value in current_values.items()
         if record.get(key) != value
     ]
-    # records of an earlier version are without the protocol's hash
-    if not found and record.get("protocol_hash", protocol) != protocol:
-        found.append(f"the protocol {name} has other settings by now")
+    # records of earlier versions have no hash of the protocol
+    if not differences and record.get("protocol_hash", protocol) != protocol:
+        differences.append(f"the settings of protocol {name} have changed")
     if not record.get("recipe_hash"):
-        found.append("its recipe is not known")
+        differences.append("the recipe is unknown")
     elif record["recipe_hash"] != recipe:
-        found.append("the recipe is another one by now")
-    return found
+        differences.append("the recipe has changed")
+    return differences
 
 
 @cache
 def _hashes(
     experiment: str, protocol: str | None, checkpoint: str
 ) -> tuple[str | None, str, str | None]:
-    """Hashes of a protocol and of a recipe as their files are now, and the protocol's own name."""
+    """Return the current hashes of a protocol and of a recipe, and the protocol's name."""
     from ganlab.config.compose import compose, to_plain
     from ganlab.config.protocols import named_protocol
     from ganlab.config.recipe import protocol_hash, recipe_hash
@@ -179,7 +187,7 @@ def _hashes(
 
 
 def mean_and_spread(values: list[float | None]) -> str:
-    """Mean and standard deviation, or how many diverged; a dash where there is nothing."""
+    """Return mean and standard deviation as text, or how many values diverged; "–" for none."""
     import statistics
 
     if not values:
@@ -191,10 +199,10 @@ def mean_and_spread(values: list[float | None]) -> str:
 
 
 def ledger(folder: Path = FOLDER) -> str:
-    """One line for each baseline.
+    """Return a table with one line per baseline.
 
     Args:
-        folder: of recorded reproductions.
+        folder: the folder of all recorded reproductions.
     """
     rows = [HEADER]
     for name, baseline in baselines().items():
@@ -204,16 +212,16 @@ def ledger(folder: Path = FOLDER) -> str:
         peers = ", ".join(f"{by} {text}" for by, text in figures if by != "paper")
         arrow = "↓" if baseline.better == "lower" else "↑"
         score = baseline.score if baseline.protocol else "judged by people"
-        failing = " (a failure)" if baseline.failure else ""
-        row = (f"{score} {arrow}", baseline.protocol or "–", paper, (peers or "–") + failing)
+        mark = " (a failure)" if baseline.failure else ""
+        row = (f"{score} {arrow}", baseline.protocol or "–", paper, (peers or "–") + mark)
         rows.append((name, baseline.model, baseline.data, *row, ours, verdict.sentence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths[:-1]) + "  ───────")
-    lines.append("\n(in brackets: taken in another way than the protocol's, and not compared)")
+    lines.append("\n(scores in brackets were taken by other protocols, and are not compared)")
     for path in sorted(folder.glob("*/*/verdict.json")):
         if recorded_in(path.parent) is None:
-            lines.append(f"{path} is damaged, and was left out.")
+            lines.append(f"{path} is damaged and was skipped.")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Paper, peers, ours and the verdict of one reproduction, as text."""
+"""The text that `ganlab reproduce` prints at the end of a reproduction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from ganlab.reproduction.seeds import Reproduction
 
 
 def report(reproduction: Reproduction, path: Path) -> str:
-    """Paper, peers, ours and the verdict."""
+    """Return the claimed scores, our score and the verdict as text.
+
+    Args:
+        reproduction: the reproduction.
+        path: its verdict.json, to be named at the end.
+    """
     baseline = reproduction.baseline
     values, _ = reproduction.scores()
-    what = describe("experiment", baseline.name)
-    lines = [f"{reproduction.title}: {what}", f"  paper      {baseline.paper}"]
+    description = describe("experiment", baseline.name)
+    lines = [f"{reproduction.title}: {description}", f"  paper      {baseline.paper}"]
     for figure in baseline.published:
-        unlike = "" if figure.get("comparable", True) else "; not compared"
-        how = f"{figure['how']}; {figure['source']}{unlike}"
+        note = "" if figure.get("comparable", True) else "; not compared"
+        how = f"{figure['how']}; {figure['source']}{note}"
         lines.append(f"  published  {figure['by']} {figure['value']:g} ({how})")
     if baseline.note:
         lines.append(f"  note       {baseline.note}")
@@ -29,17 +34,18 @@ def report(reproduction: Reproduction, path: Path) -> str:
     if _is_first(reproduction, values):
         file = file_of("experiment", baseline.name).relative_to(CONF.parent)
         lines.append(
-            f"Its first measurement. For the baseline in {file}:\n{_measured(reproduction)}"
+            "This is the first measurement of a short experiment. Paste these lines into the "
+            f"baseline of {file}:\n{_measured(reproduction)}"
         )
-    return "\n".join([*lines, f"Written to {path}."])
+    return "\n".join([*lines, f"Wrote {path}."])
 
 
 def _ours(reproduction: Reproduction, values: list[float]) -> str:
     baseline = reproduction.baseline
     seeds = ", ".join(map(str, reproduction.seeds))
     text = mean_and_spread(values)
-    if (found := interval(values)) and all(map(math.isfinite, values)):
-        text += f" (95 % interval of the mean {found[0]:.4g} … {found[1]:.4g})"
+    if (bounds := interval(values)) and all(map(math.isfinite, values)):
+        text += f" (95 % interval of the mean {bounds[0]:.4g} … {bounds[1]:.4g})"
     how = f"{reproduction.protocol.get('name', baseline.protocol)}, {baseline.checkpoint}"
     return f"{text}; {baseline.score}, {how} checkpoint, seeds {seeds}"
 
@@ -55,9 +61,9 @@ def _measured(reproduction: Reproduction) -> str:
 
 
 def _is_first(reproduction: Reproduction, values: list[float]) -> bool:
-    """Whether these are the figures that a short baseline of ours is still without."""
-    is_whole = reproduction.scale == 1 and not reproduction.changed
+    """Whether the scores can become the target of a short experiment that has no target yet."""
+    is_exact = reproduction.scale == 1 and not reproduction.changed
     baseline = reproduction.baseline
-    is_without = baseline.target is None and baseline.why is None
+    has_no_target = baseline.target is None and baseline.why is None
     is_complete = len(values) == len(reproduction.seeds) > 1
-    return bool(is_whole and is_without and is_complete and all(map(math.isfinite, values)))
+    return bool(is_exact and has_no_target and is_complete and all(map(math.isfinite, values)))

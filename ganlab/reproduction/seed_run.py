@@ -1,4 +1,4 @@
-"""One seed of a reproduction: how far its run is, and its score."""
+"""The run of one seed of a reproduction: its state and its score."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
 from ganlab.reproduction.baselines import Baseline
 
-# the score that a reproduction has taken itself; scores.json has those of `ganlab evaluate` too,
-# with whatever data and settings
-OWN = "reproduction.json"
-DIVERGED = "NonFiniteLossError"  # how the error of a run begins that has no finite loss
-KEPT = (
+# file for the score that the reproduction has taken; scores.json is not used, since it may hold
+# scores of `ganlab evaluate` with other data or settings
+SCORE_FILE = "reproduction.json"
+DIVERGED = "NonFiniteLossError"  # first word of the recorded error of a run whose loss diverged
+RECORDED = (  # keys of run.json that verdict.json repeats
     "seed",
     "status",
     "error",
@@ -34,13 +34,13 @@ KEPT = (
 
 @dataclass(frozen=True)
 class SeedRun:
-    """A run and the score that is asked of it.
+    """A run, and the score that the baseline asks for.
 
     Args:
-        folder: of the run; it may not be there yet.
-        seed: of the run.
-        baseline: says which score, of which checkpoint.
-        protocol: plain configuration; None where there is none to score by.
+        folder: the run's folder, which need not exist yet.
+        seed: the run's seed.
+        baseline: names the score and the checkpoint.
+        protocol: plain configuration of the protocol; None if no program can measure the score.
     """
 
     folder: Path
@@ -50,44 +50,48 @@ class SeedRun:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Its run.json; an empty one where there is none."""
+        """Content of run.json; empty if the file is missing."""
         return read_record(self.folder) if (self.folder / "run.json").exists() else {}
 
     @property
     def is_trained(self) -> bool:
-        """Whether there is nothing left to train: it has finished, or diverged."""
+        """Whether training is over: the run has finished or diverged."""
         return self.record.get("status") == "finished" or self.has_diverged
 
     @property
     def has_diverged(self) -> bool:
-        """Whether it ended since a loss was not finite."""
+        """Whether the run failed with a loss that is not finite."""
         record = self.record
         return record.get("status") == "failed" and str(record.get("error")).startswith(DIVERGED)
 
     @property
     def is_scored(self) -> bool:
-        """Whether there is nothing left to score."""
+        """Whether the score has been taken, or cannot be: the run diverged, or has no protocol."""
         return self.has_diverged or self.protocol is None or self.score() is not None
 
     @property
     def config(self) -> dict[str, Any]:
-        """Its configuration as it was trained, or is to be; an empty one where there is none."""
+        """The run's configuration; empty if the run is not planned yet."""
         if not (self.folder / "config.yaml").exists():
             return {}
         config = read_config(self.folder)
         return relocated(config, str(config.get("run_dir")), str(self.folder))
 
     def changes(self, wanted: dict[str, Any]) -> list[str]:
-        """How what it was trained by differs from the recipe that was asked for."""
+        """Return the differences of the run's configuration from the recipe `wanted`, as texts."""
         if not (config := self.config):
             return []
-        found = changes(config, wanted, self.baseline.checkpoint == "best")
+        differences = changes(config, wanted, self.baseline.checkpoint == "best")
         if config.get("seed") != self.seed:
-            found.append(f"seed: {self.seed} → {config.get('seed')}")
-        return [f"seed {self.seed}: {text}" for text in found]
+            differences.append(f"seed: {self.seed} → {config.get('seed')}")
+        return [f"seed {self.seed}: {text}" for text in differences]
 
     def score(self) -> dict[str, Any] | None:
-        """Value, protocol and explanation, once training or the reproduction has taken it."""
+        """Return the score, with value and protocol; None if it has not been taken.
+
+        It comes from run.json if training took it by the same protocol at the scored checkpoint,
+        else from reproduction.json.
+        """
         record, name = self.record, self.baseline.score
         if record.get("status") != "finished" or self.protocol is None:
             return None
@@ -98,15 +102,15 @@ class SeedRun:
         in_training = (callbacks.get("evaluation") or {}).get("protocol")
         if seen == at_the_end and in_training == self.protocol and name in record["scores"]:
             return record["scores"][name]
-        own = self._own()
-        is_same = own.get("protocol") == self.protocol and own.get("examples_seen") == seen
-        return own["score"] if is_same and own.get("name") == name else None
+        kept = self._read_kept()
+        is_same = kept.get("protocol") == self.protocol and kept.get("examples_seen") == seen
+        return kept["score"] if is_same and kept.get("name") == name else None
 
     def keep(self, entry: dict[str, Any]) -> None:
-        """Write down the score that was just taken.
+        """Write the score to reproduction.json.
 
         Args:
-            entry: of `ganlab.runs.evaluation.evaluate_run`.
+            entry: the result of `ganlab.runs.evaluation.evaluate_run`.
         """
         content = {
             "name": self.baseline.score,
@@ -114,21 +118,22 @@ class SeedRun:
             "examples_seen": entry[SEEN],
             "score": entry["scores"].get(self.baseline.score),
         }
-        write_json(self.folder / OWN, finite(content, lambda _: None))
+        write_json(self.folder / SCORE_FILE, finite(content, lambda _: None))
 
-    def _own(self) -> dict[str, Any]:
+    def _read_kept(self) -> dict[str, Any]:
+        """Return the content of reproduction.json; empty if the file is missing or damaged."""
         try:
-            content = json.loads((self.folder / OWN).read_text(encoding="utf-8"))
+            content = json.loads((self.folder / SCORE_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {}  # and then it is taken again
-        is_whole = isinstance(content, dict) and isinstance(content.get("score"), dict)
-        return current(content) if is_whole else {}
+            return {}
+        is_valid = isinstance(content, dict) and isinstance(content.get("score"), dict)
+        return current(content) if is_valid else {}
 
     def why_missing(self, error: str | None) -> str:
-        """Why it has no score.
+        """Return the reason why the run has no score.
 
         Args:
-            error: of taking it.
+            error: message of a failed evaluation, if any.
         """
         record = self.record
         if error:
@@ -138,11 +143,11 @@ class SeedRun:
         return f"seed {self.seed} {state}{reason}"
 
     def described(self) -> dict[str, Any]:
-        """What a record of the whole keeps of it."""
+        """Return the run's entry for verdict.json."""
         record = self.record
         return {
             "folder": self.folder.name,
             "config": f"{self.folder.name}/config.yaml",
-            **{key: record.get(key) for key in KEPT},
+            **{key: record.get(key) for key in RECORDED},
             "score": self.score(),
         }

@@ -1,4 +1,4 @@
-"""One reproduction: the seeds of an experiment, their scores, and the record of it all."""
+"""A reproduction: trains the seeds of an experiment, scores them, and records the verdict."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from ganlab.runs.planned import plan, run_planned
 
 @dataclass
 class Reproduction:
-    """The runs of an experiment's seeds in one folder, which is a sweep's folder too.
+    """The runs of an experiment's seeds in one folder, which is also the folder of a sweep.
 
     Args:
-        folder: where they are.
-        baseline: what they are held against.
-        seeds: one run each, in this order.
-        scale: of the recipe's length.
-        overrides: of the training, on top of the experiment.
-        protocol_overrides: `protocol.…=` and `features.…=`.
-        command: as it was typed.
-        data_hash: of the training data, where it is known already.
+        folder: the folder of the reproduction.
+        baseline: the baseline to reproduce.
+        seeds: seeds of the runs, in this order.
+        scale: fraction of the recipe's length that is trained, in (0, 1].
+        overrides: overrides of the experiment for training.
+        protocol_overrides: overrides `protocol.…=` and `features.…=` for scoring.
+        command: the command as it was typed.
+        data_hash: hash of the training data; "" if unknown.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Reproduction:
         self.protocol = self._protocol()
         self.module, self.data = check(self.config)
         self.asked = changes(self.config, base, self.baseline.checkpoint == "best")
-        self.unscored: dict[int, str] = {}  # what went wrong, by seed
+        self.unscored: dict[int, str] = {}  # seed to the error of its evaluation
         if self.protocol is not None:
             self._check_score()
             if self.protocol.get("name", "").endswith("(changed)"):
@@ -70,21 +70,21 @@ class Reproduction:
 
     def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
         composed = compose(overrides or self.run_overrides)
-        composed.run_dir = str(self.folder)  # whatever is in its name
+        composed.run_dir = str(self.folder)  # set here, since an override would parse the name
         return to_plain(composed)
 
     @property
     def changed(self) -> list[str]:
-        """What is not the baseline's: as asked for, and as the runs were trained."""
+        """Differences from the baseline's recipe and protocol: of the overrides and of the runs."""
         return self.asked + [text for run in self.runs for text in run.changes(self.config)]
 
     @property
     def recipe_hash(self) -> str | None:
-        """That of the runs; None where they differ."""
+        """The hash of the runs' recipe; None if the runs differ."""
         configs = [run.config for run in self.runs]
         best = self.baseline.checkpoint == "best"
-        found = {recipe_hash(config or self.config, best) for config in configs}
-        return found.pop() if len(found) == 1 else None
+        hashes = {recipe_hash(config or self.config, best) for config in configs}
+        return hashes.pop() if len(hashes) == 1 else None
 
     def _protocol(self) -> dict[str, Any] | None:
         if self.baseline.protocol is None:
@@ -92,8 +92,8 @@ class Reproduction:
         for text in self.protocol_overrides:
             if text.startswith("protocol="):
                 raise ConfigError(
-                    f"{text}: the baseline's protocol is {self.baseline.protocol}. For scores of "
-                    "another one use ganlab evaluate."
+                    f"{text}: the baseline's protocol is {self.baseline.protocol}. For another "
+                    "protocol use ganlab evaluate."
                 )
         return chosen(None, [f"protocol={self.baseline.protocol}", *self.protocol_overrides])
 
@@ -103,16 +103,16 @@ class Reproduction:
         protocol.check(self.module, self.data)
         if self.baseline.score not in protocol.names and not self.protocol_overrides:
             raise ConfigError(
-                f"experiment {self.baseline.name}: baseline.score: {self.baseline.score} is not "
-                f"one of {self.baseline.protocol}, which gives {', '.join(protocol.names)}."
+                f"experiment {self.baseline.name}: baseline.score: {self.baseline.score} is not a "
+                f"score of {self.baseline.protocol}; allowed {', '.join(protocol.names)}."
             )
 
     def carry_out(self) -> Path:
-        """Train and score what is missing, and write the verdict; returns verdict.json.
+        """Train and score the missing seeds, write the verdict, and return its path.
 
         Raises:
             DataError, RunError: see `prepare` and `plan`.
-            KeyboardInterrupt: Ctrl-C; it can go on later, once sweep.json is there.
+            KeyboardInterrupt: Ctrl-C; if sweep.json exists by then, it can be resumed.
         """
         if not self.is_complete:
             self.prepare()
@@ -121,7 +121,7 @@ class Reproduction:
         return self.write()
 
     def plan(self) -> None:
-        """Write down the runs that are not there yet.
+        """Write sweep.json, and plan the runs that are not planned yet.
 
         Raises:
             RunError: the folder cannot be written.
@@ -150,24 +150,24 @@ class Reproduction:
             "jobs": jobs,
         }
         write_json(self.folder / "sweep.json", content)
-        of = {"name": content["name"], "kind": "reproduce", "scale": self.scale}
+        sweep_info = {"name": content["name"], "kind": "reproduce", "scale": self.scale}
         for job, run in zip(jobs, self.runs, strict=True):
             if not run.record:
-                own = {"job": job["job"], "overrides": [job["overrides"][-1]]}
-                plan(run.folder, job["overrides"], of=of | own)
+                job_info = {"job": job["job"], "overrides": [job["overrides"][-1]]}
+                plan(run.folder, job["overrides"], of=sweep_info | job_info)
 
     def prepare(self) -> None:
-        """Get what training and scoring need, and the hash of the training data.
+        """Load the data and the feature network, and compute the hash of the training data.
 
         Raises:
-            DataError: everything that is missing, in one message.
-            RunError: other data than the reproduction was begun with.
+            DataError: data or weights are missing; one message names all of them.
+            RunError: the training data differ from those at the start of the reproduction.
         """
-        data, missing, hashed = make(self.config["data"]), [], ""
+        data, missing, data_hash = make(self.config["data"]), [], ""
         try:
             data.prepare_data()
             data.setup("fit")
-            hashed = data.content_hash("train")
+            data_hash = data.content_hash("train")
         except DataError as error:
             missing.append(str(error))
         if self.protocol is not None:
@@ -181,16 +181,17 @@ class Reproduction:
                 missing.append(str(error))
         if missing:
             raise DataError("\n".join([*missing, "Nothing has been trained."]))
-        if self.data_hash not in ("", hashed):
+        if self.data_hash not in ("", data_hash):
             raise RunError(
-                f"out: {self.folder} was begun with other training data (its hash was "
-                f"{self.data_hash}, and is {hashed}). Give it that data, or another folder."
+                f"out: {self.folder} was started with other training data (their hash was "
+                f"{self.data_hash}, now it is {data_hash}). Restore those data, or choose another "
+                "folder."
             )
-        self.data_hash = hashed
+        self.data_hash = data_hash
 
     @property
     def runs(self) -> list[SeedRun]:
-        """One for each seed."""
+        """The runs, one for each seed."""
         return [
             SeedRun(self.folder / str(number), seed, self.baseline, self.protocol)
             for number, seed in enumerate(self.seeds)
@@ -198,20 +199,20 @@ class Reproduction:
 
     @property
     def is_complete(self) -> bool:
-        """Whether each seed is trained and scored."""
+        """Whether all seeds are trained and scored."""
         return all(run.is_trained and run.is_scored for run in self.runs)
 
     @property
     def title(self) -> str:
-        """The experiment, and that it is shortened."""
+        """The experiment's name, with the scale if it is not 1."""
         scaled = f", scaled to {in_percent(self.scale)}" if self.scale != 1 else ""
         return f"{self.baseline.name}{scaled}"
 
     def run(self) -> None:
-        """Train what is not trained, and score what is not scored.
+        """Train the untrained seeds, and score the unscored ones.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; it can go on later.
+            KeyboardInterrupt: Ctrl-C; the reproduction can be resumed.
         """
         for number, run in enumerate(self.runs):
             if not run.is_trained:
@@ -227,27 +228,27 @@ class Reproduction:
                     _say(run.why_missing(str(error)))
 
     def scores(self) -> tuple[list[float], list[str]]:
-        """One value for each seed that has one, NaN for divergence; why the others have none."""
+        """Return the values of the scored seeds, NaN for diverged ones; and why others lack one."""
         values, missing = [], []
         for run in self.runs:
             if run.has_diverged:
                 values.append(math.nan)
             elif self.protocol is None:
                 continue
-            elif known := run.score():
-                value = known["value"]
+            elif score := run.score():
+                value = score["value"]
                 values.append(math.nan if value is None else value)
             else:
                 missing.append(run.why_missing(self.unscored.get(run.seed)))
         return values, missing
 
     def verdict(self) -> Verdict:
-        """What it comes to as things stand."""
+        """Return the verdict on the scores so far."""
         values, missing = self.scores()
         return judge(self.baseline, values, changed=self.changed, scale=self.scale, missing=missing)
 
     def write(self) -> Path:
-        """Write verdict.json, with all that is needed to repeat the reproduction."""
+        """Write verdict.json, with all settings that repeat the reproduction; return its path."""
         values, missing = self.scores()
         is_finite = bool(values) and all(map(math.isfinite, values))
         verdict, baseline = self.verdict(), self.baseline

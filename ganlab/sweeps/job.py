@@ -1,4 +1,4 @@
-"""One job of a sweep, in whatever process and on whatever machine Hydra's launcher runs it."""
+"""Trains one job of a sweep, in the process that Hydra's launcher has chosen for it."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from ganlab.record.run import read_config, read_record
 from ganlab.record.sweep import jobs_of
 from ganlab.runs.planned import Outcome, run_planned
 
-STOP = ".stop"  # a file in the sweep's folder: no further job is to begin
+STOP = ".stop"  # while this file exists in the sweep's folder, no further job starts
 
 
 def run_job(config: Any) -> str:
-    """Train one job.
+    """Train one job, and return its final status.
 
     Args:
-        config: conf/sweep_job.yaml with values for folder, job and cwd.
+        config: conf/sweep_job.yaml with values for folder (of the sweep), job (its number) and cwd.
 
     Returns:
-        How it ended; "planned" where the sweep was stopped before.
+        The status; "planned" if the sweep was stopped before the job started.
     """
-    before, parent = Path.cwd(), os.getppid()
+    previous_folder, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
         return _run(Path(config.folder), config.job)
     finally:
-        os.chdir(before)
-        if os.getppid() != parent:  # the sweep was killed: nobody gives this process further jobs
+        os.chdir(previous_folder)
+        if os.getppid() != parent:  # the sweep's process was killed: end this worker too
             os._exit(1)
 
 
 def _run(folder: Path, number: int) -> str:
-    shares_the_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
+    in_sweep_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():
         return "planned"
@@ -50,21 +50,21 @@ def _run(folder: Path, number: int) -> str:
     print(f"job {job.number}: {overrides}", file=sys.stderr, flush=True)
     started = time.monotonic()
     try:
-        run = run_planned if shares_the_process else _run_apart
+        run = run_planned if in_sweep_process else _run_in_worker
         status = run(from_here(job.folder)).status
     except KeyboardInterrupt:
-        if shares_the_process:
+        if in_sweep_process:
             raise
         status = "interrupted"
-    ended = f"job {job.number}: {status} after {time.monotonic() - started:.0f} s"
-    print(ended + _scores(job.folder), file=sys.stderr, flush=True)
+    summary = f"job {job.number}: {status} after {time.monotonic() - started:.0f} s"
+    print(summary + _scores(job.folder), file=sys.stderr, flush=True)
     return status
 
 
-def _run_apart(folder: Path) -> Outcome:
-    """Train beside other jobs that share the terminal: all but errors goes to screen.txt."""
+def _run_in_worker(folder: Path) -> Outcome:
+    """Train while other jobs share the terminal: write the output to screen.txt, print errors."""
     with (
-        _own_gpu(folder) as devices,
+        _free_gpu(folder) as devices,
         open(folder / "screen.txt", "a", encoding="utf-8") as screen,
         redirect_stdout(screen),
         redirect_stderr(screen),
@@ -76,10 +76,14 @@ def _run_apart(folder: Path) -> Outcome:
 
 
 @contextmanager
-def _own_gpu(folder: Path) -> Iterator[list[int] | None]:
-    """A GPU that no other job of this sweep has on this machine, for a joblib job that needs one.
+def _free_gpu(folder: Path) -> Iterator[list[int] | None]:
+    """Yield the index of a GPU that no other job of this sweep uses on this machine, in a list.
 
-    None where the launcher, or the run's own trainer, says which it takes, and where none is free.
+    Yield None if the launcher is not joblib, if the run's trainer does not need exactly one device,
+    or if no GPU is free.
+
+    Args:
+        folder: the job's folder; lock files in its parent mark the GPUs in use.
     """
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
     trainer = read_config(folder).get("trainer") or {}
@@ -100,7 +104,7 @@ def _own_gpu(folder: Path) -> Iterator[list[int] | None]:
 
 
 def _scores(folder: Path) -> str:
-    """The first few scores of a run."""
+    """Return the first three scores of a run, after a colon; "" if there are none."""
     scores = read_record(folder).get("scores") or {}
-    few = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
-    return ": " + ", ".join(few) if few else ""
+    texts = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
+    return ": " + ", ".join(texts) if texts else ""

@@ -1,4 +1,4 @@
-"""Runs the jobs of a sweep through Hydra's launchers, and those again whose process died."""
+"""Runs the jobs of a sweep with Hydra's launchers; retries jobs whose process died."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.sweeps.job import STOP, run_job
 from ganlab.sweeps.launchers import as_config_error, launcher_of, own_settings
 
-TRIES = 2  # of a job whose process dies
-OPEN = ("planned", "killed", "interrupted")
+MAX_CRASHES = 2  # a job is marked as failed when its process has died this often
+UNFINISHED = ("planned", "killed", "interrupted")
 
 
 def launch(folder: Path, settings: list[str], again: bool = False) -> int:
-    """Run the jobs of a sweep that are open; returns 0 when all have finished.
+    """Run the unfinished jobs of a sweep; return 0 if all jobs have finished in the end.
 
     Args:
-        folder: of the sweep; jobs that are not planned yet are.
-        settings: overrides of Hydra's own settings, such as hydra/launcher=joblib.
-        again: failed jobs too.
+        folder: the sweep's folder; jobs without a complete plan are planned first.
+        settings: overrides of Hydra's settings, such as hydra/launcher=joblib.
+        again: retry failed jobs too.
 
     Raises:
         HeldError: another process runs this sweep.
-        RunError: the launcher does not work here.
+        RunError: the launcher cannot start any job.
     """
     from ganlab.record.lock import hold
     from ganlab.sweeps.plan import plan_missing
@@ -61,44 +61,45 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
 
 
 def _run_all(folder: Path, settings: list[str], again: bool) -> None:
-    """Launch what is open until nothing is; a job whose process died is tried once more."""
-    deaths: Counter[int] = Counter()
-    ended: set[int] = set()
+    """Launch unfinished jobs until all have been run; retry a job once if its process died."""
+    crashes: Counter[int] = Counter()  # per job number, launches that failed after the job began
+    completed: set[int] = set()  # jobs whose launch ended without an error of the launcher
     while True:
         jobs = jobs_of(folder)
         states = {job.number: _state(job) for job in jobs}
         for job in jobs:
-            if deaths[job.number] and job.number not in ended and states[job.number] == "killed":
-                _say_died(job, last=deaths[job.number] == TRIES)
-        wanted = (*OPEN, "failed") if again else OPEN
+            crashed = crashes[job.number] and job.number not in completed
+            if crashed and states[job.number] == "killed":
+                _report_crash(job, last=crashes[job.number] == MAX_CRASHES)
+        to_run = (*UNFINISHED, "failed") if again else UNFINISHED
         ready = [
             job
             for job in jobs
-            if states[job.number] in wanted
-            and job.number not in ended
-            and deaths[job.number] < TRIES
+            if states[job.number] in to_run
+            and job.number not in completed
+            and crashes[job.number] < MAX_CRASHES
         ]
         if not ready:
             if not _wait_for([job for job in jobs if states[job.number] == "running"]):
                 return
             continue
-        # a worker that dies takes others with it: who was there is tried again alone
-        ready = [job for job in ready if deaths[job.number]][:1] or ready
-        before = {job.number: _record_text(job) for job in ready}
-        error = _with_hydra(folder, ready, settings)
+        # when a worker dies the launcher aborts other jobs too: retry all these jobs one by one
+        ready = [job for job in ready if crashes[job.number]][:1] or ready
+        records = {job.number: _record_text(job) for job in ready}
+        error = _launch_with_hydra(folder, ready, settings)
         if (folder / STOP).exists():
             return
         if error is None:
-            ended.update(job.number for job in ready)
+            completed.update(job.number for job in ready)
             continue
-        begun = [job for job in ready if _record_text(job) != before[job.number]]
-        if not begun:
+        started = [job for job in ready if _record_text(job) != records[job.number]]
+        if not started:
             raise RunError(
                 f"hydra/launcher={launcher_of(settings)}: no job could be started: {error} "
-                f"The jobs are planned in {folder}; run them otherwise with `ganlab sweep "
+                f"The jobs are planned in {folder}; run them in one process with `ganlab sweep "
                 f"resume {folder} hydra/launcher=basic`."
             )
-        deaths.update(job.number for job in begun)
+        crashes.update(job.number for job in started)
 
 
 def _record_text(job: Job) -> str:
@@ -108,99 +109,104 @@ def _record_text(job: Job) -> str:
         return ""
 
 
-def _wait_for(held: list[Job]) -> bool:
-    """Wait until other processes have let go of jobs; whether there were any."""
-    if held:
-        numbers = ", ".join(str(job.number) for job in held)
-        print(f"Waiting for the processes at job {numbers} …", file=sys.stderr, flush=True)
-    while any(_state(job) == "running" for job in held):
+def _wait_for(running: list[Job]) -> bool:
+    """Wait until no other process runs any of these jobs; return whether the list had jobs."""
+    if running:
+        numbers = ", ".join(str(job.number) for job in running)
+        print(f"Waiting for the processes of job {numbers} …", file=sys.stderr, flush=True)
+    while any(_state(job) == "running" for job in running):
         time.sleep(0.5)
-    return bool(held)
+    return bool(running)
 
 
-def _say_died(job: Job, last: bool) -> None:
+def _report_crash(job: Job, last: bool) -> None:
+    """Print that a job's process died; after the last try, mark the job as failed."""
     from ganlab.record.run import RunRecord
 
-    died = "the process that ran it died"
-    print(f"job {job.number}: {died}.", file=sys.stderr, flush=True)
+    crash = "the process that ran it died"
+    print(f"job {job.number}: {crash}.", file=sys.stderr, flush=True)
     if last:
-        RunRecord(job.folder).end("failed", f"{died}, {TRIES} times; out of memory, perhaps.")
+        RunRecord(job.folder).end(
+            "failed", f"{crash} {MAX_CRASHES} times; perhaps it ran out of memory."
+        )
 
 
 def _state(job: Job) -> str:
     return look(job.folder)[0]
 
 
-def _with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception | None:
-    """Let Hydra's launcher run the jobs; returns what made the launcher itself fail, if anything.
+def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception | None:
+    """Run the jobs with Hydra's launcher; return the launcher's exception, or None.
 
     Raises:
-        ConfigError: Hydra's own settings are wrong.
+        ConfigError: the settings of Hydra are wrong.
         KeyboardInterrupt: Ctrl-C.
     """
     import hydra
 
     launcher = launcher_of(settings)
-    own = [*settings, *own_settings(launcher, settings, jobs)]
+    hydra_overrides = [*settings, *own_settings(launcher, settings, jobs)]
     numbers = ",".join(str(job.number) for job in jobs)
     arguments = [
         "ganlab train",
         "-m",
         f"job={numbers}",
         f"folder={_quoted(folder.absolute())}",
-        f"cwd={_quoted(_started_in(folder))}",
-        *(text for text in own if not text.startswith("hydra.sweep.dir=")),
+        f"cwd={_quoted(_working_directory(folder))}",
+        *(text for text in hydra_overrides if not text.startswith("hydra.sweep.dir=")),
     ]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, in place of printing and leaving the program
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting
     main = hydra.main(config_path=None, config_name="sweep_job", version_base="1.3")(run_job)
     try:
         with composing(), _stopping(folder, launcher), as_config_error(settings):
             run_hydra(main, arguments)
     except ConfigError:
         raise
-    except Exception as error:  # of joblib, submitit, ray: a process that died, no cluster, …
+    except Exception as error:  # from joblib, submitit or ray: a worker died, no cluster, …
         reason = (str(error).splitlines() or [""])[0]
         print(f"hydra/launcher={launcher}: {type(error).__name__}: {reason}", file=sys.stderr)
         return error
     finally:
-        (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's, which lists numbers alone
+        # written by Hydra; useless, since it holds the jobs' numbers but not their overrides
+        (folder / "multirun.yaml").unlink(missing_ok=True)
     return None
 
 
-def _started_in(folder: Path) -> Path:
-    """The directory from which relative paths of a sweep's jobs lead."""
-    began = Path(read_sweep_file(folder).get("cwd") or ".")
-    return began if began.is_dir() else Path.cwd()
+def _working_directory(folder: Path) -> Path:
+    """Return the working directory of a sweep's jobs: where the sweep was started, if it exists."""
+    start = Path(read_sweep_file(folder).get("cwd") or ".")
+    return start if start.is_dir() else Path.cwd()
 
 
 def _quoted(path: Path) -> str:
-    """A path as a value of Hydra's grammar."""
+    """Return a path as a quoted value for Hydra's override grammar."""
     return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @contextmanager
 def _stopping(folder: Path, launcher: str) -> Iterator[None]:
-    """Let the first Ctrl-C begin no further job of a sweep whose jobs run in other processes.
+    """Handle Ctrl-C for a sweep whose jobs run in other processes.
 
-    A second one leaves them. Jobs in this process answer Ctrl-C themselves.
+    The first Ctrl-C prevents the start of further jobs; the second raises KeyboardInterrupt. With
+    the basic launcher the jobs run in this process and handle Ctrl-C themselves.
     """
     if launcher == "basic" or threading.current_thread() is not threading.main_thread():
         yield
         return
-    under_way = {
-        "joblib": "those under way end with a checkpoint",
-        "submitit_local": "those under way end, and can be continued from their last checkpoint",
-    }.get(launcher, "those under way go on")
+    effect = {
+        "joblib": "running jobs save a checkpoint and end",
+        "submitit_local": "running jobs end, and can be resumed from their last checkpoint",
+    }.get(launcher, "running jobs continue")
 
     def stop(*_: Any) -> None:
         if (folder / STOP).exists():
             raise KeyboardInterrupt
         (folder / STOP).touch()
-        said = f"\nNo further job begins; {under_way}. Ctrl-C again leaves them at once."
-        print(said, file=sys.stderr, flush=True)
+        message = f"\nNo further job will start; {effect}. Press Ctrl-C again to exit at once."
+        print(message, file=sys.stderr, flush=True)
 
-    before = signal.signal(signal.SIGINT, stop)
+    previous_handler = signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)

@@ -1,4 +1,4 @@
-"""Hydra's launchers: which there are, whether they work here, and what ganlab sets of them."""
+"""Hydra's launchers: their names, checks that they can be used, and the number of workers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganlab.ranks import devices_of
 from ganlab.record.run import read_config
 from ganlab.record.sweep import Job
 
-LAUNCHERS = {  # and the extra of the package that has it
+LAUNCHERS = {  # launcher to the pip extra of ganlab that installs it
     "basic": None,
     "joblib": "joblib",
     "submitit_local": "submitit",
@@ -26,17 +26,17 @@ LAUNCHERS = {  # and the extra of the package that has it
 
 
 def launcher_of(settings: list[str]) -> str:
-    """The launcher that Hydra's overrides choose."""
+    """Return the launcher that Hydra's overrides choose; "basic" by default."""
     chosen = [text.partition("=")[2] for text in settings if text.startswith("hydra/launcher=")]
     return chosen[-1] if chosen else "basic"
 
 
 def check_launcher(settings: list[str]) -> None:
-    """Check that the launcher that Hydra's overrides choose can be used here, and its settings.
+    """Raise unless the launcher that Hydra's overrides choose can be used with its settings.
 
     Raises:
-        ConfigError: an unknown one, one that is not installed, Slurm where there is none, or
-            settings that it has not.
+        ConfigError: the launcher is unknown or not installed, Slurm is not available, or the
+            launcher has no such setting.
     """
     import shutil
 
@@ -45,12 +45,12 @@ def check_launcher(settings: list[str]) -> None:
     extra = LAUNCHERS[name]
     if extra and find_spec(f"hydra_plugins.hydra_{extra}_launcher") is None:
         raise ConfigError(
-            f"hydra/launcher={name}: is not installed. Install it with "
+            f"hydra/launcher={name}: not installed. Install it with "
             f"pip install 'ganlab[{extra}]' (in a checkout: pip install -e '.[{extra}]')."
         )
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(
-            "hydra/launcher=submitit_slurm: there is no Slurm here (no srun). Start the sweep on "
+            "hydra/launcher=submitit_slurm: Slurm is not available (no srun). Start the sweep on "
             "a login node of the cluster, or use hydra/launcher=joblib."
         )
     given = ["job=0", "folder=.", "cwd=.", *settings]
@@ -60,7 +60,7 @@ def check_launcher(settings: list[str]) -> None:
 
 @contextmanager
 def as_config_error(settings: list[str]) -> Iterator[None]:
-    """Turn what Hydra says of its own settings into a ConfigError."""
+    """Convert Hydra's exceptions about its settings into a ConfigError."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
@@ -69,10 +69,11 @@ def as_config_error(settings: list[str]) -> Iterator[None]:
 
 
 def own_settings(launcher: str, settings: list[str], jobs: list[Job]) -> list[str]:
-    """What ganlab sets of a launcher, unless the user has: how many processes joblib starts.
+    """Return ganlab's override for a launcher: the number of joblib's worker processes.
 
-    As many as the jobs' processes find cores or GPUs; the cores are shared out among them as
-    threads by joblib.
+    The number is at most the number of jobs, and at most the number of GPUs or cores divided by
+    the devices per job. joblib limits the threads of each worker so that they share the cores. The
+    list is empty for other launchers, and if `settings` set the number.
     """
     if launcher != "joblib" or any("hydra.launcher.n_jobs=" in text for text in settings):
         return []
@@ -81,5 +82,5 @@ def own_settings(launcher: str, settings: list[str], jobs: list[Job]) -> list[st
 
     trainer = read_config(jobs[0].folder).get("trainer") or {}
     on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto") and torch.cuda.is_available()
-    places = torch.cuda.device_count() if on_gpu else joblib.cpu_count()
-    return [f"hydra.launcher.n_jobs={max(1, min(len(jobs), places // devices_of(trainer)))}"]
+    devices = torch.cuda.device_count() if on_gpu else joblib.cpu_count()
+    return [f"hydra.launcher.n_jobs={max(1, min(len(jobs), devices // devices_of(trainer)))}"]

@@ -1,7 +1,7 @@
 """The jobs of a sweep: one run for each combination of values.
 
-A sweep is a folder of planned runs: all of them are written down before the first is trained, so
-that one that is killed is continued by `ganlab sweep resume`.
+A sweep is a folder of planned runs. All runs are written to disk before the first run is trained,
+so that `ganlab sweep resume` can continue a killed sweep.
 """
 
 from __future__ import annotations
@@ -31,39 +31,43 @@ from ganlab.runs.train import new_folder
 
 
 def check_started_once() -> None:
-    """Refuse to start a sweep in each of several processes.
+    """Raise if a launcher of distributed jobs would start the sweep once per process.
 
     Raises:
         ConfigError: torchrun or srun has started this process.
     """
     if (by := launched().by) != "ganlab":
         raise ConfigError(
-            f"-m: a sweep starts its runs itself, over several processes each where trainer=ddp "
-            f"says so. Start it once, without {by}; for jobs of Slurm use "
+            f"-m: a sweep starts the processes of its runs itself, several per run with "
+            f"trainer=ddp. Start the sweep once, without {by}; on Slurm use "
             "hydra/launcher=submitit_slurm."
         )
 
 
 def expand(overrides: list[str]) -> list[list[str]]:
-    """The overrides of each job, in Hydra's order: the last key changes fastest.
+    """Return the overrides of each job, in Hydra's order: the last key changes fastest.
 
     Raises:
-        ConfigError: a text that cannot be read, a choice that is not there, a sweep without end.
+        ConfigError: an override cannot be parsed, names an unknown choice of its config group, has
+            no values, or has an interval of values.
     """
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        values: dict[str, list[str]] = {}  # of several for one key the last counts, as in Hydra
-        for override in (_parsed(parser, text) for text in map(spelled_out, overrides)):
-            key, single = override.get_key_element(), override.get_value_element_as_str
-            own = override.sweep_string_iterator() if override.is_sweep_override() else [single()]
-            values[key] = [f"{key}={value}" for value in own]
-        return [list(job) for job in itertools.product(*values.values())]
+        choices: dict[str, list[str]] = {}  # per key; a repeated key replaces, as in Hydra
+        for override in (_parse(parser, text) for text in map(spelled_out, overrides)):
+            key = override.get_key_element()
+            if override.is_sweep_override():
+                values = override.sweep_string_iterator()
+            else:
+                values = [override.get_value_element_as_str()]
+            choices[key] = [f"{key}={value}" for value in values]
+        return [list(job) for job in itertools.product(*choices.values())]
 
 
-def _parsed(parser: Any, text: str) -> Any:
-    """One override, whose values are choices of its group if it has one."""
+def _parse(parser: Any, text: str) -> Any:
+    """Return one override of Hydra; raise ConfigError unless `expand` can use it."""
     if text.startswith("-"):
-        raise ConfigError(f"{text}: there is no such option; write key=value, see --help.")
+        raise ConfigError(f"{text}: no such option; write key=value, see --help.")
     try:
         override = parser.parse_overrides([text])[0]
     except HydraException:
@@ -72,13 +76,13 @@ def _parsed(parser: Any, text: str) -> Any:
         return override
     if not override.is_discrete_sweep():
         raise ConfigError(
-            f"{text}: a sweep needs single values, key=a,b,c or key=range(1,4). To search an "
+            f"{text}: a sweep needs a list of values, key=a,b,c or key=range(1,4). To search an "
             "interval use ganlab tune."
         )
     group = override.key_or_group.split("@")[0]
     values = list(override.sweep_string_iterator())
     if not values:
-        raise ConfigError(f"{text}: this is no value at all.")
+        raise ConfigError(f"{text}: matches no value.")
     for value in values if group in groups() else []:
         if not value.startswith("[") and value != "null":
             check_choice(group, value)
@@ -86,7 +90,7 @@ def _parsed(parser: Any, text: str) -> Any:
 
 
 def plan_missing(folder: Path) -> None:
-    """Plan the jobs that have not been; those that do not compose are written down as failed.
+    """Plan all jobs without a complete plan; record jobs with invalid configurations as failed.
 
     Raises:
         RunError: the folder cannot be written.
@@ -96,8 +100,8 @@ def plan_missing(folder: Path) -> None:
     if len(missing) > 20:
         print(f"ganlab: planning {len(missing)} runs …", file=sys.stderr, flush=True)
     for job in missing:
-        _put_aside(job.folder / "run.json")
-        of = {
+        _remove_incomplete(job.folder / "run.json")
+        sweep_info = {
             "name": content["name"],
             "group": f"{content['name']}/{folder.name}",
             "kind": "sweep",
@@ -105,10 +109,10 @@ def plan_missing(folder: Path) -> None:
             "overrides": job.differing,
         }
         try:
-            plan(job.folder, job.overrides, of=of)
+            plan(job.folder, job.overrides, of=sweep_info)
         except ConfigError as error:
             print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
-            record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": of}
+            record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": sweep_info}
             write_json(job.folder / "run.json", record | {"name": content["name"]})
 
 
@@ -119,8 +123,8 @@ def _is_planned(folder: Path) -> bool:
         return False
 
 
-def _put_aside(record: Path) -> None:
-    """Make room for a new plan where a record has no configuration, or cannot be read."""
+def _remove_incomplete(record: Path) -> None:
+    """Delete a run.json that has no configuration beside it; rename a damaged one to *.damaged."""
     try:
         read_record(record.parent)
         record.unlink()
@@ -130,14 +134,14 @@ def _put_aside(record: Path) -> None:
 
 
 def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
-    """The checked configuration of the first job that can be composed, of nine at most.
+    """Return the checked configuration of the first valid job, trying nine jobs at most.
 
     Raises:
-        ConfigError: what is wrong with the first job, where none can be.
+        ConfigError: none of the jobs is valid; the error is that of the first job.
     """
     from ganlab.config.checks import check
 
-    first = None
+    first_error = None
     for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
         try:
             composed = compose(overrides)
@@ -146,16 +150,16 @@ def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
             check(config)
             return config
         except ConfigError as error:
-            first = first or error
-    raise first or ConfigError("-m: received no jobs.")
+            first_error = first_error or error
+    raise first_error or ConfigError("-m: received no jobs.")
 
 
 def name_of(jobs: list[list[str]]) -> str:
-    """The name, or the experiment, that all jobs have; else "sweep"."""
+    """Return the only name among the jobs' overrides, else the only experiment, else "sweep"."""
     for key in ("name=", "experiment="):
-        named = {text.partition("=")[2] for job in jobs for text in job if text.startswith(key)}
-        if len(named) == 1:
-            return named.pop()
+        names = {text.partition("=")[2] for job in jobs for text in job if text.startswith(key)}
+        if len(names) == 1:
+            return names.pop()
     return "sweep"
 
 
@@ -163,10 +167,11 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
     """Write sweep.json, and return the sweep's folder.
 
     Args:
-        given: the folder, if the user names one; else it is outputs/<name>/<date>_<time>.
-        name: of the sweep.
-        settings: Hydra's own.
-        jobs: overrides of each.
+        given: folders that the user gave; the last one is used. If empty, the folder is
+            outputs/<name>/<date>_<time>.
+        name: name of the sweep.
+        settings: overrides of Hydra's settings, such as hydra/launcher=joblib.
+        jobs: overrides of each job.
 
     Raises:
         RunError: the folder holds a sweep or a run already, or cannot be written.
@@ -190,7 +195,8 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
         part = folder / f".sweep.{os.getpid()}.part"
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         try:
-            os.link(part, folder / "sweep.json")  # whole, and of one of two who start at once
+            # atomic, and fails if another process has just written the file
+            os.link(part, folder / "sweep.json")
         finally:
             part.unlink()
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""How far the jobs of a sweep are, as a table."""
+"""Tables of the state and progress of a sweep's jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ganlab.record.sweep import jobs_of
 
 
 def status_table(folder: Path) -> tuple[str, Counter[str]]:
-    """A line for each job, and how many are in which state.
+    """Return a table with a line for each job, and the number of jobs per state.
 
     Raises:
-        RunError: no sweep there.
+        RunError: the folder holds no sweep, or its sweep.json is damaged.
     """
     rows, counts = [], Counter[str]()
     for job in jobs_of(folder):
@@ -34,7 +34,11 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
 
 
 def print_end(folder: Path, interrupted: bool) -> int:
-    """Say how a sweep ended, and what to do next; returns 0 when all jobs finished, 130 or 1."""
+    """Print the final state of a sweep and the next commands; return the exit code.
+
+    Returns:
+        0 if all jobs finished, else 130 if `interrupted`, else 1.
+    """
     table, counts = status_table(folder)
     print(table)
     print(f"{describe_counts(counts)}. The sweep is in {folder}.")
@@ -47,7 +51,7 @@ def print_end(folder: Path, interrupted: bool) -> int:
 
 
 def describe_counts(counts: Counter[str]) -> str:
-    """How many jobs are in which state."""
+    """Return the number of jobs per state as text: "4 jobs: 2 finished, 2 failed"."""
     total = sum(counts.values())
     return f"{total} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
 

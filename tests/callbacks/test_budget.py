@@ -1,4 +1,4 @@
-"""A run ends at the first limit reached."""
+"""`Budget`: a run ends when it reaches the first of its limits."""
 
 import pytest
 from helpers.tiny import fit, tiny_gan, tiny_ring
@@ -11,9 +11,9 @@ from ganlab.errors import ConfigError
     ("limits", "batches"),
     [
         ({"batches": 7}, 7),
-        ({"examples": 26}, 7),  # the batch that reaches it is the last
+        ({"examples": 26}, 7),  # batch 7 reaches 28 examples, and is the last
         ({"examples": 28}, 7),
-        ({"epochs": 0.5}, 5),  # ten batches of 4 in 40
+        ({"epochs": 0.5}, 5),  # an epoch has 40 examples, 10 batches of 4
         ({"epochs": 2}, 20),
         ({"batches": 9, "examples": 12, "epochs": 1}, 3),
         ({"batches": 2, "minutes": 10}, 2),
@@ -26,12 +26,12 @@ def test_first_limit_reached(limits, batches):
     assert budget.spent(module) >= 1
 
 
-def test_minutes(monkeypatch):
-    clock = iter(range(0, 10_000, 6))  # each look at the clock takes six seconds
+def test_run_ends_after_the_given_minutes(monkeypatch):
+    clock = iter(range(0, 10_000, 6))  # each call of monotonic() adds 6 seconds
     monkeypatch.setattr("ganlab.callbacks.budget.time.monotonic", lambda: float(next(clock)))
     module = tiny_gan()
     fit(module, Budget(minutes=1))
-    assert module.batches_seen == 9  # 60 s after the start, which itself took one look to check
+    assert module.batches_seen == 9  # 60 s are 10 calls; the check at the start takes the first
 
 
 def test_minutes_before_a_resume_count():
@@ -41,7 +41,7 @@ def test_minutes_before_a_resume_count():
     assert module.batches_seen == 0
 
 
-def test_share_is_of_the_nearest_limit():
+def test_spent_fraction_is_that_of_the_nearest_limit():
     module, budget = tiny_gan(), Budget(batches=10, examples=80)
     fit(module, Budget(batches=5))
     assert budget.spent(module) == 0.5
@@ -49,6 +49,6 @@ def test_share_is_of_the_nearest_limit():
 
 
 @pytest.mark.parametrize("limits", [{}, {"batches": 0}, {"examples": -1}])
-def test_refused(limits):
+def test_missing_or_non_positive_limits_are_refused(limits):
     with pytest.raises(ConfigError, match="budget"):
         Budget(**limits)

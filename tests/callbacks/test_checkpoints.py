@@ -1,4 +1,4 @@
-"""Checkpoints: when, which, and that a good one survives whatever happens."""
+"""Checkpoints: when they are written, which are kept, and that a failure leaves a valid one."""
 
 import math
 import os
@@ -22,7 +22,7 @@ def batches_in(path):
 
 
 class Saves(Checkpoints):
-    """Notes the batch of each save."""
+    """Checkpoints that record the batch number of each save in `at`."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -34,11 +34,11 @@ class Saves(Checkpoints):
 
 
 @pytest.mark.parametrize("every", [1, 5])
-def test_cadence_counts_images_whatever_the_generators_period(tmp_path, every):
+def test_cadence_counts_examples_for_any_period_of_the_generator(tmp_path, every):
     players = {"discriminator": Player(sgd()), "generator": Player(sgd(), every=every)}
     saves = Saves(tmp_path, every_examples=10, keep_every=20)
     fit(tiny_gan(players=players), Samples(tmp_path, every_examples=16), saves, batches=11)
-    # multiples of 10 are reached in batches 3 (12), 5, 8 (32) and 10; the 11th is the last
+    # multiples of 10 examples are reached in batches 3 (12), 5 (20), 8 (32) and 10 (40); 11 is last
     assert saves.at == [3, 5, 8, 10, 11]
     folder = tmp_path / "checkpoints"
     names = sorted(path.name for path in folder.iterdir())
@@ -60,7 +60,7 @@ def test_kept_checkpoints_have_their_own_cadence(tmp_path):
 
 
 def test_best_by_a_monitored_score(tmp_path):
-    """The first, which is no number, is none to go by."""
+    """A score of NaN never counts as the best."""
     values = iter([math.nan, 3.0, 1.0, 2.0])
 
     class Score(Callback):
@@ -80,17 +80,19 @@ def test_monitoring_what_is_not_logged(tmp_path):
             module.scored_at = module.examples_seen
             module.log_values({"frechet": 1.0})
 
-    with pytest.raises(ConfigError, match="'fid' is logged; there is frechet"):
+    with pytest.raises(ConfigError, match="'fid' is not logged; allowed frechet"):
         fit(tiny_gan(), Score(), Checkpoints(tmp_path, monitor="fid"), batches=3)
 
 
 class Poisoned(GAN):
+    """GAN whose discriminator loss is NaN in batch 7."""
+
     def discriminator_loss(self, batch):
         terms = super().discriminator_loss(batch)
         return {k: v * float("nan") if self.batches_seen == 6 else v for k, v in terms.items()}
 
 
-def test_a_loss_that_is_not_finite_leaves_checkpoint_and_picture(tmp_path):
+def test_non_finite_loss_leaves_checkpoints_and_a_picture(tmp_path):
     callbacks = [Samples(tmp_path, 10**6), Checkpoints(tmp_path, every_examples=8)]
     with pytest.raises(NonFiniteLossError, match="batch 7"):
         fit(tiny_gan(Poisoned), *callbacks, batches=20)
@@ -101,11 +103,11 @@ def test_a_loss_that_is_not_finite_leaves_checkpoint_and_picture(tmp_path):
         v.isfinite().all() for v in read_checkpoint(folder / "last.ckpt")["state_dict"].values()
     )
     pictures = sorted(path.stem for path in (tmp_path / "samples").iterdir())
-    assert pictures == ["000000000000", "000000000024"]  # the start, and where it failed
+    assert pictures == ["000000000000", "000000000024"]  # at the start and at the failure
 
 
 def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
-    """Where the guard reads late, a checkpoint asks it first."""
+    """The check for finite terms runs only now and then, but always before a checkpoint."""
     module = tiny_gan()
 
     class Late(Callback):
@@ -119,6 +121,8 @@ def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
 
 
 class Signals(Callback):
+    """Sends the given signals to this process in batch 3."""
+
     def __init__(self, *numbers):
         self.numbers = numbers
 
@@ -129,7 +133,7 @@ class Signals(Callback):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_with_a_checkpoint(tmp_path, number):
+def test_signal_ends_the_run_with_a_checkpoint_and_restores_handlers(tmp_path, number):
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
     module, checkpoints = tiny_gan(), Checkpoints(tmp_path)
     fit(module, Signals(number), checkpoints, batches=50)
@@ -138,7 +142,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(tmp_path, number):
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
 
 
-def test_a_second_signal_ends_it_at_once_and_gives_signals_back(tmp_path):
+def test_second_signal_ends_the_run_at_once_and_restores_handlers(tmp_path):
     before = signal.getsignal(signal.SIGINT)
     module = tiny_gan()
     with pytest.raises((KeyboardInterrupt, SystemExit)):
@@ -147,7 +151,7 @@ def test_a_second_signal_ends_it_at_once_and_gives_signals_back(tmp_path):
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_an_exception_gives_signals_back(tmp_path):
+def test_exception_restores_signal_handlers(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(NonFiniteLossError):
         fit(tiny_gan(Poisoned), Checkpoints(tmp_path), batches=20)
@@ -167,7 +171,8 @@ def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
         newest_checkpoint(tmp_path)
 
 
-def test_killed_between_the_two_renames(tmp_path):
+def test_previous_checkpoint_is_used_if_last_is_missing(tmp_path):
+    """A kill between the two renames of a save leaves no last.ckpt."""
     fit(tiny_gan(), Checkpoints(tmp_path, every_examples=8), batches=5)
     (tmp_path / "checkpoints" / "last.ckpt").unlink()
     assert newest_checkpoint(tmp_path)[0].name == "previous.ckpt"
@@ -185,7 +190,7 @@ def test_checkpoint_of_another_model(tmp_path):
         fit(other, EMA(), batches=4, ckpt_path=path)
 
 
-def test_checkpoint_of_someone_else(tmp_path):
+def test_checkpoint_of_another_program_is_refused(tmp_path):
     torch.save({"state_dict": {}, "pytorch-lightning_version": "2.6.0"}, tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="not written by ganlab"):
         read_checkpoint(tmp_path / "other.ckpt")
@@ -213,7 +218,7 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
 
 
-def test_picture_of_images(tmp_path):
+def test_picture_of_a_conditional_model_has_a_column_per_class(tmp_path):
     fit(tiny_labelled(), Samples(tmp_path, None, n=7), batches=1, data=tiny_images())
     with Image.open(tmp_path / "samples" / "000000000004.png") as picture:
         assert picture.size == (3 * 58 + 2, 3 * 58 + 2)  # 3 classes, 3 rows of 8 pixels seven times
@@ -221,6 +226,6 @@ def test_picture_of_images(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"every_examples": 0}, {"keep_every": -1}, {"mode": "least"}])
-def test_refused(options):
+def test_wrong_arguments_are_refused(options):
     with pytest.raises(ConfigError, match=r"checkpoints\."):
         Checkpoints("x", **options)

@@ -1,4 +1,4 @@
-"""What the doctor logs, and that it changes nothing."""
+"""`Doctor`: the values that it logs, and that it does not change training."""
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 def two(discriminator=None, generator=None):
+    """Return two players with SGD, changed by the given arguments."""
     return {
         "discriminator": Player(**{"optimizer": sgd(), **(discriminator or {})}),
         "generator": Player(**{"optimizer": sgd(), **(generator or {})}),
@@ -25,6 +26,7 @@ def two(discriminator=None, generator=None):
 
 
 def rows(folder, module, batches, *callbacks, data=None, **options):
+    """Train with a row of the log every 5 batches, and return the rows."""
     module.log_every = 5
     logger = CSVLogger(folder)
     fit(module, *callbacks, batches=batches, data=data, logger=[logger], **options)
@@ -33,7 +35,7 @@ def rows(folder, module, batches, *callbacks, data=None, **options):
 
 
 def test_separation_is_the_area_under_the_roc_curve():
-    """Of two normal distributions one standard deviation apart it is Φ(1 / √2)."""
+    """For two unit normal distributions with means 1 apart, the area is Φ(1 / √2)."""
     rng = torch.Generator().manual_seed(0)
     fake = torch.randn(1000, generator=rng)
     real = torch.randn(1000, generator=rng) + 1
@@ -54,15 +56,15 @@ def test_boundaries_of_losses():
 
 
 def test_gradient_and_change_of_plain_descent(tmp_path):
-    """Of SGD without momentum the change is rate · gradient, whatever was clipped afterwards."""
+    """With SGD without momentum the change of the weights is rate · gradient."""
     seen = {}
 
     class Recorded(Doctor):
         def on_before_optimizer_step(self, trainer, pl_module, optimizer):
             super().on_before_optimizer_step(trainer, pl_module, optimizer)
             role = pl_module.roles[[o is optimizer for o in trainer.optimizers].index(True)]
-            own = pl_module.parameters_of[role]
-            for name, values in (("gradient", [p.grad for p in own]), ("weights", own)):
+            weights = pl_module.parameters_of[role]
+            for name, values in (("gradient", [p.grad for p in weights]), ("weights", weights)):
                 joined = torch.cat([v.detach().flatten() for v in values])
                 seen[f"{name}/{role}"] = float(joined.norm())
 
@@ -75,31 +77,31 @@ def test_gradient_and_change_of_plain_descent(tmp_path):
         assert row[f"doctor/change/{role}"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_gradient_is_taken_before_clipping(tmp_path):
+def test_gradient_is_measured_before_clipping(tmp_path):
     clipped = rows(tmp_path / "a", tiny_gan(players=two({"gradient_clip": 1e-6})), 5, Doctor())[0]
     assert clipped["doctor/gradient/discriminator"] > 1e-3
     assert clipped["doctor/change/discriminator"] < 1e-5
 
 
-def test_a_player_at_rest_and_one_that_moves_now_and_then(tmp_path):
-    """Its last step before each row is measured; in a window without one there is nothing."""
+def test_rows_without_a_step_of_a_player_have_no_change_of_it(tmp_path):
+    """The discriminator has learning rate 0; the generator steps in batches 8 and 16 only."""
     players = two({"optimizer": sgd(0.0)}, {"every": 8})
-    found = rows(tmp_path, tiny_gan(players=players), 20, Doctor())
-    assert all(row["doctor/change/discriminator"] == 0 for row in found)
-    assert all(row["doctor/gradient/discriminator"] > 0 for row in found)
-    moved = [row.get("doctor/change/generator") for row in found]
-    assert [m is not None and m > 0 for m in moved] == [False, True, False, True]  # batches 8, 16
+    logged = rows(tmp_path, tiny_gan(players=players), 20, Doctor())
+    assert all(row["doctor/change/discriminator"] == 0 for row in logged)
+    assert all(row["doctor/gradient/discriminator"] > 0 for row in logged)
+    changes = [row.get("doctor/change/generator") for row in logged]
+    assert [c is not None and c > 0 for c in changes] == [False, True, False, True]
 
 
 class Scored(GAN):
-    """Lets be watched what it is said to have scored."""
+    """GAN that passes fixed scores to `watch`."""
 
     def watch(self, **scores):
         real, fake = torch.tensor([1.0, 2.0, -1.0, 3.0]), torch.tensor([-1.0, 1.0, 0.5, -2.0])
         super().watch(real_scores=real, fake_scores=fake)
 
 
-def test_accuracy_and_critics(tmp_path):
+def test_accuracies_are_logged_except_for_critics(tmp_path):
     row = rows(tmp_path / "a", tiny_gan(Scored), 5, Doctor())[0]
     assert row["doctor/real_accuracy"] == 3 / 4
     assert row["doctor/fake_accuracy"] == 2 / 4
@@ -109,47 +111,48 @@ def test_accuracy_and_critics(tmp_path):
     assert "doctor/real_accuracy" not in critic
 
 
-def test_samples_come_with_the_first_row_after_the_cadence_and_at_the_end(tmp_path):
-    """Batches of 4, rows at 20, 40, …; 30 is crossed in the second row, 60 in the third, ….."""
-    found = rows(tmp_path, tiny_gan(), 22, Doctor(every_examples=30))
-    looked = [row["examples_seen"] for row in found if "doctor/pairwise_distance" in row]
-    assert looked == [40, 60, 88]  # the last row of the window is at 80, the end at 88
-    assert found[-1]["doctor/training_examples"] == 40
+def test_distances_are_in_the_first_row_after_the_cadence_and_in_the_last(tmp_path):
+    """Rows are at 20, 40, … examples; multiples of 30 are reached with the rows at 40 and 60."""
+    logged = rows(tmp_path, tiny_gan(), 22, Doctor(every_examples=30))
+    sampled = [row["examples_seen"] for row in logged if "doctor/pairwise_distance" in row]
+    assert sampled == [40, 60, 88]  # 88 is the end
+    assert logged[-1]["doctor/training_examples"] == 40
     with pytest.raises(ConfigError, match=r"doctor\.every_examples"):
         Doctor(every_examples=0)
 
 
-def test_distances_of_the_data_itself_of_copies_and_of_one_point():
-    """Fresh samples give about 1 for all; copies 0 to training examples; one point 0 to itself."""
+def test_distances_of_new_data_of_copies_and_of_a_single_point():
+    """New data gives about 1; copies are at distance 0 from training examples; equal samples are
+    at distance 0 from each other."""
     data = tiny_ring(samples=4000)
     data.setup()
-    look, fresh = SampleDistances(data), tiny_ring(samples=4000, seed=1)
+    distances, fresh = SampleDistances(data), tiny_ring(samples=4000, seed=1)
     fresh.setup()
-    values = look(fresh.reference("train")[: look.n])
+    values = distances(fresh.reference("train")[: distances.n])
     assert values["pairwise_distance"] == pytest.approx(1, abs=0.1)
     assert values["nearest_generated"] == pytest.approx(1, abs=0.35)
     assert values["nearest_training"] == pytest.approx(1, abs=0.35)
-    assert look(data.reference("train")[: look.n])["nearest_training"] < 1e-3
-    one = look(torch.zeros(look.n, 2))
-    assert one["pairwise_distance"] == one["nearest_generated"] == 0
-    assert look(fresh.reference("train")[: look.n] * 3)["pairwise_distance"] > 2.5
+    assert distances(data.reference("train")[: distances.n])["nearest_training"] < 1e-3
+    equal = distances(torch.zeros(distances.n, 2))
+    assert equal["pairwise_distance"] == equal["nearest_generated"] == 0
+    assert distances(fresh.reference("train")[: distances.n] * 3)["pairwise_distance"] > 2.5
 
 
-def test_copies_of_images_are_found_at_any_size():
-    """The training examples are kept as bytes, at most 32 pixels large."""
+def test_copies_of_images_are_recognized_at_any_size():
+    """Training examples are stored as bytes, shrunk to at most 32 × 32 pixels."""
     for size in (8, 64):
         data = tiny_images(size=size, samples=30)
         data.setup()
-        look = SampleDistances(data)
-        copies = data.train["example"][: look.n].float() / 127.5 - 1
-        values = look(copies)
+        distances = SampleDistances(data)
+        copies = data.train["example"][: distances.n].float() / 127.5 - 1
+        values = distances(copies)
         assert values["nearest_training"] < 0.05
         assert values["pairwise_distance"] == pytest.approx(1, abs=0.15)
         assert values["compared_examples"] == values["training_examples"] == 30
 
 
-def test_training_is_the_same_with_it(tmp_path):
-    """Weights, running statistics of batch norm and dropout's random numbers."""
+def test_doctor_does_not_change_training(tmp_path):
+    """It leaves weights, running statistics and the random numbers of dropout as they are."""
     states = []
     for callbacks in ([], [Doctor(every_examples=8)]):
         module = tiny_labelled(players=two({"optimizer": adam()}, {"optimizer": adam()}))
@@ -159,8 +162,8 @@ def test_training_is_the_same_with_it(tmp_path):
 
 
 @pytest.mark.parametrize("stop", [7, 8, 9, 11])
-def test_resumed_rows_are_the_same(stop, tmp_path):
-    """Also where the generator's step that a row shows was made before the interruption."""
+def test_resumed_run_logs_the_same_rows(stop, tmp_path):
+    """Also if the generator's step of a row was taken before the interruption."""
 
     def session(folder, batches, resume=False):
         module = tiny_gan(players=two({"optimizer": adam()}, {"optimizer": adam(), "every": 3}))
@@ -174,15 +177,15 @@ def test_resumed_rows_are_the_same(stop, tmp_path):
         record.end("finished")
         return {row["examples_seen"]: row for row in read_metrics(folder)}
 
-    straight = session(tmp_path / "straight", 17)
+    uninterrupted = session(tmp_path / "uninterrupted", 17)
     session(tmp_path / "resumed", stop)
     resumed = session(tmp_path / "resumed", 17, resume=True)
-    resumed.pop(4 * stop)  # the end of the first session has a row of samples of its own
-    assert resumed == straight
-    assert "doctor/gradient/generator" in straight[60]
+    resumed.pop(4 * stop)  # the row with distances at the end of the first session
+    assert resumed == uninterrupted
+    assert "doctor/gradient/generator" in uninterrupted[60]
 
 
-def test_a_set_of_one_image_is_not_compared(tmp_path):
-    found = rows(tmp_path, tiny_gan(), 5, Doctor(), data=tiny_ring(batch_size=1, samples=1))
-    assert "doctor/separation" in found[-1]
-    assert "doctor/pairwise_distance" not in found[-1]
+def test_data_of_one_example_has_no_distances(tmp_path):
+    logged = rows(tmp_path, tiny_gan(), 5, Doctor(), data=tiny_ring(batch_size=1, samples=1))
+    assert "doctor/separation" in logged[-1]
+    assert "doctor/pairwise_distance" not in logged[-1]

@@ -1,4 +1,4 @@
-"""The average moves with its player, by examples, and never trains."""
+"""`EMA`: updates follow the player's steps, count examples, and are not trained."""
 
 import functools
 
@@ -16,7 +16,7 @@ from ganlab.networks import MLPDiscriminator, MLPGenerator
 
 
 class Watch(Callback):
-    """Raw and averaged weights after each batch."""
+    """Records the raw and the EMA weights after each batch."""
 
     def __init__(self):
         self.raw, self.averaged = [], []
@@ -30,20 +30,21 @@ class Watch(Callback):
 
 
 def game(**generator):
+    """Return a tiny GAN whose generator player has these arguments."""
     return tiny_gan(
         players={"discriminator": Player(sgd()), "generator": Player(sgd(), **generator)}
     )
 
 
 @pytest.mark.parametrize("every", [1, 5])
-def test_average_moves_when_the_generator_does(every):
+def test_average_changes_with_each_step_of_the_generator(every):
     watch = Watch()
     fit(game(every=every), EMA(100, None), watch, batches=11)
-    moved = [
+    changed = [
         any(not torch.equal(a, b) for a, b in zip(*pair, strict=True))
         for pair in zip(watch.averaged, watch.averaged[1:], strict=False)
     ]
-    assert moved == [(batch + 1) % every == 0 for batch in range(1, 11)]
+    assert changed == [(batch + 1) % every == 0 for batch in range(1, 11)]
 
 
 def test_average_waits_for_an_accumulated_step():
@@ -56,8 +57,8 @@ def test_average_waits_for_an_accumulated_step():
 
 
 @pytest.mark.parametrize("every", [1, 5])
-def test_half_life_is_in_images_whatever_the_period(every):
-    """With period 5 an update stands for 20 examples: its factor is that of five single ones."""
+def test_half_life_counts_examples_for_any_period(every):
+    """With period 5 an update covers 20 examples: its decay is that of 5 updates of 4 examples."""
     watch, module = Watch(), game(every=every)
     start = [v.clone() for v in module.generator.state_dict().values()]
     fit(module, EMA(40, None), watch, batches=10)
@@ -68,8 +69,8 @@ def test_half_life_is_in_images_whatever_the_period(every):
             decay * old + (1 - decay) * raw
             for old, raw in zip(expected, watch.raw[batch - 1], strict=True)
         ]
-    for mine, theirs in zip(watch.averaged[-1], expected, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-6)
+    for averaged, value in zip(watch.averaged[-1], expected, strict=True):
+        torch.testing.assert_close(averaged, value, rtol=0, atol=1e-6)
 
 
 def test_ramp_up_shortens_the_half_life():
@@ -82,7 +83,7 @@ def test_ramp_up_shortens_the_half_life():
 def test_scheduled_half_life():
     ema, module = EMA(Ramp(10, 30, 40), None), tiny_gan()
     fit(module, ema, batches=6)
-    assert ema.half_life == 20  # the sixth batch began at 20 examples
+    assert ema.half_life == 20  # batch 6 started at 20 examples, half of the ramp from 10 to 30
     assert module.scheduled.values(40)["ema.half_life"] == 30
 
 
@@ -102,11 +103,11 @@ def test_buffers_are_averaged_and_integers_copied():
     assert not torch.equal(raw["layers.1.running_mean"], averaged["layers.1.running_mean"])
 
 
-def test_the_average_is_in_no_optimizer_and_samples_use_it():
+def test_average_is_in_no_optimizer_and_is_used_for_samples():
     module = tiny_gan()
     trainer = fit(module, EMA(10**6, None), batches=3)
-    own = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
-    assert not own & set(module.averaged.parameters())
+    trained = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
+    assert not trained & set(module.averaged.parameters())
     assert not any(p.requires_grad for p in module.averaged.parameters())
     assert not module.averaged["generator"].training
     averaged, raw = module.sample(5, seed=1), module.sample(5, seed=1, ema=False)
@@ -115,7 +116,7 @@ def test_the_average_is_in_no_optimizer_and_samples_use_it():
     assert torch.equal(raw, module.generator(z))
 
 
-def test_a_classifier_is_averaged_too():
+def test_network_of_a_classifier_is_averaged():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
     players = {"network": Player(functools.partial(torch.optim.Adam, lr=1e-2))}
     module = Classifier(network, players)
@@ -126,6 +127,6 @@ def test_a_classifier_is_averaged_too():
 
 
 @pytest.mark.parametrize("options", [{"half_life": 0}, {"ramp_up": -1}])
-def test_refused(options):
+def test_non_positive_arguments_are_refused(options):
     with pytest.raises(ConfigError, match=r"ema\."):
         EMA(**options)

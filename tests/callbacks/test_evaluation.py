@@ -1,4 +1,4 @@
-"""Scores during training: when they are taken, and what they are measured on."""
+"""`Evaluation`: when scores are taken, and from which weights."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def scored(module, data):
     return {name: score.value for name, score in scores.items()}
 
 
-def test_scores_are_those_of_the_protocol_at_that_moment():
+def test_scores_equal_those_of_the_protocol_for_the_same_weights():
     module, data, callback = tiny_gan(), tiny_ring(samples=200), Evaluation(protocol())
     fit(module, EMA(50), callback, batches=5, data=data)
     expected = scored(module, data)
@@ -30,8 +30,8 @@ def test_scores_are_those_of_the_protocol_at_that_moment():
     assert callback.seconds > 0
 
 
-def test_they_are_taken_every_n_images_and_at_the_end():
-    """Batches of 4: 12 and 24 examples are crossed, and 28 is the end."""
+def test_scores_are_taken_every_n_examples_and_at_the_end():
+    """With batches of 4, multiples of 12 are reached at 12 and 24 examples; the end is at 28."""
     module, taken = tiny_gan(), []
 
     class Watch(SampleProtocol):
@@ -50,21 +50,21 @@ def test_any_score_chooses_the_best_checkpoint(tmp_path):
     best = Checkpoints(tmp_path, every_examples=None, monitor="sliced_wasserstein", mode="max")
     fit(module, Evaluation(protocol(), every_examples=8), best, batches=8, data=data)
     checkpoint = read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")
-    again = tiny_gan()
-    again.on_load_checkpoint(checkpoint)
-    again.load_state_dict(checkpoint["state_dict"])
-    assert scored(again, data)["sliced_wasserstein"] == best.best
+    loaded = tiny_gan()
+    loaded.on_load_checkpoint(checkpoint)
+    loaded.load_state_dict(checkpoint["state_dict"])
+    assert scored(loaded, data)["sliced_wasserstein"] == best.best
 
 
-def test_training_goes_on_as_if_nobody_had_looked():
-    looked, alone = tiny_gan(), tiny_gan()
-    fit(looked, Evaluation(protocol(), every_examples=8), batches=8, data=tiny_ring(samples=200))
-    fit(alone, batches=8, data=tiny_ring(samples=200))
-    for name, value in alone.state_dict().items():
-        assert torch.equal(looked.state_dict()[name], value), name
+def test_evaluation_does_not_change_training():
+    evaluated, plain = tiny_gan(), tiny_gan()
+    fit(evaluated, Evaluation(protocol(), every_examples=8), batches=8, data=tiny_ring(samples=200))
+    fit(plain, batches=8, data=tiny_ring(samples=200))
+    for name, value in plain.state_dict().items():
+        assert torch.equal(evaluated.state_dict()[name], value), name
 
 
-def test_what_cannot_be_scored_is_missed_before_training():
+def test_impossible_protocol_is_refused_before_training():
     module = tiny_gan()
     few = SampleProtocol("test", {"modes": ModeCoverage()}, samples=7, split="train")
     with pytest.raises(ConfigError, match="7 generated samples are too few"):

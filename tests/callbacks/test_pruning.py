@@ -1,4 +1,4 @@
-"""Runs that are stopped early by somebody who compares scores."""
+"""`Pruning`: a judge of scores stops runs early."""
 
 import pytest
 from helpers.tiny import fit, tiny_gan, tiny_ring
@@ -16,7 +16,10 @@ def evaluation():
 
 
 def trained(folder, judge, score="high_quality"):
-    """Seven batches of 4 examples, which cross 10 at 12 and 20 at 20, and end at 28."""
+    """Train 7 batches of 4 examples; return the module, the callback, and the examples saved.
+
+    Scores are due at multiples of 10 examples: they are taken at 12 and 20, and at the end, 28.
+    """
     module, pruning = tiny_gan(), Pruning(score, judge)
     fit(
         module,
@@ -42,11 +45,11 @@ def test_run_stops_at_the_batch_of_the_score_with_a_checkpoint(tmp_path):
     assert (module.examples_seen, saved, pruning.pruned) == (20, 20, True)
 
 
-def test_verdict_on_a_run_that_has_ended_is_none(tmp_path):
+def test_judge_cannot_prune_a_run_that_has_reached_its_end(tmp_path):
     module, pruning, saved = trained(tmp_path, lambda examples, value: examples > 20)
     assert (module.examples_seen, saved, pruning.pruned) == (28, 28, False)
 
 
 def test_unknown_score_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"'fid' is logged; there is .*high_quality"):
+    with pytest.raises(ConfigError, match=r"'fid' is not logged; allowed .*high_quality"):
         trained(tmp_path, lambda *_: False, score="fid")

@@ -20,7 +20,7 @@ RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=1
 
 @pytest.fixture
 def cli(capsys):
-    """Runs a command; returns its exit code and what it said on stderr."""
+    """Function that runs a command; returns its exit code and its stderr."""
 
     def run(*argv):
         code = main([str(word) for word in argv])

@@ -1,4 +1,4 @@
-"""What the commands print and write."""
+"""Output and files of the commands `sample`, `list`, `train -m` and `bench`."""
 
 import json
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("no_curves")
 
 @pytest.fixture(scope="module")
 def conditional_run(tmp_path_factory, no_curves):
-    """A run of a small conditional DCGAN, two batches long."""
+    """Folder of a finished run of a small conditional DCGAN: 6 batches of 8 examples."""
     folder = tmp_path_factory.mktemp("conditional") / "run"
     small = [
         "data=synthetic",
@@ -24,8 +24,8 @@ def conditional_run(tmp_path_factory, no_curves):
         "model.discriminator.network.features=8",
         "data.batch_size=8",
     ]
-    slow_average = "callbacks.ema.ramp_up=null"
-    arguments = ["model=cdcgan", *small, "budget.batches=6", slow_average, f"run_dir={folder}"]
+    no_ramp_up = "callbacks.ema.ramp_up=null"  # so that EMA weights differ from raw weights
+    arguments = ["model=cdcgan", *small, "budget.batches=6", no_ramp_up, f"run_dir={folder}"]
     assert main(["train", *arguments]) == 0
     return folder
 
@@ -36,7 +36,7 @@ def _arrays(run, out, *arguments):
         return dict(arrays)
 
 
-def test_arrays(conditional_run, tmp_path):
+def test_sample_writes_arrays_of_uint8_images_labels_and_latents(conditional_run, tmp_path):
     arrays = _arrays(conditional_run, tmp_path / "a.npz", "n=5", "labels=3,7", "seed=1")
     assert arrays["images"].shape == (5, 16, 16, 3)
     assert arrays["images"].dtype == np.uint8
@@ -44,19 +44,19 @@ def test_arrays(conditional_run, tmp_path):
     assert arrays["latents"].shape == (5, 100)
 
 
-def test_seed_repeats_and_ema_differs(conditional_run, tmp_path):
-    one, two, other, raw = (
+def test_equal_seeds_give_equal_samples_and_raw_weights_give_others(conditional_run, tmp_path):
+    first, repeated, other_seed, raw = (
         _arrays(conditional_run, tmp_path / f"{i}.npz", "n=4", *arguments)["images"]
         for i, arguments in enumerate([["seed=1"], ["seed=1"], ["seed=2"], ["seed=1", "ema=false"]])
     )
-    assert (one == two).all()
-    assert (one != other).any()
-    assert (one != raw).any()
+    assert (first == repeated).all()
+    assert (first != other_seed).any()
+    assert (first != raw).any()
 
 
-def test_without_a_seed_each_call_differs(conditional_run, tmp_path):
-    one, two = (_arrays(conditional_run, tmp_path / f"{i}.npz", "n=4") for i in range(2))
-    assert (one["latents"] != two["latents"]).all()
+def test_without_a_seed_each_call_uses_other_latents(conditional_run, tmp_path):
+    first, second = (_arrays(conditional_run, tmp_path / f"{i}.npz", "n=4") for i in range(2))
+    assert (first["latents"] != second["latents"]).all()
 
 
 def test_truncation_bounds_the_latents(conditional_run, tmp_path):
@@ -64,7 +64,7 @@ def test_truncation_bounds_the_latents(conditional_run, tmp_path):
     assert np.abs(latents).max() <= 0.5
 
 
-def test_single_files_and_grid(conditional_run, tmp_path):
+def test_sample_writes_single_pictures_or_a_grid(conditional_run, tmp_path):
     assert main(["sample", f"run={conditional_run}", "n=11", f"out={tmp_path / 'folder'}"]) == 0
     files = sorted((tmp_path / "folder").iterdir())
     assert len(files) == 11
@@ -73,7 +73,7 @@ def test_single_files_and_grid(conditional_run, tmp_path):
     assert Image.open(tmp_path / "g.png").mode == "RGB"
 
 
-def test_points(tmp_path):
+def test_samples_of_a_2d_model_are_written_as_points(tmp_path):
     run = tmp_path / "run"
     arguments = ["experiment=ring_hinge", "budget.batches=2", "data.samples=600"]
     assert main(["train", *arguments, f"run_dir={run}"]) == 0
@@ -82,7 +82,7 @@ def test_points(tmp_path):
     assert points.dtype == np.float32
 
 
-def test_list_says_a_line_for_every_config(capsys):
+def test_list_prints_a_line_for_every_config(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
     for group in ("model", "data", "loss", "experiment"):
@@ -92,18 +92,17 @@ def test_list_says_a_line_for_every_config(capsys):
 
 
 @pytest.mark.parametrize("command", ["train", "validate", "list", "sample", "bench"])
-def test_help_in_plain_words(command, capsys):
+def test_help_names_the_command(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganlab {command}" in capsys.readouterr().out
 
 
-def test_sweep_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
-    """The job that cannot be trained says why; the other one finishes; the exit code is not 0."""
+def test_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, capsys):
+    """The failed job prints its error, the other job finishes, and the exit code is 1."""
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=ring_hinge", "data.samples=300", "data.batch_size=999,64"]
     assert main(["train", "-m", *arguments, "budget.batches=2"]) == 1
-    said = capsys.readouterr().err
-    assert "999" in said
+    assert "999" in capsys.readouterr().err
     records = {
         path.parent.name: json.loads(path.read_text()) for path in tmp_path.rglob("run.json")
     }
@@ -126,7 +125,7 @@ def test_bench_prints_one_json_object(capsys):
     assert "generator: forward" in result["parts_milliseconds"]
 
 
-def test_experiment_overrides_compose_with_the_command_line():
+def test_command_line_overrides_choices_of_an_experiment():
     config = compose(["experiment=wgan_gp_mnist", "data=mnist_5k", "loss=hinge"])
     assert config.name == "wgan_gp_mnist"
     assert config.loss.adversarial._target_.endswith("Hinge")

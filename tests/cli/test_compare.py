@@ -1,4 +1,4 @@
-"""`ganlab compare` from its arguments to its table, its page and its data."""
+"""`ganlab compare`: its table, its JSON file, its web page, and its error messages."""
 
 import json
 import time
@@ -15,12 +15,12 @@ LR = "model.players.generator.optimizer.lr"
 def sweep(tmp_path):
     for i, (loss, value) in enumerate((("hinge", 0.2), ("wgan_gp", 0.8))):
         for seed in range(2):
-            place = tmp_path / "losses" / str(2 * i + seed)
-            write_run(place, seed=seed, loss=loss, scores=value + 0.1 * seed)
+            folder = tmp_path / "losses" / str(2 * i + seed)
+            write_run(folder, seed=seed, loss=loss, scores=value + 0.1 * seed)
     return tmp_path / "losses"
 
 
-def test_the_table(sweep, capsys):
+def test_table_ranks_groups_by_the_mean_score(sweep, capsys):
     assert main(["compare", str(sweep)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "4 runs in 2 groups: loss"
@@ -39,16 +39,16 @@ def test_the_table(sweep, capsys):
     assert all(len(line) <= 100 for line in lines)
 
 
-def test_memory_of_a_gpu_has_a_column_where_there_is_one(tmp_path, capsys):
+def test_table_has_a_column_for_gpu_memory_if_a_run_recorded_it(tmp_path, capsys):
     write_run(tmp_path / "0", loss="hinge", scores=0.5, peak_gpu_memory_mib=1234.0)
     write_run(tmp_path / "1", loss="lsgan", scores=0.4)
     assert main(["compare", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "MiB  GPU MiB" in said
-    assert "800    1,234" in said
+    printed = capsys.readouterr().out
+    assert "MiB  GPU MiB" in printed
+    assert "800    1,234" in printed
 
 
-def test_further_scores_are_left_out_until_the_table_fits(sweep, tmp_path, capsys):
+def test_table_leaves_out_scores_that_do_not_fit_into_100_columns(sweep, tmp_path, capsys):
     names = ["precision_digits", "recall_digits", "coverage_digits", "density_digits"]
     for i in range(2):
         scores = {name: score(0.123456, True) for name in names}
@@ -60,7 +60,7 @@ def test_further_scores_are_left_out_until_the_table_fits(sweep, tmp_path, capsy
     assert "Score: coverage_digits" in out
 
 
-def test_the_data(sweep, tmp_path, capsys):
+def test_json_file_holds_groups_and_runs(sweep, tmp_path, capsys):
     file = tmp_path / "new" / "table.json"
     assert main(["compare", str(sweep), "--json", str(file), "--group-by", "loss"]) == 0
     data = json.loads(file.read_text())
@@ -72,7 +72,7 @@ def test_the_data(sweep, tmp_path, capsys):
     assert len(data["runs"]) == 4
 
 
-def test_the_data_is_json_whatever_the_settings(tmp_path):
+def test_json_file_is_valid_with_infinite_and_nan_settings(tmp_path):
     write_run(tmp_path / "a", settings={"model.bound": float("inf"), "model.x": [float("nan")]})
     assert main(["compare", str(tmp_path / "a"), "--json", str(tmp_path / "table.json")]) == 0
     data = json.loads((tmp_path / "table.json").read_text(), parse_constant=pytest.fail)
@@ -81,26 +81,26 @@ def test_the_data_is_json_whatever_the_settings(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["json", "html"])
-def test_a_place_that_no_file_can_be_in_is_found_before_reading(sweep, key, monkeypatch, capsys):
+def test_impossible_output_path_is_refused_before_runs_are_read(sweep, key, monkeypatch, capsys):
     monkeypatch.setattr("ganlab.reports.comparison.comparison.read_comparison", pytest.fail)
-    place = sweep / "0" / "run.json" / "table"
-    assert main(["compare", str(sweep), f"--{key}={place}"]) == 1
-    assert f"{key}: {place.parent} is a file" in capsys.readouterr().err
+    path = sweep / "0" / "run.json" / "table"
+    assert main(["compare", str(sweep), f"--{key}={path}"]) == 1
+    assert f"{key}: {path.parent} is a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("key", ["json", "html"])
-def test_a_full_disk_is_no_matter_of_the_runs_folder(sweep, key, tmp_path, monkeypatch, capsys):
+def test_full_disk_error_advises_another_output_file(sweep, key, tmp_path, monkeypatch, capsys):
     def full(*given, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.mkstemp", full)
     assert main(["compare", str(sweep), f"--{key}={tmp_path / 'file'}"]) == 1
-    told = capsys.readouterr().err
-    assert f"No space left on device. Make room, or give another file with --{key} FILE" in told
-    assert "run_dir" not in told
+    error = capsys.readouterr().err
+    assert f"No space left on device. Make room, or give another file with --{key} FILE" in error
+    assert "run_dir" not in error
 
 
-def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch):
+def test_web_page_is_written_to_the_given_path(sweep, tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(
         "ganlab.reports.page.write.write_page", lambda *given: written.append(given)
@@ -126,7 +126,7 @@ def test_the_page_is_written_where_it_is_asked_for(sweep, tmp_path, monkeypatch)
         (["wandb:me"], "needs wandb:ENTITY/PROJECT"),
     ],
 )
-def test_what_is_wrong_is_one_message(sweep, arguments, words, capsys):
+def test_wrong_arguments_give_one_message_without_traceback(sweep, arguments, words, capsys):
     arguments = [text.replace("SWEEP", str(sweep)) for text in arguments]
     assert main(["compare", *arguments]) == 1
     streams = capsys.readouterr()
@@ -134,14 +134,14 @@ def test_what_is_wrong_is_one_message(sweep, arguments, words, capsys):
     assert "Traceback" not in streams.err
 
 
-def test_a_note_on_what_is_no_run_and_the_rest_goes_on(sweep, tmp_path, capsys):
+def test_missing_and_repeated_folders_give_notes_and_the_others_a_table(sweep, tmp_path, capsys):
     assert main(["compare", str(sweep), str(tmp_path / "nowhere"), str(sweep / "0")]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert f"{tmp_path / 'nowhere'}: there is no such folder." in out
     assert f"{sweep / '0'}: it is named already" in out
 
 
-def test_a_folder_whose_name_looks_like_an_option(tmp_path, monkeypatch, capsys):
+def test_folder_with_an_equals_sign_is_no_option(tmp_path, monkeypatch, capsys):
     write_run(tmp_path / "outputs" / "lr=0.1")
     monkeypatch.chdir(tmp_path)
     assert main(["compare", "outputs/lr=0.1"]) == 0
@@ -149,16 +149,16 @@ def test_a_folder_whose_name_looks_like_an_option(tmp_path, monkeypatch, capsys)
 
 
 def test_five_hundred_runs_are_compared_in_seconds(tmp_path):
-    """The figure of the whole command is 5 s; here its own work, in time of this process."""
+    """The command must take less than 5 s of CPU time, without the start of Python."""
     for i in range(500):
-        place = tmp_path / "sweep" / str(i)
-        write_run(place, seed=i // 5, loss=f"loss{i % 5}", scores=i / 500, settings={LR: i % 3})
+        folder = tmp_path / "sweep" / str(i)
+        write_run(folder, seed=i // 5, loss=f"loss{i % 5}", scores=i / 500, settings={LR: i % 3})
     started = time.process_time()
     assert main(["compare", str(tmp_path)]) == 0
     assert time.process_time() - started < 5
 
 
-def test_of_many_settings_that_differ_some_are_columns_and_runs_are_named(tmp_path, capsys):
+def test_with_many_different_settings_the_table_shows_some_and_names_runs(tmp_path, capsys):
     for i in range(3):
         settings = {f"model.part_{letter}.width": 64 + i for letter in "abcdefgh"}
         write_run(tmp_path / "runs" / f"r{i}", seed=i, scores=0.5, settings=settings)

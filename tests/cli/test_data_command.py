@@ -1,4 +1,4 @@
-"""`ganlab data check` and `ganlab data pair` on folders that the tests write."""
+"""`ganlab data check` and `ganlab data pair` on folders that the tests create."""
 
 import zipfile
 
@@ -11,12 +11,21 @@ from ganlab.config.compose import compose
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def _work_in_tmp_path(tmp_path, monkeypatch):
+    """Keep outputs/ and the cache out of the repository and the home directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def write(folder, names, *shape, first=0):
+    """Write a random picture of `shape` (height, width[, channels]) for each name.
+
+    Args:
+        folder: where the pictures are written.
+        names: file names.
+        shape: of the arrays.
+        first: seed of the first picture; the seed of each further picture is 1 higher.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names, first):
         array = np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
@@ -27,72 +36,72 @@ THREE = ["1.png", "2.png", "3.png"]
 
 
 def check(folder, capsys, *arguments):
-    """Exit code, what was printed, and the command that it advises."""
+    """Run `data check`; return its exit code, its output, and the command that it suggests."""
     capsys.readouterr()
     code = main(["data", "check", str(folder), *arguments])
-    said = capsys.readouterr().out
-    commands = [line.strip() for line in said.splitlines() if line.startswith("  ganlab train ")]
-    return code, said, commands[-1] if commands else None
+    printed = capsys.readouterr().out
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("  ganlab train ")]
+    return code, printed, commands[-1] if commands else None
 
 
-def test_side_by_side_pairs(tmp_path, capsys):
+def test_check_recognizes_side_by_side_pairs(tmp_path, capsys):
     write(tmp_path / "mine/train", THREE, 16, 32, 3)
     write(tmp_path / "mine/val", ["x.png"], 16, 32)
-    code, said, command = check(tmp_path / "mine", capsys)
+    code, printed, command = check(tmp_path / "mine", capsys)
     assert code == 0
-    assert "4 pictures in 2 folders" in said
-    assert "train        3  32×16; PNG RGB" in said
-    assert "val          1  32×16; PNG L" in said
-    assert "pairs, files of both sides, A left of B, in train/, val/" in said
-    assert "3 pairs to train on" in said
-    assert "1 pairs to test with" in said
+    assert "4 pictures in 2 folders" in printed
+    assert "train        3  32×16; PNG RGB" in printed
+    assert "val          1  32×16; PNG L" in printed
+    assert "pairs, files of both sides, A left of B, in train/, val/" in printed
+    assert "3 pairs to train on" in printed
+    assert "1 pairs to test with" in printed
     assert "pix2pix" in command
     assert command.endswith(f"data.root={tmp_path / 'mine'}")
     with Image.open(tmp_path / "outputs/data_check/mine.png") as sheet:
         assert sheet.size == (3 * 258, 144)
 
 
-def test_two_folders_of_equal_names_are_pairs(tmp_path, capsys):
+def test_two_folders_with_equal_file_names_are_paired(tmp_path, capsys):
     write(tmp_path / "mine/A", THREE, 16, 16, 3)
     write(tmp_path / "mine/B", THREE, 16, 16, 3)
-    code, said, command = check(tmp_path / "mine", capsys, "out=look.png")
+    code, printed, command = check(tmp_path / "mine", capsys, "out=look.png")
     assert code == 0
     assert "pix2pix" in command
-    assert "If they do not belong together: ganlab train" in said
+    assert "If they do not belong together: ganlab train" in printed
     assert (tmp_path / "look.png").exists()
 
 
-def test_two_folders_of_other_names_are_unpaired(tmp_path, capsys):
+def test_two_folders_with_different_file_names_are_unpaired(tmp_path, capsys):
     write(tmp_path / "mine/trainA", THREE, 16, 16, 3)
     write(tmp_path / "mine/trainB", ["7.png", "8.png", "9.png", "10.png"], 20, 16, 3)
-    code, said, command = check(tmp_path / "mine", capsys)
+    code, printed, command = check(tmp_path / "mine", capsys)
     assert code == 0
-    assert "two unpaired sets, folders trainA and trainB" in said
+    assert "two unpaired sets, folders trainA and trainB" in printed
     assert "cyclegan" in command
 
 
-def test_classes_and_plain_folders(tmp_path, capsys):
+def test_check_recognizes_class_folders_and_plain_folders(tmp_path, capsys):
     write(tmp_path / "mine/cats", THREE, 16, 16, 3)
     write(tmp_path / "mine/dogs", THREE, 16, 18, 3)
-    code, said, command = check(tmp_path / "mine", capsys)
+    code, printed, command = check(tmp_path / "mine", capsys)
     assert code == 0
-    assert "2 classes: cats, dogs" in said
+    assert "2 classes: cats, dogs" in printed
     assert command == (
         f"ganlab train model=dcgan data=folder data.root={tmp_path / 'mine'} data.classes=2 "
         "data.batch_size=4"
     )
-    code, said, command = check(tmp_path / "mine/cats", capsys)
-    assert "pictures without classes" in said
+    code, printed, command = check(tmp_path / "mine/cats", capsys)
+    assert "pictures without classes" in printed
     assert "data=folder" in command
     write(tmp_path / "split/train", THREE, 16, 16, 3)
-    code, said, command = check(tmp_path / "split", capsys)
-    assert "not twice as wide as high" in said
+    code, printed, command = check(tmp_path / "split", capsys)
+    assert "not twice as wide as high" in printed
     assert "data=folder" in command
 
 
 @pytest.mark.parametrize("name", ["a=b", "with space", "ünï", 'quo"te', "it's"])
-def test_the_command_can_be_pasted_whatever_the_name(tmp_path, capsys, name):
-    """What a shell makes of the printed line is read by Hydra as the folder's path."""
+def test_suggested_command_can_be_pasted_with_unusual_folder_names(tmp_path, capsys, name):
+    """The shell's words of the printed line give Hydra the folder's path."""
     import shlex
 
     write(tmp_path / name / "train", THREE, 16, 32, 3)
@@ -102,105 +111,106 @@ def test_the_command_can_be_pasted_whatever_the_name(tmp_path, capsys, name):
     assert compose(["data=paired", argument]).data.root == str(tmp_path / name)
 
 
-def test_what_is_wrong_is_named_and_the_code_is_1(tmp_path, capsys):
+def test_damaged_unpaired_and_unequal_pictures_are_named_with_exit_code_1(tmp_path, capsys):
     root = tmp_path / "mine"
     write(root / "A/train", [*THREE, "4.png", "5.png"], 16, 16, 3)
     write(root / "B/train", [*THREE, "4.png"], 16, 16, 3)
     (root / "B/train/2.png").write_bytes(b"no picture")
-    code, said, command = check(root, capsys)
+    code, printed, command = check(root, capsys)
     assert code == 1
-    assert "1 of 9 files cannot be decoded" in said
-    assert "B/train/2.png: no format that Pillow knows" in said
-    assert "1 in " in said
-    assert "5.png" in said
-    assert "Train when that is mended" in said
+    assert "1 of 9 files cannot be decoded" in printed
+    assert "B/train/2.png: no format that Pillow knows" in printed
+    assert "1 in " in printed
+    assert "5.png" in printed
+    assert "When the errors are corrected, train with" in printed
     assert "pix2pix" in command
     (root / "A/train/5.png").unlink()
     write(root / "B/train", ["3.png"], 16, 20, 3)
     write(root / "B/train", ["2.png"], 16, 16, 3)
-    code, said, _ = check(root, capsys)
+    code, printed, _ = check(root, capsys)
     assert code == 1
-    assert "1 pairs with sides of unequal size" in said
-    assert "A/train/3.png: 16×16, but B is 20×16" in said
+    assert "1 pairs with sides of unequal size" in printed
+    assert "A/train/3.png: 16×16, but B is 20×16" in printed
 
 
 def test_odd_widths_case_clashes_and_empty_splits(tmp_path, capsys):
     root = tmp_path / "mine"
     write(root / "train", [*THREE, "Z.png"], 16, 32, 3)
     write(root / "train", ["z.png"], 16, 33, 3)
-    code, said, _ = check(root, capsys)
+    code, printed, _ = check(root, capsys)
     assert code == 1
-    assert "differ only in case" in said
-    assert "Z.png and z.png" in said
+    assert "differ only in case" in printed
+    assert "Z.png and z.png" in printed
     (root / "train/Z.png").unlink()
     (root / "val").mkdir()
-    code, said, _ = check(root, capsys)
+    code, printed, _ = check(root, capsys)
     assert code == 1
-    assert "1 files of an odd width" in said
-    assert f"{root / 'val'} holds no pictures: empty" in said
+    assert "1 files of an odd width" in printed
+    assert f"{root / 'val'} holds no pictures: empty" in printed
 
 
-def test_nothing_to_use(tmp_path, capsys):
+def test_unusable_folder_gets_exit_code_1_and_hints_at_sub_folders(tmp_path, capsys):
     (tmp_path / "mine").mkdir()
-    code, said, command = check(tmp_path / "mine", capsys)
+    code, printed, command = check(tmp_path / "mine", capsys)
     assert (code, command) == (1, None)
-    assert "no picture that can be used" in said
+    assert "no picture that can be used" in printed
     assert main(["data", "check", str(tmp_path / "nowhere")]) == 1
     assert "it does not exist" in capsys.readouterr().err
     write(tmp_path / "sets/one/train", THREE, 16, 32, 3)
     write(tmp_path / "sets/deep/er/two/A/train", THREE, 16, 16, 3)
     write(tmp_path / "sets/deep/er/two/B/train", THREE, 16, 16, 3)
-    _, said, _ = check(tmp_path / "sets", capsys)
-    hint = said.index(f"one/ is a set by itself: ganlab data check {tmp_path / 'sets/one'}\n")
+    _, printed, _ = check(tmp_path / "sets", capsys)
+    hint = printed.index(f"one/ is a set by itself: ganlab data check {tmp_path / 'sets/one'}\n")
     assert (
-        f"deep/er/two/ is a set by itself: ganlab data check {tmp_path}/sets/deep/er/two\n" in said
+        f"deep/er/two/ is a set by itself: ganlab data check {tmp_path}/sets/deep/er/two\n"
+        in printed
     )
-    assert said.count("is a set by itself") == 2
-    assert hint < said.index("Used as")
+    assert printed.count("is a set by itself") == 2
+    assert hint < printed.index("Used as")
 
 
-def test_celeba(tmp_path, capsys):
+def test_check_recognizes_celeba_and_its_missing_files(tmp_path, capsys):
     folder = tmp_path / "faces/celeba"
     write(folder / "img_align_celeba", ["1.jpg", "2.jpg", "3.jpg"], 218, 178, 3)
-    code, said, command = check(tmp_path / "faces", capsys)
+    code, printed, command = check(tmp_path / "faces", capsys)
     assert code == 1
-    assert "Used as: CelebA" in said
-    assert "list_eval_partition.txt   (missing)" in said
+    assert "Used as: CelebA" in printed
+    assert "list_eval_partition.txt   (missing)" in printed
     assert command == f"ganlab train experiment=dcgan_celeba64 data.root={tmp_path / 'faces'}"
     (folder / "list_eval_partition.txt").write_text("1.jpg 0\n2.jpg 0\n3.jpg 2\n")
-    code, said, command = check(folder, capsys)
+    code, printed, command = check(folder, capsys)
     assert code == 0
-    assert "2 pictures of the train split" in said
+    assert "2 pictures of the train split" in printed
     assert command.endswith(f"data.root={tmp_path / 'faces'}")
     (folder / "list_attr_celeba.txt").write_text("1\nSmiling Young\n1.jpg 1 -1\n")
-    code, said, _ = check(folder, capsys)
+    code, printed, _ = check(folder, capsys)
     assert code == 1
-    assert "list_attr_celeba.txt is damaged" in said
+    assert "list_attr_celeba.txt is damaged" in printed
 
 
-def test_celeba_packed_is_left_packed(tmp_path, capsys):
+def test_check_reads_the_celeba_archive_without_unpacking_it(tmp_path, capsys):
     (tmp_path / "celeba").mkdir()
     archive = tmp_path / "celeba/img_align_celeba.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("img_align_celeba/1.jpg", b"")
     (tmp_path / "celeba/list_eval_partition.txt").write_text("1.jpg 0\n")
-    code, said, _ = check(tmp_path, capsys)
+    code, printed, _ = check(tmp_path, capsys)
     assert code == 0
-    assert "The first training unpacks img_align_celeba.zip" in said
+    assert "The first training unpacks img_align_celeba.zip" in printed
     assert len([*(tmp_path / "celeba").iterdir()]) == 2
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("other/1.jpg", b"")
-    code, said, _ = check(tmp_path, capsys)
+    code, printed, _ = check(tmp_path, capsys)
     assert code == 1
-    assert "is not the zip of the aligned pictures" in said
-    assert "other/1.jpg" in said
+    assert "is not the zip of the aligned pictures" in printed
+    assert "other/1.jpg" in printed
     archive.write_bytes(b"no zip")
-    code, said, _ = check(tmp_path, capsys)
+    code, printed, _ = check(tmp_path, capsys)
     assert code == 1
-    assert "img_align_celeba.zip is damaged" in said
+    assert "img_align_celeba.zip is damaged" in printed
 
 
-def test_pairs_are_written_as_they_are(tmp_path, capsys):
+def test_pair_joins_the_pixels_unchanged_and_overwrites_nothing(tmp_path, capsys):
     a, b, out = tmp_path / "a=1", tmp_path / "b ü", tmp_path / "out"
     for split, names in (("train", THREE), ("val", ["x.png"])):
         write(a / split, names, 16, 12, 3)
@@ -212,10 +222,10 @@ def test_pairs_are_written_as_they_are(tmp_path, capsys):
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*.png"))
     assert written == ["train/1.png", "train/2.png", "train/3.png", "train/deep_1.png", "val/x.png"]
     for name in ("train/2.png", "val/x.png"):
-        with Image.open(out / name) as joint, Image.open(a / name) as one:
-            assert (np.asarray(joint)[:, :12] == np.asarray(one)).all()
-            with Image.open(b / name) as two:
-                assert (np.asarray(joint)[:, 12:] == np.asarray(two)).all()
+        with Image.open(out / name) as joint, Image.open(a / name) as left:
+            assert (np.asarray(joint)[:, :12] == np.asarray(left)).all()
+            with Image.open(b / name) as right:
+                assert (np.asarray(joint)[:, 12:] == np.asarray(right)).all()
     assert main(["data", "pair", str(a), str(b), str(out)]) == 1
     assert "is not overwritten" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a=1", "b ü", "out"]
@@ -231,7 +241,7 @@ def test_grey_pairs_stay_grey_and_transparency_is_kept(tmp_path):
             assert joint.mode == mode
 
 
-def test_every_problem_is_named_before_anything_is_written(tmp_path, capsys):
+def test_pair_names_all_problems_and_writes_nothing(tmp_path, capsys):
     a, b, out = tmp_path / "A", tmp_path / "B", tmp_path / "out"
     write(a, THREE, 8, 8, 3)
     write(b, [*THREE, "4.png"], 8, 8, 3)
@@ -245,13 +255,13 @@ def test_every_problem_is_named_before_anything_is_written(tmp_path, capsys):
     (b / "4.png").unlink()
     write(b, ["1.png"], 8, 9, 3)
     (a / "3.png").write_bytes(b"no picture")
-    said = refused()
-    assert "2 of 3 pairs" in said
-    assert "1.png: is 8×8, but its partner" in said
-    assert "3.png: no format that Pillow knows" in said
+    printed = refused()
+    assert "2 of 3 pairs" in printed
+    assert "1.png: is 8×8, but its partner" in printed
+    assert "3.png: no format that Pillow knows" in printed
 
 
-def test_help_and_bad_arguments(capsys):
+def test_help_and_messages_for_wrong_arguments(capsys):
     assert main(["data", "--help"]) == 0
     assert main(["data", "check", "--help"]) == 0
     assert main(["data", "pair", "--help"]) == 0

@@ -1,4 +1,4 @@
-"""`ganlab doctor` on runs of every kind."""
+"""`ganlab doctor` on finished, failed and unwatched runs."""
 
 import json
 
@@ -14,11 +14,12 @@ WATCHED = "++callbacks.doctor={_target_: ganlab.callbacks.doctor.Doctor, every_e
 
 
 def train(folder, *arguments):
+    """Train a tiny run; return its exit code and its folder."""
     code = main(["train", *ARGUMENTS, f"run_dir={folder}", *arguments])
     return code, folder
 
 
-def test_a_finished_run(tmp_path, capsys):
+def test_diagnosis_of_a_finished_run_is_printed_and_written(tmp_path, capsys):
     code, folder = train(tmp_path / "run", "budget.batches=60", WATCHED)
     assert code == 0
     before = (folder / "metrics.csv").read_text()
@@ -33,13 +34,13 @@ def test_a_finished_run(tmp_path, capsys):
     assert (folder / "metrics.csv").read_text() == before
 
 
-def test_a_run_without_the_callback_says_so(tmp_path, capsys):
+def test_run_without_the_doctor_callback_is_reported(tmp_path, capsys):
     _, folder = train(tmp_path / "run", "budget.batches=20", "++callbacks.doctor=null")
     assert doctor([f"run={folder}"]) == 0
     assert "no doctor" in capsys.readouterr().out
 
 
-def test_a_run_that_failed(tmp_path, capsys):
+def test_failed_run_is_diagnosed_as_divergence(tmp_path, capsys):
     rate = "model.players.discriminator.optimizer.lr=1e30"
     unbounded = "model.discriminator.activation=leaky_relu"
     code, folder = train(tmp_path / "run", "budget.batches=40", rate, unbounded)
@@ -49,7 +50,7 @@ def test_a_run_that_failed(tmp_path, capsys):
     assert json.loads((folder / "doctor.json").read_text())["diagnosis"] == "divergence"
 
 
-def test_a_generator_at_rest(tmp_path):
+def test_generator_with_learning_rate_0_is_diagnosed_as_not_moving(tmp_path):
     rate = "model.players.generator.optimizer.lr=0.0"
     _, folder = train(tmp_path / "run", "budget.batches=60", rate, WATCHED)
     assert doctor([f"run={folder}"]) == 0
@@ -57,7 +58,7 @@ def test_a_generator_at_rest(tmp_path):
     assert written["diagnosis"] == "generator_not_moving"
 
 
-def test_help_and_bad_arguments(tmp_path, capsys):
+def test_help_and_errors_for_wrong_arguments(tmp_path, capsys):
     assert doctor(["--help"]) == 0
     assert "ganlab doctor" in capsys.readouterr().out
     from ganlab.errors import ConfigError, RunError

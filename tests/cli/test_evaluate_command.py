@@ -1,4 +1,4 @@
-"""`ganlab evaluate`: of a run, of two folders, and every likely mistake."""
+"""`ganlab evaluate`: scores of a run and of two folders, and messages for likely mistakes."""
 
 import json
 
@@ -26,7 +26,7 @@ SMALL = ["protocol.samples=300", "protocol.real_samples=300"]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, no_curves):
-    """A finished run of a conditional model that has no protocol of its own."""
+    """Folder of a finished run of a conditional model, trained with protocol=none."""
     folder = tmp_path_factory.mktemp("evaluate") / "run"
     assert main(["train", *RUN, f"run_dir={folder}"]) == 0
     return folder
@@ -34,15 +34,18 @@ def run(tmp_path_factory, no_curves):
 
 @pytest.fixture
 def cli(capsys):
+    """Function that runs the command; returns its exit code, stdout and stderr."""
+
     def call(*argv):
         code = main(["evaluate", *map(str, argv)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
 
     return call
 
 
 def images(folder, n=120, size=(28, 28), channels=1, seed=0):
+    """Write `n` random images, and return the folder."""
     pixels = torch.randint(
         256, (n, channels, *size), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
     )
@@ -55,14 +58,14 @@ def read(path):
     return json.loads((path / "scores.json").read_text())["evaluations"]
 
 
-def test_scores_of_a_run(cli, run):
-    """They are printed with what they mean, and written with their protocol; again, in place."""
+def test_run_is_scored_and_a_repeated_protocol_replaces_its_entry(cli, run):
+    """Scores are printed and written with their protocol; other settings add an entry."""
     (run / "scores.json").unlink(missing_ok=True)
     arguments = [f"run={run}", "protocol=fd5k_train_mnist_5k", *SMALL]
-    code, said, _ = cli(*arguments)
+    code, printed, _ = cli(*arguments)
     assert code == 0
-    assert "frechet_distance_digits" in said
-    assert str(run / "scores.json") in said
+    assert "frechet_distance_digits" in printed
+    assert str(run / "scores.json") in printed
     (entry,) = read(run)
     score = entry["scores"]["frechet_distance_digits"]
     assert score["protocol"]["generated_samples"] == 300
@@ -70,36 +73,36 @@ def test_scores_of_a_run(cli, run):
     assert entry["checkpoint"] == "last"
     assert entry[SEEN] == 128
     assert cli(*arguments)[0] == 0
-    (again,) = read(run)
-    assert again["scores"] == entry["scores"]
+    (repeated,) = read(run)
+    assert repeated["scores"] == entry["scores"]
     assert cli(*arguments, "protocol.ema=false")[0] == 0
     assert len(read(run)) == 2
     assert entry["protocol"] == "fd5k_train_mnist_5k (changed)"
 
 
-def test_a_setting_that_the_file_leaves_to_its_default(cli, run, tmp_path):
+def test_metric_setting_that_the_protocol_file_does_not_name(cli, run, tmp_path):
     arguments = [
         "protocol=folders_digits",
         *SMALL,
         "protocol.metrics.kernel_distance.subset_size=50",
     ]
-    code, _, said = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
-    assert code == 0, said
+    code, _, error = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
+    assert code == 0, error
     score = read(tmp_path)[0]["scores"]["kernel_distance_digits"]
     assert score["protocol"]["subset_size"] == 50
 
 
-def test_seeds_have_a_spread(cli, run, tmp_path):
+def test_several_seeds_give_mean_and_standard_deviation(cli, run, tmp_path):
     arguments = ["protocol=fd5k_train_mnist_5k", *SMALL, "seeds=0,1,2"]
-    code, said, _ = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
+    code, printed, _ = cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")
     assert code == 0
-    assert "± " in said
-    assert "over 3 seeds" in said
+    assert "± " in printed
+    assert "over 3 seeds" in printed
     values = [e["scores"]["frechet_distance_digits"]["value"] for e in read(tmp_path)]
     assert len(set(values)) == 3
 
 
-def test_a_checkpoint_by_its_path(cli, run, tmp_path):
+def test_checkpoint_can_be_given_by_path(cli, run, tmp_path):
     path = run / "checkpoints" / "last.ckpt"
     arguments = ["protocol=fd5k_train_mnist_5k", *SMALL, f"checkpoint={path}"]
     assert cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")[0] == 0
@@ -107,10 +110,10 @@ def test_a_checkpoint_by_its_path(cli, run, tmp_path):
 
 
 def test_scores_of_two_folders(cli, tmp_path):
-    real, made = images(tmp_path / "real"), images(tmp_path / "made", 110, seed=1)
-    code, _, said = cli(f"real={real}", f"generated={made}", "protocol=folders_pixels")
-    assert code == 0, said
-    scores = read(made)[0]["scores"]
+    real, generated = images(tmp_path / "real"), images(tmp_path / "generated", 110, seed=1)
+    code, _, error = cli(f"real={real}", f"generated={generated}", "protocol=folders_pixels")
+    assert code == 0, error
+    scores = read(generated)[0]["scores"]
     assert scores["pairwise_distance_ratio"]["value"] == pytest.approx(1, abs=0.05)
     protocol = scores["pairwise_distance_ratio"]["protocol"]
     assert (protocol["real_samples"], protocol["generated_samples"]) == (120, 110)
@@ -168,23 +171,23 @@ def test_scores_of_two_folders(cli, tmp_path):
     ],
 )
 def test_mistakes(arguments, words, cli, run):
-    code, _, said = cli(*(text.format(run=run) for text in arguments))
+    code, _, error = cli(*(text.format(run=run) for text in arguments))
     assert code != 0
-    assert "Traceback" not in said
+    assert "Traceback" not in error
     for word in words:
-        assert word in said
+        assert word in error
 
 
 def test_mistakes_with_folders(cli, tmp_path):
     real = images(tmp_path / "real")
 
-    def refused(made, *words, more=()):
-        code, _, said = cli(f"real={real}", f"generated={made}", *more)
+    def refused(generated, *words, more=()):
+        code, _, error = cli(f"real={real}", f"generated={generated}", *more)
         assert code != 0
-        assert "Traceback" not in said
+        assert "Traceback" not in error
         for word in words:
-            assert word in said, said
-        assert not (made / "scores.json").exists()
+            assert word in error, error
+        assert not (generated / "scores.json").exists()
 
     pixels = ("protocol=folders_pixels",)
     refused(images(tmp_path / "one", 1), "too few", more=pixels)
@@ -194,8 +197,8 @@ def test_mistakes_with_folders(cli, tmp_path):
     corrupt = images(tmp_path / "corrupt")
     (corrupt / "broken.png").write_bytes(b"not a picture")
     refused(corrupt, "broken.png", "skip_corrupt=true", more=pixels)
-    code, _, said = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
-    assert code == 0, said
+    code, _, error = cli(f"real={real}", f"generated={corrupt}", *pixels, "skip_corrupt=true")
+    assert code == 0, error
     protocol = read(corrupt)[0]["scores"]["pairwise_distance_ratio"]["protocol"]
     assert protocol["generated_samples"] == 120
     refused(tmp_path / "absent", "absent", more=pixels)

@@ -1,4 +1,4 @@
-"""Help, and mistakes that need no model, are answered before torch is imported."""
+"""Help texts and errors that need no model are printed without importing torch."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ WORDS = [
 ]
 
 
-def test_light_answers_need_no_torch():
+def test_help_and_early_errors_do_not_import_torch():
     code = f"""
 import sys
 from ganlab.cli import main
@@ -32,8 +32,8 @@ for words in {WORDS!r}:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_dry_run_is_the_commands_to_make(tmp_path):
-    """Whoever trains from a configuration with dry_run is told, and nothing is trained."""
+def test_train_function_refuses_a_configuration_with_dry_run(tmp_path):
+    """Only the command `ganlab train` does dry runs; `train(config)` raises and writes nothing."""
     from ganlab.config.compose import compose, to_plain
     from ganlab.errors import ConfigError
     from ganlab.runs.train import train

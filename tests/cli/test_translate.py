@@ -1,4 +1,4 @@
-"""`ganlab translate`, on a translator whose results are known: it inverts pictures."""
+"""`ganlab translate` with a translator whose results are known: it inverts pictures."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from ganlab.data.readers.decoding import Decoder
 
 
 class Inverter(nn.Module):
-    """−x, at sides that are multiples of 8."""
+    """Network that returns −x, and raises unless both sides are multiples of 8."""
 
     multiple = 8
 
@@ -30,14 +30,14 @@ class Inverter(nn.Module):
 
 
 class Noise(Inverter):
-    """One number, drawn anew at each call."""
+    """Network that returns a picture of one random shade, sampled anew at each call."""
 
     def forward(self, x):
         return torch.zeros_like(x) + torch.rand(())
 
 
 class Game(Translator):
-    """Pictures of three channels inverted, of one channel too; and noise."""
+    """Translator that inverts RGB (a_to_b) or grey pictures (b_to_a), or returns noise."""
 
     directions = {
         "a_to_b": Direction("a", "b", "generator_ab"),
@@ -52,7 +52,7 @@ class Game(Translator):
 
 @pytest.fixture
 def run(monkeypatch):
-    """Arguments of a command whose run holds the game."""
+    """Arguments of a command that loads `Game` as its run."""
     monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: Game())
     return ["translate", "run=anything", "device=cpu"]
 
@@ -69,7 +69,7 @@ def read(path, channels=3):
 
 @pytest.mark.parametrize("options", [[], ["tile=64"], ["tile=64", "overlap=0"]])
 def test_one_picture_of_any_size(run, tmp_path, options):
-    """Every byte is inverted, in tiles too, and the picture keeps its size."""
+    """Every byte is inverted, with and without tiles, and the picture keeps its size."""
     path = tmp_path / "in" / "ein Bild.bmp"
     path.parent.mkdir()
     given = torch.randint(256, (101, 133, 3), dtype=torch.uint8)
@@ -81,23 +81,24 @@ def test_one_picture_of_any_size(run, tmp_path, options):
     assert (tmp_path / "out" / "sheet.png").exists()
 
 
-def test_a_folder_keeps_its_sub_folders(run, tmp_path):
-    """Clashing stems keep their endings, hidden files are left out, and a second run does not
-    translate the results of the first."""
-    place = tmp_path / "in"
+def test_results_of_a_folder_keep_its_sub_folders(run, tmp_path):
+    """Files with equal stems keep their endings, hidden files are skipped, and a second call does
+    not translate the results of the first call."""
+    inputs = tmp_path / "in"
+    out = inputs / "out"
     for name in ("x.png", "deep/er/x.png", "y.png", "y.BMP", "sheet.png", ".hidden/z.png"):
-        write(place / name)
+        write(inputs / name)
     for _ in range(2):
-        assert main([*run, f"input={place}", f"output={place / 'out'}"]) == 0
-        results = {str(p.relative_to(place / "out")) for p in (place / "out").rglob("*.png")}
+        assert main([*run, f"input={inputs}", f"output={out}"]) == 0
+        results = {str(path.relative_to(out)) for path in out.rglob("*.png")}
         expected = {"x.png", "deep/er/x.png", "y.png.png", "y.BMP.png", "sheet.png.png"}
         assert results == expected | {"sheet.png"}
-    assert read(place / "x.png")[:, 0, 0].tolist() == [10, 20, 30]
-    assert read(place / "out" / "x.png")[:, 0, 0].tolist() == [245, 235, 225]
+    assert read(inputs / "x.png")[:, 0, 0].tolist() == [10, 20, 30]
+    assert read(out / "x.png")[:, 0, 0].tolist() == [245, 235, 225]
 
 
-def test_channels_are_those_of_the_generator(run, tmp_path):
-    """The other direction takes grey: a colour picture becomes its luma, inverted."""
+def test_result_has_as_many_channels_as_the_generator(run, tmp_path):
+    """Direction b_to_a takes grey pictures: the luma of a colour picture is inverted."""
     path = write(tmp_path / "x.png", colour=(90, 90, 90))
     arguments = [*run, f"input={path}", f"output={tmp_path / 'out'}", "direction=b_to_a"]
     assert main(arguments) == 0
@@ -107,7 +108,7 @@ def test_channels_are_those_of_the_generator(run, tmp_path):
 
 
 def test_noise_is_the_same_in_all_tiles_and_pictures(run, tmp_path):
-    """It depends on the seed alone: one style for a large picture and for a folder."""
+    """The noise depends only on the seed, so that all tiles and pictures get the same style."""
     for name in ("x.png", "y.png"):
         write(tmp_path / "in" / name, size=(150, 150))
     shades = []
@@ -120,21 +121,21 @@ def test_noise_is_the_same_in_all_tiles_and_pictures(run, tmp_path):
     assert shades[0] == shades[1] != shades[2]
 
 
-def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path, capsys):
-    place = tmp_path / "in"
-    write(place / "good.png")
-    (place / "broken.png").write_bytes(b"no picture")
-    (place / "cut.png").write_bytes((place / "good.png").read_bytes()[:60])
-    assert main([*run, f"input={place}", f"output={tmp_path / 'out'}"]) == 1
-    said = capsys.readouterr().err
-    assert "2 of 3" in said
-    assert "broken.png: no format" in said
-    assert "cut.png" in said
+def test_unreadable_files_are_named_and_the_others_translated(run, tmp_path, capsys):
+    inputs = tmp_path / "in"
+    write(inputs / "good.png")
+    (inputs / "broken.png").write_bytes(b"no picture")
+    (inputs / "cut.png").write_bytes((inputs / "good.png").read_bytes()[:60])
+    assert main([*run, f"input={inputs}", f"output={tmp_path / 'out'}"]) == 1
+    printed = capsys.readouterr().err
+    assert "2 of 3" in printed
+    assert "broken.png: no format" in printed
+    assert "cut.png" in printed
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"good.png", "sheet.png"}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["input={here}/none"], "there is no"),
         (["input={here}/empty"], "holds no pictures"),
@@ -155,7 +156,7 @@ def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path, capsys):
         (["output={here}/in/x.png/y"], "x.png is a file"),
     ],
 )
-def test_bad_arguments_have_one_message(run, tmp_path, capsys, arguments, said):
+def test_wrong_arguments_give_one_message(run, tmp_path, capsys, arguments, message):
     """Nothing is written, and no picture is changed."""
     original = write(tmp_path / "in" / "x.png", size=(100, 100)).read_bytes()
     (tmp_path / "empty").mkdir()
@@ -163,17 +164,17 @@ def test_bad_arguments_have_one_message(run, tmp_path, capsys, arguments, said):
     for key, folder in (("input", "in"), ("output", "out")):
         if not any(text.startswith(f"{key}=") for text in given):
             given.append(f"{key}={tmp_path / folder}")
-    own = {text.partition("=")[0] for text in given}
-    assert main([*(text for text in run if text.partition("=")[0] not in own), *given]) == 1
+    keys = {text.partition("=")[0] for text in given}
+    assert main([*(text for text in run if text.partition("=")[0] not in keys), *given]) == 1
     printed = capsys.readouterr().err
-    assert said in printed
+    assert message in printed
     assert "Traceback" not in printed
     assert (tmp_path / "in" / "x.png").read_bytes() == original
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_tiles_are_checked_before_the_first_picture(run, tmp_path, capsys):
-    """Of which this one is too small to be cut into any, and the next cannot even be read."""
+    """A wrong overlap is refused although a.png is too small for tiles and b.png unreadable."""
     write(tmp_path / "in" / "a.png", size=(20, 20))
     (tmp_path / "in" / "b.png").write_bytes(b"no picture")
     words = [*run, f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}"]
@@ -183,7 +184,7 @@ def test_tiles_are_checked_before_the_first_picture(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "unsaid"),
+    ("error", "message", "absent"),
     [
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
@@ -198,7 +199,7 @@ def test_tiles_are_checked_before_the_first_picture(run, tmp_path, capsys):
         (torch.OutOfMemoryError("CUDA out of memory."), "or device=cpu", "this computer"),
     ],
 )
-def test_too_little_memory(run, tmp_path, capsys, monkeypatch, error, said, unsaid):
+def test_too_little_memory(run, tmp_path, capsys, monkeypatch, error, message, absent):
     def fail(self, x):
         raise error
 
@@ -206,11 +207,11 @@ def test_too_little_memory(run, tmp_path, capsys, monkeypatch, error, said, unsa
     path = write(tmp_path / "x.png")
     assert main([*run, f"input={path}", f"output={tmp_path / 'out'}"]) == 1
     printed = capsys.readouterr().err
-    assert said in printed
-    assert unsaid not in printed
+    assert message in printed
+    assert absent not in printed
 
 
-def test_other_runtime_errors_keep_their_trace(run, tmp_path, monkeypatch):
+def test_other_runtime_errors_are_not_caught(run, tmp_path, monkeypatch):
     def fail(self, x):
         raise RuntimeError("a defect")
 
@@ -220,7 +221,7 @@ def test_other_runtime_errors_keep_their_trace(run, tmp_path, monkeypatch):
         main([*run, f"input={path}", f"output={tmp_path / 'out'}"])
 
 
-def test_a_run_that_is_no_translator(monkeypatch, tmp_path, capsys):
+def test_run_of_a_model_that_does_not_translate_is_refused(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
         "ganlab.core.load.load_module", lambda folder, checkpoint: AdversarialModule()
     )
@@ -231,8 +232,8 @@ def test_a_run_that_is_no_translator(monkeypatch, tmp_path, capsys):
     )
 
 
-def test_help_tells_of_tiles(capsys):
+def test_help_explains_tiles(capsys):
     assert main(["translate", "--help"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in ("padded by reflection", "instance normalisation", "1,048,576", "overlap="):
-        assert word in said
+        assert word in printed

@@ -1,4 +1,4 @@
-"""What `ganlab import` and `ganlab export` say and refuse, beyond their round trip."""
+"""Messages and refusals of `ganlab import` and `ganlab export`."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SMALL = ["data.size=32", "data.load_size=32"]
 
 
 def write(folder, **networks):
-    """Files of public networks, by what follows net_; returns the folder."""
+    """Write files latest_net_<role>.pth of public networks, by role; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed, (role, network) in enumerate(networks.items()):
         torch.save(randomised(network, seed).state_dict(), folder / f"latest_net_{role}.pth")
@@ -24,7 +24,7 @@ def write(folder, **networks):
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory):
-    """The run of a lone generator of the second direction."""
+    """Folder of the run of a single CycleGAN generator, for direction b_to_a."""
     base = tmp_path_factory.mktemp("second")
     file = write(base / "sat2map", G_A=ResNet(f=2, blocks=1)) / "latest_net_G_A.pth"
     file = file.rename(file.with_name("latest_net_G.pth"))
@@ -33,14 +33,14 @@ def second(tmp_path_factory):
     return base / "run"
 
 
-def test_a_lone_generator_is_the_one_that_translates(tmp_path, capsys):
-    """The hint names its direction; the other one, drawn anew, is warned of."""
+def test_single_generator_is_used_for_its_direction(tmp_path, capsys):
+    """The suggested command names the direction; the other, random generator causes a warning."""
     file = write(tmp_path / "m", G=ResNet(f=2, blocks=1)) / "latest_net_G.pth"
     run, picture = tmp_path / "run", tmp_path / "x.png"
     words = ["import", "cyclegan", str(file), "direction=b_to_a", f"out={run}", *QUICK, *SMALL]
     assert main(words) == 0
-    said = capsys.readouterr().out
-    hint = next(line for line in said.splitlines() if "ganlab translate" in line)
+    printed = capsys.readouterr().out
+    hint = next(line for line in printed.splitlines() if "ganlab translate" in line)
     assert hint.endswith(" direction=b_to_a")
     save_png(torch.zeros(3, 32, 32, dtype=torch.uint8), picture)
     words = ["translate", f"run={run}", f"input={picture}", f"output={tmp_path / 'out'}"]
@@ -52,27 +52,27 @@ def test_a_lone_generator_is_the_one_that_translates(tmp_path, capsys):
     assert "warning" not in capsys.readouterr().err
 
 
-def test_the_hint_of_a_first_generator_names_no_direction(tmp_path, capsys):
-    """And asks for no folder where the data are drawn; the run can be evaluated."""
+def test_suggested_commands_name_no_default_direction_and_no_root(tmp_path, capsys):
+    """a_to_b is the default direction, and synthetic data need no data.root."""
     folder = write(tmp_path / "m", G_A=ResNet(f=2, blocks=1))
     words = ["data=shapes_unpaired", "trainer=cpu", f"out={tmp_path / 'run'}"]
     assert main(["import", "cyclegan", str(folder), *words]) == 0
-    said = capsys.readouterr().out
-    assert "direction=" not in said
-    assert "data.root" not in said
-    assert f"ganlab evaluate run={tmp_path / 'run'}\n" in said
-    assert f"ganlab train run={tmp_path / 'run'} resume=true\n" in said
+    printed = capsys.readouterr().out
+    assert "direction=" not in printed
+    assert "data.root" not in printed
+    assert f"ganlab evaluate run={tmp_path / 'run'}\n" in printed
+    assert f"ganlab train run={tmp_path / 'run'} resume=true\n" in printed
 
 
-def test_a_run_without_its_folder_asks_for_it(second, capsys):
-    """No path is made up for it."""
+def test_imported_run_without_data_root_asks_for_it(second, capsys):
+    """The import writes no path of its own into the configuration."""
     assert read_config(second)["data"]["root"] is None
     for words in (["evaluate", f"run={second}"], ["train", f"run={second}", "resume=true"]):
         assert main(words) == 1
         assert "data.root: missing. Give the folder" in capsys.readouterr().err
 
 
-def test_numbers_that_are_none_are_not_imported(tmp_path, capsys):
+def test_file_with_nan_is_not_imported(tmp_path, capsys):
     folder = write(tmp_path / "m", G=ResNet(f=2, blocks=1))
     state = torch.load(folder / "latest_net_G.pth")
     key = list(state)[4]
@@ -80,14 +80,13 @@ def test_numbers_that_are_none_are_not_imported(tmp_path, capsys):
     torch.save(state, folder / "latest_net_G.pth")
     words = ["import", "pix2pix", str(folder), f"out={tmp_path / 'run'}", *QUICK]
     assert main(words) == 1
-    said = capsys.readouterr().err
-    assert f"latest_net_G.pth: {key} holds NaN" in said
+    assert f"latest_net_G.pth: {key} holds NaN" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("form", ["pth", "safetensors"])
-def test_what_is_exported_is_compared_by_bytes(second, tmp_path, capsys, monkeypatch, form):
-    """A network that has diverged is written as it is."""
+def test_exported_tensors_are_compared_by_bytes(second, tmp_path, capsys, monkeypatch, form):
+    """A diverged network is exported too, although NaN != NaN."""
     module = load_module(second)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
@@ -97,30 +96,30 @@ def test_what_is_exported_is_compared_by_bytes(second, tmp_path, capsys, monkeyp
     assert "read back without a difference" in capsys.readouterr().out
 
 
-def test_a_graph_of_a_diverged_network_says_so(second, tmp_path, capsys, monkeypatch):
+def test_graph_of_a_diverged_network_is_refused(second, tmp_path, capsys, monkeypatch):
     module = load_module(second)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
     monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: module)
     words = ["format=torch_export", f"out={tmp_path / 'g.pt2'}", "size=32"]
     assert main(["export", f"run={second}", *words]) == 1
-    assert "run: generator_ab makes NaN" in capsys.readouterr().err
+    assert "run: generator_ab returns NaN" in capsys.readouterr().err
 
 
 def test_files_without_an_epoch(tmp_path, capsys):
-    """They are taken where there are no latest ones, and never in place of a named epoch."""
+    """They are imported for epoch=latest if there are no latest files, but for no other epoch."""
     folder = write(tmp_path / "m", G=UNet(3, 3, 6, 2))
     (folder / "latest_net_G.pth").rename(folder / "net_G.pth")
     words = ["import", "pix2pix", str(folder), *QUICK]
     assert main([*words, "epoch=5", f"out={tmp_path / 'run'}"]) == 1
-    said = capsys.readouterr().err
-    assert "Give the files by name." in said
-    assert "None" not in said
+    error = capsys.readouterr().err
+    assert "Give the files by name." in error
+    assert "None" not in error
     assert main([*words, f"out={tmp_path / 'run'}"]) == 0
     assert "net_G.pth" in capsys.readouterr().out
 
 
-def test_arguments_without_a_use_are_refused(second, tmp_path, capsys):
+def test_arguments_that_have_no_effect_are_refused(second, tmp_path, capsys):
     cycle = write(tmp_path / "c", G_A=ResNet(f=2, blocks=1), D_A=Patch(f=2, layers=1))
     pairs = write(tmp_path / "p", G=ResNet(f=2, blocks=1))
     out = f"out={tmp_path / 'run'}"
@@ -136,13 +135,13 @@ def test_arguments_without_a_use_are_refused(second, tmp_path, capsys):
         ["bench", "resume=true"],
     ):
         assert main(words) == 1, words
-        said = capsys.readouterr().err
-        assert f"{words[-1].partition('=')[0]}: is for " in said, words
-        assert "eave it out." in said
+        error = capsys.readouterr().err
+        assert f"{words[-1].partition('=')[0]}: is for " in error, words
+        assert "eave it out." in error
     assert not (tmp_path / "run").exists()
 
 
-def test_files_in_the_place_of_folders(second, tmp_path, capsys):
+def test_output_folder_that_is_a_file_is_refused(second, tmp_path, capsys):
     file = tmp_path / "file"
     file.write_text("kept")
     run = f"run={second}"
@@ -157,7 +156,7 @@ def test_files_in_the_place_of_folders(second, tmp_path, capsys):
     assert file.read_text() == "kept"
 
 
-def test_messages_of_arguments_are_in_words():
+def test_messages_about_wrong_values():
     from ganlab.cli.arguments import parse
     from ganlab.cli.export import ARGUMENTS
     from ganlab.config.values import count, device_named, number, whole

@@ -1,4 +1,4 @@
-"""`ganlab import` and `ganlab export`: public checkpoints to runs and back, and every mistake."""
+"""`ganlab import` and `ganlab export`: public checkpoints to runs and back, and their errors."""
 
 import json
 import pickle
@@ -29,7 +29,7 @@ def write(folder, **networks):
 
 @pytest.fixture(scope="module")
 def cyclegan(tmp_path_factory):
-    """A public CycleGAN, and the run that it was imported as."""
+    """The networks of a public CycleGAN, the folder of its files, and the folder of its run."""
     base = tmp_path_factory.mktemp("cyclegan")
     theirs = write(
         base / "horse2zebra",
@@ -46,7 +46,7 @@ def cyclegan(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pix2pix(tmp_path_factory):
-    """A public pix2pix of a U-Net with dropout, and the run that it was imported as."""
+    """The networks of a public pix2pix with a U-Net, the folder of its files, and of its run."""
     base = tmp_path_factory.mktemp("pix2pix")
     files = base / "facades"
     theirs = write(files, G=UNet(1, 3, 6, 2), D=Patch(4, f=2, layers=1))
@@ -56,21 +56,21 @@ def pix2pix(tmp_path_factory):
     return theirs, files, run
 
 
-def test_an_imported_cyclegan_translates_as_the_public_one(cyclegan):
+def test_imported_cyclegan_computes_the_same_as_the_public_networks(cyclegan):
     theirs, _, run = cyclegan
     module = load_module(run)
     x = torch.rand(2, 3, 32, 48) * 2 - 1
     for direction, role in (("a_to_b", "G_A"), ("b_to_a", "G_B")):
         expected = theirs[role].eval()(x)
         torch.testing.assert_close(module.translate(x, direction), expected, rtol=0, atol=1e-5)
-    # a public D_A judges domain B
+    # a public D_A is the discriminator of domain B
     for domain, role in (("a", "D_B"), ("b", "D_A")):
         scores = module.get_submodule(f"discriminator_{domain}")(x)
         torch.testing.assert_close(scores, theirs[role].eval()(x), rtol=1e-5, atol=1e-6)
 
 
-def test_an_imported_pix2pix_translates_as_the_public_one(pix2pix):
-    """With the statistics of each picture alone, as the public code tests."""
+def test_imported_pix2pix_computes_the_same_as_the_public_networks(pix2pix):
+    """Batch norm uses the statistics of each single picture, as in the public test code."""
     theirs, _, run = pix2pix
     config, module = read_config(run), load_module(run)
     assert config["data"]["direction"] == "b_to_a"
@@ -89,8 +89,8 @@ def test_an_imported_pix2pix_translates_as_the_public_one(pix2pix):
 
 
 @pytest.mark.parametrize("which", ["cyclegan", "pix2pix"])
-def test_the_round_trip_is_exact(which, request, capsys):
-    """Names, their order, shapes, types and every number."""
+def test_import_and_export_reproduce_the_files(which, request, capsys):
+    """Names, their order, shapes, types and all numbers are equal."""
     _, files, run = request.getfixturevalue(which)
     assert main(["export", f"run={run}", "format=pth"]) == 0
     assert "without a difference" in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_the_round_trip_is_exact(which, request, capsys):
             assert torch.equal(tensor, after[key])
 
 
-def test_an_imported_run_trains_on_and_is_scored(cyclegan, tmp_path, monkeypatch):
+def test_imported_run_can_be_resumed_and_evaluated(cyclegan, tmp_path, monkeypatch):
     _, files, _ = cyclegan
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run = tmp_path / "run"
@@ -140,13 +140,13 @@ def test_an_imported_run_trains_on_and_is_scored(cyclegan, tmp_path, monkeypatch
         assert 0 < max(moved) < 0.01  # two steps of Adam away from the files' weights
 
 
-def test_a_generator_alone(tmp_path, capsys):
-    """As public pretrained models are: the rest is drawn anew, and that is said."""
+def test_single_generator_can_be_imported(tmp_path, capsys):
+    """Public pretrained models have only a generator: other networks are initialized at random."""
     write(tmp_path / "sat2map", G=ResNet(3, 3, 2, 1, drop=True))
     words = [str(tmp_path / "sat2map" / "latest_net_G.pth"), "direction=b_to_a", *QUICK]
     assert main(["import", "cyclegan", *words, f"out={tmp_path / 'run'}"]) == 0
     said = capsys.readouterr().out
-    assert said.count("drawn anew") == 3
+    assert said.count("no file, initialized at random") == 3
     model = read_config(tmp_path / "run")["model"]
     assert model["generator_ba"]["dropout"] is True
     assert model["generator_ab"] == model["generator_ba"]
@@ -159,14 +159,14 @@ def test_a_generator_alone(tmp_path, capsys):
 
 
 class Code:
-    """A thing that no checkpoint should hold."""
+    """An object whose unpickling runs code."""
 
     def __reduce__(self):
         return print, ("this code must never run",)
 
 
 def bad_files(folder):
-    """Folders that cannot be imported, and what is said of them."""
+    """Yield folders that cannot be imported, each with a pattern of the expected message."""
     small = ResNet(f=2, blocks=1).state_dict()
     cases = {
         "empty": ({}, "(?s)no checkpoint of epoch latest.*latest_net_G_A.pth"),
@@ -174,11 +174,11 @@ def bad_files(folder):
         "code": ({"latest_net_G.pth": Code()}, "not read, since that could run its code"),
         "epochs": ({"latest_net_G.pth": {"state_dict": small, "epoch": 3}}, "more than tensors"),
         "other": ({"latest_net_G.pth": {"w": torch.zeros(2)}}, "(?s)fit no known.*U-Net"),
-        "judge": ({"latest_net_G.pth": Patch(f=2).state_dict()}, "is called G, and holds a Patch"),
-        "lonely": ({"latest_net_D.pth": Patch(f=2).state_dict()}, "no generator among them"),
+        "judge": ({"latest_net_G.pth": Patch(f=2).state_dict()}, "is called G, but holds a Patch"),
+        "lonely": ({"latest_net_D.pth": Patch(f=2).state_dict()}, "no file holds a generator"),
         "channels": (
             {"latest_net_G.pth": small, "latest_net_D.pth": Patch(5, f=2).state_dict()},
-            r"sees 5 channels; allowed 3 \(the generator's output\), or 6",
+            r"has 5 channels; allowed 3 \(the generator's output\), or 6",
         ),
         "cycle": ({"latest_net_G_A.pth": small}, "use ganlab import cyclegan"),
     }
@@ -196,24 +196,24 @@ def bad_files(folder):
     yield folder / "missing", "no such file or folder"
 
 
-def test_what_cannot_be_imported(tmp_path, capsys):
+def test_bad_files_are_refused_without_running_code(tmp_path, capsys):
     import re
 
     for path, message in bad_files(tmp_path):
         out = tmp_path / "out"
         assert main(["import", "pix2pix", str(path), f"out={out}", *QUICK]) == 1, path
-        said = capsys.readouterr()
-        assert re.search(message, said.err), (path, said.err)
-        assert "never run" not in said.out
+        streams = capsys.readouterr()
+        assert re.search(message, streams.err), (path, streams.err)
+        assert "never run" not in streams.out
         assert not out.exists()
 
 
-def test_mistyped_imports(cyclegan, pix2pix, capsys):
+def test_wrong_arguments_of_import_are_refused(cyclegan, pix2pix, capsys):
     (_, files, run), (_, pairs, _) = cyclegan, pix2pix
     for words, message in (
         (["cycelgan", str(files)], "Did you mean 'cyclegan'"),
         (["cyclegan"], "no path"),
-        (["cyclegan", str(pairs)], "or of another kind than cyclegan"),
+        (["cyclegan", str(pairs)], "or not of a cyclegan"),
         (["cyclegan", str(files), "direction=a2b"], "allowed a_to_b, b_to_a"),
         (["cyclegan", str(files), f"out={run}"], "holds a run already"),
         (["cyclegan", str(files), "model.generator_ab.blocks=3"], "is read from the files"),
@@ -224,13 +224,13 @@ def test_mistyped_imports(cyclegan, pix2pix, capsys):
     assert main(["import"]) == 2
 
 
-def test_torch_export_computes_the_same_for_any_batch(pix2pix, tmp_path, capsys):
-    """And as `ganlab translate` does, each picture by itself, but for the noise of dropout."""
+def test_torch_export_computes_the_same_as_the_model_for_any_batch_size(pix2pix, tmp_path, capsys):
+    """Batch norm uses the statistics of each single picture; dropout is off."""
     _, _, run = pix2pix
     out = tmp_path / "g.pt2"
     assert main(["export", f"run={run}", "format=torch_export", f"out={out}"]) == 0
-    said = capsys.readouterr().out
-    assert "x (N, 1, 64, 64); without the noise of dropout; max difference" in said
+    printed = capsys.readouterr().out
+    assert "x (N, 1, 64, 64); without the noise of dropout; max difference" in printed
     program = torch.export.load(out).module()
     module = load_module(run)
     module.dropout_at_test = False
@@ -238,7 +238,7 @@ def test_torch_export_computes_the_same_for_any_batch(pix2pix, tmp_path, capsys)
     torch.testing.assert_close(program(x), module.translate(x), rtol=0, atol=1e-5)
 
 
-def test_onnx_computes_the_same_or_says_what_to_install(cyclegan, capsys, monkeypatch, tmp_path):
+def test_onnx_computes_the_same_or_names_missing_packages(cyclegan, capsys, monkeypatch, tmp_path):
     import importlib.util
 
     _, _, run = cyclegan
@@ -255,8 +255,8 @@ def test_onnx_computes_the_same_or_says_what_to_install(cyclegan, capsys, monkey
     assert not out.exists()
 
 
-def test_any_generator_as_safetensors_and_graph(tmp_path, capsys):
-    """A DCGAN's, of which the averaged weights are taken unless asked otherwise."""
+def test_dcgan_is_exported_as_safetensors_and_graph(tmp_path, capsys):
+    """EMA weights are exported by default, raw weights with ema=false."""
     run = tmp_path / "dcgan"
     small = ["data=synthetic", "data.size=16", "model.generator.features=2", "budget.batches=2"]
     small += ["model.discriminator.features=2", "callbacks.samples.every_examples=null"]
@@ -271,9 +271,9 @@ def test_any_generator_as_safetensors_and_graph(tmp_path, capsys):
         assert metadata["weights"] == ("ema" if ema else "raw")
         assert json.loads(metadata["config"]) == module.config
         assert json.loads(metadata["network"])["_target_"] == "ganlab.networks.DCGANGenerator"
-        own = network.state_dict()
-        assert tensors.keys() == own.keys()
-        assert all(torch.equal(tensors[key], own[key]) for key in own)
+        state = network.state_dict()
+        assert tensors.keys() == state.keys()
+        assert all(torch.equal(tensors[key], state[key]) for key in state)
     capsys.readouterr()
     assert main(["export", f"run={run}", "format=torch_export"]) == 0
     assert "generator of z (N, 100); max difference" in capsys.readouterr().out
@@ -282,7 +282,7 @@ def test_any_generator_as_safetensors_and_graph(tmp_path, capsys):
         (["format=pt"], "allowed pth, onnx, torch_export, safetensors"),
         (["format=torch_export", "size=64"], "leave it out"),
         (["format=safetensors", "direction=a_to_b"], "does not translate"),
-        (["format=safetensors", "out=x.pt2"], "ends in .safetensors"),
+        (["format=safetensors", "out=x.pt2"], "must end in .safetensors"),
     ):
         assert main(["export", f"run={run}", *words]) == 1
         assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Public state dicts, made by networks written from their layout alone, are read and written."""
+"""Reading and writing of public state dicts, from stand-ins for the public networks."""
 
 import pytest
 import torch
@@ -26,27 +26,27 @@ def shapes(state):
 
 
 @pytest.mark.parametrize(("build", "size"), CASES.values(), ids=CASES)
-def test_the_network_that_is_read_is_the_one_that_was_written(build, size):
-    """Equal results, in evaluation and with noise and statistics of training, and back again."""
-    theirs = randomised(build())
-    kind, arguments, state = read_public(theirs.state_dict(), "x.pth")
-    ours = kind(**arguments)
+def test_network_that_was_read_computes_the_same_and_is_written_back_unchanged(build, size):
+    """Outputs agree in evaluation mode, and in training mode with equal random numbers."""
+    public = randomised(build())
+    cls, arguments, state = read_public(public.state_dict(), "x.pth")
+    ours = cls(**arguments)
     ours.load_state_dict(state)
-    back = write_public(ours)
-    assert shapes(back) == shapes(theirs.state_dict())
-    assert [*back] == [*theirs.state_dict()]
-    assert all(torch.equal(tensor, back[key]) for key, tensor in theirs.state_dict().items())
+    written = write_public(ours)
+    assert shapes(written) == shapes(public.state_dict())
+    assert [*written] == [*public.state_dict()]
+    assert all(torch.equal(tensor, written[key]) for key, tensor in public.state_dict().items())
     x = torch.randn(2, ours.in_channels, size, size)
     for mode in (False, True):
-        ours.train(mode), theirs.train(mode)
+        ours.train(mode), public.train(mode)
         torch.manual_seed(5)
-        made = ours(x)
+        output = ours(x)
         torch.manual_seed(5)
-        torch.testing.assert_close(made, theirs(x), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(output, public(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("build", "tensors", "kind", "expected"),
+    ("build", "tensors", "cls", "expected"),
     [
         (ResNet, 48, ResNetGenerator, {"blocks": 9, "norm": "instance", "dropout": False}),
         (lambda: ResNet(blocks=6), 36, ResNetGenerator, {"blocks": 6, "downsamplings": 2}),
@@ -56,14 +56,14 @@ def test_the_network_that_is_read_is_the_one_that_was_written(build, size):
         (lambda: Pixel(6), 9, PixelGAN, {"in_channels": 6, "norm": "batch"}),
     ],
 )
-def test_networks_of_the_papers(build, tensors, kind, expected):
-    """Recognised from as many tensors as public files hold."""
+def test_networks_of_the_papers_are_recognised(build, tensors, cls, expected):
+    """`tensors` is the number of tensors in a public file."""
     with torch.device("meta"):
         state = build().state_dict()
     assert len(state) == tensors
     state = {key: torch.zeros([1] * t.dim()).expand(t.shape) for key, t in state.items()}
-    found, arguments, _ = read_public(state, "x.pth")
-    assert found is kind
+    recognised, arguments, _ = read_public(state, "x.pth")
+    assert recognised is cls
     assert arguments["features"] == 64
     assert {key: arguments[key] for key in expected} == expected
 
@@ -79,15 +79,15 @@ def test_statistics_of_old_instance_norms_are_dropped():
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
-def test_prefixes_of_wrappers_are_taken_off(prefix):
+def test_prefixes_of_wrappers_are_removed(prefix):
     state = Patch(f=4).state_dict()
     wrapped = {prefix + key: tensor for key, tensor in state.items()}
     assert write_public_of(wrapped).keys() == state.keys()
 
 
 def write_public_of(state):
-    kind, arguments, ours = read_public(state, "x.pth")
-    network = kind(**arguments)
+    cls, arguments, ours = read_public(state, "x.pth")
+    network = cls(**arguments)
     network.load_state_dict(ours)
     return write_public(network)
 
@@ -116,23 +116,23 @@ def without(state, key):
         ({"model.0.weight": torch.zeros(4)}, "fit no known network"),
         (without(ResNet(f=4, blocks=1).state_dict(), "model.4.weight"), "has model.4.weight of"),
         (without(UNet(f=4).state_dict(), "model.model.3.bias"), "found none"),
-        (ResNet(f=4).state_dict() | {"model.7.filt": torch.zeros(3)}, "1 tensors more, such as"),
+        (ResNet(f=4).state_dict() | {"model.7.filt": torch.zeros(3)}, "1 more tensors, such as"),
         (Patch(f=4).state_dict() | {"model.5.weight": torch.zeros(3)}, r"found \(3,\)"),
     ],
 )
-def test_what_fits_no_network_is_shown(state, message):
+def test_state_that_fits_no_network_is_refused(state, message):
     with pytest.raises(CheckpointError, match=message) as error:
         read_public(state, "folder/x.pth")
     assert str(error.value).startswith("folder/x.pth: ")
 
 
-def test_networks_that_the_layout_does_not_know():
+def test_networks_that_the_layout_does_not_support_are_refused():
     for network in (
         torch.nn.Linear(2, 2),
         ResNetGenerator(features=2, blocks=1, upsampling="resize"),
         PatchGAN(features=2, padding=2),
     ):
-        with pytest.raises(ConfigError, match="public layout does not know"):
+        with pytest.raises(ConfigError, match="public layout does not support"):
             write_public(network)
     network = PatchGAN(features=2, norm="none")
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""`ganlab wandb sync` finds what was logged offline, and hands it to W&B's own command."""
+"""`ganlab wandb sync` finds runs that were logged offline, and sends them with `wandb sync`."""
 
 import subprocess
 
@@ -11,6 +11,7 @@ from ganlab.record.run import RunRecord
 
 
 def logged(folder, time="20260101_000000", name="abc", sent=False):
+    """Write an empty offline file of a run, marked as sent or not, and return its path."""
     file = folder / "wandb" / f"offline-run-{time}-{name}" / f"run-{name}.wandb"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
@@ -21,7 +22,7 @@ def logged(folder, time="20260101_000000", name="abc", sent=False):
 
 @pytest.fixture
 def sweep(tmp_path):
-    """A sweep: a run in two parts, a run that was sent, and one that was logged online."""
+    """A sweep with a run of two sessions, a run that was sent, and a run that was logged online."""
     logged(tmp_path / "0", "20260101_000000", "a")
     logged(tmp_path / "0", "20260102_000000", "a")
     logged(tmp_path / "1", name="b", sent=True)
@@ -34,7 +35,10 @@ def sweep(tmp_path):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """`wandb sync` in name only: it marks what it is given as sent, and the login is there."""
+    """List of the commands that are called: a fake `wandb sync` that only marks files as sent.
+
+    Files with "refused" in their path are not marked; the check of the login always succeeds.
+    """
     called = []
 
     def run(command, **options):
@@ -49,7 +53,7 @@ def commands(monkeypatch):
     return called
 
 
-def test_each_offline_file_is_found_once_from_any_folder_above(sweep):
+def test_each_offline_file_is_listed_once_from_any_folder_above(sweep):
     files = offline_files([sweep, sweep / "0"])
     assert [file.parent.name[12:] for file in files] == [
         "20260101_000000-a",
@@ -59,21 +63,21 @@ def test_each_offline_file_is_found_once_from_any_folder_above(sweep):
     assert offline_files([files[0].parent]) == files[:1]
 
 
-def test_what_is_waiting_is_sent_and_said_once(sweep, commands, capsys):
+def test_unsent_run_is_sent_and_reported_once(sweep, commands, capsys):
     assert main(["wandb", "sync", str(sweep), "--entity", "team"]) == 0
     (command,) = commands
     assert command[1:5] == ["-m", "wandb", "sync", "--entity=team"]
     assert [word.split("/")[-4] for word in command[5:]] == ["0", "0"]
-    said = capsys.readouterr().out
-    assert "Sending 1 run " in said
-    assert "1 sent before" in said
-    assert said.count(": sent") == 1
+    printed = capsys.readouterr().out
+    assert "Sending 1 run " in printed
+    assert "1 sent before" in printed
+    assert printed.count(": sent") == 1
     assert main(["wandb", "sync", str(sweep)]) == 0
     assert "nothing to send" in capsys.readouterr().out
     assert len(commands) == 1
 
 
-def test_a_run_that_is_being_trained_is_left_for_later(tmp_path):
+def test_run_in_training_is_not_sent(tmp_path):
     file = logged(tmp_path / "run")
     record = RunRecord(tmp_path / "run")
     waiting, notes = unsent([file])
@@ -83,53 +87,53 @@ def test_a_run_that_is_being_trained_is_left_for_later(tmp_path):
     assert unsent([file]) == ([file], [])
 
 
-def test_what_did_not_arrive_is_an_error(tmp_path, commands, capsys):
+def test_run_that_does_not_arrive_is_an_error(tmp_path, commands, capsys):
     logged(tmp_path / "good")
     logged(tmp_path / "refused")
     assert main(["wandb", "sync", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert "1 of 2 runs were not sent" in said.err
-    assert "refused: not sent" in said.out
+    streams = capsys.readouterr()
+    assert "1 of 2 runs were not sent" in streams.err
+    assert "refused: not sent" in streams.out
 
 
-def test_without_a_login_there_is_one_clear_message(tmp_path, monkeypatch, capsys):
-    """Even at a terminal nobody is asked, and nothing is sent."""
+def test_missing_login_gives_one_message(tmp_path, monkeypatch, capsys):
+    """There is no prompt for a login, and nothing is sent."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setattr(subprocess, "run", None)
     logged(tmp_path / "run")
     assert main(["wandb", "sync", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("ganlab wandb: wandb sync: No API key configured")
-    assert "`wandb login`" in said
+    error = capsys.readouterr().err
+    assert error.startswith("ganlab wandb: wandb sync: No API key configured")
+    assert "`wandb login`" in error
 
 
-def test_a_server_that_is_not_there_is_said_at_once(tmp_path, monkeypatch, capsys):
+def test_unreachable_server_gives_an_error_after_the_timeout(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef" * 3)
     monkeypatch.setattr(wandb_command, "PATIENCE", 1)
     logged(tmp_path / "run")
     assert main(["wandb", "sync", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert "127.0.0.1:9" in said
-    assert "Nothing was sent" in said
+    error = capsys.readouterr().err
+    assert "127.0.0.1:9" in error
+    assert "Nothing was sent" in error
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
         (["synch"], "Did you mean 'sync'"),
-        (["sync"], "name a run's folder"),
-        (["sync", "nowhere"], "no folder nowhere"),
+        (["sync"], "give the folder of a run"),
+        (["sync", "nowhere"], "folder nowhere does not exist"),
         (["sync", ".", "--entiti=x"], "Did you mean 'entity'"),
     ],
 )
-def test_bad_arguments_are_named(arguments, named, capsys):
+def test_wrong_arguments_give_a_message(arguments, message, capsys):
     assert main(["wandb", *arguments]) == 1
-    assert named in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_folder_without_runs_says_how_they_are_made(tmp_path, capsys):
+def test_folder_without_offline_runs_gets_advice(tmp_path, capsys):
     assert main(["wandb", "sync", str(tmp_path)]) == 0
     assert "logger=wandb" in capsys.readouterr().out

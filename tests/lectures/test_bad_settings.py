@@ -1,4 +1,4 @@
-"""A setting that a lesson cannot work with is named before anything is computed."""
+"""Wrong settings of lessons are refused before anything is computed."""
 
 from importlib import import_module
 
@@ -56,7 +56,7 @@ def test_bad_setting(lecture, name, value):
         lesson(**{name: value})
 
 
-def test_every_estimator_has_its_panel():
+def test_figure_has_a_panel_for_each_estimator():
     made = density_estimation.lesson(components=[1, 2, 3, 4], batches=2, samples=500, draws=1000)
     assert len(made.figure.axes) == 5
     assert any(axes.get_title().startswith("GAN") for axes in made.figure.axes)

@@ -1,4 +1,4 @@
-"""Convolution by hand against torch: equal, to the last bit."""
+"""Convolutions computed with loops and matrices equal torch's to the last bit."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch.nn.functional import conv2d, conv_transpose2d
 from ganlab.lectures import convolution
 
 
-def _whole(size, seed=0):
+def _random_integers(size, seed=0):
     rng = torch.Generator().manual_seed(seed)
     return torch.randint(-5, 6, (size, size), generator=rng).double()
 
@@ -17,8 +17,8 @@ def _torch(function, image, kernel, stride):
 
 
 @pytest.mark.parametrize(("size", "kernel", "stride"), [(5, 3, 1), (5, 3, 2), (8, 2, 3), (7, 4, 3)])
-def test_by_hand(size, kernel, stride):
-    image, kernel = _whole(size), _whole(kernel, 1)
+def test_loops_and_matrices_equal_torch(size, kernel, stride):
+    image, kernel = _random_integers(size), _random_integers(kernel, 1)
     forward = _torch(conv2d, image, kernel, stride)
     assert torch.equal(convolution.convolve(image, kernel, stride), forward)
     matrix = convolution.convolution_matrix(size, kernel, stride)
@@ -31,7 +31,7 @@ def test_by_hand(size, kernel, stride):
 
 
 def test_ones():
-    """The outer product of 1-2-3-3-2-1, 6 × 6."""
+    """4 × 4 ones and a 3 × 3 kernel of ones give the 6 × 6 outer product of 1-2-3-3-2-1."""
     ones = torch.ones(4, 4).double(), torch.ones(3, 3).double()
     slope = torch.tensor([1.0, 2, 3, 3, 2, 1], dtype=torch.float64)
     assert torch.equal(convolution.transpose_convolve(*ones, 1), torch.outer(slope, slope))
@@ -39,13 +39,13 @@ def test_ones():
 
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (4, 2), (6, 3)])
 def test_pixel_shuffle_is_a_transposed_convolution(kernel, stride):
-    image, kernel = _whole(3), _whole(kernel, 1)
-    woven, channels = convolution.subpixel_convolve(image, kernel, stride)
-    assert torch.equal(woven, _torch(conv_transpose2d, image, kernel, stride))
+    image, kernel = _random_integers(3), _random_integers(kernel, 1)
+    shuffled, channels = convolution.subpixel_convolve(image, kernel, stride)
+    assert torch.equal(shuffled, _torch(conv_transpose2d, image, kernel, stride))
     assert len(channels) == stride**2
 
 
-def test_study():
+def test_lesson_numbers():
     numbers = convolution.lesson().numbers
     assert not any(value for name, value in numbers.items() if "_to_" in name or "/to_" in name)
     assert numbers["checkerboard/kernel_3_least"] == 1

@@ -1,4 +1,4 @@
-"""Estimators of a density: EM finds a mixture, and the judges of them are right."""
+"""The lesson on density estimation: EM, the histogram KL, and the lesson's numbers."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_em_finds_the_mixture():
     torch.testing.assert_close(stds, STDS, atol=0.04, rtol=0)
 
 
-def test_one_component_is_mean_and_deviation():
+def test_one_component_has_mean_and_deviation_of_the_data():
     data = _data(1000)
     weights, means, stds = fit_mixture(data, 1)
     assert weights.tolist() == [1]
@@ -36,13 +36,13 @@ def test_one_component_is_mean_and_deviation():
 
 
 def test_histogram_kl():
-    """0 of a set to itself; of halves of two bins to one of them, log 2 but for the smoothing."""
+    """It is 0 for equal sets. For p in one of the two bins of q it is log 2, up to smoothing."""
     a = torch.cat([torch.full((50_000,), -1.0), torch.full((50_000,), 1.0)])
     assert histogram_kl(a, a) == 0
     assert histogram_kl(torch.full((50_000,), 1.0), a) == pytest.approx(math.log(2), abs=0.01)
 
 
-def test_short_study():
+def test_short_lesson():
     numbers = lesson(batches=20, components=(1, 2), samples=2000, draws=20_000).numbers
     assert numbers["mixture_2/w1"] < 0.1 < numbers["mixture_1/w1"]
     assert numbers["mixture_2/kl"] < 0.02 < numbers["mixture_1/kl"]
@@ -51,8 +51,8 @@ def test_short_study():
 
 
 @pytest.mark.slow
-def test_full_study():
-    """The GAN, told no family, is nearer to two modes than one Gaussian is."""
+def test_full_lesson():
+    """The GAN is nearer to the bimodal density than the fit of one Gaussian."""
     numbers = lesson().numbers
     assert numbers["gan/w1"] < 0.5 * numbers["mixture_1/w1"]
     assert numbers["gan/kl"] < numbers["mixture_1/kl"]

@@ -1,4 +1,4 @@
-"""Ways to make an image: their properties, and that few of them are digits."""
+"""The lesson on the manifold of digits: its helpers and its numbers."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from ganlab.lectures.digit_manifold import (
 
 
 def test_spherical_interpolation():
-    """Both ends, equal angles, and the norm kept between vectors of one norm."""
+    """It has the given ends, equal angles between steps, and keeps the norm of unit vectors."""
     rng = torch.Generator().manual_seed(0)
     a, b = torch.nn.functional.normalize(torch.randn(2, 1, 16, generator=rng), dim=-1)
     walk = spherical(a, b, torch.linspace(0, 1, 5)[:, None])
@@ -27,12 +27,12 @@ def test_spherical_interpolation():
     torch.testing.assert_close(cosines, cosines[:1].expand(4))
 
 
-def test_shuffled_pixels_keep_each_pixels_values():
+def test_shuffled_pixels_come_from_the_same_position():
     images = torch.randint(0, 256, (20, 1, 4, 4), dtype=torch.uint8)
-    made = shuffle_pixels(images, 50, torch.Generator().manual_seed(0))
-    assert made.shape == (50, 1, 4, 4)
-    for place in range(16):
-        assert set(made.flatten(1)[:, place].tolist()) <= set(images.flatten(1)[:, place].tolist())
+    shuffled = shuffle_pixels(images, 50, torch.Generator().manual_seed(0))
+    assert shuffled.shape == (50, 1, 4, 4)
+    for column, known in zip(shuffled.flatten(1).T, images.flatten(1).T, strict=True):
+        assert set(column.tolist()) <= set(known.tolist())
 
 
 def test_blend():
@@ -50,26 +50,26 @@ def test_distances():
 
 
 def test_step_ratio():
-    """Steps 1, 1 and 4 in one pixel: 4 to a mean of 2."""
+    """Steps of 1, 1 and 4 have the mean 2, so that the ratio is 2."""
     walk = torch.tensor([0, 1, 2, 6], dtype=torch.uint8).view(4, 1, 1, 1)
     assert step_ratio(walk) == 2
 
 
-def test_short_study():
+def test_short_lesson():
     numbers = lesson(images=640, features=8, judged=200, steps=8).numbers
     assert numbers["recognised/real"] > 0.85
     assert numbers["recognised/uniform_noise"] < 0.01
     assert numbers["recognised/pixel_statistics"] < 0.1
 
 
-def test_a_run_of_other_samples(monkeypatch):
+def test_run_with_samples_of_another_shape_is_refused(monkeypatch):
     monkeypatch.setattr("ganlab.core.load.load_module", lambda run: tiny_gan())
     with pytest.raises(ConfigError, match=r"shape \(2,\)"):
         lesson(run="outputs/ring")
 
 
 @pytest.mark.slow
-def test_full_study():
+def test_full_lesson():
     numbers = lesson().numbers
     assert numbers["recognised/samples"] > 5 * numbers["recognised/pixel_statistics"]
     assert numbers["recognised/latent_midpoints"] > 2 * numbers["recognised/pixel_midpoints"]

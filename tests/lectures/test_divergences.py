@@ -1,4 +1,4 @@
-"""Divergences of Gaussians: closed forms and identities."""
+"""Divergences of Gaussians against closed forms and identities, and the lesson's numbers."""
 
 import math
 
@@ -33,8 +33,8 @@ def test_jsd_is_symmetric_and_bounded():
     assert float(jsd(X, a, far)) == pytest.approx(math.log(2), abs=1e-6)
 
 
-def test_jsd_by_its_definition():
-    """½KL(p‖m) + ½KL(q‖m) with m written out."""
+def test_jsd_equals_its_definition():
+    """JSD = ½KL(p‖m) + ½KL(q‖m), with m as an explicit mixture."""
     p, q = log_normal(X, 0, 1), log_normal(X, 1.5, 0.7)
     m = log_mixture(X, *torch.tensor([[0.5, 0.5], [0.0, 1.5], [1.0, 0.7]], dtype=torch.float64))
     expected = 0.5 * float(kl(X, p, m)) + 0.5 * float(kl(X, q, m))
@@ -48,7 +48,7 @@ def test_wasserstein_of_scaled_samples():
     assert value == pytest.approx(2 * math.sqrt(2 / math.pi), rel=1e-4)
 
 
-def test_prices_are_the_integrands():
+def test_integrals_of_prices_are_the_divergences():
     p, q = log_normal(X, 0, 1), log_normal(X, 0.8, 1.2)
     prices = divergences.prices((p - q).sigmoid()[7000:13001])
     mass = 0.5 * (p.exp() + q.exp())[7000:13001]
@@ -58,8 +58,8 @@ def test_prices_are_the_integrands():
         assert prices[name].min() >= -1e-12
 
 
-def test_study():
-    """Maximum likelihood matches mean and variance; the reverse KL chooses one mode."""
+def test_lesson_numbers():
+    """The fit by KL has mean and variance of p; the fit by reverse KL covers one mode."""
     w, m, s = (0.65, 0.35), (-2.0, 2.5), (0.5, 0.7)
     numbers = divergences.lesson(w, m, s).numbers
     mean = w[0] * m[0] + w[1] * m[1]

@@ -1,4 +1,4 @@
-"""Every lecture's config names a lesson whose settings it knows, and every lesson has one."""
+"""Every lecture config has the settings of its lesson, and every lesson has a config."""
 
 import inspect
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_config(name):
     made = instantiate(config["lesson"])
     signature = inspect.signature(made.func)
     defaults = {key: p.default for key, p in signature.parameters.items()}
-    for key, value in made.keywords.items():  # what a config says is what a plain call does
+    for key, value in made.keywords.items():  # the config's values are the function's defaults
         default = defaults[key]
         assert value == (list(default) if isinstance(default, tuple) else default)
     assert "seed" in defaults

@@ -1,4 +1,4 @@
-"""The ring lesson: what it records, and in full that the remedies help where the baseline fails."""
+"""The lesson on mode collapse: its numbers, and (slow) that the remedies help."""
 
 import pytest
 import torch
@@ -9,35 +9,35 @@ from ganlab.families import GAN
 from ganlab.lectures.mode_collapse import TITLES, lesson
 
 
-def test_short_study():
+def test_short_lesson():
     made = lesson(batches=6, width=8, snapshots=2)
     assert set(made.numbers) == {f"{n}/{k}" for n in TITLES for k in ("modes", "high_quality")}
     assert len(made.figure.axes) == 2 * len(TITLES)
 
 
-def test_numbers_are_of_each_games_own_last_snapshot(monkeypatch):
-    """Of samples on so many modes, the others far away from all, as a game draws them."""
-    on, modes, drawn = iter([8, 3, 0, 1, 8, 0, 1, 8]), Ring(samples=8).means, []
+def test_numbers_come_from_the_last_snapshot_of_each_training(monkeypatch):
+    """Faked samples lie on a given number of modes, in equal parts, and at one far point."""
+    covered, modes, calls = iter([8, 3, 0, 1, 8, 0, 1, 8]), Ring(samples=8).means, []
 
     def sample(self, n, *, seed):
-        drawn.append((n, seed))
-        centres = torch.cat([modes[: next(on)], torch.full((1, 2), 100.0)])
+        calls.append((n, seed))
+        centres = torch.cat([modes[: next(covered)], torch.full((1, 2), 100.0)])
         return centres.repeat(n // len(centres) + 1, 1)[:n]
 
     monkeypatch.setattr(GAN, "sample", sample)
     made = lesson(batches=4, width=8, snapshots=2, seed=3)
-    assert drawn == 8 * [(10_000, 3)]
-    for name, found in zip(TITLES, (3, 1, 0, 8), strict=True):
-        assert made.numbers[f"{name}/modes"] == found
-        assert made.numbers[f"{name}/high_quality"] == pytest.approx(found / (found + 1), abs=1e-3)
-    below = [axes.get_xlabel() for axes in made.figure.axes[-len(TITLES) :]]
-    assert [text.partition(" ")[0] for text in below] == ["3", "1", "0", "8"]
+    assert calls == 8 * [(10_000, 3)]
+    for name, count in zip(TITLES, (3, 1, 0, 8), strict=True):
+        assert made.numbers[f"{name}/modes"] == count
+        assert made.numbers[f"{name}/high_quality"] == pytest.approx(count / (count + 1), abs=1e-3)
+    labels = [axes.get_xlabel() for axes in made.figure.axes[-len(TITLES) :]]
+    assert [text.partition(" ")[0] for text in labels] == ["3", "1", "0", "8"]
 
 
-def test_a_game_does_not_depend_on_the_others():
+def test_training_does_not_depend_on_the_other_remedies():
     alone = lesson(remedies=["minibatch_std"], batches=4, width=8, snapshots=1).numbers
-    among = lesson(remedies=["baseline", "minibatch_std"], batches=4, width=8, snapshots=1).numbers
-    assert alone.items() <= among.items()
+    both = lesson(remedies=["baseline", "minibatch_std"], batches=4, width=8, snapshots=1).numbers
+    assert alone.items() <= both.items()
 
 
 def test_unknown_remedy():
@@ -46,7 +46,7 @@ def test_unknown_remedy():
 
 
 @pytest.mark.slow
-def test_full_study():
+def test_full_lesson():
     numbers = lesson().numbers
     assert numbers["baseline/modes"] <= 2
     for remedy in ("wgan_gp", "unrolled", "minibatch_std"):

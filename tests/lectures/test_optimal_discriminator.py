@@ -1,4 +1,4 @@
-"""The learned discriminator against p/(p + q)."""
+"""The lesson on the optimal discriminator: the learned one approaches p/(p + q)."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from ganlab.lectures.optimal_discriminator import lesson
 
 
-def test_short_study():
+def test_short_lesson():
     numbers = lesson(steps=300, batch_size=1024).numbers
     assert numbers["mean_error"] <= 0.02
     assert numbers["value_of_best_d"] == pytest.approx(numbers["closed_form_value"], abs=1e-8)
@@ -16,14 +16,14 @@ def test_short_study():
     assert numbers["value_of_learned_d"] == pytest.approx(numbers["value_of_best_d"], abs=0.01)
 
 
-def test_a_seed_repeats_it():
-    first, again, other = (lesson(steps=10, batch_size=64, seed=s).numbers for s in (0, 0, 1))
-    assert first == again != other
+def test_equal_seeds_give_equal_numbers():
+    first, repeated, other = (lesson(steps=10, batch_size=64, seed=s).numbers for s in (0, 0, 1))
+    assert first == repeated != other
 
 
 @pytest.mark.slow
-def test_full_study():
-    """Within .02 everywhere in the central 99 %."""
+def test_full_lesson():
+    """The error is at most 0.02 over the central 99 % of the samples."""
     numbers = lesson().numbers
     assert numbers["largest_error"] <= 0.02
     assert numbers["mean_error"] <= 0.005

@@ -1,4 +1,4 @@
-"""What the generator is told as two Gaussians part."""
+"""The lesson on vanishing gradients: divergences and gradients against closed forms."""
 
 import math
 
@@ -15,15 +15,15 @@ def test_divergence_of_disjoint_gaussians_is_log_2():
 
 
 @pytest.mark.parametrize("theta", [0.5, 2.0, 4.0])
-def test_minimax_follows_the_divergence(theta):
-    """At the best D the minimax generator descends on 2·JSD (theorem 1 of the GAN paper)."""
+def test_minimax_gradient_is_that_of_the_divergence(theta):
+    """At the optimal D the minimax generator minimises 2·JSD (theorem 1 of the GAN paper)."""
     slope = (divergence(theta + 1e-3) - divergence(theta - 1e-3)) / 2e-3
     assert gradient("minimax", theta) == pytest.approx(2 * slope, rel=1e-3)
 
 
 @pytest.mark.parametrize("theta", [0.5, 3.0, 6.0])
-def test_minimax_and_non_saturating_add_up(theta):
-    """θ·E[D] and θ·E[1 − D] add up to θ."""
+def test_gradients_of_minimax_and_non_saturating_add_up_to_theta(theta):
+    """They are θ·E[D] and θ·E[1 − D]."""
     total = gradient("minimax", theta) + gradient("non_saturating", theta)
     assert total == pytest.approx(theta, rel=1e-9)
 
@@ -35,7 +35,7 @@ def test_wasserstein_gradient_is_one(theta):
 
 @pytest.mark.parametrize("theta", [1.0, 3.0])
 def test_least_squares_gradient(theta):
-    """θ·E_q[D(1 − D)²], by quadrature."""
+    """It is θ·E_q[D(1 − D)²], here by quadrature."""
     x = line(theta - 12, theta + 12)
     d = (log_normal(x, 0, 1) - log_normal(x, theta, 1)).sigmoid()
     density = log_normal(x, theta, 1).exp()
@@ -44,14 +44,14 @@ def test_least_squares_gradient(theta):
 
 
 def test_hinge_gradient_is_the_slope_of_the_expectation():
-    """E[−D(z + t)] = 2Φ(t − θ/2) − 1 for D = sign(θ/2 − x)."""
+    """For D = sign(θ/2 − x), E[−D(z + t)] = 2Φ(t − θ/2) − 1."""
     theta, normal = 3.0, torch.distributions.Normal(0.0, 1.0)
     ends = torch.tensor([theta / 2 - 1e-2, theta / 2 + 1e-2], dtype=torch.float64)
     low, high = (2 * normal.cdf(ends) - 1).tolist()
     assert hinge_gradient(theta) == pytest.approx((high - low) / 2e-2, rel=1e-3)
 
 
-def test_study():
+def test_lesson_numbers():
     numbers = lesson(points=20_000).numbers
     for theta in (1, 3, 6):
         assert numbers[f"theta_{theta}/w1"] == pytest.approx(theta, abs=0.05)

@@ -1,4 +1,4 @@
-"""Verdicts by closed form; every experiment's baseline; the ledger."""
+"""Verdicts, the baselines of all experiments, and the ledger."""
 
 import json
 import math
@@ -35,6 +35,7 @@ UNLIKE = {"published": BLOCK["published"][1:], "target": None, "tolerance": None
 
 
 def baseline(**changes):
+    """Return the baseline of BLOCK, with some entries replaced."""
     return baseline_of("x", "dcgan", "cifar10", BLOCK | changes)
 
 
@@ -56,20 +57,22 @@ def baseline(**changes):
         ("higher", True, math.nan, "failure reproduced"),
     ],
 )
-def test_verdict_is_on_the_worse_side_of_the_target(better, failure, value, word):
+def test_only_a_worse_mean_misses_the_target_and_only_a_better_one_misses_a_failure(
+    better, failure, value, word
+):
+    """The target is 20 with tolerance 1."""
     verdict = judge(baseline(better=better, failure=failure), [value])
     assert verdict.name == word
     assert verdict.sentence.startswith(f"{word}: ")
 
 
-def test_verdict_is_of_the_mean_and_says_by_how_much():
-    """(20 + 23) / 2 is 1.5 worse than 20, though one seed reaches it."""
+def test_verdict_compares_the_mean_and_names_the_difference():
+    """The mean of 20 and 23 is 1.5 worse than 20, although one seed reaches 20."""
     words = judge(baseline(), [20.0, 23.0]).sentence
     assert words == "not reproduced: 1.5 worse than 20, mean of 2 seeds, tolerance 1"
 
 
-def test_one_diverged_seed_is_no_failure_of_the_others():
-    """Of a failure: they have to fail too, by the mean of what is finite."""
+def test_failure_needs_a_failing_mean_of_the_seeds_that_did_not_diverge():
     failing = baseline(better="higher", failure=True)
     verdict = judge(failing, [99.0, math.nan, 97.0])
     assert verdict.sentence == (
@@ -84,14 +87,14 @@ def test_one_diverged_seed_is_no_failure_of_the_others():
     assert ledgers.mean_and_spread([99.0, None, 97.0]) == "1 of 3 diverged"
 
 
-def test_our_own_figure_is_called_that():
-    """Nobody takes a short experiment's measurement for a published figure."""
+def test_verdict_marks_a_target_of_our_own():
+    """It must not look like a published score."""
     words = judge(baseline(published=[]), [20.0]).sentence
     assert words == "reproduced: equal to our own 20, one seed, tolerance 1"
 
 
 @pytest.mark.parametrize(
-    ("block", "options", "word", "said"),
+    ("block", "options", "word", "sentence"),
     [
         ({}, {"scale": 0.01}, "no verdict", "scaled to 1 %: no verdict"),
         ({}, {"changed": ["a: 1 → 2"]}, "not comparable", "not comparable: a: 1 → 2"),
@@ -101,18 +104,19 @@ def test_our_own_figure_is_called_that():
         (UNLIKE | {"why": "their network"}, {}, "no verdict", "no verdict: their network"),
     ],
 )
-def test_what_is_never_held_against_the_target(block, options, word, said):
-    """Not even where the score is far better."""
+def test_scores_that_are_not_compared_with_the_target(block, options, word, sentence):
+    """The score 1 would be far better than the target."""
     verdict = judge(baseline(**block), [1.0], **options)
-    assert (verdict.name, verdict.sentence) == (word, said)
+    assert (verdict.name, verdict.sentence) == (word, sentence)
 
 
-def test_no_scores_are_no_verdict():
+def test_without_scores_there_is_no_verdict():
     assert judge(baseline(), []).name == "no verdict"
 
 
-def test_interval_is_students():
-    """Of 0 and 2: 1 ± t(1; .975) · √2 / √2, and t(1) is a Cauchy quantile, tan(.475 π)."""
+def test_interval_uses_students_t():
+    """For 0 and 2 it is 1 ± t · √2 / √2. For 1 degree of freedom, t is the Cauchy quantile
+    tan(0.475 π)."""
     low, high = interval([0.0, 2.0])
     assert (low, high) == pytest.approx(
         (1 - math.tan(0.475 * math.pi), 1 + math.tan(0.475 * math.pi))
@@ -121,13 +125,13 @@ def test_interval_is_students():
 
 
 def test_short_tolerance():
-    """Three standard deviations, but 5 % at least."""
+    """It is 3 standard deviations, but at least 5 % of the mean."""
     assert short_tolerance([1.0, 2.0, 3.0]) == pytest.approx(3.0)
     assert short_tolerance([-10.0, -10.0, -10.0]) == pytest.approx(0.5)
 
 
-def test_first_measurement_becomes_a_baseline():
-    """What is printed to paste makes a block that is its own reproduction."""
+def test_printed_lines_of_a_first_measurement_make_a_valid_baseline():
+    """By this baseline the measured values are a reproduction."""
     values = [0.8, 0.9, 1.0]
     lines = yaml.safe_load(measured(values, {"seeds": [0, 1, 2], "torch": "2.0.1"}))
     block = BLOCK | {"better": "higher", "published": []} | lines
@@ -135,57 +139,57 @@ def test_first_measurement_becomes_a_baseline():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"tolerence": 1}, "Did you mean 'tolerance'"),
         ({"better": "less"}, "'less'"),
         ({"checkpoint": "first"}, "'first'"),
         ({"target": 25.0}, "one of the comparable published"),
-        ({"tolerance": None}, "both given, or both null"),
+        ({"tolerance": None}, "both target and tolerance, or null for both"),
         ({"protocol": None}, "why"),
         (UNLIKE, "why"),
         ({"why": "it has a verdict"}, "why"),
-        (UNLIKE | {"why": "x", "target": 25.0, "tolerance": 1.0}, "of which there are none: null"),
+        (UNLIKE | {"why": "x", "target": 25.0, "tolerance": 1.0}, "null, since no published"),
         ({"published": [{"by": "me", "value": 1}]}, "each figure has by, value, how, source"),
     ],
 )
-def test_wrong_blocks_are_refused(change, said):
+def test_wrong_blocks_are_refused(change, message):
     with pytest.raises(ConfigError, match="experiment x: baseline") as error:
         baseline(**change)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
-def test_blocks_are_those_that_hydra_composes():
-    """Reading the files finds every block, with the model and data that the experiment has."""
-    found = baselines()
+def test_baselines_read_without_hydra_equal_composed_ones():
+    """Every file with a block is found, with the experiment's model and data."""
+    known = baselines()
     for name in options("experiment"):
         text = file_of("experiment", name).read_text()
-        assert (name in found) == ("\nbaseline:" in text)
-    for name, mine in found.items():
+        assert (name in known) == ("\nbaseline:" in text)
+    for name, read in known.items():
         config = compose([f"experiment={name}"])
         block = OmegaConf.to_container(config)["baseline"]
-        assert mine == baseline_of(name, config.choices.model, config.choices.data, block)
-    assert baseline_named("gan/ring/ring_wgan") == found["ring_wgan"]
+        assert read == baseline_of(name, config.choices.model, config.choices.data, block)
+    assert baseline_named("gan/ring/ring_wgan") == known["ring_wgan"]
 
 
 @pytest.mark.parametrize("name", [name for name, b in baselines().items() if b.protocol])
-def test_the_protocol_gives_the_score(name):
-    """Of this model on this data, without training."""
-    mine = baseline_named(name)
+def test_protocol_of_a_baseline_has_its_score(name):
+    """The protocol must support the experiment's model and data."""
+    expected = baseline_named(name)
     config = to_plain(compose([f"experiment={name}", "run_dir=unused"]))
     module, data = check(config)
-    protocol = make(named_protocol(mine.protocol))
+    protocol = make(named_protocol(expected.protocol))
     protocol.check(module, data)
-    assert mine.score in protocol.names
-    if mine.checkpoint == "best":
+    assert expected.score in protocol.names
+    if expected.checkpoint == "best":
         callbacks = config["callbacks"]
-        assert callbacks["evaluation"]["protocol"]["name"] == mine.protocol
-        assert callbacks["checkpoints"]["monitor"] == mine.score
-        assert callbacks["checkpoints"]["mode"] == ("min" if mine.better == "lower" else "max")
+        assert callbacks["evaluation"]["protocol"]["name"] == expected.protocol
+        assert callbacks["checkpoints"]["monitor"] == expected.score
+        assert callbacks["checkpoints"]["mode"] == ("min" if expected.better == "lower" else "max")
 
 
 def record(folder, name="ring_wgan_gp", at="2026-01-01T00:00:00+0000", **more):
-    """Of the baseline that `ring` gives."""
+    """Write a verdict.json for the baseline `ring()`, and return its folder."""
     config = to_plain(compose([f"experiment={name}", "run_dir=unused"]))
     content = {
         "at": at,
@@ -207,21 +211,22 @@ def record(folder, name="ring_wgan_gp", at="2026-01-01T00:00:00+0000", **more):
 
 
 def ring(**changes):
+    """Return the baseline of BLOCK for experiment ring_wgan_gp, where higher is better."""
     return baseline_of("ring_wgan_gp", "mlp", "ring", BLOCK | {"better": "higher"} | changes)
 
 
-def test_ledger_has_a_line_for_each(tmp_path):
+def test_ledger_has_a_line_for_each_baseline(tmp_path):
     text = ledger(tmp_path)
-    for name, mine in baselines().items():
+    for name, listed in baselines().items():
         line = next(line for line in text.splitlines() if line.startswith(f"{name} "))
-        assert mine.data in line
-        assert mine.paper in line
-        for figure in mine.published:
+        assert listed.data in line
+        assert listed.paper in line
+        for figure in listed.published:
             assert f"{figure['value']:g}" in line
 
 
 def test_ledger_shows_the_newest_verdict(tmp_path):
-    """A later scaled or changed run does not hide it; a damaged record hides nothing."""
+    """Later scaled, changed or damaged records do not hide it."""
     record(tmp_path, at="2026-01-01T00:00:00+0000", values=[30.0])
     record(tmp_path, at="2026-01-02T00:00:00+0000", values=[10.0])
     record(tmp_path, at="2026-01-03T00:00:00+0000", values=[99.0], scale=0.01)
@@ -232,38 +237,37 @@ def test_ledger_shows_the_newest_verdict(tmp_path):
     assert (ours, verdict.name) == ("10", "not reproduced")
 
 
-def test_ledger_marks_what_has_no_verdict(tmp_path):
+def test_ledger_shows_a_score_without_a_verdict(tmp_path):
     record(tmp_path, scale=0.01)
     ours, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
     assert (ours, verdict.sentence) == ("0.55 ± 0.071", "scaled to 1 %: no verdict")
 
 
-def test_ledger_knows_an_earlier_recipe(tmp_path):
-    """A verdict on settings that the experiment's file has no more is not one on it."""
+def test_records_of_an_older_recipe_are_not_comparable(tmp_path):
+    """A verdict counts only for the recipe that the experiment's file has now."""
     record(tmp_path, recipe_hash="0" * 16)
     _, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert verdict.sentence == "not comparable: the recipe is another one by now"
+    assert verdict.sentence == "not comparable: the recipe has changed"
 
 
 @pytest.mark.parametrize(
-    ("recorded_as", "said"),
+    ("recorded_as", "reason"),
     [
-        ({"score": "kid"}, "the score was kid, and is fid by now"),
-        ({"protocol": "modes10k"}, "the protocol was modes10k, and is mimicry_cifar10 by now"),
-        ({"checkpoint": "best"}, "the checkpoint was best, and is last by now"),
-        ({"protocol_hash": "0" * 16}, "the protocol mimicry_cifar10 has other settings by now"),
-        ({"recipe_hash": None}, "its recipe is not known"),
+        ({"score": "kid"}, "the score was kid and is now fid"),
+        ({"protocol": "modes10k"}, "the protocol was modes10k and is now mimicry_cifar10"),
+        ({"checkpoint": "best"}, "the checkpoint was best and is now last"),
+        ({"protocol_hash": "0" * 16}, "the settings of protocol mimicry_cifar10 have changed"),
+        ({"recipe_hash": None}, "the recipe is unknown"),
     ],
 )
-def test_ledger_knows_an_earlier_score(tmp_path, recorded_as, said):
-    """Figures of another score are not held against this one's target."""
+def test_records_of_another_score_or_protocol_are_not_comparable(tmp_path, recorded_as, reason):
     record(tmp_path, **recorded_as)
     _, verdict = standing(ring(), recorded("ring_wgan_gp", tmp_path))
-    assert verdict.sentence == f"not comparable: {said}"
+    assert verdict.sentence == f"not comparable: {reason}"
 
 
-def test_ledger_takes_records_of_this_protocol(tmp_path):
-    """With its hash, and without, as an earlier version wrote them."""
+def test_records_of_the_same_protocol_are_compared(tmp_path):
+    """Also records of earlier versions, which have no hash of the protocol."""
     plain = named_protocol("mimicry_cifar10")
     for more in ({"protocol_hash": protocol_hash(plain)}, {}):
         record(tmp_path / str(len(more)), values=[30.0], **more)
@@ -271,26 +275,26 @@ def test_ledger_takes_records_of_this_protocol(tmp_path):
         assert verdict.name == "reproduced"
 
 
-def test_our_own_target_does_not_reproduce_itself(tmp_path):
-    """Neither by the experiment's file nor by the reproduction that the target was made from."""
+def test_measurement_that_defined_the_target_gives_no_verdict(tmp_path):
+    """Neither `ours` in the experiment's file nor a record without a target is a reproduction."""
     ours = {"mean": 20.0, "interval": [19.0, 21.0], "seeds": [0, 1, 2]}
-    mine = ring(published=[], ours=ours)
+    own_target = ring(published=[], ours=ours)
     words = "no verdict: measured here, 3 seeds"
-    assert standing(mine, [])[1].sentence == words
+    assert standing(own_target, [])[1].sentence == words
     record(tmp_path, values=[19.5, 20.0, 20.5], target=None)
-    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].sentence == words
+    assert standing(own_target, recorded("ring_wgan_gp", tmp_path))[1].sentence == words
     record(tmp_path, at="2026-01-02T00:00:00+0000", values=[19.5, 20.0, 20.5])
-    assert standing(mine, recorded("ring_wgan_gp", tmp_path))[1].name == "reproduced"
+    assert standing(own_target, recorded("ring_wgan_gp", tmp_path))[1].name == "reproduced"
 
 
 @pytest.mark.parametrize("content", ['{"at": 3}', "[]", "{", '{"values": 1}'])
 def test_ledger_names_damaged_records(tmp_path, content):
     path = record(tmp_path) / "verdict.json"
     path.write_text(content)
-    assert f"\n{path} is damaged, and was left out." in ledger(tmp_path)
+    assert f"\n{path} is damaged and was skipped." in ledger(tmp_path)
 
 
-def test_ledger_takes_ours_from_the_file(tmp_path):
+def test_ledger_uses_ours_of_the_file_without_records(tmp_path):
     ours = {"mean": 19.5, "interval": [19.0, 20.0], "seeds": [0, 1, 2]}
     text, verdict = standing(baseline(ours=ours), [])
     assert text == "19.5 (19 … 20)"

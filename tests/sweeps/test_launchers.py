@@ -1,4 +1,4 @@
-"""Sweeps through Hydra's launchers, and what is left of one when processes die."""
+"""Sweeps with Hydra's launchers, and sweeps whose processes are killed."""
 
 import json
 import os
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.contract
 
 
 def finished(process, seconds=200):
-    """What it printed, once it has ended well."""
-    said, _ = process.communicate(timeout=seconds)
-    assert process.returncode == 0, said[-3000:]
-    return said
+    """Wait for a process, check that its exit code is 0, and return its output."""
+    printed, _ = process.communicate(timeout=seconds)
+    assert process.returncode == 0, printed[-3000:]
+    return printed
 
 
 def run(folder, *words):
-    """A sweep of `words`, started and under way."""
+    """Start a sweep with the overrides `words`, and return its process."""
     return start_python(
         ["-m", "ganlab", "train", "-m", *ARGUMENTS, *words, f"run_dir={folder.name}"],
         folder.parent,
@@ -51,7 +51,7 @@ def states(folder):
 
 @pytest.mark.parametrize("launcher", ["submitit_local", "ray"])
 def test_launchers(launcher, tmp_path):
-    """Each with relative paths, which lead from where the sweep was started."""
+    """Jobs get a relative path, which is relative to the folder where the sweep was started."""
     package = {"submitit_local": "submitit"}.get(launcher, launcher)
     if find_spec(f"hydra_plugins.hydra_{package}_launcher") is None:
         pytest.skip(f"hydra-{package}-launcher is not installed")
@@ -62,7 +62,7 @@ def test_launchers(launcher, tmp_path):
 
 
 def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
-    """Joblib gives up with the first dead worker; what it had not done is started again."""
+    """When a worker dies joblib aborts the other jobs too; the sweep restarts all of these."""
     folder = tmp_path / "sweep"
     words = ["budget.batches=1000,4,5", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     process = run(folder, *words)
@@ -75,7 +75,7 @@ def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
 
 
 def test_killed_sweep_is_resumed(tmp_path, monkeypatch):
-    """Killed in its second job: the first is not run again, the second goes on, the third runs."""
+    """A sweep killed in job 1: job 0 is not run again, job 1 is resumed, job 2 starts."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "killed"
     process = run(folder, "seed=1,2,3", "budget.batches=400")
@@ -83,17 +83,17 @@ def test_killed_sweep_is_resumed(tmp_path, monkeypatch):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert states(folder) == ["finished", "killed", "planned"]
-    first = read_record(folder / "0")
+    record = read_record(folder / "0")
     assert main(["sweep", "resume", str(folder)]) == 0
     assert states(folder) == ["finished"] * 3
-    assert read_record(folder / "0") == first
-    straight = [*ARGUMENTS, "seed=2", "budget.batches=400", "run_dir=straight"]
-    assert main(["train", *straight]) == 0
-    assert read_metrics(folder / "1") == read_metrics(tmp_path / "straight")
+    assert read_record(folder / "0") == record
+    uninterrupted = [*ARGUMENTS, "seed=2", "budget.batches=400", "run_dir=uninterrupted"]
+    assert main(["train", *uninterrupted]) == 0
+    assert read_metrics(folder / "1") == read_metrics(tmp_path / "uninterrupted")
 
 
-def test_jobs_of_several_processes_each(tmp_path):
-    """All ranks of a job write into its folder."""
+def test_job_with_two_ranks(tmp_path):
+    """All ranks of a job use the job's folder, and create no folder beside the sweep."""
     words = ["trainer=ddp_cpu", "seed=2", "budget.batches=4"]
     finished(run(tmp_path / "sweep", *words))
     assert states(tmp_path / "sweep") == ["finished"]

@@ -1,4 +1,4 @@
-"""`ganlab train -m` and `ganlab sweep`: every job ends once, whatever happens to the others."""
+"""`ganlab train -m` and `ganlab sweep`: planning, training, status and resuming of jobs."""
 
 import json
 
@@ -12,7 +12,7 @@ from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
 from ganlab.record.states import state_of
 from ganlab.record.sweep import Job, jobs_of
-from ganlab.sweeps.job import _own_gpu
+from ganlab.sweeps.job import _free_gpu
 from ganlab.sweeps.launchers import check_launcher, own_settings
 from ganlab.sweeps.plan import expand
 from ganlab.sweeps.table import status_table
@@ -31,23 +31,23 @@ def test_jobs_are_all_combinations_in_hydras_order():
     ]
 
 
-def test_names_may_be_given_by_a_pattern():
-    found = expand(["experiment=glob(ring_wgan*)"])
-    assert found == [["experiment=ring_wgan"], ["experiment=ring_wgan_gp"]]
+def test_glob_expands_to_all_matching_choices():
+    jobs = expand(["experiment=glob(ring_wgan*)"])
+    assert jobs == [["experiment=ring_wgan"], ["experiment=ring_wgan_gp"]]
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
-        (["experiment=glob(rong*)"], "no value at all"),
+        (["experiment=glob(rong*)"], "matches no value"),
         (["loss=hing,lsgan"], "Did you mean 'hinge'"),
         (["seed"], "cannot be read"),
         (["model.generator.latent=interval(1,2)"], "ganlab tune"),
         (["--jobs=2"], "no such option"),
     ],
 )
-def test_sweeps_that_cannot_be(words, says):
-    with pytest.raises(ConfigError, match=says.replace("(", r"\(")):
+def test_overrides_that_are_no_sweep_are_refused(words, message):
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
         expand(words)
 
 
@@ -58,7 +58,7 @@ def test_unknown_key_writes_nothing(tmp_path, monkeypatch, capsys):
     assert not any(tmp_path.iterdir())
 
 
-def test_values_of_the_user_replace_those_of_a_sweep():
+def test_command_line_replaces_values_of_the_sweep_file():
     overrides, params = read_sweep("ring_losses")
     name, words = with_sweep(["sweep=ring_losses", "seed=7", "log_every=9"])
     assert name == "ring_losses"
@@ -68,13 +68,13 @@ def test_values_of_the_user_replace_those_of_a_sweep():
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, no_curves):
-    """Four jobs, two of which do not work."""
+    """The folder and the exit code of a sweep of four jobs; jobs 1 and 3 have a wrong seed."""
     folder = tmp_path_factory.mktemp("sweeps") / "four"
     code = main(["train", "-m", *SHORT, "data=ring,grid", "seed=1,abc", f"run_dir={folder}"])
     return folder, code
 
 
-def test_failed_jobs_leave_the_others_alone(swept):
+def test_failed_jobs_do_not_stop_the_other_jobs(swept):
     folder, code = swept
     assert code == 1
     states = [state_of(job.folder) for job in jobs_of(folder)]
@@ -84,8 +84,8 @@ def test_failed_jobs_leave_the_others_alone(swept):
     assert record["sweep"]["overrides"] == ["data=ring", "seed=abc"]
 
 
-def test_job_is_the_run_that_it_would_be_alone(swept, tmp_path):
-    """Also where it was not the first in its process."""
+def test_job_gives_the_same_metrics_as_a_single_run(swept, tmp_path):
+    """Job 2 ran in the same process after other jobs, which must not change its numbers."""
     alone = tmp_path / "alone"
     assert main(["train", *SHORT, "data=grid", "seed=1", f"run_dir={alone}"]) == 0
     assert read_metrics(alone) == read_metrics(swept[0] / "2")
@@ -93,14 +93,14 @@ def test_job_is_the_run_that_it_would_be_alone(swept, tmp_path):
 
 def test_status_names_every_job_and_its_error(swept, capsys):
     assert main(["sweep", "status", str(swept[0])]) == 0
-    said = capsys.readouterr().out
-    assert "4 jobs: 2 finished, 2 failed" in said
-    assert "data=grid seed=abc" in said
-    assert "needs a whole number" in said
+    printed = capsys.readouterr().out
+    assert "4 jobs: 2 finished, 2 failed" in printed
+    assert "data=grid seed=abc" in printed
+    assert "needs a whole number" in printed
 
 
-def test_resume_runs_what_failed_again_and_nothing_else(tmp_path, monkeypatch):
-    """A job that failed for want of its data, which is then put there."""
+def test_resume_runs_only_the_failed_job_again(tmp_path, monkeypatch):
+    """The job failed since its data folder was missing; the folder is added before the resume."""
     from ganlab.data import MNIST5k
     from ganlab.modalities.grid import save_png
 
@@ -133,18 +133,18 @@ def test_sweep_that_another_process_runs(swept):
 
 
 @pytest.mark.parametrize(
-    ("launcher", "says"),
+    ("launcher", "message"),
     [("jolib", "Did you mean 'joblib'"), ("submitit_slurm", "no srun"), ("ray", "pip install")],
 )
-def test_launcher_that_is_not_there(launcher, says, monkeypatch):
+def test_unavailable_launcher_is_refused(launcher, message, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     if launcher == "ray":
         monkeypatch.setattr("ganlab.sweeps.launchers.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         check_launcher([f"hydra/launcher={launcher}"])
 
 
-def test_settings_that_a_launcher_has_not_leave_nothing_behind(tmp_path, monkeypatch, capsys):
+def test_sweeps_refused_before_planning_write_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for word in ("hydra.launcher.n_jobs=x", "hydra.foo=1"):
         words = [*SHORT, "seed=1,2", "hydra/launcher=joblib", word]
@@ -164,11 +164,11 @@ def test_settings_that_a_launcher_has_not_leave_nothing_behind(tmp_path, monkeyp
 
 def test_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "-m", *SHORT, "seed=1,2", "++dry_run=true", "run_dir=there"]) == 0
-    said = capsys.readouterr().out
-    assert "2 jobs:" in said
-    assert "there/0" in said
-    assert not (tmp_path / "there").exists()
+    assert main(["train", "-m", *SHORT, "seed=1,2", "++dry_run=true", "run_dir=swept"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 jobs:" in printed
+    assert "swept/0" in printed
+    assert not (tmp_path / "swept").exists()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, capsys
         ({"accelerator": "auto", "devices": 1}, 2, 0, 9, 2),
     ],
 )
-def test_joblib_starts_as_many_as_find_a_place(
+def test_joblib_starts_as_many_processes_as_devices_allow(
     trainer, cores, gpus, jobs, processes, monkeypatch, tmp_path
 ):
     monkeypatch.setattr("joblib.cpu_count", lambda: cores)
@@ -194,7 +194,7 @@ def test_joblib_starts_as_many_as_find_a_place(
     assert own_settings("basic", [], listed) == []
 
 
-def test_jobs_side_by_side_have_a_gpu_each(swept, monkeypatch):
+def test_simultaneous_jobs_get_different_gpus(swept, monkeypatch):
     from types import SimpleNamespace
 
     choices = SimpleNamespace(runtime=SimpleNamespace(choices={"hydra/launcher": "joblib"}))
@@ -205,23 +205,23 @@ def test_jobs_side_by_side_have_a_gpu_each(swept, monkeypatch):
         lambda folder: {"trainer": {"accelerator": "gpu", "devices": 1}},
     )
     job = jobs_of(swept[0])[0].folder
-    with _own_gpu(job) as first, _own_gpu(job) as second, _own_gpu(job) as third:
+    with _free_gpu(job) as first, _free_gpu(job) as second, _free_gpu(job) as third:
         assert (first, second, third) == ([0], [1], None)
-    with _own_gpu(job) as again:
-        assert again == [0]
+    with _free_gpu(job) as released:
+        assert released == [0]
 
 
-def test_damaged_files_are_said_or_made_anew(tmp_path, capsys):
+def test_damaged_job_is_planned_again_and_damaged_sweep_reported(tmp_path, capsys):
     folder = tmp_path / "sweep"
     assert main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={folder}"]) == 0
-    whole = read_metrics(folder / "0")
+    metrics = read_metrics(folder / "0")
     (folder / "0" / "run.json").write_text('{"status": "fin')
     (folder / "1" / "config.yaml").write_text("")
     for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
         (folder / "1" / name).unlink()
     assert status_table(folder)[1] == {"damaged": 1, "finished": 1}
     assert main(["sweep", "resume", str(folder)]) == 0
-    assert read_metrics(folder / "0") == whole
+    assert read_metrics(folder / "0") == metrics
     assert (folder / "0" / "run.json.damaged").exists()
     for text in ("[]", '{"jobs": []}', "{"):
         (folder / "sweep.json").write_text(text)
@@ -229,24 +229,24 @@ def test_damaged_files_are_said_or_made_anew(tmp_path, capsys):
         assert "damaged" in capsys.readouterr().err
 
 
-def test_relative_paths_lead_from_where_the_sweep_was_started(tmp_path, monkeypatch):
+def test_resumed_jobs_resolve_paths_relative_to_the_start_folder(tmp_path, monkeypatch):
     from ganlab.data import MNIST5k
     from ganlab.modalities.grid import save_png
 
-    there = tmp_path / "there"
+    start = tmp_path / "start"
     for index, image in enumerate(MNIST5k().train["example"][:8]):
-        save_png(image, there / "pictures" / f"{index}.png")
-    monkeypatch.chdir(there)
+        save_png(image, start / "pictures" / f"{index}.png")
+    monkeypatch.chdir(start)
     words = ["model=gan", "data=folder", "data.root=pictures", "data.size=28", "data.channels=1"]
     words += ["data.batch_size=2", "protocol=none", "budget.batches=2", "trainer=cpu"]
     assert main(["train", "-m", *words, "seed=1,2", "run_dir=sweep"]) == 0
     for name in ("run.json", "config.yaml"):
-        (there / "sweep" / "1" / name).unlink()
+        (start / "sweep" / "1" / name).unlink()
     for name in ("metrics.csv", "timing.csv", "checkpoints/last.ckpt"):
-        (there / "sweep" / "1" / name).unlink()
+        (start / "sweep" / "1" / name).unlink()
     monkeypatch.chdir(tmp_path)
-    assert main(["sweep", "resume", "there/sweep"]) == 0
-    assert state_of(there / "sweep" / "1") == "finished"
+    assert main(["sweep", "resume", "start/sweep"]) == 0
+    assert state_of(start / "sweep" / "1") == "finished"
 
 
 def test_folder_of_a_sweep_is_not_overwritten(swept, capsys):
@@ -256,8 +256,8 @@ def test_folder_of_a_sweep_is_not_overwritten(swept, capsys):
     assert (swept[0] / "sweep.json").read_text() == before
 
 
-def test_job_whose_planning_was_cut_short(swept, tmp_path):
-    """A configuration without a record, or a record without a configuration."""
+def test_incompletely_planned_jobs_are_planned_again(swept, tmp_path):
+    """Job 0 has a configuration without a record; job 1 has a record without a configuration."""
     folder = tmp_path / "sweep"
     main(["train", "-m", *SHORT, "seed=1,2", f"run_dir={folder}"])
     (folder / "0" / "run.json").unlink()
