@@ -47,7 +47,8 @@ def main(argv: list[str]) -> int:
         purpose = "score a trained model, or a folder of images."
         print(usage("evaluate", purpose, ARGUMENTS) + MORE)
         return 0
-    from ganlab.config.protocols import chosen, is_about_protocol
+    from ganlab.config.compose import is_about_protocol
+    from ganlab.config.protocols import chosen
     from ganlab.config.targets import check_targets
     from ganlab.record.run import read_config
 

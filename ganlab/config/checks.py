@@ -204,7 +204,7 @@ def check_lesson(config: dict[str, Any]) -> None:
     """
     from ganlab.config.targets import check_targets
 
-    if "_target_" not in config["lesson"]:
+    if not isinstance(config["lesson"], dict) or "_target_" not in config["lesson"]:
         raise ConfigError(
             "lesson: received no _target_; choose one, e.g. experiment=lecture/dirac."
         )

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ganlab.config.groups import bare, check_choice, groups
+from ganlab.config.groups import bare, check_choice, groups, protocol_of
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current, refuse_old_names
@@ -42,7 +42,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             override that cannot be parsed.
     """
     register_resolvers()
-    refuse_old_names(overrides)
+    check_overrides(overrides)
     with initialized():
         overrides = [spelled_out(override) for override in overrides]
         try:
@@ -51,17 +51,37 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             _explain(overrides, name)
             raise ConfigError(str(error).splitlines()[0]) from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
-        # By default the protocol has the data set's name, and some data sets have no protocol.
-        # It is therefore optional for Hydra, which ignores unknown names.
-        chosen = choices.get(f"protocol@{PROTOCOL}")
-        if chosen != choices.get("data"):
-            check_choice("protocol", chosen)
         with open_dict(config):
             del config["hydra"]
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
             _check_is_read(config, overrides)
     return config
+
+
+def check_overrides(overrides: list[str]) -> None:
+    """Raise for an override with an old name, and for a wrong choice of a protocol or a base.
+
+    Raises:
+        ConfigError: says what to give instead.
+    """
+    refuse_old_names(overrides)
+    given = dict(text.partition("=")[::2] for text in overrides)
+    for key, value in given.items():
+        if key.lstrip("+~") == "base":
+            raise ConfigError(f"{key}={value}: experiments alone have a base; leave this out.")
+        if key in (PROTOCOL, "protocol") and (key == PROTOCOL or value == "null"):
+            name = "none" if value == "null" else value
+            raise ConfigError(f"{key}={value}: choose a protocol by its name: protocol={name}")
+        if key == "protocol" and protocol_of(value) is None and "," not in value:
+            check_choice(key, value)
+        if given.get("protocol") == "none" and is_about_protocol(key) and key != "protocol":
+            raise ConfigError(f"{key}={value}: protocol=none has no settings; leave this out.")
+
+
+def is_about_protocol(text: str) -> bool:
+    """Whether an argument is `protocol=…`, `protocol.key=…`, `features=…` or `features.key=…`."""
+    return text.partition("=")[0].lstrip("+~").split(".")[0] in ("protocol", "features")
 
 
 def spelled_out(override: str) -> str:
@@ -103,26 +123,26 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
 
 def _check_is_read(config: Any, overrides: list[str]) -> None:
     """Raise for an override that the chosen model or protocol does not read."""
+    model = OmegaConf.to_yaml(config.get("model") or {})
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
+        if key == "schedule" and value != "null" and "${schedule." not in model:
+            raise ConfigError(
+                f"{text}: experiment={config.choices.get('experiment')} sets learning rates of its "
+                "own. Leave this out, or give model.players.<name>.optimizer.lr=…."
+            )
         if key.startswith("callbacks.evaluation.") and not OmegaConf.select(config, PROTOCOL):
             raise ConfigError(
                 f"{text}: this run has no protocol. Choose protocol=NAME, see `ganlab list "
                 "protocols`, or leave this argument out."
             )
-        if key == "discriminator_norm" and f"${{{key}}}" not in OmegaConf.to_yaml(
-            config.model or {}
-        ):
-            model = OmegaConf.to_container(config.get("model") or OmegaConf.create())
-            normed = [k for k, v in model.items() if isinstance(v, dict) and "norm" in v]
+        if key == "discriminator_norm" and f"${{{key}}}" not in model:
+            parts = OmegaConf.to_container(config.get("model") or OmegaConf.create())
+            normed = [k for k, v in parts.items() if isinstance(v, dict) and "norm" in v]
             instead = [f"model.{k}.norm={value}" for k in normed if k.startswith("discriminator")]
             raise ConfigError(
-                f"{text}: model={config.choices.model} does not read it. "
-                + (
-                    f"Give {' '.join(instead)}"
-                    if instead
-                    else "Leave it out, or choose model=dcgan."
-                )
+                f"{text}: model={config.choices.get('model')} does not read it. "
+                + (f"Give {' '.join(instead)}" if instead else "Leave this out.")
             )
 
 
@@ -243,7 +263,9 @@ def check_key(base: Any, text: str, key: str, more: str = "") -> None:
         if isinstance(node, DictConfig):
             if part not in node:
                 allowed = [str(k) for k in node]
-                candidates = allowed + ([] if walked else list(groups()))
+                candidates = allowed + (
+                    [] if walked else [name for name in groups() if name != part]
+                )
                 where = ".".join(walked) or "the top level"
                 raise ConfigError(
                     f"{text}: {where} has no key {part!r}; it has {', '.join(allowed)}."

@@ -13,11 +13,6 @@ from ganlab.config.source import initialized
 from ganlab.errors import ConfigError
 
 
-def is_about_protocol(text: str) -> bool:
-    """Whether an argument describes the protocol, so that `chosen` takes it."""
-    return text.partition("=")[0].lstrip("+~").split(".")[0] in ("protocol", "features")
-
-
 def named_protocol(name: str) -> dict[str, Any]:
     """Return the plain configuration of the protocol with this name.
 

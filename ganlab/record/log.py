@@ -58,7 +58,7 @@ def rename_columns(path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    header, newline, rows = path.read_text(encoding="utf-8").partition("\n")
+    header, newline, rows = path.read_text(encoding="utf-8", errors="replace").partition("\n")
     new = ",".join(KEYS.get(name, name) for name in header.split(","))
     if new != header:
         write_text(path, new + newline + rows)

@@ -48,16 +48,19 @@ KEYS_OF = {
     "ganlab.core.Player": {"shared": "jointly"},
     "run_dir": {"study": "lesson"},
 }
-OVERRIDES = {  # replacements by regular expression, in key=value texts
-    r"\bevery_images\b": "every_examples",
-    r"\bbudget\.images\b": "budget.examples",
-    r"\b(budget=\{[^{}]*\b)images:": r"\1examples:",
-    r"^([+~]*(?!study\.|lesson\.)(?!.*\bprotocol\.)[\w.]+)\.images=": r"\1.examples=",
-    r"(\bganlab\.core(?:\.schedule)?\.Ramp\b[^{}]*\b)images:": r"\1examples:",
-    r"^([+~]*)study\.": r"\1lesson.",
-    r"^([+~]*model\.players\.\w+)\.shared=": r"\1.jointly=",
-    r"^evaluation=": "protocol=",  # its value, a data set's name, also names the protocol
+# patterns in key=value texts: of the key, and of the value
+OVERRIDES = {
+    r"(?<=\.)every_images$": "every_examples",
+    r"^budget\.images$": "budget.examples",
+    r"^((?:model|loss|callbacks)\.(?!.*\bprotocol\.).+)\.images$": r"\1.examples",
+    r"^study\.": "lesson.",
+    r"^(model\.players\.\w+)\.shared$": r"\1.jointly",
 }
+VALUES = {
+    r"\$\{budget\.images\}": "${budget.examples}",
+    r"([{,]\s*)every_images(\s*:)": r"\1every_examples\2",
+}
+LENGTHS = r"([{,]\s*)images(\s*:)", r"\1examples\2"  # in values of a budget or with a Ramp
 BATCH_KEYS = {"image": "example"}
 SEEN = "images_seen"  # entries of scores.json keep this old key: users' programs read them
 
@@ -90,9 +93,19 @@ def original(content: Any) -> Any:
 
 def current_override(text: str) -> str:
     """Return a key=value text with the current names of its keys."""
+    name, equals, value = text.partition("=")
+    key = name.lstrip("+~")
+    if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
+        return f"{name.removesuffix(key)}lesson{equals}{value}"  # else it is of `ganlab tune`
+    if key == "evaluation":  # a data set's name stands for the protocol of its file
+        return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
-        text = re.sub(old, new, text)
-    return text
+        key = re.sub(old, new, key)
+    for old, new in VALUES.items():
+        value = re.sub(old, new, value)
+    if key == "budget" or re.search(r"\bganlab\.core\.(schedule\.)?Ramp\b", value):
+        value = re.sub(*LENGTHS, value)
+    return name[: len(name) - len(name.lstrip("+~"))] + key + equals + value
 
 
 def current_batch(tensors: dict[str, T]) -> dict[str, T]:
@@ -142,7 +155,11 @@ def _renamed(
     if isinstance(content, dict):
         marks = (parent, str(content.get("_target_")), *(key for key in keys_of if key in content))
         names = keys | {k: v for mark in marks for k, v in keys_of.get(mark, {}).items()}
-        return {names.get(key, key): inner(value, key) for key, value in content.items()}
+        return {
+            names.get(key, key): inner(value, key)
+            for key, value in content.items()
+            if key not in names or names[key] not in content  # else the new key counts
+        }
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]
     return content

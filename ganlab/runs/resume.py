@@ -11,6 +11,7 @@ from ganlab.errors import ConfigError, RunError
 # the settings that may change: they decide how a run is executed and watched, not what it is
 FREE = (
     "budget",
+    "schedule",  # lengths of schedules, which are compared where a schedule has them
     "trainer",
     "logger",
     "callbacks.progress",
@@ -118,6 +119,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from ganlab.config.groups import groups
 
     base = OmegaConf.create(config)
+    overrides = [text.lstrip("+") for text in overrides]
     for text in overrides:
         key, equals, _ = text.partition("=")
         if key in groups():

@@ -24,6 +24,7 @@ from ganlab.errors import ConfigError, RunError
 from ganlab.files import cannot_write, write_json
 from ganlab.ranks import launched
 from ganlab.record.machine import command_line
+from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
 from ganlab.record.sweep import jobs_of, read_sweep_file
 from ganlab.runs.planned import plan
@@ -51,6 +52,7 @@ def expand(overrides: list[str]) -> list[list[str]]:
         ConfigError: an override cannot be parsed, names an unknown choice of its config group, has
             no values, or has an interval of values.
     """
+    refuse_old_names(overrides)
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
         choices: dict[str, list[str]] = {}  # per key; a repeated key replaces, as in Hydra

@@ -68,6 +68,12 @@ OVERRIDES = {
     "study.images=640": "lesson.images=640",
     "+model.players.critic.shared=[a]": "+model.players.critic.jointly=[a]",
     "evaluation=ring": "protocol=ring",
+    "++evaluation=none": "protocol=none",
+    "~evaluation": "protocol=none",
+    "evaluation=null": "protocol=none",
+    "study=null": "lesson=null",
+    "budget={ images : 5, minutes: null}": "budget={ examples : 5, minutes: null}",
+    "x={images: 9, _target_: ganlab.core.Ramp}": "x={examples: 9, _target_: ganlab.core.Ramp}",
 }
 OLD_WORDS = (
     r"told_apart|fooled|images_seen|every_images|budget\.images|images_in_batch|"
@@ -80,6 +86,9 @@ SAME = [
     "data.root=my/images",
     "data.root=budget_images",
     "name=images",
+    "+data.images=7",  # of a user's own class
+    "run=outputs/every_images",
+    "name=budget.images",
     "study=images",  # an argument of `ganlab tune`
 ]
 
@@ -145,6 +154,11 @@ def test_keys_are_renamed_and_back():
     assert now["lesson"] is None
     assert original(now) == GAME
     assert current(now) == now
+
+
+def test_of_an_old_and_a_new_key_the_new_one_counts():
+    assert current({"examples_seen": 9, "images_seen": 5}) == {"examples_seen": 9}
+    assert current({"images_seen": 5, "examples_seen": 9}) == {"examples_seen": 9}
 
 
 def test_other_keys_keep_their_names():

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ganlab.errors import RunError
+from ganlab.record.old_names import KEYS_OF, current
 from ganlab.reports.comparison.facts import ComparedRun, value_of
 
 # Keys that say where a run is written, and how it is shown or resumed, but do not change training.
@@ -79,7 +80,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
     if not isinstance(content, dict) or not content:
         raise RunError(f"{path} is damaged: it holds no settings.")
-    return content
+    return {KEYS_OF["run_dir"].get(key, key): value for key, value in content.items()}
 
 
 def _parsed(text: str) -> Any:
@@ -89,13 +90,13 @@ def _parsed(text: str) -> Any:
         for section in filter(None, _SECTION.split(text)):
             config |= _parsed_section(section)
     except (yaml.YAMLError, TypeError):  # not written by ganlab, e.g. with anchors
-        return yaml.load(text, _Loader)
+        return current(yaml.load(text, _Loader))
     return config
 
 
 @lru_cache(maxsize=8192)
 def _parsed_section(text: str) -> Any:
-    return yaml.load(text, _Loader)
+    return current(yaml.load(text, _Loader))
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:

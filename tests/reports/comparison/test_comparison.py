@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from ganlab.errors import RunError
 from ganlab.reports.comparison.comparison import read_comparison
+from ganlab.reports.comparison.groups import tabulate
 from ganlab.reports.comparison.runs import labelled
 from ganlab.reports.comparison.settings import comparable, read_yaml, short_names
 
@@ -283,3 +284,14 @@ def test_reading_needs_no_torch(tmp_path):
     )
     done = run_python(code)
     assert done.returncode == 0, done.stderr
+
+
+def test_runs_with_old_and_new_names_are_one_group(tmp_path):
+    """Their config.yaml differ in names alone."""
+    for seed, (name, key) in enumerate(
+        (("images", "every_images"), ("examples", "every_examples"))
+    ):
+        settings = {f"budget.{name}": 5000, f"callbacks.samples.{key}": 64}
+        write_run(tmp_path / name, seed=seed, scores=0.5, settings=settings)
+    ((group,),) = [part.groups for part in tabulate(read_comparison([tmp_path])).parts]
+    assert group.scores["high_quality"].n == 2
