@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ganlab.errors import RunError
 from ganlab.files import atomic
 from ganlab.record.machine import without_password
+from ganlab.record.old_names import current_override
 from ganlab.record.run import read_record
 from ganlab.tuning.study import Search
 
@@ -88,7 +89,7 @@ def _report_best(search: Search) -> None:
     folder = search.run_of(best)
     better = "higher" if search.study.direction is StudyDirection.MAXIMIZE else "lower"
     print(f"Best: trial {best.number}, {search.score} {best.value:g} ({better} is better)")
-    settings = [f"{key}={value}" for key, value in best.params.items()]
+    settings = [current_override(f"{key}={value}") for key, value in best.params.items()]
     for setting in settings:
         print(f"  {setting}")
     try:

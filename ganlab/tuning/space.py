@@ -17,6 +17,7 @@ from optuna.distributions import (
 from optuna.trial import Trial
 
 from ganlab.errors import ConfigError, nearest
+from ganlab.record.old_names import current_override
 
 Space = dict[str, BaseDistribution]
 
@@ -54,7 +55,10 @@ def split_space(overrides: list[str]) -> tuple[list[str], Space]:
 
 def suggest(trial: Trial, space: Space) -> list[str]:
     """Return the overrides of one trial; values that the trial already has stay."""
-    return [f"{key}={_suggest(trial, key, distribution)}" for key, distribution in space.items()]
+    return [
+        current_override(f"{key}={_suggest(trial, key, distribution)}")
+        for key, distribution in space.items()
+    ]
 
 
 def ends(space: Space) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ from ganlab.errors import ConfigError, RunError
 from ganlab.private import continue_trial
 from ganlab.record.lock import is_held
 from ganlab.record.machine import without_password
-from ganlab.record.old_names import current
+from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
 # keys of how a trial is executed; they may differ between the processes of one search
@@ -91,6 +91,9 @@ def open_search(
             direction="maximize" if more_is_better else "minimize",
             load_if_exists=True,
         )
+        # a study of an older version keeps the names that its trials have
+        kept = {current_override(f"{key}=")[:-1]: key for key in study.user_attrs.get("space", ())}
+        space = {kept.get(key, key): distribution for key, distribution in space.items()}
         attributes = {
             "score": score,
             "fixed": fixed,

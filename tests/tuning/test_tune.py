@@ -14,7 +14,7 @@ from ganlab.errors import ConfigError  # noqa: E402
 from ganlab.record.run import RunRecord, read_record  # noqa: E402
 from ganlab.runs.planned import Outcome  # noqa: E402
 from ganlab.tuning import search as tune_search  # noqa: E402
-from ganlab.tuning.space import split_space  # noqa: E402
+from ganlab.tuning.space import split_space, suggest  # noqa: E402
 from ganlab.tuning.study import open_search, take  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("no_curves")
@@ -159,6 +159,17 @@ def opened(folder, storage=None, **changes):
     fixed, space = split_space(["a=x,y", "seed=3"])
     options = {"score": "fid", "more_is_better": False, "fixed": fixed, "space": space}
     return open_search(folder, storage, optuna.pruners.NopPruner(), **(options | changes))
+
+
+def test_a_study_with_old_names_keeps_them_and_gives_overrides_by_the_new_ones(tmp_path):
+    choices = optuna.distributions.CategoricalDistribution([64])
+    fixed = ["callbacks.samples.every_images=9"]
+    opened(tmp_path, fixed=fixed, space={"budget.images": choices})
+    now = ["callbacks.samples.every_examples=9"]
+    search = opened(tmp_path, fixed=now, space={"budget.examples": choices})
+    trial = search.study.ask()
+    assert suggest(trial, search.space) == ["budget.examples=64"]
+    assert trial.params == {"budget.images": 64}
 
 
 def test_a_dead_trial_is_taken_by_one_process(tmp_path):
