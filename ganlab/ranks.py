@@ -135,7 +135,7 @@ def cluster_environment() -> Any:
     return LightningEnvironment()
 
 
-def agreed(text: str) -> str:
+def text_of_main_process(text: str) -> str:
     """Return the main process's `text`; all processes that the user or a launcher started call it.
 
     On a single machine, ganlab passes the text to the processes that it starts in another way.

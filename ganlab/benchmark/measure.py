@@ -63,10 +63,10 @@ def measure(
         reference loop; "ratio" is ganlab's time relative to the reference's.
     """
     from ganlab.benchmark.parts import time_parts
-    from ganlab.benchmark.reference import Pairing, peak_memory
+    from ganlab.benchmark.reference import AlternatingLoops, peak_memory
 
     silent = quiet(config, "ema")
-    pairing = Pairing(batches, blocks, BLOCK_SECONDS, precision)
+    pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision)
     fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference
     size = pairing.examples_in_batch

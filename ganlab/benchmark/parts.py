@@ -23,12 +23,12 @@ def time_parts(config: dict[str, Any], batches: int) -> dict[str, float]:
         config: the configuration, plain and checked.
         batches: the number of batches to measure, after as many batches to warm up.
     """
-    clocks = Clocks(batches)
+    clocks = PartTimers(batches)
     fit(config, clocks)
     return clocks.milliseconds()
 
 
-class Clocks(Callback):
+class PartTimers(Callback):
     """Times the parts of the loop; the time of a nested part is not counted for the outer part.
 
     Args:

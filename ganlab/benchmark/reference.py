@@ -127,7 +127,7 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
     return train
 
 
-class Pairing(Callback):
+class AlternatingLoops(Callback):
     """Runs a block of the reference loop after each block of ganlab's loop, and times both.
 
     Args:

@@ -12,7 +12,7 @@ from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule, Translator
 from ganlab.errors import ConfigError
-from ganlab.modalities import POINTS, Beside
+from ganlab.modalities import POINTS, PictureOptions
 from ganlab.modalities.grid import save_rows
 from ganlab.record.contact_sheet import save_contact_sheet
 
@@ -96,12 +96,12 @@ class Samples(Callback):
             fake = module.sample(self.points, seed=self.seed)
             real = trainer.datamodule.reference("train")[: self.points]
             score = None if module.classes else _scorer(module)
-            modality.draw(fake, path, Beside(real=real, score=score))
+            modality.draw(fake, path, PictureOptions(real=real, score=score))
         elif module.classes:
             columns = min(module.classes, 10)
             labels = torch.arange(columns).repeat(-(-self.n // columns))
             samples = module.sample(labels=labels, seed=self.seed)
-            modality.draw(samples, path, Beside(columns))
+            modality.draw(samples, path, PictureOptions(columns))
         else:
             modality.draw(module.sample(self.n, seed=self.seed), path)
         return path

@@ -74,10 +74,10 @@ def main(argv: list[str]) -> int:
 
     before = evaluation.read_entries(out)
     if run := arguments["run"]:
-        subject = evaluation.of_run(run, arguments["checkpoint"], data_overrides)
+        subject = evaluation.run_subject(run, arguments["checkpoint"], data_overrides)
     else:
         folders = arguments["real"], arguments["generated"]
-        subject = evaluation.of_folders(*folders, arguments["skip_corrupt"])
+        subject = evaluation.folders_subject(*folders, arguments["skip_corrupt"])
     protocol = make(plain)
     latent_seeds = arguments["seeds"] or [plain.get("seed")]
     entries = evaluation.evaluate(subject, protocol, latent_seeds, arguments["device"])

@@ -62,7 +62,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         module = build_module(without_norms)
     module.check_data(data.shapes, data.provides)
     module.configure_optimizers()
-    if config.get("compile") and not module.calls_whole:
+    if config.get("compile") and not module.can_compile:
         raise ConfigError(
             f"compile: {type(module).__name__} calls parts of its networks, but only whole "
             "networks can be compiled. Set compile=false."

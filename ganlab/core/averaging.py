@@ -16,14 +16,14 @@ class AveragedModule(LightningModule):
 
     Attributes:
         averaged_modules: names of the submodules that have EMA weights.
-        calls_whole: whether training calls these submodules only through their `forward`. Only
+        can_compile: whether training calls these submodules only through their `forward`. Only
             then can they be compiled.
         averaged: the EMA copies of these submodules by name, always in evaluation mode; empty
             until averaging has started.
     """
 
     averaged_modules: tuple[str, ...] = ("generator",)
-    calls_whole: bool = True
+    can_compile: bool = True
 
     def __init__(self) -> None:
         super().__init__()

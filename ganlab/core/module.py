@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from ganlab.core.averaging import AveragedModule
 from ganlab.core.checkpoint import check_state_fits
 from ganlab.core.player import Player, assign_parameters
-from ganlab.core.processes import first_found, share_buffers
+from ganlab.core.processes import broadcast_buffers, first_not_none
 from ganlab.core.randomness import mix, seed_device
 from ganlab.core.schedule import ScheduledScalars
 from ganlab.core.window import LogWindow
@@ -118,7 +118,7 @@ class AdversarialModule(AveragedModule):
         for index, role in enumerate(self.roles):
             if self.players[role].is_due(self.batches_seen):
                 self._move(index, role, batch)
-        share_buffers(self)
+        broadcast_buffers(self)
         self.batches_seen += 1
         self.examples_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
         self.examples_seen += self.examples_in_batch
@@ -166,7 +166,7 @@ class AdversarialModule(AveragedModule):
         Raises:
             NonFiniteLossError: the message names the first such term, its player and the batch.
         """
-        bad = first_found(self, self._window.not_finite())
+        bad = first_not_none(self, self._window.not_finite())
         if bad is not None:
             role, _, term = bad.name.partition("/")
             raise NonFiniteLossError(

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @torch.no_grad()
-def share_buffers(module: LightningModule) -> None:
+def broadcast_buffers(module: LightningModule) -> None:
     """Broadcast rank 0's floating-point buffers, e.g. running statistics, to all ranks.
 
     Buffers of EMA copies are left out. DDP broadcasts buffers too, but at the beginning of a batch.
@@ -33,7 +33,7 @@ def share_buffers(module: LightningModule) -> None:
             buffer.copy_(part.view_as(buffer))
 
 
-def first_found(module: LightningModule, value: T | None) -> T | None:
+def first_not_none(module: LightningModule, value: T | None) -> T | None:
     """Return the `value` of the lowest rank whose `value` is not None; None if there is none.
 
     All ranks must call this function.
@@ -48,7 +48,7 @@ def first_found(module: LightningModule, value: T | None) -> T | None:
     return next(value for value in values if value is not None)
 
 
-def gathered(module: LightningModule, state: Any) -> list[Any]:
+def gather_on_rank_0(module: LightningModule, state: Any) -> list[Any]:
     """Return the `state` of every rank on rank 0, and an empty list on the other ranks.
 
     All ranks must call this function. After an exception a rank must not wait for the others, so

@@ -55,7 +55,7 @@ def check_test_split(folder: object, share: object) -> None:
         )
 
 
-def agree_on_classes(declared: int | None, truth: int | None, title: str) -> None:
+def check_classes(declared: int | None, truth: int | None, title: str) -> None:
     """Check the number of classes that a config declares against the set's number.
 
     Args:

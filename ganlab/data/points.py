@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import agree_on_classes, positive, whole
+from ganlab.data.checks import check_classes, positive, whole
 from ganlab.errors import one_of
 from ganlab.modalities import POINTS
 
@@ -50,7 +50,7 @@ class Points(TensorDataModule):
         super().__init__(batch_size=batch_size, seed=seed)
         self.samples = whole("samples", samples, 1)
         one_of("data.dimensions", dimensions, (2,))
-        agree_on_classes(classes, self.classes, self.title)
+        check_classes(classes, self.classes, self.title)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from ganlab.data.batches import count_batches
 from ganlab.errors import DataError
 from ganlab.estimate.costs import Costs, measure, memory_of
 from ganlab.estimate.estimates import Estimate, Length
-from ganlab.estimate.report import describe, describe_study, tree
+from ganlab.estimate.report import describe, describe_lesson, tree
 from ganlab.ranks import devices_of
 
 
@@ -32,7 +32,7 @@ def dry_run(config: dict[str, Any]) -> int:
     print(f"{config['name']}: dry run, nothing of it is kept.\n\nConfiguration")
     print("\n".join(tree(config, 1)), flush=True)
     if config.get("lesson"):
-        print(describe_study(config))
+        print(describe_lesson(config))
         return 0
     print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
     before = _files(cache_folder())

@@ -48,7 +48,7 @@ def tree(value: Any, depth: int = 0) -> list[str]:
     return lines
 
 
-def describe_study(config: dict[str, Any]) -> str:
+def describe_lesson(config: dict[str, Any]) -> str:
     """Return the time that a lesson takes and the files that it writes."""
     return "\n".join(
         [

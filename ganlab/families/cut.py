@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, PatchNCE
-from ganlab.networks import PatchHeads, draw_places
+from ganlab.networks import PatchHeads, sample_positions
 from ganlab.regularizers import Regularizer
 
 
@@ -58,7 +58,7 @@ class CUT(Translator):
 
     roles = ("discriminator", "generator")
     needs = ("a", "b")
-    calls_whole = False
+    can_compile = False
     directions = {"a_to_b": Direction("a", "b", "generator")}
 
     def __init__(
@@ -164,7 +164,7 @@ class CUT(Translator):
         maps = self.generator.encode(translated.made, self.layers)
         if translated.flipped:
             maps = [x.flip(3) for x in maps]
-        places = draw_places(maps, self.patches)
+        places = sample_positions(maps, self.patches)
         with torch.no_grad():
             keys = self.heads(translated.keys, places)
         return list(zip(self.heads(maps, places), keys, strict=True))

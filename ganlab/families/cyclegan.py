@@ -11,11 +11,11 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganlab.core import Batch, Direction, Player, Translator
 from ganlab.core.pool import ImagePool
-from ganlab.core.processes import gathered
+from ganlab.core.processes import gather_on_rank_0
 from ganlab.core.randomness import mix
 from ganlab.errors import one_of
 from ganlab.losses import AdversarialLoss
-from ganlab.networks import jointly
+from ganlab.networks import in_one_pass
 from ganlab.regularizers import Regularizer
 
 
@@ -91,8 +91,8 @@ class CycleGAN(Translator):
         a, b = batch["a"], batch["b"]
         terms: dict[str, Tensor] = {}
         if self.weights["identity"]:
-            fake_b, same_b = jointly(self.generator_ab, a, b)
-            fake_a, same_a = jointly(self.generator_ba, b, a)
+            fake_b, same_b = in_one_pass(self.generator_ab, a, b)
+            fake_a, same_a = in_one_pass(self.generator_ba, b, a)
             weight = self.weights["identity"] * (self.weights["cycle"] or 1.0)
             terms["identity_a"] = weight * l1_loss(same_a, a)
             terms["identity_b"] = weight * l1_loss(same_b, b)
@@ -151,7 +151,7 @@ class CycleGAN(Translator):
         """Add the pools of all ranks."""
         super().on_save_checkpoint(checkpoint)
         pools = {domain: pool.state_dict() for domain, pool in self.pools.items()}
-        checkpoint["ganlab"]["pools"] = gathered(self, pools)
+        checkpoint["ganlab"]["pools"] = gather_on_rank_0(self, pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore this rank's pools."""

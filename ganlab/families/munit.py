@@ -56,7 +56,7 @@ class MUNIT(Translator):
     roles = ("discriminator", "generator")
     needs = ("a", "b")
     averaged_modules = ("generator_ab", "generator_ba")
-    calls_whole = False
+    can_compile = False
     directions = {
         "a_to_b": Direction("a", "b", "generator_ab"),
         "b_to_a": Direction("b", "a", "generator_ba"),

@@ -57,7 +57,7 @@ class Extractor(nn.Module):
         """Return `score_name` for the constructor arguments `settings`, without building it."""
         return cls.published.get(score, f"{score}_{settings.get('name') or cls.name}")
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Return the extractor's entries of a score's protocol, also part of the cache key."""
         return {"extractor": self.title, "weights_hash": self.hash, "resizer": self.resizer}
 
@@ -65,7 +65,7 @@ class Extractor(nn.Module):
 class SampleMetric(Metric):
     """A metric that is updated with batches of generated samples, and perhaps of real examples.
 
-    If `compares` is true, `update(*inputs, real=…)` adds a batch of real examples or of generated
+    If `uses_real` is true, `update(*inputs, real=…)` adds a batch of real examples or of generated
     samples. Otherwise `update(*inputs)` adds a batch of generated samples. The class attribute
     `inputs` names the arguments. States are summed over ranks, or concatenated in the order of the
     ranks, so the score does not depend on the number of processes. To evaluate on a single rank of
@@ -75,7 +75,7 @@ class SampleMetric(Metric):
         inputs: names among "samples" (uint8 images (N, C, H, W), or float32 points (N, D)),
             "features" (N, width), "logits" (N, classes), "labels" (N,) int64. Translations offer
             more, see `TranslatedSamples`.
-        compares: whether the metric also takes real examples.
+        uses_real: whether the metric also takes real examples.
         real_split: the split of the real examples; None for the protocol's split.
         scores: names of the scores. `compute` returns a Tensor for one name, else a dict of
             Tensors. Some names are known only after `bind`.
@@ -83,22 +83,23 @@ class SampleMetric(Metric):
         title: the metric's name in a score's protocol.
         higher_is_better: whether more is better, for the first score and its parts "<name>/…";
             None if neither direction is better.
-        others_higher: `higher_is_better` by name for the other scores; None for missing names.
-        fewest: the fewest real examples, and the fewest samples, that the metric takes; `bind` may
-            set it.
+        other_higher_is_better: `higher_is_better` of the other scores by name; None for a score
+            that is missing.
+        min_samples: the fewest real examples, and the fewest samples, that the metric takes;
+            `bind` may set it.
         instead: what to use when there are too few, for the error message.
     """
 
     full_state_update = False
     is_differentiable = False
     inputs: ClassVar[tuple[str, ...]] = ("features",)
-    compares: ClassVar[bool] = True
+    uses_real: ClassVar[bool] = True
     real_split: ClassVar[str | None] = None
     scores: tuple[str, ...]
     each: ClassVar[tuple[str, ...]] = ()
-    others_higher: ClassVar[dict[str, bool]] = {}
+    other_higher_is_better: ClassVar[dict[str, bool]] = {}
     title: str
-    fewest: int = 2
+    min_samples: int = 2
     instead: str = "more samples"
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
@@ -119,17 +120,17 @@ class SampleMetric(Metric):
         """Whether a higher value of `score` is better; None if neither direction is."""
         if score.partition("/")[0] == self.scores[0]:
             return self.higher_is_better
-        return self.others_higher.get(score)
+        return self.other_higher_is_better.get(score)
 
     def check_counts(self, real: int, fake: int) -> None:
-        """Raise a ConfigError if there are fewer real examples or samples than `fewest`."""
+        """Raise a ConfigError if there are fewer real examples or samples than `min_samples`."""
         counts = [("generated samples", "protocol.samples", fake)]
-        if self.compares:
+        if self.uses_real:
             counts.insert(0, ("real examples", "protocol.real_samples", real))
         for name, setting, count in counts:
-            if count < self.fewest:
+            if count < self.min_samples:
                 raise ConfigError(
-                    f"{self.title}: {count:,} {name} are too few; it needs {self.fewest:,} or "
+                    f"{self.title}: {count:,} {name} are too few; it needs {self.min_samples:,} or "
                     f"more. Raise {setting}, or use {self.instead}."
                 )
 
@@ -140,13 +141,13 @@ class ModelMetric(SampleMetric):
     The protocol passes no samples to it. It calls `measure` once, which calls `update`.
 
     Attributes:
-        asks_generator: whether the score depends on truncation and batch-norm mode.
+        depends_on_sampling: whether the score depends on truncation and batch-norm mode.
     """
 
-    asks_generator: ClassVar[bool] = False
+    depends_on_sampling: ClassVar[bool] = False
 
     inputs: ClassVar[tuple[str, ...]] = ()
-    compares: ClassVar[bool] = False
+    uses_real: ClassVar[bool] = False
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError if the metric does not support the model or the data.

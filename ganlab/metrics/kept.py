@@ -95,7 +95,7 @@ class KeptSamples(SampleMetric):
             )
 
 
-class KeptOnEither(KeptSamples):
+class KeptFeaturesOrSamples(KeptSamples):
     """Base of metrics that compare either features or the images or points themselves.
 
     Args:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from ganlab.errors import ConfigError
-from ganlab.modalities.base import Beside, Modality
+from ganlab.modalities.base import Modality, PictureOptions
 from ganlab.modalities.image import IMAGE
 from ganlab.modalities.points import POINTS
 
 MODALITIES = (IMAGE, POINTS)
 
-__all__ = ["IMAGE", "MODALITIES", "POINTS", "Beside", "Modality", "of_raw", "of_shape"]
+__all__ = ["IMAGE", "MODALITIES", "POINTS", "Modality", "PictureOptions", "of_raw", "of_shape"]
 
 
 def of_shape(shape: Sequence[int]) -> Modality:

@@ -16,7 +16,7 @@ from ganlab.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Beside:
+class PictureOptions:
     """Options of a picture of samples, and what it shows besides the samples.
 
     Attributes:
@@ -30,7 +30,7 @@ class Beside:
     score: Callable[[Tensor], Tensor] | None = None
 
 
-NOTHING = Beside()
+NO_OPTIONS = PictureOptions()
 
 
 class Modality(ABC):
@@ -82,13 +82,13 @@ class Modality(ABC):
         return samples
 
     @abstractmethod
-    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
+    def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
         """Write one picture (PNG) of a set of normalised samples.
 
         Args:
             samples: the normalised samples (N, *shape).
             path: where the picture is written.
-            beside: options; a modality ignores those that it does not support.
+            options: a modality ignores those that it does not support.
 
         Raises:
             ConfigError: the samples cannot be drawn, e.g. points in more than two dimensions.

@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from ganlab.modalities.base import NOTHING, Beside, Modality
+from ganlab.modalities.base import NO_OPTIONS, Modality, PictureOptions
 from ganlab.modalities.grid import as_picture, save_grid, save_png
 from ganlab.modalities.pixels import denormalise, normalise
 
@@ -48,8 +48,8 @@ class Image(Modality):
     def rescale(self, samples: Tensor) -> Tensor:
         return (samples + 1) * 127.5
 
-    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
-        save_grid(samples, path, beside.columns)
+    def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
+        save_grid(samples, path, options.columns)
 
     def save(self, sample: Tensor, path: Path) -> None:
         save_png(denormalise(sample), path.with_name(f"{path.name}.png"))

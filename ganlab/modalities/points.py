@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.errors import ConfigError
 from ganlab.files import atomic
-from ganlab.modalities.base import NOTHING, Beside, Modality
+from ganlab.modalities.base import NO_OPTIONS, Modality, PictureOptions
 
 
 class Points(Modality):
@@ -27,21 +27,21 @@ class Points(Modality):
     def is_raw(self, examples: Tensor) -> bool:
         return examples.is_floating_point() and examples.dim() == 2
 
-    def draw(self, samples: Tensor, path: Path, beside: Beside = NOTHING) -> None:
+    def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
         """Plot real and generated points of the plane over the discriminator's scores."""
         if samples.shape[1] != 2:
             raise ConfigError(f"out: {self.files}; received {path}.")
         from matplotlib.figure import Figure
 
-        real = samples[:0] if beside.real is None else beside.real
+        real = samples[:0] if options.real is None else options.real
         real, fake = real.detach().cpu(), samples.detach().cpu()
         reach = float((real if len(real) else fake).abs().max()) * 1.3
         figure = Figure(figsize=(4.5, 4.5), layout="tight")
         axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-        if beside.score is not None:
+        if options.score is not None:
             axis = torch.linspace(-reach, reach, 60)
             points = torch.cartesian_prod(axis, axis)
-            heights = beside.score(points).detach().cpu().reshape(60, 60).T
+            heights = options.score(points).detach().cpu().reshape(60, 60).T
             axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
         if len(real):
             axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")

@@ -10,8 +10,8 @@ scores (N, 1, h, w).
 """
 
 from ganlab.networks.blocks import Discriminator, Generator, Norm
+from ganlab.networks.in_one_pass import in_one_pass
 from ganlab.networks.init import INITS, Init, initialise, with_gain
-from ganlab.networks.jointly import jointly
 from ganlab.networks.minibatch import MinibatchStd
 from ganlab.networks.recognition.digits import DigitClassifier
 from ganlab.networks.recognition.segmenter import Segmenter
@@ -21,7 +21,7 @@ from ganlab.networks.synthesis.mlp import Maxout, MLPDiscriminator, MLPGenerator
 from ganlab.networks.synthesis.resnet import ResNetDiscriminator32, ResNetGenerator32
 from ganlab.networks.translation.encoders import ResidualEncoder, draw_latents
 from ganlab.networks.translation.latent_unet import LatentUNet
-from ganlab.networks.translation.patch_sampling import PatchHeads, draw_places
+from ganlab.networks.translation.patch_sampling import PatchHeads, sample_positions
 from ganlab.networks.translation.patchgan import ImageGAN, PatchGAN, PixelGAN
 from ganlab.networks.translation.pix2pixhd import GlobalGenerator, MultiScale
 from ganlab.networks.translation.resnet import ResNetGenerator
@@ -58,8 +58,8 @@ __all__ = [
     "StyledResNet",
     "UNetGenerator",
     "draw_latents",
-    "draw_places",
+    "in_one_pass",
     "initialise",
-    "jointly",
+    "sample_positions",
     "with_gain",
 ]

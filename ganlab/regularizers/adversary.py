@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from ganlab.losses import AdversarialLoss, flat_scores, mean_scores, over_scales
-from ganlab.networks import jointly
+from ganlab.networks import in_one_pass
 from ganlab.regularizers.base import Regularizer, Regularizers
 
 
@@ -63,7 +63,7 @@ class Adversary:
             "fake_scores" (N, S), with the positions of all scales, for monitoring.
         """
         real, fake = self._regularizers.inputs(real, fake, step)
-        real_scores, fake_scores = jointly(discriminator, view(real), view(fake))
+        real_scores, fake_scores = in_one_pass(discriminator, view(real), view(fake))
         penalties = self._regularizers.penalties(
             discriminator,
             lambda samples: mean_scores(discriminator(view(samples))),

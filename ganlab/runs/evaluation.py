@@ -70,13 +70,13 @@ def evaluate_run(
     """
     out = folder / "scores.json"
     before = read_entries(out)
-    subject = of_run(folder, checkpoint)
+    subject = run_subject(folder, checkpoint)
     (entry,) = evaluate(subject, make(protocol), [protocol.get("seed")], device)
     write_entries(out, before, [entry])
     return entry
 
 
-def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Subject:
+def run_subject(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Subject:
     """Return a run's model and data as a subject for `evaluate`.
 
     Args:
@@ -100,7 +100,7 @@ def of_run(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()
     )
 
 
-def of_folders(real: Path, generated: Path, skip_corrupt: bool = False) -> Subject:
+def folders_subject(real: Path, generated: Path, skip_corrupt: bool = False) -> Subject:
     """Return two folders of images as a subject for `evaluate`.
 
     Args:
@@ -130,7 +130,7 @@ def evaluate(
     """Score a subject once per seed; real examples are processed once for all seeds.
 
     Args:
-        subject: see `of_run` and `of_folders`.
+        subject: see `run_subject` and `folders_subject`.
         protocol: the protocol object, see `ganlab.core.build.make`.
         seeds: seeds of the latents; [None] for a protocol that samples nothing.
         device: a torch device; None for the fastest available one.

@@ -78,7 +78,7 @@ def new_folder(name: str) -> Path:
     import os
     import time
 
-    from ganlab.ranks import agreed
+    from ganlab.ranks import text_of_main_process
 
     if chosen := os.environ.get("GANLAB_RUN_DIR"):  # chosen by the main process of this run
         return Path(chosen)
@@ -87,4 +87,4 @@ def new_folder(name: str) -> Path:
     while folder.exists():
         number += 1
         folder = base.with_name(f"{base.name}_{number}")
-    return Path(agreed(str(folder)))
+    return Path(text_of_main_process(str(folder)))

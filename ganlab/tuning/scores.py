@@ -14,7 +14,7 @@ from ganlab.config.groups import check_choice, groups
 from ganlab.core.build import make
 from ganlab.errors import ConfigError, nearest
 from ganlab.metrics import Protocol
-from ganlab.reports.comparison.scores import direction_of, judged
+from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.tuning.space import Space, ends
 
 
@@ -56,7 +56,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     if score is None and (monitor := checkpoints.get("monitor")):
         return monitor, known.get(monitor, checkpoints.get("mode", "min") == "max")
     if score is None:
-        ranked = sorted((name for name in names if direction_of(name)), key=judged)
+        ranked = sorted((name for name in names if direction_of(name)), key=quality_rank)
         score = next((name for name in [*ranked, *known] if name in known), None)
     if score is None:
         raise ConfigError(

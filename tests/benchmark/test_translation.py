@@ -17,7 +17,7 @@ from helpers.tiny_translation import (
 
 from ganlab.benchmark import translation as bench_translation
 from ganlab.benchmark.calls import count_calls
-from ganlab.benchmark.reference import Pairing, reference_loop
+from ganlab.benchmark.reference import AlternatingLoops, reference_loop
 from ganlab.cli import main
 from ganlab.core import Player
 from ganlab.modalities.grid import save_png
@@ -72,7 +72,7 @@ def test_pix2pix_steps_are_the_same(monkeypatch):
 def test_convolutions_of_a_cyclegan_step():
     """A generator has 8 convolutions, a discriminator 3. The peer calls each network for every
     input: 6 × (8 + 3) forward, as many backward. ganlab batches inputs: 4 × (8 + 3)."""
-    pairing = Pairing(1, 1, 1.0, "32-true")
+    pairing = AlternatingLoops(1, 1, 1.0, "32-true")
     module = tiny_cyclegan()
     fit(module, pairing, batches=99, data=TinyDomains(batch_size=1))
     assert pairing.calls["reference"]["convolutions"] == 2 * 6 * (8 + 3)
@@ -142,7 +142,7 @@ def test_bench_of_a_cyclegan(arguments, tmp_path, monkeypatch, capsys):
         (["loss=wgan_gp"], "model.players.generator.every: "),
         (["trainer.precision=16-mixed"], "trainer.precision: "),
         (["reference=16"], "allowed 32-true, bf16-mixed"),
-        (["model=cut"], "no loop to compare a CUT with"),
+        (["model=cut"], "no reference loop for a CUT"),
     ],
 )
 def test_bench_refuses_settings_that_the_reference_lacks(

@@ -8,7 +8,7 @@ from PIL import Image
 from ganlab.applications.sample_files import write
 from ganlab.data import Grid, PairedImages, Ring, Shapes, Synthetic, TensorDataModule
 from ganlab.errors import ConfigError
-from ganlab.modalities import IMAGE, MODALITIES, POINTS, Beside, of_raw, of_shape
+from ganlab.modalities import IMAGE, MODALITIES, POINTS, PictureOptions, of_raw, of_shape
 
 SHAPES = {"image": (3, 5, 7), "points": (2,)}
 
@@ -96,7 +96,7 @@ def test_tensors_that_are_no_raw_examples_are_refused(examples):
 
 
 def test_a_grid_has_as_many_columns_as_asked_for(tmp_path):
-    IMAGE.draw(torch.zeros(6, 1, 56, 56), tmp_path / "x.png", Beside(columns=3))
+    IMAGE.draw(torch.zeros(6, 1, 56, 56), tmp_path / "x.png", PictureOptions(columns=3))
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.size == (3 * 58 + 2, 2 * 58 + 2)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import TensorDataModule
-from ganlab.data.checks import agree_on_classes, whole
+from ganlab.data.checks import check_classes, whole
 from ganlab.errors import DataError, one_of
 from ganlab.modalities import IMAGE
 
@@ -54,7 +54,7 @@ class ImageDataModule(TensorDataModule):
         self.size = whole("size", size, 4, MAX_SIZE)
         one_of("data.channels", channels, self.channels_allowed)
         self.channels = channels
-        agree_on_classes(classes, self.truth, self.title)
+        check_classes(classes, self.truth, self.title)
         self.limit = None if limit is None else whole("limit", limit, 1)
 
     @property

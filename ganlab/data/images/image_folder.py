@@ -15,11 +15,11 @@ from ganlab.data.checks import check_test_split, whole
 from ganlab.data.images.base import MAX_SIZE, ImageDataModule
 from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
 from ganlab.data.readers.folder_splits import (
-    by_rule,
     class_names,
     class_of,
     find_splits,
     has_test_folder,
+    split_by_hash,
 )
 from ganlab.data.readers.pictures import FITS, list_pictures, load_pictures
 from ganlab.errors import ConfigError, DataError, one_of
@@ -139,7 +139,7 @@ class ImageFolder(ImageDataModule):
         self.fetch(split)
         paths = list_pictures(self._folders[split])
         if self._folders["train"] == self._folders["test"]:
-            paths = by_rule(self._folders[split], paths, self.test_share, split)
+            paths = split_by_hash(self._folders[split], paths, self.test_share, split)
         chosen = self.limited(len(paths)) if split == "train" else None
         return paths if chosen is None else [paths[row] for row in chosen.sort().values.tolist()]
 

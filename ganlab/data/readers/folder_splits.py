@@ -24,7 +24,7 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
     """Return the folders of the splits "train" and "test", and a sentence about them.
 
     The folders are `train/` and `test/` (or `val/`) if the root has them. Otherwise both splits
-    have the same folder, and `by_rule` divides its files.
+    have the same folder, and `split_by_hash` divides its files.
 
     Args:
         root: the set's folder.
@@ -96,7 +96,7 @@ def _chosen_test_folder(root: Path, test_folder: str | None, tests: list[str]) -
     return test_folder or tests[0]
 
 
-def by_rule(root: Path, paths: Sequence[Path], share: float, split: str) -> list[Path]:
+def split_by_hash(root: Path, paths: Sequence[Path], share: float, split: str) -> list[Path]:
     """Return the files of a split, chosen by a hash of the files' names, whatever the seed.
 
     If files are added later, few other files change their split.

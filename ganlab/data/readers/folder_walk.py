@@ -11,7 +11,9 @@ from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
 
 _NAMED = 10  # a message names at most this many folders
-LOOKED_AT = 1000  # folders that are read at most for a message, as a wrong root may be a whole disk
+MAX_FOLDERS = (
+    1000  # folders that are read at most for a message, as a wrong root may be a whole disk
+)
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -49,14 +51,14 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, int]]:
 def draw_found(root: Path) -> str:
     """Return lines for a message: folders below a root, and the pictures in each folder itself.
 
-    Only the first `LOOKED_AT` folders are read.
+    Only the first `MAX_FOLDERS` folders are read.
     """
-    counts = list(islice(walk_folders(root), LOOKED_AT))
+    counts = list(islice(walk_folders(root), MAX_FOLDERS))
     rows = [
         (folder, f"{n:,} pictures")
         for folder, n in sorted(counts)
         if n or folder == root or folder.parent == root
     ]
-    at_least = "at least " if len(counts) == LOOKED_AT else ""
+    at_least = "at least " if len(counts) == MAX_FOLDERS else ""
     more = f"\n  … and {at_least}{len(rows) - _NAMED} more folders" if len(rows) > _NAMED else ""
     return draw_tree(rows[:_NAMED]) + more

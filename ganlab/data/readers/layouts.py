@@ -15,7 +15,7 @@ from typing import Literal
 
 from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
-from ganlab.data.readers.folder_walk import LOOKED_AT, draw_found, pictures_in, walk_folders
+from ganlab.data.readers.folder_walk import MAX_FOLDERS, draw_found, pictures_in, walk_folders
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import DataError
 
@@ -105,7 +105,7 @@ def sets_below(root: Path, *kinds: Kind) -> list[Path]:
     """
     candidates = {
         path
-        for folder, n in islice(walk_folders(root), LOOKED_AT)
+        for folder, n in islice(walk_folders(root), MAX_FOLDERS)
         for path in (folder, *folder.parents[:2])  # a set's pictures lie up to two levels below it
         if n and root in path.parents
     }

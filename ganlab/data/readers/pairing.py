@@ -55,7 +55,7 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
     return by_name
 
 
-def lacking(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
+def without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
     """Return the files of `a` without a partner in `b`, with a hint where only the case differs."""
     folded = {name.casefold(): path.name for name, path in b.items()}
     return [
@@ -72,8 +72,8 @@ def _describe_mismatch(
 ) -> str:
     lines = []
     for folder, other, alone in (
-        (a_folder, b_folder, lacking(a, b)),
-        (b_folder, a_folder, lacking(b, a)),
+        (a_folder, b_folder, without_partner(a, b)),
+        (b_folder, a_folder, without_partner(b, a)),
     ):
         if alone:
             more = f", … and {len(alone) - _NAMED:,} more" if len(alone) > _NAMED else ""

@@ -14,7 +14,7 @@ from ganlab.data.batches import Crops
 from ganlab.data.checks import check_test_split, whole
 from ganlab.data.images.base import MAX_SIZE
 from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
-from ganlab.data.readers.folder_splits import by_rule
+from ganlab.data.readers.folder_splits import split_by_hash
 from ganlab.data.readers.layouts import Kind, Layout, find_layout, unknown_layout
 from ganlab.data.readers.pictures import FITS, load_pictures
 from ganlab.data.translation.base import TranslationData
@@ -263,7 +263,7 @@ class TranslationFiles(TranslationData):
         """Return the files of `folder` that belong to a split, as no folder is for tests."""
         roots = self.layout.folders[folder]
         parts = {
-            side: by_rule(roots[side], paths, self.test_share, split)
+            side: split_by_hash(roots[side], paths, self.test_share, split)
             for side, paths in sides.items()
         }
         if not self.has_pairs:

@@ -68,7 +68,7 @@ class Scenes:
         return Scenes(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def imagine(
+def sample_scenes(
     n: int, generator: torch.Generator, hues: int = len(HUES), turn: float = 360.0
 ) -> Scenes:
     """Return `n` random scenes of three or four shapes; kind, texture and hue are independent.
@@ -131,34 +131,34 @@ class Canvas:
     Attributes:
         scenes: the scenes.
         x, y: (size,), pixel centres in [0, 1].
-        owner: int64 (N, size, size), index of the surface at a pixel; 4 is the background.
+        surface: int64 (N, size, size), index of the surface at a pixel; 4 is the background.
         depth: (N, size, size), distance from a shape's edge to a pixel inside it; 0 outside.
     """
 
     scenes: Scenes
     x: Tensor
     y: Tensor
-    owner: Tensor
+    surface: Tensor
     depth: Tensor
 
-    def of_owner(self, values: Tensor) -> Tensor:
+    def per_pixel(self, values: Tensor) -> Tensor:
         """Return a value for each pixel, (N, size, size), given a value per surface, (N, 5).
 
         If only the shapes have values, (N, 4), the background's value is 0.
         """
         if values.shape[1] == _QUARTERS:
             values = torch.cat([values, torch.zeros_like(values[:, :1])], 1)
-        return values.gather(1, self.owner.flatten(1)).view(self.owner.shape)
+        return values.gather(1, self.surface.flatten(1)).view(self.surface.shape)
 
     def coloured(self, values: Tensor) -> Tensor:
         """Return pixels (N, 3, size, size) in the colours (N, 5, 3) of their surfaces."""
-        return torch.stack([self.of_owner(channel) for channel in values.unbind(2)], 1)
+        return torch.stack([self.per_pixel(channel) for channel in values.unbind(2)], 1)
 
 
-def lay_out(scenes: Scenes, size: int) -> Canvas:
+def canvas_of(scenes: Scenes, size: int) -> Canvas:
     """Return the canvas of scenes, `size` pixels along a side; shapes do not overlap."""
     line = (torch.arange(size) + 0.5) / size
-    owner = torch.full((len(scenes), size, size), _QUARTERS)
+    surface = torch.full((len(scenes), size, size), _QUARTERS)
     depth = torch.zeros(len(scenes), size, size)
     for i in range(_QUARTERS):
         dx = line.view(1, 1, -1) - scenes.centre[:, i, 0].view(-1, 1, 1)
@@ -171,14 +171,14 @@ def lay_out(scenes: Scenes, size: int) -> Canvas:
         triangle = 0.62 * radius - torch.maximum(below, dx.abs() * math.sqrt(0.75) - below / 2)
         inside = torch.where(kind == 0, circle, torch.where(kind == 1, square, triangle))
         inside = inside * scenes.there[:, i].view(-1, 1, 1)
-        owner[inside > 0] = i
+        surface[inside > 0] = i
         depth = torch.maximum(depth, inside)
-    return Canvas(scenes, line, line, owner, depth)
+    return Canvas(scenes, line, line, surface, depth)
 
 
 def segments_of(canvas: Canvas) -> Tensor:
     """Return the class of each pixel, an index of `TEXTURES`: uint8 (N, size, size)."""
-    return canvas.of_owner(canvas.scenes.texture).to(torch.uint8)
+    return canvas.per_pixel(canvas.scenes.texture).to(torch.uint8)
 
 
 def label_map(segments: Tensor) -> Tensor:
@@ -199,14 +199,14 @@ def textured(canvas: Canvas, period: float) -> Tensor:
         uint8 (N, 3, size, size) in [0, 255].
     """
     scenes, size = canvas.scenes, len(canvas.x)
-    angle, length = canvas.of_owner(scenes.turn), canvas.of_owner(scenes.period) * period / size
+    angle, length = canvas.per_pixel(scenes.turn), canvas.per_pixel(scenes.period) * period / size
     cos, sin = angle.cos(), angle.sin()
     x, y = canvas.x.view(1, 1, -1), canvas.y.view(1, -1, 1)
-    u = (x * cos + y * sin) / length + canvas.of_owner(scenes.phase[:, :, 0])
-    v = (y * cos - x * sin) / length + canvas.of_owner(scenes.phase[:, :, 1])
-    radius = canvas.of_owner(scenes.radius).clamp_min(1e-6)
-    dx = x - canvas.of_owner(scenes.centre[:, :, 0])
-    dy = y - canvas.of_owner(scenes.centre[:, :, 1])
+    u = (x * cos + y * sin) / length + canvas.per_pixel(scenes.phase[:, :, 0])
+    v = (y * cos - x * sin) / length + canvas.per_pixel(scenes.phase[:, :, 1])
+    radius = canvas.per_pixel(scenes.radius).clamp_min(1e-6)
+    dx = x - canvas.per_pixel(scenes.centre[:, :, 0])
+    dy = y - canvas.per_pixel(scenes.centre[:, :, 1])
     grains = (2 * u).floor().long() % _GRAINS * _GRAINS + (2 * v).floor().long() % _GRAINS
     waves = (2 * math.pi * u, 2 * math.pi * v)
     patterns = (  # in the order of TEXTURES
@@ -217,11 +217,11 @@ def textured(canvas: Canvas, period: float) -> Tensor:
         scenes.grain.flatten(1).gather(1, grains.flatten(1)).view(u.shape) * 1.2,
         ((dx * cos + dy * sin) / radius).clamp(-1, 1),
     )
-    texture = canvas.of_owner(scenes.texture)
+    texture = canvas.per_pixel(scenes.texture)
     pattern = torch.stack(patterns).gather(0, texture.unsqueeze(0)).squeeze(0)
     light = 1.12 - 0.24 * y
-    shade = light * (1 + canvas.of_owner(scenes.contrast) * pattern)
-    outline = (canvas.owner < _QUARTERS) & (canvas.depth < max(1.0, size / 64) / size)
+    shade = light * (1 + canvas.per_pixel(scenes.contrast) * pattern)
+    outline = (canvas.surface < _QUARTERS) & (canvas.depth < max(1.0, size / 64) / size)
     shade = torch.where(outline, 0.35, shade)
     return _to_uint8(canvas.coloured(scenes.colour) * shade.unsqueeze(1))
 
@@ -264,18 +264,18 @@ def vivid(scenes: Scenes) -> Tensor:
 
 
 def _over(ground: Tensor, canvas: Canvas, shapes: Tensor) -> Tensor:
-    return torch.where((canvas.owner < _QUARTERS).unsqueeze(1), shapes, ground)
+    return torch.where((canvas.surface < _QUARTERS).unsqueeze(1), shapes, ground)
 
 
 def _to_uint8(images: Tensor) -> Tensor:
     return images.mul(255).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def drawn(scenes: Scenes, size: int, draw: Callable[[Canvas], Tensor]) -> Tensor:
+def draw_scenes(scenes: Scenes, size: int, draw: Callable[[Canvas], Tensor]) -> Tensor:
     """Return what `draw` makes of the scenes' canvases, drawn in parts to bound the memory."""
     step = max(1, _PIXELS // (size * size))
     return torch.cat(
-        [draw(lay_out(scenes[i : i + step], size)) for i in range(0, len(scenes), step)]
+        [draw(canvas_of(scenes[i : i + step], size)) for i in range(0, len(scenes), step)]
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import agree_on_classes, positive, whole
+from ganlab.data.checks import check_classes, positive, whole
 from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.shape_scenes import (
     HUES,
@@ -20,9 +20,9 @@ from ganlab.data.translation.shape_scenes import (
     Scenes,
     by_day,
     captions_of,
-    drawn,
-    imagine,
+    draw_scenes,
     label_map,
+    sample_scenes,
     segments_of,
     textured,
 )
@@ -85,13 +85,13 @@ class DrawnScenes(TranslationData):
         """Return the scenes of "train" or "test"; each `part` has equally many other scenes."""
         one_of("split", split, SPLITS)
         seed = mix(_SEED, SPLITS.index(split), part)
-        return imagine(
+        return sample_scenes(
             self.counts[split], torch.Generator().manual_seed(seed), self.hues, self.turn
         )
 
     def draw(self, scenes: Scenes, draw: Callable[[Canvas], Tensor]) -> Tensor:
         """Return what `draw` makes of the scenes at the set's size."""
-        return drawn(scenes, self.size, draw)
+        return draw_scenes(scenes, self.size, draw)
 
     def sided(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         """Return the pictures of sides A and B under the keys that the direction gives them."""
@@ -222,7 +222,7 @@ class ShapeSegments(TensorDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        agree_on_classes(classes, self.classes, self.title)
+        check_classes(classes, self.classes, self.title)
         self.scenes = Shapes(
             size=size, samples=samples, test_samples=test_samples, period=period, channels=channels
         )

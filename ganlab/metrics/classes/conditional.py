@@ -70,13 +70,13 @@ class ClassFrechetDistance(KeptSamples):
             self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes from the data, and set `fewest`.
+        """Take the number of classes from the data, and set `min_samples`.
 
         The covariance of each class needs more samples than there are features.
         """
         self._set_classes(needed_classes(self, data))
         if extractor is not None:
-            self.fewest = self.classes * (extractor.width + 1)
+            self.min_samples = self.classes * (extractor.width + 1)
 
     def _set_classes(self, classes: int) -> None:
         self.classes = classes
@@ -137,12 +137,12 @@ class ClassFrechetDistance(KeptSamples):
 class _ByClass(SampleMetric):
     """Base of metrics that count generated samples by class; a subclass says what it counts."""
 
-    compares = False
+    uses_real = False
     higher_is_better = True
     instead = "features of a classifier of fewer classes"
 
     def _allocate(self, classes: int, *states: str) -> None:
-        self.classes, self.fewest = classes, 10 * classes
+        self.classes, self.min_samples = classes, 10 * classes
         for state in states:
             zeros = torch.zeros(classes, dtype=torch.long)
             self.add_state(state, zeros, dist_reduce_fx="sum")

@@ -89,7 +89,7 @@ class TrainOnSynthetic(SampleMetric):
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Take the number of classes from the data; ten samples per class are the fewest."""
         self.classes = needed_classes(self, data)
-        self.fewest = 10 * self.classes
+        self.min_samples = 10 * self.classes
 
     def update(self, samples: Tensor, labels: Tensor, real: bool) -> None:
         """Add uint8 images (N, C, H, W) or points (N, D), with labels (N,).

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
-from ganlab.metrics.kept import KeptOnEither
+from ganlab.metrics.kept import KeptFeaturesOrSamples
 from ganlab.modalities import of_raw
 
 _CHUNK = 4096  # rows that are compared with all centres at once
 
 
-class BinnedProportions(KeptOnEither):
+class BinnedProportions(KeptFeaturesOrSamples):
     """NDB and JSD of Richardson and Weiss 2018 (arXiv:1805.12462).
 
     k-means clusters the real examples into `bins`. Every example and every generated sample goes
@@ -41,7 +41,7 @@ class BinnedProportions(KeptOnEither):
 
     scores = ("ndb_share", "binned_jsd")
     higher_is_better = False
-    others_higher = {"binned_jsd": False}
+    other_higher_is_better = {"binned_jsd": False}
     instead = "precision and recall, or fewer bins"
 
     def __init__(
@@ -62,7 +62,7 @@ class BinnedProportions(KeptOnEither):
             )
         self.bins, self.alpha, self.iterations = bins, alpha, iterations
         self.title = f"bins of {on}"
-        self.fewest = 10 * bins  # the test's normal approximation then holds in most bins
+        self.min_samples = 10 * bins  # the test's normal approximation then holds in most bins
 
     def settings(self) -> dict[str, Any]:
         """Return the bins, the level of the test and the seed."""

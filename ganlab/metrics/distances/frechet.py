@@ -56,7 +56,7 @@ class FrechetDistance(SampleMetric):
         """Take the number of features; the covariance needs more samples than features."""
         if extractor is not None:
             self._allocate(extractor.width)
-            self.fewest = extractor.width + 1
+            self.min_samples = extractor.width + 1
 
     def _allocate(self, dimensions: int) -> None:
         self.dimensions = dimensions

@@ -45,7 +45,7 @@ class KernelDistance(KeptSamples):
                 f"KernelDistance: received subsets={subsets}, subset_size={subset_size}; needs "
                 "subsets ≥ 1 and subset_size ≥ 2."
             )
-        self.subsets, self.subset_size, self.fewest = subsets, subset_size, subset_size
+        self.subsets, self.subset_size, self.min_samples = subsets, subset_size, subset_size
 
     def update(self, features: Tensor, real: bool) -> None:
         """Add features (N, D) of real examples or generated samples; see `KeptSamples.keep`."""

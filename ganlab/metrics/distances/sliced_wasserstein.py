@@ -172,7 +172,7 @@ class SlicedWasserstein(_Sliced):
     scores = ("sliced_wasserstein",)
     each = ("sliced_wasserstein",)
     title = "sliced Wasserstein distance"
-    fewest = 100
+    min_samples = 100
 
     def __init__(
         self,

@@ -150,10 +150,10 @@ class ModuleFeatures(FrozenExtractor):
                 )
         return features.float(), None if logits is None else logits.float()
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Add image size and normalisation, which the weights' hash does not cover."""
         mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
-        return {**super().described(), "size": self.size, "mean": mean, "std": std}
+        return {**super().protocol_entries(), "size": self.size, "mean": mean, "std": std}
 
 
 def load_state(module: nn.Module, weights: str, others: list[str]) -> None:

@@ -54,7 +54,7 @@ class PerceptualPathLength(ModelMetric):
         ConfigError: an argument is out of its range.
     """
 
-    asks_generator = True
+    depends_on_sampling = True
     higher_is_better = False
     instead = "more pairs (pairs=2000)"
 
@@ -73,9 +73,9 @@ class PerceptualPathLength(ModelMetric):
                 f"PerceptualPathLength: distance {type(self.distance).__name__} has no name; give "
                 "it an attribute `name`, the last part of the score's name."
             )
-        if pairs < self.fewest:
+        if pairs < self.min_samples:
             raise ConfigError(
-                f"PerceptualPathLength: received pairs={pairs}; needs {self.fewest} or more."
+                f"PerceptualPathLength: received pairs={pairs}; needs {self.min_samples} or more."
             )
         if not 0 < epsilon <= 1 or not 0 <= trim < 0.5:
             raise ConfigError(

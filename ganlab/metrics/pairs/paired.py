@@ -54,8 +54,8 @@ class PairedMetric(SampleMetric):
     """
 
     inputs = ("samples", "targets")
-    compares = False
-    fewest = 1
+    uses_real = False
+    min_samples = 1
     smallest = 1  # pixels along a side
 
     def __init__(

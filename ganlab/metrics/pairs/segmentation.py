@@ -119,7 +119,7 @@ class ShapeSegmenter(PictureSegmenter):
         DataError: the file is missing, damaged, or of another network.
     """
 
-    fewest = 48  # smallest side in pixels; textures of smaller shapes have too few periods
+    min_side = 48  # smallest side in pixels; textures of smaller shapes have too few periods
 
     def __init__(self, weights: str | None = None) -> None:
         with torch.random.fork_rng(devices=[]):  # initial weights use random numbers
@@ -132,12 +132,12 @@ class ShapeSegmenter(PictureSegmenter):
         """Return logits (N, 6, H, W) of uint8 images (N, 3, H, W) in [0, 255].
 
         Raises:
-            ConfigError: the images are smaller than `fewest`.
+            ConfigError: the images are smaller than `min_side`.
         """
-        if min(images.shape[-2:]) < self.fewest:
+        if min(images.shape[-2:]) < self.min_side:
             raise ConfigError(
                 f"{self.title}: received pictures of {images.shape[-2]} × {images.shape[-1]}; "
-                f"needs {self.fewest} × {self.fewest} or more. Set data.size=64, or leave the "
+                f"needs {self.min_side} × {self.min_side} or more. Set data.size=64, or leave the "
                 "segmentation out (protocol.metrics.segmentation=null)."
             )
         return super().forward(images)
@@ -166,10 +166,10 @@ class SegmentationAccuracy(SampleMetric):
     """
 
     inputs = ("samples", "segments")
-    compares = False
-    fewest = 1
+    uses_real = False
+    min_samples = 1
     higher_is_better = True
-    others_higher = {"class_accuracy": True, "mean_iou": True}
+    other_higher_is_better = {"class_accuracy": True, "mean_iou": True}
     scores = ("pixel_accuracy", "class_accuracy", "mean_iou")
     title = "segmentation accuracy"
 

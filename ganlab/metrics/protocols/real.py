@@ -72,10 +72,14 @@ class RealSamples:
                 )
             return tensors
 
-        key = {**self.described(split), "part": [start, stop], **extractor.described()}
+        key = {
+            **self.protocol_entries(split),
+            "part": [start, stop],
+            **extractor.protocol_entries(),
+        }
         return part | cached_features(key, extract)
 
-    def described(self, split: str | None) -> dict[str, Any]:
+    def protocol_entries(self, split: str | None) -> dict[str, Any]:
         """Return the entries of a score's protocol that describe the real examples."""
         return {
             "real_samples": self.count(split),

@@ -10,7 +10,7 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 
 INPUTS = {"samples", "features", "logits", "labels"}
-OF_TRANSLATIONS = {"sources", "targets", "reconstructions", "segments"}
+TRANSLATION_INPUTS = {"sources", "targets", "reconstructions", "segments"}
 
 
 def needs_features(metric: SampleMetric) -> bool:
@@ -29,7 +29,7 @@ def check_metrics(
             f"protocol.features: received {features!r}; choose them with features=NAME."
         )
     for name, metric in metrics.items():
-        known = INPUTS | OF_TRANSLATIONS
+        known = INPUTS | TRANSLATION_INPUTS
         if not isinstance(metric, SampleMetric) or not set(metric.inputs) <= known:
             raise ConfigError(
                 f"protocol.metrics.{name}: received {type(metric).__name__}; needs a metric of "
@@ -46,7 +46,7 @@ def check_metrics(
 def check_no_translations(metrics: Mapping[str, SampleMetric]) -> None:
     """Raise a ConfigError for metrics with inputs that only translations of pictures have."""
     for name, metric in metrics.items():
-        if inputs := OF_TRANSLATIONS & set(metric.inputs):
+        if inputs := TRANSLATION_INPUTS & set(metric.inputs):
             raise ConfigError(
                 f"protocol.metrics.{name}: needs {', '.join(sorted(inputs))}, which only "
                 "translations of pictures have. Leave the metric out "

@@ -53,7 +53,7 @@ class SampleProtocol(Protocol):
         ConfigError: a number or name is not allowed, or a metric's inputs are not available.
     """
 
-    of_translations = False  # whether samples are translations, with sources and targets
+    takes_translations = False  # whether samples are translations, with sources and targets
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class SampleProtocol(Protocol):
         self.name, self.features = name, features
         self.metrics = {key: metric for key, metric in metrics.items() if metric is not None}
         check_metrics(self.metrics, features)
-        if not self.of_translations:
+        if not self.takes_translations:
             check_no_translations(self.metrics)
         self.samples, self.real_samples, self.split = samples, real_samples, split
         self.seed, self.ema = seed, ema
@@ -101,7 +101,7 @@ class SampleProtocol(Protocol):
     def check_metrics(self, module: AdversarialModule, data: Any, has_labels: bool) -> None:
         """Raise a ConfigError if a metric does not support the model or the real data."""
         for metric in self.metrics.values():
-            if metric.compares:
+            if metric.uses_real:
                 check_split(data, metric.real_split or self.split)
         if self.features is not None and data.modality is not IMAGE:
             raise ConfigError(
@@ -131,8 +131,8 @@ class SampleProtocol(Protocol):
             with named(name):
                 metric.load()
                 metric.bind(self.extractor, data)
-                fake = metric.fewest if self.samples is None else self.samples
-                examples = real.count(metric.real_split) if metric.compares else metric.fewest
+                fake = metric.min_samples if self.samples is None else self.samples
+                examples = real.count(metric.real_split) if metric.uses_real else metric.min_samples
                 metric.check_counts(examples, fake)
         self._real = real
 
@@ -177,7 +177,7 @@ class SampleProtocol(Protocol):
         n = source.count(self.samples)
         for name, metric in self.metrics.items():
             with named(name):
-                metric.check_counts(metric.fewest, n)
+                metric.check_counts(metric.min_samples, n)
             if isinstance(metric, ModelMetric) and source.module is None:
                 raise ConfigError(
                     f"protocol.metrics.{name}: needs the model itself, not only its images. Leave "
@@ -240,7 +240,7 @@ class SampleProtocol(Protocol):
         self, device: torch.device | str, rank: int, ranks: int, track: Track | None
     ) -> None:
         for split in (None, "train", "test"):  # None for the protocol's split
-            fed = [m for m in self.metrics.values() if m.compares and m.real_split == split]
+            fed = [m for m in self.metrics.values() if m.uses_real and m.real_split == split]
             if not fed:
                 continue
             start, stop = share(self._real.count(split), rank, ranks)
@@ -260,15 +260,15 @@ class SampleProtocol(Protocol):
         explained = metric.explain(values)
         protocol = {"protocol": self.name, "metric": metric.title, **metric.settings()}
         if needs_features(metric):
-            protocol |= self.extractor.described()
+            protocol |= self.extractor.protocol_entries()
         if not isinstance(metric, ModelMetric):
             protocol["generated_samples"] = n
-        if metric.compares:
-            protocol |= self._real.described(metric.real_split)
-        described = source.described()
-        if isinstance(metric, ModelMetric) and not metric.asks_generator:
-            described = {key: described[key] for key in ("weights", "seed")}
-        protocol |= described
+        if metric.uses_real:
+            protocol |= self._real.protocol_entries(metric.real_split)
+        protocol_entries = source.protocol_entries()
+        if isinstance(metric, ModelMetric) and not metric.depends_on_sampling:
+            protocol_entries = {key: protocol_entries[key] for key in ("weights", "seed")}
+        protocol |= protocol_entries
         return {
             self._score_name(metric, score): Score(
                 value, protocol, explained.get(score, ""), metric.is_higher_better(score)
@@ -291,7 +291,7 @@ class SampleProtocol(Protocol):
 def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> None:
     for metric in metrics:
         inputs = [seen[name] for name in metric.inputs]
-        metric.update(*inputs, real=real) if metric.compares else metric.update(*inputs)
+        metric.update(*inputs, real=real) if metric.uses_real else metric.update(*inputs)
 
 
 def _without_copying_lists(metric: SampleMetric) -> SampleMetric:

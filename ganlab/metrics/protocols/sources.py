@@ -46,7 +46,7 @@ class Source(Protocol):
             (N,) if there are any; for others see `TranslatedSamples`.
         """
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Return the entries of a score's protocol that describe the source."""
 
 
@@ -127,7 +127,7 @@ class ModelSamples:
         part = {"samples": self.module.modality.denormalise(samples)}
         return part if labels is None else part | {"labels": labels[start - first : stop - first]}
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Return weights, batch-norm mode, truncation and seed."""
         averaged = self.ema and len(self.module.averaged) > 0
         return {
@@ -181,7 +181,7 @@ class FolderSamples:
         names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Return the hash of the folder's content."""
         return {"generated_hash": self.data.content_hash("train")}
 

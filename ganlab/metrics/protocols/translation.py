@@ -165,7 +165,7 @@ class TranslationProtocol(Protocol):
 
 
 class _OfTranslations(SampleProtocol):
-    of_translations = True
+    takes_translations = True
 
 
 class TranslatedSamples:
@@ -230,7 +230,7 @@ class TranslatedSamples:
             part["reconstructions"] = denormalise(back)
         return part
 
-    def described(self) -> dict[str, Any]:
+    def protocol_entries(self) -> dict[str, Any]:
         """Return direction, hash of the sources, weights, batch-norm mode, dropout and seed."""
         return {
             "direction": self.name,

@@ -77,7 +77,7 @@ class MSSSIMDiversity(KeptSamples):
     scores = ("ms_ssim", "ms_ssim_real")
     title = "MS-SSIM of pairs"
     higher_is_better = False
-    fewest = 100
+    min_samples = 100
     instead = "pairwise_distance_ratio"
 
     def __init__(

@@ -33,7 +33,7 @@ class InceptionScore(SampleMetric):
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("logits",)
-    compares: ClassVar[bool] = False
+    uses_real: ClassVar[bool] = False
     higher_is_better = True
     scores = ("inception_score", "inception_score_std")
     title = "Inception Score"
@@ -44,7 +44,7 @@ class InceptionScore(SampleMetric):
         super().__init__(**options)
         if splits < 1:
             raise ConfigError(f"InceptionScore: received splits={splits}; needs 1 or more.")
-        self.splits, self.fewest = splits, max(2, splits)
+        self.splits, self.min_samples = splits, max(2, splits)
         self.classes: int | None = None
         self.add_state("logits", [], dist_reduce_fx="cat")
 

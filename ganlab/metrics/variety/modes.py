@@ -35,9 +35,9 @@ class ModeCoverage(SampleMetric):
     """
 
     inputs = ("samples",)
-    compares = False
+    uses_real = False
     higher_is_better = True
-    others_higher = {"high_quality": True}
+    other_higher_is_better = {"high_quality": True}
     scores = ("modes", "high_quality")
     title = "mode coverage"
     instead = "data with fewer modes"
@@ -78,7 +78,7 @@ class ModeCoverage(SampleMetric):
 
     def _allocate(self, means: Tensor, sigma: float) -> None:
         self.register_buffer("means", means.float().clone(), persistent=False)
-        self.sigma, self.fewest = sigma, max(2, len(means))
+        self.sigma, self.min_samples = sigma, max(2, len(means))
         self.add_state("hits", torch.zeros(len(means), dtype=torch.long), dist_reduce_fx="sum")
         self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
 
@@ -129,12 +129,12 @@ class StackedModes(SampleMetric):
     """
 
     inputs = ("samples",)
-    compares = False
+    uses_real = False
     higher_is_better = True
-    others_higher = {"stacked_kl": False}
+    other_higher_is_better = {"stacked_kl": False}
     scores = ("stacked_modes", "stacked_kl")
     title = "modes of Stacked MNIST"
-    fewest = 10_000
+    min_samples = 10_000
     instead = "mode coverage on data=grid, which has 25 modes"
 
     def __init__(self, weights: str | Path | None = None, **options: Any) -> None:
@@ -175,7 +175,7 @@ class StackedModes(SampleMetric):
 
     def settings(self) -> dict[str, Any]:
         """Return the digit classifier, and the reference of the divergence."""
-        return self.digits.described() | {"reference": "uniform over 1,000 classes"}
+        return self.digits.protocol_entries() | {"reference": "uniform over 1,000 classes"}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
         """Explain how many classes appear, and how evenly."""

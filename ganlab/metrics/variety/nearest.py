@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
-from ganlab.metrics.kept import KeptOnEither
+from ganlab.metrics.kept import KeptFeaturesOrSamples
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
 _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
@@ -17,7 +17,7 @@ _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples
 _ROUNDING = 1e-4
 
 
-class NearestNeighbours(KeptOnEither):
+class NearestNeighbours(KeptFeaturesOrSamples):
     """Compares how near samples, and training examples, are to their nearest training example.
 
     The metric computes the distance of each sample to its nearest training example, and the
@@ -42,9 +42,9 @@ class NearestNeighbours(KeptOnEither):
     """
 
     scores = ("nearest_ratio", "copies")
-    others_higher = {"copies": False}
+    other_higher_is_better = {"copies": False}
     real_split = "train"
-    fewest = 100
+    min_samples = 100
     instead = "the pictures of nearest neighbours, which need no statistics"
 
     def __init__(
@@ -56,9 +56,9 @@ class NearestNeighbours(KeptOnEither):
         **options: Any,
     ) -> None:
         super().__init__(on, None, seed, **options)
-        if queries < self.fewest:
+        if queries < self.min_samples:
             raise ConfigError(
-                f"NearestNeighbours: received queries={queries}; needs {self.fewest} or more."
+                f"NearestNeighbours: received queries={queries}; needs {self.min_samples} or more."
             )
         self.queries, self.memory_mib = queries, memory_mib
         self.title = f"nearest training samples by {on}"

@@ -27,7 +27,7 @@ class _Neighbourhoods(KeptSamples):
         k = self.neighbour if k is None else k
         if k < 1:
             raise ConfigError(f"{type(self).__name__}: received k={k}; needs 1 or more.")
-        self.k, self.memory_mib, self.fewest = k, memory_mib, k + 1
+        self.k, self.memory_mib, self.min_samples = k, memory_mib, k + 1
         self.instead = "a smaller k, or kernel_distance, which is unbiased for few samples"
 
     def update(self, features: Tensor, real: bool) -> None:
@@ -61,7 +61,7 @@ class PrecisionRecall(_Neighbourhoods):
         ConfigError: k is below 1.
     """
 
-    others_higher = {"recall": True}
+    other_higher_is_better = {"recall": True}
     scores = ("precision", "recall")
     title = "precision and recall"
     neighbour = 3
@@ -110,7 +110,7 @@ class DensityCoverage(_Neighbourhoods):
         ConfigError: k is below 1.
     """
 
-    others_higher = {"coverage": True}
+    other_higher_is_better = {"coverage": True}
     scores = ("density", "coverage")
     title = "density and coverage"
     neighbour = 5

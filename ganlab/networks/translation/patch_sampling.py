@@ -13,7 +13,7 @@ from ganlab.networks.checks import check_count, check_counts
 from ganlab.networks.init import Init, initialise
 
 
-def draw_places(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
+def sample_positions(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
     """Return random positions for each map (N, C, H, W): int64 (min(patches, H·W),) in [0, H·W).
 
     The positions are sampled without replacement by torch's default generator of the maps' device.

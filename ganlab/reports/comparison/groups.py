@@ -11,7 +11,7 @@ from typing import Any
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import refuse_old_names
 from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, classes, like
-from ganlab.reports.comparison.scores import judged
+from ganlab.reports.comparison.scores import quality_rank
 from ganlab.reports.comparison.settings import compared_value, matching, shown_value
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
@@ -81,7 +81,7 @@ def _chosen(
     """Return the main score, and the other scores that all runs with the main score have."""
     of_runs = [{s.name for s in run.scores if counts(run, s)} for run in runs]
     of_runs = [names for names in of_runs if names]
-    known = sorted(set().union(*of_runs), key=lambda name: (judged(name), name))
+    known = sorted(set().union(*of_runs), key=lambda name: (quality_rank(name), name))
     if score is not None and score not in known:
         available = f"Their scores: {_listed(known)}." if known else "They have no scores."
         raise ConfigError(

@@ -35,13 +35,13 @@ SCORES = {
 
 def direction_of(name: str) -> Literal["higher", "lower"] | None:
     """Whether a score of this name is better if higher or lower; None if the name does not tell."""
-    rank = judged(name)
+    rank = quality_rank(name)
     if rank == len(SCORES):
         return None
     return "higher" if [*SCORES.values()][rank] else "lower"
 
 
-def judged(name: str) -> int:
+def quality_rank(name: str) -> int:
     """Return the position of a score's prefix in `SCORES`, 0 for the best judge of quality.
 
     It is `len(SCORES)` for a score without such a prefix, and for a standard deviation.
@@ -95,7 +95,7 @@ def scores_of(
         evaluated += [_Taken(score, seen) for score in taken]
     known = [_newest(members) for members in _like(evaluated)]
     rest = [t.score for t in trained if not any(like(t.score, score) is None for score in known)]
-    return tuple(sorted((*rest, *known), key=lambda score: (judged(score.name), score.name)))
+    return tuple(sorted((*rest, *known), key=lambda score: (quality_rank(score.name), score.name)))
 
 
 def _like(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:

@@ -16,7 +16,7 @@ OTHERS = 4  # further scores in the table, at most
 FEWEST = 2  # dotted settings that are shown even in too wide a table
 LINES = 12  # notes, and reasons of failures, that are printed at most
 LETTERS = 240  # of an error's first line
-NOTHING = "–"
+NO_OPTIONS = "–"
 
 Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it is right-aligned
 
@@ -128,16 +128,16 @@ def _columns(
 
 def _of(group: Group, score: str, as_text: Callable[[Spread], str]) -> str:
     spread = group.scores.get(score)
-    return as_text(spread) if spread else NOTHING
+    return as_text(spread) if spread else NO_OPTIONS
 
 
 def _deviation(spread: Spread) -> str:
-    return NOTHING if spread.deviation is None else f"{spread.deviation:.2g}"
+    return NO_OPTIONS if spread.deviation is None else f"{spread.deviation:.2g}"
 
 
 def _interval(spread: Spread) -> str:
     if spread.interval is None:
-        return NOTHING
+        return NO_OPTIONS
     low, high = spread.interval
     return f"{low:.4g} … {high:.4g}"
 
@@ -158,13 +158,13 @@ def _labels(group: Group) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return NOTHING
+        return NO_OPTIONS
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 32 else f"{text[:15]}…{text[-16:]}"
 
 
 def _whole(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.0f}"
+    return NO_OPTIONS if value is None else f"{value:,.0f}"
 
 
 def _minutes(seconds: float | None) -> str:
@@ -177,7 +177,7 @@ def _minutes(seconds: float | None) -> str:
 def _count(value: float | None) -> str:
     """Return a number with k or M, e.g. 51.2k."""
     if value is None:
-        return NOTHING
+        return NO_OPTIONS
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.4g}{unit}"

@@ -13,7 +13,7 @@ from ganlab.record.log import read_metrics
 from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, like
 from ganlab.reports.comparison.facts import value_of
 from ganlab.reports.comparison.groups import counts
-from ganlab.reports.comparison.scores import direction_of, judged
+from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.reports.comparison.settings import comparable
 from ganlab.reports.comparison.table import Table
 from ganlab.reports.doctor.diagnosis import examine
@@ -172,7 +172,7 @@ def _kinds(
 
     def sort_key(group: tuple[RunScore, list[tuple[int, RunScore]]]) -> tuple:
         name = group[0].name
-        return name != main, judged(name), name, -len(group[1])
+        return name != main, quality_rank(name), name, -len(group[1])
 
     groups.sort(key=sort_key)
     kinds: list[dict[str, Any]] = []

@@ -163,7 +163,7 @@ def test_a_message_reads_a_limited_number_of_folders(tmp_path, monkeypatch):
     for n in range(40):
         write(tmp_path, f"{n:02}/deep/1.png")
     read = []
-    monkeypatch.setattr(folder_walk, "LOOKED_AT", 20)
+    monkeypatch.setattr(folder_walk, "MAX_FOLDERS", 20)
     monkeypatch.setattr(folder_walk, "pictures_in", lambda folder: read.append(folder) or [1])
     text = draw_found(tmp_path)
     assert len(read) == 20
@@ -173,5 +173,5 @@ def test_a_message_reads_a_limited_number_of_folders(tmp_path, monkeypatch):
 def test_sets_are_searched_in_a_limited_number_of_folders(tmp_path, monkeypatch):
     write(tmp_path, "a/1.png", "b/1.png", "c/train/1.png")
     assert sets_below(tmp_path, "paired") == [tmp_path / "c"]
-    monkeypatch.setattr(layouts, "LOOKED_AT", 3)
+    monkeypatch.setattr(layouts, "MAX_FOLDERS", 3)
     assert sets_below(tmp_path, "paired") == []

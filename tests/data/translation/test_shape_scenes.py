@@ -11,19 +11,19 @@ from ganlab.data.translation.shape_scenes import (
     KINDS,
     LABEL_COLOURS,
     TEXTURES,
+    canvas_of,
     captions_of,
-    drawn,
+    draw_scenes,
     from_hsv,
-    imagine,
     label_map,
-    lay_out,
+    sample_scenes,
     segments_of,
     textured,
 )
 
 
 def scenes(n=200, seed=0, **options):
-    return imagine(n, torch.Generator().manual_seed(seed), **options)
+    return sample_scenes(n, torch.Generator().manual_seed(seed), **options)
 
 
 def test_scenes_are_a_function_of_the_seed():
@@ -36,12 +36,12 @@ def test_scenes_are_a_function_of_the_seed():
 @pytest.mark.parametrize("size", [32, 64, 100])
 def test_exactly_the_described_shapes_are_drawn_each_in_its_quarter(size):
     described = scenes()
-    canvas = lay_out(described, size)
+    canvas = canvas_of(described, size)
     rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     quarter = 2 * (rows >= size / 2).long() + (columns >= size / 2).long()
-    assert ((canvas.owner == 4) | (canvas.owner == quarter)).all()
+    assert ((canvas.surface == 4) | (canvas.surface == quarter)).all()
     for i in range(4):
-        shown = (canvas.owner == i).flatten(1).any(1)
+        shown = (canvas.surface == i).flatten(1).any(1)
         assert torch.equal(shown, described.there[:, i])
 
 
@@ -59,30 +59,30 @@ def test_shapes_have_the_areas_of_their_formulas(kind):
     """πr², (1.72 r)², and 3√3 (0.62 r)² for an equilateral triangle whose incircle is 0.62 r."""
     described = scenes(40)
     described = dataclasses.replace(described, kind=torch.full_like(described.kind, kind))
-    owner = lay_out(described, 400).owner
+    surface = canvas_of(described, 400).surface
     factor = (torch.pi, 1.72**2, 27**0.5 * 0.62**2)[kind]
     for i in range(4):
         shown = described.there[:, i]
-        area = (owner == i).flatten(1).float().mean(1)[shown]
+        area = (surface == i).flatten(1).float().mean(1)[shown]
         assert torch.allclose(area, factor * described.radius[shown, i] ** 2, rtol=0.02)
 
 
 def test_a_scene_is_the_same_picture_at_every_size():
     described = scenes(50)
-    small, large = (drawn(described, size, segments_of) for size in (32, 96))
+    small, large = (draw_scenes(described, size, segments_of) for size in (32, 96))
     # the centre of each small pixel is also the centre of every third pixel of the large picture
     assert torch.equal(small, large[:, 1::3, 1::3])
 
 
 def test_drawing_in_parts_changes_nothing(monkeypatch):
     described = scenes(7)
-    whole = drawn(described, 32, lambda canvas: textured(canvas, 5))
+    whole = draw_scenes(described, 32, lambda canvas: textured(canvas, 5))
     monkeypatch.setattr("ganlab.data.translation.shape_scenes._PIXELS", 3 * 32 * 32)
-    assert torch.equal(drawn(described, 32, lambda canvas: textured(canvas, 5)), whole)
+    assert torch.equal(draw_scenes(described, 32, lambda canvas: textured(canvas, 5)), whole)
 
 
 def test_a_label_map_has_exactly_the_colours_of_its_classes():
-    segments = drawn(scenes(20), 32, segments_of)
+    segments = draw_scenes(scenes(20), 32, segments_of)
     colours = label_map(segments)
     is_class = (colours.unsqueeze(1) == LABEL_COLOURS.view(1, -1, 3, 1, 1)).all(2)
     assert (is_class.sum(1) == 1).all()
@@ -92,9 +92,9 @@ def test_a_label_map_has_exactly_the_colours_of_its_classes():
 def test_the_mean_colour_of_a_shape_does_not_tell_its_texture():
     """Guessing the texture whose mean colour is nearest is right no more often than by chance."""
     described = scenes(1500)
-    canvas = lay_out(described, 32)
+    canvas = canvas_of(described, 32)
     pictures = textured(canvas, 5.0).float()
-    inside = torch.nn.functional.one_hot(canvas.owner, 5).permute(0, 3, 1, 2)[:, :4].float()
+    inside = torch.nn.functional.one_hot(canvas.surface, 5).permute(0, 3, 1, 2)[:, :4].float()
     sums = torch.einsum("nchw,nshw->nsc", pictures, inside)
     means = sums / inside.sum((2, 3)).clamp_min(1).unsqueeze(2)
     x, y = means[described.there], described.texture[:, :4][described.there]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganlab.data import Shapes, ShapeSegments, ShapesUnpaired
-from ganlab.data.translation.shape_scenes import drawn, label_map, lay_out, segments_of
+from ganlab.data.translation.shape_scenes import canvas_of, draw_scenes, label_map, segments_of
 from ganlab.errors import ConfigError
 
 TINY = {"size": 32, "samples": 24, "test_samples": 12}
@@ -48,7 +48,7 @@ def test_shapes_of_a_target_lie_where_its_source_shows_them():
     """Each shape has a dark outline, one pixel wide and just inside its edge."""
     data = Shapes(**TINY | {"size": 64})
     rows = data.test
-    canvas = lay_out(data.scenes("test"), 64)
+    canvas = canvas_of(data.scenes("test"), 64)
     outline = (canvas.depth > 0) & (canvas.depth < 1 / 64)
     outside = canvas.depth == 0
     light = rows["target"].float().amax(1)
@@ -85,7 +85,7 @@ GROUNDS = {"evening": (0.58, 0.59, 0.67), "night": (0.05, 0.08, 0.22)}
 @pytest.mark.parametrize("style", GROUNDS)
 def test_hidden_pairs_show_the_same_scene(style):
     data = ShapesUnpaired(**TINY, style=style)
-    segments = drawn(data.scenes("test"), 32, segments_of)
+    segments = draw_scenes(data.scenes("test"), 32, segments_of)
     day = where(data.test["a"], (0.93, 0.9, 0.84))
     other = where(data.test["b"], GROUNDS[style])
     assert (day == (segments > 0)).float().mean() > 0.97
@@ -96,7 +96,7 @@ def test_hidden_partners_have_nearly_the_same_colours():
     """No permutation of the channels brings day nearer to night than the identity does."""
     data = ShapesUnpaired(**TINY | {"test_samples": 100}, style="night")
     scenes = data.scenes("test")
-    canvas = lay_out(scenes, 32)
+    canvas = canvas_of(scenes, 32)
     inner = (canvas.depth > 1.5 / 32).unsqueeze(1)
     day, night = (data.test[key].float() for key in ("a", "b"))
     distances = [

@@ -77,7 +77,7 @@ def test_many_classes_have_no_scores_of_their_own():
         "class_frechet_distance",
         *(f"class_frechet_distance/{k}" for k in range(10)),
     )
-    assert metric.fewest == 10 * 5
+    assert metric.min_samples == 10 * 5
     with pytest.raises(ConfigError, match="frechet_distance, which takes all"):
         metric.check_counts(real=5000, fake=49)
 
@@ -191,7 +191,7 @@ def test_shares_need_a_classifier():
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0, -1, 2], [[0], [1], [2]]])
 def test_labels_that_do_not_fit(labels):
     for metric in (LabelConsistency(3), ClassFrechetDistance(3)):
-        options = {"real": True} if metric.compares else {}
+        options = {"real": True} if metric.uses_real else {}
         with pytest.raises(ConfigError, match="0 … 2"):
             metric.update(torch.zeros(3, 3), torch.tensor(labels), **options)
 

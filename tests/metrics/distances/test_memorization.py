@@ -122,7 +122,7 @@ def test_bad_input():
         metric.update(torch.full((2, 12), torch.nan), real=False)
     with pytest.raises(ConfigError, match="needs at least 2"):
         metric.compute()
-    metric.fewest = 13
+    metric.min_samples = 13
     with pytest.raises(ConfigError, match="kernel_distance"):
         metric.check_counts(12, 100)
 

@@ -48,7 +48,7 @@ def test_it_is_an_extractor(features, digits):
     assert (values.shape, logits.shape) == ((3, features.width), (3, features.classes))
     assert (features.width, features.classes) == (128, 10)
     assert features.score_name("frechet_distance") == "frechet_distance_digits"
-    assert features.described() == {
+    assert features.protocol_entries() == {
         "extractor": "ganlab digit classifier",
         "weights_hash": features.hash,
         "resizer": "torch",

@@ -80,7 +80,7 @@ def test_inception_describes_itself(inception, weights):
     assert (inception.width, inception.classes) == (2048, 1008)
     assert inception.hash == hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
     assert inception.score_name("precision") == "precision_inception"
-    assert inception.described()["resizer"] == "tensorflow"
+    assert inception.protocol_entries()["resizer"] == "tensorflow"
     assert not inception.train().body.training
     assert not any(p.requires_grad for p in inception.parameters())
 
@@ -240,7 +240,7 @@ def test_a_module_of_the_user():
     plain = ModuleFeatures(nn.Flatten(), "pixels", size=4, channels=1, mean=0.0, std=[1.0])
     assert (plain.width, plain.classes) == (16, None)
     assert plain(_images(2, 1, 8))[1] is None
-    assert plain.described()["size"] == 4
+    assert plain.protocol_entries()["size"] == 4
 
 
 def test_a_modules_hash_depends_on_weights_and_settings(tmp_path):

@@ -22,7 +22,7 @@ def test_with_batch_statistics_a_sample_always_has_the_same_batch(n, module):
         parts = [source.part(*share(n, rank, 2)) for rank in range(2)]
     for key in ("samples", "labels"):
         assert torch.equal(together[key], torch.cat([part[key] for part in parts]))
-    assert source.described()["batch_norm"] == "statistics of batches of 256"
+    assert source.protocol_entries()["batch_norm"] == "statistics of batches of 256"
 
 
 def test_a_part_of_a_folder_is_a_random_subset():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganlab.errors import ConfigError
-from ganlab.networks import PatchHeads, draw_places
+from ganlab.networks import PatchHeads, sample_positions
 
 
 def _maps(n=2):
@@ -21,7 +21,7 @@ def test_parameters_for_the_papers_layers():
 def test_vectors_have_length_one_and_belong_to_their_positions():
     torch.manual_seed(0)
     maps, heads = _maps(), PatchHeads([3, 5], features=32)
-    places = draw_places(maps, 10)
+    places = sample_positions(maps, 10)
     for index, (vectors, head) in enumerate(zip(heads(maps, places), heads.heads, strict=True)):
         count = len(places[index])
         assert vectors.shape == (2, count, 32)
@@ -34,16 +34,16 @@ def test_vectors_have_length_one_and_belong_to_their_positions():
 
 def test_positions_are_sampled_without_replacement_and_at_most_all_of_them():
     torch.manual_seed(0)
-    wide, narrow = draw_places(_maps(), 100)
+    wide, narrow = sample_positions(_maps(), 100)
     assert len(set(wide.tolist())) == 100
     assert sorted(narrow.tolist()) == list(range(16))  # all of 4×4
     assert 0 <= int(wide.min()) <= int(wide.max()) < 256
     torch.manual_seed(0)
-    assert torch.equal(draw_places(_maps(), 100)[0], wide)
+    assert torch.equal(sample_positions(_maps(), 100)[0], wide)
 
 
 def test_wrong_numbers_of_maps_and_positions_are_refused():
     with pytest.raises(ConfigError, match=r"received 2 maps and 1 sets of places; needs 3"):
-        PatchHeads([3, 5, 5], 8)(_maps(), draw_places(_maps(), 2)[:1])
+        PatchHeads([3, 5, 5], 8)(_maps(), sample_positions(_maps(), 2)[:1])
     with pytest.raises(ConfigError, match="channels"):
         PatchHeads([])

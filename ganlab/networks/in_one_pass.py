@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganlab.private import BatchNorm
 
 
-def jointly(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]:
+def in_one_pass(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tensor]]:
     """Return the network's output for each batch, as if each batch were passed alone.
 
     The batches are concatenated for one pass. If the network has batch norm, whose statistics would
