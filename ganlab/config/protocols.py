@@ -20,7 +20,7 @@ def named_protocol(name: str) -> dict[str, Any]:
         ConfigError: there is no such protocol; the message suggests the nearest name.
     """
     check_choice("protocol", name)
-    return _composed(f"protocol/{bare('protocol', name)}")["protocol"]
+    return _composed("protocol", bare("protocol", name))
 
 
 def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
         raise ConfigError("protocol: missing; choose one, see `ganlab list protocols`.")
     if "features" in names:
         check_choice("features", names["features"])
-        plain = plain | {"features": _composed(f"features/{names['features']}")["features"]}
+        plain = plain | {"features": _composed("features", names["features"])}
     tree = OmegaConf.create({"protocol": plain})
     values = []
     for key, value in pairs:
@@ -63,7 +63,7 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     return plain | {"name": f"{plain['name']} (changed)"} if changed and "name" in plain else plain
 
 
-def _composed(name: str) -> dict[str, Any]:
+def _composed(group: str, choice: str) -> dict[str, Any]:
     register_resolvers()
     with initialized():
-        return OmegaConf.to_container(compose(name))
+        return OmegaConf.to_container(compose(overrides=[f"+{group}={choice}"]))[group]

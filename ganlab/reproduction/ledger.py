@@ -67,7 +67,9 @@ def _read(name: str, group: str = "experiment") -> dict[str, Any]:
                 result |= _read(value, "base")
             else:
                 result[key.removeprefix("override ").lstrip("/")] = value
-    return result | {k: v for k, v in content.items() if k == "baseline"}
+    if block := content.get("baseline"):
+        result["baseline"] = result.get("baseline", {}) | block
+    return result
 
 
 def recorded(name: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
