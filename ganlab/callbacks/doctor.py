@@ -172,7 +172,7 @@ class SampleDistances:
             "nearest_generated": (nearest, self.nearest),
             "nearest_training": (training, self.training),
         }
-        # if most training examples have an exact copy, their median distance is 0: leave the ratio out
+        # a median distance of 0 (most training examples have an exact copy) gives no ratio
         values = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
         return values | {"compared_examples": len(self.real), "training_examples": self.total}
 

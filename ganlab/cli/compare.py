@@ -38,7 +38,7 @@ HELP = """ganlab compare: compare runs and sweeps: scores over seeds, cost, stat
 usage: ganlab compare FOLDER … [--group-by KEY[,KEY]] [--score NAME] [--html FILE] [--json FILE]
 
 FOLDER is the folder of a run or of a sweep, or a folder that contains runs. It may also be
-wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID. Scores are ranked only against scores of the same protocol.
+wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID. Only scores of the same protocol are ranked.
 """
 
 

@@ -18,8 +18,8 @@ ARGUMENTS = {
     "skip_corrupt": Argument(boolean, "true to skip unreadable images (default: false)", False),
     "protocol": Argument(
         str,
-        "name of a protocol, see `ganlab list protocols` (default: the run's; folders_inception for "
-        "two folders)",
+        "name of a protocol, see `ganlab list protocols` (default: the run's; folders_inception "
+        "for two folders)",
     ),
     "features": Argument(
         str, "name of a feature network, see `ganlab list features` (default: set by the protocol)"

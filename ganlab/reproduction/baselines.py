@@ -57,8 +57,8 @@ class Baseline:
         better: "lower" or "higher".
         published: claimed values, each with by, value, how, source; `comparable: false` marks a
             value that was measured with another protocol.
-        target: the value that our mean is compared with. None for a short experiment that
-            has not been measured yet, and if no published value is comparable.
+        target: the value that our mean is compared with. None for a short experiment that has not
+            been measured yet, and if no published value is comparable.
         tolerance: allowed difference from the target.
         checkpoint: checkpoint to score: "last", or "best", the one with the best monitored score.
         failure: True if the claim is that the recipe fails, so that a failure is to be reproduced.

@@ -40,8 +40,7 @@ class SeedRun:
         folder: the run's folder, which need not exist yet.
         seed: the run's seed.
         baseline: names the score and the checkpoint.
-        protocol: plain configuration of the protocol; None if people judged the
-            published score.
+        protocol: plain configuration of the protocol; None if people judged the published score.
     """
 
     folder: Path
