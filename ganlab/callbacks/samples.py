@@ -21,9 +21,9 @@ class Samples(Callback):
     """Writes `samples/<examples>.png` during the run, and `contact_sheet.png` with all at the end.
 
     Images are drawn as a grid; for a conditional model, column c shows class c. Points are drawn as
-    a scatter plot over real points and the discriminator's scores. For a translator,
-    rows show input pictures with their translations below. The inputs are the same each time: the
-    first of the test split, or of the training split if there is no test split.
+    a scatter plot over real points and the discriminator's scores. For a translator, rows
+    show input pictures with their translations below. The inputs are the same each time: the first
+    of the test split, or of the training split if there is no test split.
 
     Args:
         folder: the run's folder.
