@@ -62,8 +62,8 @@ class Budget(Callback):
     def _is_spent(self, trainer: Trainer, module: AdversarialModule, agree: bool) -> bool:
         if trainer.world_size == 1 or "minutes" not in self.limits:
             return self.spent(module) >= 1
-        # Counters are equal on all ranks. Clocks differ, so ranks must agree on the minutes, which
-        # costs a round trip: only at every `log_every`-th batch (`agree`).
+        # Counters are equal on all ranks. Clocks differ, so ranks must agree on the minutes. This
+        # costs a round trip, so they do it only in every `log_every`-th batch (`agree`).
         counted = [name for name in self.limits if name != "minutes"]
         if any(self._used(name, module) >= self.limits[name] for name in counted):
             return True

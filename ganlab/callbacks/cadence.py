@@ -8,7 +8,8 @@ from ganlab.core import AdversarialModule
 def crossed(module: AdversarialModule, every: int | None) -> bool:
     """Whether `examples_seen` reached or passed a multiple of `every` with the last batch.
 
-    False if `every` is None. The result depends on no state, so that a resumed run gives the same.
+    False if `every` is None. The result depends on no other state, so that a resumed run gives the
+    same result.
     """
     if every is None:
         return False

@@ -21,11 +21,12 @@ from ganlab.private import checkpoint_of
 
 
 class Checkpoints(Callback):
-    """Writes `checkpoints/last.ckpt`, and keeps the last but one as `previous.ckpt`.
+    """Writes `checkpoints/last.ckpt`, and keeps the checkpoint before it as `previous.ckpt`.
 
-    It saves at the end of a batch: every n examples, at the end of the budget, and on SIGINT or
-    SIGTERM, after which the run stops. After an exception it writes `failed.ckpt`, which may be
-    from the middle of a batch and is meant for inspection only. Files are written atomically.
+    It saves at the end of a batch: every `every_examples` examples, at the end of the budget, and
+    on SIGINT or SIGTERM, after which the run stops. After an exception it writes `failed.ckpt`,
+    which may be from the middle of a batch and is meant for inspection only. Files are written
+    atomically.
 
     Args:
         folder: the run's folder.
@@ -33,7 +34,7 @@ class Checkpoints(Callback):
         keep_every: cadence of the permanent checkpoints `<examples>.ckpt`, in examples; None keeps
             none.
         monitor: name of a score; the checkpoint with its best value is kept as `best.ckpt`.
-        mode: whether "min" or "max" of the monitored score is best.
+        mode: "min" if lower values of the monitored score are better, "max" if higher.
 
     Raises:
         ConfigError: a cadence below 1 or an unknown mode.
@@ -131,7 +132,7 @@ class Checkpoints(Callback):
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
         """Write `last.ckpt`, and rename the old `last.ckpt` to `previous.ckpt`."""
         module.check_finite()
-        for logger in trainer.loggers:  # a resumed run does not log rows before the checkpoint
+        for logger in trainer.loggers:  # a resumed run does not log earlier rows again
             logger.save()
         self._write(trainer, "last.ckpt", before="previous.ckpt")
         trainer.strategy.barrier("ganlab_checkpoint")

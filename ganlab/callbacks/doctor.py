@@ -13,10 +13,10 @@ from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
 
-SAMPLES = 256  # largest number of generated samples, and of real examples as their yardstick
-TRAINING_IMAGES = 10_000  # largest number of training examples searched for nearest neighbours
-SCORES = 1024  # largest number of real, and of fake, scores for the separation
-WEIGHTS = 100_000  # about how many weights of a player are measured for its change
+MAX_SAMPLES = 256  # of the generator, and as many real examples for comparison
+MAX_TRAINING_EXAMPLES = 10_000  # searched for nearest neighbours
+MAX_SCORES = 1024  # of real examples, and of samples, for the separation
+WEIGHTS = 100_000  # approximate number of weights per player whose change is measured
 
 
 class Doctor(Callback):
@@ -25,13 +25,16 @@ class Doctor(Callback):
     Each row has:
 
     - `separation`, `real_accuracy` and `fake_accuracy` of the newest discriminator scores that the
-      family has passed to `AdversarialModule.watch`;
+      module has passed to `AdversarialModule.watch`;
     - `gradient/<player>`: the norm of the player's gradient before clipping;
-    - `change/<player>`: the norm of the change of its weights in one step, divided by the norm of
-      the weights. Both are measured at the player's last step before the row.
+    - `change/<player>`: the norm of the change of the player's weights in one optimizer step,
+      divided by the norm of the weights.
+
+    Gradient and change are measured at the player's last optimizer step before the row.
 
     The first row after every `every_examples` examples, and the last row, also have the values of
-    `SampleDistances`, for samples of the raw weights: EMA weights would hide instabilities.
+    `SampleDistances`. Its samples are generated with the raw weights, since EMA weights would hide
+    instabilities.
 
     Under DDP the scores are those of rank 0, and only rank 0 samples.
 
@@ -54,7 +57,7 @@ class Doctor(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: AdversarialModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Measure the gradient and copy the weights at a player's last step before a row."""
+        """At a player's last step before a row, measure the gradient and copy the weights."""
         batch = pl_module.batches_seen
         due = [role for role in pl_module.roles if self._is_last_step(pl_module, role, batch)]
         for role in due:
@@ -67,7 +70,7 @@ class Doctor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Measure the weights' change, log if a row is due, and sample if that is due."""
+        """Measure the change of weights; log and sample if due."""
         watched, pl_module.watched = pl_module.watched, {}
         batch = pl_module.batches_seen - 1
         if any(self._is_last_step(pl_module, role, batch) for role in pl_module.roles):
@@ -150,9 +153,9 @@ class SampleDistances:
         examples, self.modality = data.reference("train"), data.modality
         self.total = len(examples)
         order = torch.randperm(self.total, generator=torch.Generator().manual_seed(0))
-        parts = order[:TRAINING_IMAGES].split(500)
+        parts = order[:MAX_TRAINING_EXAMPLES].split(500)
         self.real = torch.cat([self.modality.shrink(examples.index_select(0, p)) for p in parts])
-        self.n = min(SAMPLES, self.total)
+        self.n = min(MAX_SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)
         # the nearest training example of a training example is itself: take the second
@@ -169,7 +172,7 @@ class SampleDistances:
             "nearest_generated": (nearest, self.nearest),
             "nearest_training": (training, self.training),
         }
-        # if most training examples have an exact copy, a median distance is 0: leave the ratio out
+        # a median distance of 0 (most training examples have an exact copy) gives no ratio
         values = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
         return values | {"compared_examples": len(self.real), "training_examples": self.total}
 
@@ -192,7 +195,7 @@ def separation(real: Tensor, fake: Tensor) -> Tensor:
         real: scores of real examples, of any shape; the first 1,024 are used.
         fake: scores of generated samples, of any shape; the first 1,024 are used.
     """
-    real, fake = real.flatten()[:SCORES, None], fake.flatten()[None, :SCORES]
+    real, fake = real.flatten()[:MAX_SCORES, None], fake.flatten()[None, :MAX_SCORES]
     return (real > fake).float().mean() + 0.5 * (real == fake).float().mean()
 
 

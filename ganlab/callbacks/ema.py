@@ -75,7 +75,7 @@ class EMA(Callback):
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
         """Update the average if a player that trains an averaged network has taken a step."""
-        if pl_module.steps == self._steps or not self._has_moved(pl_module):
+        if pl_module.steps == self._steps or not self._has_stepped(pl_module):
             return
         self._steps = dict(pl_module.steps)
         examples = pl_module.examples_seen
@@ -85,7 +85,7 @@ class EMA(Callback):
             copy.copy_(raw)
         self.last_examples = examples
 
-    def _has_moved(self, module: AdversarialModule) -> bool:
+    def _has_stepped(self, module: AdversarialModule) -> bool:
         for role, player in module.players.items():
             trained = set(player.modules or (role,))
             if trained & set(module.averaged) and module.steps[role] != self._steps.get(role):

@@ -1,4 +1,4 @@
-"""Takes scores during training, each with its protocol."""
+"""Scores the model during training with a protocol."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ganlab.metrics import Protocol, Score
 
 
 class Evaluation(Callback):
-    """Scores the model by a protocol every n examples and at the end.
+    """Scores the model with a protocol every `every_examples` examples and at the end.
 
     Args:
-        protocol: the protocol that takes the scores.
+        protocol: the protocol, which computes the scores.
         every_examples: cadence in examples; None scores only at the end.
 
     Attributes:
@@ -49,7 +49,7 @@ class Evaluation(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Take the scores if due or at the end; all ranks share the work and get the scores."""
+        """Score the model if due or at the end; all ranks share the work and get the scores."""
         if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
@@ -61,7 +61,7 @@ class Evaluation(Callback):
         self.seconds += time.monotonic() - started
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the newest scores, for a run that is killed before run.json has them."""
+        """Return the newest scores: a run may be killed before they are in run.json."""
         return {"scores": {name: score.as_dict() for name, score in self.scores.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

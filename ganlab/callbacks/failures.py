@@ -1,4 +1,4 @@
-"""Guards the actions after a failure of training, whose errors must not hide that failure."""
+"""Logs errors of actions after a failed training, so that they do not hide its failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A progress bar with the examples per second, the losses, and how often each player steps."""
+"""A progress bar with the examples per second, the losses, and each player's step interval."""
 
 from __future__ import annotations
 

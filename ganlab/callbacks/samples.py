@@ -21,14 +21,14 @@ class Samples(Callback):
     """Writes `samples/<examples>.png` during the run, and `contact_sheet.png` with all at the end.
 
     Images are drawn as a grid; for a conditional model, column c shows class c. Points are drawn as
-    a scatter plot over real points and the discriminator's scores. A translator is drawn as rows of
-    input pictures with their translations below; the inputs are of the test split if there is one,
-    else of the training split, and are the same each time.
+    a scatter plot over real points and the discriminator's scores. For a translator, rows
+    show input pictures with their translations below. The inputs are the same each time: the first
+    of the test split, or of the training split if there is no test split.
 
     Args:
         folder: the run's folder.
-        every_examples: cadence in examples; None draws only at the start and the end, and whenever
-            scores are taken.
+        every_examples: cadence in examples. If None, pictures are drawn only at the start, at the
+            end and whenever the model is scored.
         n: samples in a grid.
         points: samples in a scatter plot.
         pictures: number of input pictures of a translator.
@@ -62,7 +62,7 @@ class Samples(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
     ) -> None:
-        """Draw if a picture is due, if scores were taken, or if the run is about to stop."""
+        """Draw if a picture is due, if the model was scored, or if the run is about to stop."""
         is_scored = pl_module.scored_at == pl_module.examples_seen
         if crossed(pl_module, self.every_examples) or is_scored or trainer.should_stop:
             self.draw(trainer, pl_module)

@@ -21,9 +21,10 @@ class WandBMedia(Callback):
     """Sends the pictures and scores of other callbacks to Weights & Biases.
 
     It logs `samples/grid` whenever `Samples` has drawn, and at the end `samples/contact_sheet` and
-    `samples/table`. The table has single samples with the index of their latent (and label), or
-    pictures with their translations; runs on 2D points have no table. Scores are written to the
-    summary as `scores/<name>`, each with `protocols/<name>` and `higher_is_better/<name>`.
+    `samples/table`. Each row of the table has one sample with the index of its latent (and its
+    label), or one picture with its translations; runs on 2D points have no table. Scores are
+    written to the summary as `scores/<name>`, with `protocols/<name>` and
+    `higher_is_better/<name>`.
 
     It must follow the callbacks `Samples` and `Evaluation` in the trainer's list. An error here
     ends the logging to Weights & Biases, not the training.

@@ -22,11 +22,13 @@ def _keys(text: str) -> list[str]:
 ARGUMENTS = {
     "group_by": Argument(
         _keys,
-        "key or keys, KEY,KEY, whose values define the groups of runs: loss, model, name, sweep or "
-        "any setting, e.g. optimizer.lr (default: all settings that differ, without the seed)",
+        "KEY or KEY,KEY,…, whose values define the groups of runs: loss, model, name, sweep or any "
+        "setting, e.g. optimizer.lr (default: all settings that differ, without the seed)",
     ),
     "score": Argument(
-        str, "name of the score to rank by (default: the best quality score that all runs have)"
+        str,
+        "name of the score to rank by (default: FID if all runs have it, else another score of "
+        "quality)",
     ),
     "html": Argument(Path, "file to write a self-contained web page to, with curves and pictures"),
     "json": Argument(Path, "file to write the table and the runs' data to"),
@@ -35,8 +37,8 @@ HELP = """ganlab compare: compare runs and sweeps: scores over seeds, cost, stat
 
 usage: ganlab compare FOLDER … [--group-by KEY[,KEY]] [--score NAME] [--html FILE] [--json FILE]
 
-FOLDER is the folder of a run or of a sweep, or a folder above runs; or wandb:ENTITY/PROJECT, or
-wandb:ENTITY/PROJECT/RUN_ID. Scores are ranked only against scores of the same protocol.
+FOLDER is the folder of a run or of a sweep, or a folder that contains runs. It may also be
+wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID. Only scores of the same protocol are ranked.
 """
 
 

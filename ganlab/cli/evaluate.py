@@ -18,11 +18,11 @@ ARGUMENTS = {
     "skip_corrupt": Argument(boolean, "true to skip unreadable images (default: false)", False),
     "protocol": Argument(
         str,
-        "name of a protocol, see `ganlab list protocols` (default: the run's protocol; for "
-        "folders folders_inception)",
+        "name of a protocol, see `ganlab list protocols` (default: the run's; folders_inception "
+        "for two folders)",
     ),
     "features": Argument(
-        str, "name of a feature network, see `ganlab list features` (default: the protocol's)"
+        str, "name of a feature network, see `ganlab list features` (default: set by the protocol)"
     ),
     "seeds": Argument(
         seeds, "seeds of the latents, e.g. 0,1,2; with several, mean and standard deviation"
@@ -106,12 +106,12 @@ def _check(arguments: dict[str, Any], argv: list[str]) -> None:
 
 
 def _table(name: str, title: str, entries: list[dict[str, Any]]) -> str:
-    """Return a table of the scores, with mean and standard deviation over seeds, and their words.
+    """Return a table of the scores, mean and standard deviation over seeds, with explanations.
 
     Args:
         name: the protocol's name.
         title: description of what was scored.
-        entries: of scores.json, one per seed.
+        entries: entries for scores.json, one per seed.
     """
     lines = [f"{title}", f"protocol {name}, {sum(e['seconds'] for e in entries):.1f} s"]
     first = entries[0]["scores"]

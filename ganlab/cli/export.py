@@ -31,8 +31,8 @@ ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
     "format": Argument(
         _format,
-        "pth (all networks, in the public layout of CycleGAN and pix2pix), onnx, torch_export or "
-        "safetensors",
+        "pth (all networks that the layout can hold, in the layout of the authors' code of "
+        "CycleGAN and pix2pix), onnx, torch_export or safetensors",
         REQUIRED,
     ),
     "out": Argument(
@@ -45,15 +45,16 @@ ARGUMENTS = {
     ),
     "size": Argument(
         _size,
-        "side, or HEIGHTxWIDTH, of the pictures that an exported graph of a translator takes, e.g. "
-        "256x512 (default: the size of the training data)",
+        "SIDE or HEIGHTxWIDTH of the input pictures of an exported translator, e.g. 256x512 "
+        "(default: the size of the training data)",
     ),
     "ema": Argument(
         boolean, "true for EMA weights if the network has any, false for raw (default: true)", True
     ),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
 }
-NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}  # formats without the argument
+# argument to the formats that do not have it
+NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}
 
 
 def main(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`ganlab import`: turn public CycleGAN and pix2pix checkpoints into a run."""
+"""`ganlab import`: turn checkpoints of pytorch-CycleGAN-and-pix2pix into a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ganlab.config.values import check_folder
 from ganlab.errors import ConfigError, RunError, one_of
 from ganlab.exchange.public_files import ROLES, find_files, read_networks
 
-HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: turn public checkpoints into a run.
+HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: turn public checkpoints, those of
+pytorch-CycleGAN-and-pix2pix, into a run.
 
   PATH                    the folder that holds latest_net_G_A.pth … or latest_net_G.pth …; or files
   epoch=latest            which epoch's files to take from a folder (default: latest)
@@ -19,7 +20,7 @@ HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: turn public ch
                           is not called G_A or G_B (default: a_to_b)
   objective=l1_gan|…      objective of a pix2pix, for further training
   dropout=true|false      whether a U-Net has dropout, which its file does not show (default: true,
-                          as in the public code)
+                          as in the authors' code)
   any.key=value           as in `ganlab train`: experiment=, data=, data.root=, loss=, …
 
 The networks' sizes and norms, and the dropout of ResNets, are read from the files. A network whose

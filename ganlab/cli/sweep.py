@@ -13,8 +13,8 @@ HELP = """ganlab sweep status DIR [DIR …]       show the state and progress of
 ganlab sweep resume DIR [hydra/…=…]   train all unfinished jobs, and retry failed jobs; an
                                       interrupted job continues from its last checkpoint
 
-`ganlab train -m key=a,b,c` starts a sweep, see ganlab train --help. `resume` uses the launcher of
-that start; hydra/launcher=joblib, for example, chooses another launcher.
+`ganlab train -m key=a,b,c` starts a sweep, see ganlab train --help. `resume` uses the launcher
+that the sweep was started with; hydra/launcher=joblib, for example, chooses another launcher.
 """
 
 

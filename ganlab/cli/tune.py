@@ -29,7 +29,9 @@ ARGUMENTS = {
         count, "total number of runs, over all processes and restarts (default: 20)", 20
     ),
     "score": Argument(
-        str, "name of the score to optimize (default: checkpoints.monitor, else a quality score)"
+        str,
+        "name of the score to optimize (default: callbacks.checkpoints.monitor; if that is null, "
+        "a score of quality such as FID)",
     ),
     "study": Argument(
         _name, "name of the study; its folder is outputs/tune/NAME (default: the sweep's name)"
@@ -38,10 +40,14 @@ ARGUMENTS = {
         str, "URL of a database, or a file (default: study.db in the study's folder)"
     ),
     "prune": Argument(
-        boolean, "true to stop runs whose score is below the median of others (default: true)", True
+        boolean,
+        "true to stop runs whose score is worse than the median of the others (default: true)",
+        True,
     ),
     "startup": Argument(
-        natural, "number of first runs, with random settings and never pruned (default: 5)", 5
+        natural,
+        "number of first runs, which have random settings and are never pruned (default: 5)",
+        5,
     ),
     "sampler_seed": Argument(
         seed, "seed of the search; seed= is the seed of the runs (default: 0)", 0

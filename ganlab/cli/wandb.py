@@ -9,8 +9,8 @@ from ganlab.errors import ConfigError, nearest
 
 HELP = """ganlab wandb sync DIR …: send runs that were logged offline to Weights & Biases.
 
-  DIR        a run's folder, a sweep's, or any folder above runs
-  entity=    the W&B user or team (default: the run's entity, else that of the account)
+  DIR        the folder of a run or of a sweep, or any folder that contains runs
+  entity=    the W&B user or team (default: the run's; if it has none, the account's)
   project=   the W&B project (default: the run's project)
 
 Sends all runs with logger=wandb that have not been sent yet, except runs that are still training.

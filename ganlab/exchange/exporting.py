@@ -44,7 +44,7 @@ def network_of(module: AdversarialModule, name: str, ema: bool) -> nn.Module:
 
 
 def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> list[str]:
-    """Write all networks in the public layout of CycleGAN and pix2pix, and read them back.
+    """Write all networks in the layout of `public_layout`, and read them back.
 
     Args:
         module: a CycleGAN or pix2pix.
@@ -75,7 +75,7 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
         except ConfigError as error:
             if role.startswith("G"):
                 raise
-            # a discriminator: the public code translates without it
+            # a discriminator: the authors' code translates without it
             lines.append(f"{name} is left out: {error}")
     for role, state in states.items():
         path = folder / f"latest_net_{role}.pth"
@@ -178,7 +178,7 @@ def export_graph(
             "is not installed"
         )
     with torch.no_grad():
-        # batch size 3: the graph was traced with 2, and must take any
+        # batch size 3: the graph was traced with batch size 2, but must support all sizes
         inputs = {key: torch.cat([x, x[:1].flip(-1)]) for key, x in inputs.items()}
         difference = (network(*inputs.values()) - run(inputs)).abs().max().item()
     if math.isnan(difference):

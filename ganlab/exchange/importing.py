@@ -1,4 +1,4 @@
-"""Turns public CycleGAN and pix2pix checkpoints into a run."""
+"""Turns checkpoints of pytorch-CycleGAN-and-pix2pix into a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def configure(
         model: cyclegan or pix2pix.
         networks: the files' networks by submodule, see `read_networks`.
         options: arguments of `ganlab import`: direction, objective, dropout and others.
-        overrides: as in `ganlab train`; without experiment=, that of `model` is used.
+        overrides: as in `ganlab train`; the default of experiment= is `model`.
         name: name of the run, unless an override sets it.
         folder: the run's folder.
 

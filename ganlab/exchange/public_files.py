@@ -1,4 +1,4 @@
-"""Finds and reads the files of public CycleGAN and pix2pix checkpoints."""
+"""Finds and reads public checkpoints, those of the code pytorch-CycleGAN-and-pix2pix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganlab.errors import CheckpointError, ConfigError, one_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# role in a file's name to submodule; a public D_A is the discriminator of domain B
+# role in a file's name to submodule; in the authors' code, D_A is the discriminator of domain B
 ROLES = {
     "cyclegan": {
         "G_A": "generator_ab",
@@ -176,7 +176,7 @@ def _submodule(model: str, role: str, file: Path, options: dict[str, str]) -> st
     """Return the submodule for the role in a file's name, such as generator_ab for G_A."""
     direction = one_of("direction", options.get("direction") or "a_to_b", DIRECTIONS)
     roles = ROLES[model]
-    if model == "cyclegan":  # public pretrained models have a single generator, named G
+    if model == "cyclegan":  # the authors' pretrained models have a single generator, named G
         domain = direction[-1]
         roles = roles | {"G": DIRECTIONS[direction], "D": f"discriminator_{domain}"}
     if role not in roles:

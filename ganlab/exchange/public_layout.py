@@ -1,7 +1,7 @@
-"""Reads and writes the layout of public CycleGAN and pix2pix checkpoints.
+"""Reads and writes public checkpoints, those of the code pytorch-CycleGAN-and-pix2pix.
 
-Each file is a bare state dict of one network. The class of the network, its sizes, its norm and the
-dropout of ResNet blocks follow from the names and shapes of the tensors:
+Each file is a bare state dict of one network. The network's class, sizes and norm, and the dropout
+of ResNet blocks, follow from the names and shapes of the tensors:
 
     ResNet    model.{1, 4, 7}, model.10.conv_block.{1, 5} …, model.{19, 22, 26}; with dropout {1, 6}
     U-Net     model.model.0, model.model.1.model.1, model.model.1.model.3.model.1 …
@@ -50,8 +50,8 @@ def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], d
 
     Returns:
         The network's class, its constructor's arguments, and its state dict with ganlab's names.
-        Files do not show a U-Net's `dropout`: it is set as in the public code. A U-Net's `size` is
-        the size at which its bottleneck has one pixel.
+        Files do not show a U-Net's `dropout`: it is set as in the authors' code. A U-Net's `size`
+        is the size at which its bottleneck has one pixel.
 
     Raises:
         CheckpointError: `state` holds other values than tensors, or fits no known network.
@@ -221,7 +221,7 @@ def _unet(state: State) -> dict[str, Any]:
         "features": features,
         "depth": depth,
         "norm": _norm(f"{innermost}.model.4.weight" in state, "model.model.0.bias" in state),
-        "dropout": list(range(1, depth - 4)),  # as in the public code: not in the innermost level
+        "dropout": list(range(1, depth - 4)),  # as in the authors' code: not in the innermost level
     }
 
 

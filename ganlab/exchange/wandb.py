@@ -12,7 +12,7 @@ from ganlab.errors import RunError
 from ganlab.files import from_here
 from ganlab.record.lock import is_held
 
-PATIENCE = 15  # timeout in seconds of the question who is logged in
+PATIENCE = 15  # seconds to wait for the server's answer to who is logged in
 # Runs in a process of its own. os._exit does not wait for W&B's service process, which may be busy
 # for minutes.
 LOGIN = """
@@ -93,7 +93,7 @@ def send(files: list[Path], options: list[str]) -> int:
     count = f"{len(folders)} {'run' if len(folders) == 1 else 'runs'}"
     print(f"Sending {count} to Weights & Biases …", flush=True)
     command = [sys.executable, "-m", "wandb", "sync", *options, *map(str, files)]
-    with tempfile.TemporaryDirectory() as scratch:  # or it logs to the current folder
+    with tempfile.TemporaryDirectory() as scratch:  # otherwise W&B logs to the current folder
         environment = os.environ | {"WANDB_DIR": scratch, "WANDB_CACHE_DIR": scratch}
         done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=False)
     missing = {_folder(file) for file in files if not _is_sent(file)}
@@ -118,9 +118,9 @@ def _folder(file: Path) -> Path:
     return file.parents[2]
 
 
-def nothing_to_send(folders: list[Path], sent: int) -> str:
-    """Return a text that explains why nothing is sent; `sent` is the number of known files."""
+def nothing_to_send(folders: list[Path], files: int) -> str:
+    """Return a text that explains why nothing is sent; `files` counts files of offline runs."""
     where = ", ".join(map(str, folders))
-    if sent:
+    if files:
         return f"There is nothing to send in {where}."
     return f"No run in {where} was logged offline. Train with `ganlab train … logger=wandb`."

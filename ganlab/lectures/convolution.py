@@ -1,4 +1,4 @@
-"""Lesson on convolution and transposed convolution, PixelShuffle and checkerboard artifacts.
+"""Lecture on convolution and transposed convolution, PixelShuffle and checkerboard artifacts.
 
 Each operation is computed with loops, as a matrix and by torch. References: Dumoulin and Visin 2016
 (arXiv:1603.07285); Shi et al. 2016 (arXiv:1609.05158) for PixelShuffle; Odena et al. 2016,

@@ -1,4 +1,4 @@
-"""Lesson on density estimation: a GAN compared with maximum likelihood fits of mixtures."""
+"""Lecture on density estimation: a GAN compared with maximum likelihood fits of mixtures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lesson on the manifold of digits: few images are digits, and a generator samples among them."""
+"""Lecture on the manifold of digits: few images are digits, and a generator samples among them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ KINDS = {
     "latent_midpoints": "halfway in z",
     "pixel_midpoints": "halfway in pixels",
 }
-SURE = 0.9  # least confidence of a sure classifier; label smoothing keeps it below 0.98
-USUAL = 0.95  # fraction of the real digits that are near to another real digit, by definition
+SURE = 0.9  # minimum confidence at which the classifier is sure; label smoothing limits it to 0.98
+NEAR = 0.95  # this fraction of the real digits counts as near to another real digit
 
 
 def lesson(
@@ -49,7 +49,7 @@ def lesson(
         batch_size: batch size of the training.
         features: channels of the networks' largest feature maps.
         latent: dimension of z.
-        judged: number of images of each kind for the digit classifier, up to 2,500.
+        judged: number of images of each kind that the digit classifier judges, up to 2,500.
         steps: steps of an interpolation.
         run: folder of a run whose model samples grey digits of 28 × 28; None to train a DCGAN.
         seed: seed of all random numbers.
@@ -89,7 +89,7 @@ def lesson(
     classifier = DigitFeatures()
     outputs = {name: classifier(kinds[name]) for name in KINDS}
     known = classifier(real)[0]
-    near = distance_to(known, known, itself=True).quantile(USUAL)
+    near = distance_to(known, known, itself=True).quantile(NEAR)
     numbers = {}
     for name, (embedding, logits) in outputs.items():
         sure = logits.softmax(1).amax(1) >= SURE
@@ -104,7 +104,7 @@ def lesson(
     evenly = "Steps in z change the image evenly. " if is_even else ""
     sentences = [
         f"An image counts as a digit if the classifier is at least {SURE:.0%} sure, and if its "
-        f"features are as near to a real digit as those of {USUAL:.0%} of the real digits.",
+        f"features are as near to a real digit as those of {NEAR:.0%} of the real digits.",
         f"By this rule {numbers['recognised/real']:.0%} of the real digits are digits, "
         f"{numbers['recognised/samples']:.0%} of the samples, "
         f"{numbers['recognised/uniform_noise']:.0%} of images of uniform noise, and "
@@ -179,7 +179,7 @@ def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor
     Args:
         features: the features (N, D).
         known: the known features (M, D).
-        itself: True if `features` are among `known`: the nearest, itself, is then skipped.
+        itself: True if `features` are among `known`: each feature's distance to itself is skipped.
     """
     nearest = [
         torch.cdist(part, known).topk(2, largest=False).values for part in features.split(500)
@@ -188,9 +188,9 @@ def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor
 
 
 def different(classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Tensor) -> list[int]:
-    """Return indices i, sorted so that a[i] and b[i] first are different, clearly shown digits.
+    """Return the indices i of pairs a[i], b[i]: first those that show two different, clear digits.
 
-    Only the first 200 pairs are ranked, by the lower confidence of the classifier in a pair.
+    Only the first 200 pairs are ranked. The key is the lower of the classifier's two confidences.
     """
     (sure_a, digit_a), (sure_b, digit_b) = (
         classifier(x[:200])[1].softmax(1).max(1) for x in (a, b)

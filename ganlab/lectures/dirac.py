@@ -1,4 +1,4 @@
-"""Lesson on the Dirac-GAN, the smallest GAN: data at 0, a generated point at θ, and D(x) = ψ·x.
+"""Lecture on the Dirac-GAN, the smallest GAN: data at 0, a generated point at θ, and D(x) = ψ·x.
 
 Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1. The equilibrium is (θ, ψ) = (0, 0). The
 lesson shows with which losses and regularizers gradient descent converges to it.
@@ -67,7 +67,8 @@ REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
     "weight_clipping": lambda: WeightClipping(bound=0.5),
     "spectral_norm": SpectralNorm,
 }
-BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}  # allow slopes ≠ 0
+# these allow slopes ≠ 0 of D
+BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}
 NEAR = 0.1  # a game has converged if its distance is below this fraction of the start's distance
 
 

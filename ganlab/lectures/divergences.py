@@ -1,4 +1,4 @@
-"""Lesson on KL, reverse KL and JSD: which mistakes of a model each divergence tolerates."""
+"""Lecture on KL, reverse KL and JSD: which mistakes of a model each divergence tolerates."""
 
 from __future__ import annotations
 

@@ -35,10 +35,10 @@ class Lesson:
 
 
 def require_counts(**settings: object) -> None:
-    """Raise unless all settings of a lesson are whole numbers from 1.
+    """Raise unless all settings of a lesson are whole numbers of 1 or more.
 
     Raises:
-        ConfigError: a setting is not; the message names the first one.
+        ConfigError: a setting is not allowed; the message names the first such setting.
     """
     for name, value in settings.items():
         check_count(f"lesson.{name}", value)
@@ -69,7 +69,7 @@ def is_number(value: object, above: float = -math.inf) -> bool:
 def are_numbers(values: object, length: int | None = None, above: float = -math.inf) -> bool:
     """Whether `values` is a sequence of finite numbers greater than `above`.
 
-    It needs `length` numbers, or with length None at least one.
+    It needs `length` numbers, or at least one number if `length` is None.
     """
     return (
         isinstance(values, Sequence)
@@ -120,7 +120,7 @@ def play(
     module.seed = seed
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # no log lines about devices
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning warns that there are no workers and loggers
+        warnings.simplefilter("ignore")  # Lightning warns about missing workers and loggers
         trainer = Trainer(
             accelerator="cpu",
             devices=1,

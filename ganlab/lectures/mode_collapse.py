@@ -1,4 +1,4 @@
-"""Lesson on mode collapse: a GAN on a ring of Gaussians, and three remedies.
+"""Lecture on mode collapse: a GAN on a ring of Gaussians, and three remedies.
 
 WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028), unrolling (Metz et al. 2017, arXiv:1611.02163),
 minibatch statistics (Karras et al. 2018, arXiv:1710.10196, section 3).
@@ -52,9 +52,9 @@ def lesson(
 ) -> Lesson:
     """Train the baseline and the remedies with the same initial weights, data and batches.
 
-    The baseline's discriminator learns more slowly than its generator, which therefore moves from
-    mode to mode. Unrolling and minibatch standard deviation are the only change to the baseline.
-    WGAN-GP also uses other learning rates, and five steps of the critic per step of the generator.
+    The baseline's discriminator learns more slowly than its generator, whose samples therefore
+    move from mode to mode. Unrolling and minibatch standard deviation change nothing else in the
+    baseline. WGAN-GP also uses other learning rates, and five critic steps per generator step.
 
     Args:
         remedies: the trainings to compare, keys of `TITLES`.
@@ -63,7 +63,7 @@ def lesson(
         width: units of each of the two hidden layers of both networks.
         sigma: standard deviation of the 8 modes, which lie on a circle of radius 2.
         steps: number of discriminator steps that unrolling looks ahead.
-        snapshots: number of evenly spaced times at which samples are shown; the last is the end.
+        snapshots: number of evenly spaced times at which samples are shown, up to the last batch.
         seed: seed of weights, data and latents.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Lesson on the optimal discriminator D*(x) = p(x) / (p(x) + q(x)).
+"""Lecture on the optimal discriminator D*(x) = p(x) / (p(x) + q(x)).
 
 Goodfellow et al. 2014 (arXiv:1406.2661), proposition 1 and theorem 1.
 """

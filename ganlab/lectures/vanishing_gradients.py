@@ -1,4 +1,4 @@
-"""Lesson on vanishing gradients of the generator as the densities of data and samples separate.
+"""Lecture on vanishing gradients of the generator as the densities of data and samples separate.
 
 Arjovsky and Bottou 2017 (arXiv:1701.04862), section 2; Arjovsky et al. 2017 (arXiv:1701.07875),
 section 2, for the distances.

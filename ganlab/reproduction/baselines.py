@@ -1,21 +1,21 @@
-"""Published scores as baselines, and the verdict whether ours reproduce them.
+"""Published scores as baselines, and the verdict whether our scores reproduce them.
 
 A baseline is the `baseline` block of an experiment's file. It is rarely known how much a published
 score varies between trainings. Tolerances therefore follow rules that were set before any
 measurement:
 
-- score of a recipe that is followed exactly: 5 % of the score, or the difference between groups;
-- score of a recipe that differs in something that `note` names: 10 %;
+- recipe followed exactly: 5 % of the score, or the difference between scores of research groups;
+- recipe that differs from the published recipe as `note` says: 10 % of the score;
 - fractions and accuracies: 0.03;
-- distances over a few hundred test pictures, where groups differ by 10 % or more: 10, or the
-  difference between groups where it is known;
-- a failure: any value that is still no success, with the reason beside it in the file;
+- distances over a few hundred test pictures, where research groups differ by 10 % or more: 10, or
+  the difference between the groups if it is known;
+- a failure: a tolerance within which every score is a failure; a comment in the file says why;
 - our own short experiments, which have no published score: the target is the mean over seeds 0, 1
   and 2, and the tolerance is `short_tolerance` of the three scores.
 
-A baseline is reproduced if no seed diverged and the mean over our seeds is worse than the target by
-at most the tolerance. A failure is reproduced if the mean is better than the target by at most the
-tolerance. A diverged seed counts as a failure, but the mean over the other seeds must fail too.
+A baseline is reproduced if no seed diverged and the mean over our seeds is at most the tolerance
+worse than the target. A failure is reproduced if the mean is at most the tolerance better than the
+target. A diverged seed counts as a failure, but the mean over the other seeds must fail too.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ class Baseline:
         data: name in the config group `data`.
         paper: the paper that introduced the method.
         score: name of the score.
-        protocol: name in conf/protocol; None if no program can measure the score.
+        protocol: name in conf/protocol; None if people judged the published score.
         better: "lower" or "higher".
         published: claimed values, each with by, value, how, source; `comparable: false` marks a
-            value that was taken by another protocol.
-        target: the value that our mean is compared with. None until a short experiment has been
-            measured, and if no published value is comparable.
+            value that was measured with another protocol.
+        target: the value that our mean is compared with. None for a short experiment that has not
+            been measured yet, and if no published value is comparable.
         tolerance: allowed difference from the target.
-        checkpoint: checkpoint to score: "last", or "best" by the run's monitor.
+        checkpoint: checkpoint to score: "last", or "best", the one with the best monitored score.
         failure: True if the claim is that the recipe fails, so that a failure is to be reproduced.
-        ours: mean, interval, seeds and so on, if ganlab's score has been measured before.
+        ours: ganlab's score if it is measured already: mean, interval, seeds and so on.
         note: differences from the recipe of the published value.
-        why: reason why there can be no verdict: no program can measure the score, or no published
+        why: reason why there can be no verdict: people judged the published score, or no published
             value is comparable. None otherwise.
     """
 

@@ -26,7 +26,7 @@ def begin(
     overrides: list[str],
     command: list[str],
 ) -> Reproduction:
-    """Return a new reproduction of a baseline, or the one that was started in the folder.
+    """Return a new reproduction of a baseline, or the one started in the folder.
 
     Args:
         baseline: the baseline to reproduce.

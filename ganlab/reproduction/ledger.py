@@ -108,8 +108,9 @@ def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Ve
     """Return our score as text, and the verdict on it.
 
     The newest reproduction with a verdict decides; its values are compared with the current target
-    of the experiment's file. Otherwise the score in the file's `ours` decides, else the newest
-    reproduction without a verdict. A measurement that defined the target is no reproduction of it.
+    of the experiment's file. If there is none, the score in the file's `ours` decides. If that is
+    missing too, the newest reproduction without a verdict decides. A measurement that defined the
+    target is no reproduction of it.
 
     Args:
         baseline: the baseline.
@@ -140,7 +141,7 @@ def _measured_here(seeds: int) -> Verdict:
 
 
 def _judged(baseline: Baseline, record: dict[str, Any]) -> Verdict:
-    """Return the verdict on a recorded reproduction by the current baseline."""
+    """Return the verdict on a recorded reproduction, compared with the current baseline."""
     changed = list(record["changed"])
     if not changed and record["scale"] == 1:
         changed = _outdated(baseline, record)
@@ -220,7 +221,9 @@ def ledger(folder: Path = FOLDER) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths[:-1]) + "  ───────")
-    lines.append("\n(scores in brackets were taken by other protocols, and are not compared)")
+    lines.append(
+        "\n(published scores in brackets were measured with other protocols, and are not compared)"
+    )
     for path in sorted(folder.glob("*/*/verdict.json")):
         if recorded_in(path.parent) is None:
             lines.append(f"{path} is damaged and was skipped.")

@@ -14,7 +14,7 @@ from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
 from ganlab.reproduction.baselines import Baseline
 
-# file for the score that the reproduction has taken; scores.json is not used, since it may hold
+# file for the score measured by the reproduction; scores.json is not used, since it may hold
 # scores of `ganlab evaluate` with other data or settings
 SCORE_FILE = "reproduction.json"
 DIVERGED = "NonFiniteLossError"  # first word of the recorded error of a run whose loss diverged
@@ -34,13 +34,13 @@ RECORDED = (  # keys of run.json that verdict.json repeats
 
 @dataclass(frozen=True)
 class SeedRun:
-    """A run, and the score that the baseline asks for.
+    """The run of one seed, and its score for the baseline.
 
     Args:
         folder: the run's folder, which need not exist yet.
         seed: the run's seed.
         baseline: names the score and the checkpoint.
-        protocol: plain configuration of the protocol; None if no program can measure the score.
+        protocol: plain configuration of the protocol; None if people judged the published score.
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class SeedRun:
 
     @property
     def is_scored(self) -> bool:
-        """Whether the score has been taken, or cannot be: the run diverged, or has no protocol."""
+        """Whether nothing is left to score: there is a score, no protocol, or the run diverged."""
         return self.has_diverged or self.protocol is None or self.score() is not None
 
     @property
@@ -87,20 +87,20 @@ class SeedRun:
         return [f"seed {self.seed}: {text}" for text in differences]
 
     def score(self) -> dict[str, Any] | None:
-        """Return the score, with value and protocol; None if it has not been taken.
+        """Return the baseline's score with its protocol; None if it has not been measured.
 
-        It comes from run.json if training took it by the same protocol at the scored checkpoint,
-        else from reproduction.json.
+        If training ended with this protocol, and the checkpoint to score is the last one, the
+        score is read from run.json, otherwise from reproduction.json.
         """
         record, name = self.record, self.baseline.score
         if record.get("status") != "finished" or self.protocol is None:
             return None
-        at_the_end = seen = record["counters"]["examples_seen"]
+        trained = seen = record["counters"]["examples_seen"]
         if self.baseline.checkpoint == "best":
             seen = (record.get("best") or {}).get("examples_seen", seen)
         callbacks = read_config(self.folder).get("callbacks") or {}
         in_training = (callbacks.get("evaluation") or {}).get("protocol")
-        if seen == at_the_end and in_training == self.protocol and name in record["scores"]:
+        if seen == trained and in_training == self.protocol and name in record["scores"]:
             return record["scores"][name]
         kept = self._read_kept()
         is_same = kept.get("protocol") == self.protocol and kept.get("examples_seen") == seen

@@ -75,7 +75,7 @@ class Reproduction:
 
     @property
     def changed(self) -> list[str]:
-        """Differences from the baseline's recipe and protocol: of the overrides and of the runs."""
+        """Differences of the overrides, and of the planned runs, from the baseline's recipe."""
         return self.asked + [text for run in self.runs for text in run.changes(self.config)]
 
     @property
@@ -220,7 +220,7 @@ class Reproduction:
                 run_planned(run.folder)
             if run.is_trained and not run.is_scored:
                 name = self.protocol.get("name", self.baseline.protocol)
-                _say(f"{self.title}: scores of seed {run.seed} by {name} …")
+                _say(f"{self.title}: scores of seed {run.seed} with {name} …")
                 try:
                     run.keep(evaluate_run(run.folder, self.protocol, self.baseline.checkpoint))
                 except GanlabError as error:
@@ -228,7 +228,7 @@ class Reproduction:
                     _say(run.why_missing(str(error)))
 
     def scores(self) -> tuple[list[float], list[str]]:
-        """Return the values of the scored seeds, NaN for diverged ones; and why others lack one."""
+        """Return the seeds' scores, NaN for diverged seeds; and why other seeds have no score."""
         values, missing = [], []
         for run in self.runs:
             if run.has_diverged:

@@ -77,7 +77,7 @@ def _run_in_worker(folder: Path) -> Outcome:
 
 @contextmanager
 def _free_gpu(folder: Path) -> Iterator[list[int] | None]:
-    """Yield the index of a GPU that no other job of this sweep uses on this machine, in a list.
+    """Yield a list with the index of a GPU that no other job of this sweep uses on this machine.
 
     Yield None if the launcher is not joblib, if the run's trainer does not need exactly one device,
     or if no GPU is free.

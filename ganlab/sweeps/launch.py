@@ -26,7 +26,7 @@ UNFINISHED = ("planned", "killed", "interrupted")
 
 
 def launch(folder: Path, settings: list[str], again: bool = False) -> int:
-    """Run the unfinished jobs of a sweep; return 0 if all jobs have finished in the end.
+    """Run the unfinished jobs of a sweep; return 0 if all jobs have finished.
 
     Args:
         folder: the sweep's folder; jobs without a complete plan are planned first.

@@ -55,7 +55,7 @@ def expand(overrides: list[str]) -> list[list[str]]:
     refuse_old_names(overrides)
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        choices: dict[str, list[str]] = {}  # per key; a repeated key replaces, as in Hydra
+        choices: dict[str, list[str]] = {}  # per key; the last of equal keys counts, as in Hydra
         for override in (_parse(parser, text) for text in map(spelled_out, overrides)):
             key = override.get_key_element()
             if override.is_sweep_override():
