@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-# PERSON is the same in all pictures of a person, PICTURE differs; a value is its index in the tuple
+# names and values of attributes; those in PERSON are equal in all pictures of a person
 PERSON = {
     "hair": ("bald", "straight", "wavy"),
     "length": ("short", "long"),
@@ -31,7 +31,7 @@ PICTURE = {
     "background": ("gray", "rose", "sand", "lime", "mint", "sky", "blue", "violet"),
 }
 ATTRIBUTES = PERSON | PICTURE
-POSE = ("x", "y", "width")  # the head's position, in half pictures from the middle; its width
+POSE = ("x", "y", "width")  # position of the head, in half pictures from the middle; its width
 
 COLOURS = {
     "hair_colour": ((28, 24, 26), (101, 60, 30), (235, 200, 110), (165, 165, 170), (176, 66, 30)),
@@ -66,8 +66,9 @@ def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Return random attributes of `n` faces of at most n / 4 people, sampled independently.
 
     Returns:
-        For each of `ATTRIBUTES`, int64 (n,), the index of its value; "person", int64 (n,) from 1
-        on; for each of `POSE`, float32 (n,). Bald people have neither long hair nor bangs.
+        A dict: for each of `ATTRIBUTES`, int64 (n,), the indices of the values in its tuple; under
+        "person", int64 (n,), the number of each face's person, from 1 on; for each of `POSE`,
+        float32 (n,). Bald people have neither long hair nor bangs.
     """
 
     def sampled(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:
@@ -118,7 +119,7 @@ def _draw(faces: dict[str, Tensor], size: int, factor: int) -> Tensor:
     u = (line.view(1, 1, -1) - pose["x"]) / pose["width"]
     v = line.view(1, -1, 1) - pose["y"]
     colours = [_palette("background", faces)]
-    layer = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)  # the top one
+    layer = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)  # topmost layer
     for mask, colour in _layers(faces, u, v):
         layer = torch.where(mask, len(colours), layer)
         colours.append(colour)
