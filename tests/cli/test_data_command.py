@@ -52,7 +52,7 @@ def test_check_recognizes_side_by_side_pairs(tmp_path, capsys):
     assert "4 pictures in 2 folders" in printed
     assert "train        3  32×16; PNG RGB" in printed
     assert "val          1  32×16; PNG L" in printed
-    assert "pairs, files of both sides, A left of B, in train/, val/" in printed
+    assert "pairs, files that hold A left of B, in train/, val/" in printed
     assert "3 pairs to train on" in printed
     assert "1 pairs to test with" in printed
     assert "pix2pix" in command
@@ -129,7 +129,7 @@ def test_damaged_unpaired_and_unequal_pictures_are_named_with_exit_code_1(tmp_pa
     write(root / "B/train", ["2.png"], 16, 16, 3)
     code, printed, _ = check(root, capsys)
     assert code == 1
-    assert "1 pairs with sides of unequal size" in printed
+    assert "1 pairs whose pictures differ in size" in printed
     assert "A/train/3.png: 16×16, but B is 20×16" in printed
 
 

@@ -95,7 +95,7 @@ def unpacked_archive(name: str, root: Path) -> Path | None:
 
 
 def fetch_archive(name: str, root: Path) -> Path:
-    """Unpack a public set into `root/<name>`, such as `root/pix2pix/facades`, and return its folder.
+    """Unpack a public set into `root/<name>`, such as `root/pix2pix/facades`.
 
     If the archive is missing, it is downloaded, and deleted once it is unpacked; an archive that a
     person put there stays. The publishers give no checksums, so the archive's internal checksums
