@@ -149,7 +149,7 @@ class PictureCache:
 
 
 def _read(entry: Path) -> Built | None:
-    """Return an entry; None if it is missing. If it is outdated or damaged, warn and return None."""
+    """Return an entry, or None if it is missing; if it is outdated or damaged, warn first."""
     if not entry.exists():
         return None
     path = entry / "images.bin"

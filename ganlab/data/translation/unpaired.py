@@ -1,4 +1,4 @@
-"""Two unpaired sets of pictures: pictures of one set are translated to look like the other's."""
+"""Two unpaired sets of pictures; translations of one set are to look like the other set."""
 
 from __future__ import annotations
 
