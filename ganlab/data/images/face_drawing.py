@@ -152,7 +152,7 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     def oval(x: float, y: float, width: float | Tensor, height: float | Tensor) -> Tensor:
         return ((u - x) / width) ** 2 + ((v - y) / height) ** 2 < 1
 
-    def twice(x: float, y: float, width: float, height: float | Tensor) -> Tensor:
+    def oval_pair(x: float, y: float, width: float, height: float | Tensor) -> Tensor:
         return ((u.abs() - x) / width) ** 2 + ((v - y) / height) ** 2 < 1
 
     skin, hair = _palette("skin", faces), _palette("hair_colour", faces)
@@ -161,10 +161,10 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("length") * (u.abs() < back) * (v > 0) * (v < 0.8), hair
     yield oval(0, 1.1, 0.85, 0.4), _palette("shirt", faces)
     yield (u.abs() < 0.18) * (v > 0.4) * (v < 0.85), 0.88 * skin
-    yield twice(0.5, 0.08, 0.1, 0.13), skin
-    yield has("earrings") * twice(0.55, 0.26, 0.06, 0.06), fixed("gold")
+    yield oval_pair(0.5, 0.08, 0.1, 0.13), skin
+    yield has("earrings") * oval_pair(0.55, 0.26, 0.06, 0.06), fixed("gold")
     yield oval(0, 0.1, 0.5, 0.62), skin
-    yield has("rosy_cheeks") * twice(0.3, 0.31, 0.09, 0.09), fixed("cheeks")
+    yield has("rosy_cheeks") * oval_pair(0.3, 0.31, 0.09, 0.09), fixed("cheeks")
 
     outline = 1 + wave * 0.06 * torch.sin(14 * torch.atan2(u, -v))
     top = (u / (0.57 * outline)) ** 2 + ((v - 0.1) / (0.74 * outline)) ** 2 < 1
@@ -172,10 +172,10 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("hair", 1, 2) * top * (v < line.clamp(max=0.02)), hair
 
     opening = torch.where(has("narrow_eyes"), 0.035, 0.075)
-    white = twice(0.2, 0.05, 0.11, opening)
+    white = oval_pair(0.2, 0.05, 0.11, opening)
     yield white, fixed("white")
-    yield white * twice(0.2, 0.05, 0.055, 0.055), _palette("eyes", faces)
-    yield white * twice(0.2, 0.05, 0.025, 0.025), fixed("pupil")
+    yield white * oval_pair(0.2, 0.05, 0.055, 0.055), _palette("eyes", faces)
+    yield white * oval_pair(0.2, 0.05, 0.025, 0.025), fixed("pupil")
     thick = torch.where(has("brows"), 0.045, 0.018)
     yield ((u.abs() - 0.2).abs() < 0.13) * ((v + 0.1).abs() < thick), 0.9 * hair
     yield oval(0, 0.24, 0.06, 0.045), 0.85 * skin
@@ -190,7 +190,7 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("beard", 1, 3) * oval(0, 0.365, 0.22, 0.05), hair
     yield has("beard", 2, 3) * oval(0, 0.7, 0.14, 0.07), hair
 
-    ring = twice(0.2, 0.05, 0.175, 0.175) & ~twice(0.2, 0.05, 0.14, 0.14)
+    ring = oval_pair(0.2, 0.05, 0.175, 0.175) & ~oval_pair(0.2, 0.05, 0.14, 0.14)
     bar = (v - 0.03).abs() < 0.018
     sides = (u.abs() < 0.05) | ((u.abs() > 0.34) & (u.abs() < 0.5))
     yield has("glasses") * (ring | (bar & sides)), fixed("frame")

@@ -32,7 +32,7 @@ class Scenes:
     4 is the background, whose texture is 0 and whose colour is light grey.
 
     Attributes:
-        there: bool (N, 4), whether a quarter holds a shape.
+        present: bool (N, 4), whether a quarter holds a shape.
         kind: int64 (N, 4), index of `KINDS`.
         texture: int64 (N, 5), index of `TEXTURES`.
         large: bool (N, 4), whether a shape is large.
@@ -47,7 +47,7 @@ class Scenes:
         grain: (N, 64, 64), random values of grainy textures, uniform in [-1, 1].
     """
 
-    there: Tensor
+    present: Tensor
     kind: Tensor
     texture: Tensor
     large: Tensor
@@ -62,7 +62,7 @@ class Scenes:
     grain: Tensor
 
     def __len__(self) -> int:
-        return len(self.there)
+        return len(self.present)
 
     def __getitem__(self, chosen: slice) -> Scenes:
         return Scenes(*(getattr(self, field.name)[chosen] for field in fields(self)))
@@ -87,7 +87,7 @@ def sample_scenes(
         return torch.randint(low, high, (n, *shape), generator=generator)
 
     count = integers(_QUARTERS + 1, 1, low=3)
-    there = uniform(_QUARTERS).argsort(1).argsort(1) < count
+    present = uniform(_QUARTERS).argsort(1).argsort(1) < count
     large = uniform(_QUARTERS) < 0.5
     radius = torch.where(large, 0.205, 0.15) * uniform(_QUARTERS, low=0.94, high=1.04)
     room = (0.245 - 1.08 * radius).unsqueeze(2)  # maximum shift of a centre, also for triangles
@@ -101,7 +101,7 @@ def sample_scenes(
     )
     colour[:, _QUARTERS] = torch.tensor(_GROUND)
     return Scenes(
-        there=there,
+        present=present,
         kind=integers(len(KINDS), _QUARTERS),
         texture=texture,
         large=large,
@@ -170,7 +170,7 @@ def canvas_of(scenes: Scenes, size: int) -> Canvas:
         below = dy - 0.31 * radius  # below the centroid; the triangle's bounding box is centred
         triangle = 0.62 * radius - torch.maximum(below, dx.abs() * math.sqrt(0.75) - below / 2)
         inside = torch.where(kind == 0, circle, torch.where(kind == 1, square, triangle))
-        inside = inside * scenes.there[:, i].view(-1, 1, 1)
+        inside = inside * scenes.present[:, i].view(-1, 1, 1)
         surface[inside > 0] = i
         depth = torch.maximum(depth, inside)
     return Canvas(scenes, line, line, surface, depth)
@@ -285,13 +285,13 @@ def captions_of(scenes: Scenes) -> list[str]:
     For example "a large red striped circle left of a small blue dotted square, above a small
     yellow grainy triangle".
     """
-    columns = (scenes.there, scenes.large, scenes.hue, scenes.texture, scenes.kind)
+    columns = (scenes.present, scenes.large, scenes.hue, scenes.texture, scenes.kind)
     captions = []
-    for there, large, hue, texture, kind in zip(*(c.tolist() for c in columns), strict=True):
+    for present, large, hue, texture, kind in zip(*(c.tolist() for c in columns), strict=True):
         names = [
             f"a {'large' if large[i] else 'small'} {HUES[hue[i]]} {TEXTURES[texture[i]]} "
             f"{KINDS[kind[i]]}"
-            if there[i]
+            if present[i]
             else ""
             for i in range(_QUARTERS)
         ]
