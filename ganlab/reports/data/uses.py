@@ -127,7 +127,7 @@ def _sample(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> No
 
 
 def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> None:
-    """Append pairs whose pictures differ in size, or files of odd width, to `result.wrong`."""
+    """Append pairs with sides of unequal size, or files of odd width, to `result.wrong`."""
     if "ab" in files:
         wrong = [path for path in files["ab"] if path in sound and sound[path][0] % 2]
         lines = [f"{path.relative_to(result.root)}: {sound[path][0]} pixels" for path in wrong]
@@ -143,7 +143,7 @@ def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) 
         if a in sound and b in sound and sound[a] != sound[b]
     ]
     if lines:
-        result.wrong.append(f"{len(lines):,} pairs whose pictures differ in size:{listed(lines)}")
+        result.wrong.append(f"{len(lines):,} pairs with sides of unequal size:{listed(lines)}")
 
 
 def as_folder(result: DataCheck, sound: Sizes) -> None:

@@ -43,7 +43,7 @@ def test_a_relative_folder_is_checked_as_an_absolute_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     absolute = check_data(tmp_path / "mine")
     assert len(absolute.wrong) == 1
-    assert "1 pairs whose pictures differ in size" in absolute.wrong[0]
+    assert "1 pairs with sides of unequal size" in absolute.wrong[0]
     assert {title: len(files) for title, files in absolute.samples.items()} == {"A": 2, "B": 2}
     expected = (absolute.wrong, absolute.samples, absolute.root)
     for path in ("mine", "mine/../mine", "./mine/A/.."):
