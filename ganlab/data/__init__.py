@@ -1,4 +1,4 @@
-"""Data sets as LightningDataModules; see `TensorDataModule` for what they have in common."""
+"""Data sets as LightningDataModules; `TensorDataModule` is their common base class."""
 
 from ganlab.data.base import TensorDataModule
 from ganlab.data.batches import Crops, TensorBatches

@@ -20,7 +20,7 @@ from ganlab.modalities import Modality, of_shape
 from ganlab.record.old_names import original_batch
 
 SPLITS = ("train", "test")
-_REFERENCE_SEED = 20140610  # of the subset of examples that scores use, the same in every run
+_REFERENCE_SEED = 20140610  # chooses the examples that scores use, the same in every run
 
 
 class TensorDataModule(LightningDataModule):
@@ -36,10 +36,11 @@ class TensorDataModule(LightningDataModule):
         seed: decides the order of the examples, and the examples of a generated set; at least 0.
 
     Attributes:
-        provides: the keys of a batch; a family's needs are checked against these keys.
+        provides: the keys of a batch; they must include all keys that the family of the run needs.
         splits: the splits that the set has: "train", or "train" and "test".
         crops: the random crops of training batches; None for no cropping.
-        independent: whether each key has its own rows in its own order.
+        independent: whether the tensors of a split may differ in length and are shuffled
+            separately, as their rows do not belong together.
         start_batch: the first batch to yield, counted from the start of the run; set on resume.
 
     Raises:
@@ -66,7 +67,7 @@ class TensorDataModule(LightningDataModule):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of one example's picture or point for each batch key."""
+        """The shape of one picture or point under each batch key; labels are left out."""
         return {"example": self.shape}
 
     @property
@@ -83,7 +84,7 @@ class TensorDataModule(LightningDataModule):
         """Get the files that a split needs; by default a split needs none."""
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Return the tensors of "train" or "test", N rows each: "example", and "label" if any.
+        """Return the tensors of "train" or "test": "example", and "label" if the set has labels.
 
         Raises:
             DataError: if files are missing or damaged, or the set has no such split.
@@ -130,7 +131,7 @@ class TensorDataModule(LightningDataModule):
         """Load the split that a stage needs: "test" for stage "test", otherwise "train".
 
         Raises:
-            DataError: as `load`; if the joint batch of all ranks is larger than the training split.
+            DataError: as `load`, or if the joint batch of all ranks exceeds the training split.
         """
         if stage == "test":
             self.split("test")
@@ -139,11 +140,11 @@ class TensorDataModule(LightningDataModule):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of each rank in one epoch of the training split, incomplete ones dropped."""
+        """The number of complete batches of each rank in one epoch of the training split."""
         return count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
 
     def train_dataloader(self) -> TensorBatches:
-        """Return this rank's endless batches, starting as `_first_batch` says."""
+        """Return this rank's endless batches, from the batch that `_first_batch` returns."""
         rank, ranks = self._ranks()
         return TensorBatches(
             self.training_rows,
@@ -197,7 +198,7 @@ class TensorDataModule(LightningDataModule):
         """Return 16 hex digits of the SHA-256 of a split's tensors: names, types, shapes and bytes.
 
         The protocol of a score contains this hash, so that scores on different sets are not mixed
-        up. It is computed at the first call.
+        up. The hash is computed at the first call.
         """
         if split not in self._hashes:
             self._hashes[split] = hash_tensors(original_batch(self.split(split)))[:16]
@@ -213,7 +214,7 @@ class TensorDataModule(LightningDataModule):
         return {"batches_seen": self._batches_seen()}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Set the first batch to the one after those that the checkpointed run has seen."""
+        """Make the first batch the one that follows the last batch of the checkpointed run."""
         self.start_batch = int(state_dict["batches_seen"])
 
     def _ranks(self) -> tuple[int, int]:
@@ -242,7 +243,10 @@ class TensorDataModule(LightningDataModule):
 
 
 def hash_tensors(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256, 64 hex digits, of the sorted tensors' names, types, shapes and bytes."""
+    """Return the SHA-256, 64 hex digits, of all tensors in the order of their names.
+
+    It covers their names, types, shapes and bytes.
+    """
     digest = hashlib.sha256()
     for key in sorted(tensors):
         tensor = tensors[key].detach().cpu().contiguous()

@@ -17,7 +17,7 @@ class Crops:
     """Random crops and horizontal flips of the pictures of a batch.
 
     Args:
-        size: pixels along a side of a crop; at most the stored pictures' sides.
+        size: pixels along a side of a crop; at most the height and width of the stored pictures.
         flip: whether each picture is mirrored with probability 1/2.
         together: whether all pictures of an example, e.g. of a pair, get the same crop and flip.
     """
@@ -53,7 +53,9 @@ class Crops:
 
 
 class TensorBatches:
-    """Endless batches of one rank, by indexing tensors; without a length, as the run's budget ends.
+    """Endless batches of one rank, made by indexing tensors.
+
+    They have no length, because the run's budget decides when training ends.
 
     Epoch e visits the examples in the order `torch.randperm(N)` of a generator seeded with
     `mix(seed, e)`. This order is cut into joint batches of `ranks * batch_size` examples, and each
@@ -163,7 +165,7 @@ def as_rows(tensor: Tensor) -> Tensor:
     """Return a tensor as a matrix (N, -1), viewed as int64 if a row's bytes are a multiple of 8.
 
     `index_select` copies the rows of such a matrix in microseconds. It copies uint8 images
-    (N, C, H, W) byte by byte and in threads: 20 times slower, and worse on a busy machine.
+    (N, C, H, W) byte by byte and in threads, which is 20 times slower, or more on a busy machine.
     """
     flat = tensor.contiguous().view(len(tensor), -1)
     divisible = flat.shape[1] * flat.element_size() % 8 == 0
@@ -171,5 +173,5 @@ def as_rows(tensor: Tensor) -> Tensor:
 
 
 def rows(tensors: dict[str, Tensor]) -> int:
-    """Return the number of rows of a set of tensors: of the longest tensor, if they differ."""
+    """Return the number of rows of the longest tensor."""
     return max(map(len, tensors.values()))

@@ -26,14 +26,14 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
 
 
 def positive(name: str, value: object, zero: bool = False) -> float:
-    """Return `value` as a float if it is a finite number above 0, or equal to 0 if `zero`.
+    """Return `value` as a float.
 
     Raises:
-        ConfigError: if `value` is not such a number.
+        ConfigError: unless `value` is a finite number above 0, or 0 if `zero` is true.
     """
     allowed = "a finite number of at least 0" if zero else "a finite number above 0"
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not (0 <= value < float("inf")) or (value == 0 and not zero):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not (0 <= value < float("inf")) or (value == 0 and not zero):
         raise ConfigError(f"data.{name}: received {value!r}; allowed {allowed}. Set data.{name}=….")
     return float(value)
 
@@ -43,7 +43,7 @@ def check_test_split(folder: object, share: object) -> None:
 
     Args:
         folder: `data.test_folder`; "test", "val" or None.
-        share: `data.test_share`: the share of files for tests if there is no test folder.
+        share: `data.test_share`, the share of files for tests if there is no test folder.
 
     Raises:
         ConfigError: if `folder` is another name, or `share` outside [0, 1).
@@ -59,7 +59,7 @@ def check_classes(declared: int | None, truth: int | None, title: str) -> None:
     """Check the number of classes that a config declares against the set's number.
 
     Args:
-        declared: `data.classes`; None is not checked.
+        declared: `data.classes`; None for no check.
         truth: the set's number of classes; None if the set has no labels.
         title: the set's name for the message.
 

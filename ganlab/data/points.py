@@ -1,4 +1,4 @@
-"""Sets of points in the plane, sampled with a seed, on which a game can be watched.
+"""Sets of random points in the plane, for GANs whose training is watched in plots.
 
 The points have the batch key "example". The test split is sampled independently of the training
 split.
@@ -26,7 +26,7 @@ class Points(TensorDataModule):
         samples: points in each of the two splits.
         batch_size, seed: as in `TensorDataModule`; the seed also decides the training points.
         dimensions: coordinates of a point; only 2 is allowed.
-        classes: the number of classes that a config declares, checked; None is not checked.
+        classes: the number of classes that a config declares, checked; None for no check.
 
     Attributes:
         truth: the set's number of classes; None for a set without labels.
@@ -73,7 +73,7 @@ class Points(TensorDataModule):
 
 
 class Mixture(Points):
-    """Equally likely Gaussians of one width; the label is the mode's index.
+    """Equally likely Gaussians of the same standard deviation; the label is the mode's index.
 
     A subclass defines `means`.
 
@@ -98,7 +98,7 @@ class Mixture(Points):
 
 
 class Ring(Mixture):
-    """Gaussians evenly spaced on a circle about 0, the test of mode collapse.
+    """Gaussians evenly spaced on a circle about 0, a common test for mode collapse.
 
     Mode k sits at the angle 2πk/modes. With 8 modes, radius 2 and sigma 0.02 it is the mixture of
     Metz et al. 2017, "Unrolled generative adversarial networks" (arXiv:1611.02163), section 3.1.
@@ -132,7 +132,7 @@ class Grid(Mixture):
     "PacGAN" (arXiv:1712.04086), section 4.1.
 
     Args:
-        side: modes along each side, at least 1; there are side² of them.
+        side: modes along each side of the grid, at least 1; the grid has side² modes.
         spacing: the distance between neighbours, above 0.
         sigma: the standard deviation of each mode, at least 0.
         samples, batch_size, seed, dimensions, classes: as in `Points`.
@@ -163,7 +163,8 @@ class SwissRoll(Points):
 
     Args:
         radius: the distance of the spiral's outer end from 0, above 0.
-        noise: the standard deviation of each coordinate, at least 0, in the scaled plane.
+        noise: the standard deviation of the noise that is added to each coordinate after scaling,
+            at least 0.
         samples, batch_size, seed, dimensions, classes: as in `Points`; `classes` must be None.
     """
 

@@ -20,7 +20,7 @@ def of_shape(shape: Sequence[int]) -> Modality:
     """Return the modality of examples of a shape, for networks that were built without a data set.
 
     Raises:
-        ConfigError: no modality has examples of this shape.
+        ConfigError: if no modality has examples of this shape.
     """
     matches = (m for m in MODALITIES if m.fits(shape))
     return _first(matches, f"an example of shape {tuple(shape)}", "examples")
@@ -30,7 +30,7 @@ def of_raw(examples: Tensor, where: str = "examples") -> Modality:
     """Return the modality of raw examples that come without a data set.
 
     Raises:
-        ConfigError: no modality has such raw examples; the message begins with `where`.
+        ConfigError: if no modality has such raw examples; the message begins with `where`.
     """
     what = f"{examples.dtype} of shape {tuple(examples.shape)}"
     return _first((m for m in MODALITIES if m.is_raw(examples)), what, where)

@@ -17,12 +17,12 @@ from ganlab.errors import ConfigError
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """Options of a picture of samples, and what it shows besides the samples.
+    """Options of a picture of samples, and what the picture shows besides the samples.
 
     Attributes:
-        columns: the number of columns of a grid; None for an about square grid.
-        real: raw examples to show with the samples.
-        score: returns the discriminator's scores (N,) of normalised samples.
+        columns: the number of columns of a grid; None for a grid that is about square.
+        real: raw examples to show with the samples; None for no examples.
+        score: returns the discriminator's scores (N,) of normalised samples; None for no scores.
     """
 
     columns: int | None = None
@@ -34,18 +34,19 @@ NO_OPTIONS = PictureOptions()
 
 
 class Modality(ABC):
-    """All that depends on the kind of the examples, such as images or points; without state.
+    """All that depends on whether examples are images, points or something else; without state.
 
-    Other code asks the modality, and never a tensor's number of dimensions or type. Data sets,
-    files and metrics hold raw examples; networks take and return normalised ones.
+    Other code asks the modality, and does not look at the dimensions or type of a tensor. Data
+    sets, files and metrics hold raw examples; networks take and return normalised examples.
 
     Attributes:
         name: "image" or "points"; planned are "series", "tokens", "audio", "video", "voxels" and
             "table".
         raw: a description of raw examples, for messages.
         files: a description of the files that samples are written to, for messages.
-        span: the divisor of raw values that brings distances to the order of 1.
-        is_differentiable: whether gradients flow to a sample; they do not for tokens.
+        span: the number that raw values are divided by, so that distances are of order 1.
+        is_differentiable: whether gradients flow through a sample to the generator; they do not
+            for tokens.
     """
 
     name: ClassVar[str]
@@ -73,7 +74,7 @@ class Modality(ABC):
     def shrink(self, examples: Tensor) -> Tensor:
         """Return raw or normalised examples, reduced so that many distances can be computed.
 
-        Their type and the scale of their values stay.
+        The type and the range of the values do not change.
         """
         return examples
 
@@ -88,10 +89,10 @@ class Modality(ABC):
         Args:
             samples: the normalised samples (N, *shape).
             path: where the picture is written.
-            options: a modality ignores those that it does not support.
+            options: the options; a modality ignores options that it does not support.
 
         Raises:
-            ConfigError: the samples cannot be drawn, e.g. points in more than two dimensions.
+            ConfigError: if the samples cannot be drawn, e.g. points in more than two dimensions.
         """
 
     @abstractmethod
@@ -103,7 +104,7 @@ class Modality(ABC):
             path: the file's path without an ending; the modality adds the ending.
 
         Raises:
-            ConfigError: this modality has no file format for a single sample.
+            ConfigError: if this modality has no file format for a single sample.
         """
 
     @abstractmethod
@@ -111,12 +112,12 @@ class Modality(ABC):
         """Return normalised samples, given on the CPU, as the named arrays of a `.npz`."""
 
     def picture(self, sample: Tensor) -> Picture | None:
-        """Return one normalised sample as a picture; None if only a set can be drawn."""
+        """Return one normalised sample as a picture; None if only many can be drawn together."""
         return None
 
     @abstractmethod
     def example(self, shape: Sequence[int], n: int = 2) -> Tensor:
-        """Return the same raw examples (n, *shape) at every call, to check networks with."""
+        """Return raw examples (n, *shape) to check networks with; all calls return equal values."""
 
     def check(self, examples: Tensor, where: str) -> None:
         """Raise a ConfigError that begins with `where` unless `examples` are raw examples."""

@@ -16,8 +16,8 @@ from ganlab.modalities.pixels import denormalise
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
     """Write images (N, C, H, W) in [−1, 1] as one PNG grid; without `columns` it is about square.
 
-    Images of 1, 3 and 4 channels are shown as they are; of 2 channels only the first is shown.
-    Small images are enlarged by an integer factor so that a cell is at least 56 pixels wide.
+    Images of 1, 3 and 4 channels are shown unchanged; of 2 channels only the first is shown. Small
+    images are enlarged by an integer factor so that a cell is at least 56 pixels wide.
     """
     from torchvision.utils import make_grid
 

@@ -1,4 +1,4 @@
-"""Points: float32 vectors, equal in data sets and in networks."""
+"""Points: float32 vectors, which networks receive as they are in data sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Points(Modality):
         return examples.is_floating_point() and examples.dim() == 2
 
     def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
-        """Plot real and generated points of the plane over the discriminator's scores."""
+        """Plot generated points of the plane; plot real points and scores too if they are given."""
         if samples.shape[1] != 2:
             raise ConfigError(f"out: {self.files}; received {path}.")
         from matplotlib.figure import Figure
@@ -41,8 +41,8 @@ class Points(Modality):
         if options.score is not None:
             axis = torch.linspace(-reach, reach, 60)
             points = torch.cartesian_prod(axis, axis)
-            heights = options.score(points).detach().cpu().reshape(60, 60).T
-            axes.contourf(axis, axis, heights, levels=20, cmap="RdBu", alpha=0.5)
+            scores = options.score(points).detach().cpu().reshape(60, 60).T
+            axes.contourf(axis, axis, scores, levels=20, cmap="RdBu", alpha=0.5)
         if len(real):
             axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
         axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")

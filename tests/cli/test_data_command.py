@@ -52,7 +52,7 @@ def test_check_recognizes_side_by_side_pairs(tmp_path, capsys):
     assert "4 pictures in 2 folders" in printed
     assert "train        3  32×16; PNG RGB" in printed
     assert "val          1  32×16; PNG L" in printed
-    assert "pairs, files of both sides, A left of B, in train/, val/" in printed
+    assert "pairs, files that hold A left of B, in train/, val/" in printed
     assert "3 pairs to train on" in printed
     assert "1 pairs to test with" in printed
     assert "pix2pix" in command

@@ -1,4 +1,4 @@
-"""Files of data sets: listing what is expected, reading, downloading, unpacking, caching."""
+"""Files of data sets: listing them in messages, reading, downloading, unpacking, caching."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ganlab.files import replacing
 
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without an answer after which a download fails
-_refused: dict[Path, str] | None = None  # URLs by target in `without_downloads`, else None
+IF_DAMAGED = " Replace it with an intact copy, or delete it if ganlab can download it again."
+_refused: dict[Path, str] | None = None  # what `without_downloads` yields; outside of it None
 
 
 def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
@@ -32,7 +33,7 @@ def found(path: Path) -> str:
 
 
 def md5_of(path: Path) -> str:
-    """Return a file's MD5 in hex. It detects damage; the publishers give no stronger hash."""
+    """Return a file's MD5 in hex: it detects damage, and publishers give no stronger hash."""
     return _digest(path, "md5")
 
 
@@ -68,11 +69,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def damaged(path: Path, what: str) -> DataError:
-    """Return the error for a truncated or altered file; it names the file and says what to do."""
-    return DataError(
-        f"{path} is damaged: {what}. Delete it, and put an intact copy there or let it be "
-        "downloaded again."
-    )
+    """Return the error for a truncated or altered file; its message ends with `IF_DAMAGED`."""
+    return DataError(f"{path} is damaged: {what}.{IF_DAMAGED}")
 
 
 def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: str = "md5") -> None:
@@ -82,12 +80,12 @@ def download(urls: Iterable[str], target: Path, digest: str | None, algorithm: s
         urls: the file's address on each mirror, in the order to try.
         target: where the file is written; its folder is made.
         digest: hash of the intact file in hex, or the first digits of the hash. None if the
-            publisher gives none; then only the length is checked.
+            publisher gives no hash; then only the length is checked.
         algorithm: algorithm of the digest, "md5" or "sha256".
 
     Raises:
-        OSError: with each mirror's reason, if no mirror serves the file, or if the folder cannot be
-            written to.
+        OSError: if no mirror serves the intact file, or the folder cannot be written to; the
+            message gives the reason for each mirror.
     """
     reasons = []
     for url in urls:
@@ -109,7 +107,7 @@ def without_downloads() -> Iterator[dict[Path, str]]:
     """Make every download in the block fail, torch's downloads included.
 
     Yields:
-        The refused downloads: the file's first URL, by the path that it would have had.
+        A dict of the refused downloads: the first URL that was tried, by the target path.
     """
     global _refused
     import torch
@@ -155,8 +153,8 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str]) -> None:
         wanted: paths of the members to unpack; other members are left in the archive.
 
     Raises:
-        DataError: if any member's path leaves the folder, a wanted member is missing or no regular
-            file, or the archive is damaged or cannot be unpacked there.
+        DataError: if the path of any member leaves the folder, if a wanted member is missing or is
+            not a regular file, if the archive is damaged, or if it cannot be unpacked there.
     """
     import zlib
 

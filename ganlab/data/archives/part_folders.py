@@ -1,4 +1,4 @@
-"""Temporary folders to build in, next to the target; leftovers of killed processes are removed."""
+"""Temporary folders for files that are moved to their final path when all are written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pathlib import Path
 def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a folder `<prefix>….part` in `parent`, and remove it when the block ends.
 
-    The folder is locked while its process lives. Folders of the same prefix that nobody locks were
-    left by killed processes, and are removed first. If the file system has no locks, none are.
+    The folder is locked while its process lives. So an unlocked folder of the same prefix was left
+    by a killed process, and is removed first. If the file system does not support locks, no such
+    folder is removed.
 
     Args:
         parent: an existing folder.
@@ -36,7 +37,7 @@ def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
     while True:
         part = Path(tempfile.mkdtemp(dir=parent, prefix=prefix, suffix=".part"))
         handle = _lock(part, wait=True)
-        if part.exists():  # else another process removed it as a leftover before it was locked
+        if part.exists():  # if not, another process removed it before it was locked: make another
             break
         if handle is not None:
             os.close(handle)
@@ -49,9 +50,10 @@ def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def _lock(folder: Path, wait: bool) -> int | None:
-    """Lock a folder and return the handle to close.
+    """Lock a folder and return the file descriptor that holds the lock until it is closed.
 
-    Return None if another process holds the lock, or locks are not available.
+    If locks are not available, return None. If another process holds the lock, wait for it, or
+    return None if `wait` is false.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""Unpack whole archives, all files or none, into a folder next to their target."""
+"""Unpack archives, all files or none, into a temporary folder."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def unpacked(archive: Path, beside: Path, most_bytes: int) -> Iterator[Path]:
 
     Args:
         archive: the archive; its contents decide whether it is a .zip or a .tar.gz.
-        beside: the target path. The folder lies next to it, so that its contents can be renamed to
-            the target without copying.
+        beside: the path that the contents are to get. The folder lies next to this path, so that
+            the contents can be moved without copying.
         most_bytes: the largest number of bytes that all files may have together.
 
     Raises:
         DataError: if a member's path leaves the folder, a member is a link or a device or needs a
-            password, there are more than `most_bytes`, or the archive is damaged.
+            password, the files have more than `most_bytes`, or the archive is damaged.
         OSError: if the archive cannot be read, or files cannot be written.
     """
     beside.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,8 @@ def _write(
                 if written > most_bytes:
                     raise DataError(
                         f"{archive} was refused: it holds more than {most_bytes / 1e9:.1f} GB, far "
-                        "beyond what its size suggests. It is not the publisher's archive; get "
-                        "the publisher's."
+                        "too much for an archive of its size. It is not the publisher's archive; "
+                        "get the publisher's."
                     )
                 file.write(chunk)
         advance()
@@ -92,7 +92,7 @@ def _members(
 ) -> Iterator[tuple[Iterator[tuple[str, IO[bytes] | None]], int | None]]:
     """Yield an iterator over the members, and their number (None if unknown).
 
-    A member is its name and its contents; a folder's contents are None.
+    A member is a tuple of its name and its contents; a folder's contents are None.
     """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:

@@ -21,10 +21,10 @@ class ImageDataModule(TensorDataModule):
     A subclass implements `read`; `load` applies size, channels and limit once.
 
     Args:
-        size: pixels along a side, 4 to 1024; other images are resized with antialiasing.
-        channels: 1 (grey) or 3 (RGB). Grey images are repeated to 3 channels, and RGB images
-            reduced to their luma.
-        classes: the declared number of classes, checked against `truth`; None is not checked.
+        size: pixels along a side, 4 to 1024; images of another size are resized with antialiasing.
+        channels: 1 (grey) or 3 (RGB). If the set has the other number, the grey channel is
+            repeated or RGB is reduced to its luma.
+        classes: the declared number of classes, checked against `truth`; None for no check.
         limit: the number of training images, a random subset fixed by the seed; None for all.
         batch_size, seed: as in `TensorDataModule`.
 
@@ -107,7 +107,7 @@ def fit_images(images: Tensor, size: int, channels: int) -> Tensor:
     Args:
         images: uint8 (N, C, H, W) in [0, 255], C 1 or 3.
         size: pixels along a side of the result; resizing is bilinear with antialiasing.
-        channels: channels of the result, 1 or 3; 3 become 1 by luma, 1 becomes 3 by repetition.
+        channels: channels of the result, 1 or 3: RGB is reduced to luma, grey is repeated.
 
     Returns:
         uint8 (N, channels, size, size); `images` itself if its shape is right already.

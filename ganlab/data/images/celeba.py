@@ -78,8 +78,8 @@ class CelebA(ImageDataModule):
         )
         if attribute is not None and classes is None:
             raise ConfigError(
-                f"data.classes: received None, but data.attribute={attribute} makes two classes, "
-                "without and with it. Set data.classes=2."
+                f"data.classes: received None, but data.attribute={attribute} makes two classes: "
+                "pictures without and with the attribute. Set data.classes=2."
             )
         self.root = Path(root).expanduser()
         self.crop = None if crop is None else whole("crop", crop, 1)
@@ -107,11 +107,10 @@ class CelebA(ImageDataModule):
         return attribute_names(self.folder) if (self.folder / ATTRIBUTES).is_file() else ()
 
     def fetch(self, split: str) -> None:
-        """Check that the files exist; a person must agree to CelebA's terms to download them.
+        """Check that the files exist. A person must download them and agree to CelebA's terms.
 
         Raises:
-            DataError: if a required file or the attribute is missing; the message lists the
-                expected and the existing files, or the attributes.
+            DataError: if a required file is missing, or the set does not have the `attribute`.
         """
         check_files(self.folder)
         if self.attribute is not None and self.attribute not in self.attribute_names:
@@ -125,7 +124,7 @@ class CelebA(ImageDataModule):
             )
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Return the split's pictures with the rows of the lists that belong to them.
+        """Return the split's pictures, and their attributes, identities and labels if available.
 
         Raises:
             DataError: if a picture or a list is damaged or missing.
@@ -134,7 +133,7 @@ class CelebA(ImageDataModule):
         chosen = self.limited(len(names)) if split == "train" else None
         if chosen is not None:
             names = [names[number] for number in chosen.tolist()]
-        listed = {}  # read before the pictures, whose decoding takes long, so that errors come soon
+        listed = {}  # read before the slow decoding of pictures, so that errors come soon
         if (self.folder / ATTRIBUTES).is_file():
             listed["attributes"] = read_attributes(self.folder, names)
         if (self.folder / IDENTITIES).is_file():

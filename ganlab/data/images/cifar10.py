@@ -39,7 +39,7 @@ class CIFAR10(ImageDataModule):
         root: the folder that holds `cifar-10-batches-bin/` or the archive.
         size: pixels along a side; the files have 32.
         channels: 3, or 1 for the luma.
-        classes: 10 or None, checked.
+        classes: the declared number of classes: 10, or None for no check.
         download: whether the archive is downloaded if both files and archive are missing.
         limit, batch_size, seed: as in `ImageDataModule`.
 
@@ -85,10 +85,10 @@ class CIFAR10(ImageDataModule):
         unpack(archive, self.root, [name for names in _FILES.values() for name in names])
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """Return the split's images and labels, checked.
+        """Return the split's images and labels.
 
         Raises:
-            DataError: if a file is damaged or has gone missing.
+            DataError: if a file is damaged or missing.
         """
         parts = [read_records(self.root / name, self.records) for name in _FILES[split]]
         records = torch.cat(parts)

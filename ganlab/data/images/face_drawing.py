@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-# PERSON is the same in all pictures of a person, PICTURE differs; a value is its index in the tuple
+# names and values of attributes; those in PERSON are equal in all pictures of a person
 PERSON = {
     "hair": ("bald", "straight", "wavy"),
     "length": ("short", "long"),
@@ -31,7 +31,7 @@ PICTURE = {
     "background": ("gray", "rose", "sand", "lime", "mint", "sky", "blue", "violet"),
 }
 ATTRIBUTES = PERSON | PICTURE
-POSE = ("x", "y", "width")  # the head's position, in half pictures from the middle; its width
+POSE = ("x", "y", "width")  # position of the head, in half pictures from the middle; its width
 
 COLOURS = {
     "hair_colour": ((28, 24, 26), (101, 60, 30), (235, 200, 110), (165, 165, 170), (176, 66, 30)),
@@ -66,8 +66,9 @@ def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Return random attributes of `n` faces of at most n / 4 people, sampled independently.
 
     Returns:
-        For each of `ATTRIBUTES`, int64 (n,), the index of its value; "person", int64 (n,) from 1
-        on; for each of `POSE`, float32 (n,). Bald people have neither long hair nor bangs.
+        A dict: for each of `ATTRIBUTES`, int64 (n,), the indices of the values in its tuple; under
+        "person", int64 (n,), the number of each face's person, from 1 on; for each of `POSE`,
+        float32 (n,). Bald people have neither long hair nor bangs.
     """
 
     def sampled(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:
@@ -118,7 +119,7 @@ def _draw(faces: dict[str, Tensor], size: int, factor: int) -> Tensor:
     u = (line.view(1, 1, -1) - pose["x"]) / pose["width"]
     v = line.view(1, -1, 1) - pose["y"]
     colours = [_palette("background", faces)]
-    layer = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)  # the top one
+    layer = torch.zeros(len(u), size * factor, size * factor, dtype=torch.uint8)  # topmost layer
     for mask, colour in _layers(faces, u, v):
         layer = torch.where(mask, len(colours), layer)
         colours.append(colour)
@@ -151,7 +152,7 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     def oval(x: float, y: float, width: float | Tensor, height: float | Tensor) -> Tensor:
         return ((u - x) / width) ** 2 + ((v - y) / height) ** 2 < 1
 
-    def twice(x: float, y: float, width: float, height: float | Tensor) -> Tensor:
+    def oval_pair(x: float, y: float, width: float, height: float | Tensor) -> Tensor:
         return ((u.abs() - x) / width) ** 2 + ((v - y) / height) ** 2 < 1
 
     skin, hair = _palette("skin", faces), _palette("hair_colour", faces)
@@ -160,10 +161,10 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("length") * (u.abs() < back) * (v > 0) * (v < 0.8), hair
     yield oval(0, 1.1, 0.85, 0.4), _palette("shirt", faces)
     yield (u.abs() < 0.18) * (v > 0.4) * (v < 0.85), 0.88 * skin
-    yield twice(0.5, 0.08, 0.1, 0.13), skin
-    yield has("earrings") * twice(0.55, 0.26, 0.06, 0.06), fixed("gold")
+    yield oval_pair(0.5, 0.08, 0.1, 0.13), skin
+    yield has("earrings") * oval_pair(0.55, 0.26, 0.06, 0.06), fixed("gold")
     yield oval(0, 0.1, 0.5, 0.62), skin
-    yield has("rosy_cheeks") * twice(0.3, 0.31, 0.09, 0.09), fixed("cheeks")
+    yield has("rosy_cheeks") * oval_pair(0.3, 0.31, 0.09, 0.09), fixed("cheeks")
 
     outline = 1 + wave * 0.06 * torch.sin(14 * torch.atan2(u, -v))
     top = (u / (0.57 * outline)) ** 2 + ((v - 0.1) / (0.74 * outline)) ** 2 < 1
@@ -171,10 +172,10 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("hair", 1, 2) * top * (v < line.clamp(max=0.02)), hair
 
     opening = torch.where(has("narrow_eyes"), 0.035, 0.075)
-    white = twice(0.2, 0.05, 0.11, opening)
+    white = oval_pair(0.2, 0.05, 0.11, opening)
     yield white, fixed("white")
-    yield white * twice(0.2, 0.05, 0.055, 0.055), _palette("eyes", faces)
-    yield white * twice(0.2, 0.05, 0.025, 0.025), fixed("pupil")
+    yield white * oval_pair(0.2, 0.05, 0.055, 0.055), _palette("eyes", faces)
+    yield white * oval_pair(0.2, 0.05, 0.025, 0.025), fixed("pupil")
     thick = torch.where(has("brows"), 0.045, 0.018)
     yield ((u.abs() - 0.2).abs() < 0.13) * ((v + 0.1).abs() < thick), 0.9 * hair
     yield oval(0, 0.24, 0.06, 0.045), 0.85 * skin
@@ -189,7 +190,7 @@ def _layers(faces: dict[str, Tensor], u: Tensor, v: Tensor) -> Iterator[tuple[Te
     yield has("beard", 1, 3) * oval(0, 0.365, 0.22, 0.05), hair
     yield has("beard", 2, 3) * oval(0, 0.7, 0.14, 0.07), hair
 
-    ring = twice(0.2, 0.05, 0.175, 0.175) & ~twice(0.2, 0.05, 0.14, 0.14)
+    ring = oval_pair(0.2, 0.05, 0.175, 0.175) & ~oval_pair(0.2, 0.05, 0.14, 0.14)
     bar = (v - 0.03).abs() < 0.018
     sides = (u.abs() < 0.05) | ((u.abs() > 0.34) & (u.abs() < 0.5))
     yield has("glasses") * (ring | (bar & sides)), fixed("frame")

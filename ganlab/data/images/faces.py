@@ -28,11 +28,11 @@ OFFICIAL = (  # CelebA's attributes, in its order
     "Young"
 )
 SIZES = (32, 256)  # pixels along a side
-_VERSION = 2  # of the drawing code; files of another version are not used
-SAMPLES = 20  # the smallest set: with about five people, each part has a person
-_SEED = 0x6661636573  # of `CartoonFaces`, the same for every run
+_VERSION = 2  # version of the drawing code; files of other versions are not used
+SAMPLES = 20  # the smallest number of faces: they show about five people, so no part is empty
+_SEED = 0x6661636573  # the seed of `CartoonFaces` in every run
 _CHUNK = 500  # faces drawn at a time
-_QUALITY = 95  # of the JPEGs; their colours are not subsampled
+_QUALITY = 95  # quality of the JPEGs, whose colours are not subsampled
 
 
 class CartoonFaces(CelebA):
@@ -41,13 +41,13 @@ class CartoonFaces(CelebA):
     All faces of a person are in one part: about 8 of 10 people are for training, 1 for validation
     and 1 for tests, see `write_faces`. The files are in `root/<samples>_<size>_v2/celeba/`. Besides
     CelebA's files there is `attributes.csv` with all attributes of each picture, see
-    `ganlab.data.images.face_drawing`. Of CelebA's 40 attributes, the drawn ones are exact; the
-    others are always -1 ("attributes" has 0).
+    `ganlab.data.images.face_drawing`. Of CelebA's 40 attributes, those that are drawn are exact;
+    the others are always -1 in the list, and 0 in "attributes".
 
     Args:
         root: the folder to write to; None for a folder in the cache folder.
         size: pixels along a side of the files and of the set, 32 to 256.
-        samples: the number of faces of all parts, at least 20.
+        samples: the number of faces in all parts together, at least 20.
         channels, classes, attribute, test_split, cache, limit, batch_size, seed: as in `CelebA`;
             the faces do not depend on `seed`.
 
@@ -132,7 +132,7 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
             try:
                 part.rename(folder)
             except OSError:
-                if not folder.exists():  # else another process has written the same faces
+                if not folder.exists():  # if it exists, another process wrote the same faces
                     raise
     except OSError as error:
         raise DataError(
@@ -142,7 +142,7 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
 
 
 def official(faces: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return those of CelebA's attributes that are drawn, bool (n,) by name.
+    """Return the drawn attributes under CelebA's names, bool (n,) each.
 
     Bald faces have no colour or kind of hair. `No_Beard` means neither mustache nor goatee.
     """
@@ -185,7 +185,7 @@ def _write_lists(folder: Path, faces: dict[str, Tensor]) -> None:
     ]
     head = [str(len(names)), OFFICIAL]
     order = faces["person"].unique(return_inverse=True)[1]
-    parts = (2 - order % 10).clamp(min=0).tolist()  # CelebA's: 2 test, 1 validation, 0 training
+    parts = (2 - order % 10).clamp(min=0).tolist()  # 2 for test, 1 validation, 0 training
     people = faces["person"].tolist()
     (folder / ATTRIBUTES).write_text("\n".join([*head, *rows, ""]))
     for list_name, values in ((PARTITION, parts), (IDENTITIES, people)):

@@ -76,7 +76,7 @@ class FolderData(TensorDataModule):
 
     @property
     def classes(self) -> int | None:
-        """The number of classes; None if the sub-folders are no classes."""
+        """The number of classes; None if the sub-folders are not classes."""
         return len(self.content.class_names) or None
 
     @property
@@ -90,7 +90,7 @@ class FolderData(TensorDataModule):
         return ("example",) if self.content.labels is None else ("example", "label")
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Return the whole folder for either split."""
+        """Return all images, and their labels if any, for either split."""
         labels = self.content.labels
         return {"example": self.content.images, **({} if labels is None else {"label": labels})}
 
@@ -103,10 +103,10 @@ class FolderData(TensorDataModule):
 def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
     """Return all images under a folder, decoded in threads by `ganlab.data.readers.decoding`.
 
-    Files with one of `ENDINGS`, in upper or lower case, are read, also in sub-folders; hidden files
-    are skipped. If every file is grey the images have 1 channel, otherwise 3, with grey images
-    repeated. Transparent pixels are composed onto white. If all images lie in sub-folders, of which
-    there are at least two, the sub-folders are the classes, sorted by name.
+    All files below the folder are read that end in one of `ENDINGS`, in upper or lower case; hidden
+    files are skipped. If every file is grey the images have 1 channel, otherwise 3, with grey
+    images repeated. Transparent pixels are composed onto white. If all images lie in two or more
+    sub-folders, the sub-folders are the classes, sorted by name.
 
     Args:
         folder: the folder of the images.
@@ -172,7 +172,7 @@ def _or_reason(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 def _label(folder: Path, paths: list[Path]) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Return labels and class names of the paths; None and () if sub-folders are no classes."""
+    """Return labels and class names of the paths; None and () if sub-folders are not classes."""
     parts = [path.relative_to(folder).parts for path in paths]
     names = tuple(sorted({part[0] for part in parts}))
     if len(names) < 2 or any(len(part) == 1 for part in parts):

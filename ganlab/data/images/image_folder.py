@@ -47,7 +47,7 @@ class ImageFolder(ImageDataModule):
             random crops, and `load` keeps the middle.
         background: the colour that transparent pixels are composed onto.
         max_pixels: files whose header states more pixels are refused.
-        test_folder: "test" or "val", if both exist; None for "test".
+        test_folder: "test" or "val", the folder of the test split if both exist; None for "test".
         test_share: the share of files for tests if there is no test folder; 0 for no tests.
         cache: where decoded pictures are cached, on "disk" or in "memory".
         skip_corrupt: whether pictures that cannot be decoded are skipped with a warning.
@@ -120,7 +120,8 @@ class ImageFolder(ImageDataModule):
         """Find the folders of splits and classes, at the first call, and log the splits.
 
         Raises:
-            DataError: if the layout is not supported, or the number of classes is another one.
+            DataError: if the layout is not supported, or the number of class folders is not the
+                declared number.
         """
         if self._folders:
             return
@@ -131,7 +132,7 @@ class ImageFolder(ImageDataModule):
         _LOG.info("%s: %s.", self.root, summary)
 
     def files(self, split: str) -> list[Path]:
-        """Return the sorted files of a split; of the training split those that `limit` keeps.
+        """Return the sorted files of a split; for "train", only the files that `limit` keeps.
 
         Raises:
             DataError: as `fetch`; if the split has no files.

@@ -30,7 +30,7 @@ class MNIST(ImageDataModule):
         root: the folder that holds `MNIST/`.
         size: pixels along a side; the files have 28.
         channels: 1, or 3 to repeat the grey channel.
-        classes: 10 or None, checked.
+        classes: the declared number of classes: 10, or None for no check.
         download: whether missing files are downloaded, from torchvision's mirrors.
         limit, batch_size, seed: as in `ImageDataModule`.
 
@@ -76,7 +76,7 @@ class MNIST(ImageDataModule):
         return self.root / self.name / "raw"
 
     def fetch(self, split: str) -> None:
-        """Download the split's missing files, if that is allowed.
+        """Download the split's missing files, if `download` is true.
 
         Raises:
             DataError: if a file is still missing; the message lists the expected and existing
@@ -97,7 +97,7 @@ class MNIST(ImageDataModule):
         raise DataError(self._explain(reason))
 
     def read(self, split: str) -> dict[str, Tensor]:
-        """Return the split's images and labels, checked.
+        """Return the split's images and labels.
 
         Raises:
             DataError: if a file is missing or damaged, or images and labels differ in number.
@@ -135,10 +135,10 @@ class MNIST(ImageDataModule):
 
 
 class FashionMNIST(MNIST):
-    """Ten kinds of clothes in MNIST's format and counts: Xiao et al. 2017 (arXiv:1708.07747).
+    """Ten kinds of clothes, in files as those of MNIST: Xiao et al. 2017 (arXiv:1708.07747).
 
     Files, plain or with .gz: `root/FashionMNIST/raw/…` with MNIST's names. Arguments and errors are
-    as in `MNIST`. MD5s are published for the .gz files only, and checked at their download.
+    as in `MNIST`. Only the .gz files have published MD5s, which are checked at their download.
     """
 
     name = "FashionMNIST"
@@ -153,7 +153,7 @@ class FashionMNIST(MNIST):
 
 
 def read_idx(path: Path, shape: tuple[int, ...], published: int, md5: str | None = None) -> Tensor:
-    """Return the contents of an idx file of bytes, in the format of LeCun's page on MNIST.
+    """Return the contents of an idx file of bytes; LeCun's page on MNIST describes the format.
 
     Args:
         path: the file, plain or .gz.
@@ -166,7 +166,8 @@ def read_idx(path: Path, shape: tuple[int, ...], published: int, md5: str | None
         uint8 of shape (count, *shape).
 
     Raises:
-        DataError: if the file is no idx file, truncated, too long, empty, or has another MD5.
+        DataError: if the file is not an idx file, is truncated, too long or empty, or has another
+            MD5.
     """
     data = read_bytes(path, _LIMIT)
     header = 4 * (2 + len(shape))

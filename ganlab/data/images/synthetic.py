@@ -1,4 +1,4 @@
-"""Drawn images of any shape, for tests and for sets that cannot be downloaded."""
+"""Drawn images of any shape, for tests and in place of sets that cannot be downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK = 1 << 24  # pixel values computed at a time
 
 
 class Synthetic(ImageDataModule):
-    """Stripes with a bright blob. The class decides their pattern, so that it can be learned.
+    """Stripes with a bright blob, whose directions depend on the class.
 
     For class k of K, the blob lies at the angle 2πk/K about the middle, and the brightness of the
     stripes varies along the angle πk/K. Colours, the stripes' phase, the blob's size and small
@@ -77,7 +77,7 @@ def draw(
         classes: the number of classes.
         size: pixels along a side.
         channels: the channels of each image.
-        generator: samples all that the class does not decide.
+        generator: source of all random numbers.
 
     Returns:
         uint8 (n, channels, size, size) in [0, 255].

@@ -1,4 +1,4 @@
-"""A cache file of tensors and their hash, by which a damaged file is noticed and rebuilt."""
+"""Cache files of tensors with their hash, which shows whether a file is damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_cache(path: Path) -> dict[str, Tensor] | None:
-    """Return the tensors of a cache file; None if it is missing or damaged and must be rebuilt."""
+    """Return the tensors of a cache file; None if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -33,10 +33,10 @@ def read_cache(path: Path) -> dict[str, Tensor] | None:
 
 
 def write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors and their hash atomically; only warn if they cannot be written."""
+    """Write tensors and their hash atomically; if that fails, warn and do not raise."""
     from safetensors.torch import save_file
 
-    tensors = original_batch(tensors)  # so that other versions of ganlab can read it
+    tensors = original_batch(tensors)  # so that older versions of ganlab can read the file
     try:
         with replacing(path) as part:
             save_file(tensors, part, metadata={"sha256": hash_tensors(tensors)})

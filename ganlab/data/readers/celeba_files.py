@@ -32,11 +32,11 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
 
 
 def check_files(folder: Path) -> None:
-    """Check that pictures and partition exist; unpack the zip if it is there without pictures.
+    """Check that pictures and partition exist; if the pictures are missing, unpack their zip.
 
     Raises:
-        DataError: if they are missing, with what is expected and found; if the zip is not the zip
-            of the aligned pictures.
+        DataError: if they are still missing; the message lists the expected and existing files.
+            Also if the zip is not the zip of the aligned pictures.
     """
     pictures, archive = folder / PICTURES, folder / ZIP
     if not _holds_pictures(pictures) and archive.is_file():
@@ -109,7 +109,9 @@ def read_attributes(folder: Path, names: Sequence[str]) -> Tensor:
     count, attributes = _first_lines(path)
     table = _table(path, len(attributes.split()), skip=2)
     if count.strip() != str(len(table)):
-        raise damaged(path, f"its first line says {count.strip()!r}, but it lists {len(table):,}")
+        raise damaged(
+            path, f"its first line says {count.strip()!r}, but it lists {len(table):,} pictures"
+        )
     rows = [[value == "1" for value in values] for values in _rows(path, table, names)]
     return torch.tensor(rows, dtype=torch.uint8)
 
@@ -140,7 +142,7 @@ def _first_lines(path: Path) -> tuple[str, str]:
 
 
 def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
-    """Return the values of each line by the picture's name, which begins it; check all values."""
+    """Return the values of each line by the name at the line's beginning; check all values."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -180,12 +182,12 @@ def _unpack(archive: Path, pictures: Path) -> None:
             try:
                 (part / PICTURES).rename(pictures)
             except OSError:
-                if not _holds_pictures(pictures):  # else another process unpacked them meanwhile
+                if not _holds_pictures(pictures):  # if it does, another process unpacked them
                     raise
     except OSError as error:
         raise DataError(
             f"{archive} could not be unpacked into {pictures}: {error}. Unpack it there by hand, "
-            "or make room."
+            "or free disk space."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The decoder that turns picture files into pixels, used for all picture files."""
+"""The decoder that turns all picture files into pixels."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Decoder:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings that change the pixels or refuse files, as a part of a cache's key."""
+        """All settings that affect the pixels or refuse files; they are part of a cache's key."""
         return {
             "channels": self.channels,
             "background": list(self.background),
@@ -108,7 +108,7 @@ class Decoder:
             raise _corrupt(path, error) from error
 
     def head(self, path: Path) -> tuple[int, int, bool]:
-        """Return height, width and whether the picture is grey, from the file's header alone.
+        """Return the height, the width, and whether the picture is grey, from the header alone.
 
         Raises:
             CorruptImageError: if the header cannot be read, or states too many pixels.

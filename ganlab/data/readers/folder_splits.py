@@ -17,11 +17,11 @@ from ganlab.errors import DataError, nearest
 
 _TESTS = ("test", "val")
 _NAMED = 10  # a message names at most this many files or folders
-_COUNTED = 10_000  # other files that are counted at most, as a wrong root may be a whole disk
+_COUNTED = 10_000  # at most this many other files are counted: a wrong root may be a whole disk
 
 
 def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], str]:
-    """Return the folders of the splits "train" and "test", and a sentence about them.
+    """Return the folders of the splits "train" and "test", and a description of them for the log.
 
     The folders are `train/` and `test/` (or `val/`) if the root has them. Otherwise both splits
     have the same folder, and `split_by_hash` divides its files.
@@ -31,9 +31,9 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
         test_folder: "test" or "val", for sets that have both; None for "test".
 
     Raises:
-        DataError: if `root`, a split's folder in it, or the `test_folder` is missing or has no
-            pictures; if pictures lie outside the splits; if a folder for tests has no train/ next
-            to it; if names differ only in case.
+        DataError: if `root` or `test_folder` is missing, or a split has no pictures; if pictures
+            lie outside the splits; if there is a folder for tests but no train/; if names differ
+            only in case.
     """
     if not root.is_dir():
         raise _no_folder(root)
@@ -82,7 +82,7 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
 
 
 def has_test_folder(root: Path) -> bool:
-    """Whether a folder has train/ and a folder for tests, by names alone; False if missing."""
+    """Whether a folder holds train/, and test/ or val/; False if the folder is missing."""
     names = {path.name.lower() for path in root.iterdir()} if root.is_dir() else set()
     return "train" in names and not names.isdisjoint(_TESTS)
 
@@ -97,9 +97,9 @@ def _chosen_test_folder(root: Path, test_folder: str | None, tests: list[str]) -
 
 
 def split_by_hash(root: Path, paths: Sequence[Path], share: float, split: str) -> list[Path]:
-    """Return the files of a split, chosen by a hash of the files' names, whatever the seed.
+    """Return the files of a split, chosen by a hash of the files' names, which no seed affects.
 
-    If files are added later, few other files change their split.
+    If files are added later, few of the old files change their split.
 
     Args:
         root: the folder that the hashed names are relative to.
@@ -121,7 +121,7 @@ def split_by_hash(root: Path, paths: Sequence[Path], share: float, split: str) -
     if n_test >= len(paths):
         raise DataError(
             f"{root} holds {len(paths)} pictures, too few to take {n_test} of them for tests. Add "
-            "more, or set data.test_share=0."
+            "pictures, or set data.test_share=0."
         )
     tests = set(sorted(paths, key=lambda path: _hash(root, path))[:n_test])
     return [path for path in paths if (path in tests) == (split == "test")]
@@ -145,14 +145,15 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
         if "" in names[split]:
             raise DataError(
                 f"data.classes: received {declared}, but pictures in {folder} lie in no folder of "
-                f"a class. Put each into one, or set data.classes=null.\n{_layouts(root)}"
+                "a class. Put each picture into a class's folder, or set data.classes=null.\n"
+                + _layouts(root)
             )
     unknown = [name for name in names["test"] if name not in names["train"]]
     if unknown:
         raise DataError(
             f"{folders['test']} has classes that {folders['train']} has not: {_listed(unknown)}. "
-            f"The training classes are {_listed(names['train'])}. Rename or remove the other "
-            "classes, or add training pictures of them."
+            f"The training classes are {_listed(names['train'])}. Rename or remove the test "
+            "classes that are not among them, or add training pictures of those classes."
         )
     if len(names["train"]) != declared:
         raise DataError(
@@ -164,7 +165,7 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
 
 
 def class_of(folder: Path, path: Path) -> str:
-    """Return the name of the first folder on the way from a split's folder to a file, or ""."""
+    """Return the name of the folder directly below a split's folder that holds a file, or ""."""
     return _first_folder(folder, path)
 
 
@@ -180,7 +181,7 @@ def _hash(root: Path, path: Path) -> str:
 
 def _no_folder(root: Path) -> DataError:
     if root.exists():
-        return DataError(f"data.root: {root} is a file, no folder.\n{_layouts(root.parent)}")
+        return DataError(f"data.root: {root} is a file, not a folder.\n{_layouts(root.parent)}")
     parent = next(path for path in root.absolute().parents if path.is_dir())
     missing = root.absolute().relative_to(parent).parts[0]
     siblings = sorted(path.name for path in parent.iterdir() if path.is_dir())
@@ -203,8 +204,8 @@ def _no_pictures(root: Path) -> DataError:
 def _ambiguous(root: Path, others: list[str]) -> DataError:
     return DataError(
         f"data.root: {root} holds folders of splits, and pictures elsewhere: in {_listed(others)}."
-        f"\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove the pictures elsewhere into the "
-        "splits or out of this folder. If train/ and the other splits are classes, rename them."
+        f"\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove these pictures into the splits or "
+        "out of this folder. If train/ and the other splits are classes, rename them."
     )
 
 
@@ -212,8 +213,8 @@ def _empty_split(root: Path, folders: dict[str, Path], counts: dict[str, int]) -
     found = draw_tree((folders[split], f"{counts[split]:,} pictures") for split in folders)
     return DataError(
         f"data.root: a split in {root} is empty.\n{_layouts(root)}\nFound\n{found}\nPut pictures "
-        "there. If the folder for tests is empty, you can remove it: then data.test_share of the "
-        "training pictures are taken for tests."
+        "into the empty folder. If it is the folder for tests, you can remove it: then the share "
+        "data.test_share of the training pictures is used for tests."
     )
 
 
@@ -221,8 +222,8 @@ def _layouts(root: Path) -> str:
     return "Expected one of\n" + draw_tree(
         [
             (root / "*.png", "or .jpg, …; in folders of any depth"),
-            (root / "<class>" / "*.png", "with data.classes=<how many>"),
-            (root / "{train,test}" / "…", "val/ may replace test/; pictures in each as above"),
+            (root / "<class>" / "*.png", "with data.classes=<number of classes>"),
+            (root / "{train,test}" / "…", "or val/ for test/; in each of them as above"),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Walk the folders below a root and count the pictures in each, up to a number of folders."""
+"""Walk the folders below a root and count the pictures in each folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
 
 _NAMED = 10  # a message names at most this many folders
-MAX_FOLDERS = (
-    1000  # folders that are read at most for a message, as a wrong root may be a whole disk
-)
+MAX_FOLDERS = 1000  # a message reads at most this many: a wrong root may be a whole disk
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -27,10 +25,10 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def walk_folders(root: Path) -> Iterator[tuple[Path, int]]:
-    """Yield a root and all folders below it, upper folders first, and the pictures in each.
+    """Yield a root and all folders below it, upper folders first, each with its number of pictures.
 
-    The number counts the pictures in the folder itself, not in its sub-folders. Hidden folders are
-    left out, as in `list_pictures`. A folder that cannot be read counts as empty.
+    Only pictures in the folder itself are counted, not in its sub-folders. Hidden folders are left
+    out, as in `list_pictures`. A folder that cannot be read counts as empty.
     """
     waiting: deque[tuple[Path, tuple[Path, ...]]] = deque([(root, ())])
     while waiting:
@@ -49,7 +47,7 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def draw_found(root: Path) -> str:
-    """Return lines for a message: folders below a root, and the pictures in each folder itself.
+    """Return lines for a message: folders below a root, each with its number of pictures.
 
     Only the first `MAX_FOLDERS` folders are read.
     """

@@ -1,7 +1,7 @@
 """The folder layouts of translation data sets, and how a folder's layout is recognised.
 
-A layout has the splits "train", "val" and "test", or the single split "all". Each split has the
-sides "a" and "b", or the side "ab" if each file holds both, A left of B.
+A layout has some of the splits "train", "val" and "test", or the single split "all". Each split has
+the sides "a" and "b", or the side "ab" if each file holds two pictures, A left of B.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Layout:
             DataError: if there are none, or two names differ only in case.
         """
         folder = self.folders[split][side]
-        # side-by-side files must lie in the folder itself: sub-folders mean another layout
+        # files that hold A and B must lie in the folder itself: sub-folders mean another layout
         paths = pictures_in(folder) if side == "ab" else list_pictures(folder)
         if not paths:
             below = sorted(path.name for path in folder.iterdir() if path.is_dir())
@@ -79,7 +79,7 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
         (f"sides A and B in each of {_shown(within)}", within)
     ]
     if kind == "paired":
-        form = f"files of both sides, A left of B, in {_shown(side_by_side)}"
+        form = f"files that hold A left of B, in {_shown(side_by_side)}"
         forms.append((form, side_by_side))
     forms += [
         (f"folders {', '.join(f'{s}A and {s}B' for s in joined)}", joined),
@@ -93,20 +93,20 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
             return Layout(root, form, folders, tuple(_unused(root, used)))
     if kind == "paired" and pictures_in(root):
         deeper = any(n for folder, n in walk_folders(root) if folder != root)
-        form = "files of both sides, A left of B"
+        form = "files that hold A left of B"
         return None if deeper else Layout(root, form, {"all": {"ab": root}})
     return None
 
 
 def sets_below(root: Path, *kinds: Kind) -> list[Path]:
-    """Return folders below a root that are data sets of one of the kinds, at most `_NAMED`.
+    """Return at most `_NAMED` folders below a root that are data sets of one of the kinds.
 
-    A folder that holds only files is left out, as it may be a class.
+    A folder that holds only files is left out, as it may be the folder of a class.
     """
     candidates = {
         path
         for folder, n in islice(walk_folders(root), MAX_FOLDERS)
-        for path in (folder, *folder.parents[:2])  # a set's pictures lie up to two levels below it
+        for path in (folder, *folder.parents[:2])  # pictures lie up to two levels below a set
         if n and root in path.parents
     }
     sets: list[Path] = []
@@ -120,7 +120,7 @@ def sets_below(root: Path, *kinds: Kind) -> list[Path]:
 
 
 def unknown_layout(root: Path, kind: Kind) -> DataError:
-    """Return the error for a folder without a known layout: what is expected, what was found."""
+    """Return the error for a folder without a known layout; it shows what is expected and found."""
     if not root.is_dir():
         state = "it is a file" if root.exists() else "there is none"
         return DataError(f"data.root: {root} is not a folder: {state}. {_expected(root, kind)}")
@@ -133,28 +133,28 @@ def unknown_layout(root: Path, kind: Kind) -> DataError:
         hints.append(f"It has the layout of {other} pictures: use data={other} data.root={root}.")
     what = "pairs" if kind == "paired" else "unpaired pictures"
     return DataError(
-        f"data.root: {root} is no folder of {what}. {_expected(root, kind)}\n"
+        f"data.root: {root} is not a folder of {what}. {_expected(root, kind)}\n"
         f"Found\n{draw_found(root)}\n"
-        + " ".join([*hints, f"`ganlab data check {root}` says more."])
+        + " ".join([*hints, f"`ganlab data check {root}` shows more."])
     )
 
 
 def _expected(root: Path, kind: Kind) -> str:
     side_by_side = (
         root / "{train,val,test}" / "*.png",
-        "A left of B in each file; all in one folder works too",
+        "A left of B in each file; or all files in one folder",
     )
     sides = (root / "{A,B}" / "{train,val,test}" / "*.png", "the same names in A and in B")
     joined = (root / "{trainA,trainB,testA,testB}" / "*.png", "or A/* and B/*, or A/train/* …")
     return "Expected, as .png, .jpg or other pictures,\n" + draw_tree(
-        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same names; a rule picks tests")]
+        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same names; a share are for tests")]
         if kind == "paired"
         else [joined]
     )
 
 
 def _recognised(folder: Path, kind: Kind) -> bool:
-    """Whether a folder has a layout other than side-by-side files in the folder itself."""
+    """Whether a folder has a layout of a kind, apart from files with A left of B in it itself."""
     try:
         layout = find_layout(folder, kind)
     except (DataError, OSError):
@@ -163,13 +163,13 @@ def _recognised(folder: Path, kind: Kind) -> bool:
 
 
 def check_case(folder: Path, paths: Sequence[Path]) -> None:
-    """Raise a DataError if two names differ only in case: some file systems merge them."""
+    """Raise a DataError if two names differ only in case: on some systems they are one file."""
     if clashes := case_clashes(folder, paths):
         pairs = "; ".join(f"{first} and {second}" for first, second in clashes[:_NAMED])
         more = f"; … and {len(clashes) - _NAMED} more" if len(clashes) > _NAMED else ""
         raise DataError(
-            f"{folder} holds files that differ only in case: {pairs}{more}. Rename one of each: on "
-            "other file systems they are one file."
+            f"{folder} holds names that differ only in case: {pairs}{more}. Rename one of the two, "
+            "as some file systems take both names for one file."
         )
 
 
@@ -222,12 +222,15 @@ def _no_counterpart(present: Path, missing: Path) -> DataError:
     return DataError(
         f"{present} has no counterpart. Expected\n"
         + draw_tree([(present, "found"), (missing, "missing")])
-        + f"\nPut the other side's pictures into {missing}, or remove {present.name}."
+        + f"\nPut pictures into {missing}, or remove {present.name}."
     )
 
 
 def _splits_in_sides(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    """Return the folders A/train, B/train and so on by split and side; A and B as split "all"."""
+    """Return the folders A/train, B/train and so on by split and side.
+
+    Without such sub-folders, A and B are the folders of the split "all".
+    """
     if not {"a", "b"} <= set(folders):
         return {}
     a, b = _children(folders["a"]), _children(folders["b"])
@@ -248,7 +251,7 @@ def _splits_in_sides(root: Path, folders: dict[str, Path]) -> dict[str, dict[str
 
 
 def _unused(root: Path, used: set[Path]) -> list[str]:
-    """Describe what lies in the root, or between it and the used folders, and is not used."""
+    """Describe what is not used in the root and in the folders between it and the used folders."""
     unused = []
     above = {root} | {path.parent for path in used}
     for folder in sorted(above):

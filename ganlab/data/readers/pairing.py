@@ -1,4 +1,4 @@
-"""Matching files that are pairs, and the decoders for the two sides of a pair."""
+"""Matching files to pairs by name, and the decoders for the two pictures of a pair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def match_files(
     in CycleGAN's sets, the suffix is not part of the name; likewise for _B in folder B.
 
     Returns:
-        The files of A in their order, and the partner of each from B.
+        The files of A in their order, and for each of them its partner in B.
 
     Raises:
         DataError: if any file has no partner, or two files of a folder have the same name.
@@ -36,7 +36,7 @@ def match_files(
 
 
 def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
-    """Return files by the name that a pair shares; `suffix` is dropped if all files have it.
+    """Return files by their names; `suffix` is not part of the names if all files end in it.
 
     Raises:
         DataError: if two files have the same name.
@@ -49,14 +49,14 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
         if name in by_name:
             raise DataError(
                 f"{folder} holds two files of the name {name}: {by_name[name].name} and "
-                f"{path.name}. A pair has one file on each side: remove one of them."
+                f"{path.name}. Only one of them can be in the pair {name}: remove the other."
             )
         by_name[name] = path
     return by_name
 
 
 def without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
-    """Return the files of `a` without a partner in `b`, with a hint where only the case differs."""
+    """Return the files of `a` without a partner in `b`; a hint tells if only the case differs."""
     folded = {name.casefold(): path.name for name, path in b.items()}
     return [
         f"{path.name} (there is {folded[name.casefold()]}: the case differs)"
@@ -83,10 +83,10 @@ def _describe_mismatch(
                 + more
             )
     return (
-        f"{a_folder} ({len(a):,} pictures) and {b_folder} ({len(b):,}) are no pairs. Expected the "
-        "same names on both sides, such as\n"
+        f"{a_folder} ({len(a):,} pictures) and {b_folder} ({len(b):,}) do not form pairs. Expected "
+        "the same names in both folders, such as\n"
         f"  {a_folder / 'x.png'}\n  {b_folder / 'x.png'}\nFound\n" + "\n".join(lines) + "\n"
-        "Add the missing partners or remove files without a partner; for pictures that are no "
+        "Add the missing partners or remove files without a partner. For pictures that are not "
         "pairs use data=unpaired."
     )
 
@@ -105,7 +105,7 @@ class HalfDecoder(Decoder):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings that change the pixels, as a part of a cache's key."""
+        """The settings of a `Decoder`, and the half."""
         return {**super().settings, "half": self.side}
 
     def picture(self, path: Path) -> Image:
@@ -126,10 +126,10 @@ class HalfDecoder(Decoder):
 
 
 class PartnerDecoder(Decoder):
-    """A decoder of one side of pairs in two folders; both files of a pair must have equal sizes.
+    """A decoder of pictures whose partners, in another folder, must have equal size.
 
     Args:
-        partners: for each file of this side, the other side's file.
+        partners: the partner's file, by the file that is decoded.
         channels, background, max_pixels: as in `Decoder`.
     """
 
@@ -162,7 +162,7 @@ class PartnerDecoder(Decoder):
             raise CorruptImageError(
                 path,
                 f"is {picture.width}×{picture.height}, but its partner {partner} is "
-                f"{width}×{height}; both sides of a pair must be of one size",
+                f"{width}×{height}; the two pictures of a pair must have equal size",
             )
         return picture
 
@@ -170,6 +170,6 @@ class PartnerDecoder(Decoder):
 def _middle(path: Path, width: int) -> int:
     if width % 2 or not width:
         raise CorruptImageError(
-            path, f"its width of {width} is odd, so that it cannot be A and B side by side"
+            path, f"its width of {width} is odd or 0, so it cannot hold A and B side by side"
         )
     return width // 2

@@ -1,4 +1,4 @@
-"""A disk cache of decoded and resized pictures, which one process builds and all processes map."""
+"""A disk cache of decoded and resized pictures: one process builds it, all memory-map it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from ganlab.files import replacing
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)
 Pixels = Callable[[Sequence[Path], tuple[int, ...]], Iterator[Tensor | str]]
-Built = tuple[Tensor, dict[int, str]]  # images; for each file left out, its row and the reason
+Built = tuple[Tensor, dict[int, str]]  # the images, and the reason for each missing file by row
 
 
 class PictureCache:
     """The cache entry for some files and settings.
 
-    An entry is a folder `<key>/` with `images.bin`, the pixels of one kept picture after another,
-    and `manifest.json`. It is built in a temporary folder and renamed when it is complete, under a
-    lock that ends with its process. The key is a hash of the files' contents, in order, and the
-    settings. `stamps/` holds the contents' hash by the files' names, lengths and modification
-    times, so that unchanged files need not be read. Files that an entry lacks are retried at every
-    use, because a file can fail for a reason outside of it, such as a damaged partner.
+    An entry is a folder `<key>/` with `images.bin`, the pixels of all kept pictures in order, and
+    `manifest.json`. The entry is built in a temporary folder, which is renamed when it is complete.
+    Meanwhile the process holds a lock, which is released when the process ends. The key is a hash
+    of the settings and of the files' contents, in order. `stamps/` stores the hash of the contents
+    for each combination of file names, lengths and modification times, so that unchanged files are
+    not read. Files that an entry lacks are retried at every use, because a file can fail for a
+    reason outside of it, such as a damaged partner.
 
     Args:
         paths: the files.
@@ -58,14 +59,14 @@ class PictureCache:
 
         Args:
             shape: returns the shape of every picture, (C, H, W).
-            pixels: yields, for each of the given files, uint8 pixels of the given shape, or the
-                reason why the file cannot be used.
+            pixels: called with files and a shape; yields for each file its uint8 pixels of this
+                shape, or the reason why the file cannot be used.
             skip_corrupt: whether an entry that lacks some files is kept.
 
         Returns:
-            The images, uint8 (kept files, C, H, W), and the reason for each file that was not kept,
-            by its row. The images are a private memory map: writing to them does not change the
-            cache.
+            The images, uint8 (N, C, H, W), of the N files that can be used, and for each other file
+            the reason, by its row in `paths`. The images are a private memory map: writing to them
+            does not change the cache.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,16 +114,16 @@ class PictureCache:
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
             note = {"title": self.title, "root": str(self.root), **self.settings}  # for people
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
-            shutil.rmtree(entry, ignore_errors=True)  # of another version, damaged or incomplete
+            shutil.rmtree(entry, ignore_errors=True)  # an old entry, if any, cannot be used
             try:
                 part.replace(entry)
-            except OSError:  # without locks, another process may have built it meanwhile
+            except OSError:  # without locks, another process may have built the entry meanwhile
                 if not entry.exists():
                     raise
         return _read(entry)
 
     def _is_mended(self, images: Tensor, broken: dict[int, str], pixels: Pixels) -> bool:
-        """Whether any file that an entry lacks can be prepared now."""
+        """Whether any file that the entry (`images`, `broken`) lacks can be prepared now."""
         lacking = [self.paths[row] for row in broken]
         retried = pixels(lacking, tuple(images.shape[1:])) if lacking else ()
         return any(not isinstance(picture, str) for picture in retried)
@@ -132,7 +133,7 @@ class PictureCache:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _contents(self) -> str:
-        """Return a SHA-256 of all files' contents in order; from `stamps/` if no file changed."""
+        """Return a SHA-256 of all files' contents; it is read from `stamps/` if no file changed."""
         stamp = hashlib.sha256(os.fsencode(self.root.resolve()))
         for path in self.paths:
             stamp.update(b"\0" + os.fsencode(path) + b"\0" + _state(path).encode())
@@ -148,7 +149,7 @@ class PictureCache:
 
 
 def _read(entry: Path) -> Built | None:
-    """Return an entry; None if it is missing, or, after a warning, outdated or damaged."""
+    """Return an entry, or None if it is missing; if it is outdated or damaged, warn first."""
     if not entry.exists():
         return None
     path = entry / "images.bin"

@@ -56,28 +56,28 @@ def load_pictures(
 ) -> Pictures:
     """Return pictures decoded and resized to one size, in threads; a disk cache keeps them.
 
-    The cache lies in the user's cache folder. Its key is the files' contents and all settings, so
-    moved or renamed files are not decoded again, but changed files are. If several processes need
-    an entry, one builds it and the others wait. If the disk is full or cannot be written to, memory
-    is used, after a warning.
+    The cache lies in the user's cache folder. The key of its entries is a hash of the files'
+    contents and of all settings, so changed files are decoded again, but moved or renamed files are
+    not. If several processes need an entry, one process builds it and the others wait. If the disk
+    is full or cannot be written to, memory is used, after a warning.
 
     Args:
         paths: the files, under `root`.
         root: the folder that paths in messages are relative to.
         size: (height, width), or the side of a square; None for the files' size (`fit="none"`).
         fit: "crop" scales a picture until it covers `size` and keeps the middle; "stretch" changes
-            the aspect ratio; "none" requires one size of all files: `size`, or any if it is None.
+            the aspect ratio; "none" requires that all files have one size: `size` if it is given.
         decoder: the decoder of the files.
         cache: "disk" or "memory".
-        skip_corrupt: skip files that cannot be decoded, with a warning.
+        skip_corrupt: whether files that cannot be decoded are skipped with a warning.
         title: the name of the pictures on the progress bar and in messages.
         crop: side in pixels of the middle square that is cut out before resizing; None for no cut.
         resample: Pillow's filter, "bicubic" or "bilinear"; both are antialiased.
 
     Raises:
         ConfigError: for a value that is not allowed.
-        DataError: if there are no files, if some cannot be decoded and may not be skipped, or if
-            sizes differ with `fit="none"`.
+        DataError: if there are no files, if some cannot be decoded and `skip_corrupt` is false, or
+            if sizes differ with `fit="none"`.
     """
     one_of("data.fit", fit, FITS)
     one_of("data.cache", cache, ("disk", "memory"))
@@ -121,13 +121,13 @@ def load_pictures(
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the files below a folder that end in one of `ENDINGS`, in any case, sorted by parts.
+    """Return the sorted files below a folder that end in one of `ENDINGS`, in any case.
 
     Hidden files and folders are left out, as is the folder __MACOSX that macOS adds to archives.
     Links are followed, except to a folder that the link lies in.
     """
     pictures: list[Path] = []
-    walked: dict[str, frozenset[str]] = {}  # real paths of each folder and its ancestors
+    walked: dict[str, frozenset[str]] = {}  # by folder: the real paths of it and its ancestors
     for current, folders, files in os.walk(folder, followlinks=True):
         real, above = os.path.realpath(current), walked.get(os.path.dirname(current), frozenset())
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
@@ -171,7 +171,7 @@ def report_corrupt(
 
 
 def list_sizes(folder: Path, sizes: Iterable[tuple[Path, tuple[int, int]]]) -> str | None:
-    """Return lines that list each (height, width) with one file of it; None if all are equal."""
+    """Return lines that list each size, (height, width), with one file; None if all are equal."""
     sizes = list(sizes)
     counts = Counter(size for _, size in sizes)
     if len(counts) == 1:
@@ -187,14 +187,14 @@ def list_sizes(folder: Path, sizes: Iterable[tuple[Path, tuple[int, int]]]) -> s
 
 
 def relative(path: Path, folder: Path) -> Path:
-    """Return a path relative to a folder; unchanged if it lies elsewhere."""
+    """Return a path relative to a folder; return it unchanged if it lies outside the folder."""
     return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _common_size(
     paths: Sequence[Path], root: Path, decoder: Decoder, skip: bool, crop: int | None
 ) -> tuple[int, int]:
-    """Return the (height, width) that all files have, from their headers; `crop` overrides it."""
+    """Return the (height, width) that all files have by their headers, or that `crop` leaves."""
 
     def size_or_reason(path: Path) -> tuple[int, int] | str:
         try:
@@ -253,7 +253,8 @@ def _fit(picture: Image, size: tuple[int, int], fit: str, crop: int | None, resa
         return picture.resize(size[::-1], resampling)
     scale = min(height / size[0], width / size[1])
     kept_x, kept_y = scale * size[1], scale * size[0]
-    left, top = int((width - kept_x) / 2), int((height - kept_y) / 2)  # int: scale 1 copies pixels
+    # integers, so that at scale 1 pixels are copied and not interpolated
+    left, top = int((width - kept_x) / 2), int((height - kept_y) / 2)
     box = (left, top, left + kept_x, top + kept_y)
     return picture.resize(size[::-1], resampling, box=box)
 

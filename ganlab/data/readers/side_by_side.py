@@ -33,8 +33,8 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
         The number of files by split; the split of files outside of splits is "".
 
     Raises:
-        DataError: if pictures do not match or cannot be read, with all problems and before a file
-            is written; if `out` cannot be written.
+        DataError: if pictures do not match or cannot be read; the message lists the problems, and
+            no file is written. Also if `out` cannot be written.
     """
     for folder in (a_folder, b_folder):
         if not folder.is_dir():
@@ -92,18 +92,18 @@ def _targets(folder: Path, paths: list[Path]) -> list[Path]:
         split = [parts.pop(0).lower()] if len(parts) > 1 and parts[0].lower() in SPLITS else []
         targets.append(Path(*split, "_".join(parts) + ".png"))
     if len({str(target).casefold() for target in targets}) < len(targets):
-        twice = sorted({str(t) for t in targets if targets.count(t) > 1})[:_NAMED]
+        clashes = sorted({str(t) for t in targets if targets.count(t) > 1})[:_NAMED]
         raise DataError(
-            f"{folder}: files of several folders would get the same name: {', '.join(twice)}. "
+            f"{folder}: files of several folders would get the same name: {', '.join(clashes)}. "
             "Rename them."
         )
     return targets
 
 
 def _channels(paths: list[Path]) -> int:
-    """Return the number of channels that all pictures fit into, from the files' headers.
+    """Return the number of channels that can hold every picture, from the files' headers.
 
-    Damaged files are left out here, and reported by `_check`.
+    Damaged files are left out here; `_check` reports them.
     """
 
     def has_colour_and_alpha(path: Path) -> tuple[bool, bool]:
@@ -120,7 +120,7 @@ def _channels(paths: list[Path]) -> int:
 
 
 def _check(a_folder: Path, b_folder: Path, a: list[Path], b: list[Path], channels: int) -> None:
-    """Raise a DataError if any pair cannot be read or differs in size; name the pairs."""
+    """Raise a DataError that names the pairs that cannot be read or differ in size, if any."""
     a_decoder = PartnerDecoder(
         dict(zip(a, b, strict=True)), channels, "white", Decoder().max_pixels
     )

@@ -9,16 +9,16 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_AHEAD = 64  # results that are computed at a time, before the caller takes them
-_LONG = 1000  # least number of items for which there is a progress bar
+_AHEAD = 64  # items whose results are computed together, before the caller asks for them
+_LONG = 1000  # minimum number of items at which a progress bar is shown
 
 
 def in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], title: str
 ) -> Iterator[Result]:
-    """Yield the results of `function` in the order of `items`, keeping few of them in memory.
+    """Yield the results of `function` in the order of `items`, keeping few results in memory.
 
-    For many items a progress bar is shown on stderr.
+    For many items a progress bar named `title` is shown on stderr.
     """
     from rich.console import Console
     from rich.progress import track

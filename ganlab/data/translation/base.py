@@ -1,4 +1,4 @@
-"""The base class of data sets with two sides, which are pairs or unpaired."""
+"""The base class of translation data sets, which hold pictures of two sides, paired or not."""
 
 from __future__ import annotations
 

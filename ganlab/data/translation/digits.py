@@ -74,7 +74,7 @@ class _Digits(TranslationData):
         Args:
             split: "train" or "test".
             digits: "example" and "label" of all digits.
-            part: a number that gives each source of digits its own random split.
+            part: 0 or 1, the source of the digits; each source is split differently.
         """
         generator = torch.Generator().manual_seed(mix(_SEED, part))
         order = torch.randperm(len(digits["label"]), generator=generator)
@@ -95,7 +95,8 @@ class Edges2Digits(_Digits):
     See `edges` for what counts as an edge. Splits also have "label", int64 (N,).
 
     Args:
-        threshold: least length of the gradient at an edge, in grey levels of [0, 1] per pixel.
+        threshold: minimum length of the gradient at which a pixel belongs to an edge, in grey
+            levels of [0, 1] per pixel.
         source_channels: must be 1.
         size, channels, test_samples, direction, batch_size, seed: see `_Digits`; the digits are
             those of `MNIST5k`.
@@ -173,8 +174,8 @@ def edges(images: Tensor, threshold: float) -> Tensor:
 
     Args:
         images: uint8 (N, 1, H, W) in [0, 255].
-        threshold: least length of the gradient at an edge, by central differences, in grey levels
-            of [0, 1] per pixel.
+        threshold: minimum length of the gradient (by central differences) at which a pixel belongs
+            to an edge, in grey levels of [0, 1] per pixel.
 
     Returns:
         uint8 (N, 1, H, W).

@@ -30,7 +30,7 @@ class TranslationFiles(TranslationData):
 
     Scores are measured on whole pictures of `size`; batches are cropped from pictures of
     `load_size`. The split "test" is the folder `test`, or `val` if there is no `test`. If both are
-    missing, a fixed rule takes `test_share` of the files out of the training set.
+    missing, a hash of the file names takes `test_share` of the files out of the training set.
 
     Args:
         root: the set's folder; for a public set, the folder that public sets are kept in.
@@ -49,7 +49,7 @@ class TranslationFiles(TranslationData):
         test_share: share of the files in the test split if the set has neither folder; 0 for no
             test split.
         cache: where decoded pictures are kept, "disk" or "memory".
-        skip_corrupt: skip files that cannot be decoded, with a warning.
+        skip_corrupt: whether files that cannot be decoded are skipped with a warning.
         batch_size, seed: as in `TensorDataModule`.
 
     Raises:
@@ -108,7 +108,7 @@ class TranslationFiles(TranslationData):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Both splits; only "train" if no folder is for tests and `test_share` is 0.
+        """Both splits; only "train" if there is no folder for tests and `test_share` is 0.
 
         Nothing is downloaded.
         """
@@ -117,7 +117,7 @@ class TranslationFiles(TranslationData):
             return SPLITS  # every public set has a test split
         try:
             layout = layout or find_layout(self.root, self.kind)
-        except (DataError, OSError):  # raised again when the files are loaded
+        except (DataError, OSError):  # loading the files raises the error again
             return SPLITS[:1]
         has_tests = layout is not None and not {"test", "val"}.isdisjoint(layout.folders)
         return SPLITS if has_tests else SPLITS[:1]
@@ -175,7 +175,7 @@ class TranslationFiles(TranslationData):
     def load_at(self, split: str, size: int) -> dict[str, Tensor]:
         """Return both sides of a split under their keys, uint8 (N, C, size, size).
 
-        If the split holds pairs, a pair is skipped as soon as one of its files is skipped.
+        If the split holds pairs, a pair is skipped if one of its files is skipped.
 
         Raises:
             DataError: if files are missing, do not belong together, or cannot be decoded.
@@ -260,7 +260,7 @@ class TranslationFiles(TranslationData):
         return self.test_folder
 
     def _by_rule(self, split: str, folder: str, sides: Sides) -> Sides:
-        """Return the files of `folder` that belong to a split, as no folder is for tests."""
+        """Return the files of `folder` that a hash of their names assigns to a split."""
         roots = self.layout.folders[folder]
         parts = {
             side: split_by_hash(roots[side], paths, self.test_share, split)

@@ -13,9 +13,10 @@ from ganlab.errors import one_of
 class PairedImages(TranslationFiles):
     """Pairs "source" and "target", uint8 (N, C, size, size), in one of two layouts.
 
-    Either each file holds both sides, A left of B, in `train/`, `val/`, `test/` or all in one
-    folder. Or folders for A and B hold files of equal names: `A/` and `B/`, with splits as
-    `A/train`, `train/A` or `trainA`. Both sides of a pair are cropped and mirrored alike.
+    In the first layout each file holds both pictures of a pair, A left of B. The files lie in
+    `train/`, `val/` and `test/`, or all in one folder. In the second layout folders for A and B
+    hold files of equal names: `A/` and `B/`, with splits as `A/train`, `train/A` or `trainA`. The
+    two pictures of a pair are cropped and mirrored alike.
 
     Args:
         root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
@@ -66,7 +67,7 @@ class PairedImages(TranslationFiles):
         return {"a": a, "b": b}
 
     def decoder(self, side: str, files: Sides) -> Decoder:
-        """Return a decoder: it reads half of each file, or compares sizes with the partner file."""
+        """Return a decoder of one half of each file, or of files that must match their partners."""
         channels = self.shapes[self.keys[self.order.index(side)]][0]
         settings = (channels, self.background, self.max_pixels)
         if "ab" in files:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.data.archives.files import download, draw_tree, found
+from ganlab.data.archives.files import IF_DAMAGED, download, draw_tree, found
 from ganlab.data.archives.unpacking import unpacked
 from ganlab.data.readers.folder_walk import draw_found
 from ganlab.data.readers.layouts import Kind, find_layout
@@ -31,7 +31,7 @@ _NAMES = {
         "vangogh2photo",
     ),
 }
-NAMES = tuple(f"{family}/{name}" for family, names in _NAMES.items() for name in names)
+NAMES = tuple(f"{paper}/{name}" for paper, names in _NAMES.items() for name in names)
 _NOT_SERVED = "cityscapes"  # see `_explain_cityscapes`
 _LOG = logging.getLogger(__name__)
 
@@ -42,37 +42,37 @@ class _CannotUnpackError(DataError):
 
 @dataclass(frozen=True)
 class _Archive:
-    family: str
+    paper: str  # "pix2pix" or "cyclegan"
     name: str
 
     @property
     def file(self) -> str:
-        return self.name + _ENDINGS[self.family]
+        return self.name + _ENDINGS[self.paper]
 
     @property
     def urls(self) -> list[str]:
-        return [f"{server}/{self.family}/datasets/{self.file}" for server in SERVERS]
+        return [f"{server}/{self.paper}/datasets/{self.file}" for server in SERVERS]
 
     def folders(self, root: Path) -> list[Path]:
         """Return the folders that may hold the set.
 
         ganlab unpacks into the first folder, the authors' own scripts into the second. `root`
-        itself counts if it has the set's name.
+        itself is the third folder if it has the set's name.
         """
-        folders = [root / self.family / self.name, root / self.name]
+        folders = [root / self.paper / self.name, root / self.name]
         return [*folders, root] if root.name == self.name else folders
 
     def is_in(self, folder: Path) -> bool:
-        """Whether a folder has the set's layout: side by side for pix2pix, else two folders."""
-        layout = find_layout(folder, _KINDS[self.family])
+        """Whether a folder has the set's layout; only pix2pix has A and B in one file."""
+        layout = find_layout(folder, _KINDS[self.paper])
         if layout is None:
             return False
         side_by_side = any("ab" in sides for sides in layout.folders.values())
-        return side_by_side == (self.family == "pix2pix")
+        return side_by_side == (self.paper == "pix2pix")
 
     def files(self, root: Path) -> list[Path]:
-        """Return the paths that the archive may have."""
-        return [root / self.family / self.file, root / self.file]
+        """Return the paths where the archive's file is looked for; downloads use the first."""
+        return [root / self.paper / self.file, root / self.file]
 
 
 def unpacked_archive(name: str, root: Path) -> Path | None:
@@ -95,11 +95,11 @@ def unpacked_archive(name: str, root: Path) -> Path | None:
 
 
 def fetch_archive(name: str, root: Path) -> Path:
-    """Unpack a public set into `root/<family>/<name>`; download it first if it is missing.
+    """Unpack a public set into `root/<name>`, such as `root/pix2pix/facades`.
 
-    An archive that this function downloads is deleted once it is unpacked; an archive that a person
-    put there stays. No checksums are published, so the archive's own checksums and the layout are
-    checked.
+    If the archive is missing, it is downloaded, and deleted once it is unpacked; an archive that a
+    person put there stays. The publishers give no checksums, so the archive's internal checksums
+    and its layout are checked.
 
     Args:
         name: one of `NAMES`.
@@ -110,8 +110,8 @@ def fetch_archive(name: str, root: Path) -> Path:
 
     Raises:
         ConfigError: if `name` is not one of `NAMES`.
-        DataError: if the set cannot be downloaded, with what to get and where to put it; if the
-            archive is damaged, unsafe, or holds something else.
+        DataError: if the set cannot be downloaded; the message says what to get and where to put
+            it. Also if the archive is damaged, unsafe, or holds something else.
     """
     try:
         return _fetch(_archive(name), root)
@@ -126,9 +126,9 @@ def _fetch(archive: _Archive, root: Path) -> Path:
     target = archive.folders(root)[0]
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(
-            f"data.root: {target} holds something else than {archive.name} of {archive.family}: "
-            f"found\n{draw_found(target)}\nMove it away, or point data.root at another folder, "
-            f"and start again: {archive.name} will be unpacked there."
+            f"data.root: {target} must be missing or empty to unpack {archive.name} of "
+            f"{archive.paper} there, but it holds\n{draw_found(target)}\nMove it away, or set "
+            "data.root to another folder, and start again."
         )
     file = next((path for path in archive.files(root) if path.is_file()), None)
     if file is None:
@@ -146,7 +146,8 @@ def _fetch(archive: _Archive, root: Path) -> Path:
             raise
         except DataError as error:
             file.unlink(missing_ok=True)
-            reason = f"The downloaded file was deleted, as it cannot be used: {error}"
+            reason = str(error).removesuffix(IF_DAMAGED)  # the file is deleted already
+            reason = f"The downloaded file was deleted, as it cannot be used: {reason}"
             raise DataError(_explain(archive, root, reason)) from error
         file.unlink(missing_ok=True)
         return folder
@@ -162,13 +163,13 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
                 inside = draw_found(part).replace(str(part), file.name)  # `part` will be deleted
                 raise DataError(
                     f"{file} does not hold {archive.name}: found\n{inside}\nIt is not the "
-                    "publisher's archive; delete it and get the publisher's."
+                    "publisher's archive; get the publisher's."
                 )
             folder.replace(target)
     except OSError as error:  # a full disk, or another process has made the target
         raise _CannotUnpackError(
-            f"{file} could not be unpacked into {target}: {error}. Make room, unpack it there by "
-            "hand, or point data.root at a folder that can be written to."
+            f"{file} could not be unpacked into {target}: {error}. Free disk space, unpack it "
+            "there by hand, or set data.root to a folder that can be written to."
         ) from error
     return target
 
@@ -176,7 +177,7 @@ def _unpack(archive: _Archive, file: Path, target: Path) -> Path:
 def _holds(archive: _Archive, folder: Path) -> bool:
     try:
         return archive.is_in(folder)
-    except DataError:  # one side is missing
+    except DataError:  # the folder of A or of B is missing
         return False
 
 
@@ -190,10 +191,10 @@ def _explain(archive: _Archive, root: Path, reason: str) -> str:
         [(path, found(path)) for path in (*archive.folders(root)[:2], *archive.files(root))]
     )
     return (
-        f"data.root: no {archive.name} of {archive.family} under {root}. Expected one of\n{tree}\n"
+        f"data.root: no {archive.name} of {archive.paper} under {root}. Expected one of\n{tree}\n"
         f"{reason} Download\n  {archive.urls[0]}\non a machine with internet access, put it into "
-        f"{archive.files(root)[0].parent} without unpacking it, and start again. Or point "
-        "data.root or the environment variable GANLAB_DATA at the folder that holds it."
+        f"{archive.files(root)[0].parent} without unpacking it, and start again. If you have the "
+        "set already, set data.root or the environment variable GANLAB_DATA to its folder."
     )
 
 

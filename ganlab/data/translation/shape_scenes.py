@@ -19,7 +19,7 @@ LABEL_COLOURS = torch.tensor(
 )
 _QUARTERS = 4  # of a picture; each quarter has room for one shape
 _SURFACES = _QUARTERS + 1  # the shapes, then the background
-_GRAINS = 64  # grains along a side of a scene's random grain pattern, which then repeats
+_GRAINS = 64  # grains along a side of a scene's random pattern, which repeats beyond them
 _GROUND = (0.78, 0.78, 0.76)  # RGB of the background in textured pictures
 _PIXELS = 1 << 22  # pixels that are drawn at a time, to bound the memory
 
@@ -32,7 +32,7 @@ class Scenes:
     4 is the background, whose texture is 0 and whose colour is light grey.
 
     Attributes:
-        there: bool (N, 4), whether a quarter holds a shape.
+        present: bool (N, 4), whether a quarter holds a shape.
         kind: int64 (N, 4), index of `KINDS`.
         texture: int64 (N, 5), index of `TEXTURES`.
         large: bool (N, 4), whether a shape is large.
@@ -47,7 +47,7 @@ class Scenes:
         grain: (N, 64, 64), random values of grainy textures, uniform in [-1, 1].
     """
 
-    there: Tensor
+    present: Tensor
     kind: Tensor
     texture: Tensor
     large: Tensor
@@ -62,7 +62,7 @@ class Scenes:
     grain: Tensor
 
     def __len__(self) -> int:
-        return len(self.there)
+        return len(self.present)
 
     def __getitem__(self, chosen: slice) -> Scenes:
         return Scenes(*(getattr(self, field.name)[chosen] for field in fields(self)))
@@ -76,8 +76,8 @@ def sample_scenes(
     Args:
         n: number of scenes.
         generator: source of all random numbers, on the CPU.
-        hues: number of hues that occur, the first ones of `HUES`.
-        turn: largest angle of a texture, in degrees; angles start at 0.
+        hues: number of hues that occur; they are the first in `HUES`.
+        turn: largest angle of a texture, in degrees; the smallest is 0.
     """
 
     def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -87,10 +87,10 @@ def sample_scenes(
         return torch.randint(low, high, (n, *shape), generator=generator)
 
     count = integers(_QUARTERS + 1, 1, low=3)
-    there = uniform(_QUARTERS).argsort(1).argsort(1) < count
+    present = uniform(_QUARTERS).argsort(1).argsort(1) < count
     large = uniform(_QUARTERS) < 0.5
     radius = torch.where(large, 0.205, 0.15) * uniform(_QUARTERS, low=0.94, high=1.04)
-    room = (0.245 - 1.08 * radius).unsqueeze(2)  # how far a centre may move; triangles are widest
+    room = (0.245 - 1.08 * radius).unsqueeze(2)  # maximum shift of a centre, also for triangles
     middle = torch.tensor([[x, y] for y in (0.25, 0.75) for x in (0.25, 0.75)])
     texture = torch.cat([integers(len(TEXTURES), _QUARTERS, low=1), torch.zeros(n, 1).long()], 1)
     hue = integers(hues, _SURFACES)
@@ -101,7 +101,7 @@ def sample_scenes(
     )
     colour[:, _QUARTERS] = torch.tensor(_GROUND)
     return Scenes(
-        there=there,
+        present=present,
         kind=integers(len(KINDS), _QUARTERS),
         texture=texture,
         large=large,
@@ -118,7 +118,7 @@ def sample_scenes(
 
 
 def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """Return RGB (…, 3) in [0, 1] of hues in turns (periodic), saturations and values in [0, 1]."""
+    """Return RGB (…, 3) in [0, 1], given hues (of period 1), saturations and values in [0, 1]."""
     sixth = (hue.unsqueeze(-1) * 6 + torch.tensor([0.0, 4.0, 2.0])).remainder(6)
     pure = ((sixth - 3).abs() - 1).clamp(0, 1)
     return value.unsqueeze(-1) * (1 - saturation.unsqueeze(-1) * (1 - pure))
@@ -167,10 +167,10 @@ def canvas_of(scenes: Scenes, size: int) -> Canvas:
         # distances from the edge, positive inside the shape
         circle = radius - (dx.square() + dy.square()).sqrt()
         square = 0.86 * radius - torch.maximum(dx.abs(), dy.abs())
-        below = dy - 0.31 * radius  # from the centroid: the box around the triangle is centred
+        below = dy - 0.31 * radius  # below the centroid; the triangle's bounding box is centred
         triangle = 0.62 * radius - torch.maximum(below, dx.abs() * math.sqrt(0.75) - below / 2)
         inside = torch.where(kind == 0, circle, torch.where(kind == 1, square, triangle))
-        inside = inside * scenes.there[:, i].view(-1, 1, 1)
+        inside = inside * scenes.present[:, i].view(-1, 1, 1)
         surface[inside > 0] = i
         depth = torch.maximum(depth, inside)
     return Canvas(scenes, line, line, surface, depth)
@@ -272,7 +272,7 @@ def _to_uint8(images: Tensor) -> Tensor:
 
 
 def draw_scenes(scenes: Scenes, size: int, draw: Callable[[Canvas], Tensor]) -> Tensor:
-    """Return what `draw` makes of the scenes' canvases, drawn in parts to bound the memory."""
+    """Return the results of `draw` for all scenes, computed in parts to bound the memory."""
     step = max(1, _PIXELS // (size * size))
     return torch.cat(
         [draw(canvas_of(scenes[i : i + step], size)) for i in range(0, len(scenes), step)]
@@ -280,18 +280,18 @@ def draw_scenes(scenes: Scenes, size: int, draw: Callable[[Canvas], Tensor]) -> 
 
 
 def captions_of(scenes: Scenes) -> list[str]:
-    """Return a caption for each scene: rows from the top, shapes of a row from the left.
+    """Return a caption for each scene: rows from top to bottom, shapes in a row left to right.
 
     For example "a large red striped circle left of a small blue dotted square, above a small
     yellow grainy triangle".
     """
-    columns = (scenes.there, scenes.large, scenes.hue, scenes.texture, scenes.kind)
+    columns = (scenes.present, scenes.large, scenes.hue, scenes.texture, scenes.kind)
     captions = []
-    for there, large, hue, texture, kind in zip(*(c.tolist() for c in columns), strict=True):
+    for present, large, hue, texture, kind in zip(*(c.tolist() for c in columns), strict=True):
         names = [
             f"a {'large' if large[i] else 'small'} {HUES[hue[i]]} {TEXTURES[texture[i]]} "
             f"{KINDS[kind[i]]}"
-            if there[i]
+            if present[i]
             else ""
             for i in range(_QUARTERS)
         ]

@@ -39,7 +39,7 @@ class DrawnScenes(TranslationData):
     Args:
         size: pixels along a side.
         samples, test_samples: number of scenes in the training split and in the test split.
-        hues: number of hues that occur: the first ones of
+        hues: number of hues that occur; they are the first in
             `ganlab.data.translation.shape_scenes.HUES`.
         channels: must be 3.
         direction: "a_to_b" translates side A into side B, "b_to_a" the reverse.
@@ -82,7 +82,7 @@ class DrawnScenes(TranslationData):
         return dict.fromkeys(self.keys, (self.channels, self.size, self.size))
 
     def scenes(self, split: str, part: int = 0) -> Scenes:
-        """Return the scenes of "train" or "test"; each `part` has equally many other scenes."""
+        """Return the scenes of "train" or "test"; another `part` gives as many other scenes."""
         one_of("split", split, SPLITS)
         seed = mix(_SEED, SPLITS.index(split), part)
         return sample_scenes(
@@ -90,7 +90,7 @@ class DrawnScenes(TranslationData):
         )
 
     def draw(self, scenes: Scenes, draw: Callable[[Canvas], Tensor]) -> Tensor:
-        """Return what `draw` makes of the scenes at the set's size."""
+        """Return the results of `draw` for all scenes, at the set's size."""
         return draw_scenes(scenes, self.size, draw)
 
     def sided(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
@@ -104,13 +104,14 @@ class Shapes(DrawnScenes):
 
     A shape's class is its texture: striped, dotted, checked, grainy or shaded. Plain is the
     background. A texture's colour, orientation, phase and period are random, and the map does not
-    tell them. So the mean of all pictures that fit a map is grey and flat, and textures that a
-    generator draws differ from the target's. Besides "source" and "target" a split has "segments",
-    uint8 (N, size, size): the class of each pixel, an index of `class_names`.
+    contain them. So the mean of all pictures that fit a map is grey and flat, and a generator
+    cannot reproduce the textures of the target. Besides "source" and "target" a split has
+    "segments", uint8 (N, size, size): the class of each pixel, an index of `class_names`.
 
     Args:
         period: mean period of the textures in pixels; None for 5, or for 5/64 of a `size` above 64.
-        turn: textures have angles from 0 to this many degrees; 360 for any angle, less is easier.
+        turn: textures have angles from 0 to this many degrees; 360 for any angle. Smaller ranges
+            are easier to learn.
         source_channels: must be 3.
         size, samples, test_samples, hues, channels, direction, batch_size, seed: as in
             `DrawnScenes`.
@@ -136,7 +137,7 @@ class Shapes(DrawnScenes):
 
     @property
     def has_segments(self) -> bool:
-        """Whether the translation makes pictures, which "segments" describe, and not maps."""
+        """Whether translations are pictures, whose classes are in "segments", and not maps."""
         return self.direction == "a_to_b"
 
     @property
@@ -163,10 +164,11 @@ class Shapes(DrawnScenes):
 class ShapesUnpaired(DrawnScenes):
     """Coloured shapes by day (A), and with bright rims in the evening or at night (B), unpaired.
 
-    A smooth map makes the colours of B darker and bluer, so the natural translation is the
-    translation nearest to the identity. The shapes' hues are random, so a translation can exchange
-    or forget hues and still look real in every picture. In the training split the two sides show
-    different scenes; in the test split, row i of both sides shows the same scene.
+    The colours of B are darker and bluer than those of A, and change smoothly with them. So the
+    natural translation is the translation nearest to the identity. The shapes' hues are random, so
+    a translation can exchange or forget hues, and every translated picture still looks real. In the
+    training split the two sides show different scenes; in the test split, row i of both sides shows
+    the same scene.
 
     Args:
         style: style of B. In the "evening" the whole picture is darker. At "night", which is
@@ -196,9 +198,8 @@ class ShapesUnpaired(DrawnScenes):
 class ShapeSegments(TensorDataModule):
     """The pictures of `Shapes` as "example" and the class of each pixel as "label".
 
-    The set trains the segmenter that scores translations.
-
-    Labels are int64 (N, size, size), each an index of `class_names`.
+    The segmenter that scores translations is trained on this set. Labels are int64
+    (N, size, size), each an index of `class_names`.
 
     Args:
         classes: must be 6, or None.

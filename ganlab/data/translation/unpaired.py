@@ -1,4 +1,4 @@
-"""Two unpaired sets of pictures: pictures of one set are to be made look like the other set."""
+"""Two unpaired sets of pictures; translations of one set are to look like the other set."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from ganlab.data.translation.files import Sides, TranslationFiles
 class UnpairedImages(TranslationFiles):
     """Unpaired pictures "a" and "b", uint8 (N, C, size, size), each side shuffled on its own.
 
-    They lie in `trainA/`, `trainB/`, `testA/`, `testB/`, or in `A/` and `B/`, with splits as
-    `A/train` or `train/A`. An epoch is as long as the larger side; the smaller side repeats.
+    The files lie in `trainA/`, `trainB/`, `testA/`, `testB/`, or in `A/` and `B/`, with splits as
+    `A/train` or `train/A`. An epoch shows the larger side once; the smaller side is repeated.
 
     Args:
         root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
             cache, skip_corrupt: as in `TranslationFiles`.
-        direction: "a_to_b", or "b_to_a", where "a" holds the files of side B and "b" those of A.
+        direction: "a_to_b", or "b_to_a" to have the files of B under "a" and the files of A under
+            "b".
         channels: channels of both sides, 1 to 4.
-        has_pairs: whether test files of equal names are pairs, for scores; all need a partner then.
+        has_pairs: whether test files of equal names are pairs, so that scores can compare them; if
+            true, every test file needs a partner.
         batch_size, seed: as in `TensorDataModule`; the paper uses batches of one picture per side.
 
     Raises:
@@ -52,7 +54,7 @@ class UnpairedImages(TranslationFiles):
             DataError: if there are none, or a test file has no partner.
         """
         sides = super().sides(folder)
-        # without a folder for tests, the rule takes test files out of the training folder
+        # without a folder for tests, the test files are taken out of the training folder
         train_has_tests = {"test", "val"}.isdisjoint(self.layout.folders)
         if not self.has_pairs or (folder == "train" and not train_has_tests):
             return sides

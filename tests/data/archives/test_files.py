@@ -116,7 +116,7 @@ def test_a_damaged_idx_file_is_named(tmp_path, how):
     with pytest.raises(DataError) as caught:
         MNIST(root=str(tmp_path)).setup("fit")
     assert f"{path} is damaged" in str(caught.value)
-    assert "Delete it" in str(caught.value)
+    assert "Replace it with an intact copy, or delete it" in str(caught.value)
 
 
 @pytest.mark.parametrize("how", ["cut", "flipped", "not gzip"])

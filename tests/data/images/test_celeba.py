@@ -240,7 +240,7 @@ def test_missing_pictures_are_named(celeba):
 @pytest.mark.parametrize(
     ("name", "lines", "message"),
     [
-        ("list_attr_celeba.txt", 5, r"its first line says '7', but it lists 3"),
+        ("list_attr_celeba.txt", 5, r"its first line says '7', but it lists 3 pictures"),
         ("list_attr_celeba.txt", 0, r"its first line says ''"),
         ("identity_CelebA.txt", 2, r"it lacks 2 pictures: 000003\.jpg, 000004\.jpg"),
         ("list_eval_partition.txt", 5, r"lists 5 pictures, and 2 .*: 000006\.jpg, 000007\.jpg"),

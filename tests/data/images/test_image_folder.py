@@ -242,7 +242,7 @@ def test_a_missing_folder(root):
     with pytest.raises(DataError, match=r"no folder .*x/y/z\. .*my pictures holds no folders\."):
         make(root / "x" / "y" / "z").prepare_data()
     (root / "file").write_text("")
-    with pytest.raises(DataError, match=r"(?s)is a file, no folder.*<class>"):
+    with pytest.raises(DataError, match=r"(?s)is a file, not a folder.*<class>"):
         make(root / "file").prepare_data()
 
 

@@ -269,7 +269,7 @@ def test_a_folder_without_pairs_is_described(tmp_path):
     )
     side_by_side(tmp_path / "both", ["1.png"])
     side_by_side(tmp_path / "both/more", ["2.png"])
-    assert "is no folder of pairs" in message_of(lambda: exact(tmp_path / "both").train)
+    assert "is not a folder of pairs" in message_of(lambda: exact(tmp_path / "both").train)
     make(tmp_path / "empty", "side by side")
     for path in (tmp_path / "empty/val").iterdir():
         path.unlink()

@@ -42,13 +42,13 @@ def test_exactly_the_described_shapes_are_drawn_each_in_its_quarter(size):
     assert ((canvas.surface == 4) | (canvas.surface == quarter)).all()
     for i in range(4):
         shown = (canvas.surface == i).flatten(1).any(1)
-        assert torch.equal(shown, described.there[:, i])
+        assert torch.equal(shown, described.present[:, i])
 
 
 def test_three_or_four_shapes_of_every_kind_and_texture():
     described = scenes(500)
-    assert set(described.there.sum(1).tolist()) == {3, 4}
-    assert set(described.kind[described.there].tolist()) == set(range(len(KINDS)))
+    assert set(described.present.sum(1).tolist()) == {3, 4}
+    assert set(described.kind[described.present].tolist()) == set(range(len(KINDS)))
     textures = described.texture[:, :4]
     assert set(textures.flatten().tolist()) == set(range(1, len(TEXTURES)))
     assert (described.texture[:, 4] == 0).all()
@@ -62,7 +62,7 @@ def test_shapes_have_the_areas_of_their_formulas(kind):
     surface = canvas_of(described, 400).surface
     factor = (torch.pi, 1.72**2, 27**0.5 * 0.62**2)[kind]
     for i in range(4):
-        shown = described.there[:, i]
+        shown = described.present[:, i]
         area = (surface == i).flatten(1).float().mean(1)[shown]
         assert torch.allclose(area, factor * described.radius[shown, i] ** 2, rtol=0.02)
 
@@ -97,7 +97,7 @@ def test_the_mean_colour_of_a_shape_does_not_tell_its_texture():
     inside = torch.nn.functional.one_hot(canvas.surface, 5).permute(0, 3, 1, 2)[:, :4].float()
     sums = torch.einsum("nchw,nshw->nsc", pictures, inside)
     means = sums / inside.sum((2, 3)).clamp_min(1).unsqueeze(2)
-    x, y = means[described.there], described.texture[:, :4][described.there]
+    x, y = means[described.present], described.texture[:, :4][described.present]
     train = torch.arange(len(x)) % 2 == 0
     centres = torch.stack([x[train & (y == k)].mean(0) for k in range(1, len(TEXTURES))])
     guess = 1 + torch.cdist(x[~train], centres).argmin(1)
@@ -115,8 +115,8 @@ def test_from_hsv_agrees_with_the_standard_library():
 def test_a_caption_names_every_shape_and_where_it_is():
     described = scenes(100)
     for number, caption in enumerate(captions_of(described)):
-        shown = described.there[number].tolist()
-        assert caption.count("a large ") == sum(described.large[number][described.there[number]])
+        shown = described.present[number].tolist()
+        assert caption.count("a large ") == sum(described.large[number][described.present[number]])
         expected = [
             f"{HUES[described.hue[number, i]]} {TEXTURES[described.texture[number, i]]} "
             f"{KINDS[described.kind[number, i]]}"

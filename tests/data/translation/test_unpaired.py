@@ -147,7 +147,7 @@ def test_pairs_of_test_files_are_matched_and_checked(tmp_path, splits):
             _ = exact(tmp_path).test
         Image.new("RGB", (8, 8)).save(tmp_path / "testA/003_A.png")
     (tmp_path / names[0] / "007_A.png").unlink()
-    with pytest.raises(DataError, match="are no pairs"):
+    with pytest.raises(DataError, match="do not form pairs"):
         _ = exact(tmp_path, has_pairs=True).test
     assert len(exact(tmp_path).test["a"]) == (19 if splits else 2)
 
