@@ -20,12 +20,12 @@ class BinnedProportions(KeptFeaturesOrSamples):
     """Number of statistically different bins (NDB), and Jensen-Shannon divergence (JSD).
 
     Richardson and Weiss 2018 (arXiv:1805.12462). k-means clusters the real examples into `bins`.
-    Every example and every generated sample goes
-    to the bin of its nearest centre. A bin is statistically different if the shares of examples
-    and of samples in it differ in a two-sided two-proportion z-test of level `alpha`. `ndb_share`
-    is the share of such bins: about `alpha` for equal distributions. `binned_jsd` is the
-    Jensen-Shannon divergence of the two histograms in nats, at most ln 2. More samples make the
-    test more sensitive, so scores are only comparable for equal numbers of samples.
+    Every example and every generated sample goes to the bin of its nearest centre. A bin is
+    statistically different if the shares of examples and of samples in it differ in a two-sided
+    two-proportion z-test of level `alpha`. `ndb_share` is the share of such bins: about `alpha` for
+    equal distributions. `binned_jsd` is the Jensen-Shannon divergence of the two histograms in
+    nats, at most ln 2. More samples make the test more sensitive, so scores are only comparable for
+    equal numbers of samples.
 
     Args:
         bins: K, the number of bins.

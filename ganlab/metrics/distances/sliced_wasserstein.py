@@ -150,9 +150,9 @@ class SlicedWasserstein(_Sliced):
     level differences in overall structure.
 
     Levels are added as long as both sides of a level have at least `smallest` pixels. The paper's
-    smallest level has 16 pixels. The default of 14 gives the same levels for powers of two, and a second
-    level for images of 28 pixels. If there are unequal numbers of real and generated images, a
-    random subset of the larger set is used.
+    smallest level has 16 pixels. The default of 14 gives the same levels for powers of two, and a
+    second level for images of 28 pixels. If there are unequal numbers of real and generated images,
+    a random subset of the larger set is used.
 
     Args:
         images: largest number of real, and of generated, images to compare; 16,384 in the paper.
@@ -238,7 +238,8 @@ class SlicedWasserstein(_Sliced):
         if len(levels) > 1:
             worst = max(levels, key=lambda name: values[name])
             scale = "fine detail" if worst == levels[0] else "coarser structure"
-            explanations[worst] = f"Patches differ most in {scale}, at {worst.split('/')[1]} pixels."
+            size = worst.split("/")[1]
+            explanations[worst] = f"Patches differ most in {scale}, at {size} pixels."
         return explanations
 
     def compute(self) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ class ModeCoverage(SampleMetric):
 
     Args:
         means: centres of the modes (modes, D); None if `bind` will take them from the data.
-        sigma: standard deviation of each mode, > 0; None if `means` is None.
+        sigma: standard deviation of each mode, > 0; None if and only if `means` is None.
         radius: largest distance of a high-quality sample from its mode, in standard deviations.
         share: smallest share of all samples at which a mode counts as found.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
