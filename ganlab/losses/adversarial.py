@@ -23,7 +23,7 @@ class AdversarialLoss:
         raise NotImplementedError
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the generator's loss, a scalar, from scores of samples; `paired` needs `real`."""
+        """Return the generator's loss, a scalar, from scores of samples, and `real` if `paired`."""
         raise NotImplementedError
 
 

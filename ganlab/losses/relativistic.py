@@ -12,7 +12,7 @@ class RelativisticPairing(AdversarialLoss):
     """RpGAN: the score of each real example is compared with the score of one sample.
 
     Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1. With R1 and R2 it is the loss of
-    R3GAN, Huang et al. 2025 (arXiv:2501.05441), equation 2. Scores at equal positions are pairs.
+    R3GAN, Huang et al. 2025 (arXiv:2501.05441), equation 2. Scores at equal indices form a pair.
     """
 
     paired = True

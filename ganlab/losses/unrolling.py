@@ -20,8 +20,8 @@ class Unrolling:
     samples. The generator's gradient flows through these steps too. The discriminator itself does
     not change.
 
-    The steps are plain gradient descent, even if the discriminator's optimizer is another one. So
-    `lr` is not comparable with the learning rate of Adam.
+    The steps are plain gradient descent, whatever optimizer the discriminator has. So `lr` is
+    not comparable with the learning rate of Adam.
 
     Args:
         steps: K ≥ 0; 0 is the ordinary game.
@@ -43,13 +43,13 @@ class Unrolling:
 
         Args:
             discriminator: the network; its parameters need not require gradients.
-            loss: returns the discriminator's loss, a scalar, given `score`, a function like the
-                returned one; the loss must keep the autograd graph of the generator's samples.
+            loss: takes a function like the returned `score`, and returns the discriminator's loss,
+                a scalar, which must keep the autograd graph of the generator's samples.
         """
         parameters = {k: p.detach().requires_grad_() for k, p in discriminator.named_parameters()}
         buffers = {key: buffer.clone() for key, buffer in discriminator.named_buffers()}
 
-        # each call reads the variable `parameters`, so that it uses the newest ones
+        # each call reads the variable `parameters`, so that it uses the newest parameters
         def score(samples: Tensor, label: Tensor | None = None) -> Tensor:
             inputs = (samples,) if label is None else (samples, label)
             return functional_call(discriminator, (parameters, buffers), inputs)

@@ -23,7 +23,7 @@ class Extractor(nn.Module):
         at_once: batch size of the forward pass, which bounds the memory.
         width: number of features.
         classes: number of logits; None if the network has no logits.
-        published: established names of scores over this network, e.g.
+        published: established names of scores that use this network, e.g.
             {"frechet_distance": "fid"}. All other score names end in the extractor's name.
     """
 
@@ -49,12 +49,12 @@ class Extractor(nn.Module):
         return super().train(False)
 
     def score_name(self, score: str) -> str:
-        """Return the name of a score over this extractor."""
+        """Return the name of a score that uses this extractor."""
         return self.published.get(score, f"{score}_{self.name}")
 
     @classmethod
     def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
-        """Return `score_name` for the constructor arguments `settings`, without building it."""
+        """Return `score_name` for constructor arguments `settings`, without an extractor."""
         return cls.published.get(score, f"{score}_{settings.get('name') or cls.name}")
 
     def protocol_entries(self) -> dict[str, Any]:
@@ -81,13 +81,13 @@ class SampleMetric(Metric):
             Tensors. Some names are known only after `bind`.
         each: base names of the scores that exist for each class or level as "<name>/…".
         title: the metric's name in a score's protocol.
-        higher_is_better: whether more is better, for the first score and its parts "<name>/…";
-            None if neither direction is better.
-        other_higher_is_better: `higher_is_better` of the other scores by name; None for a score
-            that is missing.
-        min_samples: the fewest real examples, and the fewest samples, that the metric takes;
+        higher_is_better: whether a higher value is better, for the first score and its parts
+            "<name>/…"; None if neither a higher nor a lower value is better.
+        other_higher_is_better: `higher_is_better` of each other score, by name; a missing name
+            means None.
+        min_samples: smallest number of real examples, and of samples, that the metric accepts;
             `bind` may set it.
-        instead: what to use when there are too few, for the error message.
+        instead: what to use if there are fewer samples, for the error message.
     """
 
     full_state_update = False
@@ -113,11 +113,11 @@ class SampleMetric(Metric):
         return {}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Return a sentence for a newcomer by name of a score; `values` holds all scores."""
+        """Return explanations for newcomers by score name; `values` holds all scores."""
         return {}
 
     def is_higher_better(self, score: str) -> bool | None:
-        """Whether a higher value of `score` is better; None if neither direction is."""
+        """Whether a higher value is better; None if neither a higher nor a lower value is."""
         if score.partition("/")[0] == self.scores[0]:
             return self.higher_is_better
         return self.other_higher_is_better.get(score)
@@ -170,10 +170,10 @@ class ModelMetric(SampleMetric):
         Args:
             module: the trained model; its state, including train or eval mode, is left unchanged.
             data: the data module, whose splits `data.split(name)` loads.
-            extractor: the protocol's extractor, on the module's device; None if it has none.
+            extractor: the protocol's extractor, on the module's device; None if there is none.
             seed: seed of everything random.
             ema: whether to use the EMA weights, if the model has them.
-            truncation: truncation of the latents; None for none.
+            truncation: truncation of the latents; None for no truncation.
         """
         raise NotImplementedError
 

@@ -17,13 +17,13 @@ from ganlab.modalities import POINTS, of_raw
 class KeptSamples(SampleMetric):
     """Base of metrics that keep real examples and generated samples until `compute`.
 
-    Up to `most` of each are kept, in the same order for any number of processes. If there are
-    more, each process keeps a uniformly random subset. `compute` sees a uniformly random subset of
-    all.
+    Up to `most` real examples and `most` samples are kept, in the same order for any number of
+    processes. If there are more, each process keeps a uniformly random subset, and `compute` uses a
+    uniformly random subset of all.
 
     Args:
-        most: how many real examples, and how many samples, are kept, which bounds the memory; None
-            for all.
+        most: largest number of real examples, and of samples, to keep, which bounds the memory;
+            None to keep all.
         seed: seed of everything random.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -48,7 +48,7 @@ class KeptSamples(SampleMetric):
             ConfigError: the batch has another type or shape, or is not finite.
         """
         kind = "real" if real else "fake"
-        self._check(samples, [*self.real_kept[:1], *self.fake_kept[:1]])
+        self._check_batch(samples, [*self.real_kept[:1], *self.fake_kept[:1]])
         count = getattr(self, f"{kind}_count")
         rng = torch.Generator().manual_seed(mix(self.seed, _rank(), int(real), int(count)))
         columns = {"kept": samples.detach(), "keys": torch.rand(len(samples), generator=rng)}
@@ -65,7 +65,7 @@ class KeptSamples(SampleMetric):
         """Return the kept real examples ("real") or samples ("fake"), in the order of `keep`.
 
         Raises:
-            ConfigError: there are fewer of either than the metric needs.
+            ConfigError: there are fewer real examples or samples than the metric needs.
         """
         self.check_counts(*(int(getattr(self, f"{k}_count")) for k in ("real", "fake")))
         return self._cut(kind)["kept"]
@@ -84,7 +84,7 @@ class KeptSamples(SampleMetric):
         chosen = keys.argsort()[: self.most].sort().values
         return {s: values[chosen.to(values.device)] for s, values in joined.items()}
 
-    def _check(self, samples: Tensor, earlier: list[Tensor]) -> None:
+    def _check_batch(self, samples: Tensor, earlier: list[Tensor]) -> None:
         if of_raw(samples, type(self).__name__) is POINTS:
             check_features(self, samples)
         if earlier and earlier[0].shape[1:] != samples.shape[1:]:

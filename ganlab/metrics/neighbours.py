@@ -1,8 +1,8 @@
 """Exact searches for nearest neighbours, tile by tile, in bounded memory.
 
 Squared distances are computed as ‖a‖² + ‖b‖² − 2ab of centred features, in float64. In float32
-this sum would be all rounding error for nearly equal points. Float64 costs some time, but less
-code than a correction of such pairs.
+this sum would be all rounding error for nearly equal points. Float64 takes more time, but a
+correction of such pairs would take more code.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Tile = tuple[slice, slice, Tensor]
 
 _EXPECTED_SECONDS = 5.0  # a search that is expected to take longer shows its progress
 _LARGEST = 2048  # most points along a tile's side; larger tiles are slower on a CPU
-# subtracted from squared norms, relative to them: above the rounding error of a float64 product,
-# below that of float32 features
+# this share of each squared norm is subtracted from the norm: more than the rounding error of a
+# float64 product, less than that of float32 features
 _ROUNDING = 1e-13
 _TIE = 1e-9  # relative tolerance of a squared radius
 
@@ -38,7 +38,7 @@ def tile_side(width: int, memory_mib: int) -> int:
     """Return the side n of the largest tile of n × n points whose temporaries fit.
 
     A tile takes 8 n² bytes for the products, up to 9 n² bytes for a comparison and its sum, and
-    two copies of the features of both sides: in all at most 24 n² + 32 n (D + 2) bytes.
+    two copies of the features of its rows and columns: in all at most 24 n² + 32 n (D + 2) bytes.
 
     Args:
         width: D, the number of features.
@@ -73,9 +73,9 @@ def distance_tiles(
         points: (N, D), any floating-point type.
         others: (M, D); None for the distances within `points`. Then only tiles on and above the
             diagonal are yielded, and the distance of a point to itself is infinite.
-        memory_mib: memory for the temporaries in MiB, besides the two sets and what the caller
-            keeps.
-        what: description of the search next to its progress bar.
+        memory_mib: memory for the temporaries in MiB, without that of the two sets and of the
+            caller's tensors.
+        what: description of the search, shown next to its progress bar.
 
     Yields:
         A slice of `points`, a slice of `others`, and their distances, float64 (rows, columns), in
@@ -123,7 +123,7 @@ def kth_neighbour(
         points: (N, D).
         k: 1 for the nearest neighbour. A point is not its own neighbour, but its copies are.
         memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
-        what: description of the search next to its progress bar.
+        what: description of the search, shown next to its progress bar.
 
     Raises:
         ConfigError: k is below 1, or there are fewer than k other points.
@@ -158,7 +158,7 @@ def nearest(
         points: (N, D).
         others: (M, D), M ≥ 1.
         memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
-        what: description of the search next to its progress bar.
+        what: description of the search, shown next to its progress bar.
 
     Returns:
         Distances (N,), float64, and indices (N,) into `others`.
@@ -177,12 +177,12 @@ def nearest(
 
 
 def closed_ball(radius: Tensor) -> Tensor:
-    """Return a squared radius, a little enlarged: points at distance `radius` are inside."""
+    """Return radius², slightly enlarged, so that points at distance `radius` are inside."""
     return radius.square() * (1 + _TIE)
 
 
 def open_ball(radius: Tensor) -> Tensor:
-    """Return a squared radius, a little reduced: points at distance `radius` are outside."""
+    """Return radius², slightly reduced, so that points at distance `radius` are outside."""
     return radius.square() * (1 - _TIE)
 
 

@@ -40,7 +40,7 @@ def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module |
 
     "layer" normalises each sample over channels and positions (arXiv:1607.06450), with a scale and
     an offset per channel. "instance" normalises each channel of each sample (arXiv:1607.08022),
-    with a scale and an offset unless `plain`; networks for image translation have neither.
+    with a scale and an offset unless `plain`. Networks for image translation use `plain`.
     """
     one_of("norm", norm, NORMS)
     if norm == "batch":
@@ -53,7 +53,7 @@ def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module |
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm without scale, offset and running statistics (arXiv:1607.08022), made fast.
+    """Instance norm without scale, offset and running statistics (arXiv:1607.08022), fast on CPUs.
 
     It equals a group norm with one group per channel. For contiguous float32 maps on a CPU, the
     group norm's kernel takes less than half the time; for other maps it is slower.
@@ -121,6 +121,6 @@ def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
 def label_embedding(classes: int, width: int) -> nn.Embedding:
     """Return an embedding with a trainable vector of `width` numbers per class, from N(0, 1)."""
     weight = torch.empty(classes, width)
-    if not weight.is_meta:  # nn.Embedding samples on meta too, which costs seconds of imports
+    if not weight.is_meta:  # on the meta device, nn.Embedding would import for seconds
         nn.init.normal_(weight)
     return nn.Embedding.from_pretrained(weight, freeze=False)

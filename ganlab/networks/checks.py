@@ -14,8 +14,8 @@ from ganlab.errors import ConfigError
 
 def check_count(argument: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return `value` if it is an integer from `least` to `most`; None for no upper bound."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and value >= least and (most is None or value <= most):
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if is_integer and value >= least and (most is None or value <= most):
         return value
     allowed = f"whole numbers from {least}" + ("" if most is None else f" to {most}")
     hint = ""
@@ -29,10 +29,10 @@ def check_count(argument: str, value: object, least: int = 1, most: int | None =
 
 def check_probability(argument: str, value: object) -> float:
     """Return `value`, a share of units to drop, as a float if it is a number in [0, 1)."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and 0.0 <= value < 1.0:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and 0.0 <= value < 1.0:
         return float(value)
-    hint = f"; nearest {0.0 if value < 0 else 0.99}" if number and value == value else ""
+    hint = f"; nearest {0.0 if value < 0 else 0.99}" if is_number and value == value else ""
     raise ConfigError(
         f"{argument}: received {value!r}; allowed numbers from 0 to below 1{hint}. "
         f"Set {argument} to the share of units to drop, 0 for none."

@@ -46,14 +46,15 @@ def _he(layer: nn.Module) -> Tensor:
 INITS: dict[str, Callable[[nn.Module], Tensor] | None] = {
     # PyTorch's initialisation.
     "default": None,
-    # N(0, 0.02), norms N(1, 0.02): Radford et al. 2015 (arXiv:1511.06434), section 4, and code.
+    # N(0, 0.02), scales of norms N(1, 0.02): Radford et al. 2015 (arXiv:1511.06434), section 4,
+    # and code.
     "dcgan": lambda layer: nn.init.normal_(layer.weight, 0.0, 0.02),
     # Glorot and Bengio 2010, uniform; the gain is set by `with_gain` (default: 1).
     "xavier": lambda layer: nn.init.xavier_uniform_(layer.weight, gain_of(layer)),
     # He et al. 2015 (arXiv:1502.01852), equation 10.
     "he": _he,
-    # "uniform" is the generator's, "uniform_small" the discriminator's initialisation in the code
-    # of Goodfellow et al. 2014 (arXiv:1406.2661).
+    # In the code of Goodfellow et al. 2014 (arXiv:1406.2661), the generator has "uniform", and the
+    # discriminator has "uniform_small".
     "uniform": lambda layer: nn.init.uniform_(layer.weight, -0.05, 0.05),
     "uniform_small": lambda layer: nn.init.uniform_(layer.weight, -0.005, 0.005),
     # Saxe et al. 2013 (arXiv:1312.6120), as in BigGAN (arXiv:1809.11096).

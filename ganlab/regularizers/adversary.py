@@ -55,12 +55,12 @@ class Adversary:
             real: real examples (N, …).
             fake: samples (N, …); they get no gradient.
             step: the number of steps that the discriminator has made.
-            view: maps examples or samples to the discriminator's input, e.g. concatenates their
-                sources.
+            view: maps examples or samples to the discriminator's input, e.g. by concatenating them
+                with their sources.
 
         Returns:
-            The terms "adversarial" and, by name, those of the regularizers; and "real_scores" and
-            "fake_scores" (N, S), with the positions of all scales, for monitoring.
+            The terms: "adversarial", and each due penalty by its name. The scores, for monitoring:
+            "real_scores" and "fake_scores" (N, S), where S counts the positions of all scales.
         """
         real, fake = self._regularizers.inputs(real, fake, step)
         real_scores, fake_scores = in_one_pass(discriminator, view(real), view(fake))
@@ -119,6 +119,6 @@ class Adversary:
         return over_scales(self.loss.generator, *arguments), matching
 
     def constrain(self) -> None:
-        """Let regularizers change the discriminators' weights after their step."""
+        """Let regularizers change the weights after a step of the discriminators."""
         for discriminator in self.discriminators:
             self._regularizers.constrain(discriminator)

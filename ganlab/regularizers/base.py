@@ -115,8 +115,8 @@ class Regularizers:
     def inputs(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return the inputs for a discriminator step: real and fake, perturbed and detached.
 
-        Each input requires gradients if a penalty that is due takes its gradient there. `fake` gets
-        the type of `real`, as a generator's output is in half precision under autocast.
+        An input requires gradients if a due penalty takes its gradient at this input. `fake` gets
+        the type of `real`, because under autocast a generator's output is in half precision.
         """
         real, fake = self.perturb(real).detach(), self.perturb(fake.detach().to(real.dtype))
         at = {r.at for r in self._gradient.values() if r.is_due(step)}
@@ -144,15 +144,15 @@ class Regularizers:
             step: the number of steps that the discriminator has made.
         """
         terms = {}
-        known = {"real": (real, real_scores), "fake": (fake, fake_scores)}
+        computed = {"real": (real, real_scores), "fake": (fake, fake_scores)}
         autocast = torch.is_autocast_enabled(real.device.type)
         for name, penalty in self._gradient.items():
             if penalty.is_due(step):
                 if penalty.at and not autocast:
-                    points, scores = known[penalty.at]
+                    points, scores = computed[penalty.at]
                     gradients = _gradients(scores, points)
                 else:
-                    points = known[penalty.at][0] if penalty.at else penalty.points(real, fake)
+                    points = computed[penalty.at][0] if penalty.at else penalty.points(real, fake)
                     gradients = _gradients_in_full_precision(score, points)
                 term = penalty.of_gradients(gradients.flatten(1))
                 terms[name] = penalty.weight * penalty.every * term

@@ -25,7 +25,7 @@ class GradientPenalty(GradientPenaltyBase):
 
     Args:
         weight: λ.
-        center: the norm without penalty, at least 0.
+        center: the gradient norm at which the penalty is 0; at least 0.
         one_sided: whether only norms above `center` are penalised.
         every: see `Penalty`.
 
@@ -60,7 +60,7 @@ class LocalPenalty(GradientPenalty):
 
     Args:
         weight: λ.
-        center: the norm without penalty, at least 0.
+        center: the gradient norm at which the penalty is 0; at least 0.
         spread: the size of the perturbation in standard deviations of the batch.
         one_sided: whether only norms above `center` are penalised.
         every: see `Penalty`.

@@ -40,14 +40,14 @@ def check_labels(metric: SampleMetric, labels: Tensor, n: int, classes: int) -> 
 
 
 def listed(score: str, classes: int) -> tuple[str, ...]:
-    """Return the names of a score's parts, one for each class; none for more than `LISTED`."""
+    """Return the names of a score's parts, one per class; () for more than `LISTED` classes."""
     return tuple(f"{score}/{k}" for k in range(classes)) if classes <= LISTED else ()
 
 
 class ClassFrechetDistance(KeptSamples):
     """Mean over classes of the Fréchet distance between a class's examples and its samples.
 
-    Over the features of the FID Inception it is the intra-FID: Miyato and Koyama 2018
+    With the features of the FID Inception it is the intra-FID: Miyato and Koyama 2018
     (arXiv:1802.05637). Unlike the Fréchet distance it notices samples of the wrong class. Features
     are kept as float32 until `compute`, since for many classes the moments of each class would
     take more memory.
@@ -174,7 +174,7 @@ class LabelConsistency(_ByClass):
             self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes of the data, and check that the classifier has as many."""
+        """Take the data's number of classes, and check that the classifier has this many."""
         classes = needed_classes(self, data)
         logits = None if extractor is None else extractor.classes
         if logits != classes:
@@ -206,7 +206,7 @@ class LabelConsistency(_ByClass):
         """Return the share among all samples, and among those of each class, in [0, 1].
 
         Raises:
-            ConfigError: classes have scores of their own, and one of them has no samples.
+            ConfigError: there are scores for single classes, and a class has no samples.
         """
         if len(self.scores) > 1 and (missing := (self.counts == 0).nonzero().flatten().tolist()):
             raise ConfigError(
@@ -279,7 +279,7 @@ class ClassShares(_ByClass):
         return dict(zip(self.scores, values, strict=False))
 
     def settings(self) -> dict[str, Any]:
-        """Return the number of classes, and the share from which a class counts as present."""
+        """Return the number of classes, and the least share at which a class counts as present."""
         return super().settings() | {"present_from_share": PRESENT / self.classes}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:

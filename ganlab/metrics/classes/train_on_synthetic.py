@@ -1,4 +1,4 @@
-"""Train a classifier on generated samples and test it on real examples."""
+"""Accuracy on real examples of a classifier that is trained on generated samples."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TrainOnSynthetic(SampleMetric):
             self.add_state(f"{kind}_labels", [], dist_reduce_fx="cat")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of classes from the data; ten samples per class are the fewest."""
+        """Take the number of classes from the data, and require ten samples per class."""
         self.classes = needed_classes(self, data)
         self.min_samples = 10 * self.classes
 
@@ -148,8 +148,8 @@ class TrainOnSynthetic(SampleMetric):
         """Explain the accuracy."""
         return {
             "train_on_synthetic": "A small classifier that was trained on generated samples alone "
-            f"is right about {values['train_on_synthetic']:.1%} of the real examples (guessing: "
-            f"{1 / self.classes:.0%}; higher is better)."
+            f"classifies {values['train_on_synthetic']:.1%} of the real examples correctly "
+            f"(guessing: {1 / self.classes:.0%}; higher is better)."
         }
 
 

@@ -1,4 +1,4 @@
-"""Compare how generated samples and real examples spread over the same bins."""
+"""How generated samples and real examples spread over the same bins."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ _CHUNK = 4096  # rows that are compared with all centres at once
 
 
 class BinnedProportions(KeptFeaturesOrSamples):
-    """NDB and JSD of Richardson and Weiss 2018 (arXiv:1805.12462).
+    """Number of statistically different bins (NDB), and Jensen-Shannon divergence (JSD).
 
-    k-means clusters the real examples into `bins`. Every example and every generated sample goes
-    to the bin of its nearest centre. A bin is statistically different if the shares of examples
-    and of samples in it differ in a two-sided two-proportion z-test of level `alpha`. `ndb_share`
-    is the share of such bins: about `alpha` for equal distributions. `binned_jsd` is the
-    Jensen-Shannon divergence of the two histograms in nats, at most ln 2. More samples make the
-    test more sensitive, so scores are only comparable for equal numbers of samples.
+    Richardson and Weiss 2018 (arXiv:1805.12462). k-means clusters the real examples into `bins`.
+    Every example and every generated sample goes to the bin of its nearest centre. A bin is
+    statistically different if the shares of examples and of samples in it differ in a two-sided
+    two-proportion z-test of level `alpha`. `ndb_share` is the share of such bins: about `alpha` for
+    equal distributions. `binned_jsd` is the Jensen-Shannon divergence of the two histograms in
+    nats, at most ln 2. More samples make the test more sensitive, so scores are only comparable for
+    equal numbers of samples.
 
     Args:
         bins: K, the number of bins.
         alpha: level of the test, in (0, 1).
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 1], or points.
-        iterations: most iterations of k-means; it ends earlier when no bin changes.
+        iterations: most iterations of k-means, which ends earlier when no bin changes.
         seed: seed of the initial centres.
-        most: how many real examples, and how many samples, are kept.
+        most: largest number of real examples, and of samples, to keep.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -150,7 +151,7 @@ def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -
 
 def nearest_centre(samples: Tensor, centres: Tensor) -> Tensor:
     """Return the index (N,) of the centre (K, D) nearest to each sample (N, …)."""
-    shift = centres.mean(0)  # keeps products small where all samples lie far from 0
+    shift = centres.mean(0)  # keeps products small if all samples lie far from 0
     centres = centres - shift
     half = centres.square().sum(1) / 2  # argmin ‖x − c‖² = argmax x·c − ‖c‖² / 2
     parts = [((_rows(x) - shift) @ centres.T - half).argmax(1) for x in samples.split(_CHUNK)]

@@ -34,8 +34,8 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 class FrechetDistance(SampleMetric):
     """Fréchet distance between real and generated features, from their moments.
 
-    Over the features of the FID Inception it is the FID (Heusel et al. 2017, arXiv:1706.08500).
-    The state is float64 sums, which are added over ranks.
+    With the features of the FID Inception it is the FID (Heusel et al. 2017, arXiv:1706.08500).
+    The state consists of float64 sums, which are added over ranks.
 
     Args:
         dimensions: D, the number of features; None if `bind` will take it from the extractor.
@@ -53,7 +53,10 @@ class FrechetDistance(SampleMetric):
             self._allocate(dimensions)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
-        """Take the number of features; the covariance needs more samples than features."""
+        """Take the number of features from the extractor, and set `min_samples`.
+
+        The covariance needs more samples than features.
+        """
         if extractor is not None:
             self._allocate(extractor.width)
             self.min_samples = extractor.width + 1

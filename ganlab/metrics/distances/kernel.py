@@ -18,7 +18,7 @@ _SEED = 2020
 class KernelDistance(KeptSamples):
     """Squared maximum mean discrepancy under a cubic kernel, over random subsets.
 
-    The scores are the mean and the standard deviation over subsets. Over the features of the FID
+    The scores are the mean and the standard deviation over subsets. With the features of the FID
     Inception it is the KID: Bińkowski et al. 2018 (arXiv:1801.01401). The kernel is
     (x·y / D + 1)³. The estimate is unbiased: it is 0 on average for equal distributions, and may
     be negative. The subsets equal those of torch-fidelity with the generated samples as its first
@@ -26,7 +26,7 @@ class KernelDistance(KeptSamples):
 
     Args:
         subsets: number of subsets.
-        subset_size: how many samples, and how many examples, are in a subset, without replacement.
+        subset_size: number of samples, and of examples, in a subset, without replacement.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:

@@ -11,7 +11,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from ganlab.metrics.distances.frechet import FrechetDistance
 from ganlab.metrics.neighbours import as_double, cosine_tiles
 
-_ZERO = 1e-8  # Fréchet distances up to this count as 0 and are not divided
+_ZERO = 1e-8  # Fréchet distances up to this value count as 0
 _LEAST = 1e-14  # keeps the divisor above 0 if all samples are copies
 
 
@@ -20,7 +20,7 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
 
     The cosine distance of a sample is the smallest 1 − |cos| between its features and those of any
     training example. The divisor is the mean cosine distance of the samples, or 1 if that mean is
-    `threshold` or more: Bai et al. 2021 (arXiv:2106.03062). Over the features of the FID Inception
+    `threshold` or more: Bai et al. 2021 (arXiv:2106.03062). With the features of the FID Inception
     it is the MiFID. Samples and examples with all features 0 have no angle and are left out.
 
     Args:

@@ -10,9 +10,9 @@ from torch.nn.functional import conv2d, pad
 def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
     """Return the levels of a Laplacian pyramid, the full size first.
 
-    Each level but the last is the detail that halving its image loses; the last level is the
-    smallest image itself. Burt and Adelson 1983, "The Laplacian pyramid as a compact image code",
-    with their 5×5 filter.
+    The last level is the smallest image itself. Every other level is the detail that an image loses
+    when its sides are halved. Burt and Adelson 1983, "The Laplacian pyramid as a compact
+    image code", with their 5×5 filter.
 
     Args:
         images: float (N, C, H, W).

@@ -49,7 +49,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
 
 def _sorted(values: Tensor) -> Tensor:
-    """Sort each row of (M, N), in place on the CPU.
+    """Return (M, N) with each row sorted, on the CPU in place.
 
     NumPy's sort is about ten times as fast as torch's on a CPU.
     """
@@ -76,7 +76,7 @@ class _Sliced(KeptSamples):
         self.keep(samples, real)
 
     def pairs(self, most: int) -> tuple[Tensor, Tensor]:
-        """Return equally many real examples and samples, at most `most`, as random subsets."""
+        """Return random subsets of the real examples and samples, of equal size, at most `most`."""
         real, fake = self.kept("real"), self.kept("fake")
         n = min(len(real), len(fake), most)
         return tuple(self._subset(samples, n) for samples in (real, fake))
@@ -93,7 +93,7 @@ class PointSlicedWasserstein(_Sliced):
     If the sets have different sizes, a random subset of the larger set is used.
 
     Args:
-        most: how many real points, and how many generated points, are kept and compared.
+        most: largest number of real points, and of generated points, to keep and compare.
         directions: number of random directions; in one dimension a single direction is exact.
         seed: seed of the directions and subsets.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -149,19 +149,20 @@ class SlicedWasserstein(_Sliced):
     are multiplied by 1,000. The largest level shows differences in details and noise, the smallest
     level differences in overall structure.
 
-    A level is added while both of its sides have at least `smallest` pixels. The paper's smallest
-    level has 16 pixels. The default of 14 gives the same levels for powers of two, and a second
-    level for images of 28 pixels. If there are unequal numbers of real and generated images, a
-    random subset of the larger set is used.
+    Levels are added as long as both sides of a level have at least `smallest` pixels. The paper's
+    smallest level has 16 pixels. The default of 14 gives the same levels for powers of two, and a
+    second level for images of 28 pixels. If there are unequal numbers of real and generated images,
+    a random subset of the larger set is used.
 
     Args:
-        images: how many real, and how many generated images are compared; 16,384 in the paper.
-        patches: patches per image and level; 128 in the paper. More images are more precise than
-            more patches per image. Eight times as many patches take minutes on a CPU.
+        images: largest number of real, and of generated, images to compare; 16,384 in the paper.
+        patches: patches per image and level; 128 in the paper. Raising `images` makes the
+            scores more precise than raising `patches`. Eight times as many patches take minutes on
+            a CPU.
         directions: number of random directions.
         smallest: smallest side of the last level, in pixels; 7 or more.
         seed: seed of patches, directions and subsets.
-        most: how many real, and how many generated images are kept to choose from, as uint8.
+        most: largest number of real, and of generated, images to keep, as uint8.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -237,7 +238,8 @@ class SlicedWasserstein(_Sliced):
         if len(levels) > 1:
             worst = max(levels, key=lambda name: values[name])
             scale = "fine detail" if worst == levels[0] else "coarser structure"
-            explanations[worst] = f"They differ most in {scale}, at {worst.split('/')[1]} pixels."
+            size = worst.split("/")[1]
+            explanations[worst] = f"Patches differ most in {scale}, at {size} pixels."
         return explanations
 
     def compute(self) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ def cached_features(
 
     Args:
         key_parts: everything that the tensors depend on, as JSON values: the data's content hash,
-            split, number of examples, `Extractor.described()`.
+            split, number of examples, `Extractor.protocol_entries()`.
         compute: returns the tensors by name, on the CPU; called only if they are not cached.
 
     Returns:

@@ -23,10 +23,10 @@ class DigitFeatures(Extractor):
     It was trained by `ganlab train experiment=features_mnist`.
 
     Args:
-        weights: another safetensors file of the same network; None for the file of ganlab.
+        weights: another safetensors file of the same network; None for ganlab's own file.
 
     Attributes:
-        made_by: the metadata of the weights' file, which say how it was made.
+        made_by: the metadata of the weights' file, which say how the file was made.
 
     Raises:
         DataError: the file is missing, damaged, or of another network.

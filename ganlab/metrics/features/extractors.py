@@ -50,7 +50,7 @@ class FrozenExtractor(Extractor):
         """Resize uint8 images (N, C, H, W) to float32 (N, channels, size, size) in [0, 255].
 
         Raises:
-            ConfigError: the tensor is not such images, or has a wrong number of channels.
+            ConfigError: `images` has another type or shape, or a wrong number of channels.
         """
         IMAGE.check(images, self.title)
         received = images.shape[1]
@@ -68,7 +68,7 @@ class FrozenExtractor(Extractor):
 
 
 class ModuleFeatures(FrozenExtractor):
-    """Use any module as an extractor.
+    """Any module as a feature extractor.
 
     Args:
         module: maps float32 images (N, channels, size, size) to features (N, D), or to a pair of
@@ -84,7 +84,7 @@ class ModuleFeatures(FrozenExtractor):
         grey: see `FrozenExtractor`.
 
     Raises:
-        ConfigError: the module fails on such images, or returns something else.
+        ConfigError: an argument is not allowed, or the module fails or returns something else.
         DataError: the weights cannot be read, or are those of another network.
     """
 
@@ -151,7 +151,7 @@ class ModuleFeatures(FrozenExtractor):
         return features.float(), None if logits is None else logits.float()
 
     def protocol_entries(self) -> dict[str, Any]:
-        """Add image size and normalisation, which the weights' hash does not cover."""
+        """Return also image size and normalisation, which the weights' hash does not cover."""
         mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
         return {**super().protocol_entries(), "size": self.size, "mean": mean, "std": std}
 
@@ -181,7 +181,7 @@ def load_state(module: nn.Module, weights: str, others: list[str]) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(state)
-    except Exception as error:  # unpickling and safetensors raise many kinds
+    except Exception as error:  # unpickling and safetensors raise many types
         reason = " ".join(str(error).split())[:300]
         raise DataError(
             f"features.weights: {path} does not hold the weights of a {type(module).__name__}: "

@@ -157,7 +157,7 @@ def _build(content: bytes, weights: str | None) -> nn.Module:
         return FeatureExtractorInceptionV3(
             "inception", ["2048"], feature_extractor_weights_path=safe
         )
-    except Exception as error:  # unpickling raises many types
+    except Exception as error:  # unpickling raises many types of errors
         reason = " ".join(str(error).split())[:300]
         raise DataError(
             f"features.weights: {weights or WEIGHTS} does not hold the weights of the FID's "

@@ -18,7 +18,7 @@ Resizer = Callable[[Tensor, int], Tensor]
 
 
 def clean(images: Tensor, size: int) -> Tensor:
-    """Resize with a bicubic, antialiased filter and without rounding, as the clean-fid library.
+    """Resize with a bicubic, antialiased filter and without rounding, as clean-fid does.
 
     It is Pillow's bicubic filter, applied to each channel as floats (Parmar et al. 2022).
 
@@ -33,7 +33,7 @@ def clean(images: Tensor, size: int) -> Tensor:
 
 
 def tensorflow(images: Tensor, size: int) -> Tensor:
-    """Resize bilinearly without antialiasing, as TensorFlow 1 in the first FID.
+    """Resize bilinearly without antialiasing, as TensorFlow 1 did for the first FID.
 
     Output pixel i reads the image at i·H/size, without the half-pixel offset that aligns centres,
     so downscaling aliases. Arguments and result are those of `clean`.
@@ -48,7 +48,7 @@ def tensorflow(images: Tensor, size: int) -> Tensor:
 
 
 def bilinear(images: Tensor, size: int) -> Tensor:
-    """Resize bilinearly with antialiasing, as torchmetrics. For arguments see `clean`."""
+    """Resize bilinearly with antialiasing, as torchmetrics does. For arguments see `clean`."""
     return _torch(images, size, "bilinear")
 
 

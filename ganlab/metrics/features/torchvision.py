@@ -16,9 +16,9 @@ from ganlab.metrics.features.extractors import FrozenExtractor, Grey, load_state
 class TorchvisionClassifier(FrozenExtractor):
     """Any classifier of torchvision; its features are the input of its last linear layer.
 
-    Images are normalised as the preprocessing of the weights does, and resized, without cropping,
-    to the crop size of that preprocessing. Weights from a file and random weights use the
-    preprocessing of the default weights.
+    Images are normalised as in torchvision's preprocessing for the weights. They are resized,
+    without cropping, to the crop size of this preprocessing. Weights from a file and random weights
+    use the preprocessing of the default weights.
 
     Args:
         model: name of the classifier in `torchvision.models`, such as "resnet50".
@@ -74,7 +74,7 @@ class TorchvisionClassifier(FrozenExtractor):
 
     @classmethod
     def score_name_of(cls, score: str, settings: dict[str, Any]) -> str:
-        """Return `score_name` for the constructor arguments `settings`, without building it."""
+        """Return `score_name` for constructor arguments `settings`, without an extractor."""
         return f"{score}_{settings['model']}"
 
     @torch.no_grad()

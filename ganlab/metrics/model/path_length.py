@@ -35,19 +35,19 @@ class PerceptualPathLength(ModelMetric):
     sphere (`slerp`) for normal latents and along a straight line for uniform latents; t is uniform
     in [0, 1]. The paper's distance d is LPIPS over VGG; pass it as `distance`. As in the authors'
     code, the mean leaves out the lowest and highest values. In a conditional model both ends of a
-    path have the same label. The score's name ends in that of the distance, such as
+    path have the same label. The score's name ends in the name of the distance:
     path_length_pixels.
 
-    With ε = 10⁻⁴ a float32 difference has three correct digits: for an untrained DCGAN the
-    relative error of the mean is below 10⁻⁴. In bfloat16 the score would be hundreds of times too
-    large, so samples are generated without autocast or TF32.
+    With ε = 10⁻⁴, the difference of two float32 samples has three correct digits. For an untrained
+    DCGAN, the relative error of the mean is below 10⁻⁴. In bfloat16 the score would be hundreds
+    of times too large, so samples are generated without autocast or TF32.
 
     Args:
         distance: function with a `name` that maps two batches of samples (N, …), images in
             [−1, 1], to distances (N,), quadratic for small differences; None for `SquaredPixels`.
         pairs: number of paths (100,000 in the paper).
         epsilon: ε, the step along a path of length 1.
-        trim: share of values left out at each end, in [0, 0.5).
+        trim: share of the values that is left out at either end (lowest, highest), in [0, 0.5).
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -123,7 +123,7 @@ class PerceptualPathLength(ModelMetric):
         with torch.no_grad(), _full_float32(module.device):
             for first in range(0, self.pairs, _BATCH):
                 part = slice(first, min(first + _BATCH, self.pairs))
-                # a single batch, so that rounding is the same for both ends
+                # both ends in one batch, so that both are rounded in the same way
                 inputs = {"latents": torch.cat([near[part], far[part]])}
                 if labels is not None:
                     inputs["labels"] = labels[: self.pairs][part].repeat(2)
@@ -160,9 +160,9 @@ class PerceptualPathLength(ModelMetric):
         """Explain the path length."""
         (name,) = self.scores
         return {
-            name: f"Along a path from one latent to another the samples change at a squared speed "
-            f"of {values[name]:.3g} (by {self.distance.name}). Lower is smoother, but a generator "
-            "whose samples are all equal has 0."
+            name: f"Along a path from one latent to another, the squared speed of the samples is "
+            f"{values[name]:.3g} (distance: {self.distance.name}). Lower is smoother, but 0 means "
+            "that all samples are equal."
         }
 
     def compute(self) -> Tensor:
@@ -183,8 +183,8 @@ def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Return points (N, D) on the arcs from `start` to `end`; White 2016 (arXiv:1609.04468).
 
-    The length changes from that of `start` to that of `end`. If both are parallel, the points lie
-    on the straight line.
+    The points' length changes from the length of `start` to the length of `end`. If `start` and
+    `end` are parallel, the points lie on the straight line between them.
     """
     cosine = nn.functional.cosine_similarity(start, end, dim=-1)[..., None].clamp(-1, 1)
     angle = cosine.arccos()

@@ -21,7 +21,7 @@ from ganlab.modalities import Modality
 
 GRID = 4  # feature maps are pooled to at most 4 × 4
 PENALTY = 0.1  # ridge penalty, relative to the mean squared norm of an example's features
-TESTS = 10_000  # most test examples
+TESTS = 10_000  # largest number of test examples
 CHUNK = 500  # examples per forward pass
 
 
@@ -30,11 +30,11 @@ class LinearProbe(ModelMetric):
 
     Radford et al. 2016 (arXiv:1511.06434), section 5.1: the features are the maps of all
     convolutions, max-pooled to 4 × 4 and concatenated; for an MLP, all hidden layers. They are
-    taken after normalisation and activation, as the inputs of all linear and convolutional layers
-    but the first. The paper's linear L2-SVM is replaced by a ridge regression of one-hot labels on
-    standardised features, which has a closed form. The first control is the same discriminator
-    before training, since random convolutions alone tell classes apart much better than pixels.
-    The second control is the examples themselves.
+    taken after normalisation and activation: they are the inputs of all linear and convolutional
+    layers except the first layer. The paper's linear L2-SVM is replaced by a ridge regression of
+    one-hot labels on standardised features, which has a closed form. The first control uses the
+    features of the same discriminator before training, since random convolutions alone tell classes
+    apart much better than pixels. The second control uses the examples themselves.
 
     Features take 8 · samples · width bytes of memory.
 
@@ -117,10 +117,10 @@ class LinearProbe(ModelMetric):
         self.update(torch.tensor(hits), len(tested["label"]))
 
     def update(self, hits: Tensor, total: int) -> None:
-        """Add numbers of test examples that were classified right.
+        """Add the numbers of correctly classified test examples.
 
         Args:
-            hits: int64 (3,), by features, by untrained features, and by the examples themselves.
+            hits: int64 (3,): with trained features, untrained features, the examples themselves.
             total: number of test examples.
         """
         self.hits += hits.to(self.hits.device)
@@ -148,9 +148,9 @@ class LinearProbe(ModelMetric):
         better = probe > untrained + 2 * error
         return {
             "linear_probe": f"With {self.samples:,} labels, a linear classifier on the "
-            f"discriminator's features is right about {probe:.1%} of the test examples. With the "
-            f"features of an untrained discriminator it is right about {untrained:.1%}, and with "
-            f"the examples themselves about {pixels:.1%}. So training has "
+            f"discriminator's features classifies {probe:.1%} of the test examples correctly. With "
+            f"the features of an untrained discriminator the share is {untrained:.1%}, and with "
+            f"the examples themselves {pixels:.1%}. So training has "
             f"{'' if better else 'not measurably '}taught the discriminator to tell classes apart "
             "better than random weights do."
         }
@@ -183,7 +183,7 @@ class LinearProbe(ModelMetric):
         modality: Modality,
         device: torch.device,
     ) -> int:
-        """Fit a classifier, and return how many test examples it classifies right."""
+        """Fit a classifier, and return how many test examples it classifies correctly."""
 
         def extract(part: Tensor) -> Tensor:
             part = part.to(device)
@@ -198,7 +198,7 @@ class LinearProbe(ModelMetric):
 
 
 def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
-    """Return the inputs of all linear and 2-D convolutional layers but the first that is called.
+    """Return the inputs of all linear and 2-D convolutional layers except the layer called first.
 
     Args:
         network: module whose only input is `samples`.
@@ -213,7 +213,7 @@ def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
         x = inputs[0]
         if x.dim() == 4 and max(x.shape[2:]) > GRID:
             x = adaptive_max_pool2d(x, [min(side, GRID) for side in x.shape[2:]])
-        taken.append(x.flatten(1).clone())  # the network may overwrite it
+        taken.append(x.flatten(1).clone())  # the network may overwrite its maps
 
     layers = [x for x in network.modules() if isinstance(x, (nn.Linear, nn.Conv2d))]
     handles = [layer.register_forward_pre_hook(take) for layer in layers]
@@ -227,7 +227,7 @@ def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
 
 
 def ridge_classifier(features: Tensor, labels: Tensor, classes: int) -> Callable[[Tensor], Tensor]:
-    """Fit a ridge regression of one-hot labels on standardised features.
+    """Return a ridge regression of one-hot labels on standardised features.
 
     The dual problem, with an N × N matrix, is solved on the CPU in float64.
 

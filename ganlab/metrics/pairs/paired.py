@@ -25,7 +25,7 @@ from ganlab.modalities.pixels import normalise
 SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}
 
 
-# by the two compared images: the prefix of the score's name, and the subject of its explanation
+# (image, image to compare with): (prefix of the score's name, subject of its explanation)
 COMPARISONS = {
     ("samples", "targets"): ("", "Compared with their targets, generated images"),
     ("reconstructions", "sources"): (
@@ -45,8 +45,8 @@ class PairedMetric(SampleMetric):
     Args:
         of: "samples", or for translations also "reconstructions" (translated there and back) or
             "sources" (not translated).
-        against: "targets" for samples and sources, "sources" for reconstructions. Scores of
-            reconstructions begin with "cycle_", scores of sources with "source_".
+        against: "targets" for samples and sources, "sources" for reconstructions. Score names
+            begin with "cycle_" for reconstructions and with "source_" for sources.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -195,7 +195,7 @@ class LPIPSDistance(nn.Module):
         super().__init__()
         one_of("lpips.network", network, get_args(Backbone))
         self.network = network
-        with torch.random.fork_rng(devices=[]):  # torchvision initialises before it loads
+        with torch.random.fork_rng(devices=[]):  # torchvision makes random weights first
             self.net = _downloaded(network) if weights is None else _loaded(network, Path(weights))
         self.hash = hash_tensors(self.net.named_tensors())[:16]
 
@@ -274,7 +274,7 @@ def _loaded(network: str, path: Path) -> PerceptualNetwork:
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise DataError(
             f"lpips.weights: {path} cannot be read ({str(error).splitlines()[0]}). Give the file "
-            "that torchvision downloads, or set it to null to download the file."
+            "that torchvision downloads, or set lpips.weights=null to download it."
         ) from error
     loaded = PerceptualNetwork(network, pretrained=False)
     state = {f"features.{key}": tensor for key, tensor in loaded.features.state_dict().items()}

@@ -74,7 +74,7 @@ def squared_distances(images: Tensor, colours: tuple[tuple[int, int, int], ...])
 
 
 def classes_of(images: Tensor, palette: Palette) -> Tensor:
-    """Return the class of each pixel's nearest colour, uint8 (N, H, W), 255 if it is ignored.
+    """Return the class of each pixel's nearest colour, uint8 (N, H, W); 255 for an ignored colour.
 
     Args:
         images: label maps, uint8 (N, 3, H, W) in [0, 255].
@@ -85,7 +85,7 @@ def classes_of(images: Tensor, palette: Palette) -> Tensor:
 
 
 class PaletteSegmenter(nn.Module):
-    """Segmenter of generated label maps: the class is that of the nearest scored colour.
+    """Segmenter of generated label maps: a pixel has the class of the nearest scored colour.
 
     Args:
         palette: a name in `PALETTES`.

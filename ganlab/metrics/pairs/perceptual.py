@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d
 
 Backbone = Literal["alex", "vgg", "squeeze"]
 MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}  # torchvision's names
-CUTS = {  # each feature map is the output of the first so many layers of `model.features`
+CUTS = {  # for each n: the output of the first n layers of `model.features` is a feature map
     "alex": (2, 5, 8, 10, 12),
     "vgg": (4, 9, 16, 23, 30),
     "squeeze": (2, 5, 8, 10, 11, 12, 13),
@@ -25,7 +25,7 @@ SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # per channel, i
 class PerceptualNetwork(nn.Module):
     """Weighted squared differences of a classifier's normalised maps, averaged over positions.
 
-    The weights of the maps are the authors' (version 0.1), which come with torchmetrics.
+    The weights of the maps are those of the authors (version 0.1); they come with torchmetrics.
 
     Args:
         network: the classifier.

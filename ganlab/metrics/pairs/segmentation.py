@@ -34,8 +34,8 @@ class PictureSegmenter(nn.Module):
         mean, std: images in [0, 1] become (image − mean) / std; each is a number, or a number for
             each channel. The default maps to [−1, 1]; torchvision's segmenters take
             [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225].
-        most: images whose longer side has more pixels are downsampled to `most`; None keeps their
-            size. Logits are resized (bilinear) to the size of the given images.
+        most: most pixels along the longer side; larger images are downsampled. None keeps all
+            sizes. Logits are resized (bilinear) to the size of the given images.
         weights: path of a state dict, saved by safetensors (.safetensors) or torch.save; None
             keeps the module's weights.
         title: the segmenter's name in a score's protocol; None for the module's class name.
@@ -109,11 +109,11 @@ class ShapeSegmenter(PictureSegmenter):
     """The segmenter of `ganlab.data.Shapes` that ships with ganlab.
 
     It was trained by `ganlab train experiment=segmenter_shapes` on pictures of 64 pixels. On the
-    test split of these pictures 99.96 % of its pixels are right. Larger pictures are downsampled
-    to 64 pixels, with 98.5 % or more.
+    test split of these pictures it classifies 99.96 % of the pixels correctly. Larger pictures are
+    downsampled to 64 pixels, and it classifies 98.5 % or more correctly.
 
     Args:
-        weights: another safetensors file of the same network; None for the file of ganlab.
+        weights: another safetensors file of the same network; None for ganlab's own file.
 
     Raises:
         DataError: the file is missing, damaged, or of another network.
@@ -125,7 +125,7 @@ class ShapeSegmenter(PictureSegmenter):
         with torch.random.fork_rng(devices=[]):  # initial weights use random numbers
             network = Segmenter(3, len(TEXTURES))
         path = Path(weights) if weights else WEIGHTS
-        super().__init__(_with_counters(network, path), most=64, title="ganlab segmenter of shapes")
+        super().__init__(_with_weights(network, path), most=64, title="ganlab segmenter of shapes")
         self.hash = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -149,8 +149,8 @@ class SegmentationAccuracy(SampleMetric):
     Let nᵢⱼ be the number of pixels, over all pictures, of true class i and found class j, and
     tᵢ = Σⱼ nᵢⱼ. The scores are those of Long et al. 2015 (arXiv:1411.4038): pixel accuracy
     Σᵢ nᵢᵢ / Σᵢ tᵢ, class accuracy (the mean over classes of nᵢᵢ / tᵢ) and mean IoU (the mean over
-    classes of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)). Both means leave out classes without true pixels. No
-    score counts pixels of class 255. With an FCN trained on Cityscapes it is the FCN score of
+    classes of nᵢᵢ / (tᵢ + Σⱼ nⱼᵢ − nᵢᵢ)). Both means leave out classes without true pixels. The
+    scores ignore pixels of class 255. With an FCN trained on Cityscapes they are the FCN scores of
     pix2pix (arXiv:1611.07004).
 
     Args:
@@ -207,7 +207,7 @@ class SegmentationAccuracy(SampleMetric):
         With a palette, `segments` are label maps, uint8 (N, 3, H, W).
 
         Raises:
-            ConfigError: shapes differ, or classes are out of range or not those of the segmenter.
+            ConfigError: shapes do not fit, or a class is out of range or unknown to the segmenter.
         """
         IMAGE.check(samples, f"{self.title}: samples")
         self.load()
@@ -238,7 +238,7 @@ class SegmentationAccuracy(SampleMetric):
         if logits.shape[1] != self.classes:
             raise ConfigError(
                 f"{self.title}: {self.segmenter.title} tells {logits.shape[1]} classes apart, but "
-                f"segmentation.classes is {self.classes}. Change it, or use another segmenter."
+                f"segmentation.classes is {self.classes}. Change it, or the segmenter."
             )
         return logits.argmax(1).to(self.confusion.device)
 
@@ -276,14 +276,14 @@ class SegmentationAccuracy(SampleMetric):
         return {
             "pixel_accuracy": f"A segmenter finds the right class in {accuracy:.1%} of the pixels "
             "of generated pictures (higher is better).",
-            "class_accuracy": f"If every class has the same weight, this is {by_class:.1%}.",
+            "class_accuracy": f"With equal weights for all classes, the share is {by_class:.1%}.",
             "mean_iou": f"Found and true regions of a class overlap by {iou:.1%} (intersection "
             "over union, mean over classes).",
         }
 
 
-def _with_counters(network: Segmenter, path: Path) -> Segmenter:
-    """Load the weights of a file, which lacks the counters of batch norm; return the network."""
+def _with_weights(network: Segmenter, path: Path) -> Segmenter:
+    """Return the network with the weights of a file, which lacks the counters of batch norm."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -13,11 +13,12 @@ from ganlab.metrics.pairs.paired import PairedMetric
 
 
 class EdgeSharpness(PairedMetric):
-    """Mean gradient magnitude of generated images, divided by that of their targets.
+    """Ratio of the mean gradient magnitudes of generated images and of their targets.
 
-    With forward differences ∂ₓ and ∂ᵧ it is ⟨√(∂ₓG² + ∂ᵧG²)⟩ / ⟨√(∂ₓT² + ∂ᵧT²)⟩. Each mean is over
-    all images, channels, and pixels with neighbours to the right and below. 1 is as sharp as the
-    targets, less is blurred, more is rougher. The score ignores where the edges are.
+    With forward differences ∂ₓ and ∂ᵧ the ratio is ⟨√(∂ₓG² + ∂ᵧG²)⟩ / ⟨√(∂ₓT² + ∂ᵧT²)⟩. Each mean
+    is over all images, channels, and pixels with neighbours to the right and below. At 1, images
+    are as sharp as the targets; below 1 they are blurred, above 1 rougher. The score ignores where
+    the edges are.
     """
 
     higher_is_better = None
@@ -44,7 +45,7 @@ class EdgeSharpness(PairedMetric):
         return generated / target
 
     def settings(self) -> dict[str, Any]:
-        """Return how gradients are computed, and what the ratio divides."""
+        """Return how gradients are computed, and what the means are taken over."""
         return {"gradient": "forward differences", "ratio_of": "means over all images"}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ganlab.modalities.pixels import normalise
 
 
 class AccuracyProtocol(Protocol):
-    """Share of the test images that a `Classifier` classifies right.
+    """Share of the test images that a `Classifier` classifies correctly.
 
     Args:
         ema: whether to use the EMA weights, if the model has them.
@@ -53,5 +53,5 @@ class AccuracyProtocol(Protocol):
             "data_hash": data.content_hash("test"),
             "weights": "ema" if self.ema and len(module.averaged) else "raw",
         }
-        explanation = f"{accuracy:.2%} of {len(images):,} test images are classified right."
+        explanation = f"{accuracy:.2%} of {len(images):,} test images are classified correctly."
         return {"accuracy": Score(accuracy, protocol, explanation, higher_is_better=True)}

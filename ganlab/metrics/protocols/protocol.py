@@ -20,9 +20,10 @@ class Score:
         value: the number.
         protocol: metric, extractor and hash of its weights, number of samples, split, EMA or raw
             weights, …
-        explanation: what the number means, for a newcomer; empty if another score of the same
-            metric says it.
-        higher_is_better: whether a higher value is better; None if neither direction is better.
+        explanation: what the number means, for a newcomer; empty if the explanation of
+            another score of the same metric suffices.
+        higher_is_better: whether a higher value is better; None if neither a higher nor a
+            lower value is better.
     """
 
     value: float
@@ -58,8 +59,8 @@ class Protocol:
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError if the protocol does not support the model or the data.
 
-        This is called before training, when neither is loaded: the module may be on the meta
-        device, and the files of the data may be missing.
+        This is called before training, when neither the model nor the data is loaded: the module
+        may be on the meta device, and the files of the data may be missing.
         """
 
     def prepare(self, data: Any) -> None:

@@ -18,8 +18,8 @@ CHUNK = 512  # samples or examples that are processed at once
 class RealSamples:
     """The real examples of a protocol.
 
-    A method's argument `split` names a split that a metric chooses itself, whose examples are all
-    used; None is the protocol's choice: `n` examples of the protocol's split.
+    Methods have an argument `split`. None stands for `n` examples of the protocol's split. A name
+    stands for all examples of a split that a metric chooses.
 
     Args:
         data: data module.
@@ -91,7 +91,7 @@ class RealSamples:
 def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> dict[str, Tensor]:
     """Return the "features" and, if any, "logits" of uint8 images, on the CPU.
 
-    Metrics compute in float64, which not every device supports.
+    Metrics need them on the CPU, as they compute in float64, which not every device supports.
     """
     pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
     seen = {"features": torch.cat([features for features, _ in pairs]).cpu()}

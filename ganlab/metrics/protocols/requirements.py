@@ -21,12 +21,12 @@ def needs_features(metric: SampleMetric) -> bool:
 def check_metrics(
     metrics: Mapping[str, SampleMetric], features: Callable[[], Extractor] | None
 ) -> None:
-    """Raise a ConfigError unless there are metrics, all of known inputs that are available."""
+    """Raise a ConfigError without metrics, or for unknown or unavailable inputs of a metric."""
     if not metrics:
         raise ConfigError("protocol.metrics: received none; needs one or more.")
     if features is not None and not callable(features):
         raise ConfigError(
-            f"protocol.features: received {features!r}; choose them with features=NAME."
+            f"protocol.features: received {features!r}; choose features with features=NAME."
         )
     for name, metric in metrics.items():
         known = INPUTS | TRANSLATION_INPUTS

@@ -43,11 +43,11 @@ class SampleProtocol(Protocol):
         samples: number of generated samples; null for all images of a folder.
         real_samples: size of a fixed random subset of the real examples; null for the whole split.
         split: split of the real examples, "train" or "test".
-        seed: seed of the latents, and of the measurements of model metrics. Metrics have seeds of
-            their own for other random numbers, so that this seed changes nothing but the samples.
+        seed: seed of the latents, and of the measurements of model metrics. Other metrics
+            have seeds of their own for their random numbers.
         ema: whether to use the EMA weights, if the model has them.
         batch_norm: statistics of the generator's batch norm: "running", "batch" or "standing".
-        truncation: truncation of the latents; null for none.
+        truncation: truncation of the latents; null for no truncation.
 
     Raises:
         ConfigError: a number or name is not allowed, or a metric's inputs are not available.
@@ -86,7 +86,7 @@ class SampleProtocol(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the scores, with "<name>/*" for scores of each class; loads nothing."""
+        """Names of the scores, with "<name>/*" for scores of classes or levels; loads nothing."""
         return tuple(
             self._score_name(metric, score)
             for metric in self.metrics.values()
@@ -189,17 +189,17 @@ class SampleProtocol(Protocol):
             self.extractor.to(device)
         if not self._is_fed:
             self._feed_real(device, rank, ranks, track)
-        metrics = [_without_copying_lists(metric) for metric in self.metrics.values()]
+        metrics = [_copy_sharing_tensors(metric) for metric in self.metrics.values()]
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
         start, stop = share(n, rank, ranks) if fed else (0, 0)
         steps = range(start, stop, CHUNK)
         with source.open(n):
             for first in track(steps, "generated samples") if track else steps:
                 part = source.part(first, min(first + CHUNK, stop))
-                seen = {key: tensor.cpu() for key, tensor in part.items()}
+                inputs = {key: tensor.cpu() for key, tensor in part.items()}
                 if any(map(needs_features, fed)):
-                    seen |= look(self.extractor, part["samples"], device)
-                _feed(fed, seen, real=False)
+                    inputs |= look(self.extractor, part["samples"], device)
+                _feed(fed, inputs, real=False)
             for metric in metrics:
                 if isinstance(metric, ModelMetric):  # every rank computes the complete metric
                     options = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
@@ -210,7 +210,7 @@ class SampleProtocol(Protocol):
             metric.distributed_available_fn = partial(bool, is_shared)
             if is_shared:
                 metric.to(device)  # the ranks communicate between their devices
-            scores |= self._computed(metric, source, n)
+            scores |= self._scores_of(metric, source, n)
         return scores
 
     def nearest(self, source: Source, n: int = 10) -> tuple[Tensor, Tensor] | None:
@@ -245,14 +245,14 @@ class SampleProtocol(Protocol):
                 continue
             start, stop = share(self._real.count(split), rank, ranks)
             if any(needs_features(metric) for metric in fed):
-                seen = self._real.seen(split, start, stop, self.extractor, device, track)
+                inputs = self._real.seen(split, start, stop, self.extractor, device, track)
             else:
-                seen = self._real.part(split, start, stop)
+                inputs = self._real.part(split, start, stop)
             for first in range(0, stop - start, CHUNK):
-                _feed(fed, {k: x[first : first + CHUNK] for k, x in seen.items()}, real=True)
+                _feed(fed, {k: x[first : first + CHUNK] for k, x in inputs.items()}, real=True)
         self._is_fed = True
 
-    def _computed(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
+    def _scores_of(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
         computed = metric.compute()
         if isinstance(computed, Tensor):
             computed = {metric.scores[0]: computed}
@@ -288,14 +288,14 @@ class SampleProtocol(Protocol):
         return name + slash + rest
 
 
-def _feed(metrics: list[SampleMetric], seen: dict[str, Tensor], real: bool) -> None:
+def _feed(metrics: list[SampleMetric], inputs: dict[str, Tensor], real: bool) -> None:
     for metric in metrics:
-        inputs = [seen[name] for name in metric.inputs]
-        metric.update(*inputs, real=real) if metric.uses_real else metric.update(*inputs)
+        arguments = [inputs[name] for name in metric.inputs]
+        metric.update(*arguments, real=real) if metric.uses_real else metric.update(*arguments)
 
 
-def _without_copying_lists(metric: SampleMetric) -> SampleMetric:
-    """Return a copy of a metric that shares its lists of tensors, such as real examples."""
+def _copy_sharing_tensors(metric: SampleMetric) -> SampleMetric:
+    """Return a copy of a metric that shares the tensors in its lists, such as real examples."""
     lists = [
         tensor
         for part in metric.modules()

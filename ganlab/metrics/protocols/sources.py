@@ -20,7 +20,7 @@ STANDING_BATCHES = 16  # batches over which standing statistics are accumulated
 
 @runtime_checkable
 class Source(Protocol):
-    """Generated samples by index: a sample depends on its index alone, not on rank or part.
+    """Generated samples by index; a sample depends only on its index, not on the rank or part.
 
     Attributes:
         module: the model that makes the samples; None if it is not available.
@@ -58,7 +58,7 @@ class ModelSamples:
         seed: seed of latents and labels.
         ema: whether to use the EMA weights, if the model has them.
         batch_norm: statistics of the generator's batch norm: "running", "batch" or "standing".
-        truncation: truncation of the latents; None for none.
+        truncation: truncation of the latents; None for no truncation.
 
     Raises:
         ConfigError: the model does not generate samples from latents.
@@ -95,7 +95,7 @@ class ModelSamples:
     @contextmanager
     def open(self, n: int) -> Iterator[None]:
         """Sample the latents, and set the statistics of batch norm within the context."""
-        # round up to full batches, so that the last batch has as good statistics as the others
+        # round up to full batches, so that the last batch has as good statistics as other batches
         total = -(-n // BATCH) * BATCH if self.batch_norm == "batch" else n
         draw = self.module.draw_inputs
         self._latents, self._labels = draw(total, seed=self.seed, truncation=self.truncation)
@@ -172,7 +172,7 @@ class FolderSamples:
         return size if wanted is None else wanted
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Choose the subset, and return an empty context."""
+        """Choose the subset, and return a context that does nothing."""
         self._rows = self.data.reference_rows("train", n if n < self.count(None) else None)
         return nullcontext()
 

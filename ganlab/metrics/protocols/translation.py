@@ -28,7 +28,7 @@ class TranslationProtocol(Protocol):
     domain. Metrics of "targets" or "segments" compare each translation with its target picture or
     its true classes; they need data with pairs or segments. Metrics of "reconstructions" use
     pictures that are translated there and back. Each score is taken in every direction of the
-    model. If there are several directions, its name is "<score>/<direction>".
+    model. With several directions, a score's name is "<score>/<direction>".
 
     Args:
         name: name of the protocol, which states metrics, number of pictures and split.
@@ -41,7 +41,7 @@ class TranslationProtocol(Protocol):
         ema: whether to use the EMA weights, if the model has them.
 
     Raises:
-        ConfigError: as `SampleProtocol`, or a metric is a `ModelMetric`.
+        ConfigError: as in `SampleProtocol`, or a metric is a `ModelMetric`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TranslationProtocol(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the scores; with directions only after `check`."""
+        """Names of the scores; they contain the directions only after `check`."""
         with_features = copy.copy(self._template)
         with_features.features = self.features
         if len(self._directions) < 2:
@@ -94,7 +94,7 @@ class TranslationProtocol(Protocol):
             "targets": data.has_pairs and (self.split == "test" or not data.independent),
             "segments": getattr(data, "has_segments", False),
             "labels": data.label_classes is not None,
-            "reconstructions": all(_back(module, way) for way in module.directions.values()),
+            "reconstructions": all(_reverse_of(module, way) for way in module.directions.values()),
         }
         why = {
             "targets": f"{data.title} has no pairs in its {self.split} split",
@@ -204,13 +204,13 @@ class TranslatedSamples:
         return wanted or len(self.data.domain(self.way.source).reference(self.split))
 
     def open(self, n: int) -> AbstractContextManager[None]:
-        """Choose the pictures, and return an empty context."""
+        """Choose the pictures, and return a context that does nothing."""
         self._chosen = None if n == self.count(None) else n
         self._rows = self.data.reference_rows(self.split, self._chosen)
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Return translations start … stop − 1, rounded to 8 bits, sources, and what is wanted."""
+        """Return translations start … stop − 1, rounded to 8 bits, and other inputs."""
         sources = self._rows[self.way.source][start:stop]
         seed = self.seed * _SEEDS_APART + start
         translated = self.module.translate(normalise(sources), self.name, ema=self.ema, seed=seed)
@@ -225,7 +225,7 @@ class TranslatedSamples:
             part["segments"] = self._rows["segments"][start:stop]
         if "reconstructions" in self.wanted:
             back = self.module.translate(
-                translated, _back(self.module, self.way), ema=self.ema, seed=seed
+                translated, _reverse_of(self.module, self.way), ema=self.ema, seed=seed
             )
             part["reconstructions"] = denormalise(back)
         return part
@@ -252,7 +252,7 @@ def _in_direction(name: str, score: Score) -> Score:
     )
 
 
-def _back(module: Translator, way: Direction) -> str | None:
+def _reverse_of(module: Translator, way: Direction) -> str | None:
     """Return the name of the reverse direction; None if there is none."""
     for name, other in module.directions.items():
         if (other.source, other.target) == (way.target, way.source):

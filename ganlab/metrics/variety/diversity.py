@@ -15,12 +15,12 @@ from ganlab.metrics.kept import KeptSamples
 from ganlab.modalities import IMAGE
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik 2003
-_KERNEL = 11
+_KERNEL = 11  # side of the window, in pixels
 _BATCH = 250  # pairs compared at once
 
 
 def random_pairs(n: int, pairs: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return indices (pairs,) of first and second partners, always distinct; n is 2 or more."""
+    """Return indices (pairs,) of the first and of the second partners, which differ; n ≥ 2."""
     first = torch.randint(n, (pairs,), generator=rng)
     return first, (first + torch.randint(1, n, (pairs,), generator=rng)) % n
 
@@ -59,14 +59,14 @@ class MSSSIMDiversity(KeptSamples):
     Odena et al. 2017 (arXiv:1610.09585) take pairs of the same class. 1 means that all images are
     equal. If the generated images have a higher mean than the real images, diversity is lost. The
     MS-SSIM of Wang, Simoncelli and Bovik 2003 has five scales. For images below 176 pixels fewer
-    scales are used, and their weights are divided by the sum of these weights. So values are
-    comparable only for equal image sizes.
+    scales are used, with weights that are scaled to the sum 1. So values are comparable only for
+    equal image sizes.
 
     Args:
         pairs: number of pairs of generated images, and of pairs of real images.
         within_class: whether both images of a pair share a label; needs labels.
         seed: seed of the pairs.
-        most: how many real, and how many generated images are kept to choose from, as uint8.
+        most: largest number of real, and of generated, images to keep, as uint8.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -139,7 +139,7 @@ class MSSSIMDiversity(KeptSamples):
         )
         return {
             "ms_ssim": f"Two generated images have a similarity of {fake:.2f} (1 means equal), two "
-            f"real images one of {real:.2f}: {verdict}"
+            f"real images have a similarity of {real:.2f}: {verdict}"
         }
 
     def compute(self) -> dict[str, Tensor]:
@@ -166,8 +166,8 @@ class MSSSIMDiversity(KeptSamples):
 def scale_weights(side: int) -> tuple[float, ...]:
     """Return the weights of the MS-SSIM scales, with sum 1.
 
-    The number of scales is the largest, up to five, for which the window of 11 pixels fits the
-    smallest scale and which torchmetrics supports.
+    There are as many scales as possible, up to five. The window of 11 pixels must fit the smallest
+    scale, and torchmetrics must support the number of scales.
 
     Args:
         side: smaller side of the images, in pixels.
@@ -190,14 +190,14 @@ def scale_weights(side: int) -> tuple[float, ...]:
 
 
 class PairwiseDistance(KeptSamples):
-    """Mean L2 distance between two generated samples, divided by that between two real examples.
+    """Mean L2 distance of pairs of generated samples, divided by that of pairs of real examples.
 
-    1 is as diverse as the data; 0 means that all samples are equal; well above 1 is noise.
+    1 means as diverse as the data, 0 that all samples are equal, far above 1 that they are noise.
 
     Args:
         pairs: number of random pairs of samples, and of pairs of examples.
         seed: seed of the pairs.
-        most: how many real examples, and how many samples, are kept to choose from.
+        most: largest number of real examples, and of samples, to keep.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -228,8 +228,8 @@ class PairwiseDistance(KeptSamples):
         """Explain the ratio."""
         return {
             "pairwise_distance_ratio": "The distance between two generated samples is "
-            f"{values['pairwise_distance_ratio']:.0%} of that between two real examples (100%: as "
-            "diverse as the data, near 0%: all samples are equal)."
+            f"{values['pairwise_distance_ratio']:.0%} of the distance between two real examples "
+            "(100%: as diverse as the data, near 0%: all samples are equal)."
         }
 
     def compute(self) -> Tensor:

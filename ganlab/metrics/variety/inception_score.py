@@ -22,7 +22,7 @@ class InceptionScore(SampleMetric):
 
     Salimans et al. 2016 (arXiv:1606.03498), section 4. The score lies between 1 and the number of
     classes, and does not use real examples. Samples are shuffled by RandomState(2020) and split as
-    in torch-fidelity. It is computed in float64.
+    in torch-fidelity. The score is computed in float64.
 
     Args:
         splits: number of equal parts of the samples, each with its own p(y).

@@ -25,9 +25,9 @@ class ModeCoverage(SampleMetric):
 
     Args:
         means: centres of the modes (modes, D); None if `bind` will take them from the data.
-        sigma: standard deviation of each mode, > 0; None exactly if `means` is None.
-        radius: largest distance of a high-quality sample, in standard deviations.
-        share: smallest share of all samples for a mode to be found.
+        sigma: standard deviation of each mode, > 0; None if and only if `means` is None.
+        radius: largest distance of a high-quality sample from its mode, in standard deviations.
+        share: smallest share of all samples at which a mode counts as found.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -96,7 +96,7 @@ class ModeCoverage(SampleMetric):
         return {"modes": (hits / total >= self.share).sum(), "high_quality": hits.sum() / total}
 
     def settings(self) -> dict[str, Any]:
-        """Return the modes, and when a sample has high quality and a mode is found."""
+        """Return the modes, and the limits for high quality and for a found mode."""
         return {
             "modes": len(self.means),
             "means_hash": hash_tensors({"means": self.means})[:16],

@@ -13,12 +13,12 @@ from ganlab.metrics.kept import KeptFeaturesOrSamples
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
 _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
-# relative to the median distance; features of a copy differ by less if batches differ
+# relative to the median distance; if batches differ, features of a copy differ by less than this
 _ROUNDING = 1e-4
 
 
 class NearestNeighbours(KeptFeaturesOrSamples):
-    """Compares how near samples, and training examples, are to their nearest training example.
+    """Comparison of the distances of samples and examples to their nearest training example.
 
     The metric computes the distance of each sample to its nearest training example, and the
     distance of each training example to its nearest other training example. For a perfect
@@ -32,7 +32,8 @@ class NearestNeighbours(KeptFeaturesOrSamples):
 
     Args:
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 255], or points.
-        queries: how many samples, and how many examples, are searched for, as random subsets.
+        queries: most samples, and most examples, whose nearest neighbours are searched; random
+            subsets.
         seed: seed of the subsets.
         memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -83,8 +84,8 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         return {
             "nearest_ratio": "A generated sample is "
             f"{values['nearest_ratio']:.2f} times as far from its nearest training example as a "
-            "training example from its nearest other one (0: copies, 1: as new data would be, "
-            "above 1: unlike the data).",
+            "training example is from the nearest other training example (0: copies, 1: like new "
+            "data, above 1: unlike the data).",
             "copies": f"{copies:.1%} of the generated samples lie suspiciously near a training "
             f"example (new data: about {_QUANTILE:.0%}). {verdict}",
         }
@@ -96,22 +97,22 @@ class NearestNeighbours(KeptFeaturesOrSamples):
             ConfigError: at least half of the training examples have exact copies in the set.
         """
         real, fake = _rows(self.kept("real")), _rows(self.kept("fake"))
-        usual = self._among(real)
-        median = usual.median()
+        real_distance = self._distances_among(real)
+        median = real_distance.median()
         if median == 0:
             raise ConfigError(
                 "NearestNeighbours: at least half of the training examples equal another training "
                 "example, so copies cannot be detected. Remove the duplicates."
             )
         distance, _ = nearest(fake[self._chosen(fake)], real, memory_mib=self.memory_mib)
-        limit = torch.maximum(usual.quantile(_QUANTILE), _ROUNDING * median)
+        limit = torch.maximum(real_distance.quantile(_QUANTILE), _ROUNDING * median)
         return {
             "nearest_ratio": distance.median() / median,
             "copies": (distance <= limit).double().mean(),
         }
 
     def neighbours(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the nearest training examples of given samples, for pictures of both.
+        """Return the nearest training examples of given samples, for pictures that show both.
 
         Args:
             samples: generated features, images or points, as `update` takes them.
@@ -125,7 +126,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         )
         return index, distance
 
-    def _among(self, real: Tensor) -> Tensor:
+    def _distances_among(self, real: Tensor) -> Tensor:
         """Return the distance of chosen training examples to their nearest other examples.
 
         Copies of an example count as other examples.
@@ -133,7 +134,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         chosen = self._chosen(real)
         best = as_double(real[:1, 0]).new_full((len(chosen),), torch.inf)
         for rows, columns, tile in distance_tiles(real[chosen], real, memory_mib=self.memory_mib):
-            column = chosen[rows] - columns.start  # of each example's distance to itself
+            column = chosen[rows] - columns.start  # holds each example's distance to itself
             inside = (column >= 0) & (column < tile.shape[1])
             tile[inside.nonzero().flatten(), column[inside]] = torch.inf
             best[rows] = torch.minimum(best[rows], tile.min(1).values)

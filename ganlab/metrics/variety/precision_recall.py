@@ -1,4 +1,4 @@
-"""Whether generated samples lie where real examples lie, and the reverse."""
+"""Whether generated samples lie where real examples lie, and vice versa."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PrecisionRecall(_Neighbourhoods):
     of a sample. A point on the border of a ball is inside.
 
     Args:
-        k: which neighbour gives the radius of a ball; None for 3.
+        k: a ball reaches to the k-th nearest neighbour; None for 3.
         memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -102,7 +102,7 @@ class DensityCoverage(_Neighbourhoods):
     outside, as in the authors' code.
 
     Args:
-        k: which neighbour gives the radius of a ball; None for 5.
+        k: a ball reaches to the k-th nearest neighbour; None for 5.
         memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -119,7 +119,7 @@ class DensityCoverage(_Neighbourhoods):
         """Explain fidelity and variety."""
         return {
             "density": f"Generated samples have {values['density']:.2f} times as many real "
-            "examples around them as real examples have. Below 1 samples are bad; above 1 they "
+            "examples around them as real examples have. Below 1, samples are bad; above 1, they "
             "crowd where real examples are dense.",
             "coverage": f"{values['coverage']:.0%} of the real examples have a generated sample "
             "nearby. Coverage falls if variety is missing.",

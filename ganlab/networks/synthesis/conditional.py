@@ -109,9 +109,9 @@ class LabelledDiscriminator(Discriminator):
         classes: the number of classes, at least 2.
         how: "concat" appends the label's one-hot vector to the flattened sample, as in the paper;
             for MLPs, with network.shape [numbers in the sample + classes]. "map" appends one
-            constant map per class (1 for the label's class, else 0); network.channels is the
-            image's + classes. "embedding" appends the label's learned map; network.channels is the
-            image's + 1.
+            constant map per class (1 for the label's class, else 0), so network.channels is the
+            image's channels + classes. "embedding" appends the label's learned map, so
+            network.channels is the image's channels + 1.
         shape: the shape of a sample without the label, e.g. [1, 28, 28] or [2].
         init: the initialisation of the learned maps only, a name in `ganlab.networks.init.INITS`;
             "default" is N(0, 1).

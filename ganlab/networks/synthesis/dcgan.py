@@ -7,8 +7,8 @@ from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
 from ganlab.networks.checks import check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise
 
-# size: (base, doublings) with size = base * 2**doublings; the base, 4 to 7, is the smallest map's
-# side, and 2**doublings the factor from there to the image.
+# From a size to (base, doublings), where size = base * 2**doublings. The base, 4 to 7, is the side
+# of the smallest map; the side is doubled `doublings` times.
 SIZES: dict[int, tuple[int, int]] = {
     base * 2**doublings: (base, doublings)
     for doublings in range(2, 7)
@@ -20,7 +20,7 @@ SIZES: dict[int, tuple[int, int]] = {
 def map_sizes(
     size: int, features: int, max_features: int | None = None
 ) -> tuple[int, tuple[int, ...]]:
-    """Return the smallest map's side, and the channels of the maps from the largest to this one.
+    """Return the smallest map's side, and the channels of all maps, the largest map first.
 
     `map_sizes(64, 64)` is (4, (64, 128, 256, 512)). Raises ConfigError for a size not in `SIZES`.
     """
@@ -54,9 +54,9 @@ class DCGANGenerator(Generator):
         latent: the length of z.
         features: the channels of the last hidden map; each map before it has twice as many.
         max_features: the most channels of a map; None for no limit.
-        norm: the norm of every map except the image; the paper's is "batch". Convolutions have a
+        norm: the norm of every map except the image; "batch" as in the paper. Convolutions have a
             bias only with "none".
-        init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
+        init: a name in `ganlab.networks.init.INITS`; "dcgan" as in the paper.
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
@@ -102,13 +102,13 @@ class DCGANDiscriminator(Discriminator):
 
     Args:
         size: the side of the image, one of `SIZES` (16, 20, 24, 28, 32, 40, …, 256).
-        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator` those of
-            the image plus the label's maps.
+        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator`, the
+            image's channels plus the label's maps.
         features: the channels of the first map; each map has twice as many as the map before it.
         max_features: the most channels of a map; None for no limit.
-        norm: the norm of every map except the first; the paper's is "batch". Convolutions have a
+        norm: the norm of every map except the first; "batch" as in the paper. Convolutions have a
             bias only with "none".
-        init: a name in `ganlab.networks.init.INITS`; the paper's is "dcgan".
+        init: a name in `ganlab.networks.init.INITS`; "dcgan" as in the paper.
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """

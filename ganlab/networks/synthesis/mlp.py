@@ -45,8 +45,8 @@ OUTPUTS = {"tanh": nn.Tanh, "sigmoid": SymmetricSigmoid, "linear": nn.Identity}
 class MLPGenerator(Generator):
     """The MLP generator of Goodfellow et al. 2014 (arXiv:1406.2661), section 5.
 
-    The paper's MNIST code: latent 100 (uniform noise), shape [1, 28, 28], hidden [1200, 1200],
-    activation relu, output sigmoid, init uniform.
+    The authors' code for MNIST uses latent 100 (uniform noise), shape [1, 28, 28],
+    hidden [1200, 1200], activation relu, output sigmoid and init uniform.
 
     Args:
         latent: the length of z.
@@ -100,8 +100,8 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """The MLP discriminator of Goodfellow et al. 2014 (arXiv:1406.2661), section 5.
 
-    The paper's MNIST code: shape [1, 28, 28], hidden [240, 240], activation maxout with 5 pieces,
-    dropout 0.5, input_dropout 0.2, init uniform_small.
+    The authors' code for MNIST uses shape [1, 28, 28], hidden [240, 240], activation maxout with
+    5 pieces, dropout 0.5, input_dropout 0.2 and init uniform_small.
 
     Args:
         shape: the shape of a sample; inside a `LabelledDiscriminator` with how="concat",

@@ -25,7 +25,7 @@ class UpBlock(nn.Module):
     """Norm, ReLU, upsample, conv, norm, ReLU, conv, plus the upsampled shortcut.
 
     The shortcut's 1 × 1 convolution comes before the nearest-neighbour upsampling. Both orders give
-    the same result, and this one costs a quarter.
+    the same result, but upsampling first would cost four times as much.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -103,7 +103,7 @@ class ResNetGenerator32(Generator):
         features: the channels of every map.
         channels: the channels of the image, 1 to 4.
         size: the side of the image; only 32 is allowed.
-        init: a name in `ganlab.networks.init.INITS`; the reference code's is "xavier", with a gain
+        init: a name in `ganlab.networks.init.INITS`; the reference code has "xavier", with a gain
             of √2 in residual branches.
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
@@ -137,18 +137,18 @@ class ResNetGenerator32(Generator):
 
 
 class ResNetDiscriminator32(Discriminator):
-    """Two blocks that halve the sides, two that keep them, ReLU, pooling over positions, linear.
+    """Two blocks that halve the sides, two blocks that keep them, ReLU, pooling, a linear layer.
 
     arXiv:1802.05957, table 4 (right). 1,053,825 parameters by default.
 
     Args:
         features: the channels of every map.
-        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator` those of
-            the image plus the label's maps.
+        channels: the channels of the input, at least 1; inside a `LabelledDiscriminator`, the
+            image's channels plus the label's maps.
         size: the side of the image; only 32 is allowed.
         norm: "none" as in both papers, or the norm of the last three blocks.
-        pooling: "sum" as in SNGAN, or "mean" as in WGAN-GP.
-        init: a name in `ganlab.networks.init.INITS`; the reference code's is "xavier", with a gain
+        pooling: how positions are reduced: "sum" as in SNGAN, or "mean" as in WGAN-GP.
+        init: a name in `ganlab.networks.init.INITS`; the reference code has "xavier", with a gain
             of √2 in residual branches.
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.

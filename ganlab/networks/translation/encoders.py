@@ -12,7 +12,7 @@ from ganlab.networks.init import Init, initialise
 
 
 class ResidualEncoder(nn.Module):
-    """The encoder E of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), its code's "resnet_256".
+    """The encoder E of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), "resnet_256" in its code.
 
     A 4×4 convolution with stride 2 is followed by residual blocks, at least one, that halve the
     sides until they are below 16 pixels. From the mean over positions, two linear layers compute
@@ -22,8 +22,8 @@ class ResidualEncoder(nn.Module):
         size: the side of the pictures, at least 16; `forward` also takes larger pictures.
         channels: the channels of the pictures, 1 to 4.
         latent: the dimensions of the distribution.
-        features: the channels after the first convolution; after the first block twice, after the
-            second three times, and after later blocks four times as many.
+        features: the channels after the first convolution. After the first, second and later blocks
+            there are 2, 3 and 4 times as many channels.
         init: a name in `ganlab.networks.init.INITS`.
 
     Raises:

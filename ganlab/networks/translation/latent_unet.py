@@ -16,7 +16,7 @@ from ganlab.networks.translation.unet import UNetGenerator
 class LatentUNet(nn.Module):
     """A `UNetGenerator` that gets z as additional input channels, constant over all positions.
 
-    The generator of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), there "add to input".
+    The generator of BicycleGAN: Zhu et al. 2017 (arXiv:1711.11586), which calls it "add to input".
 
     Args:
         size: see `UNetGenerator`.

@@ -17,13 +17,13 @@ def sample_positions(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
     """Return random positions for each map (N, C, H, W): int64 (min(patches, H·W),) in [0, H·W).
 
     The positions are sampled without replacement by torch's default generator of the maps' device.
-    All images of a batch share them.
+    All images of a batch have the same positions.
     """
     return [torch.randperm(x[0, 0].numel(), device=x.device)[:patches] for x in maps]
 
 
 class PatchHeads(nn.Module):
-    """A two-layer perceptron for each feature map, with outputs of length 1.
+    """Two-layer perceptrons, one for each feature map, whose output vectors have length 1.
 
     The heads H_l of Park et al. 2020 (arXiv:2007.15651): Linear, ReLU, Linear, normalisation.
 
@@ -49,18 +49,18 @@ class PatchHeads(nn.Module):
         )
         initialise(self, init)
 
-    def forward(self, maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, maps: Sequence[Tensor], positions: Sequence[Tensor]) -> list[Tensor]:
         """Return unit vectors (N, S, features) for each map (N, C, H, W) and its positions (S,).
 
         Raises:
             ConfigError: the numbers of maps, position tensors and heads differ.
         """
-        if not len(maps) == len(places) == len(self.heads):
+        if not len(maps) == len(positions) == len(self.heads):
             raise ConfigError(
-                f"PatchHeads: received {len(maps)} maps and {len(places)} sets of places; needs "
-                f"{len(self.heads)} maps and sets, one per head."
+                f"PatchHeads: received {len(maps)} maps and {len(positions)} sets of positions; "
+                f"needs {len(self.heads)} maps and sets, one per head."
             )
         return [
             normalize(head(x.flatten(2)[:, :, at].transpose(1, 2)), dim=-1, eps=1e-6)
-            for head, x, at in zip(self.heads, maps, places, strict=True)
+            for head, x, at in zip(self.heads, maps, positions, strict=True)
         ]

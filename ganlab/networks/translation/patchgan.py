@@ -41,7 +41,7 @@ def layers_for(field: int) -> int:
 class PatchGAN(nn.Module):
     """A patch discriminator of 4 × 4 convolutions: `layers` with stride 2, then two with stride 1.
 
-    2,768,705 parameters with 6 input channels; 2,764,737 with 3 and norm "instance".
+    2,768,705 parameters with 6 input channels; 2,764,737 with 3 input channels and norm "instance".
 
     Args:
         in_channels: the channels of the pictures; of a conditional discriminator, the channels of
@@ -58,8 +58,8 @@ class PatchGAN(nn.Module):
             1150; overrides `layers`. None to use `layers`.
 
     Attributes:
-        layers, receptive_field: as above; both are set, whichever was given.
-        least: the smallest side of pictures, which gives one score.
+        layers, receptive_field: as above; both are set, whichever argument was given.
+        least: the smallest allowed side of pictures, at which there is one score.
 
     Raises:
         ConfigError: a count or name that is not allowed.

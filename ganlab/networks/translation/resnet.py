@@ -49,7 +49,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetGenerator(nn.Module):
-    """Halvings, residual blocks, and as many doublings as halvings; 7 × 7 convolutions at the ends.
+    """Halvings, residual blocks, as many doublings; the first and last convolutions are 7 × 7.
 
     11,378,179 parameters with 9 blocks (the paper's number for 256 pixels and more), 7,837,699 with
     6 blocks (for 128 pixels).
@@ -139,7 +139,7 @@ class ResNetGenerator(nn.Module):
     def encode(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
         """Return the outputs of some of `self.layers`; later layers are not computed.
 
-        CUT uses, with two halvings and nine blocks, 0 (the padded picture), 4 and 7 (the halving
+        With two halvings and nine blocks, CUT uses 0 (the padded picture), 4 and 7 (the halving
         convolutions), 10 and 14 (the first and fifth block): Park et al. 2020, arXiv:2007.15651.
 
         Args:

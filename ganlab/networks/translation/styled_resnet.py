@@ -25,7 +25,8 @@ class StyledResNet(nn.Module):
     Args:
         in_channels, out_channels: the channels of source and target pictures.
         latent: the dimensions of a style.
-        features: the channels of the first map; each of the content's two halvings doubles them.
+        features: the channels of the first map; each of the two halvings in the content encoder
+            doubles the channels.
         blocks: the number of residual blocks in the content encoder, and in the decoder.
         style_features: the units of the perceptron that maps a style to scales and offsets.
         init: a name in `ganlab.networks.init.INITS`.

@@ -28,7 +28,7 @@ def default_depth(size: int | Sequence[int]) -> int:
 
 
 class UNetGenerator(nn.Module):
-    """Halving convolutions down to a bottleneck, then doubling ones, with skip connections.
+    """Halving convolutions down to a bottleneck, then doubling convolutions, with skips.
 
     54,413,955 parameters at 256, 41,828,995 at 128. The maps have features × 1, 2, 4, 8, 8, …
     channels. Neither the first nor the innermost halving has a norm, so that a batch of one picture

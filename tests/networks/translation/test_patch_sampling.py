@@ -43,7 +43,7 @@ def test_positions_are_sampled_without_replacement_and_at_most_all_of_them():
 
 
 def test_wrong_numbers_of_maps_and_positions_are_refused():
-    with pytest.raises(ConfigError, match=r"received 2 maps and 1 sets of places; needs 3"):
+    with pytest.raises(ConfigError, match=r"received 2 maps and 1 sets of positions; needs 3"):
         PatchHeads([3, 5, 5], 8)(_maps(), sample_positions(_maps(), 2)[:1])
     with pytest.raises(ConfigError, match="channels"):
         PatchHeads([])
