@@ -25,7 +25,9 @@ FULL_COLLAPSE = 0.3  # a smaller late doctor/pairwise_distance is full collapse
 PARTIAL_COLLAPSE = 0.7  # a smaller late doctor/pairwise_distance is partial; healthy above 0.9
 SAMPLE_ROWS = 2  # minimum rows with distances: samples of an untrained G are alike, too
 ALL_FOUND = 0.9  # if a smaller share of the modes or classes is found, some count as missing
-ON_MODES = 0.3  # minimum high_quality to call missing modes collapse: below it few samples hit a mode
+ON_MODES = (
+    0.3  # minimum high_quality to call missing modes collapse: below it few samples hit a mode
+)
 ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
 FEW_IMAGES = 2000  # maximum of training examples that D may memorise; runs are too short for more
 PASSES = 150  # minimum passes over the training examples before D may have memorised them

@@ -80,7 +80,7 @@ def _no_problem(run: Evidence) -> Finding:
     if _has_failed(run):
         return Finding(
             "failed",
-            "The run failed, but not because training diverged.",
+            "The run failed with an error; no problem of the training itself was found.",
             [str(run.record.get("error"))],
         )
     found, total = run.modes or (1, 1)
@@ -202,9 +202,13 @@ def _unknown(run: Evidence) -> list[Finding]:
         )
     sentences += _unknown_scores(run)
     if run.modes is None:
-        sentences.append("which kinds of samples are missing: no modes or classes are counted in the samples.")
+        sentences.append(
+            "which kinds of samples are missing: no modes or classes are counted in the samples."
+        )
     if distances:
-        total, compared = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
+        total, compared = (
+            run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared")
+        )
         sentences.append(
             f"memorisation beyond pixels: {compared:,} of {total:,} training examples were compared "
             "pixel by pixel, so shifted, mirrored or otherwise changed copies are not found. Real "
