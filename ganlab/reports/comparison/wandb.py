@@ -17,8 +17,8 @@ from ganlab.reports.comparison.scores import is_number, score_from
 from ganlab.reports.comparison.settings import choices_of, settings_of
 
 PATIENCE = 30  # seconds to wait for each answer of the server
-# W&B's state of a run: ganlab's state. W&B calls a run "killed" if Ctrl-C ended it, and "crashed" if
-# it no longer responds. States that are not in this table have the same name in both.
+# W&B's state of a run: ganlab's state. In W&B, a run is "killed" if Ctrl-C ended it, and "crashed"
+# if it no longer responds. Other states have the same name in both.
 STATES = {
     "crashed": "killed",
     "killed": "interrupted",

@@ -71,7 +71,7 @@ def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> b
     if single and not is_wide:
         result.notes.append(
             "Most files are not twice as wide as high, so they are not taken for A and B side by "
-            f"side. If they are such pairs: ganlab train model=pix2pix data=paired {root_argument(root)}"
+            f"side. If they are pairs: ganlab train model=pix2pix data=paired {root_argument(root)}"
         )
         if unpaired is None:
             return False

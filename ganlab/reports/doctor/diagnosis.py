@@ -210,9 +210,9 @@ def _unknown(run: Evidence) -> list[Finding]:
             run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared")
         )
         sentences.append(
-            f"memorisation beyond pixels: {compared:,} of {total:,} training examples were compared "
-            "pixel by pixel, so shifted, mirrored or otherwise changed copies are not found. Real "
-            "examples that the discriminator was not trained on are not scored."
+            f"memorisation beyond pixels: {compared:,} of {total:,} training examples were "
+            "compared pixel by pixel, so shifted, mirrored or otherwise changed copies are not "
+            "found. Real examples that the discriminator was not trained on are not scored."
         )
         if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
             sentences.append(
