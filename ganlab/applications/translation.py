@@ -127,7 +127,7 @@ def check_all_read(failures: dict[Path, str], count: int) -> None:
 
 
 def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
-    """Return the path of each picture's result: the picture's path relative to `source`, in `output`.
+    """Return the path of each picture's result: the picture's relative path, in `output`.
 
     Results end in .png. Pictures in the same folder with the same stem (x.jpg and x.png) keep their
     endings: x.jpg.png, x.png.png. A picture whose result would have the sheet's name does so too.

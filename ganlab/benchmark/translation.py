@@ -121,7 +121,7 @@ def _entropy(scores: Tensor, target: float) -> Tensor:
 
 
 def _batches(data: Any, keys: tuple[str, str], device: Any) -> Callable[[], list[Tensor]]:
-    """Return a function that returns [pictures of the first key, of the second] of the next batch."""
+    """Return a function that returns the next batch's pictures, a tensor for each key."""
     batches = iter(data.train_dataloader())
 
     def next_batch() -> list[Tensor]:

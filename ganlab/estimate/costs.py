@@ -113,7 +113,7 @@ def measure(
 
 
 def period_of(config: dict[str, Any]) -> int:
-    """Return the number of batches after which the schedule of optimizer steps repeats, at most 100.
+    """Return the batches after which the schedule of optimizer steps repeats, at most 100.
 
     It is the period of all players' steps and of all lazy regularizers together.
     """

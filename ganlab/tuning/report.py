@@ -46,7 +46,7 @@ def importances_of(study: optuna.Study) -> dict[str, float]:
     """Return by setting its share of importance for a good score, by PED-ANOVA.
 
     See Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). The shares add up to 1. The dict is empty
-    if there is only one setting, if fewer than two trials have finished, or if all shares are equal.
+    for only one setting, for fewer than two finished trials, and if all shares are equal.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2 or len({key for trial in done for key in trial.params}) < 2:

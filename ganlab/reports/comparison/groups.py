@@ -262,6 +262,6 @@ def _note_pooled(parts: Sequence[Part], pooled_keys: Sequence[str], notes: list[
     if n_repeated:
         which = "1 group holds" if n_repeated == 1 else f"{n_repeated} groups hold"
         notes.append(
-            f"{which} several runs of equal seed and settings, which are not independent: the "
+            f"{which} several runs of the same seed and settings, which are not independent: the "
             "interval is too narrow."
         )
