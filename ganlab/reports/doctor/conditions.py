@@ -245,7 +245,7 @@ def memorisation(run: Evidence) -> Finding | None:
     who = "generator repeats" if are_copies else "discriminator has memorised"
     effect = "samples are nearly copies" if are_copies else "it overfits"
     evidence = [f"There are {total:,} training examples; each was seen {passes:,.0f} times."]
-    evidence += [f"{share:.0%} of the samples are suspiciously near to one." for share in copies]
+    evidence += [f"{share:.0%} of the samples nearly equal a training example." for share in copies]
     if is_memorised:
         evidence.append(
             f"A training example scores above a generated one in {separation:.1%} of the pairs, "
