@@ -13,7 +13,7 @@ from ganlab.modalities import IMAGE
 
 LARGE = 2**20  # pixels above which a picture is tiled by default
 TILE = 512  # pixels along a side of a tile by default
-SMALLEST = 32  # pixels along a side of a network's input, at least
+SMALLEST = 32  # minimum pixels along a side of a network's input
 
 
 def translate_picture(
@@ -32,11 +32,12 @@ def translate_picture(
     It is cut off the result.
 
     A picture is cut into overlapping tiles if it has more than 2²⁰ pixels, or if `tile` is given
-    and it is larger. The results of tiles are blended with smooth weights that add up to one. At
-    a tile's inner edges, a quarter of the overlap has weight 0, since there the network lacks what
-    lies outside the tile. Tiles therefore give the result of the whole picture if a pixel of the
-    result depends on pixels no further away than a quarter of the overlap. With instance
-    normalisation they do not, since its statistics are then those of each tile.
+    and the picture is larger. The results of tiles are blended with smooth weights that add up to
+    one. At a tile's inner edges, a quarter of the overlap has weight 0, since there the network
+    does not see what lies outside the tile. With tiles the result is therefore the same as
+    without, if each of its pixels depends on input pixels no further away than a quarter of the
+    overlap. With instance normalisation the results differ, since the statistics of each tile are
+    used instead of the statistics of the picture.
 
     Args:
         network: maps (1, C, h, w) in [−1, 1] to (1, C', h, w). If it uses noise, the noise should
@@ -45,7 +46,7 @@ def translate_picture(
         multiple: h and w are multiples of this number.
         tile: side of a tile; None for no tiles in pictures of up to 2²⁰ pixels, and 512, rounded up
             to `multiple`, in larger ones.
-        overlap: pixels that neighbouring tiles share, at least; None for a quarter of a tile.
+        overlap: minimum pixels that neighbouring tiles share; None for a quarter of a tile.
         progress: called with the share of the picture that was done since the last call.
 
     Returns:
@@ -83,7 +84,7 @@ def translate_picture(
 
 
 def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:
-    """Return the side and the overlap of tiles, after defaults; see `translate_picture`.
+    """Return the side and the overlap of tiles, with defaults filled in; see `translate_picture`.
 
     Raises:
         ConfigError: the network does not support the tile, or the overlap exceeds half a tile.

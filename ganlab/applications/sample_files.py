@@ -1,4 +1,4 @@
-"""Write samples to files: one picture of all, arrays, or a file for each sample."""
+"""Write samples to files: one picture of all samples, arrays, or a file for each sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganlab.modalities import Modality
 def write(
     samples: Tensor, out: Path, latents: Tensor, labels: Tensor | None, modality: Modality
 ) -> None:
-    """Write samples in the form that the ending of `out` chooses.
+    """Write samples in the form that belongs to the ending of `out`.
 
     Args:
         samples: normalised samples (N, *shape), as a network returns them.

@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError
 from ganlab.files import atomic
 from ganlab.modalities.grid import sans, save_png
 
-CELL = 256  # pixels along the longer side of a picture on the sheet, at most
+CELL = 256  # maximum pixels along the longer side of a picture on the sheet
 GAP = 6  # pixels between pictures
 
 
@@ -66,9 +66,9 @@ def save_sheet(pairs: list[tuple[Path, Path]], direction: str, path: Path) -> No
 
 
 def _thumbnail(path: Path) -> Image.Image:
-    """Return a picture on white; its longer side is reduced to 256 or enlarged to 128 pixels.
+    """Return a picture, reduced or enlarged so that its longer side has 128 to 256 pixels.
 
-    The enlargement is by a whole factor, to 128 pixels or a little more.
+    Small pictures are enlarged by a whole factor.
     """
     pixels = Decoder(3, max_pixels=2**62)(path)  # no limit: the size was checked before
     picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

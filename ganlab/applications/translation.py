@@ -23,8 +23,8 @@ from ganlab.modalities.pixels import denormalise
 from ganlab.record.run import read_record
 
 _SHEET = "sheet.png"
-_SHOWN = 8  # pictures on the sheet, at most
-_NAMED = 10  # files that a message names, at most
+_SHOWN = 8  # maximum of pictures on the sheet
+_NAMED = 10  # maximum of files that a message names
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -51,7 +51,7 @@ def translate_folder(
         checkpoint: "last", "best", or a checkpoint's file.
         ema: whether to use EMA weights, if the checkpoint has some.
         tile: side of the tiles, see `ganlab.applications.translate_picture`.
-        overlap: pixels that neighbouring tiles share, at least.
+        overlap: minimum pixels that neighbouring tiles share.
         seed: the seed of the noise of models that use noise.
         max_pixels: a file whose header states more pixels counts as unreadable.
         device: the device, such as "cpu"; None for the fastest available.
@@ -61,8 +61,8 @@ def translate_folder(
         be read, the reason.
 
     Raises:
-        GanlabError: there are no pictures, the run is no translator, or an argument is invalid;
-            nothing was written then. Or a picture does not fit into memory.
+        GanlabError: there are no pictures, the run is no translator, or an argument is invalid:
+            in these cases nothing was written. Or a picture does not fit into memory.
     """
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
@@ -127,10 +127,10 @@ def check_all_read(failures: dict[Path, str], count: int) -> None:
 
 
 def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
-    """Return the path of each picture's result: its path relative to `source`, below `output`.
+    """Return the path of each picture's result: the picture's relative path, in `output`.
 
-    Results end in .png. Pictures of one folder with the same stem (x.jpg and x.png) keep their
-    endings: x.jpg.png, x.png.png; so does a picture whose result would have the sheet's name.
+    Results end in .png. Pictures in the same folder with the same stem (x.jpg and x.png) keep their
+    endings: x.jpg.png, x.png.png. A picture whose result would have the sheet's name does so too.
 
     Raises:
         ConfigError: a result would replace one of the pictures, or the result of another picture.
@@ -162,7 +162,7 @@ def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
 
 
 def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
-    """Warn if a generator's weights are random: not part of an import, and not trained since."""
+    """Warn if a generator's weights are random: neither imported nor trained since the import."""
     if module.batches_seen or not (folder / "run.json").exists():
         return
     imported = read_record(folder).get("imported")

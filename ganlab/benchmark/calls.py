@@ -26,7 +26,8 @@ class Calls:
 
         Returns:
             "operators": calls of PyTorch's operators (aten), without calls from within another
-            operator and without those of optimizers, whose number depends on their implementation.
+            operator. Calls from within an optimizer are left out, since their number depends on
+            how the optimizer is implemented (fused, foreach or as a loop).
             "convolutions": calls of convolutions, forward and backward, at any depth.
             "launches": all kernels launched on a CUDA device; 0 without CUDA.
         """
@@ -45,7 +46,7 @@ class Calls:
 
 
 def count_calls(run: Callable[[], object]) -> dict[str, int]:
-    """Return the numbers of calls that `run` makes; see `Calls.stop`."""
+    """Call `run`, and return the numbers of operator calls that it makes; see `Calls.stop`."""
     calls = Calls()
     calls.start()
     run()

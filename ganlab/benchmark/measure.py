@@ -18,7 +18,7 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
     """Return the precision of ganlab's loop, "32-true" or "bf16-mixed".
 
     Raises:
-        ConfigError: a setting that the reference loop does not support.
+        ConfigError: the reference loop does not support a setting.
     """
     model, players = config["model"], config["model"]["players"]
     precision = str(config["trainer"].get("precision")).replace("32-true", "32")
@@ -50,7 +50,7 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
 def measure(
     config: dict[str, Any], batches: int | None, blocks: int, precision: str
 ) -> dict[str, Any]:
-    """Run both loops in alternating blocks of batches; then time the parts of ganlab's loop.
+    """Time both loops in alternating blocks of batches; then time the parts of ganlab's loop.
 
     Args:
         config: the configuration, plain and checked.
@@ -60,7 +60,7 @@ def measure(
 
     Returns:
         The measurements, for `ganlab bench`. Keys that begin with "reference_" belong to the
-        reference loop; "ratio" is ganlab's time relative to the reference's.
+        reference loop; "ratio" is ganlab's time divided by the reference loop's time.
     """
     from ganlab.benchmark.parts import time_parts
     from ganlab.benchmark.reference import AlternatingLoops, peak_memory

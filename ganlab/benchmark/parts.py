@@ -1,4 +1,4 @@
-"""How the time of a training batch divides over the parts of the loop."""
+"""Measure how much of a batch's time each part of the training loop takes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ganlab.runs.trial import fit, now
 def time_parts(config: dict[str, Any], batches: int) -> dict[str, float]:
     """Return the milliseconds per batch of each part of the training loop.
 
-    The timers themselves add to the times. Generated samples that several players share count for
-    the player that moves first.
+    The timers themselves add to the times. Time for generated samples that several players share
+    counts for the player whose step comes first.
 
     Args:
         config: the configuration, plain and checked.
-        batches: the number of batches to measure, after as many batches to warm up.
+        batches: the number of batches to measure; the same number before them warms up.
     """
-    clocks = PartTimers(batches)
-    fit(config, clocks)
-    return clocks.milliseconds()
+    timers = PartTimers(batches)
+    fit(config, timers)
+    return timers.milliseconds()
 
 
 class PartTimers(Callback):
     """Times the parts of the loop; the time of a nested part is not counted for the outer part.
 
     Args:
-        batches: the number of batches to measure, after as many batches to warm up.
+        batches: the number of batches to measure; the same number before them warms up.
     """
 
     def __init__(self, batches: int) -> None:

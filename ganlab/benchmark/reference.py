@@ -24,10 +24,10 @@ def reference_loop(
     """Return the hand-written loop for the module's family, see `gan_loop`.
 
     Args:
-        module: the game.
-        data: its data module, set up.
+        module: the model.
+        data: the model's data module, set up.
         copy: train copies of the networks instead of the networks themselves.
-        precision: "32-true", or "bf16-mixed" for autocast, as Lightning does it.
+        precision: "32-true", or "bf16-mixed" for autocast as in Lightning.
 
     Returns:
         A function that trains for a number of batches.
@@ -46,13 +46,13 @@ def reference_loop(
 def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]:
     """Return a hand-written loop over the module's networks: no Lightning, no log, no EMA.
 
-    It uses the module's losses and penalties, and optimizers of the same settings. As in ganlab,
-    both players' steps share the generated samples, and the discriminator is frozen in the
+    It uses the module's losses and penalties, and optimizers with the module's settings. As in
+    ganlab, both players' steps share the generated samples, and the discriminator is frozen in the
     generator's step.
 
     Args:
-        module: the game.
-        data: its data module, set up.
+        module: the model.
+        data: the model's data module, set up.
         copy: train copies of the networks instead of the networks themselves.
 
     Returns:
@@ -132,14 +132,14 @@ class AlternatingLoops(Callback):
 
     Args:
         batches: the number of batches in a block; None for blocks of about `seconds`.
-        blocks: the number of timed pairs of blocks; one pair before them warms up.
+        blocks: the number of timed pairs of blocks; one more pair warms up first.
         seconds: the duration of a block of ganlab's loop if `batches` is None.
         precision: the precision of the reference loop.
 
     Attributes:
         ours: seconds per batch of each timed block of ganlab's loop.
         reference: seconds per batch of each timed block of the reference loop.
-        calls: the calls of one step of "ours" and of the "reference", counted after the blocks.
+        calls: by "ours" and "reference", the operator calls in one batch, counted after the blocks.
     """
 
     def __init__(self, batches: int | None, blocks: int, seconds: float, precision: str) -> None:
@@ -194,9 +194,9 @@ class AlternatingLoops(Callback):
 
 
 def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
-    """Return the peak memory in MiB of "ours" and the "reference", each alone in a process.
+    """Return the peak memory in MiB of "ours" and the "reference", each run in its own process.
 
-    It is the memory of the device on CUDA, else of the whole process.
+    On CUDA it is the memory of the device, otherwise of the whole process.
     """
     context = multiprocessing.get_context("spawn")
     result = {}

@@ -1,8 +1,8 @@
-"""Training loops of CycleGAN and pix2pix as in pytorch-CycleGAN-and-pix2pix.
+"""Training loops of CycleGAN and pix2pix as in the authors' code (pytorch-CycleGAN-and-pix2pix).
 
-They do the work of a step in that implementation's order: each network sees one batch at a time,
-the discriminators' losses are computed one by one, and one Adam updates all generators, another
-all discriminators.
+A training step does its work in the order of that code. Each network sees one batch at a time, and
+the discriminators' losses are computed one by one. One Adam optimizer updates all generators,
+another Adam optimizer all discriminators.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cyclegan_loop(module: CycleGAN, data: Any, copy: bool = True) -> Loop:
 
     Args:
         module: the model whose networks are trained.
-        data: its data module, set up.
+        data: the model's data module, set up.
         copy: train copies of the networks instead of the networks themselves.
 
     Returns:
@@ -93,7 +93,9 @@ def _networks(module: nn.Module, names: tuple[str, ...], copy: bool) -> list[nn.
         networks = [deepcopy(network) for network in networks]
     for layer in chain(*(network.modules() for network in networks)):
         if isinstance(layer, nn.InstanceNorm2d):
-            layer.__class__ = nn.InstanceNorm2d  # PyTorch's instead of a faster subclass
+            layer.__class__ = (
+                nn.InstanceNorm2d
+            )  # PyTorch's own layer instead of ganlab's faster subclass
     _require_gradients(True, *networks)
     return networks
 
@@ -119,7 +121,7 @@ def _entropy(scores: Tensor, target: float) -> Tensor:
 
 
 def _batches(data: Any, keys: tuple[str, str], device: Any) -> Callable[[], list[Tensor]]:
-    """Return a function that returns the next batch of both keys from the module's loader."""
+    """Return a function that returns the next batch's pictures, a tensor for each key."""
     batches = iter(data.train_dataloader())
 
     def next_batch() -> list[Tensor]:

@@ -22,12 +22,12 @@ from ganlab.errors import DataError
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
 from ganlab.runs.trial import fit, now, quiet
 
-WARM_UP = 3  # batches before the measurement, at least
-BATCHES = 10  # measured batches, at least
-SECONDS = 2.0  # measured time, at least: ten batches of a small network take only 20 ms
+WARM_UP = 3  # minimum of batches before the measurement
+BATCHES = 10  # minimum of measured batches
+SECONDS = 2.0  # minimum of measured seconds: 10 batches of a small network take only 20 ms
 LONGEST = 120.0  # seconds after which the measurement ends even with fewer batches
-SCORES_WITHIN = 30.0  # seconds after which the measurement of scores is given up
-LONGEST_PERIOD = 100  # batches
+SCORES_WITHIN = 30.0  # seconds after which the measurement of an evaluation stops
+LONGEST_PERIOD = 100  # maximum of batches in a period, see `period_of`
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class CallbackCost:
 
 @dataclass
 class Costs:
-    """What was measured, in one process.
+    """The costs that were measured, in one process.
 
-    Memory in MiB is that of the device on CUDA, else that of the whole process.
+    On CUDA, memory in MiB is the memory of the device, otherwise of the whole process.
 
     Attributes:
         device: the model's device.
@@ -65,7 +65,7 @@ class Costs:
         before: MiB held when the first batch starts.
         peak: peak MiB in the measured batches.
         callbacks: costs of the measured callbacks, by name.
-        reasons: for the callbacks that were not measured, why not.
+        reasons: by name, why a callback was not measured.
         bytes: size of a picture file ("samples") and of a checkpoint ("checkpoints").
     """
 
@@ -87,13 +87,14 @@ class Costs:
 def measure(
     config: dict[str, Any], folder: str, refused: dict[Path, str]
 ) -> tuple[Costs, AdversarialModule]:
-    """Train some batches in one process, call each callback up to twice, return costs and module.
+    """Return the costs that were measured in one process, and the module.
 
-    Call it within `without_downloads`.
+    Some batches are trained, and each callback is called up to twice. The caller must have entered
+    `without_downloads`.
 
     Args:
         config: the configuration, plain and checked.
-        folder: the folder that is written to, in place of `run_dir`.
+        folder: the folder that files are written to, in place of `run_dir`.
         refused: the files that were not downloaded, as yielded by `without_downloads`.
 
     Raises:
@@ -103,7 +104,7 @@ def measure(
     moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     measurement = Measurement(moved, refused)
     silent = quiet(moved, "ema", "doctor")
-    # the doctor's rows count as part of a batch; its samples are timed separately
+    # the time of the doctor's rows is part of a batch's time; its samples are timed separately
     if "every_examples" in (silent["callbacks"]["doctor"] or {}):
         doctor = silent["callbacks"]["doctor"] | {"every_examples": None}
         silent["callbacks"] = silent["callbacks"] | {"doctor": doctor}
@@ -112,7 +113,10 @@ def measure(
 
 
 def period_of(config: dict[str, Any]) -> int:
-    """Return the batches after which moves of players and lazy regularizers repeat, at most 100."""
+    """Return the batches after which the schedule of optimizer steps repeats, at most 100.
+
+    It is the period of all players' steps and of all lazy regularizers together.
+    """
     players = (config["model"].get("players") or {}).values()
     regularizers = ((config.get("loss") or {}).get("regularizers") or {}).values()
     counts = [player.get("every", 1) * player.get("accumulate", 1) for player in players]
@@ -160,7 +164,9 @@ class Measurement(Callback):
             costs.examples = pl_module.examples_in_batch
             costs.samples = rows(trainer.datamodule.training_rows)
             costs.memory = memory_of(pl_module, trainer.optimizers)
-            trainer.should_stop = True  # makes all callbacks act, as at the end of a run
+            trainer.should_stop = (
+                True  # at the end of a run all callbacks act, whatever their cadence
+            )
             self._call_callbacks(trainer, pl_module)
 
     def _peak(self, device: torch.device) -> float:

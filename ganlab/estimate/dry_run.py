@@ -29,7 +29,7 @@ def dry_run(config: dict[str, Any]) -> int:
     Raises:
         GanlabError: the same errors as in training, e.g. missing data or a loss that is not finite.
     """
-    print(f"{config['name']}: dry run, nothing of it is kept.\n\nConfiguration")
+    print(f"{config['name']}: dry run, no result is kept.\n\nConfiguration")
     print("\n".join(tree(config, 1)), flush=True)
     if config.get("lesson"):
         print(describe_lesson(config))
@@ -77,11 +77,11 @@ def estimate(config: dict[str, Any]) -> Estimate:
 
 
 def _batches_until(limit: float, used: Callable[[int], float]) -> int:
-    """Return the number of batches after which a budget's limit is reached, as `Budget` counts.
+    """Return the number of batches after which a limit of the budget is reached, as in `Budget`.
 
     Args:
         limit: the limit, in the unit of `used`.
-        used: a function from batches to what they use of the budget; linear.
+        used: a linear function from the number of batches to the amount that they use.
     """
     batches = max(math.ceil(limit / used(1)), 1)
     while batches > 1 and used(batches - 1) / limit >= 1:  # rounding
@@ -92,7 +92,7 @@ def _batches_until(limit: float, used: Callable[[int], float]) -> int:
 def length_of(
     config: dict[str, Any], costs: Costs, module: AdversarialModule, ranks: int = 1
 ) -> Length:
-    """Return how long a run is, by its budget and the measured costs.
+    """Return the length of a run, from its budget and the measured costs.
 
     Raises:
         DataError: the batches of all ranks together exceed the training split.
@@ -109,7 +109,7 @@ def length_of(
         for every in cadences[name]
         if every
     )
-    used: dict[str, Callable[[int], float]] = {  # the amount after so many batches
+    used: dict[str, Callable[[int], float]] = {  # the amount that some batches use
         "examples": lambda batches: batches * size,
         "batches": lambda batches: batches,
         "epochs": lambda batches: batches / per_epoch,
@@ -140,7 +140,10 @@ def length_of(
 
 
 def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
-    """Return the cadences of a callback in examples; a picture is also drawn with every score."""
+    """Return the cadences of a callback in examples; None for never.
+
+    "samples" also has the cadence of "evaluation", since a picture is drawn with every score.
+    """
     callbacks = config.get("callbacks") or {}
     keys = {
         "samples": [("samples", "every_examples"), ("evaluation", "every_examples")],
@@ -150,12 +153,12 @@ def cadences_of(config: dict[str, Any], name: str) -> list[int | None]:
 
 
 def moments(cadences: list[int | None], examples: int, batches: int) -> set[int]:
-    """Return the batches, from 1, that reach a multiple of a cadence, and the last batch.
+    """Return the numbers of the batches that reach a multiple of a cadence, and of the last batch.
 
     Args:
         cadences: cadences in examples; None for never.
         examples: examples in a batch, over all ranks.
-        batches: batches of the run.
+        batches: batches of the run; they are numbered from 1.
     """
     acting = {batches}
     for every in cadences:

@@ -24,12 +24,15 @@ MEMORY = {
     "optimizers": "optimizer states",
     "ema": "averaged copies",
 }
-SHOWN = 5  # files that are listed, at most
-SHORTEST = 0.001  # callbacks of less than so many seconds get no line
+SHOWN = 5  # maximum of files that are listed
+SHORTEST = 0.001  # seconds; a callback whose first call takes less gets no line
 
 
 def tree(value: Any, depth: int = 0) -> list[str]:
-    """Return a plain configuration as lines, one for each value; a `_target_` follows its key."""
+    """Return a plain configuration as lines, one for each value.
+
+    The `_target_` of a dict is on the line of the dict's key.
+    """
     pad, lines = "  " * depth, []
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in items:
@@ -49,10 +52,13 @@ def tree(value: Any, depth: int = 0) -> list[str]:
 
 
 def describe_lesson(config: dict[str, Any]) -> str:
-    """Return the time that a lesson takes and the files that it writes."""
+    """Return as text the time that a lesson takes and the files that it writes.
+
+    A lesson is the figure, numbers and sentences of a lecture experiment.
+    """
     return "\n".join(
         [
-            "\nTime\n  a lesson instead of a training: up to two minutes on two cores",
+            "\nTime\n  up to two minutes on two cores; nothing is trained for later use",
             *_folder(config),
             "    config.yaml, run.json, figure.png, numbers.json",
         ]
@@ -116,7 +122,10 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
     costs, length = estimate.costs, estimate.length
     steps = {role: f"{count:,} optimizer steps" for role, count in length.steps.items()}
     for role, player in config["model"]["players"].items():
-        for key, text in (("every", "a move every {} batches"), ("accumulate", "{} moves a step")):
+        for key, text in (
+            ("every", "due every {} batches"),
+            ("accumulate", "{} due batches a step"),
+        ):
             if player.get(key, 1) != 1:
                 steps[role] += ", " + text.format(player[key])
     about = "about " if "minutes" in length.limit else ""
@@ -130,29 +139,30 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
     lines += [
         f"\nTime\n  {1000 * costs.seconds:,.3g} ms a batch, {costs.examples / costs.seconds:,.0f} "
         f"examples/s: mean of {costs.batches:,} batches on {costs.device}, after {costs.warm_up} "
-        "to warm up",
+        "batches to warm up",
     ]
     if estimate.ranks > 1:
-        lines.append("  measured in one process, without communication between processes")
-    lines += _load()
-    lines += _table(
-        {label: _cost(estimate, name) for name, label in LABELS.items() if _costs(estimate, name)}
-    )
+        lines.append(
+            "  measured in one process, so without the time of communication between processes"
+        )
+    lines += _other_load()
+    shown = {label: name for name, label in LABELS.items() if _gets_line(estimate, name)}
+    lines += _table({label: _cost(estimate, name) for label, name in shown.items()})
     left_out = ["start and loading of the data", *(LABELS[name] for name in costs.reasons)]
     lines.append(f"  expected: {_duration(length.seconds)}, without {', '.join(left_out)}")
     return lines
 
 
-def _load() -> list[str]:
-    """Return a line on other processes that slow the measurement down, if there seem to be any."""
+def _other_load() -> list[str]:
+    """Return [a line] if other processes seem to slow the measurement down, else []."""
     cores, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load < cores + 1:  # this process adds about 1
         return []
     return [f"  other processes keep this machine busy (load {load:.0f}, {cores} cores)"]
 
 
-def _costs(estimate: Estimate, name: str) -> bool:
-    """Whether a callback gets a line: it takes at least `SHORTEST`, or was not measured."""
+def _gets_line(estimate: Estimate, name: str) -> bool:
+    """Whether a callback gets a line: its first call takes `SHORTEST`, or was not measured."""
     if name in estimate.costs.reasons:
         return True
     return name in estimate.length.calls and estimate.costs.callbacks[name].first >= SHORTEST
@@ -210,7 +220,10 @@ def _writes(config: dict[str, Any], estimate: Estimate) -> list[str]:
 def _caches(config: dict[str, Any], estimate: Estimate, cached: Iterable[Path]) -> list[str]:
     lines = [f"  {cache_folder()}: prepared data and features, for all runs"]
     new = sorted(cached)
-    lines += [f"    {path} ({_size(path.stat().st_size)}), by this dry run" for path in new[:SHOWN]]
+    lines += [
+        f"    {path} ({_size(path.stat().st_size)}), written by this dry run"
+        for path in new[:SHOWN]
+    ]
     lines += [f"    and {len(new) - SHOWN} more files"] if len(new) > SHOWN else []
     if root := config["data"].get("root"):
         lines.append(f"  {root}: the data set's own files")

@@ -34,7 +34,7 @@ def draw(search: Search) -> None:
     Raises:
         RunError: a plot cannot be written.
     """
-    with search.lock:  # so that the last of several processes draws all finished trials
+    with search.lock:  # so that of several processes the last one draws all finished trials
         trials = search.study.get_trials(deepcopy=False)
         if sum(trial.state is TrialState.COMPLETE for trial in trials) > 1:
             _draw_history(search, trials)
@@ -43,16 +43,16 @@ def draw(search: Search) -> None:
 
 
 def importances_of(study: optuna.Study) -> dict[str, float]:
-    """Return each setting's share of importance for a good score, by PED-ANOVA.
+    """Return by setting its share of importance for a good score, by PED-ANOVA.
 
-    See Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). The shares add up to 1. They are empty for
-    one setting, for fewer than two finished trials, and if no setting has an effect.
+    See Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). The shares add up to 1. The dict is empty
+    for only one setting, for fewer than two finished trials, and if all shares are equal.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2 or len({key for trial in done for key in trial.params}) < 2:
         return {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a warning on equal shares, which are checked below
+        warnings.simplefilter("ignore")  # a warning on equal shares, which are handled below
         shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     return shares if len(set(shares.values())) > 1 else {}
 

@@ -1,4 +1,4 @@
-"""Determine the score of a search before any trial: its name, direction and cadence."""
+"""Before any trial, determine the score to search by, its direction, and how often it is taken."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ganlab.tuning.space import Space, ends
 def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
     """Return the plain configuration of one valid trial, and the protocol of its scores.
 
-    Every setting of the trial has its first value, or, if that configuration is invalid, its last.
-    Some combinations of the values may be invalid.
+    In this trial every setting to search over has its first value. If that configuration is
+    invalid, every setting has its last value instead: not all combinations need be valid.
 
     Raises:
         ConfigError: a key or option is unknown, or both configurations are invalid.
@@ -44,11 +44,12 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     Args:
         config: the plain configuration of one trial.
         protocol: the protocol of its scores, checked.
-        score: the score that the user chose; None for callbacks.checkpoints.monitor, else the best
-            judge of quality among the protocol's scores.
+        score: the score that the user chose. If None, callbacks.checkpoints.monitor is used, or, if
+            it is not set, the protocol's score that judges quality best.
 
     Raises:
-        ConfigError: the protocol has no such score, or the score has no better direction.
+        ConfigError: the protocol has no such score, or it is unknown whether higher or lower is
+            better.
     """
     names = protocol.names
     known = {name: better for name in names if (better := _better(name, protocol)) is not None}
@@ -66,7 +67,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
     pattern = f"{score.rpartition('/')[0]}/*"  # e.g. for the score of one class
     if score not in names and pattern not in names:
         raise ConfigError(
-            f"score: received {score!r}; the evaluation gives {', '.join(names)}."
+            f"score: received {score!r}; the protocol's scores are {', '.join(names)}."
             f"{nearest(score, list(names))}"
         )
     better = known.get(score, known.get(pattern))
@@ -79,7 +80,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
 
 
 def examples_between_scores(config: dict[str, Any]) -> int:
-    """Return the examples between the scores by which a run may be pruned.
+    """Return after how many training examples each score is taken that may prune a run.
 
     Return 0, and print why, if runs cannot be pruned.
     """
@@ -88,7 +89,7 @@ def examples_between_scores(config: dict[str, Any]) -> int:
     elif every := config["callbacks"]["evaluation"].get("every_examples"):
         return every
     else:
-        why = "there are no scores during training; set callbacks.evaluation.every_examples=…"
+        why = "no scores are taken during training; set callbacks.evaluation.every_examples=…"
     print(f"No run is pruned: {why}.", file=sys.stderr)
     return 0
 
@@ -119,14 +120,17 @@ def _checked(overrides: list[str]) -> tuple[dict[str, Any], Protocol]:
 
 
 def _better(name: str, protocol: Protocol) -> bool | None:
-    """Whether a higher score is better, by its metric, else by its name; None if unknown."""
-    of_metrics = {
+    """Whether a higher value of a score is better; None if unknown.
+
+    It is asked of the score's metric, or, if no metric has the score, told from the score's name.
+    """
+    by_prefix = {
         score: metric.is_higher_better(score)
         for metric in getattr(protocol, "metrics", {}).values()
         for score in metric.scores
     }
-    # a name begins with its metric's score, and may add the feature extractor
-    for score in sorted(of_metrics, key=len, reverse=True):
-        if name.startswith(score):
-            return of_metrics[score]
+    # the protocol may append e.g. the feature extractor to the name that the metric gives a score
+    for prefix in sorted(by_prefix, key=len, reverse=True):
+        if name.startswith(prefix):
+            return by_prefix[prefix]
     return {"higher": True, "lower": False}.get(direction_of(name))

@@ -25,10 +25,10 @@ FOLDER = Path("outputs") / "tune"
 
 
 def search(overrides: list[str], arguments: dict[str, Any]) -> int:
-    """Run a search; return 0 if there is a best trial, 1 if there is none, 130 after Ctrl-C.
+    """Run a search; return 0 if a trial has finished, 1 if none has, 130 after Ctrl-C.
 
     Args:
-        overrides: overrides of `ganlab train`, in addition to those of the sweep.
+        overrides: overrides of `ganlab train`, in addition to the sweep's overrides.
         arguments: the values of `ARGUMENTS` in ganlab/cli/tune.py.
 
     Raises:
@@ -51,7 +51,7 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     opened = open_search(
         FOLDER / name,
         arguments["storage"],
-        # a trial's first score does not prune it
+        # a trial is not pruned by its first score
         optuna.pruners.MedianPruner(startup, n_warmup_steps=2 * every),
         score=score,
         more_is_better=more_is_better,
@@ -62,8 +62,8 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     try:
         while time.monotonic() < end and (taken := take(opened, arguments["trials"])):
             trial, lock = taken
-            # each trial has its own seed: parallel processes sample different values, and a
-            # resumed search samples what it would have sampled without the stop
+            # each trial has its own seed, so that parallel processes sample different values, and
+            # a resumed search samples the values that an uninterrupted search would sample
             opened.study.sampler = optuna.samplers.TPESampler(
                 n_startup_trials=startup,
                 seed=(arguments["sampler_seed"] + trial.number) % 2**32,
@@ -121,7 +121,7 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
             f"trial {trial.number}: {search.score} {value:g}; "
             f"the best is {best.value:g}, of trial {best.number}"
         )
-    elif outcome.status != "running":  # a running trial is ended by the process that runs it
+    elif outcome.status != "running":  # another process runs the trial, and reports how it ends
         _fail(search, trial, f"the run ended as {outcome.status}.")
 
 

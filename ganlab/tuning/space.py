@@ -25,7 +25,7 @@ TAGS = ["log", "int"]
 
 
 def split_space(overrides: list[str]) -> tuple[list[str], Space]:
-    """Divide overrides into those of every trial, and the distributions to search over, by key.
+    """Return the overrides with a fixed value, and by key the distributions of the others.
 
     choice(a,b) and a,b become choices, range(…) numbers in steps, interval(a,b) a float,
     tag(int,interval(a,b)) an integer, and tag(log,…) a number on a logarithmic scale.
@@ -54,7 +54,7 @@ def split_space(overrides: list[str]) -> tuple[list[str], Space]:
 
 
 def suggest(trial: Trial, space: Space) -> list[str]:
-    """Return the overrides of one trial; values that the trial already has stay."""
+    """Return the overrides of one trial; values that the trial already has are not changed."""
     return [
         current_override(f"{key}={_suggest(trial, key, distribution)}")
         for key, distribution in space.items()
@@ -62,7 +62,7 @@ def suggest(trial: Trial, space: Space) -> list[str]:
 
 
 def ends(space: Space) -> tuple[list[str], list[str]]:
-    """Return the overrides with the first value of each key, and those with the last."""
+    """Return overrides that set each key to its first value, and overrides for the last values."""
     pairs = {
         key: (distribution.choices[0], distribution.choices[-1])
         if isinstance(distribution, CategoricalDistribution)
@@ -84,7 +84,7 @@ def describe(distribution: BaseDistribution | None) -> str:
 
 
 def changes(old: Space, new: Space) -> list[str]:
-    """Return the changes with which a search cannot be resumed; a wider range is no such change."""
+    """Return the changes that prevent resuming a search; a wider range does not prevent it."""
     return [
         f"{key}: {describe(old.get(key))} → {describe(new.get(key))}"
         for key in (*old, *(key for key in new if key not in old))
@@ -131,7 +131,7 @@ def _distribution(override: Any) -> BaseDistribution:
         if "int" not in tags and not isinstance(low, int):
             return FloatDistribution(low, high, log="log" in tags)
         if int(low) != low or int(high) != high:
-            raise ValueError("an interval of whole numbers needs whole numbers as ends")
+            raise ValueError("tag int needs whole numbers as the ends of the interval")
         return IntDistribution(int(low), int(high), log="log" in tags)
     if isinstance(sweep, RangeSweep):
         return _steps(sweep)
@@ -152,5 +152,5 @@ def _steps(sweep: RangeSweep) -> IntDistribution | FloatDistribution:
     # rounded, since in floating point seven steps of 0.1 make 0.7000000000000001
     low, high, step = (float(f"{value:.12g}") for value in (low, high, abs(sweep.step)))
     if "int" in sweep.tags:
-        raise ValueError("a range of whole numbers needs whole numbers as ends and step")
+        raise ValueError("tag int needs whole numbers as the ends and the step of the range")
     return FloatDistribution(low, high, step=None if log else step, log=log)

@@ -18,7 +18,7 @@ from ganlab.record.machine import without_password
 from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
-# keys of how a trial is executed; they may differ between the processes of one search
+# keys that say how a trial is executed; they may differ between the processes of one search
 FREE = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
 
 
@@ -28,12 +28,12 @@ class Search:
 
     Attributes:
         folder: the folder of the study; its runs are in `<number>/`.
-        study: the study of Optuna.
+        study: Optuna's study.
         score: the score to search by.
         fixed: overrides of every trial.
         space: the distributions to search over.
         storage: the file or URL of the study's storage, as the user gave it. None for study.db in
-            the folder; all trials are then in this folder, too.
+            the folder: then all processes share the folder, which holds the runs of all trials.
     """
 
     folder: Path
@@ -75,8 +75,8 @@ def open_search(
         space: the distributions to search over.
 
     Raises:
-        ConfigError: the storage cannot be used, or the existing study is of another search; the
-            message names the differences.
+        ConfigError: the storage cannot be used, or the existing study belongs to another search;
+            then the message names the differences.
         RunError: the folder cannot be made, or holds runs of a study that is not in the storage.
     """
     try:
@@ -91,7 +91,7 @@ def open_search(
             direction="maximize" if more_is_better else "minimize",
             load_if_exists=True,
         )
-        # a study of an older version keeps the names that its trials have
+        # a study of an older version keeps the old names of settings, which its trials have
         kept = {current_override(f"{key}=")[:-1]: key for key in study.user_attrs.get("space", ())}
         space = {kept.get(key, key): distribution for key, distribution in space.items()}
         attributes = {
@@ -109,7 +109,7 @@ def open_search(
             raise ConfigError(
                 f"study: {folder.name} is another search; these settings differ:\n"
                 + "\n".join(f"  {line}" for line in lines)
-                + "\nRepeat the search with its settings (only ranges may become wider), or begin "
+                + "\nRepeat the search with its old settings (ranges may become wider), or begin "
                 "a new search with study=NAME."
             )
         for key, value in attributes.items():
@@ -119,10 +119,10 @@ def open_search(
 
 
 def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
-    """Return a trial to run, and a lock that keeps other processes from it until released.
+    """Return a trial to run, and a held lock that keeps other processes from this trial.
 
-    It is an unfinished trial whose process has ended, else a new trial if the study has fewer than
-    `trials`; else return None. Processes that share the folder take trials one at a time.
+    An unfinished trial whose process has ended is taken first. Otherwise a new trial is taken, or,
+    if the study has `trials` already, None is returned. Only one process takes a trial at a time.
     """
     with search.lock:
         ended = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]

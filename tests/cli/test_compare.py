@@ -138,7 +138,7 @@ def test_missing_and_repeated_folders_give_notes_and_the_others_a_table(sweep, t
     assert main(["compare", str(sweep), str(tmp_path / "nowhere"), str(sweep / "0")]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert f"{tmp_path / 'nowhere'}: there is no such folder." in out
-    assert f"{sweep / '0'}: it is named already" in out
+    assert f"{sweep / '0'}: it is given more than once" in out
 
 
 def test_folder_with_an_equals_sign_is_no_option(tmp_path, monkeypatch, capsys):

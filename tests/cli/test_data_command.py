@@ -129,7 +129,7 @@ def test_damaged_unpaired_and_unequal_pictures_are_named_with_exit_code_1(tmp_pa
     write(root / "B/train", ["2.png"], 16, 16, 3)
     code, printed, _ = check(root, capsys)
     assert code == 1
-    assert "1 pairs with sides of unequal size" in printed
+    assert "1 pairs whose two pictures differ in size" in printed
     assert "A/train/3.png: 16×16, but B is 20×16" in printed
 
 

@@ -81,7 +81,7 @@ def test_report_names_everything_and_nothing_is_written(alone, capsys):
     for part in (
         "  model: ganlab.families.GAN",
         "budget.batches=20 ends the run after 20 batches, 160 examples, 0.8 epochs",
-        "4 optimizer steps, a move every 5 batches",
+        "4 optimizer steps, due every 5 batches",
         "planned\n    config.yaml",
         "metrics.csv",
         "previous.ckpt, 2 <examples>.ckpt",

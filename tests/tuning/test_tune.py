@@ -227,7 +227,7 @@ def test_runs_without_their_study_are_not_taken_for_trials(elsewhere, monkeypatc
     [
         (["storage=foo://me:secret@x/y"], "foo://me:…@x/y cannot be used"),
         (["storage=sqlite:////dev/null/all.db"], "cannot be used"),
-        (["score=fid"], "the evaluation gives modes, high_quality"),
+        (["score=fid"], "the protocol's scores are modes, high_quality"),
         (["loss=wgan,hing"], "Did you mean 'hinge'"),
         (["run_dir=x"], "sets it for each trial"),
         (["++dry_run=true"], "sets it for each trial"),

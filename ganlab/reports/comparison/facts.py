@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-# Entries of a protocol in which comparable scores may differ: evaluation seeds are averaged over,
-# and the protocol's name stands for its other entries.
+# Entries of a protocol that comparable scores need not share: "seed", since scores are averaged
+# over evaluation seeds, and "protocol", the name, which only stands for the other entries.
 NOT_PROTOCOL = ("seed", "protocol")
 
 
@@ -19,11 +19,11 @@ class RunScore:
     Attributes:
         name: the name, as `ganlab evaluate` prints it.
         value: the value; the mean over evaluation seeds if there were several.
-        protocol: how the score was taken. `seed` is a list if there were several; `checkpoint` is
-            an entry only if the checkpoint was not the last one.
+        protocol: how the score was taken. `seed` is a list if there were several seeds. There is an
+            entry `checkpoint` only if the checkpoint is not the last one.
         protocol_name: the name of the protocol; "" if the record has none.
         better: whether higher or lower is better; None if neither is, or if it is unknown.
-        taken: where it was taken: "training" (run.json) or "evaluate" (scores.json).
+        taken: what took the score: "training" (run.json) or "evaluate" (scores.json).
     """
 
     name: str
@@ -36,19 +36,19 @@ class RunScore:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """What a comparison uses of one run; None stands for what was not recorded.
+    """The facts of one run that a comparison uses; None if a fact was not recorded.
 
     Attributes:
         label: the shortest name that no other run of the comparison has.
         folder: the run's folder; None for a run that was read from Weights & Biases.
         name: the name of the experiment.
         state: planned, running, finished, interrupted, failed, killed, ….
-        error: why it failed.
+        error: why the run failed.
         seed: the run's seed.
-        started: date and time, ISO 8601.
+        started: date and time of the start, ISO 8601.
         settings: its configuration as dotted keys, without seed, name and paths of the run.
         choices: the chosen file of each configuration group, e.g. {"model": "dcgan"}.
-        scores: its scores; scores of one name have different protocols.
+        scores: the run's scores; several scores of the same name have different protocols.
         seconds: seconds of training.
         examples_seen: examples seen in training.
         batches_seen: batches seen in training.
@@ -96,9 +96,9 @@ class Comparison:
 
 
 def like(a: RunScore, b: RunScore) -> str | None:
-    """Return None if two scores can be compared, else the differences between their protocols.
+    """Return None if two scores can be compared, else how their protocols differ.
 
-    A difference is given as in "generated_samples: 10000 against 5000".
+    The text is e.g. "generated_samples: 10000 against 5000".
     """
     if a.name != b.name:
         return f"score: {a.name} against {b.name}"
@@ -122,9 +122,9 @@ def classes(scores: Iterable[RunScore]) -> list[list[RunScore]]:
 
 
 def value_of(run: ComparedRun, key: str) -> Any:
-    """Return a run's choice, setting, "name", "seed" or "sweep"; None if it is missing.
+    """Return a run's value of a key: a choice, a setting, "name", "seed" or "sweep"; else None.
 
-    For "sweep" the value differs between sweeps of one name that were started at different times.
+    Sweeps of the same name that were started at different times have different values of "sweep".
     """
     if key in ("name", "seed"):
         return getattr(run, key)

@@ -1,4 +1,4 @@
-"""Group runs that differ only in the seed, with the spread of their scores and their mean cost."""
+"""Group runs that differ only in the seed; give the spread of their scores and their mean cost."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def tabulate(
     Args:
         comparison: the runs.
         group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
-        score: the main score; None for the best judge of quality that all runs have.
+        score: the main score; None for the score that judges quality best among those that all runs
+            have.
 
     Raises:
-        ConfigError: a key or score is unknown (the message names the nearest), or ambiguous.
+        ConfigError: a key or score is unknown (the message names the nearest known one), or a key
+            is ambiguous.
     """
     runs, notes = comparison.runs, []
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
@@ -50,7 +52,7 @@ def tabulate(
 
 
 def counts(run: ComparedRun, score: RunScore) -> bool:
-    """Whether a score is ranked: its run has finished, or `ganlab evaluate` took the score."""
+    """Whether a score is ranked: its run has finished, or it was taken by `ganlab evaluate`."""
     return run.state == "finished" or score.taken == "evaluate"
 
 
@@ -92,16 +94,16 @@ def _chosen(
     shared = [name for name in known if all(name in names for names in of_runs)]
     if known and not shared:
         notes.append(
-            "No score is shared by all of these runs, whose families or protocols differ: they are "
-            "compared by cost and status alone. Choose a score that some runs have with --score: "
-            f"{_listed(known)}."
+            "No score is shared by all of these runs, whose models or protocols differ, so they "
+            "are compared by cost and status alone. To rank the runs that have a certain score, "
+            f"choose it with --score: {_listed(known)}."
         )
     main = score or (shared[0] if shared else None)
     return main, tuple(name for name in shared if name != main and "/" not in name)
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
-    """Return the first `most` names as text; scores of single classes or directions come last."""
+    """Return `most` names at most as text; scores of one class or direction come last."""
     ordered = sorted(names, key=lambda name: "/" in name)
     return ", ".join(ordered[:most]) + (", …" if len(names) > most else "")
 
@@ -116,7 +118,7 @@ def _part(
 ) -> Part:
     """Return the groups of runs whose main score has the protocol of `like_score`.
 
-    Other scores that these runs took by different protocols are left out, with a note.
+    Another score is left out, with a note, if its protocol differs between these runs.
     """
     alike = {main: like_score}
     for name in others:
@@ -124,7 +126,7 @@ def _part(
         if len(kinds) == 1:
             alike[name] = kinds[0][0]
             continue
-        note = f"{name} is left out: its protocols differ between runs. See --score {name}."
+        note = f"{name} is left out: its protocol differs between runs. See --score {name}."
         if note not in notes:
             notes.append(note)
     groups = [
@@ -148,7 +150,7 @@ def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
 
 
 def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
-    """Divide runs by their values of the keys; runs of unknown settings also by their name."""
+    """Return the runs grouped by their values of the keys; without settings, by name too."""
     groups: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         values = tuple(compared_value(run, key) for key in keys)
@@ -184,7 +186,7 @@ def _group(
 def _with_unscored(
     parts: list[Part], without: Sequence[ComparedRun], keys: Sequence[str], main: str | None
 ) -> list[Part]:
-    """Add the runs without a ranked score: to the group of equal values, else as a new group."""
+    """Return the parts with the runs that have no ranked score, in groups of equal values."""
     rest = {}
     for members in _split(without, keys):
         group = _group(members, keys)
@@ -220,21 +222,28 @@ def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[s
     def scores(run: ComparedRun) -> list[RunScore]:
         return [s for s in run.scores if main in (None, s.name)]
 
-    cut = [r for r in runs if scores(r) and not any(counts(r, s) for s in scores(r))]
-    if cut:
-        states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in cut).items())
+    uncounted = [r for r in runs if scores(r) and not any(counts(r, s) for s in scores(r))]
+    if uncounted:
+        by_state = Counter(run.state for run in uncounted)
+        states = ", ".join(f"{n} {state}" for state, n in by_state.items())
         notes.append(
             f"Scores of runs that have not finished are left out ({states}). To include the score "
             "of such a run: ganlab evaluate run=…"
         )
 
 
-def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -> None:
-    """Note what differs within groups besides the seed, and groups with a seed twice."""
+def _note_pooled(parts: Sequence[Part], pooled_keys: Sequence[str], notes: list[str]) -> None:
+    """Note which of the keys differ within groups, and groups with repeated seeds.
+
+    Args:
+        parts: the parts of the table.
+        pooled_keys: keys that vary between runs, but by which runs are not grouped.
+        notes: the notes are appended to it.
+    """
     groups = [group for part in parts for group in part.groups]
     pooled = [
         key
-        for key in left
+        for key in pooled_keys
         if any(len({compared_value(run, key) for run in g.runs}) > 1 for g in groups)
     ]
     if pooled:
@@ -242,17 +251,17 @@ def _note_pooled(parts: Sequence[Part], left: Sequence[str], notes: list[str]) -
             "Runs of a group differ in more than the seed, so the spread includes the effect of: "
             f"{', '.join(pooled)}."
         )
-    twice = 0
+    n_repeated = 0
     for group in groups:
         trials = [
-            (run.seed, *(compared_value(run, key) for key in left))
+            (run.seed, *(compared_value(run, key) for key in pooled_keys))
             for run in group.runs
             if run.seed is not None and any(counts(run, s) for s in run.scores)
         ]
-        twice += len(set(trials)) < len(trials)
-    if twice:
-        which = "1 group holds" if twice == 1 else f"{twice} groups hold"
+        n_repeated += len(set(trials)) < len(trials)
+    if n_repeated:
+        which = "1 group holds" if n_repeated == 1 else f"{n_repeated} groups hold"
         notes.append(
-            f"{which} runs of the same seed and settings, which are not independent trials: the "
+            f"{which} several runs of the same seed and settings, which are not independent: the "
             "interval is too narrow."
         )

@@ -1,4 +1,4 @@
-"""Read runs from folders, each once, with notes on what cannot be used."""
+"""Read runs from folders, each run once, with notes on what cannot be used."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Found:
     """The runs that were read so far.
 
     Attributes:
-        runs: the runs; their labels are not yet shortened.
+        runs: the runs, with their whole paths as labels.
         notes: sentences on what was left out.
-        given: the keys of overrides on the runs' command lines.
+        given: the keys that the runs' command lines override.
     """
 
     runs: list[ComparedRun] = field(default_factory=list)
@@ -34,9 +34,9 @@ class Found:
 
 
 def read_folders(paths: Iterable[Path], found: Found) -> None:
-    """Add the runs in folders to `found`: the folder of a run or a sweep, or any folder above runs.
+    """Add the runs at or below some folders to `found`.
 
-    Folders that several paths lead to count once. Paths without runs and damaged runs get a note
+    A run that several paths lead to is added once. Paths without runs and damaged runs get a note
     and are skipped.
     """
     seen: set[Path] = set()
@@ -45,7 +45,7 @@ def read_folders(paths: Iterable[Path], found: Found) -> None:
         again = [folder for folder in folders if folder.resolve() in seen]
         if again:
             what = "it is" if folders == [path] else f"{len(again)} of its {len(folders)} runs are"
-            found.notes.append(f"{path}: {what} named already; each run counts once.")
+            found.notes.append(f"{path}: {what} given more than once; each run counts once.")
         for folder in folders:
             if folder.resolve() not in seen:
                 seen.add(folder.resolve())
@@ -69,7 +69,7 @@ def _walk(folder: Path, seen: set[str], notes: list[str]) -> Iterator[Path]:
 
     A folder that cannot be read is skipped with a note.
     """
-    if (real := os.path.realpath(folder)) in seen:  # e.g. by a link to a parent folder
+    if (real := os.path.realpath(folder)) in seen:  # e.g. through a link to a parent folder
         return
     seen.add(real)
     try:
@@ -94,7 +94,7 @@ def _is_dir(entry: os.DirEntry) -> bool:
 
 
 def _natural(folder: Path) -> list[tuple[int, int, str]]:
-    """Return a sort key by which job 10 comes after job 9."""
+    """Return a sort key that sorts numbers by value, so that job 10 comes after job 9."""
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in folder.parts]
 
 
@@ -112,14 +112,14 @@ def _read_into(found: Found, folder: Path) -> None:
 
 
 def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[ComparedRun, set[str]]:
-    """Return a run and the keys of its overrides; None stands for entries that are missing."""
+    """Return a run, with None for missing facts, and the keys of its overrides."""
     try:
         config = read_yaml(folder / "config.yaml")
     except RunError as error:
         config = {}
         notes.append(f"{_without_key(error)} The settings of this run are unknown.")
     if config.get("lesson"):
-        notes.append(f"{folder}: holds a lesson, which has no scores.")
+        notes.append(f"{folder}: holds a lesson (a lecture's figure), which has no scores.")
     elif record.get("imported"):
         notes.append(f"{folder}: was imported; its cost excludes the original training.")
     counters = record.get("counters")
@@ -141,13 +141,13 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
         settings=settings_of(config),
         choices=choices,
         scores=scores_of(record, _evaluations(folder, notes), str(folder), notes),
-        seconds=_number(record.get("seconds")),
-        examples_seen=_whole(counters.get("examples_seen")),
-        batches_seen=_whole(counters.get("batches_seen")),
-        peak_memory_mib=_number(record.get("peak_memory_mib")),
+        seconds=_float(record.get("seconds")),
+        examples_seen=_int(counters.get("examples_seen")),
+        batches_seen=_int(counters.get("batches_seen")),
+        peak_memory_mib=_float(record.get("peak_memory_mib")),
         sweep=sweep,
         baseline=record.get("baseline") if isinstance(record.get("baseline"), dict) else None,
-        peak_gpu_memory_mib=_number(record.get("peak_gpu_memory_mib")),
+        peak_gpu_memory_mib=_float(record.get("peak_gpu_memory_mib")),
     )
     return run, given_keys((sweep or {}).get("overrides") or record.get("command"))
 
@@ -195,9 +195,9 @@ def _without_key(error: Exception) -> str:
     return str(error).removeprefix("run: ")
 
 
-def _number(value: Any) -> float | None:
+def _float(value: Any) -> float | None:
     return float(value) if is_number(value) else None
 
 
-def _whole(value: Any) -> int | None:
+def _int(value: Any) -> int | None:
     return int(value) if is_number(value) else None

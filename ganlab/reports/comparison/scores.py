@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ganlab.record.old_names import SEEN
 from ganlab.reports.comparison.facts import RunScore, like
 
-# prefixes of scores' names, the best judge of quality first, with whether higher is better
+# Prefix of a score's name: whether higher is better. The score that judges quality best is first.
 SCORES = {
     "fid": False,
     "frechet_distance": False,
@@ -34,7 +34,7 @@ SCORES = {
 
 
 def direction_of(name: str) -> Literal["higher", "lower"] | None:
-    """Whether a score of this name is better if higher or lower; None if the name does not tell."""
+    """Return whether higher or lower scores of this name are better; None if unknown."""
     rank = quality_rank(name)
     if rank == len(SCORES):
         return None
@@ -42,9 +42,9 @@ def direction_of(name: str) -> Literal["higher", "lower"] | None:
 
 
 def quality_rank(name: str) -> int:
-    """Return the position of a score's prefix in `SCORES`, 0 for the best judge of quality.
+    """Return the position in `SCORES` of a score's prefix, 0 for the best judge of quality.
 
-    It is `len(SCORES)` for a score without such a prefix, and for a standard deviation.
+    Return `len(SCORES)` if the score has no such prefix or is a standard deviation.
     """
     prefixes = [*SCORES]
     matches = (i for i, prefix in enumerate(prefixes) if name.startswith(prefix))
@@ -53,7 +53,7 @@ def quality_rank(name: str) -> int:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A score, with the examples seen when it was taken (None if not recorded)."""
+    """A score, and the number of examples seen when it was taken (None if not recorded)."""
 
     score: RunScore
     examples: int | None
@@ -64,9 +64,9 @@ def scores_of(
 ) -> tuple[RunScore, ...]:
     """Return all scores of a run, averaged over evaluation seeds.
 
-    Of scores with one protocol, evaluations replace the score from training, and only those at the
-    most examples count. Evaluations of the last checkpoint that were made before a finished run was
-    trained further are left out, with a note.
+    Among scores of the same name and protocol, evaluations replace the score from training, and
+    only evaluations after the most training examples are used. If a finished run was trained
+    further, earlier evaluations of its last checkpoint are left out, with a note.
 
     Args:
         record: the contents of run.json.
@@ -126,7 +126,7 @@ def _newest(members: list[_Taken]) -> RunScore:
 def _read(
     scores: Any, checkpoint: str | None, taken: str, label: str, notes: list[str]
 ) -> list[RunScore]:
-    """Return the scores of one record; those that are not finite numbers are noted and skipped."""
+    """Return the scores of one record; note and skip scores that are not finite numbers."""
     result = []
     for name, entry in scores.items() if isinstance(scores, dict) else ():
         score = score_from(name, entry, taken)
@@ -145,7 +145,7 @@ def score_from(name: str, entry: Any, taken: str) -> RunScore | None:
     Args:
         name: the score's name.
         entry: its value and protocol, and in newer records `higher_is_better`.
-        taken: "training" or "evaluate".
+        taken: what took the score: "training" or "evaluate".
     """
     if not isinstance(entry, dict) or not is_number(entry.get("value")):
         return None

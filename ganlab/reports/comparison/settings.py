@@ -28,7 +28,8 @@ NOT_SETTINGS = (
     "logger",
     "callbacks.progress",
 )
-# Keys of how a run is watched. They do not make runs differ: scores carry their own protocols.
+# Keys of what is measured and saved during training. Runs that differ only in these keys count as
+# equal, since each score is stored with its protocol.
 WATCHING = (
     "evaluation",
     "log_every",
@@ -39,7 +40,7 @@ WATCHING = (
     "callbacks.export",
 )
 RUN_SEED = "the run's seed"  # shown in place of a seed that equals the run's seed
-# The configuration groups that are always compared, in the order of columns.
+# The configuration groups that get a column whenever they differ, in the order of the columns.
 MAIN_CHOICES = ("model", "loss", "regularizer", "data")
 
 # Floats as OmegaConf reads and writes them: 1e-5 is a number. Dates stay text.
@@ -53,7 +54,7 @@ _SECTION = re.compile(r"^(?=\w)", re.MULTILINE)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Loader of plain values, with OmegaConf's rules for numbers; by libyaml if available."""
+    """Loader of plain values that reads numbers as OmegaConf does; uses libyaml if available."""
 
     yaml_implicit_resolvers = {
         first: [
@@ -67,7 +68,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return a run's config.yaml. Do not change the result: runs with equal sections share them.
+    """Return a run's config.yaml. Do not modify the result: configs with equal sections share them.
 
     Raises:
         RunError: the file is missing, cannot be read, or holds no settings.
@@ -84,7 +85,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    """Parse each top-level section separately: most sections equal another run's and are cached."""
+    """Parse each top-level section separately, with a cache: most runs have equal sections."""
     config: dict[str, Any] = {}
     try:
         for section in filter(None, _SECTION.split(text)):
@@ -124,9 +125,9 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def choices_of(choices: Any) -> dict[str, str]:
-    """Return the choices of configuration groups that are not empty, without the logger.
+    """Return the choice of each configuration group as text, without empty choices and the logger.
 
-    A list of choices becomes one text. `MAIN_CHOICES` come first.
+    A list of choices is joined by commas. `MAIN_CHOICES` come first.
     """
     if not isinstance(choices, dict):
         return {}
@@ -148,14 +149,14 @@ def given_keys(overrides: Any) -> set[str]:
 def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> tuple[str, ...]:
     """Return the keys in which runs differ, apart from the seed; see `Comparison.varying`.
 
-    `MAIN_CHOICES` that differ are always kept. Other choices and settings are left out if they
-    follow from the choices: runs of equal choices then have equal values. Keys that were given as
-    overrides are kept even so, except an experiment, which stands for choices and settings. Keys
-    of `WATCHING` are left out.
+    Of the differing keys, `MAIN_CHOICES` are always kept. Another key is left out if it follows
+    from the choices, which means that runs of equal choices have equal values of the key. Even so
+    it is kept if it was given as an override, unless it is "experiment", which stands for several
+    choices and settings. Keys of `WATCHING` are left out.
 
     Args:
-        runs: the runs; those of unknown settings are skipped.
-        given: keys of overrides; their settings come before other settings.
+        runs: the runs; runs without settings are skipped.
+        given: keys of overrides; the settings that they name come before other settings.
     """
     known = [run for run in runs if run.settings]
     groups = dict.fromkeys(key for run in known for key in run.choices)
@@ -178,7 +179,7 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
 
 
 def _differs(runs: Sequence[ComparedRun], key: str) -> bool:
-    """Whether values differ, also when seeds that equal their run's seed count as equal."""
+    """Whether the values of a key differ between runs, apart from seeds that are the run's seed."""
     plain = {comparable(value_of(run, key)) for run in runs}
     return len(plain) > 1 and len({compared_value(run, key) for run in runs}) > 1
 
@@ -192,13 +193,13 @@ def _implied(runs: Sequence[ComparedRun], by: Sequence[str], key: str) -> bool:
 
 
 def _refers_to(name: str, key: str) -> bool:
-    """Whether an override's key is `key`, a dotted end of it (protocol.samples), or a parent."""
+    """Whether an override of `name` sets `key`: as its whole, its dotted end, or its parent."""
     is_end = "." in name and key.endswith(f".{name}")
     return is_end or f"{key}.".startswith(f"{name}.")
 
 
 def shown_value(run: ComparedRun, key: str) -> Any:
-    """Return a value for a table; `RUN_SEED` for e.g. a data.seed that equals the run's seed."""
+    """Return a run's value of a key; `RUN_SEED` for another seed that equals the run's seed."""
     value = value_of(run, key)
     follows = key.endswith(".seed") and value is not None and value == run.seed
     return RUN_SEED if follows else value
@@ -207,7 +208,7 @@ def shown_value(run: ComparedRun, key: str) -> Any:
 def compared_value(run: ComparedRun, key: str) -> Any:
     """Return the value by which runs are compared, hashable.
 
-    Seeds such as data.seed that equal their run's seed, or are missing, all give `RUN_SEED`.
+    Other seeds, such as data.seed, give `RUN_SEED` if they equal the run's seed or are missing.
     """
     value = shown_value(run, key)
     return RUN_SEED if value is None and key.endswith(".seed") else comparable(value)
@@ -223,7 +224,7 @@ def comparable(value: Any) -> Any:
 
 
 def short_names(keys: Sequence[str], others: Iterable[str] = ()) -> dict[str, str]:
-    """Return for each key its shortest unique end, such as "generator.lr".
+    """Return for each key its shortest unique last part, such as "generator.lr".
 
     Args:
         keys: dotted keys.

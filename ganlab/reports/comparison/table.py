@@ -48,7 +48,8 @@ class Group:
     Attributes:
         values: the value of each key.
         runs: all runs of the group, also those without scores.
-        scores: by name, the spread over the runs with a ranked score; None if no run has one.
+        scores: by name, the spread over the runs with a ranked score; None if no run has such a
+            score.
         seconds, examples_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs with
             ranked scores, or over all runs if none has such scores.
         states: the number of runs in each state.
@@ -89,8 +90,8 @@ class Table:
         keys: the keys in which the runs of a group are equal.
         score: the main score, by which groups are ranked; None if the runs share no score.
         others: further scores that are shown.
-        parts: one part for each protocol of the main score; groups without a score are in the last
-            part, or in a part of their own.
+        parts: one part for each protocol of the main score. Groups without a main score are in the
+            only part or, if there are several parts or no main score, in an extra last part.
         unlike: how the protocols of the parts differ; None if there is one protocol.
         notes: sentences on how to read the numbers.
     """

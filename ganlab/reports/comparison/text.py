@@ -12,10 +12,10 @@ from ganlab.reports.comparison.settings import short_names
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 WIDTH = 100
-OTHERS = 4  # further scores in the table, at most
-FEWEST = 2  # dotted settings that are shown even in too wide a table
-LINES = 12  # notes, and reasons of failures, that are printed at most
-LETTERS = 240  # of an error's first line
+OTHERS = 4  # maximum of scores in the table besides the main score
+FEWEST = 2  # settings with a dotted key that are shown even if the table is too wide
+LINES = 12  # maximum of notes, and of reasons of failures, that are printed
+LETTERS = 240  # maximum of characters of an error's first line
 NO_OPTIONS = "–"
 
 Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it is right-aligned
@@ -27,8 +27,8 @@ def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
     Args:
         comparison: the runs.
         table: the table of these runs.
-        width: the terminal's width in characters. If the table is wider, further scores and then
-            settings that nobody asked for are left out.
+        width: the terminal's width in characters. If the table is wider, first further scores and
+            then settings that were not chosen with --group-by are left out.
     """
     keys, others = table.keys, table.others[:OTHERS]
     groups = [group for part in table.parts for group in part.groups]
@@ -38,7 +38,7 @@ def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
 
     while others and is_too_wide():
         others = others[:-1]
-    if keys == comparison.varying:  # no --group-by asked for these keys
+    if keys == comparison.varying:  # not chosen with --group-by
         while sum("." in key for key in keys) > FEWEST and is_too_wide():
             keys = keys[:-1]
     columns = _columns(table, groups, keys, others)
@@ -63,7 +63,7 @@ def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
 def _title(
     comparison: Comparison, table: Table, keys: Sequence[str], others: Sequence[str]
 ) -> list[str]:
-    """Return the lines above the table: number of runs, keys, score, and whether it ranks."""
+    """Return the lines above the table: number of runs, keys, score, and whether it is ranked."""
     n = len({repr(group.values) for part in table.parts for group in part.groups})
     runs = len(comparison.runs)
     by = ", ".join(keys)
@@ -88,7 +88,7 @@ def _title(
             f"protocols: {table.unlike}. Below, groups of one protocol are listed together."
         )
     elif better is None:
-        lines.append("Not ranked: whether higher or lower is better is not recorded.")
+        lines.append("Not ranked: it is unknown whether higher or lower is better.")
     elif n > 1:
         lines.append("Ranked, the best mean first.")
     return lines
@@ -204,7 +204,7 @@ def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _protocol(part: Part) -> str:
-    """Return a protocol as one sentence, without the entries in `NOT_PROTOCOL`."""
+    """Return a part's protocol as one line, without the entries in `NOT_PROTOCOL`."""
     entries = [
         f"{key} {'none' if value is None else value}"
         for key, value in part.protocol.items()

@@ -17,7 +17,8 @@ from ganlab.reports.comparison.scores import is_number, score_from
 from ganlab.reports.comparison.settings import choices_of, settings_of
 
 PATIENCE = 30  # seconds to wait for each answer of the server
-# For W&B a run is "killed" if Ctrl-C ended it, and "crashed" if it no longer responds.
+# W&B's state of a run: ganlab's state. In W&B, a run is "killed" if Ctrl-C ended it, and "crashed"
+# if it no longer responds. Other states have the same name in both.
 STATES = {
     "crashed": "killed",
     "killed": "interrupted",
@@ -25,19 +26,19 @@ STATES = {
     "preempting": "running",
     "pending": "planned",
 }
-# Ends that a run writes into its summary itself, as W&B has no states for all of them.
-ENDS = ("finished", "interrupted", "pruned")
+# Final states that ganlab writes into the run's W&B summary: W&B itself does not have all of them.
+FINAL_STATES = ("finished", "interrupted", "pruned")
 
 
 def read_project(place: str, found: Found, api: Any = None) -> None:
-    """Add the runs of a project on Weights & Biases, or one run of it, to `found`.
+    """Add all runs of a project on Weights & Biases, or a single run, to `found`.
 
-    A run whose folder was read before is skipped, with a note. If nobody is logged in, the server
-    refuses, or the project or run does not exist, a note says so.
+    A run whose folder was read before is skipped, with a note. A note also says so if nobody is
+    logged in, the server refuses, or the project or run does not exist.
 
     Args:
         place: ENTITY/PROJECT or ENTITY/PROJECT/RUN_ID.
-        found: the runs that were read so far.
+        found: the runs that were read so far; runs and notes are added to it.
         api: the API to use; None for `wandb.Api()`.
 
     Raises:
@@ -49,31 +50,31 @@ def read_project(place: str, found: Found, api: Any = None) -> None:
             f"wandb:{place}: needs wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID, as in the "
             "address of the W&B page, but without /runs/."
         )
-    known = _ids(found.runs)
+    known_ids = _ids(found.runs)
     try:
         with _logged_in(api) as api:
             runs = [api.run(place)] if len(parts) == 3 else list(api.runs(place, lazy=False))
             read = [(str(run.id), _compared(run, place, found.notes)) for run in runs]
-    except Exception as error:  # W&B raises its own errors, those of requests, and ValueError
+    except Exception as error:  # W&B raises its own errors, errors of `requests`, and ValueError
         found.notes.append(_refusal(place, error))
         return
     if not read:
         found.notes.append(f"wandb:{place}: has no runs.")
-    names = Counter(run.label for _, run in read)
-    for number, run in read:
-        if number in known:
+    labels = Counter(run.label for _, run in read)
+    for run_id, run in read:
+        if run_id in known_ids:
             found.notes.append(
-                f"wandb:{place}: {run.label} was read from its folder; it counts once."
+                f"wandb:{place}: {run.label} was also read from its folder; the run counts once."
             )
             continue
-        label = f"{run.label} ({number})" if names[run.label] > 1 else run.label
-        address = f"wandb:{'/'.join(parts[:2])}/{number}"
+        label = f"{run.label} ({run_id})" if labels[run.label] > 1 else run.label
+        address = f"wandb:{'/'.join(parts[:2])}/{run_id}"
         found.runs.append(replace(run, label=label, address=address))
 
 
 @contextmanager
 def _logged_in(api: Any) -> Iterator[Any]:
-    """Yield the given API, else a `wandb.Api`, whose service process ends with the block."""
+    """Yield the given API or, for None, a `wandb.Api` whose service process ends with the block."""
     if api is not None:
         yield api
         return
@@ -93,7 +94,7 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
     if not config.get("choices"):
         notes.append(f"wandb:{place}: {title} has no choices (model, loss, …) in its config.")
     state = STATES.get(run.state, run.state)
-    if run.state in ("finished", "killed") and summary.get("status") in ENDS:
+    if run.state in ("finished", "killed") and summary.get("status") in FINAL_STATES:
         state = summary["status"]
     seed = config.get("seed")
     group = getattr(run, "group", None)
@@ -110,17 +111,17 @@ def _compared(run: Any, place: str, notes: list[str]) -> ComparedRun:
         settings=settings_of(config),
         choices=choices_of(config.get("choices")),
         scores=_scores(summary, f"wandb:{place}: {title}", notes),
-        seconds=_number(runtime),
-        examples_seen=_whole(summary.get("examples_seen")),
-        batches_seen=_whole(summary.get("batches_seen")),
-        peak_memory_mib=_number(summary.get("peak_memory_mib")),
+        seconds=_float(runtime),
+        examples_seen=_int(summary.get("examples_seen")),
+        batches_seen=_int(summary.get("batches_seen")),
+        peak_memory_mib=_float(summary.get("peak_memory_mib")),
         sweep={"name": group, "kind": getattr(run, "job_type", None)} if group else None,
         baseline=config.get("baseline") if isinstance(config.get("baseline"), dict) else None,
     )
 
 
 def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunScore, ...]:
-    """Return the scores under scores/<name>; note and skip those without protocols/<name>."""
+    """Return the scores in a summary; note and skip scores without a number or a protocol."""
     scores = []
     for key, value in summary.items():
         if not key.startswith("scores/"):
@@ -145,7 +146,7 @@ def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunS
 
 
 def _plain(value: Any) -> Any:
-    """Return plain containers in place of W&B's, which load their parts lazily."""
+    """Replace W&B's containers, which load their items lazily, by dicts and lists; return these."""
     if isinstance(value, Mapping) or hasattr(value, "keys"):
         return {str(key): _plain(value[key]) for key in value.keys()}  # noqa: SIM118
     if isinstance(value, (list, tuple)):
@@ -154,7 +155,7 @@ def _plain(value: Any) -> Any:
 
 
 def _ids(runs: Sequence[ComparedRun]) -> set[str]:
-    """Return the W&B ids of runs that were read from folders."""
+    """Return the W&B ids of the runs that were read from folders and logged to W&B."""
     ids = set()
     for run in runs:
         try:
@@ -173,9 +174,9 @@ def _refusal(place: str, error: Exception) -> str:
     )
 
 
-def _number(value: Any) -> float | None:
+def _float(value: Any) -> float | None:
     return float(value) if is_number(value) else None
 
 
-def _whole(value: Any) -> int | None:
+def _int(value: Any) -> int | None:
     return int(value) if is_number(value) else None

@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def train_pairs(kind: str, root: Path, experiments: tuple[str, ...]) -> str:
-    """Return the command that trains a translation between the two sides of a folder.
+    """Return the command that trains a translation between the sets A and B of a folder.
 
     Args:
         kind: "paired" or "unpaired".
         root: the folder.
-        experiments: names of the available experiments. The command uses pix2pix or cyclegan as an
-            experiment if available, else as a model.
+        experiments: names of the available experiments. If pix2pix or cyclegan is one of them, the
+            command uses it as an experiment, else as a model.
     """
     name = {"paired": "pix2pix", "unpaired": "cyclegan"}[kind]
     general = f"experiment={name}" if name in experiments else f"model={name} data={kind}"

@@ -31,14 +31,14 @@ class DataCheck:
     Attributes:
         root: the folder.
         folders: facts of every folder with pictures.
-        use: a phrase that says how the folder would be used; None if it cannot be used.
+        use: a phrase on how the folder would be used; None if it cannot be used.
         kind: "paired", "unpaired", "classes", "folder", "celeba", or "" if it cannot be used.
         counts: numbers of pictures or pairs by purpose, such as {"pairs to train on": 400}.
         command: the command that trains on the folder, to be pasted into a shell.
-        hints: sentences on sub-folders that may have been meant.
-        wrong: sentences on what would stop a training.
-        notes: sentences on what else is worth knowing.
-        samples: rows of pictures to show, by the title of the row.
+        hints: sentences on sub-folders that the user may have wanted to check instead.
+        wrong: sentences on errors that would stop a training.
+        notes: further sentences.
+        samples: pictures to show, as one list for each row title.
     """
 
     root: Path

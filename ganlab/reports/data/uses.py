@@ -24,9 +24,9 @@ from ganlab.errors import DataError
 from ganlab.reports.data.command import root_argument, train_pairs
 from ganlab.reports.data.findings import DataCheck
 
-_NAMED = 10  # files that a list names, at most
-_PAIRED = 0.8  # two sides with at least this share of equal names are taken for pairs
-_BY_RULE = "There is no test/ or val/: a tenth of the files is taken by a fixed rule to test with."
+_NAMED = 10  # maximum of files that a list names
+_PAIRED = 0.8  # minimum share of equal names at which sets A and B are taken for pairs
+_BY_RULE = "There is no test/ or val/: a fixed rule takes a tenth of the files to test with."
 Sizes = dict[Path, tuple[int, int]]  # (width, height) of every file that can be decoded
 
 
@@ -127,7 +127,7 @@ def _sample(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> No
 
 
 def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) -> None:
-    """Append pairs with sides of unequal size, or files of odd width, to `result.wrong`."""
+    """Append pairs whose pictures differ in size, or files of odd width, to `result.wrong`."""
     if "ab" in files:
         wrong = [path for path in files["ab"] if path in sound and sound[path][0] % 2]
         lines = [f"{path.relative_to(result.root)}: {sound[path][0]} pixels" for path in wrong]
@@ -143,7 +143,9 @@ def _check_sizes(result: DataCheck, files: dict[str, list[Path]], sound: Sizes) 
         if a in sound and b in sound and sound[a] != sound[b]
     ]
     if lines:
-        result.wrong.append(f"{len(lines):,} pairs with sides of unequal size:{listed(lines)}")
+        result.wrong.append(
+            f"{len(lines):,} pairs whose two pictures differ in size:{listed(lines)}"
+        )
 
 
 def as_folder(result: DataCheck, sound: Sizes) -> None:
@@ -189,7 +191,10 @@ def _under(folder: Path, paths: list[Path]) -> list[Path]:
 
 
 def _shared_names(layout: Layout) -> float:
-    """Return the share of the larger side's names that the other side has too, over all splits."""
+    """Return which share of the file names A and B have in common, over all splits.
+
+    The share is relative to the number of names in the larger set of each split.
+    """
     shared = total = 0
     for sides in layout.folders.values():
         files = {side: list_pictures(folder) for side, folder in sides.items()}
@@ -200,7 +205,7 @@ def _shared_names(layout: Layout) -> float:
 
 
 def _spread(items: list, n: int) -> list:
-    """Return up to `n` of the items: the first, and others at equal distances."""
+    """Return up to `n` evenly spaced items, beginning with the first."""
     return items[:: max(1, -(-len(items) // n))]
 
 

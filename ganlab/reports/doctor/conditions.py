@@ -1,4 +1,4 @@
-"""What may be wrong with a run, judged from its log: one function for each condition."""
+"""The problems that a run may have, judged from its log: one function for each problem."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from typing import Any, Literal
 
 from ganlab.reports.doctor.evidence import Evidence, swings
 
-# Thresholds, each with the values of healthy runs. "Late" is the last third of the log; separation
-# is the probability that a real example scores above a generated one.
-LOSS_OF_GUESSING = 10.0  # D's late loss diverges above this; guessing costs 0.25 to 2 if not critic
-LOSS_LOST = 100.0  # G's late loss diverges above this; a strong D costs it a few tens
-GROWTH = 100.0  # a critic's loss, which has no scale, diverges above so many times its early value
-FAR_APART = 20.0  # distance of samples relative to real ones; healthy 0.6 to 1.5, drifting 5
-STILL = 1e-7  # relative change of weights per step: below float32's resolution of a weight
-VANISHED = 1e-3  # G's late gradient relative to its early one; healthy runs stay above 1/30
-TELLS = 0.9  # separation from which D is blamed for a vanished gradient
-SEPARATED = 0.99  # separation of a D that is too strong; healthy 0.5 to 0.9
-SURE = 0.95  # such a D's accuracy on real and on generated samples; healthy below 0.9
-ALL_THE_SAME = 0.3  # late distance between samples, relative to real ones: full collapse below
-FEW_KINDS = 0.7  # the same distance: partial collapse below; healthy above 0.9
-MISSED = 0.9  # found share of the modes or classes: some are missing below
-ON_MODES = 0.3  # high quality from which missing modes count as collapse; below, few points hit any
-ONE_CLASS = 0.5  # share of samples in one of several classes
-FEW_IMAGES = 2000  # training examples that D may memorise; for more, runs are too short
-PASSES = 150  # passes over the training examples from which D may have memorised them
-KNOWN = 0.95  # separation of a D that has memorised them; with enough examples below 0.9
-COPIES = 0.5  # distance to the nearest training example, relative to a real one's; fresh samples 1
-SWING = 0.15  # an oscillating separation goes from below 0.5 − SWING to above 0.5 + SWING, or back
-CHANCE = 4.0  # a swing is also wider than so many standard deviations of one batch's separation
-SWINGS = 4  # such changes of side: two full turns
-ROWS = 12  # rows of the log that are needed to judge how the game goes
-LAST = 3  # last rows whose values must all be infinite or NaN
-SAMPLE_ROWS = 2  # rows with samples that collapse needs: untrained generators make similar samples
-COPIED = 0.1  # share of samples suspiciously near a training example; 0.01 for new data
+# Thresholds, with the values that healthy runs have. "Late" is the last third of the log,
+# "early" the first. "Separation" is the probability that D scores a real example above a sample.
+D_LOSS_MAX = 10.0  # D's late loss, unless D is a critic; a D that only guesses has 0.25 to 2
+G_LOSS_MAX = 100.0  # G's late loss, unless D is a critic; against a strong D it reaches a few tens
+CRITIC_GROWTH_MAX = 100.0  # late loss / early loss of a critic, whose loss has no fixed scale
+SPREAD_MAX = 20.0  # late doctor/pairwise_distance; healthy 0.6 to 1.5, drifting samples 5
+LAST = 3  # a quantity counts as not finite if it is infinite or NaN in this many last rows
+CHANGE_MIN = 1e-7  # relative change of weights per step; float32 rounds smaller changes away
+VANISHED = 1e-3  # maximum of G's late gradient / early gradient; healthy above 1/30
+BLAMED = 0.9  # minimum separation at which D is blamed for a vanished gradient
+SEPARATED = 0.99  # minimum separation at which D may be too strong; healthy 0.5 to 0.9
+SURE = 0.95  # minimum accuracy, on real examples and on samples, of such a D; healthy below 0.9
+FULL_COLLAPSE = 0.3  # a smaller late doctor/pairwise_distance is full collapse
+PARTIAL_COLLAPSE = 0.7  # a smaller late doctor/pairwise_distance is partial; healthy above 0.9
+SAMPLE_ROWS = 2  # minimum rows with distances: samples of an untrained G are alike, too
+ALL_FOUND = 0.9  # if a smaller share of the modes or classes is found, some count as missing
+ON_MODES = (
+    0.3  # minimum high_quality to call missing modes collapse: below it few samples hit a mode
+)
+ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
+FEW_IMAGES = 2000  # maximum of training examples that D may memorise; runs are too short for more
+PASSES = 150  # minimum passes over the training examples before D may have memorised them
+KNOWN = 0.95  # minimum separation of a D that memorised them; with enough examples below 0.9
+COPY_DISTANCE = 0.5  # maximum of doctor/nearest_training for copies; about 1 without copies
+COPY_SHARE = 0.1  # minimum share of samples that count as copies; for new real data 0.01
+# oscillation: separation changes between below 0.5 - margin and above 0.5 + margin
+SWING = 0.15  # minimum margin
+CHANCE = 4.0  # minimum margin in standard deviations of one batch's separation
+SWINGS = 4  # minimum number of such changes: two full cycles
+ROWS = 12  # minimum rows of the log to judge how the game goes
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class Finding:
     Attributes:
         condition: the name of the condition, such as "collapse".
         explanation: what is going on, for a newcomer.
-        evidence: sentences with the numbers that show it.
-        remedies: what usually helps.
-        kind: "problem", "advice", or "unknown" for what the log cannot show.
+        evidence: sentences with the numbers that support the statement.
+        remedies: sentences on what usually helps.
+        kind: "problem", "advice", or "unknown" for a sentence on what the log cannot show.
     """
 
     condition: str
@@ -57,38 +60,40 @@ class Finding:
     kind: Literal["problem", "advice", "unknown"] = "problem"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the finding as in doctor.json, where the explanation has the key "words"."""
+        """Return the finding as in doctor.json, where `explanation` has the key "words"."""
         return {"words" if k == "explanation" else k: v for k, v in asdict(self).items()}
 
 
 def divergence(run: Evidence) -> Finding | None:
     """Find losses or other values that are not finite or far too large, and samples far apart."""
-    seen = []
+    evidence = []
     error = str(run.record.get("error") or "")
     if error.startswith("NonFiniteLossError"):
-        seen.append(error.partition(": ")[2] or error)
+        evidence.append(error.partition(": ")[2] or error)
     terms = [(p, n) for p in run.players for n in run.names(f"{p}/adversarial")]
     for player, name in terms:
         loss = run[name]
         if not loss:
             continue
         now, early = abs(loss.now), abs(median(loss.early))
-        bound = LOSS_OF_GUESSING if player == "discriminator" else LOSS_LOST
+        bound = D_LOSS_MAX if player == "discriminator" else G_LOSS_MAX
         if run.is_critic:
-            bound = max(GROWTH * early, 10 * LOSS_LOST)
+            bound = max(CRITIC_GROWTH_MAX * early, 10 * G_LOSS_MAX)
         if now > bound:
-            seen.append(f"The late median of {name} is {now:.3g}; above {bound:.3g} is too much.")
+            evidence.append(
+                f"The late median of {name} is {now:.3g}; above {bound:.3g} is too much."
+            )
     apart = run["doctor/pairwise_distance"].now
-    if apart is not None and apart > FAR_APART:
-        seen.append(f"Generated samples are {apart:.3g} times as far apart as real ones.")
-    if wild := [name for name in run.names("") if _is_wild(run, name)]:
-        seen.append(f"Not finite in the last rows: {', '.join(wild)}.")
-    if not seen:
+    if apart is not None and apart > SPREAD_MAX:
+        evidence.append(f"Generated samples are {apart:.3g} times as far apart as real ones.")
+    if not_finite := [name for name in run.names("") if _is_not_finite(run, name)]:
+        evidence.append(f"Not finite in the last rows: {', '.join(not_finite)}.")
+    if not evidence:
         return None
     return Finding(
         "divergence",
-        "Training has diverged: losses, gradients or samples have grown out of all bounds.",
-        seen,
+        "Training has diverged: losses, gradients or samples have grown far too large.",
+        evidence,
         [
             "Divide the learning rates by ten: model.players.<player>.optimizer.lr=…",
             "Clip gradients: model.players.<player>.gradient_clip=1.0",
@@ -104,21 +109,21 @@ def not_moving(run: Evidence) -> Finding | None:
         changes, gradients = run[f"doctor/change/{player}"], run[f"doctor/gradient/{player}"]
         settings = ((run.config.get("model") or {}).get("players") or {}).get(player) or {}
         rate = (settings.get("optimizer") or {}).get("lr")
-        seen = []
+        evidence = []
         if rate == 0:
-            seen.append(f"model.players.{player}.optimizer.lr is 0.")
-        if changes and max(changes.values) < STILL and (gradients.now or 0) > 0:
-            seen.append(
+            evidence.append(f"model.players.{player}.optimizer.lr is 0.")
+        if changes and max(changes.values) < CHANGE_MIN and (gradients.now or 0) > 0:
+            evidence.append(
                 f"Its weights change per step by at most {max(changes.values):.2g} of their norm, "
                 f"although its gradient has norm {gradients.now:.2g}."
             )
         if len(run.rows) >= ROWS and run[f"{player}/steps"].newest == 0:
-            seen.append("It has not made a step.")
-        if seen:
+            evidence.append("It has not made an optimizer step.")
+        if evidence:
             return Finding(
                 f"{player}_not_moving",
                 f"The {player} does not learn: its weights do not change.",
-                seen,
+                evidence,
                 [
                     f"Set its learning rate, e.g. model.players.{player}.optimizer.lr=2e-4; a "
                     "schedule must not begin at 0.",
@@ -130,28 +135,29 @@ def not_moving(run: Evidence) -> Finding | None:
 
 def discriminator_too_strong(run: Evidence) -> Finding | None:
     """Find a vanished gradient of the generator, or a discriminator that is nearly always right."""
-    seen = []
+    evidence = []
     gradient = run["doctor/gradient/generator"]
     if len(run["doctor/separation"]) < ROWS or len(gradient) < ROWS:
         return None
     separation, fake = run["doctor/separation"].now, run["doctor/fake_accuracy"].now
     real, early = run["doctor/real_accuracy"].now, median(gradient.early)
-    is_sure = separation >= TELLS or (fake is not None and fake >= SURE)
+    is_sure = separation >= BLAMED or (fake is not None and fake >= SURE)
     if is_sure and gradient.now <= VANISHED * early:
-        seen.append(
+        evidence.append(
             f"The generator's gradient now has norm {gradient.now:.2g}; early it had {early:.2g}."
         )
     # with other terms in its loss, a generator learns even if the discriminator is always right
     is_separated = separation >= SEPARATED and not run.has_other_terms
     if is_separated and real is not None and fake is not None:
         if min(real, fake) >= SURE:
-            seen.append(
+            evidence.append(
                 f"It classifies {fake:.0%} of the generated and {real:.0%} of the real samples "
-                f"correctly; real scores above generated in {separation:.1%} of the pairs."
+                f"correctly; it scores the real above the generated sample in {separation:.1%} of "
+                "all pairs."
             )
-    elif seen and fake is not None:
-        seen.append(f"It recognises {fake:.0%} of the generated samples as generated.")
-    if not seen:
+    elif evidence and fake is not None:
+        evidence.append(f"It recognises {fake:.0%} of the generated samples as generated.")
+    if not evidence:
         return None
     explanation = (
         "The discriminator is too strong: it nearly always tells real from generated samples"
@@ -165,7 +171,7 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
     return Finding(
         "discriminator_too_strong",
         explanation,
-        seen,
+        evidence,
         [
             *(
                 ["Use a generator loss that does not saturate: loss=non_saturating"]
@@ -186,16 +192,19 @@ def collapse(run: Evidence) -> Finding | None:
     apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
     if len(run["doctor/pairwise_distance"]) < SAMPLE_ROWS:
         apart = nearest = None
-    if apart is not None and apart < FEW_KINDS:
-        (full if apart < ALL_THE_SAME else partial).append(
+    if apart is not None and apart < PARTIAL_COLLAPSE:
+        (full if apart < FULL_COLLAPSE else partial).append(
             f"Two generated samples are {apart:.2g} times as far apart as two real ones."
         )
-    if nearest is not None and nearest < ALL_THE_SAME:
-        partial.append(f"The nearest other sample is {nearest:.2g} times as far as for real ones.")
+    if nearest is not None and nearest < FULL_COLLAPSE:
+        partial.append(
+            f"The distance from a sample to the nearest other sample is {nearest:.2g} times the "
+            "distance from a training example to the nearest other one."
+        )
     if run.modes:
         found, total = run.modes
         quality = run["high_quality"].newest
-        if found < MISSED * total and (quality is None or quality >= ON_MODES):
+        if found < ALL_FOUND * total and (quality is None or quality >= ON_MODES):
             partial.append(f"{found:.0f} of {total} modes or classes are found.")
     shares = {n: run[n].newest for n in run.names("class_share") if run[n]}
     if len(shares) > 2 and max(shares.values()) >= ONE_CLASS:
@@ -212,7 +221,7 @@ def collapse(run: Evidence) -> Finding | None:
             "Use a loss or regularizer that keeps modes: loss=wgan_gp, loss=r3gan, "
             "regularizer=[r1], regularizer=[instance_noise]",
             "Lower the generator's learning rate, or let the discriminator see more: a larger "
-            "batch, more discriminator steps (model.players.generator.every=2)",
+            "batch, or more discriminator steps (model.players.generator.every=2)",
             "Start again: a generator seldom recovers from full collapse.",
         ],
     )
@@ -221,13 +230,13 @@ def collapse(run: Evidence) -> Finding | None:
 def memorisation(run: Evidence) -> Finding | None:
     """Find samples that nearly copy training examples, or a discriminator that memorised them."""
     apart, ratio = run["doctor/pairwise_distance"].now, run["doctor/nearest_training"].now
-    if ratio is None or apart is None or apart < FEW_KINDS:
+    if ratio is None or apart is None or apart < PARTIAL_COLLAPSE:
         return None
     total, compared = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
     passes, separation = run.examples / total, run["doctor/separation"].now
     copies = [run[name].newest or 0.0 for name in run.names("copies")]
-    copies = [share for share in copies if share >= COPIED]
-    are_copies = ratio <= COPIES or bool(copies)
+    copies = [share for share in copies if share >= COPY_SHARE]
+    are_copies = ratio <= COPY_DISTANCE or bool(copies)
     # a critic may separate real from generated samples well without having memorised any
     is_small = total <= FEW_IMAGES and passes >= PASSES and not run.is_critic
     is_memorised = is_small and separation is not None and separation >= KNOWN
@@ -235,48 +244,49 @@ def memorisation(run: Evidence) -> Finding | None:
         return None
     who = "generator repeats" if are_copies else "discriminator has memorised"
     effect = "samples are nearly copies" if are_copies else "it overfits"
-    seen = [f"There are {total:,} training examples; each was seen {passes:,.0f} times."]
-    seen += [f"{share:.0%} of the samples lie suspiciously near one." for share in copies]
+    evidence = [f"There are {total:,} training examples; each was seen {passes:,.0f} times."]
+    evidence += [f"{share:.0%} of the samples nearly equal a training example." for share in copies]
     if is_memorised:
-        seen.append(
+        evidence.append(
             f"A training example scores above a generated one in {separation:.1%} of the pairs, "
             "although the samples are diverse."
         )
-    seen.append(
-        f"The nearest of {compared:,} training examples is {ratio:.2g} times as far from a sample "
-        "as from another training example; copies are near 0, fresh samples near 1 or above."
+    evidence.append(
+        f"The distance from a sample to the nearest of {compared:,} training examples is "
+        f"{ratio:.2g} times the distance between a training example and the nearest other one: "
+        "near 0 for copies, about 1 or more for samples that are no copies."
     )
     return Finding(
         "memorisation",
         f"The {who} its few training examples: {effect}.",
-        seen,
+        evidence,
         [
             "Train on more examples (data.limit=null), or with fewer passes (budget.examples).",
-            "Augment what the discriminator sees, or hold it back: a larger regularizer=[r1].",
+            "Augment the discriminator's inputs, or hold it back: a larger regularizer=[r1].",
             "Use smaller networks.",
         ],
     )
 
 
 def oscillation(run: Evidence) -> Finding | None:
-    """Find players that chase each other in circles."""
+    """Find players that overtake each other again and again, so that the game does not settle."""
     separation = run["doctor/separation"]
     values = separation.values[len(separation) // 3 :]
-    # separation of n real from n generated scores of one distribution has variance 1 / 6n
+    # if n real and n generated scores have the same distribution, separation has variance 1 / 6n
     n = (run.config.get("data") or {}).get("batch_size") or 1000
     margin = max(SWING, CHANCE / sqrt(6 * n))
     low, high = 0.5 - margin, 0.5 + margin
-    turns = swings(values, low, high)
-    if len(separation) < ROWS or turns < SWINGS:
+    changes = swings(values, low, high)
+    if len(separation) < ROWS or changes < SWINGS:
         return None
     return Finding(
         "oscillation",
         "The players go in circles: the generator fools the discriminator, the discriminator "
         "catches up, and then the generator fools it again.",
         [
-            f"Separation (P(real scores above generated)) changed {turns} times between below "
-            f"{low:.2f} and above {high:.2f} in {len(values)} rows; in a game that settles it "
-            "stays at 0.5 or above, up to chance."
+            f"The probability that a real example scores above a sample changed {changes} times "
+            f"between below {low:.2f} and above {high:.2f} in {len(values)} rows. In a game that "
+            "settles, it stays at about 0.5 or above."
         ],
         [
             "Reduce momentum: model.players.<player>.optimizer.betas=[0.0,0.99]",
@@ -286,13 +296,13 @@ def oscillation(run: Evidence) -> Finding | None:
     )
 
 
-def _is_wild(run: Evidence, name: str) -> bool:
-    """Whether none of the last values is finite; 16-bit training may log a single infinite one."""
+def _is_not_finite(run: Evidence, name: str) -> bool:
+    """Whether none of the last values is finite; 16-bit training may log single infinite values."""
     last = [row[name] for row in run.rows[-LAST:] if name in row]
     return bool(last) and not any(map(isfinite, last))
 
 
-# each condition before those that it may cause
+# ordered so that causes come before their effects
 PROBLEMS = (
     divergence,
     not_moving,

@@ -6,21 +6,22 @@ import json
 from pathlib import Path
 
 from ganlab.files import write_text
-from ganlab.reports.doctor.conditions import MISSED, PROBLEMS, ROWS, SAMPLE_ROWS, Finding
+from ganlab.reports.doctor.conditions import ALL_FOUND, PROBLEMS, ROWS, SAMPLE_ROWS, Finding
 from ganlab.reports.doctor.evidence import Evidence
 
-POINTS = 4  # values of a score that are needed to judge whether it improves
-GAIN = 0.02  # change relative to the best score so far that counts as an improvement
-WAIT = 0.4  # share of the run without improvement that counts as a plateau
-ENDED = 1e-3  # share of its highest value below which a learning rate has no effect
-WORSE = 0.25  # change relative to the best score that is more than chance
+POINTS = 4  # minimum values of a score to judge whether it improves
+GAIN = 0.02  # minimum improvement, relative to the best score so far
+WAIT = 0.4  # minimum share of the run without improvement that counts as a plateau
+ENDED = 1e-3  # a learning rate of at most this share of its highest value has no effect
+WORSE = 0.25  # a score worse than the best by more than this share is not chance
 
 
 def diagnose(folder: Path) -> list[Finding]:
     """Return the findings on a run, the main finding first.
 
-    Problems come first, causes before their effects; without problems, "healthy", "undecided" or
-    "failed". Then comes advice to resume or to stop, and last what the log cannot show.
+    Problems come first, causes before their effects. Without problems, the first finding is
+    "healthy", "undecided" or "failed". Then comes advice to resume or to stop, and last what the
+    log cannot show.
 
     Args:
         folder: the folder of a run that is running, has ended, or has failed; the callback `Doctor`
@@ -68,7 +69,7 @@ def as_text(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-# --- no problem, and whether to train on -------------------------------------------------------
+# --- no problem, and advice to resume or to stop -----------------------------------------------
 
 
 def _has_failed(run: Evidence) -> bool:
@@ -79,13 +80,13 @@ def _no_problem(run: Evidence) -> Finding:
     if _has_failed(run):
         return Finding(
             "failed",
-            "The run failed for a reason that is not in the game itself.",
+            "The run failed with an error; no problem of the training itself was found.",
             [str(run.record.get("error"))],
         )
     found, total = run.modes or (1, 1)
     sampled = len(run["doctor/pairwise_distance"])
     too_few = len(run["doctor/separation"]) < ROWS or sampled < SAMPLE_ROWS
-    if too_few or found < MISSED * total:
+    if too_few or found < ALL_FOUND * total:
         why = "too little was logged" if too_few else "the samples are too poor"
         return Finding(
             "undecided",
@@ -93,16 +94,19 @@ def _no_problem(run: Evidence) -> Finding:
             [f"{len(run.rows)} rows of the log, {run.examples:,} examples.", *_modes(run)],
             kind="advice",
         )
-    seen = []
+    evidence = []
     for name, says in (
-        ("doctor/separation", "P(real scores above generated) is now {:.2f}."),
+        (
+            "doctor/separation",
+            "The discriminator now scores real above generated samples in {:.0%} of all pairs.",
+        ),
         ("doctor/gradient/generator", "The generator's gradient now has norm {:.2g}."),
-        ("doctor/pairwise_distance", "Samples are {:.2f} times as far apart as real ones."),
+        ("doctor/pairwise_distance", "Samples are {:.2f} times as far apart as real examples."),
     ):
         if run[name]:
-            seen.append(says.format(run[name].now))
+            evidence.append(says.format(run[name].now))
     explanation = "No problem was found in this run."
-    return Finding("healthy", explanation, [*seen, *_modes(run)], kind="advice")
+    return Finding("healthy", explanation, [*evidence, *_modes(run)], kind="advice")
 
 
 def _modes(run: Evidence) -> list[str]:
@@ -110,7 +114,7 @@ def _modes(run: Evidence) -> list[str]:
 
 
 def _progress(run: Evidence) -> Finding | None:
-    """Return advice by whether the score still improves; None with too few values of a score."""
+    """Return advice to resume or to stop; None if the run has too few values of a score."""
     score = run.score()
     if score is None or len(score[1]) < POINTS:
         return None
@@ -121,10 +125,10 @@ def _progress(run: Evidence) -> Finding | None:
         if sign * (value - best) > GAIN * abs(best):
             best, at = value, index
     since = run.examples - curve.examples[at]
-    seen = [
-        f"{name} was best at {curve.examples[at]:,} examples, {best:.4g}; it is "
-        f"{curve.values[-1]:.4g} at {curve.examples[-1]:,}, "
-        f"after {curve.values[0]:.4g} at {curve.examples[0]:,}."
+    evidence = [
+        f"{name} was {curve.values[0]:.4g} at {curve.examples[0]:,} examples, best at "
+        f"{curve.examples[at]:,} ({best:.4g}), and is {curve.values[-1]:.4g} at "
+        f"{curve.examples[-1]:,}."
     ]
     monitored = run.monitor == name
     take_best = "Take the best checkpoint: " + (
@@ -137,7 +141,7 @@ def _progress(run: Evidence) -> Finding | None:
         return Finding(
             "plateau",
             f"The score has not improved for {since:,} examples: stop, or change something.",
-            seen,
+            evidence,
             [
                 take_best,
                 "Lower the learning rates towards the end (ganlab.core.Ramp).",
@@ -149,7 +153,7 @@ def _progress(run: Evidence) -> Finding | None:
         return Finding(
             "past_its_best",
             f"The score is worse than its best value, {since:,} examples ago.",
-            seen,
+            evidence,
             [take_best, "Lower the learning rates towards the end (ganlab.core.Ramp)."],
             "advice",
         )
@@ -162,7 +166,7 @@ def _progress(run: Evidence) -> Finding | None:
     return Finding(
         "still_improving",
         f"The score is still improving, train further: {last_gain}.",
-        seen,
+        evidence,
         [remedy],
         "advice",
     )
@@ -172,7 +176,7 @@ def _progress(run: Evidence) -> Finding | None:
 
 
 def _unknown(run: Evidence) -> list[Finding]:
-    """Return findings that name what the log cannot show, each with the reason."""
+    """Return a finding for each thing that the log cannot show, with the reason."""
     sentences = []
     distances = run["doctor/pairwise_distance"]
     if not run.names("doctor/"):
@@ -186,25 +190,29 @@ def _unknown(run: Evidence) -> list[Finding]:
         )
     elif not run["doctor/separation"]:
         sentences.append(
-            "how well the discriminator separates real from generated samples: this family does "
-            "not report its scores."
+            "how well the discriminator separates real from generated samples: this model does "
+            "not report the discriminator's scores."
         )
     if 0 < len(run["doctor/separation"]) < ROWS:
         sentences.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
     if run.is_critic and run["doctor/separation"]:
         sentences.append(
-            "accuracies: scores of a critic have no boundary between real and generated, only "
-            "their differences count; whether a critic is too strong cannot be judged either."
+            "accuracies: a critic's scores have no boundary between real and generated, only "
+            "their differences count. Whether a critic is too strong cannot be judged either."
         )
     sentences += _unknown_scores(run)
     if run.modes is None:
-        sentences.append("which kinds are missing: no modes or classes are counted in the samples.")
-    if distances:
-        total, seen = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
         sentences.append(
-            f"memorisation beyond pixels: {seen:,} of {total:,} training examples were compared "
-            "pixel by pixel, so shifted, mirrored or otherwise changed copies are not found; nor "
-            "does the discriminator score real examples that it was not trained on."
+            "which kinds of samples are missing: no modes or classes are counted in the samples."
+        )
+    if distances:
+        total, compared = (
+            run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared")
+        )
+        sentences.append(
+            f"memorisation beyond pixels: {compared:,} of {total:,} training examples were "
+            "compared pixel by pixel, so shifted, mirrored or otherwise changed copies are not "
+            "found. Real examples that the discriminator was not trained on are not scored."
         )
         if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
             sentences.append(

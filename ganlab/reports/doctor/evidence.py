@@ -1,4 +1,4 @@
-"""What the doctor reads of a run: its log, its record and its configuration."""
+"""What the doctor reads: the log, the record and the configuration of a run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ganlab.record.log import X, read_metrics
 from ganlab.record.run import read_config, read_record
 from ganlab.reports.comparison.scores import SCORES
 
-# losses with a boundary between the scores of real and generated samples; a discriminator that
-# guesses has a small loss
+# Losses with a fixed boundary between the scores of real and generated samples. With these losses
+# a discriminator that only guesses has a small loss.
 BOUNDED = ("NonSaturating", "Minimax", "Hinge", "LeastSquares")
 
 
@@ -72,11 +72,11 @@ class Evidence:
 
     @classmethod
     def read(cls, folder: Path) -> Evidence:
-        """Read the evidence of a run that is running, has ended, or has failed.
+        """Return the evidence of a run that is running, has ended, or has failed.
 
         Raises:
-            RunError: the folder holds no run or a lesson, a file is damaged, or a run that has not
-                failed has logged nothing.
+            RunError: the folder holds no run, or a lesson (the figure of a lecture experiment); a
+                file is damaged; or the run has logged nothing although it has not failed.
         """
         record, config = read_record(folder), read_config(folder)
         if config.get("lesson"):
@@ -94,7 +94,7 @@ class Evidence:
             raise RunError(
                 f"run: {folder} has logged nothing yet (its status is "
                 f"{record.get('status', 'unknown')}); a row is logged every "
-                f"{config.get('log_every', 50)} batches. Try again later, or train it further."
+                f"{config.get('log_every', 50)} batches. Try again later, or resume the run."
             )
         return cls(rows, record, config)
 
@@ -135,7 +135,7 @@ class Evidence:
 
     @property
     def is_critic(self) -> bool:
-        """Whether scores have no boundary between real and generated, and losses no fixed scale."""
+        """Whether the discriminator is a critic: its scores have no boundary, its loss no scale."""
         return self.loss not in BOUNDED
 
     @property
@@ -150,9 +150,10 @@ class Evidence:
         return ((self.config.get("callbacks") or {}).get("checkpoints") or {}).get("monitor")
 
     def score(self) -> tuple[str, Series, bool] | None:
-        """Return the name and curve of a score, and whether more is better; None without scores.
+        """Return the name and curve of a score, and whether higher is better; None without scores.
 
-        The score is the one that selects best.ckpt, else the first in the order of `SCORES`.
+        It is the score that selects best.ckpt or, if no score does, the first in the order of
+        `SCORES`.
         """
         checkpoints = (self.config.get("callbacks") or {}).get("checkpoints") or {}
         if (name := self.monitor) and self[name]:
@@ -164,7 +165,10 @@ class Evidence:
 
     @property
     def modes(self) -> tuple[float, int] | None:
-        """The number of modes or classes found at the newest evaluation, and of all; or None."""
+        """The number of modes or classes found by the newest evaluation, and their total number.
+
+        None if they were not counted.
+        """
         total = (self.config.get("data") or {}).get("classes")
         names = [*self.names("modes"), *self.names("classes_present")]
         n_found = self[names[0]].newest if names else None

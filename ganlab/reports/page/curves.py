@@ -12,11 +12,11 @@ from typing import Any
 
 from ganlab.record.log import X, reader
 
-BYTES = 4_000_000  # for the curves of all runs of a page
-RUN_BYTES = 400_000  # for the curves of one run, at most
+BYTES = 4_000_000  # maximum for the curves of all runs of a page
+RUN_BYTES = 400_000  # maximum for the curves of one run
 VALUE_BYTES = 8  # for one number as text, with its comma
-POINTS = (40, 1000)  # of a curve, at least and at most
-GAP = 3.0  # a wider step, in median steps between values, interrupts a curve
+POINTS = (40, 1000)  # minimum and maximum of points in a curve
+GAP = 3.0  # a step between two values that is wider than 3 median steps interrupts a curve
 TIMES = 100  # number of moments for which wall time is kept
 
 
@@ -60,10 +60,11 @@ def thin(x: list[int], y: list[float], points: int) -> tuple[list[int], list[flo
     """Return about `points` points of a curve, among them its extremes.
 
     A curve of at most `points` points keeps all of them. A None interrupts it where a value is not
-    finite, and where the step between two values is wider than `GAP` median steps. Of a longer
-    curve the first and the last point are kept. In between, x is divided into stretches of equal
-    width, and each keeps its lowest and highest value, in the order in which they were logged. A
-    stretch without finite values interrupts the curve.
+    finite, and where the step between two values is wider than `GAP` median steps.
+
+    A longer curve keeps its first and last point. In between, x is divided into stretches of equal
+    width. Each stretch keeps its lowest and highest value, in the order in which they were logged.
+    A stretch without finite values interrupts the curve.
     """
     if len(x) <= points:
         return _with_gaps(x, y)
@@ -121,11 +122,11 @@ def _evenly_spaced(items: Sequence[Any], n: int) -> list[Any]:
 def read_times(
     folder: Path, examples: int | None, batches: int | None, seconds: float | None
 ) -> list[tuple[int, int, float]]:
-    """Return (examples, batches, seconds) of a run at each row of timing.csv, from (0, 0, 0.0) on.
+    """Return (0, 0, 0.0), and (examples, batches, seconds) of a run at each row of timing.csv.
 
-    A row is left out if it is half-written, or if a later row has no more examples than it: the
-    run was then resumed from an earlier checkpoint. The arguments become the last entry if their
-    examples exceed those of the last row. The list is empty if only the start is known.
+    A row is left out if it is half-written, or if a later row has as many examples or fewer: then
+    the run was resumed from an earlier checkpoint. The arguments become the last entry if
+    `examples` exceeds the examples of the last row. If there are no such entries, return [].
 
     Args:
         folder: the run's folder.

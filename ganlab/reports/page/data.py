@@ -107,7 +107,7 @@ def _facts(run: ComparedRun) -> dict[str, Any]:
 def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list[str]]:
     """Return the rows of a run's log, the doctor's findings, and notices of unreadable files.
 
-    In place of the findings the second value may say why there are none.
+    The findings are {"findings": …}, or {"why": the reason} if there are none.
     """
     if run.folder is None:
         return [], {"why": REMOTE}, []
@@ -133,7 +133,7 @@ def _curves_and_pictures(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return a run's curves and pictures.
 
-    Where they cannot be read they are empty, and the reason is appended to `notices`.
+    Curves or pictures that cannot be read are empty, and the reason is appended to `notices`.
     """
     run_curves, shown = {"axes": [], "series": {}, "times": [[], [], []]}, []
     if run.folder is None:
@@ -146,7 +146,7 @@ def _curves_and_pictures(
     try:
         shown, unread = shot.result()
         notices += unread
-    except Exception as error:  # a picture may hold anything too
+    except Exception as error:  # a damaged picture may raise anything, too
         notices.append(f"its pictures cannot be shown: {type(error).__name__}: {error}")
     return run_curves, shown
 
@@ -156,9 +156,9 @@ def _kinds(
 ) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
     """Return the kinds of scores, and each run's scores, whose "kind" is an index into the kinds.
 
-    A kind is a name with a protocol; scores of one kind may be ranked against each other. Kinds of
-    the score `main` come first, then those of the best judges of quality. Of kinds of one name, the
-    kind that most scores belong to comes first.
+    Scores of the same name and protocol are of one kind, and may be ranked against each other.
+    Kinds of the score `main` come first; the others are sorted by `quality_rank`. Among kinds of
+    the same name, the kind with the most scores comes first.
     """
     groups: list[tuple[RunScore, list[tuple[int, RunScore]]]] = []
     for number, run in enumerate(runs):
@@ -202,13 +202,14 @@ def _kinds(
 
 
 def _settings(runs: tuple[ComparedRun, ...], more: list[str]) -> dict[str, Any]:
-    """Return for each setting its distinct `values` as text, and `of`: the index that each run has.
+    """Return for each setting its distinct `values` as text, and `of`: each run's index into them.
 
-    The index is −1 for a run without the setting. `of` is 0 where all runs have the same value.
+    The index is −1 for a run without the setting. `of` is the number 0 if all runs have the same
+    value.
 
     Args:
         runs: the compared runs.
-        more: further keys that are shown as settings, of "name" and "sweep".
+        more: which of "name" and "sweep" are shown as settings, too.
     """
     by_run = []
     for run in runs:

@@ -9,13 +9,15 @@ from typing import Any
 
 from PIL import Image, features
 
-BYTES = 9_500_000  # for all pictures of a page, as text
-RUN_BYTES = 900_000  # for the pictures of one run, at most
+BYTES = 9_500_000  # maximum for all pictures of a page, as text
+RUN_BYTES = 900_000  # maximum for the pictures of one run, as text
 MOMENT_BYTES = 6_000  # assumed for one picture when the number of moments is chosen
-MOMENTS = (2, 24)  # pictures of a run, at least and at most
-SIDES = (480, 340, 240, 170, 120, 80)  # pixels along a side of a square picture
+MOMENTS = (2, 24)  # minimum and maximum of pictures of a run
+SIDES = (480, 340, 240, 170, 120, 80)  # possible sides of a square picture, in pixels
 QUALITY = 72
-TOLERANCE = 1.3  # a side is tried if the last picture predicts at most so many times the space
+# A side is tried if all pictures, each as large as the last one, would need at most this many times
+# the available space.
+TOLERANCE = 1.3
 
 
 def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
@@ -26,8 +28,8 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
         runs: the number of runs in the page, among which `BYTES` are divided.
 
     Returns:
-        For each moment `examples`, the number of examples seen, and `data`, a data URL; and for
-        each damaged picture a sentence.
+        For each picture a dict of `examples`, the number of examples seen, and `data`, a data URL;
+        and for each damaged picture a sentence.
     """
     paths = sorted(
         (p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=_examples

@@ -31,10 +31,9 @@ def write_page(comparison: Comparison, path: Path, table: Table) -> None:
     that cannot be read are named in the page's notes.
 
     Args:
-        comparison: runs from folders, or from Weights & Biases; the latter have no curves and
-            pictures in the page.
+        comparison: the runs. Runs from Weights & Biases have no curves and pictures in the page.
         path: where the page is written; a missing folder is created.
-        table: the table of these runs, see `tabulate`; its score and its keys come first.
+        table: the table of these runs, see `tabulate`; its score and keys come first in the page.
 
     Raises:
         RunError: the disk is full or read-only.

@@ -49,7 +49,7 @@ def test_a_folder_counts_once_by_whatever_path(tmp_path, monkeypatch):
     read = read_comparison([sweep, sweep / "0", "sweep/2/../2", "link"])
     assert len(read.runs) == 3
     assert len(read.notes) == 3
-    assert all("named already" in note for note in read.notes)
+    assert all("given more than once" in note for note in read.notes)
 
 
 def test_a_link_to_a_parent_folder_is_not_followed_again(tmp_path):

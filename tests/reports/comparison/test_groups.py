@@ -120,7 +120,7 @@ def test_without_a_direction_nothing_is_ranked(tmp_path):
     read = read_comparison([tmp_path])
     table = tabulate(read)
     assert rows(table, "edge_sharpness") == [[("a", 2.0), ("b", 3.0), ("c", 1.0)]]
-    assert "Not ranked: whether higher or lower is better is not recorded." in render(read, table)
+    assert "Not ranked: it is unknown whether higher or lower is better." in render(read, table)
 
 
 def test_sweeps_of_one_name_are_two_groups(tmp_path):

@@ -43,7 +43,7 @@ def test_a_relative_folder_is_checked_as_an_absolute_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     absolute = check_data(tmp_path / "mine")
     assert len(absolute.wrong) == 1
-    assert "1 pairs with sides of unequal size" in absolute.wrong[0]
+    assert "1 pairs whose two pictures differ in size" in absolute.wrong[0]
     assert {title: len(files) for title, files in absolute.samples.items()} == {"A": 2, "B": 2}
     expected = (absolute.wrong, absolute.samples, absolute.root)
     for path in ("mine", "mine/../mine", "./mine/A/.."):
@@ -70,7 +70,7 @@ def test_the_command_fits_a_small_folder(tmp_path, classes):
     found = check_data(tmp_path / "mine")
     assert found.wrong == []
     assert found.counts == {"pictures to train on": 22, "pictures to test with": 2}
-    assert "a tenth of the files is taken by a fixed rule" in found.notes[-1]
+    assert "a fixed rule takes a tenth of the files" in found.notes[-1]
     data = loaded(found.command)
     data.setup("fit")
     assert data.batch_size == 16

@@ -95,11 +95,11 @@ def test_values_that_are_no_problem(name):
 
 
 EDGES = {
-    "doctor/pairwise_distance": ("FEW_KINDS", "collapse", -1),
-    "doctor/nearest_generated": ("ALL_THE_SAME", "collapse", -1),
-    "doctor/nearest_training": ("COPIES", "memorisation", -1),
-    "discriminator/adversarial": ("LOSS_OF_GUESSING", "divergence", 1),
-    "generator/adversarial": ("LOSS_LOST", "divergence", 1),
+    "doctor/pairwise_distance": ("PARTIAL_COLLAPSE", "collapse", -1),
+    "doctor/nearest_generated": ("FULL_COLLAPSE", "collapse", -1),
+    "doctor/nearest_training": ("COPY_DISTANCE", "memorisation", -1),
+    "discriminator/adversarial": ("D_LOSS_MAX", "divergence", 1),
+    "generator/adversarial": ("G_LOSS_MAX", "divergence", 1),
 }
 
 
@@ -113,7 +113,7 @@ def test_thresholds(name):
 
 
 def test_full_and_partial_collapse():
-    edge = conditions.ALL_THE_SAME
+    edge = conditions.FULL_COLLAPSE
     assert "fully" in main_finding({"doctor/pairwise_distance": edge * 0.99}).explanation
     assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).explanation
 

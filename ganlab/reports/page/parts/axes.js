@@ -1,9 +1,9 @@
 // Drawing of lines over axes on a canvas.
 
-const MOST_NUMBERS = 24; // lines that get their number at the end; with more lines none does
+const MOST_NUMBERS = 24; // with more lines than this, no line has its number at its end
 const EDGE = { top: 10, right: 30, bottom: 40, left: 62 };
 
-// Return a colour of the style sheet as a canvas accepts it, in the current theme.
+// Return a colour of the style sheet in the current theme, in a form that a canvas accepts.
 function colour(name) {
   const probe = byId("plot");
   probe.style.color = `var(${name})`;
@@ -24,7 +24,7 @@ function ticks(low, high, n) {
   return values;
 }
 
-// Return powers of ten from low to high; below three decades also their multiples by 2 and 5.
+// Return powers of ten from low to high; in less than three decades also 2 and 5 times these powers.
 function logTicks(low, high) {
   const decades = Math.log10(high / low);
   if (decades < 0.7) return ticks(low, high, 5);
@@ -60,7 +60,7 @@ function range(lists) {
   return low <= high ? [low, high] : null;
 }
 
-// Return functions from values to pixels (x, y) and from an x pixel back, and the ends of both axes.
+// Return functions from values to pixels (x, y) and from an x pixel to its value, and both axes' ranges.
 function scales(lines, log, width, height) {
   const xLow = 0;
   const [, xHigh] = range(lines.map((line) => line.x)) || [0, 1];
@@ -125,7 +125,7 @@ function strokeLine(pen, scale, x, y) {
   pen.stroke();
 }
 
-// Draw a dot at each value without neighbours, and at all values of a line of at most 12.
+// Draw a dot at each value without neighbours, and at all values of a line of at most 12 values.
 function drawDots(pen, scale, x, y) {
   for (let i = 0; i < x.length; i += 1) {
     const isAlone = (i === 0 || y[i - 1] === null) && (i === x.length - 1 || y[i + 1] === null);
@@ -160,7 +160,7 @@ function drawNumbers(pen, scale, lines) {
   }
 }
 
-// Draw lines ({id, x, y, raw}) on a canvas, and return what `scales` returns.
+// Draw lines ({id, x, y, raw}) on a canvas; return the result of `scales`.
 function drawLines(canvas, lines, { log, names, cursor, near, smooth }) {
   const size = { width: canvas.clientWidth, height: canvas.clientHeight };
   const ratio = window.devicePixelRatio || 1;

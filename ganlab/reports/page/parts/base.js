@@ -1,4 +1,4 @@
-// What all scripts of the page use: elements, numbers, the data, and which runs are selected.
+// Functions that all scripts use: elements, numbers, the data, and the selection of runs.
 
 // Make an element; text is always set as text, never parsed as HTML.
 function el(tag, properties = {}, ...children) {
@@ -53,7 +53,7 @@ function duration(seconds) {
   return `${Number((seconds / 3600).toPrecision(3))} h`;
 }
 
-// Return an object's own entry; a name such as "constructor" does not reach inherited properties.
+// Return an object's own entry; undefined for names of inherited properties, such as "constructor".
 const entryOf = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
 // Return a setting of a run as text, or null if the run lacks it.
@@ -89,7 +89,7 @@ function select(ids, on) {
 const colourOf = (id) => `--run-${slots.get(id) % COLOURS}`;
 const dashesOf = (id) => DASHES[slots.get(id) % DASHES.length];
 
-// Make a short piece of a run's line, for legends.
+// Draw a short sample of a run's line, for legends.
 function swatch(id) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");

@@ -1,4 +1,4 @@
-// The curves of the selected runs: the quantity, the x-axis, and the read-out of values.
+// The curves of the selected runs, with menus for the quantity and the x-axis, and a read-out of values.
 
 const ACROSS = { examples: "examples", minutes: "minutes", steps: "steps" };
 const view = { quantity: null, across: "examples", log: false, smooth: 0, cursor: null, near: null };
@@ -34,7 +34,7 @@ function smoothed(values, rate) {
   });
 }
 
-// Return a run's line; null if it lacks the quantity, or has no steps or minutes for that x-axis.
+// Return a run's line; null if the run did not log the quantity or what the x-axis needs.
 function lineOf(id) {
   const curves = curvesOf(id);
   const series = entryOf(curves.series, view.quantity);
@@ -74,7 +74,7 @@ function newest(line) {
   return line.y.filter((value) => value !== null).at(-1);
 }
 
-// Write values into the legend: those at the cursor, or the newest ones without a cursor.
+// Write values into the legend: the values at the cursor or, without a cursor, the newest values.
 function readOut() {
   const { cursor } = view;
   for (const item of byId("legend").children) {

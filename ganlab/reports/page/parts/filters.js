@@ -1,10 +1,10 @@
-// Which runs and which columns the table shows.
+// Controls that choose the runs and columns of the table.
 
 const SHOWN_FILTERS = 3;
-const filters = new Map(); // from a key of `filterable` to the value that runs must have
+const filters = new Map(); // key of `filterable`: the value that runs must have
 let words = [];
 
-// What runs can be filtered by: a heading, and a function from a run to its value.
+// By key, what runs can be filtered by: a heading, and a function from a run to its value.
 const filterable = new Map([
   ["state", { name: "State", of: (run) => run.state }],
   ...page.varying.map((key) => [`setting:${key}`, { name: key, of: (run, id) => setting(key, id) ?? "–" }]),

@@ -1,6 +1,6 @@
 // Groups of runs: the mean of their scores, and the spread over the runs of a group.
 
-const NUMBERS = 12; // runs whose numbers a cell shows, at most
+const NUMBERS = 12; // maximum of run numbers in a cell
 
 function groupNote() {
   const { keys, score, others, parts, unlike } = page.table;

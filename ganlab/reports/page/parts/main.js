@@ -1,7 +1,7 @@
 // Builds the page from its parts.
 
-const FIRST_SELECTED = 6; // runs that are selected when a page of many runs opens
-const ALL_SELECTED = 8; // in a page of at most so many runs, all are selected
+const ALL_SELECTED = 8; // in a page of at most this many runs, all runs are selected at first
+const FIRST_SELECTED = 6; // in a page of more runs, this many runs are selected at first
 
 const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
 

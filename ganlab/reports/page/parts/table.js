@@ -22,13 +22,13 @@ function scoreOf(run, kind) {
   return run.scores.find((score) => score.kind === kind) || null;
 }
 
-// Return a run's score of a kind; null if it has none, or its training has not finished.
+// Return a run's ranked score of a kind, else null.
 function rankedOf(run, kind) {
   const score = scoreOf(run, kind);
   return score && score.counts ? score.value : null;
 }
 
-// For each kind of score the best value among the runs; null if fewer than two can be ranked.
+// For each kind of score, the best value among the runs; null if fewer than two runs are ranked.
 const bestOf = page.kinds.map((kind, index) => {
   const values = runs.map((run) => rankedOf(run, index)).filter(isNumber);
   if (values.length < 2 || !kind.better) return null;
@@ -39,7 +39,7 @@ const judges = page.kinds.map((_, index) => index)
   .filter((index) => page.kinds[index].better || page.kinds[index].name === page.table.score);
 const shownScores = judges.slice(0, SHOWN_SCORES);
 
-// Each column: `name`, `of` (from a run to the value that is sorted by), `cell` (from a run to a cell).
+// Each column: `name`, `of` (a function from a run to the value to sort by), `cell` (from a run to a cell).
 const columns = [
   { key: "label", name: "Run", of: (run) => run.label, cell: nameCell, always: true },
   {
@@ -91,13 +91,13 @@ if (matchMedia("(max-width: 40rem)").matches) {
   for (const column of columns) column.shown = column.shown && kept.includes(column.key);
 }
 
-// Return the text of a setting as a number where it is one, so that it is sorted as a number.
+// Return a setting's text, converted to a number if possible, so that numbers are sorted by value.
 function comparable(text) {
   if (text === null || text === "null") return null;
   return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-// Return the letter that tells kinds of scores with the same name apart; "" for a single kind.
+// Return the letter that distinguishes kinds of scores of the same name; "" for a single kind.
 function letterOf(index) {
   const same = page.kinds.map((kind, i) => (kind.name === page.kinds[index].name ? i : -1)).filter((i) => i >= 0);
   return same.length > 1 ? String.fromCharCode(65 + same.indexOf(index)) : "";

@@ -1,7 +1,7 @@
 // The scores of the selected runs with their protocols, and the doctor's findings.
 
 const TAKEN = { training: "in training", evaluate: "by ganlab evaluate" };
-const OPEN_PROTOCOLS = 4; // protocols whose details are unfolded at first
+const OPEN_PROTOCOLS = 4; // the details of this many protocols are unfolded at first
 
 const protocolValue = (value) =>
   value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
