@@ -75,7 +75,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         made["evaluation"].protocol.check(module, data)
         names = made["evaluation"].protocol.names
     monitor = (callbacks.get("checkpoints") or {}).get("monitor")
-    pattern = str(monitor).rpartition("/")[0] + "/*"  # names e.g. one score for each class
+    pattern = str(monitor).rpartition("/")[0] + "/*"  # a group of scores, e.g. one for each class
     if monitor is not None and monitor not in names and pattern not in names:
         raise ConfigError(
             f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "

@@ -53,8 +53,8 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
             path = f"protocol.{key}" if key.startswith("features.") else key
             if path.startswith("protocol.features.") and plain.get("features") is None:
                 raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
-            # A config file may omit a metric's argument, because the argument has a default. So only
-            # the metric's name is checked here. The metric's constructor checks the argument later.
+            # Config files omit arguments of a metric whose default is used. So only the metric's
+            # name is checked here. The metric's constructor checks the argument later.
             is_argument = path.startswith("protocol.metrics.") and path.count(".") > 2
             check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_argument else path)
             overrides.append(f"{path}={value}")

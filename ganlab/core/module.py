@@ -196,10 +196,7 @@ class AdversarialModule(AveragedModule):
 
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
-        """Within the block, let only the parameters of player `role` require gradients.
-
-        If `required` is False, no parameters require gradients.
-        """
+        """Let only `role`'s parameters require gradients in the block; none if not `required`."""
         before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:

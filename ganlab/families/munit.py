@@ -106,7 +106,7 @@ class MUNIT(Translator):
         made, terms = self._made(batch), {}
         for domain, other in OTHER.items():
             fake = made.fakes[domain]
-            content = self._from(domain).content(fake)  # should equal that of the translated picture
+            content = self._from(domain).content(fake)  # should be the translated picture's
             style = self._into(domain).style(fake)
             terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])

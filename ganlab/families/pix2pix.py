@@ -32,8 +32,8 @@ class Pix2Pix(Translator):
             "discriminator" is ignored for an objective without a discriminator.
         adversarial: the adversarial loss; may be None for the objectives "l1" and "l2".
         regularizers: the discriminator's regularizers, by name.
-        objective: "l1_gan" is the paper's objective (equation 4). "l1" and "l2" train the generator without
-            a discriminator. "gan" has no reconstruction term (tables 1 and 2).
+        objective: "l1_gan" is the paper's objective (equation 4). "l1" and "l2" train the generator
+            without a discriminator. "gan" has no reconstruction term (tables 1 and 2).
         reconstruction_weight: λ, weight of the L1 or L2 term.
         discriminator_weight: factor of the discriminator's loss; 0.5 in the paper (section 3.3).
         feature_matching_weight: weight of the L1 distances between the discriminator's maps of

@@ -149,8 +149,8 @@ class Session:
         for name in ("config.yaml", "metrics.csv", "checkpoints"):
             if (self.folder / name).exists():
                 raise RunError(
-                    f"run_dir: {self.folder} holds {name} but no run.json. A new run would overwrite "
-                    f"{name}. Choose another folder."
+                    f"run_dir: {self.folder} holds {name} but no run.json. A new run would "
+                    f"overwrite {name}. Choose another folder."
                 )
 
     def _checkpoint(self, module: Any) -> Path | None:
