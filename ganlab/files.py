@@ -18,10 +18,10 @@ RUN_HINT = "What was saved before stays valid. Make room, or choose another fold
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path; replace `target` by it when the block ends, delete it on failure.
+    """Yield a temporary file's path; when the block ends, the file replaces `target`.
 
-    Readers of `target`, and other processes that write it, never see a half-written file. A
-    failure leaves an older `target` untouched.
+    Readers of `target`, and other processes that write it, never see a half-written file. On
+    failure the temporary file is deleted, and an older `target` stays untouched.
 
     Raises:
         OSError: the folder cannot be made, or the file cannot be written.
@@ -93,7 +93,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def from_here(path: Path) -> Path:
-    """Return `path` relative to the working directory if it is inside that, else unchanged."""
+    """Return a path inside the working directory relative to it, other paths unchanged."""
     working = Path.cwd()
     return path.relative_to(working) if path.is_relative_to(working) else path
 
@@ -103,7 +103,7 @@ def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
 
     Args:
         contents: nested dicts, lists and tuples. In the result, keys are str and tuples are lists.
-        instead: gives the replacement of such a number (default: its text, e.g. "inf").
+        instead: returns the replacement of such a number (default: its text, e.g. "inf").
     """
     if isinstance(contents, dict):
         return {str(key): finite(value, instead) for key, value in contents.items()}

@@ -1,4 +1,4 @@
-"""Every use of a private name of another package; none of them has a public replacement.
+"""All uses of private names of other packages; these names have no public replacement.
 
 A new version of such a package may break these functions. tests/test_private.py then fails.
 """
@@ -53,7 +53,7 @@ def is_spectral_norm(parametrization: nn.Module) -> bool:
 
 
 def continue_trial(study: Study, trial: FrozenTrial) -> Trial:
-    """Return the trial object with which this process continues a trial that another one began."""
+    """Return an object with which this process continues a trial of another process."""
     from optuna import Trial
 
     return Trial(study, trial._trial_id)

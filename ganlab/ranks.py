@@ -23,8 +23,8 @@ class Launch:
 
     Attributes:
         by: the launcher. A Slurm job with a single task counts as "ganlab".
-        rank: the global rank if torchrun or srun started the process. If ganlab did, the number
-            of the machine, so that all processes on the first machine have 0.
+        rank: the global rank if torchrun or srun started the process. If ganlab started it, the
+            number of the machine, so that all processes on the first machine have 0.
         is_main: whether the process is rank 0 of the run.
         ranks: the number of processes of the run; None if ganlab starts them.
     """
@@ -114,7 +114,7 @@ def devices_of(trainer: Mapping[str, Any]) -> int:
 def cluster_environment() -> Any:
     """Return the plugin that tells Lightning which launcher `launched` has found.
 
-    Under Slurm it turns off Lightning's requeuing of jobs, which would begin a new run.
+    Under Slurm, the plugin turns off Lightning's requeuing of jobs, which would begin a new run.
     """
     from lightning.pytorch.plugins.environments import (
         LightningEnvironment,
@@ -136,9 +136,10 @@ def cluster_environment() -> Any:
 
 
 def text_of_main_process(text: str) -> str:
-    """Return the main process's `text`; all processes that the user or a launcher started call it.
+    """Return the main process's `text` on every process that the user or a launcher has started.
 
-    On a single machine, ganlab passes the text to the processes that it starts in another way.
+    All these processes must call this. If the user started ganlab on a single machine, there is
+    only one such process, and `text` is returned at once.
     """
     launch = launched()
     if launch.by == "ganlab" and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= (

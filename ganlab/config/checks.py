@@ -21,9 +21,9 @@ CHOICES = {"memory_format": ("channels_last", "contiguous")}
 
 
 def check(config: dict[str, Any]) -> tuple[Any, Any]:
-    """Check a plain configuration; return the game, on the meta device, and the data module.
+    """Check a plain configuration; return the game (on the meta device) and the data module.
 
-    For a lesson, both are None.
+    For a lesson (the figure and numbers of a lecture), both are None.
 
     Raises:
         ConfigError: the first error that is found.
@@ -75,7 +75,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         made["evaluation"].protocol.check(module, data)
         names = made["evaluation"].protocol.names
     monitor = (callbacks.get("checkpoints") or {}).get("monitor")
-    pattern = str(monitor).rpartition("/")[0] + "/*"  # for scores such as one for each class
+    pattern = str(monitor).rpartition("/")[0] + "/*"  # a group of scores, e.g. one for each class
     if monitor is not None and monitor not in names and pattern not in names:
         raise ConfigError(
             f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
@@ -123,7 +123,7 @@ def _check_loss(config: dict[str, Any], parts: set[str]) -> None:
     if extra := sorted(part for part in parts if part not in takes):
         name = config["model"]["_target_"].rpartition(".")[2]
         raise ConfigError(
-            f"loss.{extra[0]}: {name} takes no {extra[0]}. Set loss=none regularizer=[]."
+            f"loss.{extra[0]}: {name} has no argument {extra[0]!r}. Set loss=none regularizer=[]."
         )
 
 
@@ -206,9 +206,9 @@ def check_lesson(config: dict[str, Any]) -> None:
 
     if not isinstance(config["lesson"], dict) or "_target_" not in config["lesson"]:
         raise ConfigError(
-            "lesson: received no _target_; choose one, e.g. experiment=lecture/dirac."
+            "lesson: _target_ is missing; choose a lesson, e.g. experiment=lecture/dirac."
         )
     check_targets({"lesson": config["lesson"]})
     for group in ("model", "data", "loss", "callbacks", "logger"):
         if config.get(group):
-            raise ConfigError(f"{group}: a lesson has none; leave it out.")
+            raise ConfigError(f"{group}: a lesson does not use it; leave it out.")

@@ -60,16 +60,16 @@ def compose(overrides: list[str], name: str = "train") -> Any:
 
 
 def check_overrides(overrides: list[str]) -> None:
-    """Raise for an override with an old name, and for a wrong choice of a protocol or a base.
+    """Raise for an override with an old name, a wrong choice of a protocol, or a choice of a base.
 
     Raises:
-        ConfigError: says what to give instead.
+        ConfigError: the message says what to give instead.
     """
     refuse_old_names(overrides)
     given = dict(text.partition("=")[::2] for text in overrides)
     for key, value in given.items():
         if key.lstrip("+~") == "base":
-            raise ConfigError(f"{key}={value}: experiments alone have a base; leave this out.")
+            raise ConfigError(f"{key}={value}: only experiment files have a base; leave this out.")
         if key in (PROTOCOL, "protocol") and (key == PROTOCOL or value == "null"):
             name = "none" if value == "null" else value
             raise ConfigError(f"{key}={value}: choose a protocol by its name: protocol={name}")
@@ -85,7 +85,7 @@ def is_about_protocol(text: str) -> bool:
 
 
 def spelled_out(override: str) -> str:
-    """Return an override of `ganlab train` with bare names of choices and the key's full path.
+    """Return an override of `ganlab train` with bare names of choices and the full path of its key.
 
     `experiment=lecture/dirac` becomes experiment=dirac, `protocol=x` becomes
     protocol@callbacks.evaluation.protocol=x, and `features.weights=x` becomes
@@ -100,7 +100,7 @@ def spelled_out(override: str) -> str:
         if key == group:
             return f"{prefix}{group}@{path}{equals}{value}"
         if not prefix and key.startswith("protocol.metrics.") and key.count(".") > 2:
-            # ++ adds the key: config files leave out arguments that have their default
+            # ++ may add a key: config files omit a metric's arguments that keep their default
             return f"++{path}{key.removeprefix(group)}{equals}{value}"
         if key.startswith(f"{group}."):
             return f"{prefix}{path}{key.removeprefix(group)}{equals}{value}"
@@ -147,7 +147,7 @@ def _check_is_read(config: Any, overrides: list[str]) -> None:
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
-    """Drop an experiment's settings for a protocol or regularizers that are not chosen."""
+    """Remove an experiment's settings for a protocol or regularizers that are not chosen."""
     evaluation = (plain.get("callbacks") or {}).get("evaluation")
     if evaluation and not evaluation.get("protocol"):
         plain["callbacks"]["evaluation"] = evaluation.get("protocol")  # None or {}
@@ -172,7 +172,7 @@ def to_plain(config: Any) -> dict[str, Any]:
     """Return plain containers with every interpolation resolved.
 
     Raises:
-        ConfigError: an interpolation of a missing key, or a mandatory value that is missing.
+        ConfigError: an interpolation refers to a missing key, or a mandatory value is missing.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -180,7 +180,9 @@ def to_plain(config: Any) -> dict[str, Any]:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
         if reason.startswith("Interpolation key") and not re.search("'(data|model)\\.", reason):
-            raise ConfigError(f"{key}: {reason}. Leave out the argument that removes it.") from None
+            raise ConfigError(
+                f"{key}: {reason}. Leave out the argument that removes the key."
+            ) from None
         raise ConfigError(
             f"{key}: {reason}. The model asks for a value that the chosen data set or model does "
             "not have: images need an image model (dcgan, gan, …), points of the plane need "
@@ -191,9 +193,9 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 
 def _explain(overrides: list[str], name: str) -> None:
-    """Raise a ConfigError that explains the first wrong override, if one can be found."""
+    """Raise a ConfigError that explains the first wrong override; return if none is found."""
     parser = OverridesParser.create()
-    choices, emptied, values = [], [], []
+    choices, removed, values = [], [], []
     for text in overrides:
         try:
             override = parser.parse_override(text)
@@ -204,7 +206,7 @@ def _explain(overrides: list[str], name: str) -> None:
             ) from None
         key = override.key_or_group.split("@")[0]
         if key in groups() and (override.is_delete() or override.value() is None):
-            emptied.append(text)
+            removed.append(text)
         elif key in groups():
             check_choice(key, override.value())
             choices.append(text)
@@ -218,7 +220,7 @@ def _explain(overrides: list[str], name: str) -> None:
         check_key(base, text, key, "" if is_delete else f" (+{text} adds a new key.)")
         if is_delete and OmegaConf.select(base, key) is None:
             raise ConfigError(f"{text}: {key} is null already. Leave {text} out.")
-    for text in emptied:
+    for text in removed:
         try:
             hydra_compose(name, [*choices, text])
         except (HydraException, OmegaConfBaseException, ValueError):

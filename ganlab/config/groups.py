@@ -52,9 +52,9 @@ def file_of(group: str, choice: str) -> Path | None:
 
 
 def protocol_of(data: str) -> Path | None:
-    """Return the file of a data set's protocol, else None.
+    """Return the file of a data set's protocol; None if the data set names no protocol.
 
-    The data set's file names the protocol in a line `# @protocol NAME`.
+    The data set's file names its protocol in a line `# @protocol NAME`.
     """
     path = file_of("data", data)
     named = path and re.search(r"^# @protocol (\w+)$", path.read_text("utf-8"), re.MULTILINE)
@@ -62,7 +62,7 @@ def protocol_of(data: str) -> Path | None:
 
 
 def bare(group: str, value: str) -> str:
-    """Return a choice, or choices separated by commas, without folders.
+    """Return a choice, or several choices separated by commas, without their folders.
 
     Texts that are not choices of the group are returned unchanged.
     """

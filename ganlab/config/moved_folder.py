@@ -6,7 +6,7 @@ from typing import Any
 
 
 def relocated(config: Any, old: str, new: str) -> Any:
-    """Return a plain configuration in which paths equal to `old` or inside it are in `new`."""
+    """Return a plain configuration with folder `old` replaced by `new` in all paths."""
     if isinstance(config, dict):
         return {key: relocated(value, old, new) for key, value in config.items()}
     if isinstance(config, list):

@@ -27,7 +27,7 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
     """Return the plain configuration of the protocol that the arguments describe.
 
     Args:
-        base: the protocol to change if no argument is `protocol=NAME`; None if there is none.
+        base: the protocol to change if no argument is `protocol=NAME`; None for no such protocol.
         arguments: texts `protocol=NAME`, `protocol.key=value`, `features=NAME`, and
             `features.key=value`.
 
@@ -35,31 +35,31 @@ def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:
         ConfigError: an unknown name or key (the message suggests the nearest), or no protocol.
     """
     pairs = [text.partition("=")[::2] for text in arguments]
-    names = dict(pairs)
-    if len(names) < len(pairs):
+    settings = dict(pairs)
+    if len(settings) < len(pairs):
         raise ConfigError(f"{' '.join(arguments)}: a setting is given twice; give it once.")
-    if "protocol.features" in names and names["protocol.features"] != "null":
-        raise ConfigError("protocol.features: choose them with features=NAME.")
-    plain = named_protocol(names["protocol"]) if "protocol" in names else base
+    if settings.get("protocol.features", "null") != "null":
+        raise ConfigError("protocol.features: choose features with features=NAME.")
+    plain = named_protocol(settings["protocol"]) if "protocol" in settings else base
     if not plain:
         raise ConfigError("protocol: missing; choose one, see `ganlab list protocols`.")
-    if "features" in names:
-        check_choice("features", names["features"])
-        plain = plain | {"features": _composed("features", names["features"])}
+    if "features" in settings:
+        check_choice("features", settings["features"])
+        plain = plain | {"features": _composed("features", settings["features"])}
     tree = OmegaConf.create({"protocol": plain})
-    values = []
+    overrides = []
     for key, value in pairs:
         if "." in key:
             path = f"protocol.{key}" if key.startswith("features.") else key
             if path.startswith("protocol.features.") and plain.get("features") is None:
                 raise ConfigError(f"{key}: this protocol has no features; choose features=NAME.")
-            # config files leave out arguments of a metric that have their default, so only the
-            # metric's name is checked here; the constructor checks its arguments later
-            is_setting = path.startswith("protocol.metrics.") and path.count(".") > 2
-            check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_setting else path)
-            values.append(f"{path}={value}")
-    plain = merge(tree, values)["protocol"]
-    changed = set(names) - {"protocol", "features.weights"}
+            # Config files omit arguments of a metric whose default is used. So only the metric's
+            # name is checked here. The metric's constructor checks the argument later.
+            is_argument = path.startswith("protocol.metrics.") and path.count(".") > 2
+            check_key(tree, f"{key}={value}", path.rsplit(".", 1)[0] if is_argument else path)
+            overrides.append(f"{path}={value}")
+    plain = merge(tree, overrides)["protocol"]
+    changed = set(settings) - {"protocol", "features.weights"}
     return plain | {"name": f"{plain['name']} (changed)"} if changed and "name" in plain else plain
 
 

@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError
 from ganlab.ranks import devices_of
 from ganlab.record.old_names import original
 
-# sections and keys that decide where a run is trained, how fast and how closely watched
+# sections and keys that do not change a result: where and how fast a run is trained, what it logs
 IGNORED = (
     "baseline",
     "callbacks",
@@ -34,7 +34,7 @@ IGNORED = (
     "threads",
     "trainer",
 )
-# keys of these sections that change the result nevertheless
+# keys inside these sections that do change the result
 EXCEPTIONS = (
     "callbacks.ema",
     "trainer.accumulate_grad_batches",
@@ -46,7 +46,7 @@ EXCEPTIONS = (
     "trainer.overfit_batches",
     "trainer.precision",
 )
-# further exceptions if the best checkpoint is the result
+# more such keys if the result is the best checkpoint: they decide which checkpoint is the best
 EXCEPTIONS_FOR_BEST = (
     "callbacks.evaluation",
     "callbacks.checkpoints.monitor",
@@ -57,12 +57,13 @@ EXCEPTIONS_FOR_BEST = (
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
     """Return the settings that decide a run's result, by dotted key.
 
-    data.batch_size is that of all ranks together. If several ranks train without sync_batchnorm,
-    the recipe says so, because the result differs from that of a single process.
+    data.batch_size is the number of examples on all ranks together. If several ranks train without
+    sync_batchnorm, the recipe says so, because the result differs from a single process's result.
 
     Args:
         config: plain and resolved.
-        best: whether the result is the best checkpoint; then the settings that choose it count.
+        best: whether the result is the best checkpoint. If so, the recipe includes the settings
+            that decide which checkpoint is the best.
     """
     exceptions = EXCEPTIONS + EXCEPTIONS_FOR_BEST if best else EXCEPTIONS
     settings = {
@@ -118,9 +119,9 @@ def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) ->
 def shortened(config: dict[str, Any], scale: float) -> list[str]:
     """Return overrides that multiply the length of a run, and of all its schedules, by `scale`.
 
-    Besides the budget they change the arguments that classes list in `lengths` and `cadences`:
-    those of schedules, the half-life of the EMA weights, and how often scores and checkpoints are
-    taken. A budget of examples or batches suffices for one optimizer step of every player.
+    They change the budget, and the arguments that classes list in `lengths` and `cadences`: lengths
+    of schedules, the half-life of the EMA weights, and how often scores and checkpoints are taken.
+    A budget of examples or batches still allows one optimizer step of every player.
 
     Args:
         config: plain and resolved.
@@ -162,7 +163,7 @@ def _declared(attribute: str, node: Any, path: str = "") -> Iterator[tuple[str, 
             yield from _declared(attribute, value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list) and any(True for item in node for _ in _declared(attribute, item)):
         raise ConfigError(
-            f"scale: {path} is a list with a schedule, whose length overrides cannot change. Write "
+            f"scale: {path} is a list with a schedule, and overrides cannot change lists. Write "
             "the list as a mapping, with a name for each entry."
         )
 

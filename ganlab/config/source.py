@@ -31,7 +31,7 @@ class GroupSource(ConfigSource):
         return "ganlab"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Return the contents of a file, named as `train` or `<group>/<choice>`."""
+        """Return the contents of the config file `train` or `<group>/<choice>`."""
         if (path := _file(config_path)) is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
         text, config = _read(path, path.stat().st_mtime_ns)
@@ -69,7 +69,7 @@ class GroupPath(SearchPathPlugin):
 
 @cache
 def _read(path: Path, changed: int) -> tuple[str, Container]:
-    """Return the text and contents of a file; cached, since parsing dominates composing.
+    """Return the text and contents of a file; cached, because parsing takes most of the time.
 
     Args:
         path: the file.

@@ -9,7 +9,7 @@ def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
     """Return the overrides that all runs of a sweep share, and the swept values by key.
 
     Args:
-        name: the sweep's file is conf/sweep/<name>.yaml.
+        name: the sweep's name; its file is conf/sweep/<name>.yaml.
 
     Raises:
         ConfigError: there is no such sweep; the message suggests the nearest name.

@@ -27,7 +27,7 @@ def check_targets(
     Args:
         config: dicts, lists and scalars.
         path: the path to `config` in the whole configuration, for messages.
-        given: by path, names of arguments that the program itself supplies.
+        given: names of the arguments that the program itself supplies, by path of the `_target_`.
 
     Raises:
         ConfigError: the message says the path, what was received and what is allowed, and
@@ -83,7 +83,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
     keys = [key for key in config if key not in _META_KEYS]
     try:
         parameters = parameters_of(target)
-    except (TypeError, ValueError):  # some builtins have no signature; a call checks arguments
+    except (TypeError, ValueError):  # some builtins have no signature to check
         return
     named = {
         n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
@@ -123,19 +123,21 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
     For a class whose constructor takes `**common`, the arguments of its base class are included.
     """
-    found = dict(inspect.signature(target).parameters)
+    parameters = dict(inspect.signature(target).parameters)
     for base in _constructors(target)[1:]:
-        found = {n: p for n, p in found.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        parameters = {
+            n: p for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        }
         inherited = list(inspect.signature(base).parameters.items())[1:]  # without self
-        found |= {name: parameter for name, parameter in inherited if name not in found}
-    return found
+        parameters |= {n: p for n, p in inherited if n not in parameters}
+    return parameters
 
 
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
     """Return the constructors that take a class's arguments, or the function itself.
 
-    A constructor with `**common` passes these arguments to the constructor of the base class, so
-    the list continues with that one.
+    A constructor with `**common` passes these arguments to the constructor of the base class, which
+    is then the next in the list.
     """
     if not inspect.isclass(target):
         return [target]

@@ -46,7 +46,7 @@ class AveragedModule(LightningModule):
     def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
         """Yield submodule `name` in evaluation mode, without gradients.
 
-        With `ema` it is the EMA copy if there is one.
+        With `ema`, the submodule's EMA copy is yielded if there is one.
         """
         module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
         was_training = module.training

@@ -22,8 +22,8 @@ def batch_norm_statistics(
     """Within the block, let a network in evaluation mode use the statistics that `mode` names.
 
     "running" are the averages from training, and "batch" the statistics of each batch. "standing"
-    are means over the batches that `run` feeds to the network (Brock et al. 2019,
-    arXiv:1809.11096, appendix C). After the block, the running averages are back.
+    are means of the statistics of all batches that `run` feeds to the network (Brock et al. 2019,
+    arXiv:1809.11096, appendix C). After the block, the running averages are restored.
 
     Args:
         network: any module; nothing changes if it has no batch normalisation.
@@ -53,11 +53,12 @@ def batch_norm_statistics(
 def _mean_statistics(
     layers: list[nn.Module], run: Callable[[], object]
 ) -> list[tuple[Tensor, Tensor]]:
-    seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+    """Call `run`, and return the means of each layer's batch means and batch variances."""
+    recorded: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
 
     def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         rows = inputs[0].detach().transpose(0, 1).flatten(1)
-        seen[layer].append((rows.mean(1), rows.var(1)))
+        recorded[layer].append((rows.mean(1), rows.var(1)))
 
     handles = [layer.register_forward_pre_hook(record) for layer in layers]
     try:
@@ -67,5 +68,5 @@ def _mean_statistics(
             handle.remove()
     return [
         (sum(m for m, _ in pairs) / len(pairs), sum(v for _, v in pairs) / len(pairs))
-        for pairs in seen.values()
+        for pairs in recorded.values()
     ]

@@ -27,7 +27,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise CheckpointError(
-            f"checkpoint: there is no {path}. Give last, best or previous, or a checkpoint's file."
+            f"checkpoint: there is no {path}. Give last, best, previous or a file's path."
         )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -62,7 +62,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
             checkpoint = read_checkpoint(path)
         except CheckpointError as error:
             failure = error
-            warnings.warn(f"{error} Trying an older one, if there is one.", stacklevel=2)
+            warnings.warn(f"{error} Trying the previous checkpoint, if there is one.", stacklevel=2)
             continue
         return path, checkpoint
     if failure:
@@ -87,7 +87,7 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
         newest = newest_checkpoint(folder)
         if newest is None:
             raise CheckpointError(
-                f"checkpoint: {folder} has none yet. Train it further: "
+                f"checkpoint: {folder} has no checkpoint yet. Train it further: "
                 f"ganlab train run={folder} resume=true"
             )
         contents = newest[1]

@@ -30,22 +30,22 @@ T = TypeVar("T")
 class AdversarialModule(AveragedModule):
     """A game between players, each minimising its own loss in turn.
 
-    A family names its `roles` in the order in which they move, registers its networks, calls
+    A family sets `roles`, the names of its players. It registers its networks, calls
     `declare_players`, and defines one method `<role>_loss(batch) -> dict[str, Tensor]` for each
-    role. This class does the rest: it decides which players are due and whose parameters require
-    gradients, steps optimizers, clips and accumulates gradients, counts, logs, and raises when a
+    player. This class does the rest: it decides which players are due and whose parameters require
+    gradients. It steps optimizers, clips and accumulates gradients, counts, logs, and raises when a
     loss is not finite.
 
-    All randomness of a training step is seeded by (seed, rank, batch number). So a resumed run
-    repeats it exactly, and no two ranks sample the same latents.
+    All random numbers of a training step are seeded by (seed, rank, batch number). So a resumed run
+    repeats them exactly, and no two ranks sample the same latents.
 
     Attributes:
-        roles: names of the players, in the order in which they move within a batch.
+        roles: names of the players, in the order in which they are trained within a batch.
         needs: keys that a batch must have.
         batches_seen, examples_seen: counters; examples are counted over all ranks.
         examples_in_batch: number of examples in the newest batch, over all ranks.
         scored_at: examples seen when the newest scores were taken; None before the first ones.
-        logged_at: examples seen when values were last logged; 0 before.
+        logged_at: examples seen when values were last logged; 0 if none were.
         steps: number of optimizer steps of each player.
         latest: the newest value of every logged quantity.
         watched: the newest tensors given to `watch`, by name.
@@ -74,13 +74,13 @@ class AdversarialModule(AveragedModule):
         self._window = LogWindow()
         self._pending_gradients: dict[str, Tensor] = {}
         self._shared: dict[str, tuple[str, Any]] = {}
-        self._moved: set[str] = set()
-        self._training: tuple[str, ...] = ()  # whose parameters require gradients
+        self._moved: set[str] = set()  # players that have been trained in this batch
+        self._training: tuple[str, ...] = ()  # players whose parameters require gradients
 
     # --- who plays -------------------------------------------------------------------------
 
     def declare_players(self, players: Mapping[str, Player], **scheduled: Any) -> None:
-        """Assign players to roles; call this once all submodules are registered.
+        """Set the players of the game; call this once all submodules are registered.
 
         Args:
             players: one `Player` for each role.
@@ -110,7 +110,7 @@ class AdversarialModule(AveragedModule):
     # --- one batch ---------------------------------------------------------------------------
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Let every due player move once, in the order of `roles`."""
+        """Train every due player once, in the order of `roles`."""
         seed_device(self.device, mix(self.seed, self.global_rank, self.batches_seen))
         self.scheduled.update(self.examples_seen)
         self._shared.clear()
@@ -138,10 +138,10 @@ class AdversarialModule(AveragedModule):
             self.steps[role] += 1
             self.after_step(role)
         self._moved.add(role)
-        self._shared = {key: (by, v) for key, (by, v) in self._shared.items() if by != role}
+        self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if of != role}
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Log at the end of a run too short for a log row; all ranks must call this."""
+        """Log at the end of a run that has no log row yet; all ranks must call this."""
         if self.trainer.should_stop and not self.logged_at:
             self.flush_log()
 
@@ -177,7 +177,7 @@ class AdversarialModule(AveragedModule):
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the moving player's gradient, which mixed precision has unscaled before."""
+        """Clip the gradient of the optimizer's player; mixed precision has unscaled it before."""
         for role, candidate in zip(self.roles, self.trainer.optimizers, strict=True):
             clip = self.players[role].gradient_clip
             if candidate is optimizer and clip is not None:
@@ -196,7 +196,7 @@ class AdversarialModule(AveragedModule):
 
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
-        """Within the block, let only `role`'s parameters require gradients, or none at all."""
+        """Let only `role`'s parameters require gradients in the block; none if not `required`."""
         before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:
@@ -206,10 +206,10 @@ class AdversarialModule(AveragedModule):
             self._require_gradients_of(*before)
 
     def shared(self, key: str, of: str, make: Callable[[], T]) -> T:
-        """Return the result of `make()`, computed once per batch and kept until `of` has moved.
+        """Return the result of `make()`, computed once per batch and kept until `of` is trained.
 
-        If player `of` still moves in this batch, the result carries gradients of its parameters,
-        and other players must detach the result. Otherwise the result has no gradient.
+        If player `of` is still to be trained in this batch, the result carries gradients of its
+        parameters, and other players must detach the result. Otherwise it has no gradient.
         """
         if key not in self._shared:
             will_move = of not in self._moved and self.players[of].is_due(self.batches_seen)
@@ -220,7 +220,7 @@ class AdversarialModule(AveragedModule):
     # --- the log -----------------------------------------------------------------------------
 
     def flush_log(self) -> None:
-        """Log terms, averaged since the last row, and scheduled values; all ranks call this."""
+        """Log the means of terms since the last row, and scheduled values; all ranks call this."""
         if not self._window:
             return
         self.check_finite()
@@ -235,7 +235,7 @@ class AdversarialModule(AveragedModule):
             logger.log_metrics(values, step=self.examples_seen)
 
     def watch(self, **tensors: Tensor) -> None:
-        """Keep tensors that a loss computes anyway, such as scores, detached for callbacks."""
+        """Keep detached tensors for callbacks, such as scores that a loss has computed."""
         self.watched |= {name: tensor.detach() for name, tensor in tensors.items()}
 
     # --- what a checkpoint carries ---------------------------------------------------------------
@@ -287,7 +287,7 @@ class AdversarialModule(AveragedModule):
         self._pending_gradients = {}
         self._window.to(self.device)
 
-    # --- what a family tells ---------------------------------------------------------------------
+    # --- what families override -------------------------------------------------------------------
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Raise unless a data module gives what this game needs; called before data is read.

@@ -1,4 +1,7 @@
-"""A player of the game: what it trains, with which optimizer, and how often it moves."""
+"""A player of a game: what it trains, with which optimizer, and in which batches.
+
+A player's role is its name: the name of its loss method, and its key in `model.players`.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ class Player:
             torch.optim.Adam. Any of its scalars may be a `Schedule`.
         modules: names of the submodules that this player trains. If empty, the player trains the
             submodule that has the player's name.
-        every: the player moves in one of this many batches; with `every: 5` a generator moves
-            after each fifth critic step.
-        gradient_clip: largest norm of the player's gradient, over all its parameters; None for no
-            clipping.
-        accumulate: number of moves whose gradients are averaged for one optimizer step.
-        jointly: names of submodules that another player may train as well.
+        every: a number n ≥ 1; the player is due in each nth batch only. With n = 5, a generator is
+            trained once after every five critic steps.
+        gradient_clip: largest norm of the gradient of all the player's parameters together; None
+            for no clipping.
+        accumulate: number of due batches whose gradients are averaged for one optimizer step.
+        jointly: names of submodules that this player may share with another player.
 
     Raises:
         ConfigError: `every` or `accumulate` below 1, or a clip that is not positive.
@@ -53,25 +56,26 @@ class Player:
             )
 
     def is_due(self, batch: int) -> bool:
-        """Whether the player moves in this batch (counted from 0)."""
+        """Whether the player is trained in this batch (counted from 0)."""
         return (batch + 1) % self.every == 0
 
     def moves(self, batches: int) -> int:
-        """Return the number of moves in the first `batches` batches."""
+        """Return how many of the first `batches` batches are due."""
         return batches // self.every
 
     def build_optimizer(
         self, name: str, parameters: list[nn.Parameter], scheduled: ScheduledScalars
     ) -> Optimizer:
-        """Return the optimizer of `parameters`, and bind its schedules to its parameter groups.
+        """Return an optimizer of `parameters` whose scheduled options follow their schedules.
 
-        Options that are null in the config are left out. A loss config can so remove options of
-        the model config's optimizer when it replaces that optimizer: Hydra cannot remove a key.
+        Options that are null in the config are not passed to the optimizer. A loss config may
+        replace the model config's optimizer, but Hydra cannot remove a key. So the loss config sets
+        the old optimizer's options to null.
 
         Args:
             name: the player's name, for messages and the log.
             parameters: the parameters to train.
-            scheduled: receives the optimizer's schedules.
+            scheduled: the game's schedules, to which the optimizer's schedules are added.
 
         Raises:
             ConfigError: the optimizer does not accept its options.
@@ -86,7 +90,9 @@ class Player:
         try:
             optimizer = make(parameters, **start)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"model.players.{name}.optimizer: {error}. Change it.") from error
+            raise ConfigError(
+                f"model.players.{name}.optimizer: {error}. Correct its options."
+            ) from error
         for index, group in enumerate(optimizer.param_groups):
             for key, value in options.items():
                 if isinstance(value, Schedule):
@@ -103,9 +109,10 @@ class Player:
 def _setter(
     optimizer: Optimizer, group: int, key: str, position: int | None = None
 ) -> Callable[[float], None]:
-    """Return a function that sets an option of a parameter group, or the option's list item.
+    """Return a function that sets an option of a parameter group.
 
-    The function looks the group up at each call, because loading a checkpoint replaces the groups.
+    If the option is a list, the function sets the list's item at `position`. It looks the group up
+    at each call, because loading a checkpoint replaces the groups.
     """
 
     def assign(value: float) -> None:
@@ -129,28 +136,32 @@ def _at_start(value: Any) -> Any:
 def assign_parameters(
     module: nn.Module, roles: Sequence[str], players: Mapping[str, Player]
 ) -> dict[str, list[nn.Parameter]]:
-    """Return the parameters that each role trains: those of its submodules that require gradients.
+    """Return the parameters that each player trains, by role.
+
+    These are the parameters of the player's submodules that require gradients.
 
     Raises:
-        ConfigError: a role without a player, an unknown player, a player without parameters, an
-            unknown submodule, a trainable parameter that no player trains, or one that two players
-            train though neither declares it in `jointly`.
+        ConfigError: a player is missing, is unknown, has no parameters, or names an unknown
+            submodule. Or no player trains a trainable parameter. Or two players train a parameter,
+            and neither has its submodule in `jointly`.
     """
-    played_by = f"{type(module).__name__} is played by {', '.join(roles)}."
+    known = f"the players of {type(module).__name__} are {', '.join(roles)}."
     for name in players:
         if name not in roles:
             hint = nearest(name, list(roles))
-            raise ConfigError(f"model.players: received {name!r}; {played_by}{hint}")
+            raise ConfigError(f"model.players: received {name!r}; {known}{hint}")
     for role in roles:
         if role not in players:
-            raise ConfigError(f"model.players.{role}: missing; {played_by} Give it an optimizer.")
-    parameters = {role: _trained_by(module, role, players[role]) for role in roles}
+            raise ConfigError(
+                f"model.players.{role}: missing; {known} Add a Player with an optimizer."
+            )
+    parameters = {role: _parameters_of(module, role, players[role]) for role in roles}
     _check_no_overlap(module, players, parameters)
-    _check_none_left(module, roles, parameters)
+    _check_all_trained(module, roles, parameters)
     return parameters
 
 
-def _trained_by(module: nn.Module, role: str, player: Player) -> list[nn.Parameter]:
+def _parameters_of(module: nn.Module, role: str, player: Player) -> list[nn.Parameter]:
     children = dict(module.named_children())
     parameters: dict[nn.Parameter, None] = {}
     for name in player.modules or (role,):
@@ -168,15 +179,15 @@ def _trained_by(module: nn.Module, role: str, player: Player) -> list[nn.Paramet
     return list(parameters)
 
 
-def _check_none_left(
+def _check_all_trained(
     module: nn.Module, roles: Sequence[str], parameters: dict[str, list[nn.Parameter]]
 ) -> None:
     trained = {parameter for of_role in parameters.values() for parameter in of_role}
     for name, child in module.named_children():
         if any(p.requires_grad and p not in trained for p in child.parameters()):
             raise ConfigError(
-                f"model.players: no player trains {name}. Name it in the `modules` of one of "
-                f"{', '.join(roles)}: model.players.<player>.modules."
+                f"model.players: no player trains {name}. Add {name} to the submodules of a player "
+                f"({', '.join(roles)}): model.players.<player>.modules=[…,{name}]."
             )
 
 
@@ -200,6 +211,6 @@ def _check_no_overlap(
             if first != role and parameter not in declared:
                 name = next(n for n, p in module.named_parameters() if p is parameter)
                 raise ConfigError(
-                    f"model.players: {name} is trained by both {first!r} and {role!r}. If that is "
-                    f"meant, name its submodule in model.players.{role}.jointly."
+                    f"model.players: {name} is trained by both {first!r} and {role!r}. If both "
+                    f"should train it, list its submodule in model.players.{role}.jointly."
                 )

@@ -13,7 +13,7 @@ class ImagePool:
 
     Shrivastava et al. 2017 (arXiv:1612.07828, section 2.3), in CycleGAN's version
     (arXiv:1703.10593, section 4). The pool is filled first. After that, each new picture is
-    swapped with probability ½: it enters the pool in place of a random picture, and that picture
+    swapped with probability ½: it replaces a random picture of the pool, and the replaced picture
     is shown to the discriminator.
 
     Args:
@@ -56,5 +56,5 @@ class ImagePool:
         return {"pictures": torch.stack(self.pictures).cpu()} if self.pictures else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore the pictures from `state_dict`; `exchange` later moves them to its device."""
+        """Restore the pictures from `state_dict`; `exchange` moves them to the device in use."""
         self.pictures = [picture.clone() for picture in state["pictures"]] if state else []

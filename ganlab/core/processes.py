@@ -17,8 +17,8 @@ def broadcast_buffers(module: LightningModule) -> None:
     """Broadcast rank 0's floating-point buffers, e.g. running statistics, to all ranks.
 
     Buffers of EMA copies are left out. DDP broadcasts buffers too, but at the beginning of a batch.
-    During the batch each rank updates them with its own examples, so that scores and EMA weights
-    computed after the batch would differ between ranks.
+    During the batch each rank updates its buffers with its own examples. Without this function,
+    scores and EMA weights computed after the batch would differ between ranks.
     """
     if module.trainer.world_size == 1:
         return
@@ -51,8 +51,8 @@ def first_not_none(module: LightningModule, value: T | None) -> T | None:
 def gather_on_rank_0(module: LightningModule, state: Any) -> list[Any]:
     """Return the `state` of every rank on rank 0, and an empty list on the other ranks.
 
-    All ranks must call this function. After an exception a rank must not wait for the others, so
-    the list then has only the rank's own state.
+    All ranks must call this function. After an exception the list has only the rank's own state,
+    because a failed rank must not wait for other ranks.
 
     Args:
         module: a game; without a trainer the list has only `state`.

@@ -18,12 +18,12 @@ def mix(*integers: int) -> int:
     """Return a seed in [0, 2**63) that depends on every integer, their order and their number.
 
     The seed is the same on every machine and in every version, so that runs stay repeatable.
-    If only the last integer differs, the 64-bit states differ, so two seeds are equal only when
-    the states differ in the dropped bit alone. A changed bit of an integer changes about half of
-    the seed's bits.
+    If two calls differ in the last integer alone, their 64-bit states differ. The seed drops the
+    last bit of the state, so the two seeds are equal only if no other bit of the states differs. A
+    changed bit of an integer changes about half of the seed's bits.
 
     Args:
-        *integers: any integers, also negative ones; each is taken modulo 2**64.
+        *integers: any integers, which may be negative; each is taken modulo 2**64.
 
     Raises:
         TypeError: an argument is not an integer.

@@ -36,8 +36,8 @@ class Ramp(Schedule):
         start: value until `delay` examples have been seen.
         end: value once `delay + examples` examples have been seen.
         examples: length of the ramp in examples, > 0.
-        shape: "linear", "cosine" (half a period, flat at both ends) or "exponential" (equal
-            ratios in equal times; `start` and `end` > 0).
+        shape: "linear", "cosine" (half a period, so the slope is 0 at start and end) or
+            "exponential" (equal ratios in equal times; `start` and `end` > 0).
         delay: examples before the ramp begins.
 
     Raises:
@@ -66,8 +66,8 @@ class Ramp(Schedule):
             )
         if shape == "exponential" and min(start, end) <= 0:
             raise ConfigError(
-                f"Ramp: an exponential ramp from {start} to {end} is not defined; both ends must "
-                "be above 0. Use shape: linear or cosine to reach 0."
+                f"Ramp: an exponential ramp from {start} to {end} is not defined; start and end "
+                "must be above 0. Use shape: linear or cosine to reach 0."
             )
         self.start, self.end, self.examples = float(start), float(end), float(examples)
         self.shape, self.delay = shape, float(delay)
@@ -112,7 +112,7 @@ class LinearDecay(Schedule):
 
 
 class Steps(Schedule):
-    """Piecewise constant: `values[i]` from `at[i - 1]` examples on.
+    """Piecewise constant: first `values[0]`; `values[i]` once `at[i - 1]` examples have been seen.
 
     Args:
         values: the values in order, one more than `at` has entries.

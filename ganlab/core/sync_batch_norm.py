@@ -81,8 +81,8 @@ class BatchNormSync(TorchSyncBatchNorm):
     and without synchronisation.
 
     Args:
-        enabled: whether to synchronise; None for the value of `trainer.sync_batchnorm` in the
-            run's configuration.
+        enabled: whether to synchronise; if None, `trainer.sync_batchnorm` in the run's
+            configuration decides.
     """
 
     def __init__(self, enabled: bool | None = None) -> None:

@@ -41,18 +41,19 @@ class Translator(AdversarialModule):
     """A game whose generators translate pictures into pictures.
 
     Args:
-        dropout_at_test: whether dropout stays on when the model is used after training. It is the
-            noise of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 3.2).
+        dropout_at_test: whether dropout stays on when the model is used after training. Dropout is
+            the noise of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 3.2).
         norm_at_test: statistics of batch norm when the model is used: "running" for the averages
             from training, "batch" for the statistics of each batch. With "batch", pictures are
             translated one by one, as in pix2pix. Other norms are not affected.
 
     Attributes:
-        directions: the directions by name; the first is the default. Their generators have the
-            attributes `in_channels` and `multiple`; height and width of a picture must be
+        directions: the directions by name; the first direction is the default. Each generator has
+            the attributes `in_channels` and `multiple`; height and width of a picture must be
             multiples of `multiple`.
         weights: weights of the loss terms, by name.
-        adversary: the adversarial loss and the discriminators' regularizers, if there are any.
+        adversary: the adversarial loss and the discriminators' regularizers; not set if the game
+            has no discriminators.
 
     Raises:
         ConfigError: `norm_at_test` is unknown.
@@ -120,9 +121,10 @@ class Translator(AdversarialModule):
             x: pictures (N, C, H, W) in [−1, 1], on any device.
             direction: a name in `directions` (default: the first).
             ema: whether to use the EMA weights if there are any.
-            seed: seed of dropout and latents, if there are any; None to sample without a seed.
-                Picture i is translated alone, with seed + i, so it does not depend on the others.
-            batch_size: pictures per forward pass; 1 is used if pictures influence each other.
+            seed: seed of dropout and latents; None to sample without a seed. Random translations
+                are made one by one, picture i with seed + i, so that other pictures do not matter.
+            batch_size: pictures per forward pass; 1 is used if translations are random or
+                `norm_at_test` is "batch".
 
         Returns:
             Pictures (N, C, H, W) in [−1, 1], on the module's device.
@@ -223,7 +225,7 @@ class Translator(AdversarialModule):
     def check_takes(
         self, name: str, network: Callable[[Tensor], Any], x: Tensor
     ) -> tuple[int, ...]:
-        """Return the shape of a network's output for x (N, C, H, W); () if it is not one Tensor.
+        """Return the shape of a network's output for x (N, C, H, W); () if it is not a Tensor.
 
         Raises:
             ConfigError: the network cannot take x; the message calls the network `name`.

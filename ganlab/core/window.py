@@ -39,7 +39,7 @@ class LogWindow:
         self._batches.setdefault(name, []).append(batch)
 
     def not_finite(self) -> NonFinite | None:
-        """Return the first non-finite value of the first term that has any; None if all are finite.
+        """Return the first non-finite value of the first term that has one; None without any.
 
         Terms are in the order in which they were added first.
         """

@@ -33,8 +33,8 @@ class BicycleGAN(Translator):
     In cVAE-GAN, the target is encoded, and the generator must reconstruct the target from the
     source and the code. In cLR-GAN, a latent is sampled, and the encoder must recover the latent
     from the generated picture. Each of these games has a discriminator, and both use all pictures
-    of a batch. The latent's regression trains only the generator: if it also trained the encoder,
-    both could hide z in the picture (section 4). Pictures of encoded and of sampled latents go
+    of a batch. The latent's loss trains only the generator. If it trained the encoder too, the two
+    networks could hide z in the picture (section 4). Pictures of encoded and of sampled latents go
     through the generator in one batch.
 
     Args:
@@ -42,8 +42,8 @@ class BicycleGAN(Translator):
             `latent` is the length of z.
         encoder: maps targets to mean and log-variance, (N, latent) each.
         discriminator_encoded, discriminator_random: map targets to scores of any shape, or to a
-            list of scores of several scales. They see pictures of encoded and of sampled latents,
-            and not the source (section 4).
+            list of scores of several scales. The first discriminator sees pictures of encoded
+            latents, the second pictures of sampled latents; neither sees the source (section 4).
         players: the optimizers of "generator", with `modules: [generator, encoder]`, and of
             "discriminator", with `modules: [discriminator_encoded, discriminator_random]`.
         adversarial: the adversarial loss.
@@ -110,7 +110,7 @@ class BicycleGAN(Translator):
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the adversarial losses, and those of recovering the target and the latent."""
+        """Return the adversarial losses, and the losses of recovering target and latent."""
         made, target = self._made(batch), batch["target"]
         kl = kl_to_standard_normal(made.mean, made.log_variance)
         terms = {
@@ -127,7 +127,7 @@ class BicycleGAN(Translator):
 
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Return rows of sources, targets, reconstructions, and pictures of some shared latents."""
+        """Return rows of sources, targets, reconstructions, and pictures of `STYLES` latents."""
         source, target = batch["source"], batch["target"]
         rng = torch.Generator().manual_seed(seed)
         styles = torch.randn(STYLES, self.generator.latent, generator=rng)

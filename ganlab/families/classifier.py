@@ -18,7 +18,7 @@ class Classifier(AdversarialModule):
     Args:
         network: maps images (N, C, H, W) in [−1, 1] to logits (N, classes).
         players: the optimizer of "network".
-        shift: largest random shift of each training image, in pixels; 0 for none.
+        shift: largest random shift of each training image, in pixels; 0 for no shift.
         smoothing: label smoothing, in [0, 1).
     """
 

@@ -17,7 +17,7 @@ from ganlab.regularizers import Regularizer
 
 
 class _Translated(NamedTuple):
-    made: Tensor  # the generator's pictures of a, followed by those of b if the identity is trained
+    made: Tensor  # G(a), followed by G(b) if `identity_weight` is above 0
     keys: list[Tensor]  # the encoder's maps of the generator's input, without gradients
     flipped: bool  # whether `made` is flipped left to right
 
@@ -31,7 +31,7 @@ class CUT(Translator):
 
     Args:
         generator: maps pictures (N, C, H, W) of a to pictures of b, both in [−1, 1]. A
-            `ResNetGenerator`, or a network that has its `layers` and `encode(x, layers)`.
+            `ResNetGenerator`, or another network with `layers` and `encode(x, layers)`.
         discriminator: maps pictures of b to scores of any shape, or to a list of scores of several
             scales.
         players: the optimizers of "generator", with `modules: [generator, heads]`, and of
@@ -48,7 +48,8 @@ class CUT(Translator):
         identity_weight: λ_Y, weight of the contrast between patches of b and G(b), which keeps the
             generator from changing pictures of b; 0 for none.
         flip_equivariance: whether, in a random half of the batches, the generator sees pictures
-            flipped left to right. Its maps are then flipped back, as in the authors' FastCUT.
+            flipped left to right. The maps of its output are then flipped back, as in the authors'
+            FastCUT.
         **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
@@ -122,7 +123,7 @@ class CUT(Translator):
         return terms
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Return rows of a, G(a) and b; also G(b) if the identity is trained."""
+        """Return rows of a, G(a) and b, and of G(b) if `identity_weight` is above 0."""
         rows = super().pictures(batch, ema=ema, seed=seed) | {"b": batch["b"]}
         if self.weights["identity"]:
             rows["b → b"] = self.translate(batch["b"], ema=ema, seed=seed).cpu()
@@ -142,7 +143,7 @@ class CUT(Translator):
     def _translated(self, batch: Batch) -> _Translated:
         """Return the generator's pictures and maps of a batch, made once for both players.
 
-        If the identity is trained, a and b go through the generator in one batch, as in the
+        If `identity_weight` is above 0, a and b go through the generator in one batch, as in the
         authors' code.
         """
 
@@ -160,14 +161,14 @@ class CUT(Translator):
         return self.shared("translated", of="generator", make=make)
 
     def _contrasts(self, translated: _Translated) -> list[tuple[Tensor, Tensor]]:
-        """Return, for each layer, vectors (N, S, F) of patches of the output and of the input."""
+        """Return, for each layer, vectors (N, S, F) of output patches and of input patches."""
         maps = self.generator.encode(translated.made, self.layers)
         if translated.flipped:
             maps = [x.flip(3) for x in maps]
-        places = sample_positions(maps, self.patches)
+        positions = sample_positions(maps, self.patches)
         with torch.no_grad():
-            keys = self.heads(translated.keys, places)
-        return list(zip(self.heads(maps, places), keys, strict=True))
+            keys = self.heads(translated.keys, positions)
+        return list(zip(self.heads(maps, positions), keys, strict=True))
 
 
 def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
@@ -175,7 +176,7 @@ def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
     if not hasattr(generator, "encode") or not hasattr(generator, "layers"):
         raise ConfigError(
             f"model.generator: received {type(generator).__name__}, which has no `encode`; CUT "
-            "compares patches by the generator's own maps. Take ganlab.networks.ResNetGenerator."
+            "compares patches by the generator's own maps. Use ganlab.networks.ResNetGenerator."
         )
     side = 16 * generator.multiple
     x = torch.zeros(1, generator.in_channels, side, side, device="meta")

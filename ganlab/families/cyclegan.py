@@ -27,8 +27,8 @@ class CycleGAN(Translator):
     for discriminators, it is the game of DualGAN (Yi et al. 2017, arXiv:1704.02510).
 
     Args:
-        generator_ab, generator_ba: map pictures (N, C, H, W) in [−1, 1] of the first named domain
-            to pictures of the second.
+        generator_ab: maps pictures (N, C, H, W) of a to pictures of b, both in [−1, 1].
+        generator_ba: maps pictures of b to pictures of a.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape.
         players: the optimizers of "generator" and "discriminator"; their `modules` name both
             generators and both discriminators.
@@ -40,7 +40,8 @@ class CycleGAN(Translator):
         identity_weight: weight of ‖G(b) − b‖₁, as a multiple of the cycle weight, or of 1 without
             a cycle (section 5.2, "photo generation from paintings"); 0 for none.
         pool_size: number of earlier generated pictures to keep per domain (section 4). Each rank
-            has its own pools. A run that is resumed with r saved pools gives rank i pool i mod r.
+            has its own pools. If r ranks saved pools, rank i of the resumed run gets the pools of
+            rank i mod r.
         **common: dropout_at_test and norm_at_test, see `Translator`.
 
     Raises:
@@ -86,7 +87,7 @@ class CycleGAN(Translator):
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the adversarial, cycle and identity losses of both generators.
 
-        If a generator's norm is per sample, both of its inputs go through it in one pass.
+        If a generator's norm is per sample, a and b go through the generator in one pass.
         """
         a, b = batch["a"], batch["b"]
         terms: dict[str, Tensor] = {}
@@ -163,7 +164,7 @@ class CycleGAN(Translator):
             pool.load_state_dict(pools[domain])
 
     def _fakes(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the fakes of this batch's generator loss; without one, generate them now."""
+        """Return the fakes of this batch's generator loss; if there are none, generate fakes."""
         if self._newest[0] != self.batches_seen:
             with torch.no_grad():
                 made = {"a": self.generator_ba(batch["b"]), "b": self.generator_ab(batch["a"])}

@@ -29,7 +29,7 @@ class GAN(AdversarialModule):
         regularizers: the discriminator's regularizers, by name.
         latents: distribution of z: "normal" for N(0, 1), or "uniform" in [−1, 1].
         unrolling: steps of the discriminator that the generator's loss looks ahead; None for no
-            steps. They minimise the adversarial loss alone, without the regularizers' penalties.
+            steps. These steps minimise the adversarial loss without the regularizers' penalties.
 
     Raises:
         ConfigError: the networks do not take the same number of classes.
@@ -53,7 +53,7 @@ class GAN(AdversarialModule):
         if self.classes != getattr(discriminator, "classes", None):
             raise ConfigError(
                 f"model: the generator takes {self.classes or 'no'} classes and the discriminator "
-                f"{discriminator.classes or 'no'}; both must take the same."
+                f"{discriminator.classes or 'no'}; both must take the same number."
             )
         self.needs = ("example", "label") if self.classes else ("example",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
@@ -81,7 +81,7 @@ class GAN(AdversarialModule):
         }
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss for making the discriminator take samples for real examples."""
+        """Return the loss for making the discriminator mistake samples for real examples."""
         label, score = self._label(batch), self.score
         fake = self.regularizers.perturb(self._fake(batch))
         if self.unrolling:
@@ -108,7 +108,7 @@ class GAN(AdversarialModule):
         return self.discriminator(samples, label) if self.classes else self.discriminator(samples)
 
     def draw_latents(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Sample latents (n, latent) with a random generator (default: torch's default)."""
+        """Return sampled latents (n, latent); `generator` defaults to torch's random generator."""
         shape = (n, self.generator.latent)
         device = self.device if generator is None else generator.device
         if self.latents == "uniform":
@@ -207,7 +207,7 @@ class GAN(AdversarialModule):
                 ) from error
 
     def _fake(self, batch: Batch) -> Tensor:
-        """Return one sample for each example of this batch, the same ones for both players."""
+        """Return one sample for each example of this batch, made once for both players."""
         label = [batch["label"]] if self.classes else []
         return self.shared(
             "fake",
@@ -232,6 +232,6 @@ class GAN(AdversarialModule):
     def _check_truncation(self, truncation: float) -> None:
         if truncation < 0.05:
             raise ConfigError(
-                f"truncation: received {truncation}; needs at least 0.05 (below it hardly any "
-                "latent is left), or null for none."
+                f"truncation: received {truncation}; needs at least 0.05 (with less, hardly "
+                "any latent is left), or null for no truncation."
             )

@@ -106,7 +106,7 @@ class MUNIT(Translator):
         made, terms = self._made(batch), {}
         for domain, other in OTHER.items():
             fake = made.fakes[domain]
-            content = self._from(domain).content(fake)  # should be the other picture's content
+            content = self._from(domain).content(fake)  # should be the translated picture's
             style = self._into(domain).style(fake)
             terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])
@@ -118,9 +118,9 @@ class MUNIT(Translator):
 
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Return rows of pictures and their translations, in sampled styles and in given ones.
+        """Return rows of pictures and their translations, in sampled and in encoded styles.
 
-        The given styles are those of the batch's pictures of the target domain.
+        Styles are encoded from the batch's pictures of the target domain.
         """
         rows: dict[str, Tensor] = {}
         rng = torch.Generator().manual_seed(seed)

@@ -32,10 +32,10 @@ class Pix2Pix(Translator):
             "discriminator" is ignored for an objective without a discriminator.
         adversarial: the adversarial loss; may be None for the objectives "l1" and "l2".
         regularizers: the discriminator's regularizers, by name.
-        objective: "l1_gan" is the paper's (equation 4). "l1" and "l2" train the generator without
-            a discriminator. "gan" has no reconstruction term (tables 1 and 2).
+        objective: "l1_gan" is the paper's objective (equation 4). "l1" and "l2" train the generator
+            without a discriminator. "gan" has no reconstruction term (tables 1 and 2).
         reconstruction_weight: λ, weight of the L1 or L2 term.
-        discriminator_weight: factor of the discriminator's loss; the paper halves it (section 3.3).
+        discriminator_weight: factor of the discriminator's loss; 0.5 in the paper (section 3.3).
         feature_matching_weight: weight of the L1 distances between the discriminator's maps of
             real and generated pairs, summed over layers and averaged over scales (Wang et al. 2018,
             arXiv:1711.11585, equation 4); 0 for none. It needs a `PatchGAN` or a `MultiScale`.
@@ -151,7 +151,7 @@ class Pix2Pix(Translator):
         if self.weights["feature_matching"] and "features" not in takes:
             raise ConfigError(
                 f"model.feature_matching_weight: a {type(discriminator).__name__} gives no maps to "
-                "match. Set it to 0, or take a PatchGAN or MultiScale."
+                "match. Set it to 0, or use a PatchGAN or MultiScale."
             )
 
 
@@ -161,22 +161,22 @@ def _check_alone(
     players: Mapping[str, Player],
 ) -> None:
     """Raise for settings that have no meaning if the generator is the only player."""
-    without = "the generator plays alone with model.objective=l1 or l2"
+    alone = "with model.objective=l1 or l2 the generator is the only player"
     if any(regularizer is not None for regularizer in (regularizers or {}).values()):
         names = ", ".join(regularizers or {})
         raise ConfigError(
-            f"loss.regularizers: received {names}; {without}, so there is no discriminator to "
+            f"loss.regularizers: received {names}; {alone}, so there is no discriminator to "
             "regularize. Leave them out: loss=none regularizer=[]."
         )
     if not weights["reconstruction"] or weights["feature_matching"]:
         raise ConfigError(
-            f"model: {without}, so it needs reconstruction_weight above 0 and "
+            f"model: {alone}, so it needs reconstruction_weight above 0 and "
             f"feature_matching_weight 0; received {weights['reconstruction']} and "
             f"{weights['feature_matching']}."
         )
     generator = players.get("generator")
     if generator is not None and generator.every > 1:
         raise ConfigError(
-            f"model.players.generator.every: received {generator.every}; {without}, so the "
+            f"model.players.generator.every: received {generator.every}; {alone}, so the "
             "skipped batches would train nothing. Set `every` to 1, or choose another objective."
         )

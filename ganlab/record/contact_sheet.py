@@ -10,12 +10,12 @@ from ganlab.files import atomic
 def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     """Draw `contact_sheet.png`: sample pictures of a run, evenly spaced in time.
 
-    A grid is represented by its first row, a plot by the complete picture. Nothing is drawn if the
-    run has no sample pictures.
+    Of a grid only the first row is shown; a plot is shown completely. Nothing is drawn if the run
+    has no sample pictures.
 
     Args:
         folder: the run's folder.
-        rows: number of pictures; one more if the last picture would be left out.
+        rows: largest number of evenly spaced pictures; the last picture is always added.
     """
     from PIL import Image, ImageDraw
 

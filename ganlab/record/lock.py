@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
     """Lock a folder by a lock file, and return the lock.
 
-    The lock ends with a `with` block of the returned object, with `lock.release()`, or with the
-    process.
+    The lock is released at the end of a `with` block of the returned object, by `lock.release()`,
+    or when the process ends.
 
     Args:
         folder: the folder to lock.

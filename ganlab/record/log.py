@@ -14,7 +14,7 @@ X = "examples_seen"  # the x-axis of every log
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """Return the rows of a run's metrics.csv, each as values by column.
+    """Return the rows of a run's metrics.csv, each as a dict of values by column.
 
     Empty cells and a half-written last row are left out. Without a file the list is empty.
 
@@ -65,5 +65,5 @@ def rename_columns(path: Path) -> None:
 
 
 def _number(text: str) -> float:
-    """Return an int or a float; integers stay int, so that rewriting a file keeps its text."""
+    """Return a float, or an int for an integer, so that rewriting a file keeps its text."""
     return int(text) if text.lstrip("-").isdigit() else float(text)

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, commit and accelerator; and its peak memory."""
+"""A run's environment (versions, commit, accelerator) and its peak memory."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def command_line() -> list[str]:
 
 
 def peak_memory_mib() -> float:
-    """Return this process's peak memory in MiB; NaN if the system does not tell it.
+    """Return this process's peak memory in MiB; NaN if the system does not report it.
 
-    On Linux it is VmHWM, because getrusage also counts the memory of the parent process before
-    this program was started.
+    On Linux the value is VmHWM, because getrusage also counts the memory that the parent process
+    used before it started this program.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -49,7 +49,7 @@ def peak_gpu_memory_mib() -> float | None:
 
 
 def forget_peak_memory() -> None:
-    """Reset the peaks of memory, so far as the system supports it."""
+    """Reset the peaks of memory, as far as the system supports this."""
     with suppress(OSError):  # Linux
         Path("/proc/self/clear_refs").write_text("5")
     if cuda := _cuda():
@@ -71,7 +71,7 @@ def accelerator() -> str | None:
 
 
 def git_commit() -> str | None:
-    """Return the commit of ganlab's checkout, with "+" if there are changes; None without one."""
+    """Return the commit of ganlab's checkout, plus "+" if files changed; None without it."""
     folder = Path(__file__).parent
     try:
         if Path(_git(folder, "rev-parse", "--show-toplevel")) != folder.parents[1]:
@@ -95,10 +95,10 @@ PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "tor
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, of ganlab, and of the packages that results depend on."""
-    found = {"ganlab": __version__, "python": platform.python_version()}
+    by_package = {"ganlab": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return by_package

@@ -48,7 +48,7 @@ KEYS_OF = {
     "ganlab.core.Player": {"shared": "jointly"},
     "run_dir": {"study": "lesson"},
 }
-# patterns in key=value texts: of the key, and of the value
+# in key=value texts: replacements by pattern, for keys (OVERRIDES) and for values (VALUES, LENGTHS)
 OVERRIDES = {
     r"(?<=\.)every_images$": "every_examples",
     r"^budget\.images$": "budget.examples",
@@ -60,9 +60,9 @@ VALUES = {
     r"\$\{budget\.images\}": "${budget.examples}",
     r"([{,]\s*)every_images(\s*:)": r"\1every_examples\2",
 }
-LENGTHS = r"([{,]\s*)images(\s*:)", r"\1examples\2"  # in values of a budget or with a Ramp
+LENGTHS = r"([{,]\s*)images(\s*:)", r"\1examples\2"  # only if the value is a budget or has a Ramp
 BATCH_KEYS = {"image": "example"}
-SEEN = "images_seen"  # entries of scores.json keep this old key: users' programs read them
+SEEN = "images_seen"  # entries of scores.json keep this old key, which users' programs read
 
 _TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
 _ORIGINAL_TARGETS = {new: old for old, new in reversed(TARGETS.items())}
@@ -96,8 +96,8 @@ def current_override(text: str) -> str:
     name, equals, value = text.partition("=")
     key = name.lstrip("+~")
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
-        return f"{name.removesuffix(key)}lesson{equals}{value}"  # else it is of `ganlab tune`
-    if key == "evaluation":  # a data set's name stands for the protocol of its file
+        return f"{name.removesuffix(key)}lesson{equals}{value}"  # others are for `ganlab tune`
+    if key == "evaluation":  # a data set's name stands for its protocol
         return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
         key = re.sub(old, new, key)
@@ -158,7 +158,7 @@ def _renamed(
         return {
             names.get(key, key): inner(value, key)
             for key, value in content.items()
-            if key not in names or names[key] not in content  # else the new key counts
+            if key not in names or names[key] not in content  # of both, keep the new key
         }
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]

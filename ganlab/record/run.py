@@ -1,4 +1,4 @@
-"""Reads and writes `run.json` (what a run is, its progress, its end) and `config.yaml`."""
+"""Reads and writes a run's `run.json` (its record) and `config.yaml`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunRecord:
         self.data: dict[str, Any] = before
 
     def start(self, name: str, seed: int, **more: Any) -> None:
-        """Write the record of a run that begins or is resumed, with `more` entries."""
+        """Write the record of a run that begins or is resumed; `more` are additional entries."""
         self.data |= {
             "status": "running",
             "error": None,

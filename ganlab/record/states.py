@@ -42,5 +42,5 @@ def look(folder: Path) -> tuple[str, dict[str, Any]]:
         record = read_record(folder)
         return state_of(folder, record), record
     except RunError as error:
-        is_there = (folder / "run.json").exists()
-        return ("damaged", {"error": str(error)}) if is_there else ("missing", {})
+        exists = (folder / "run.json").exists()
+        return ("damaged", {"error": str(error)}) if exists else ("missing", {})

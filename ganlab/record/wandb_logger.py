@@ -25,7 +25,7 @@ TAGGED = ("experiment", "model", "data", "loss", "regularizer")  # choices that 
 TAG_LENGTH = 64  # the longest tag that W&B accepts
 PATIENCE = 30  # seconds to wait for the server's answer at the start
 TEAR_DOWN = 30  # seconds to wait for the end of W&B's own process
-LAST_UPLOADS = 600  # seconds to wait for the last uploads; checkpoints are waited for without limit
+LAST_UPLOADS = 600  # seconds to wait for the last uploads; with checkpoints, no limit
 # W&B derives a run's state from its exit code. Code 255 gives "killed", the state of a run that was
 # stopped by Ctrl-C, which is not a failure.
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 255, "pruned": 255}
@@ -42,7 +42,7 @@ class WandB(Logger):
 
     Args:
         folder: the run's folder.
-        name: the run's name at W&B; None for the configuration's name and the folder's name.
+        name: the run's name at W&B; if None, it is CONFIG_NAME/FOLDER_NAME.
         project: the W&B project.
         offline: whether to keep the run on this machine, for `ganlab wandb sync` to send.
         entity: the W&B user or team; None for the account's default.
@@ -172,7 +172,7 @@ class WandB(Logger):
 
     @contextmanager
     def harmless(self, then: str = "The run continues without W&B.") -> Iterator[None]:
-        """Catch an error within the block, print it if it is the first, and log no more values.
+        """Catch an error within the block and stop logging; print the error if it is the first.
 
         Args:
             then: the last sentence of the printed message.
@@ -225,7 +225,7 @@ class WandB(Logger):
         write_json(self.folder / "wandb.json", identity)
 
     def _read_identity(self) -> dict[str, Any]:
-        """Return the contents of `wandb.json`; {} if its run is of another project or entity."""
+        """Return the contents of `wandb.json`; {} if it is of another project or entity."""
         try:
             before = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
             is_same = before["project"] == self.project

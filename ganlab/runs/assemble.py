@@ -1,4 +1,4 @@
-"""Builds the objects that train from a checked configuration."""
+"""Builds the objects of a training (model, data, trainer, …) from a checked configuration."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Subject:
 
     Args:
         title: description for users.
-        described: the first entries of its evaluations in scores.json, e.g. the checkpoint.
+        described: what identifies the subject in scores.json, e.g. the checkpoint.
         data: the real examples.
         module: the model; None for images in a folder.
         source: the images; None for a model.
@@ -58,7 +58,7 @@ def evaluate_run(
 
     Args:
         folder: the run's folder.
-        protocol: the protocol's plain configuration, see `ganlab.config.protocols.chosen`.
+        protocol: plain configuration of the protocol, see `ganlab.config.protocols.chosen`.
         checkpoint: last, best, previous, or a checkpoint's file.
         device: a torch device; None for the fastest available one.
 
@@ -172,7 +172,7 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
 
 
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training examples, if the protocol finds these.
+    """Draw some samples above their nearest training examples, if the protocol can find those.
 
     Args:
         subject: the scored subject.
@@ -205,7 +205,7 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     """Return the entries of a scores.json; [] if the file does not exist.
 
     Raises:
-        ConfigError: the file is not a scores.json, so it must not be overwritten.
+        ConfigError: the file is something else than a scores.json, so it must not be overwritten.
     """
     if not path.exists():
         return []
@@ -223,7 +223,7 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def write_entries(path: Path, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
-    """Write a scores.json; new entries replace those of the same model, protocol and seed.
+    """Write a scores.json; new entries replace old ones of the same model, protocol and seed.
 
     Args:
         path: the file.

@@ -1,8 +1,8 @@
 """Handles the failure of one rank of a run.
 
 When one rank fails, all ranks are killed within seconds: by Lightning if ganlab started them, else
-by `torchrun` or `srun --kill-on-bad-exit`. The functions here let the main process (rank 0) report
-the failure before that, and leave no process behind.
+by `torchrun` or `srun --kill-on-bad-exit`. The code here lets the main process (rank 0) report the
+failure before rank 0 is killed, and ends all processes that are left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from ganlab.errors import ConfigError, GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import launched
 
-PATIENCE = 5.0  # seconds that the main process and the other ranks wait for each other
+PATIENCE = 5.0  # seconds that the main process and the other ranks wait for each other to end
 
 
 class OtherRanks:
@@ -63,9 +63,9 @@ class OtherRanks:
 
     def end(self, failed: bool) -> None:
         """Wait up to `PATIENCE` for the ranks to end; then, if `failed`, kill them."""
-        until = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while any(process.poll() is None for process in self._processes()):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 if not failed:
                     return
                 for process in self._processes():
@@ -85,8 +85,8 @@ class OtherRanks:
 def exit_rank(error: BaseException) -> None:
     """Exit a failed process that is not the main process.
 
-    Its error is printed, unless it is of a kind that occurs on all ranks: the main process prints
-    that. Before exiting, the process gives the main process time to end first.
+    The error is printed, unless the main process prints it (errors that all ranks raise) or it only
+    follows from another rank's failure. Then the process gives the main process time to end first.
 
     Raises:
         SystemExit: always.
@@ -101,8 +101,8 @@ def exit_rank(error: BaseException) -> None:
         print(f"ganlab train, rank {rank}: {error}", file=sys.stderr, flush=True)
     _close_connections()
     by_ganlab = launched().by == "ganlab"
-    until = time.monotonic() + (6 * PATIENCE if by_ganlab else PATIENCE)
-    while time.monotonic() < until and not (by_ganlab and os.getppid() != parent):
+    deadline = time.monotonic() + (6 * PATIENCE if by_ganlab else PATIENCE)
+    while time.monotonic() < deadline and not (by_ganlab and os.getppid() != parent):
         time.sleep(0.1)
     raise SystemExit(1)
 
@@ -114,7 +114,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def end_on_slurms_signal() -> None:
-    """Under Slurm, let SIGUSR1 act as SIGTERM: it ends a run at the next batch, with a checkpoint.
+    """Under Slurm, let SIGUSR1 end a run as SIGTERM does: at the next batch, with a checkpoint.
 
     With `#SBATCH --signal=USR1@60`, Slurm sends SIGUSR1 before a job's time is over. Without a
     handler that signal would kill the process at once.

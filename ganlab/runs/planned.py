@@ -1,4 +1,4 @@
-"""Planned runs: folders with a configuration that is trained later, perhaps elsewhere."""
+"""Planned runs: folders with a configuration that is trained later, perhaps on another machine."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
     Args:
         folder: the run's folder.
         *callbacks: additional Lightning callbacks; not supported by runs over several processes.
-        devices: indices of the accelerators to use; None for the configuration's devices.
+        devices: indices of the accelerators to use; if None, trainer.devices is used.
 
     Returns:
         How the run ended. Errors are printed and written to run.json, and not raised.
@@ -133,8 +133,8 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
 def _train_in_new_process(folder: Path) -> int:
     """Train in a new process, and return its exit code.
 
-    Ctrl-C also reaches the new process, so this one waits for its end. A second Ctrl-C terminates
-    the new process.
+    Ctrl-C also reaches the new process. So this process keeps waiting until the new process has
+    ended. A second Ctrl-C terminates the new process.
     """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
     process = subprocess.Popen(command, stdout=_file(sys.stdout), stderr=_file(sys.stderr))
@@ -149,7 +149,7 @@ def _train_in_new_process(folder: Path) -> int:
 
 
 def _file(stream: Any) -> Any:
-    """Return a stream that a new process can write to; None, its default, if it is not a file."""
+    """Return the stream if it is a file, so that a new process can write to it; else None."""
     try:
         stream.flush()
         stream.fileno()
@@ -170,6 +170,7 @@ def _failed(folder: Path, error: str) -> Outcome:
 
 
 def _say(folder: Path, error: Exception) -> str:
+    """Print an error to stderr, and return its message."""
     print(f"{folder}: {error}", file=sys.stderr, flush=True)
     return str(error)
 

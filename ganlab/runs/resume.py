@@ -8,10 +8,10 @@ from typing import Any
 from ganlab.config.moved_folder import relocated
 from ganlab.errors import ConfigError, RunError
 
-# the settings that may change: they decide how a run is executed and watched, not what it is
+# the settings that may change on resume: they decide how a run is executed and watched
 FREE = (
     "budget",
-    "schedule",  # lengths of schedules, which are compared where a schedule has them
+    "schedule",  # lengths to which schedules refer; a changed length shows at the schedules
     "trainer",
     "logger",
     "callbacks.progress",
@@ -38,10 +38,10 @@ def continued(
     Args:
         folder: the run's folder.
         overrides: key=value texts that change the run's config.yaml.
-        wanted: a whole configuration; if it is given, `overrides` are ignored.
+        wanted: the complete new configuration; if it is given, `overrides` are ignored.
 
     Raises:
-        RunError: the folder holds no run; the run is finished and the budget is not longer; or a
+        RunError: the folder holds no run; the run is finished and no longer budget is given; or a
             setting outside `FREE` has changed. The message lists the changes.
         ConfigError: an unknown key, or a budget that is not a number.
     """

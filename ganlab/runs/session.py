@@ -1,4 +1,4 @@
-"""One training session: the folder, the record, the trainer, and how it ends."""
+"""One training session: its folder, its record, its trainer, and what happens at its end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ DATA = "ganlab.data"  # logger whose messages are printed too
 class Session:
     """A training from a checked plain configuration, used as a context manager.
 
-    On exit, also after an error, how the run ended is written to its record.
+    On exit, also after an error, the run's record receives the final status.
 
     Args:
         config: plain and resolved.
         resume: whether to resume from the newest checkpoint in the folder.
-        *callbacks: callbacks besides the configuration's.
+        *callbacks: callbacks in addition to the configuration's callbacks.
 
     Raises:
         GanlabError: a folder in use, a missing data set, a loss that is not finite, ….
@@ -96,7 +96,7 @@ class Session:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
@@ -104,7 +104,7 @@ class Session:
         if stopped:
             self.interrupted, error = True, None
         status = "interrupted" if self.interrupted else "pruned" if self.pruned else "finished"
-        explained = self.others.stop(error) if self.others else None
+        rank_failure = self.others.stop(error) if self.others else None
         status = "failed" if error else status
         self.exit_code = {"failed": 1, "interrupted": 130}.get(status, 0)
         for logger in self.loggers:
@@ -112,7 +112,7 @@ class Session:
                 logger.finish(status, error)
         if error is not None:
             logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
-            error = explained or error
+            error = rank_failure or error
         os.environ.pop("GANLAB_RUN_DIR", None)
         self._stop_logging()
         if self.record:
@@ -130,8 +130,8 @@ class Session:
             )
         if self.others:
             self.others.end(failed=error is not None)
-        if explained:
-            raise explained from None
+        if rank_failure:
+            raise rank_failure from None
         if not self.is_main:
             self.exit_code = 0  # the launcher learns from the main process how the run ended
             if error is not None:
@@ -149,8 +149,8 @@ class Session:
         for name in ("config.yaml", "metrics.csv", "checkpoints"):
             if (self.folder / name).exists():
                 raise RunError(
-                    f"run_dir: {self.folder} holds {name} but no run. A new run would overwrite "
-                    f"{name}. Choose another folder."
+                    f"run_dir: {self.folder} holds {name} but no run.json. A new run would "
+                    f"overwrite {name}. Choose another folder."
                 )
 
     def _checkpoint(self, module: Any) -> Path | None:
@@ -189,8 +189,8 @@ class Session:
             logger.propagate = False
             logger.setLevel(logging.INFO)
         if self._handler:
-            form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-            self._handler.setFormatter(form)
+            formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+            self._handler.setFormatter(formatter)
             # users should see how a folder is read, what is skipped, and what is downloaded
             logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
         warnings.filterwarnings("default", category=UserWarning)

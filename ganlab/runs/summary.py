@@ -8,9 +8,9 @@ from ganlab.record.run import read_record
 
 
 def best_picture(folder: Path) -> Path | None:
-    """Return the sample picture at the run's best monitored score, else the newest picture.
+    """Return the sample picture from the time of the best score.
 
-    Without sample pictures the result is None.
+    If there is no such picture, the newest picture is returned; without pictures, None.
     """
     pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
     best = (read_record(folder).get("best") or {}).get("examples_seen")

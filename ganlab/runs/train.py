@@ -11,7 +11,7 @@ from ganlab.runs.resume import continued
 
 
 def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
-    """Turn overrides into arguments of `train`, e.g. `train(*prepare(["experiment=quickstart"]))`.
+    """Return arguments for `train`, as in `train(*prepare(["experiment=quickstart"]))`.
 
     Args:
         overrides: as on the command line; `run=DIR` with `resume=true` resumes a run.
@@ -48,11 +48,11 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
     Args:
         config: plain and resolved.
         resume: whether to resume from the newest checkpoint in run_dir.
-        *callbacks: Lightning callbacks besides the configuration's.
+        *callbacks: Lightning callbacks in addition to the configuration's callbacks.
 
     Raises:
         GanlabError: an error that a user can fix; it is also written to the run's record.
-        ConfigError: also if dry_run is set: `ganlab.estimate.dry_run` makes dry runs.
+        ConfigError: dry_run is set. `ganlab.estimate.dry_run` makes dry runs.
     """
     if config.get("dry_run"):
         raise ConfigError(

@@ -32,9 +32,13 @@ def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
 
 
 def fit(config: dict[str, Any], *callbacks: Any) -> Any:
-    """Train silently with additional callbacks until one stops the trainer; return the assembly.
+    """Train silently until one of the callbacks stops the trainer; return the assembly.
 
-    Files are written to a new folder inside `run_dir`.
+    The run's files are written to a new folder inside `run_dir`.
+
+    Args:
+        config: plain and checked.
+        *callbacks: callbacks in addition to the configuration's callbacks.
     """
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -57,7 +57,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["protocol=modes10"], ["protocol=modes10", "'modes10k'"]),
         (["~model"], ["model._target_: missing"]),
         (["model=null"], ["model=null", "leave it out"]),
-        (["~seed"], ["'seed'", "Leave out the argument that removes it"]),
+        (["~seed"], ["'seed'", "Leave out the argument that removes the key"]),
         (["model.players.generator.optimizer.lr=-1"], ["players.generator.optimizer", "-1"]),
         (["model.players.generator.optimizer.lr=a"], ["players.generator.optimizer", "'<='"]),
         (["~threads"], ["~threads", "null already"]),

@@ -68,7 +68,7 @@ def test_unknown_shared_submodule():
         )
 
 
-def test_gradients_are_required_again_for_the_mover_after_a_nested_block():
+def test_gradients_are_required_again_for_the_trained_player_after_a_nested_block():
     """The two players share parameters."""
     trunk = nn.Linear(1, 1)
     module = Two(

@@ -1,4 +1,4 @@
-"""Players: when they move, and the optimizers that they build."""
+"""Players: when they are due, and the optimizers that they build."""
 
 import copy
 from functools import partial
@@ -36,7 +36,7 @@ def test_moves_count_the_batches_in_which_the_player_is_due(every):
     )
 
 
-def test_a_generator_moves_after_each_fifth_critic_step():
+def test_a_generator_is_trained_after_each_fifth_critic_step():
     """WGAN, algorithm 1: five critic steps come first."""
     critic, generator = Player(optimizer=Adam), Player(optimizer=Adam, every=5)
     due = [batch for batch in range(20) if generator.is_due(batch)]
