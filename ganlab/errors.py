@@ -48,6 +48,13 @@ def nearest(text: str, allowed: list[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def first_few(items: Iterable[str], most: int = 10, between: str = ", ") -> str:
+    """Return at most `most` items as text, and "… and n more" if there are more."""
+    items = list(items)
+    more = [f"… and {len(items) - most:,} more"] if len(items) > most else []
+    return between.join(items[:most] + more)
+
+
 def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
     """Return `value` if it is in `allowed`.
 

@@ -18,13 +18,12 @@ from ganlab.core import load
 from ganlab.core.translator import Translator
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
-from ganlab.errors import ConfigError, DataError
+from ganlab.errors import ConfigError, DataError, first_few
 from ganlab.modalities.pixels import denormalise
 from ganlab.record.run import read_record
 
 _SHEET = "sheet.png"
 _SHOWN = 8  # maximum of pictures on the sheet
-_NAMED = 10  # maximum of files that a message names
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -118,11 +117,10 @@ def _find_pictures(source: Path, output: Path) -> list[Path]:
 def check_all_read(failures: dict[Path, str], count: int) -> None:
     """Raise a DataError if any of `count` pictures could not be read; name the first ten."""
     if failures:
-        lines = [f"  {path}: {reason}" for path, reason in list(failures.items())[:_NAMED]]
-        more = [f"  … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
+        lines = (f"{path}: {reason}" for path, reason in failures.items())
         raise DataError(
-            f"input: {len(failures)} of {count} pictures could not be read and have no result:\n"
-            + "\n".join(lines + more)
+            f"input: {len(failures)} of {count} pictures could not be read and have no result:\n  "
+            + first_few(lines, between="\n  ")
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganlab.data.archives.files import damaged, draw_tree, found, safe_name
 from ganlab.data.archives.unpacking import DAMAGE, unpacked
-from ganlab.errors import DataError
+from ganlab.errors import DataError, first_few
 
 PICTURES = "img_align_celeba"
 ZIP = "img_align_celeba.zip"
@@ -22,7 +22,6 @@ ATTRIBUTES = "list_attr_celeba.txt"
 IDENTITIES = "identity_CelebA.txt"
 PARTS = {"train": 0, "val": 1, "test": 2}
 _PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-_NAMED = 5  # a message names at most this many files
 # for each list: the check of a value, and the allowed values in words
 _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
     PARTITION: ({"0", "1", "2"}.__contains__, "0, 1 or 2"),
@@ -72,14 +71,14 @@ def read_partition(folder: Path, part: str) -> list[str]:
     if missing:
         raise DataError(
             f"{folder / PICTURES} lacks {len(missing):,} of the {len(parts):,} pictures that "
-            f"{PARTITION} lists: {_listed(missing)}. Put them there, or unpack {ZIP} again."
+            f"{PARTITION} lists: {first_few(missing, 5)}. Put them there, or unpack {ZIP} again."
         )
     unlisted = sorted(name for name in on_disk - parts.keys() if name.lower().endswith(".jpg"))
     if unlisted:
         raise damaged(
             path,
             f"it lists {len(parts):,} pictures, and {len(unlisted):,} others are in {PICTURES}/: "
-            f"{_listed(unlisted)}",
+            f"{first_few(unlisted, 5)}",
         )
     names = [name for name, number in parts.items() if number == PARTS[part]]
     if not names:
@@ -129,7 +128,7 @@ def read_identities(folder: Path, names: Sequence[str]) -> Tensor:
 def _rows(path: Path, table: dict[str, list[str]], names: Sequence[str]) -> list[list[str]]:
     missing = [name for name in names if name not in table]
     if missing:
-        raise damaged(path, f"it lacks {len(missing):,} pictures: {_listed(missing)}")
+        raise damaged(path, f"it lacks {len(missing):,} pictures: {first_few(missing, 5)}")
     return [table[name] for name in names]
 
 
@@ -204,16 +203,9 @@ def check_names(archive: Path) -> None:
         raise damaged(archive, f"it cannot be read ({error})") from error
     paths = [PurePosixPath(name) for name in names]
     if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in paths):
+        found = first_few(sorted(names), 5, between="\n  ")
         raise DataError(
             f"{archive} is not the zip of the aligned pictures. Expected\n  {PICTURES}/000001.jpg\n"
-            f"  {PICTURES}/000002.jpg\n  …\nFound\n"
-            + "".join(f"  {name}\n" for name in sorted(names)[:_NAMED])
-            + (f"  … and {len(names) - _NAMED:,} more\n" if len(names) > _NAMED else "")
-            + f"Get {ZIP} from {_PAGE}, or unpack the pictures into {archive.parent / PICTURES}/."
+            f"  {PICTURES}/000002.jpg\n  …\nFound\n  {found}\n"
+            f"Get {ZIP} from {_PAGE}, or unpack the pictures into {archive.parent / PICTURES}/."
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f", … and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -17,7 +17,7 @@ from ganlab.errors import ConfigError, DataError, one_of
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 2**26  # 8192×8192
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF")  # allowed for any file ending
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's grey modes
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {  # for each value of the tag, the transposition that turns the picture upright
@@ -66,7 +66,7 @@ class Decoder:
     def __init__(
         self, channels: int = 3, background: str = "white", max_pixels: int = MAX_PIXELS
     ) -> None:
-        one_of("data.channels", channels, tuple(_MODES))
+        one_of("data.channels", channels, tuple(MODES))
         self.channels = channels
         self.max_pixels = whole("max_pixels", max_pixels, 1)
         try:
@@ -135,7 +135,7 @@ class Decoder:
                 picture = Image.alpha_composite(canvas, picture)
         elif picture.mode not in ("1", "L", "RGB"):
             picture = picture.convert("RGB")
-        mode = _MODES[self.channels]
+        mode = MODES[self.channels]
         return picture if picture.mode == mode else picture.convert(mode)
 
 

@@ -13,7 +13,7 @@ from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.folder_walk import draw_found
 from ganlab.data.readers.layouts import check_case
 from ganlab.data.readers.pictures import list_pictures
-from ganlab.errors import DataError, nearest
+from ganlab.errors import DataError, first_few, nearest
 
 _TESTS = ("test", "val")
 _NAMED = 10  # a message names at most this many files or folders
@@ -151,15 +151,15 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
     unknown = [name for name in names["test"] if name not in names["train"]]
     if unknown:
         raise DataError(
-            f"{folders['test']} has classes that {folders['train']} has not: {_listed(unknown)}. "
-            f"The training classes are {_listed(names['train'])}. Rename or remove the test "
+            f"{folders['test']} has classes that {folders['train']} has not: {first_few(unknown)}. "
+            f"The training classes are {first_few(names['train'])}. Rename or remove the test "
             "classes that are not among them, or add training pictures of those classes."
         )
     if len(names["train"]) != declared:
         raise DataError(
             f"data.classes: received {declared}, but {folders['train']} has {len(names['train'])} "
-            f"folders: {_listed(names['train'])}. Set data.classes={len(names['train'])}, or null "
-            "for no labels."
+            f"folders: {first_few(names['train'])}. Set data.classes={len(names['train'])}, or "
+            "null for no labels."
         )
     return tuple(names["train"])
 
@@ -186,7 +186,7 @@ def _no_folder(root: Path) -> DataError:
     missing = root.absolute().relative_to(parent).parts[0]
     siblings = sorted(path.name for path in parent.iterdir() if path.is_dir())
     hint = nearest(missing, siblings)
-    holds = f"{parent} holds {_listed(siblings)}." if siblings else f"{parent} holds no folders."
+    holds = f"{parent} holds {first_few(siblings)}." if siblings else f"{parent} holds no folders."
     return DataError(f"data.root: there is no folder {root}.{hint or ' ' + holds}")
 
 
@@ -203,8 +203,8 @@ def _no_pictures(root: Path) -> DataError:
 
 def _ambiguous(root: Path, others: list[str]) -> DataError:
     return DataError(
-        f"data.root: {root} holds folders of splits, and pictures elsewhere: in {_listed(others)}."
-        f"\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove these pictures into the splits or "
+        f"data.root: {root} holds folders of splits, and pictures elsewhere: in "
+        f"{first_few(others)}.\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove these pictures into the splits or "
         "out of this folder. If train/ and the other splits are classes, rename them."
     )
 
@@ -226,9 +226,3 @@ def _layouts(root: Path) -> str:
             (root / "{train,test}" / "…", "or val/ for test/; in each of them as above"),
         ]
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    names = list(names)
-    more = f", … and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -17,7 +17,7 @@ from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
 from ganlab.data.readers.folder_walk import MAX_FOLDERS, draw_found, pictures_in, walk_folders
 from ganlab.data.readers.pictures import list_pictures
-from ganlab.errors import DataError
+from ganlab.errors import DataError, first_few
 
 Kind = Literal["paired", "unpaired"]
 SPLITS = ("train", "val", "test")
@@ -52,7 +52,7 @@ class Layout:
         paths = pictures_in(folder) if side == "ab" else list_pictures(folder)
         if not paths:
             below = sorted(path.name for path in folder.iterdir() if path.is_dir())
-            why = f"pictures in it lie in sub-folders ({_listed(below)})" if below else "empty"
+            why = f"pictures in it lie in sub-folders ({first_few(below)})" if below else "empty"
             raise DataError(
                 f"{folder} holds no pictures: {why}. Put pictures there ({', '.join(ENDINGS)}), or "
                 f"remove the folder. `ganlab data check {self.root}` shows what there is."
@@ -165,10 +165,9 @@ def _recognised(folder: Path, kind: Kind) -> bool:
 def check_case(folder: Path, paths: Sequence[Path]) -> None:
     """Raise a DataError if two names differ only in case: on some systems they are one file."""
     if clashes := case_clashes(folder, paths):
-        pairs = "; ".join(f"{first} and {second}" for first, second in clashes[:_NAMED])
-        more = f"; … and {len(clashes) - _NAMED} more" if len(clashes) > _NAMED else ""
+        pairs = first_few((f"{first} and {second}" for first, second in clashes), between="; ")
         raise DataError(
-            f"{folder} holds names that differ only in case: {pairs}{more}. Rename one of the two, "
+            f"{folder} holds names that differ only in case: {pairs}. Rename one of the two, "
             "as some file systems take both names for one file."
         )
 
@@ -265,8 +264,3 @@ def _unused(root: Path, used: set[Path]) -> list[str]:
 
 def _shown(splits: dict[str, dict[str, Path]]) -> str:
     return ", ".join(f"{split}/" for split in splits)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", … and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -10,9 +10,7 @@ from typing import Any
 from PIL.Image import Image
 
 from ganlab.data.readers.decoding import CorruptImageError, Decoder
-from ganlab.errors import DataError
-
-_NAMED = 10  # a message names at most this many files
+from ganlab.errors import DataError, first_few
 
 
 def match_files(
@@ -76,11 +74,8 @@ def _describe_mismatch(
         (b_folder, a_folder, without_partner(b, a)),
     ):
         if alone:
-            more = f", … and {len(alone) - _NAMED:,} more" if len(alone) > _NAMED else ""
             lines.append(
-                f"  {len(alone):,} in {folder} without a partner in {other}: "
-                + ", ".join(alone[:_NAMED])
-                + more
+                f"  {len(alone):,} in {folder} without a partner in {other}: " + first_few(alone)
             )
     return (
         f"{a_folder} ({len(a):,} pictures) and {b_folder} ({len(b):,}) do not form pairs. Expected "

@@ -17,7 +17,7 @@ from torch import Tensor
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder, to_tensor
 from ganlab.data.readers.picture_cache import PictureCache
 from ganlab.data.readers.threads import in_threads
-from ganlab.errors import DataError, one_of
+from ganlab.errors import DataError, first_few, one_of
 
 FITS = ("crop", "stretch", "none")
 _NAMED = 10  # a message names at most this many files or sizes
@@ -159,9 +159,8 @@ def report_corrupt(
     Raises:
         DataError: unless broken files may be skipped and at least one file is not broken.
     """
-    named = [f"  {relative(path, folder)}: {why}" for path, why in sorted(broken.items())]
-    more = [f"  … and {len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
-    listed = "\n".join(named[:_NAMED] + more)
+    reasons = (f"{relative(path, folder)}: {why}" for path, why in sorted(broken.items()))
+    listed = "  " + first_few(reasons, between="\n  ")
     what = f"{len(broken):,} of {total:,} images in {folder} cannot be used"
     if skip and len(broken) < total:
         _LOG.warning("%s and are skipped:\n%s", what, listed)

@@ -6,15 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ganlab.data.readers.decoding import CorruptImageError, Decoder
+from ganlab.data.readers.decoding import MODES, CorruptImageError, Decoder
 from ganlab.data.readers.layouts import SPLITS, check_case
 from ganlab.data.readers.pairing import PartnerDecoder, match_files, named
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.data.readers.threads import in_threads
-from ganlab.errors import DataError
-
-_NAMED = 10  # a message names at most this many files
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
+from ganlab.errors import DataError, first_few
 
 
 def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
@@ -65,7 +62,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
 
             name, a_path, b_path = pair
             left, right = decoder.picture(a_path), decoder.picture(b_path)
-            joint = Image.new(_MODES[channels], (2 * left.width, left.height))
+            joint = Image.new(MODES[channels], (2 * left.width, left.height))
             joint.paste(left, (0, 0))
             joint.paste(right, (left.width, 0))
             joint.save(part / name, format="PNG", compress_level=4)
@@ -92,7 +89,7 @@ def _targets(folder: Path, paths: list[Path]) -> list[Path]:
         split = [parts.pop(0).lower()] if len(parts) > 1 and parts[0].lower() in SPLITS else []
         targets.append(Path(*split, "_".join(parts) + ".png"))
     if len({str(target).casefold() for target in targets}) < len(targets):
-        clashes = sorted({str(t) for t in targets if targets.count(t) > 1})[:_NAMED]
+        clashes = sorted({str(t) for t in targets if targets.count(t) > 1})[:10]
         raise DataError(
             f"{folder}: files of several folders would get the same name: {', '.join(clashes)}. "
             "Rename them."
@@ -136,9 +133,8 @@ def _check(a_folder: Path, b_folder: Path, a: list[Path], b: list[Path], channel
     pairs = list(zip(a, b, strict=True))
     wrong = [reason for reason in in_threads(problem, pairs, "Checking pairs") if reason]
     if wrong:
-        more = [f"… and {len(wrong) - _NAMED:,} more"] if len(wrong) > _NAMED else []
-        listed = "\n".join(f"  {line}" for line in wrong[:_NAMED] + more)
+        lines = first_few(wrong, between="\n  ")
         raise DataError(
             f"{len(wrong):,} of {len(pairs):,} pairs of {a_folder} and {b_folder} cannot be made:\n"
-            f"{listed}\nMend or remove these files; nothing was written."
+            f"  {lines}\nMend or remove these files; nothing was written."
         )

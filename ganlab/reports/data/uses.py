@@ -20,11 +20,10 @@ from ganlab.data.readers.folder_splits import class_of, find_splits
 from ganlab.data.readers.layouts import Layout, find_layout, sets_below
 from ganlab.data.readers.pairing import named, without_partner
 from ganlab.data.readers.pictures import list_pictures
-from ganlab.errors import DataError
+from ganlab.errors import DataError, first_few
 from ganlab.reports.data.command import root_argument, train_pairs
 from ganlab.reports.data.findings import DataCheck
 
-_NAMED = 10  # maximum of files that a list names
 _PAIRED = 0.8  # minimum share of equal names at which sets A and B are taken for pairs
 _BY_RULE = "There is no test/ or val/: a fixed rule takes a tenth of the files to test with."
 Sizes = dict[Path, tuple[int, int]]  # (width, height) of every file that can be decoded
@@ -172,7 +171,7 @@ def as_folder(result: DataCheck, sound: Sizes) -> None:
     has_classes = len(classes) > 1 and "" not in classes
     if has_classes:
         result.kind = "classes"
-        result.use = f"a folder with {len(classes)} classes: {_comma(classes)}"
+        result.use = f"a folder with {len(classes)} classes: {first_few(classes)}"
         result.samples = {name: _spread(_under(training / name, good), 8) for name in classes[:8]}
         result.command += f" data.classes={len(classes)}"
     data = ImageFolder(str(root), classes=len(classes) if has_classes else None)
@@ -211,10 +210,4 @@ def _spread(items: list, n: int) -> list:
 
 def listed(lines: list[str]) -> str:
     """Return the first lines, each indented on a new line, and the number of further lines."""
-    more = [f"… and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
-    return "".join(f"\n  {line}" for line in lines[:_NAMED] + more)
-
-
-def _comma(names: list[str]) -> str:
-    more = [f"… {len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
-    return ", ".join(names[:_NAMED] + more)
+    return "\n  " + first_few(lines, between="\n  ") if lines else ""
