@@ -36,8 +36,15 @@ def wants_help(argv: list[str]) -> bool:
 def usage(command: str, purpose: str, arguments: Mapping[str, Argument]) -> str:
     """Return the help text of a command."""
     width = max(len(name) for name in arguments) + 1
-    lines = [f"{f'{n}=':<{width}}  {a.help}" for n, a in arguments.items()]
+    lines = [f"{f'{n}=':<{width}}  {a.help}{_default_of(a)}" for n, a in arguments.items()]
     return f"ganlab {command}: {purpose}\n\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _default_of(argument: Argument) -> str:
+    if argument.default is None or argument.default is REQUIRED:
+        return ""
+    value = argument.default
+    return f" (default: {str(value).lower() if isinstance(value, bool) else value})"
 
 
 def split_options(

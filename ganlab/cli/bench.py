@@ -20,9 +20,9 @@ def _precision(text: str) -> str:
 
 
 ARGUMENTS = {
-    "json": Argument(boolean, "true to print one JSON object (default: false)", False),
+    "json": Argument(boolean, "true to print one JSON object", False),
     "batches": Argument(count, "batches per block (default: the number that takes about 2 s)"),
-    "blocks": Argument(count, "blocks per loop; blocks of both loops alternate (default: 7)", 7),
+    "blocks": Argument(count, "blocks per loop; blocks of both loops alternate", 7),
     "reference": Argument(
         _precision,
         "precision of the reference loop, 32-true or bf16-mixed (default: trainer.precision)",

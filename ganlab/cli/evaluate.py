@@ -12,10 +12,10 @@ from ganlab.errors import ConfigError
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…"),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
     "real": Argument(Path, "folder of real images; give it with generated= instead of run="),
     "generated": Argument(Path, "folder of generated images, from any program"),
-    "skip_corrupt": Argument(boolean, "true to skip unreadable images (default: false)", False),
+    "skip_corrupt": Argument(boolean, "true to skip unreadable images", False),
     "protocol": Argument(
         str,
         "name of a protocol, see `ganlab list protocols` (default: the run's; folders_inception "

@@ -46,9 +46,7 @@ ARGUMENTS = {
     "seeds": Argument(_seeds, "a number of seeds, or a list of seeds: 0,1,2"),
     "scale": Argument(_scale, "a fraction of the recipe's length, e.g. 0.01"),
     "out": Argument(Path, "a new folder, or the folder of an interrupted reproduction"),
-    "dry_run": Argument(
-        boolean, "true to print what would be done, and stop (default: false)", False
-    ),
+    "dry_run": Argument(boolean, "true to print what would be done, and stop", False),
 }
 # keys that the user must not override, nor add as +key or delete as ~key: the command sets them
 RESERVED = ("seed", "run_dir", "name", "experiment", "run", "resume", *ARGUMENTS)

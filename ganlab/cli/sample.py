@@ -16,16 +16,16 @@ def _labels(text: str) -> list[int]:
 
 ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
-    "n": Argument(count, "number of samples (default: 64)", 64),
+    "n": Argument(count, "number of samples", 64),
     "seed": Argument(seed, "seed of the latents (default: a new random seed at each call)"),
-    "ema": Argument(boolean, "true for EMA weights, false for raw weights (default: true)", True),
+    "ema": Argument(boolean, "true for EMA weights, false for raw weights", True),
     "truncation": Argument(
         number, "largest absolute value of a latent's entries (default: no truncation)"
     ),
     "labels": Argument(
         _labels, "classes, e.g. 7 or 0,1,2, repeated up to n labels (default: random classes)"
     ),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
     "out": Argument(
         Path,
         "x.png for a grid, x.npz for arrays, or a folder for one picture per sample (default: "

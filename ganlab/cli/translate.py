@@ -14,13 +14,13 @@ ARGUMENTS = {
         Path, "folder for the results: x.png for each x.*, and an overview sheet.png", REQUIRED
     ),
     "direction": Argument(str, "a direction, e.g. a_to_b (default: the model's first direction)"),
-    "checkpoint": Argument(str, "last, best, or a checkpoint's file (default: last)", "last"),
-    "ema": Argument(boolean, "true for EMA weights, false for raw weights (default: true)", True),
+    "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
+    "ema": Argument(boolean, "true for EMA weights, false for raw weights", True),
     "tile": Argument(count, "side of the tiles that pictures are cut into, in pixels (see below)"),
     "overlap": Argument(
         natural, "pixels that neighbouring tiles share (default: a quarter of tile)"
     ),
-    "seed": Argument(seed, "seed of the model's noise, if it has any (default: 0)", 0),
+    "seed": Argument(seed, "seed of the model's noise, if it has any", 0),
     "max_pixels": Argument(
         count, "largest allowed number of pixels of a picture (default: 67108864)", 2**26
     ),

@@ -25,9 +25,7 @@ ARGUMENTS = {
     "sweep": Argument(
         str, "name of a search space, a file of conf/sweep; see `ganlab list sweeps`"
     ),
-    "trials": Argument(
-        count, "total number of runs, over all processes and restarts (default: 20)", 20
-    ),
+    "trials": Argument(count, "total number of runs, over all processes and restarts", 20),
     "score": Argument(
         str,
         "name of the score to optimize (default: callbacks.checkpoints.monitor; if that is null, "
@@ -41,17 +39,15 @@ ARGUMENTS = {
     ),
     "prune": Argument(
         boolean,
-        "true to stop runs whose score is worse than the median of the others (default: true)",
+        "true to stop runs whose score is worse than the median of the others",
         True,
     ),
     "startup": Argument(
         natural,
-        "number of first runs, which have random settings and are never pruned (default: 5)",
+        "number of first runs, which have random settings and are never pruned",
         5,
     ),
-    "sampler_seed": Argument(
-        seed, "seed of the search; seed= is the seed of the runs (default: 0)", 0
-    ),
+    "sampler_seed": Argument(seed, "seed of the search; seed= is the seed of the runs", 0),
     "timeout": Argument(
         _minutes, "minutes after which this process starts no further run (default: no limit)"
     ),

@@ -19,16 +19,18 @@ def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
     or when the process ends.
 
     Args:
-        folder: the folder to lock.
+        folder: the folder to lock; made if it is missing.
         name: name of the lock file in the folder.
 
     Raises:
         HeldError: another process holds the lock.
-        RunError: the lock file cannot be made.
+        RunError: the folder or the lock file cannot be made.
     """
     from filelock import FileLock, Timeout
 
-    try:  # wait a moment, since `is_held` of another process also takes the lock briefly
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # wait a moment, since `is_held` of another process also takes the lock briefly
         return FileLock(folder / name).acquire(timeout=0.5)
     except Timeout:
         raise HeldError(

@@ -22,13 +22,6 @@ TARGETS = {  # new name by old name; if several old names have one new name, the
     "ganlab.reports.loggers.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.reports.wandb_logger.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.networks.segmenter.Segmenter": "ganlab.networks.Segmenter",
-    **{
-        f"ganlab.lectures.{name}.study": f"ganlab.lectures.{name}.lesson"
-        for name in (
-            *("convolution", "density_estimation", "digit_manifold", "dirac", "divergences"),
-            *("mode_collapse", "optimal_discriminator", "vanishing_gradients"),
-        )
-    },
 }
 KEYS = {  # keys of mappings anywhere, and columns of metrics.csv: new name by old name
     "images_seen": "examples_seen",
@@ -65,6 +58,7 @@ BATCH_KEYS = {"image": "example"}
 SEEN = "images_seen"  # entries of scores.json keep this old key, which users' programs read
 
 _TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
+_TO_STUDY = r"^(ganlab\.lectures\.\w+\.)lesson$", r"\1study"
 _ORIGINAL_TARGETS = {new: old for old, new in reversed(TARGETS.items())}
 _ORIGINAL_KEYS = {new: old for old, new in KEYS.items()}
 _ORIGINAL_KEYS_OF = {
@@ -84,7 +78,7 @@ def original(content: Any) -> Any:
     """Return plain containers in which keys and `_target_`s have their original names."""
     return _renamed(
         content,
-        lambda name: _ORIGINAL_TARGETS.get(name, name),
+        lambda name: _ORIGINAL_TARGETS.get(name, re.sub(*_TO_STUDY, name)),
         _ORIGINAL_KEYS,
         _ORIGINAL_KEYS_OF,
         lambda text: text,
@@ -131,6 +125,7 @@ def refuse_old_names(texts: Iterable[str]) -> None:
 
 
 def _current_target(name: str) -> str:
+    name = re.sub(r"^(ganlab\.lectures\.\w+\.)study$", r"\1lesson", name)
     flat = re.fullmatch(_FLAT, name)
     if flat and not (_PACKAGE / flat[1] / f"{flat[2]}.py").exists():
         return TARGETS.get(name, f"ganlab.{flat[1]}.{flat[3]}")

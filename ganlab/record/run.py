@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.errors import RunError
-from ganlab.files import cannot_write, write_json, write_text
+from ganlab.files import write_json, write_text
 from ganlab.record import machine
 from ganlab.record.lock import hold
 from ganlab.record.old_names import current
@@ -35,10 +35,6 @@ class RunRecord:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "run.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
         self._lock = hold(folder).lock
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
             part.unlink(missing_ok=True)  # left by a process that was killed while writing

@@ -204,8 +204,9 @@ def _no_pictures(root: Path) -> DataError:
 def _ambiguous(root: Path, others: list[str]) -> DataError:
     return DataError(
         f"data.root: {root} holds folders of splits, and pictures elsewhere: in "
-        f"{first_few(others)}.\n{_layouts(root)}\nFound\n{draw_found(root)}\nMove these pictures into the splits or "
-        "out of this folder. If train/ and the other splits are classes, rename them."
+        f"{first_few(others)}.\n{_layouts(root)}\nFound\n{draw_found(root)}\n"
+        "Move these pictures into the splits or out of this folder. If train/ and the other "
+        "splits are classes, rename them."
     )
 
 
