@@ -42,8 +42,8 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             override that cannot be parsed.
     """
     register_resolvers()
-    check_overrides(overrides)
     with initialized():
+        check_overrides(overrides)
         overrides = [spelled_out(override) for override in overrides]
         try:
             config = hydra_compose(name, overrides, return_hydra_config=True)
@@ -70,7 +70,7 @@ def check_overrides(overrides: list[str]) -> None:
     for key, value in given.items():
         if key.lstrip("+~") == "base":
             raise ConfigError(f"{key}={value}: only experiment files have a base; leave this out.")
-        if key in (PROTOCOL, "protocol") and (key == PROTOCOL or value == "null"):
+        if key == PROTOCOL or (key == "protocol" and value == "null"):
             name = "none" if value == "null" else value
             raise ConfigError(f"{key}={value}: choose a protocol by its name: protocol={name}")
         if key == "protocol" and protocol_of(value) is None and "," not in value:
@@ -123,10 +123,13 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
 
 def _check_is_read(config: Any, overrides: list[str]) -> None:
     """Raise for an override that the chosen model or protocol does not read."""
-    model = OmegaConf.to_yaml(config.get("model") or {})
+
+    def model_reads(reference: str) -> bool:
+        return reference in OmegaConf.to_yaml(config.get("model") or {})
+
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
-        if key == "schedule" and value != "null" and "${schedule." not in model:
+        if key == "schedule" and value != "null" and not model_reads("${schedule."):
             raise ConfigError(
                 f"{text}: experiment={config.choices.get('experiment')} sets learning rates of its "
                 "own. Leave this out, or give model.players.<name>.optimizer.lr=…."
@@ -136,7 +139,7 @@ def _check_is_read(config: Any, overrides: list[str]) -> None:
                 f"{text}: this run has no protocol. Choose protocol=NAME, see `ganlab list "
                 "protocols`, or leave this argument out."
             )
-        if key == "discriminator_norm" and f"${{{key}}}" not in model:
+        if key == "discriminator_norm" and not model_reads("${discriminator_norm}"):
             parts = OmegaConf.to_container(config.get("model") or OmegaConf.create())
             normed = [k for k, v in parts.items() if isinstance(v, dict) and "norm" in v]
             instead = [f"model.{k}.norm={value}" for k in normed if k.startswith("discriminator")]

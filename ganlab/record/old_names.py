@@ -89,8 +89,9 @@ def current_override(text: str) -> str:
     """Return a key=value text with the current names of its keys."""
     name, equals, value = text.partition("=")
     key = name.lstrip("+~")
+    prefix = name.removesuffix(key)
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
-        return f"{name.removesuffix(key)}lesson{equals}{value}"  # others are for `ganlab tune`
+        return f"{prefix}lesson{equals}{value}"  # others are for `ganlab tune`
     if key == "evaluation":  # a data set's name stands for its protocol
         return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
@@ -99,7 +100,7 @@ def current_override(text: str) -> str:
         value = re.sub(old, new, value)
     if key == "budget" or re.search(r"\bganlab\.core\.(schedule\.)?Ramp\b", value):
         value = re.sub(*LENGTHS, value)
-    return name[: len(name) - len(name.lstrip("+~"))] + key + equals + value
+    return prefix + key + equals + value
 
 
 def current_batch(tensors: dict[str, T]) -> dict[str, T]:
