@@ -15,7 +15,6 @@ from typing import Any
 
 from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
-from ganlab.private import run_hydra
 from ganlab.record.states import look
 from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.sweeps.job import STOP, run_job
@@ -143,6 +142,8 @@ def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Ex
         KeyboardInterrupt: Ctrl-C.
     """
     import hydra
+
+    from ganlab.private import run_hydra
 
     launcher = launcher_of(settings)
     hydra_overrides = [*settings, *own_settings(launcher, settings, jobs)]

@@ -12,7 +12,6 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from ganlab.errors import ConfigError, RunError
-from ganlab.private import continue_trial
 from ganlab.record.lock import is_held
 from ganlab.record.machine import without_password
 from ganlab.record.old_names import current, current_override
@@ -124,6 +123,8 @@ def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
     An unfinished trial whose process has ended is taken first. Otherwise a new trial is taken, or,
     if the study has `trials` already, None is returned. Only one process takes a trial at a time.
     """
+    from ganlab.private import continue_trial  # which imports torch
+
     with search.lock:
         ended = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
         running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
