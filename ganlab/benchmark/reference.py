@@ -139,7 +139,8 @@ class AlternatingLoops(Callback):
     Attributes:
         ours: seconds per batch of each timed block of ganlab's loop.
         reference: seconds per batch of each timed block of the reference loop.
-        calls: by "ours" and "reference", the operator calls in one batch, counted after the blocks.
+        calls: the operator calls in one batch, under the keys "ours" and "reference"; counted after
+            the blocks.
     """
 
     def __init__(self, batches: int | None, blocks: int, seconds: float, precision: str) -> None:
@@ -194,9 +195,9 @@ class AlternatingLoops(Callback):
 
 
 def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
-    """Return the peak memory in MiB of "ours" and the "reference", each run in its own process.
+    """Return the peak memory in MiB of "ours" and "reference"; each runs in its own process.
 
-    On CUDA it is the memory of the device, otherwise of the whole process.
+    On CUDA it is the memory of the tensors on the device, otherwise of the whole process.
     """
     context = multiprocessing.get_context("spawn")
     result = {}

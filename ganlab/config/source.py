@@ -19,6 +19,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import Container, OmegaConf
 
 from ganlab.config.groups import CONF, file_of, files, groups, options, protocol_of
+from ganlab.record.plain_yaml import parse
 
 _composing: ContextVar[bool] = ContextVar("composing", default=False)
 
@@ -76,7 +77,7 @@ def _read(path: Path, changed: int) -> tuple[str, Container]:
         changed: the file's modification time, so that a changed file is read again.
     """
     text = path.read_text(encoding="utf-8")
-    return text, OmegaConf.create(text)
+    return text, OmegaConf.create(parse(text) or {})
 
 
 def _file(config_path: str) -> Path | None:

@@ -41,8 +41,8 @@ class Ramp(Schedule):
         delay: examples before the ramp begins.
 
     Raises:
-        ConfigError: a length that is not positive, an unknown shape, or an exponential ramp that
-            starts or ends at zero or below.
+        ConfigError: `examples` is not above 0, `delay` is below 0 or None, the shape is unknown,
+            or an exponential ramp starts or ends at zero or below.
     """
 
     lengths = ("examples", "delay")
@@ -55,11 +55,16 @@ class Ramp(Schedule):
         shape: Literal["linear", "cosine", "exponential"] = "linear",
         delay: float | None = 0,
     ) -> None:
-        if examples is None or not examples > 0:
-            raise ConfigError(
-                f"Ramp.examples: received {examples}; needs the ramp's length, above 0. "
-                "A ramp over the whole run needs budget.examples to be set."
-            )
+        for name, value, is_allowed in (
+            ("examples", examples, examples is not None and examples > 0),
+            ("delay", delay, delay is not None and delay >= 0),
+        ):
+            if not is_allowed:
+                raise ConfigError(
+                    f"Ramp.{name}: received {value}; needs a number of examples, "
+                    f"{'above 0' if name == 'examples' else '0 or more'}. "
+                    "A part of the whole run needs budget.examples to be set."
+                )
         if shape not in ("linear", "cosine", "exponential"):
             raise ConfigError(
                 f"Ramp.shape: received {shape!r}; allowed linear, cosine, exponential."
@@ -173,7 +178,7 @@ class ScheduledScalars:
         self._bindings.append((name, schedule, assign))
         assign(schedule(0))
 
-    def count_epochs(self, examples: int) -> None:
+    def set_epoch_length(self, examples: int) -> None:
         """Tell all schedules the number of examples in an epoch."""
         self._examples_per_epoch = examples
         for _, schedule, _ in self._bindings:

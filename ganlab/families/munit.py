@@ -35,9 +35,9 @@ class MUNIT(Translator):
     encoded from translations (equations 2 and 3).
 
     Args:
-        generator_ab, generator_ba: networks with the method `content(x)` for the source domain,
-            and `style(x)` (N, latent) and `decode(content, style)` for the target domain; see
-            `StyledResNet`.
+        generator_ab, generator_ba: networks with the method `content(x)` for the source domain;
+            for the target domain `style(x)`, of shape (N, latent), and `decode(content, style)`;
+            see `StyledResNet`.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape, or to
             a list of scores of several scales.
         players: the optimizers of "generator" and "discriminator"; their `modules` name both
@@ -88,7 +88,7 @@ class MUNIT(Translator):
         self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling each domain's pictures from translations into it."""
+        """Return the losses for distinguishing the pictures of each domain from translations."""
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for domain in self.needs:
@@ -106,7 +106,7 @@ class MUNIT(Translator):
         made, terms = self._made(batch), {}
         for domain, other in OTHER.items():
             fake = made.fakes[domain]
-            content = self._from(domain).content(fake)  # should be the translated picture's
+            content = self._from(domain).content(fake)  # should equal the source's content
             style = self._into(domain).style(fake)
             terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])
@@ -118,7 +118,7 @@ class MUNIT(Translator):
 
     @torch.no_grad()
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Return rows of pictures and their translations, in sampled and in encoded styles.
+        """Return rows of pictures, and of their translations in sampled and in encoded styles.
 
         Styles are encoded from the batch's pictures of the target domain.
         """

@@ -16,7 +16,7 @@ Divergence = Callable[[Tensor, Tensor, Tensor], Tensor]
 DIVERGENCES: dict[str, tuple[str, Divergence]] = {
     "kl": ("KL(p‖q): maximum likelihood", kl),
     "reverse_kl": ("KL(q‖p)", lambda x, p, q: kl(x, q, p)),
-    "jsd": ("JSD(p, q): the GAN's", jsd),
+    "jsd": ("JSD(p, q): the first GAN", jsd),
 }
 COLOURS = {"kl": "tab:blue", "reverse_kl": "tab:red", "jsd": "tab:green"}
 
@@ -38,10 +38,10 @@ def lesson(
     Raises:
         ConfigError: a setting is outside its range.
     """
-    fits = are_numbers(weights, 2, above=0) and math.isclose(sum(weights), 1, abs_tol=1e-6)
-    require(fits, "weights", weights, "two numbers above 0 with sum 1")
-    fits = are_numbers(means, 2) and increasing(means)
-    require(fits, "means", means, "two increasing numbers")
+    allowed = are_numbers(weights, 2, above=0) and math.isclose(sum(weights), 1, abs_tol=1e-6)
+    require(allowed, "weights", weights, "two numbers above 0 with sum 1")
+    allowed = are_numbers(means, 2) and increasing(means)
+    require(allowed, "means", means, "two increasing numbers")
     require(are_numbers(stds, 2, above=0), "stds", stds, "two numbers above 0")
     x = line(-12, 12, 6001)
     parts = [torch.tensor(list(v), dtype=torch.float64) for v in (weights, means, stds)]

@@ -1,4 +1,4 @@
-"""Points: float32 vectors, which networks receive as they are in data sets."""
+"""Points: float32 vectors, which networks receive without normalisation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Points(Modality):
 
     name = "points"
     raw = "float points (N, D)"
-    files = "points are written to x.npz, points of the plane also to x.png"
+    files = "a file x.npz, or x.png for points with two coordinates"
 
     def fits(self, shape: Sequence[int]) -> bool:
         return len(shape) == 1
@@ -30,7 +30,10 @@ class Points(Modality):
     def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
         """Plot generated points of the plane; plot real points and scores too if they are given."""
         if samples.shape[1] != 2:
-            raise ConfigError(f"out: {self.files}; received {path}.")
+            raise ConfigError(
+                f"out: received {path} for points with {samples.shape[1]} coordinates; allowed "
+                f"{self.files}."
+            )
         from matplotlib.figure import Figure
 
         real = samples[:0] if options.real is None else options.real
@@ -51,7 +54,7 @@ class Points(Modality):
             figure.savefig(temporary, format="png", dpi=100)
 
     def save(self, sample: Tensor, path: Path) -> None:
-        raise ConfigError(f"out: {self.files}; received {path.parent}.")
+        raise ConfigError(f"out: received {path.parent}; allowed for points {self.files}.")
 
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
         return {"points": samples.detach().float().numpy()}

@@ -86,13 +86,13 @@ def original(content: Any) -> Any:
 
 
 def current_override(text: str) -> str:
-    """Return a key=value text with the current names of its keys."""
+    """Return a key=value text with current names, also within its value."""
     name, equals, value = text.partition("=")
     key = name.lstrip("+~")
     prefix = name.removesuffix(key)
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
-        return f"{prefix}lesson{equals}{value}"  # others are for `ganlab tune`
-    if key == "evaluation":  # a data set's name stands for its protocol
+        return f"{prefix}lesson{equals}{value}"  # other values choose an Optuna study
+    if key == "evaluation":  # protocol=<data set> is its protocol too
         return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
         key = re.sub(old, new, key)
@@ -104,12 +104,12 @@ def current_override(text: str) -> str:
 
 
 def current_batch(tensors: dict[str, T]) -> dict[str, T]:
-    """Return tensors, saved under the keys of a batch, under the current names of these keys."""
+    """Return a saved batch: its tensors under the current names of their keys."""
     return {BATCH_KEYS.get(key, key): value for key, value in tensors.items()}
 
 
 def original_batch(tensors: dict[str, T]) -> dict[str, T]:
-    """Return the tensors under the original names of the keys, so that hashes do not change."""
+    """Return a batch with the original names of its keys, so that hashes do not change."""
     names = {new: old for old, new in BATCH_KEYS.items()}
     return {names.get(key, key): value for key, value in tensors.items()}
 
@@ -122,7 +122,7 @@ def refuse_old_names(texts: Iterable[str]) -> None:
     """
     for text in texts:
         if (new := current_override(text)) != text:
-            raise ConfigError(f"{text}: this key has a new name. Give {new}")
+            raise ConfigError(f"{text}: this has a new name. Give {new}")
 
 
 def _current_target(name: str) -> str:
@@ -154,7 +154,8 @@ def _renamed(
         return {
             names.get(key, key): inner(value, key)
             for key, value in content.items()
-            if key not in names or names[key] not in content  # of both, keep the new key
+            if key not in names
+            or names[key] not in content  # if both names exist, keep the new one's value
         }
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]

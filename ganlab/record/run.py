@@ -115,7 +115,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         RunError: the folder's `config.yaml` does not exist or is damaged.
     """
     import yaml
-    from omegaconf import OmegaConf
+
+    from ganlab.record.plain_yaml import parse
 
     path = folder / "config.yaml"
     if not path.exists():
@@ -124,7 +125,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             "outputs/<experiment>/<date>_<time>/."
         )
     try:
-        config = OmegaConf.to_container(OmegaConf.load(path))
+        config = parse(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RunError(f"run: {path} is damaged: {str(error).splitlines()[0]}.") from error
     if not isinstance(config, dict):

@@ -7,15 +7,16 @@ measurement:
 - recipe followed exactly: 5 % of the score, or the difference between scores of research groups;
 - recipe that differs from the published recipe as `note` says: 10 % of the score;
 - fractions and accuracies: 0.03;
-- distances over a few hundred test pictures, where research groups differ by 10 % or more: 10, or
-  the difference between the groups if it is known;
+- distances over a few hundred test pictures, where research groups differ by 10 % or more: the
+  difference between the groups, or, if it is unknown, 10 in the unit of the score;
 - a failure: a tolerance within which every score is a failure; a comment in the file says why;
 - our own short experiments, which have no published score: the target is the mean over seeds 0, 1
   and 2, and the tolerance is `short_tolerance` of the three scores.
 
-A baseline is reproduced if no seed diverged and the mean over our seeds is at most the tolerance
-worse than the target. A failure is reproduced if the mean is at most the tolerance better than the
-target. A diverged seed counts as a failure, but the mean over the other seeds must fail too.
+A baseline is reproduced if no seed diverged and the mean over our seeds is worse than the target
+by no more than the tolerance. A failure is reproduced if the mean is better than the target by no
+more than the tolerance. A diverged seed counts as a failure, but the mean over the other seeds must
+fail too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ OPTIONAL = ("checkpoint", "failure", "ours", "note", "why")
 PUBLISHED = ("by", "value", "how", "source")
 CHECKPOINTS = ("last", "best")
 
-Word = Literal[
+VerdictName = Literal[
     "reproduced",
     "not reproduced",
     "failure reproduced",
@@ -53,10 +54,10 @@ class Baseline:
         data: name in the config group `data`.
         paper: the paper that introduced the method.
         score: name of the score.
-        protocol: name in conf/protocol; None if people judged the published score.
+        protocol: name in conf/protocol; None if the published score is the judgement of people.
         better: "lower" or "higher".
-        published: claimed values, each with by, value, how, source; `comparable: false` marks a
-            value that was measured with another protocol.
+        published: claimed values, each with the keys `by`, `value`, `how` and `source`;
+            `comparable: false` marks a value that was measured with another protocol.
         target: the value that our mean is compared with. None for a short experiment that has not
             been measured yet, and if no published value is comparable.
         tolerance: allowed difference from the target.
@@ -64,8 +65,8 @@ class Baseline:
         failure: True if the claim is that the recipe fails, so that a failure is to be reproduced.
         ours: ganlab's score if it is measured already: mean, interval, seeds and so on.
         note: differences from the recipe of the published value.
-        why: reason why there can be no verdict: people judged the published score, or no published
-            value is comparable. None otherwise.
+        why: reason why there can be no verdict: the published score is the judgement of people, or
+            no published value is comparable. None otherwise.
     """
 
     name: str
@@ -91,9 +92,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a reproduction: one of the names in `Word`, and a sentence."""
+    """The result of a reproduction: one of `VerdictName`, and a sentence."""
 
-    name: Word
+    name: VerdictName
     sentence: str
 
 
@@ -119,25 +120,25 @@ def baseline_of(name: str, model: str, data: str, block: dict[str, Any]) -> Base
     for key, allowed in (("better", ("lower", "higher")), ("checkpoint", CHECKPOINTS)):
         if block.get(key, allowed[0]) not in allowed:
             raise ConfigError(f"{where}.{key}: received {block[key]!r}; allowed {allowed}.")
-    for figure in block["published"]:
-        if not set(PUBLISHED) <= set(figure) <= {*PUBLISHED, "comparable"}:
+    for claim in block["published"]:
+        if not set(PUBLISHED) <= set(claim) <= {*PUBLISHED, "comparable"}:
             raise ConfigError(
-                f"{where}.published: received {sorted(figure)}; each figure has "
-                f"{', '.join(PUBLISHED)}, and optionally comparable."
+                f"{where}.published: received {sorted(claim)}; each published "
+                f"value needs the keys {', '.join(PUBLISHED)}; comparable is optional."
             )
     values = [f["value"] for f in block["published"] if f.get("comparable", True)]
     without_verdict = block["protocol"] is None or (block["published"] and not values)
     if bool(without_verdict) != bool(block.get("why")):
         raise ConfigError(
-            f"{where}.why: give it if protocol is null or no published figure is comparable, and "
+            f"{where}.why: give it if protocol is null or no published value is comparable, and "
             "only then."
         )
     if (block["target"] is None) != (block["tolerance"] is None):
         raise ConfigError(f"{where}.tolerance: give both target and tolerance, or null for both.")
     if block["published"] and block["target"] not in (values or [None]):
-        allowed = f"one of the comparable published figures, {values}"
+        allowed = f"one of the comparable published values, {values}"
         if not values:
-            allowed = "null, since no published figure is comparable"
+            allowed = "null, since no published value is comparable"
         raise ConfigError(f"{where}.target: received {block['target']}; needs {allowed}.")
     optional = {key: block[key] for key in OPTIONAL if key in block}
     required = {key: block[key] for key in REQUIRED if key != "published"}
@@ -180,7 +181,7 @@ def judge(
         baseline: the baseline with the target.
         values: one score per seed; NaN or infinity for a diverged run.
         changed: differences from the baseline's recipe or protocol, as text.
-        scale: fraction of the recipe's length that was trained; below 1 there is no verdict.
+        scale: fraction of the recipe's length that was trained; if it is not 1 there is no verdict.
         missing: why seeds have no score, one text per seed.
     """
     if baseline.why:

@@ -11,6 +11,7 @@ from typing import Any
 from ganlab.config.groups import bare, file_of, options
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current
+from ganlab.record.plain_yaml import parse
 from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge
 
 FOLDER = Path("outputs") / "reproduce"
@@ -51,11 +52,7 @@ def baseline_named(name: str) -> Baseline:
 
 def _read(name: str, group: str = "experiment") -> dict[str, Any]:
     """Return model, data and baseline of an experiment's file, with the files in its defaults."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    path = file_of(group, name)
-    content = yaml.load(path.read_text(encoding="utf-8"), loader)
+    content = parse(file_of(group, name).read_text(encoding="utf-8"))
     result: dict[str, Any] = {}
     for entry in content.get("defaults") or []:
         if isinstance(entry, str):

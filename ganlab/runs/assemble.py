@@ -46,7 +46,7 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     data = make(config["data"])
     data.prepare_data()
     data.setup("fit")
-    module.scheduled.count_epochs(data.batches_per_epoch * data.batch_size)
+    module.scheduled.set_epoch_length(data.batches_per_epoch * data.batch_size)
     callbacks = [make(config["budget"])]
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:

@@ -241,6 +241,22 @@ def test_grey_pairs_stay_grey_and_transparency_is_kept(tmp_path):
             assert joint.mode == mode
 
 
+def test_pair_names_files_that_would_overwrite_each_other_and_a_folder_that_cannot_be_made(
+    tmp_path, capsys
+):
+    for folder in (tmp_path / "A", tmp_path / "B"):
+        write(folder / "a", ["B.png"], 8, 8)
+        write(folder, ["a_b.png"], 8, 8)
+    (tmp_path / "file").write_bytes(b"")
+    pair = ["data", "pair", str(tmp_path / "A"), str(tmp_path / "B")]
+    assert main([*pair, str(tmp_path / "out")]) == 1
+    assert "lower case: a_B.png, a_b.png. Rename them" in capsys.readouterr().err
+    (tmp_path / "A" / "a_b.png").unlink()
+    (tmp_path / "B" / "a_b.png").unlink()
+    assert main([*pair, str(tmp_path / "file" / "out")]) == 1
+    assert f"{tmp_path / 'file' / 'out'} cannot be written" in capsys.readouterr().err
+
+
 def test_pair_names_all_problems_and_writes_nothing(tmp_path, capsys):
     a, b, out = tmp_path / "A", tmp_path / "B", tmp_path / "out"
     write(a, THREE, 8, 8, 3)

@@ -98,6 +98,8 @@ def test_steps_without_a_boundary_are_constant():
             ["Ramp.examples", "None", "above 0", "budget.examples"],
         ),
         (lambda: Ramp(0, 1, examples=float("nan")), ["Ramp.examples", "nan", "above 0"]),
+        (lambda: Ramp(0, 1, 100, delay=-1), ["Ramp.delay", "-1", "0 or more"]),
+        (lambda: Ramp(0, 1, 100, delay=None), ["Ramp.delay", "None", "budget.examples"]),
         (
             lambda: Ramp(0, 1, examples=5, shape="sine"),
             ["Ramp.shape", "'sine'", "linear, cosine, exponential"],
@@ -194,7 +196,7 @@ def test_linear_decay_counts_epochs_once_they_are_known():
     scheduled.bind("player", rate)
     scheduled.update(10**9)
     assert rate["lr"] == 2e-4  # the number of examples in an epoch is not known yet
-    scheduled.count_epochs(400)
+    scheduled.set_epoch_length(400)
     for epoch, factor in ((0, 1), (100, 1), (125, 0.5), (150, 0), (200, 0)):
         scheduled.update(400 * epoch)
         assert rate["lr"] == pytest.approx(2e-4 * factor, abs=1e-12)

@@ -150,7 +150,10 @@ def test_printed_lines_of_a_first_measurement_make_a_valid_baseline():
         (UNLIKE, "why"),
         ({"why": "it has a verdict"}, "why"),
         (UNLIKE | {"why": "x", "target": 25.0, "tolerance": 1.0}, "null, since no published"),
-        ({"published": [{"by": "me", "value": 1}]}, "each figure has by, value, how, source"),
+        (
+            {"published": [{"by": "me", "value": 1}]},
+            "each published value needs the keys by, value, how, source",
+        ),
     ],
 )
 def test_wrong_blocks_are_refused(change, message):

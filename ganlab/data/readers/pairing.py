@@ -1,4 +1,4 @@
-"""Matching files to pairs by name, and the decoders for the two pictures of a pair."""
+"""Matching files into pairs by name, and the decoders for the two pictures of a pair."""
 
 from __future__ import annotations
 
@@ -55,11 +55,14 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
 
 def without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
     """Return the files of `a` without a partner in `b`; a hint tells if only the case differs."""
-    folded = {name.casefold(): path.name for name, path in b.items()}
+
+    def shown(name: str, path: Path) -> str:
+        return (Path(name).parent / path.name).as_posix()  # the name may lack a suffix
+
+    same = {name.casefold(): shown(name, path) for name, path in b.items()}
     return [
-        f"{path.name} (there is {folded[name.casefold()]}: the case differs)"
-        if name.casefold() in folded
-        else name + path.suffix
+        shown(name, path)
+        + (f" (there is {same[key]}: the case differs)" if (key := name.casefold()) in same else "")
         for name, path in a.items()
         if name not in b
     ]
@@ -87,7 +90,7 @@ def _describe_mismatch(
 
 
 class HalfDecoder(Decoder):
-    """A decoder of one half of files that hold A left of B.
+    """A decoder of one half of each file, which holds A to the left of B.
 
     Args:
         side: "a" for the left half, "b" for the right half.
@@ -107,7 +110,7 @@ class HalfDecoder(Decoder):
         """Return the half as a Pillow image.
 
         Raises:
-            CorruptImageError: as for a `Decoder`; if the file's width is odd.
+            CorruptImageError: as for a `Decoder`, or if the file's width is odd or 0.
         """
         picture = super().picture(path)
         middle = _middle(path, picture.width)
@@ -124,7 +127,7 @@ class PartnerDecoder(Decoder):
     """A decoder of pictures whose partners, in another folder, must have equal size.
 
     Args:
-        partners: the partner's file, by the file that is decoded.
+        partners: maps each file that is decoded to its partner's file.
         channels, background, max_pixels: as in `Decoder`.
     """
 
@@ -143,8 +146,8 @@ class PartnerDecoder(Decoder):
         """Return the picture as a Pillow image.
 
         Raises:
-            CorruptImageError: as for a `Decoder`; if the partner has another size or cannot be
-                read.
+            CorruptImageError: as for a `Decoder`, or if the partner has another size or cannot
+                be read.
         """
         picture = super().picture(path)
         partner = self.partners[path]

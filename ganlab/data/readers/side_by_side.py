@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from ganlab.data.readers.decoding import MODES, CorruptImageError, Decoder
@@ -27,7 +28,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
         out: the folder to make; it must be missing or empty.
 
     Returns:
-        The number of files by split; the split of files outside of splits is "".
+        The number of files by split; files outside of the split folders are counted as "".
 
     Raises:
         DataError: if pictures do not match or cannot be read; the message lists the problems, and
@@ -35,11 +36,11 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
     """
     for folder in (a_folder, b_folder):
         if not folder.is_dir():
-            state = "it is a file" if folder.exists() else "there is none"
+            state = "it is a file" if folder.exists() else "it does not exist"
             raise DataError(f"{folder} is not a folder of pictures: {state}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(
-            f"{out} already exists and is not overwritten. Name another folder, or empty it."
+            f"{out} already exists and is not overwritten. Empty it, or choose another folder."
         )
     a, b = list_pictures(a_folder), list_pictures(b_folder)
     for folder, paths in ((a_folder, a), (b_folder, b)):
@@ -50,9 +51,10 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
     pairs = list(zip(_targets(a_folder, a), a, b, strict=True))
     channels = _channels([*a, *b])
     _check(a_folder, b_folder, a, b, channels)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
+    part = None
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
         for name in {name.parent for name, _, _ in pairs}:
             (part / name).mkdir(parents=True, exist_ok=True)
         decoder = Decoder(channels)
@@ -76,7 +78,8 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error}. No files were kept.") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
     splits = [name.parent.as_posix().removeprefix(".") for name, _, _ in pairs]
     return {split: splits.count(split) for split in sorted(set(splits))}
 
@@ -88,11 +91,11 @@ def _targets(folder: Path, paths: list[Path]) -> list[Path]:
         parts = name.split("/")
         split = [parts.pop(0).lower()] if len(parts) > 1 and parts[0].lower() in SPLITS else []
         targets.append(Path(*split, "_".join(parts) + ".png"))
-    if len({str(target).casefold() for target in targets}) < len(targets):
-        clashes = sorted({str(t) for t in targets if targets.count(t) > 1})[:10]
+    counts = Counter(str(target).casefold() for target in targets)
+    if clashes := sorted({str(t) for t in targets if counts[str(t).casefold()] > 1}):
         raise DataError(
-            f"{folder}: files of several folders would get the same name: {', '.join(clashes)}. "
-            "Rename them."
+            f"{folder}: files of several folders would get the same name, apart from upper and "
+            f"lower case: {first_few(clashes)}. Rename them."
         )
     return targets
 
@@ -100,7 +103,7 @@ def _targets(folder: Path, paths: list[Path]) -> list[Path]:
 def _channels(paths: list[Path]) -> int:
     """Return the number of channels that can hold every picture, from the files' headers.
 
-    Damaged files are left out here; `_check` reports them.
+    Damaged files count as grey without transparency here; `_check` reports them.
     """
 
     def has_colour_and_alpha(path: Path) -> tuple[bool, bool]:

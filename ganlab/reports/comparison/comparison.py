@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganlab.errors import RunError
-from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, like
+from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, difference
 from ganlab.reports.comparison.runs import Found, labelled, read_folders
 from ganlab.reports.comparison.settings import varying_keys
 
-__all__ = ["ComparedRun", "Comparison", "RunScore", "like", "read_comparison"]
+__all__ = ["ComparedRun", "Comparison", "RunScore", "difference", "read_comparison"]
 
 WANDB = "wandb:"
 

@@ -95,7 +95,7 @@ class Comparison:
     varying: tuple[str, ...]
 
 
-def like(a: RunScore, b: RunScore) -> str | None:
+def difference(a: RunScore, b: RunScore) -> str | None:
     """Return None if two scores can be compared, else how their protocols differ.
 
     The text is e.g. "generated_samples: 10000 against 5000".
@@ -112,11 +112,11 @@ def like(a: RunScore, b: RunScore) -> str | None:
     )
 
 
-def classes(scores: Iterable[RunScore]) -> list[list[RunScore]]:
-    """Divide scores of one name into classes of comparable scores, the largest class first."""
+def comparable(scores: Iterable[RunScore]) -> list[list[RunScore]]:
+    """Divide scores of one name into groups of comparable scores, the largest group first."""
     groups: list[list[RunScore]] = []
     for score in scores:
-        group = next((members for members in groups if like(members[0], score) is None), None)
+        group = next((members for members in groups if difference(members[0], score) is None), None)
         groups.append([score]) if group is None else group.append(score)
     return sorted(groups, key=len, reverse=True)
 

@@ -10,7 +10,13 @@ from typing import Any
 
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import refuse_old_names
-from ganlab.reports.comparison.facts import ComparedRun, Comparison, RunScore, classes, like
+from ganlab.reports.comparison.facts import (
+    ComparedRun,
+    Comparison,
+    RunScore,
+    comparable,
+    difference,
+)
 from ganlab.reports.comparison.scores import quality_rank
 from ganlab.reports.comparison.settings import compared_value, matching, shown_value
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
@@ -27,7 +33,7 @@ def tabulate(
         comparison: the runs.
         group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
         score: the main score; None for the score that judges quality best among those that all runs
-            have.
+            with ranked scores have.
 
     Raises:
         ConfigError: a key or score is unknown (the message names the nearest known one), or a key
@@ -37,17 +43,17 @@ def tabulate(
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
     main, others = _chosen(runs, score, notes)
     scored = [(run, s) for run in runs for s in run.scores if s.name == main and counts(run, s)]
-    like_scores = classes(s for _, s in scored)
+    like_scores = comparable(s for _, s in scored)
     parts, shown = [], set()
     for members in like_scores:
         inside = [run for run, s in scored if any(s is member for member in members)]
         shown |= {id(run) for run in inside}
         parts.append(_part(inside, members[0], main, others, keys, notes))
-    without = [run for run in runs if id(run) not in shown]
-    parts = _with_unscored(parts, without, keys, main)
+    unscored = [run for run in runs if id(run) not in shown]
+    parts = _with_unscored(parts, unscored, keys, main)
     _note_uncounted(runs, main, notes)
     _note_pooled(parts, [key for key in comparison.varying if key not in keys], notes)
-    unlike = [like(like_scores[0][0], members[0]) for members in like_scores[1:]]
+    unlike = [difference(like_scores[0][0], members[0]) for members in like_scores[1:]]
     return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
 
 
@@ -94,16 +100,16 @@ def _chosen(
     shared = [name for name in known if all(name in names for names in of_runs)]
     if known and not shared:
         notes.append(
-            "No score is shared by all of these runs, whose models or protocols differ, so they "
-            "are compared by cost and status alone. To rank the runs that have a certain score, "
-            f"choose it with --score: {_listed(known)}."
+            "No score is shared by all runs that have scores: their models or protocols differ, so "
+            "all are compared by cost and status alone. To rank the runs that have a certain "
+            f"score, choose it with --score: {_listed(known)}."
         )
     main = score or (shared[0] if shared else None)
     return main, tuple(name for name in shared if name != main and "/" not in name)
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
-    """Return `most` names at most as text; scores of one class or direction come last."""
+    """Return the first `most` names as text; scores of one class or direction come last."""
     ordered = sorted(names, key=lambda name: "/" in name)
     return ", ".join(ordered[:most]) + (", …" if len(names) > most else "")
 
@@ -118,11 +124,12 @@ def _part(
 ) -> Part:
     """Return the groups of runs whose main score has the protocol of `like_score`.
 
-    Another score is left out, with a note, if its protocol differs between these runs.
+    Other scores are left out, with a note, if their protocol differs between these runs.
     """
     alike = {main: like_score}
     for name in others:
-        kinds = classes(s for run in runs for s in run.scores if s.name == name and counts(run, s))
+        scores = [s for run in runs for s in run.scores if s.name == name and counts(run, s)]
+        kinds = comparable(scores)
         if len(kinds) == 1:
             alike[name] = kinds[0][0]
             continue
@@ -132,7 +139,7 @@ def _part(
     groups = [
         _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
     ]
-    directions = {s.better for run in runs for s in run.scores if like(s, like_score) is None}
+    directions = {s.better for run in runs for s in run.scores if difference(s, like_score) is None}
     better = next(iter(directions - {None}), None)
     if better:
         groups.sort(key=lambda g: g.scores[main].mean, reverse=better == "higher")
@@ -145,12 +152,12 @@ def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
         name: s.value
         for name, reference in alike.items()
         for s in run.scores
-        if like(s, reference) is None and counts(run, s)
+        if difference(s, reference) is None and counts(run, s)
     }
 
 
 def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
-    """Return the runs grouped by their values of the keys; without settings, by name too."""
+    """Return the runs grouped by their values of the keys; runs of unknown settings by name too."""
     groups: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         values = tuple(compared_value(run, key) for key in keys)
@@ -184,11 +191,11 @@ def _group(
 
 
 def _with_unscored(
-    parts: list[Part], without: Sequence[ComparedRun], keys: Sequence[str], main: str | None
+    parts: list[Part], unscored: Sequence[ComparedRun], keys: Sequence[str], main: str | None
 ) -> list[Part]:
-    """Return the parts with the runs that have no ranked score, in groups of equal values."""
+    """Add the runs without a ranked score to the groups of equal values; return all parts."""
     rest = {}
-    for members in _split(without, keys):
+    for members in _split(unscored, keys):
         group = _group(members, keys)
         rest[_identity(group)] = group
     joined = []
@@ -217,7 +224,7 @@ def _joined(group: Group, more: Group) -> Group:
 
 
 def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[str]) -> None:
-    """Note that scores of unfinished runs are left out of the means, if there are any."""
+    """Append a note if scores of unfinished runs are left out of the means."""
 
     def scores(run: ComparedRun) -> list[RunScore]:
         return [s for s in run.scores if main in (None, s.name)]
@@ -233,12 +240,12 @@ def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[s
 
 
 def _note_pooled(parts: Sequence[Part], pooled_keys: Sequence[str], notes: list[str]) -> None:
-    """Note which of the keys differ within groups, and groups with repeated seeds.
+    """Append notes on keys that differ within groups, and on groups with repeated seeds.
 
     Args:
         parts: the parts of the table.
         pooled_keys: keys that vary between runs, but by which runs are not grouped.
-        notes: the notes are appended to it.
+        notes: the list that receives the notes.
     """
     groups = [group for part in parts for group in part.groups]
     pooled = [

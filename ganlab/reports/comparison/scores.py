@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from ganlab.record.old_names import SEEN
-from ganlab.reports.comparison.facts import RunScore, like
+from ganlab.reports.comparison.facts import RunScore, difference
 
 # Prefix of a score's name: whether higher is better. The score that judges quality best is first.
 SCORES = {
@@ -93,18 +93,20 @@ def scores_of(
             )
             continue
         evaluated += [_Taken(score, seen) for score in taken]
-    known = [_newest(members) for members in _like(evaluated)]
-    rest = [t.score for t in trained if not any(like(t.score, score) is None for score in known)]
+    known = [_newest(members) for members in _comparable(evaluated)]
+    rest = [
+        t.score for t in trained if not any(difference(t.score, score) is None for score in known)
+    ]
     return tuple(sorted((*rest, *known), key=lambda score: (quality_rank(score.name), score.name)))
 
 
-def _like(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
-    """Yield the classes of comparable scores."""
-    classes: list[list[_Taken]] = []
+def _comparable(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
+    """Yield the groups of comparable scores."""
+    groups: list[list[_Taken]] = []
     for item in taken:
-        members = next((c for c in classes if like(c[0].score, item.score) is None), None)
-        classes.append([item]) if members is None else members.append(item)
-    yield from classes
+        members = next((g for g in groups if difference(g[0].score, item.score) is None), None)
+        groups.append([item]) if members is None else members.append(item)
+    yield from groups
 
 
 def _newest(members: list[_Taken]) -> RunScore:

@@ -13,6 +13,7 @@ import yaml
 
 from ganlab.errors import RunError
 from ganlab.record.old_names import KEYS_OF, current
+from ganlab.record.plain_yaml import parse
 from ganlab.reports.comparison.facts import ComparedRun, value_of
 
 # Keys that say where a run is written, and how it is shown or resumed, but do not change training.
@@ -43,28 +44,7 @@ RUN_SEED = "the run's seed"  # shown in place of a seed that equals the run's se
 # The configuration groups that get a column whenever they differ, in the order of the columns.
 MAIN_CHOICES = ("model", "loss", "regularizer", "data")
 
-# Floats as OmegaConf reads and writes them: 1e-5 is a number. Dates stay text.
-_FLOAT = re.compile(
-    r"^(?:[-+]?(?:\d[\d_]*)\.[\d_]*(?:[eE][-+]?\d+)?|[-+]?(?:\d[\d_]*)(?:[eE][-+]?\d+)"
-    r"|[-+]?\.\d[\d_]*(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-)
-
-
 _SECTION = re.compile(r"^(?=\w)", re.MULTILINE)
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Loader of plain values that reads numbers as OmegaConf does; uses libyaml if available."""
-
-    yaml_implicit_resolvers = {
-        first: [
-            (tag, regexp) for tag, regexp in resolvers if not tag.endswith(("float", "timestamp"))
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -91,13 +71,13 @@ def _parsed(text: str) -> Any:
         for section in filter(None, _SECTION.split(text)):
             config |= _parsed_section(section)
     except (yaml.YAMLError, TypeError):  # not written by ganlab, e.g. with anchors
-        return current(yaml.load(text, _Loader))
+        return current(parse(text))
     return config
 
 
 @lru_cache(maxsize=8192)
 def _parsed_section(text: str) -> Any:
-    return current(yaml.load(text, _Loader))
+    return current(parse(text))
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:

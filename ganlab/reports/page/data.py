@@ -10,7 +10,7 @@ from typing import Any
 from ganlab import __version__
 from ganlab.errors import GanlabError
 from ganlab.record.log import read_metrics
-from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, like
+from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, difference
 from ganlab.reports.comparison.facts import value_of
 from ganlab.reports.comparison.groups import counts
 from ganlab.reports.comparison.scores import direction_of, quality_rank
@@ -164,7 +164,7 @@ def _kinds(
     for number, run in enumerate(runs):
         for score in run.scores:
             for first, members in groups:
-                if first.name == score.name and like(first, score) is None:
+                if first.name == score.name and difference(first, score) is None:
                     members.append((number, score))
                     break
             else:
@@ -186,7 +186,7 @@ def _kinds(
                 "protocol": first.protocol,
                 "protocol_name": first.protocol_name,
                 "better": first.better,
-                "unlike": None if reference is first else like(reference, first),
+                "unlike": None if reference is first else difference(reference, first),
             }
         )
         for number, score in members:

@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 from tiny files: intact, damaged and malicious, and without a network."""
+"""MNIST and CIFAR-10 from tiny files: intact, damaged and malicious, and offline."""
 
 import gzip
 import hashlib
@@ -18,17 +18,17 @@ PREFIX = {"train": "train", "test": "t10k"}
 
 
 @pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    """Make downloads fail as without a network; return the list of refused files."""
-    refused = []
+def refused(monkeypatch):
+    """Make downloads fail as if offline; return the list of files whose download failed."""
+    names = []
 
     def refuse(urls, target, md5):
-        refused.append(target.name)
+        names.append(target.name)
         raise OSError("no network here")
 
     monkeypatch.setattr(mnist, "download", refuse)
     monkeypatch.setattr(cifar10, "download", refuse)
-    return refused
+    return names
 
 
 def idx(entries):
@@ -58,13 +58,13 @@ def write_mnist(root, name="MNIST", pack=False, n=12):
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
 @pytest.mark.parametrize("pack", [False, True])
-def test_idx_files_are_read_as_written(tmp_path, kind, pack, offline):
+def test_idx_files_are_read_as_written(tmp_path, kind, pack, refused):
     written = write_mnist(tmp_path, kind.__name__, pack)
     data = kind(root=str(tmp_path), batch_size=4)
     for split, (images, label) in written.items():
         assert torch.equal(data.split(split)["example"][:, 0].long(), images)
         assert torch.equal(data.split(split)["label"], label)
-    assert not offline, "existing files are not downloaded"
+    assert not refused, "existing files are not downloaded"
 
 
 def test_size_channels_and_limit_are_applied(tmp_path):
@@ -142,7 +142,7 @@ def test_labels_must_match_the_images(tmp_path):
         MNIST(root=str(tmp_path)).setup("fit")
 
 
-def test_files_of_the_published_count_must_have_the_published_contents(tmp_path):
+def test_files_with_the_published_number_of_images_must_have_the_published_contents(tmp_path):
     """10,000 other images are not MNIST; the contents of Fashion-MNIST are not checked."""
     for kind in (MNIST, FashionMNIST):
         folder = tmp_path / kind.__name__ / "raw"
@@ -156,7 +156,7 @@ def test_files_of_the_published_count_must_have_the_published_contents(tmp_path)
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_missing_files_are_listed(tmp_path, allowed, offline):
+def test_missing_files_are_listed(tmp_path, allowed, refused):
     write_mnist(tmp_path)
     folder = tmp_path / "MNIST" / "raw"
     (folder / "train-labels-idx1-ubyte").unlink()
@@ -172,7 +172,7 @@ def test_missing_files_are_listed(tmp_path, allowed, offline):
     ]
     assert ("no network here" if allowed else "data.download is false") in lines[5]
     assert "GANLAB_DATA" in lines[5]
-    assert offline == (["train-labels-idx1-ubyte.gz"] if allowed else [])
+    assert refused == (["train-labels-idx1-ubyte.gz"] if allowed else [])
 
 
 def test_a_download_with_a_wrong_checksum_tries_the_next_mirror(tmp_path):
@@ -195,7 +195,7 @@ NAMES.append("cifar-10-batches-bin/test_batch.bin")
 
 
 def cifar_files():
-    """Return files by name. Record i of file f has label (i + f) mod 10, red f, green i, blue y."""
+    """Return files by name. Record i of file f: label (i + f) mod 10, red f, green i, blue row."""
     files = {}
     for f, name in enumerate(NAMES):
         rows = bytes(row for row in range(32) for _ in range(32))
@@ -215,23 +215,23 @@ def write_tar(path, files):
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """Make CIFAR-10 expect 6 records per file; return a function that accepts an archive's MD5."""
+def accept(monkeypatch):
+    """Make CIFAR-10 expect 6 records per file; return a function that makes it accept a tar."""
     monkeypatch.setattr(CIFAR10, "records", RECORDS)
 
-    def allow(archive):
+    def expect(archive):
         digest = hashlib.md5(archive.read_bytes()).hexdigest()
         monkeypatch.setattr(CIFAR10, "archive_md5", digest)
 
-    return allow
+    return expect
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_cifar_is_read_as_written(tmp_path, small, packed):
+def test_cifar_is_read_as_written(tmp_path, accept, packed):
     if packed:
         archive = tmp_path / "cifar-10-binary.tar.gz"
         write_tar(archive, {"cifar-10-batches-bin/readme.html": b"hello", **cifar_files()})
-        small(archive)
+        accept(archive)
     else:
         (tmp_path / "cifar-10-batches-bin").mkdir()
         for name, data in cifar_files().items():
@@ -249,12 +249,12 @@ def test_cifar_is_read_as_written(tmp_path, small, packed):
 
 
 @pytest.mark.parametrize("evil", ["../evil.bin", "/tmp/ganlab-evil.bin", "a/../../evil.bin"])
-def test_an_archive_that_leaves_its_folder_is_refused(tmp_path, small, evil):
+def test_an_archive_that_leaves_its_folder_is_refused(tmp_path, accept, evil):
     root = tmp_path / "root"
     root.mkdir()
     archive = root / "cifar-10-binary.tar.gz"
     write_tar(archive, {**cifar_files(), evil: b"evil"})
-    small(archive)
+    accept(archive)
     with pytest.raises(DataError) as caught:
         CIFAR10(root=str(root)).setup("fit")
     assert f"{archive} was refused" in str(caught.value)
@@ -262,29 +262,29 @@ def test_an_archive_that_leaves_its_folder_is_refused(tmp_path, small, evil):
     assert list(tmp_path.rglob("*")) == [root, archive], "nothing is written"
 
 
-def test_a_link_in_place_of_a_file_is_refused(tmp_path, small):
+def test_a_link_in_place_of_a_file_is_refused(tmp_path, accept):
     archive = tmp_path / "cifar-10-binary.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         member = tarfile.TarInfo(NAMES[0])
         member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(member)
-    small(archive)
+    accept(archive)
     with pytest.raises(DataError, match="holds no file"):
         CIFAR10(root=str(tmp_path)).setup("fit")
 
 
-def test_a_wrong_or_truncated_archive_is_refused(tmp_path, small):
+def test_a_wrong_or_truncated_archive_is_refused(tmp_path, accept):
     archive = tmp_path / "cifar-10-binary.tar.gz"
     write_tar(archive, cifar_files())
     with pytest.raises(DataError, match="its MD5 is not the published"):
         CIFAR10(root=str(tmp_path)).setup("fit")
     archive.write_bytes(archive.read_bytes()[:-200])
-    small(archive)
+    accept(archive)
     with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz is damaged"):
         CIFAR10(root=str(tmp_path)).setup("fit")
 
 
-def test_a_damaged_cifar_file_is_named(tmp_path, small):
+def test_a_damaged_cifar_file_is_named(tmp_path, accept):
     (tmp_path / "cifar-10-batches-bin").mkdir()
     for name, data in cifar_files().items():
         (tmp_path / name).write_bytes(data)

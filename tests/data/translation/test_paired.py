@@ -217,6 +217,15 @@ def test_files_without_a_partner_are_named_and_counted(tmp_path):
     assert str(tmp_path / "A/train/x.png") in text
 
 
+def test_a_file_without_a_partner_is_named_with_its_folder_and_suffix(tmp_path):
+    for name in ("1", "deep/2", "deep/x"):
+        write(tmp_path / f"A/{name}_A.png", pixels(0, 8, 8))
+    for name in ("1", "deep/2", "deep/X"):
+        write(tmp_path / f"B/{name}_B.png", pixels(0, 8, 8))
+    text = message_of(lambda: exact(tmp_path).train)
+    assert "deep/x_A.png (there is deep/X_B.png: the case differs)" in text
+
+
 def test_names_that_are_equal_or_differ_only_in_case_are_refused(tmp_path):
     two_folders(tmp_path / "A", tmp_path / "B", ["1.png", "2.png"])
     write(tmp_path / "A/2.bmp", pixels(0, 8, 8))

@@ -9,7 +9,7 @@ from helpers.tiny import tiny_gan, tiny_ring
 import ganlab.metrics
 from ganlab.metrics import SampleMetric, SampleProtocol, Score
 from ganlab.record.old_names import SEEN
-from ganlab.reports.comparison.comparison import RunScore, like, read_comparison
+from ganlab.reports.comparison.comparison import RunScore, difference, read_comparison
 from ganlab.reports.comparison.scores import direction_of
 
 METRICS = [
@@ -92,7 +92,7 @@ def test_an_evaluation_records_whether_higher_is_better():
 
 
 def test_evaluation_seed_and_protocol_name_may_differ():
-    assert like(a_score(), a_score(seed=7, protocol="mine")) is None
+    assert difference(a_score(), a_score(seed=7, protocol="mine")) is None
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_evaluation_seed_and_protocol_name_may_differ():
     ],
 )
 def test_differences_of_protocols_are_named(changed, words):
-    assert like(a_score(), a_score(**changed)) == words
+    assert difference(a_score(), a_score(**changed)) == words
 
 
 def test_scores_of_different_names_cannot_be_compared():
-    assert "fid" in like(a_score(), a_score("fid"))
+    assert "fid" in difference(a_score(), a_score("fid"))
 
 
 # --- several scores of one run -----------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_scores_of_different_protocols_or_checkpoints_are_all_kept(tmp_path):
     run = read_comparison([folder]).runs[0]
     assert sorted(s.value for s in run.scores) == [0.1, 0.2, 0.3]
     trained, best = (next(s for s in run.scores if s.value == v) for v in (0.1, 0.3))
-    assert like(trained, best) == "checkpoint: last against best"
+    assert difference(trained, best) == "checkpoint: last against best"
 
 
 def test_an_evaluation_from_before_further_training_is_left_out(tmp_path):

@@ -1,0 +1,48 @@
+"""Parse YAML into plain values, with OmegaConf's reading of numbers, several times as fast."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+# OmegaConf reads 1e-5 as a number, which YAML 1.1 reads as text; it reads dates as text.
+_FLOAT = re.compile(
+    r"^(?:[-+]?\d+(?:_\d+)*(?:\.[\d_]*(?:[eE][-+]?\d+)?|[eE][-+]?\d+|(?::[0-5]?\d)+\.[\d_]*)"
+    r"|\.\d+(?:_\d+)*(?:[eE][-+]\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Loader of plain values that refuses repeated keys; uses libyaml if available."""
+
+    yaml_implicit_resolvers = {
+        first: [
+            (tag, regexp) for tag, regexp in resolvers if not tag.endswith(("float", "timestamp"))
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(set(keys)) < len(keys):
+            repeated = next(key for key in keys if keys.count(key) > 1)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"found duplicate key {repeated}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
+def parse(text: str) -> Any:
+    """Return the contents of a YAML text: None, a scalar, a list or a dict.
+
+    Interpolations (`${…}`) are returned as text.
+
+    Raises:
+        yaml.YAMLError: the text is no valid YAML, a key is repeated, or a tag names a class.
+    """
+    return yaml.load(text, _Loader)
