@@ -49,7 +49,8 @@ def check_test_split(folder: object, share: object) -> None:
         ConfigError: if `folder` is another name, or `share` outside [0, 1).
     """
     one_of("data.test_folder", folder, ("test", "val", None))
-    if isinstance(share, bool) or not 0 <= share < 1:
+    is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
+    if not is_number or not 0 <= share < 1:
         raise ConfigError(
             f"data.test_share: received {share!r}; allowed a number from 0 to below 1."
         )

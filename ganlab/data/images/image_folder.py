@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import check_test_split, whole
+from ganlab.data.checks import whole
 from ganlab.data.images.base import MAX_SIZE, ImageDataModule
-from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
+from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.folder_splits import (
     class_names,
     class_of,
@@ -21,13 +21,14 @@ from ganlab.data.readers.folder_splits import (
     has_test_folder,
     split_by_hash,
 )
+from ganlab.data.readers.picture_files import PictureFiles
 from ganlab.data.readers.pictures import FITS, list_pictures, load_pictures
 from ganlab.errors import ConfigError, DataError, one_of
 
 _LOG = logging.getLogger(__name__)
 
 
-class ImageFolder(ImageDataModule):
+class ImageFolder(PictureFiles, ImageDataModule):
     """Pictures in a folder and its sub-folders, decoded and resized once.
 
     If `train/` and `test/` (or `val/`) exist, they are the splits; otherwise a hash of the files'
@@ -45,12 +46,7 @@ class ImageFolder(ImageDataModule):
         fit: "crop" scales the shorter side and keeps the middle; "stretch" changes the aspect
             ratio; "none" does not scale: all pictures must have one size, training batches are
             random crops, and `load` keeps the middle.
-        background: the colour that transparent pixels are composed onto.
-        max_pixels: files whose header states more pixels are refused.
-        test_folder: "test" or "val", the folder of the test split if both exist; None for "test".
-        test_share: the share of files for tests if there is no test folder; 0 for no tests.
-        cache: where decoded pictures are cached, on "disk" or in "memory".
-        skip_corrupt: whether pictures that cannot be decoded are skipped with a warning.
+        background, max_pixels, test_folder, test_share, cache, skip_corrupt: as in `PictureFiles`.
         limit, batch_size, seed: as in `ImageDataModule`; the test split does not depend on them.
 
     Raises:
@@ -68,12 +64,6 @@ class ImageFolder(ImageDataModule):
         load_size: int | None = None,
         flip: bool = False,
         fit: Literal["crop", "stretch", "none"] = "crop",
-        background: str = "white",
-        max_pixels: int = MAX_PIXELS,
-        test_folder: Literal["test", "val"] | None = None,
-        test_share: float = 0.1,
-        cache: Literal["disk", "memory"] = "disk",
-        skip_corrupt: bool = False,
         **common: Any,
     ) -> None:
         if not root:
@@ -90,11 +80,8 @@ class ImageFolder(ImageDataModule):
                 "data.load_size=null, or data.fit=crop."
             )
         self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
-        check_test_split(test_folder, test_share)
-        one_of("data.cache", cache, ("disk", "memory"))
-        self.fit, self.flip, self.cache, self.skip_corrupt = fit, flip, cache, skip_corrupt
-        self.decoder = Decoder(channels, background, max_pixels)
-        self.test_folder, self.test_share = test_folder, test_share
+        self.fit, self.flip = fit, flip
+        self.decoder = Decoder(channels, self.background, self.max_pixels)
         self.class_names: tuple[str, ...] = ()
         self._folders: dict[str, Path] = {}
         self._training: dict[str, Tensor] | None = None

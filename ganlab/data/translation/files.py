@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import check_test_split, whole
+from ganlab.data.checks import whole
 from ganlab.data.images.base import MAX_SIZE
-from ganlab.data.readers.decoding import MAX_PIXELS, Decoder
+from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.folder_splits import split_by_hash
 from ganlab.data.readers.layouts import Kind, Layout, find_layout, unknown_layout
+from ganlab.data.readers.picture_files import PictureFiles
 from ganlab.data.readers.pictures import FITS, load_pictures
 from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.public_sets import fetch_archive, unpacked_archive
@@ -25,7 +26,7 @@ Sides = dict[str, list[Path]]  # files under "a" and "b", or under "ab" if a fil
 _LOG = logging.getLogger(__name__)
 
 
-class TranslationFiles(TranslationData):
+class TranslationFiles(PictureFiles, TranslationData):
     """Pictures of two sides in files, decoded and resized once, then cropped and mirrored.
 
     Scores are measured on whole pictures of `size`; batches are cropped from pictures of
@@ -43,13 +44,7 @@ class TranslationFiles(TranslationData):
         flip: whether half of the training examples are mirrored.
         fit: "stretch" changes the aspect ratio, as the papers do; "crop" keeps the aspect ratio and
             cuts off the margins; "none" requires files of `size`.
-        background: the colour that transparent pixels are composed onto.
-        max_pixels: a file whose header states more pixels is refused.
-        test_folder: "test" or "val", for sets that have both; None for "test".
-        test_share: share of the files in the test split if the set has neither folder; 0 for no
-            test split.
-        cache: where decoded pictures are kept, "disk" or "memory".
-        skip_corrupt: whether files that cannot be decoded are skipped with a warning.
+        background, max_pixels, test_folder, test_share, cache, skip_corrupt: as in `PictureFiles`.
         batch_size, seed: as in `TensorDataModule`.
 
     Raises:
@@ -68,16 +63,10 @@ class TranslationFiles(TranslationData):
         load_size: int | None = None,
         flip: bool = True,
         fit: Literal["stretch", "crop", "none"] = "stretch",
-        background: str = "white",
-        max_pixels: int = MAX_PIXELS,
-        test_folder: Literal["test", "val"] | None = None,
-        test_share: float = 0.1,
-        cache: Literal["disk", "memory"] = "disk",
-        skip_corrupt: bool = False,
         batch_size: int = 1,
-        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(batch_size=batch_size, seed=seed)
+        super().__init__(batch_size=batch_size, **common)
         if not root:
             raise ConfigError(
                 f"data.root: missing. Give the folder of your {self.kind} pictures: data.root=DIR. "
@@ -96,11 +85,7 @@ class TranslationFiles(TranslationData):
                 f"data.load_size: received {load_size}, but data.fit=none does not resize pictures "
                 f"of {size} pixels. Set data.load_size={size}, or another data.fit."
             )
-        one_of("data.cache", cache, ("disk", "memory"))
-        check_test_split(test_folder, test_share)
-        self.fit, self.background, self.max_pixels = fit, background, max_pixels
-        self.test_folder, self.test_share = test_folder, test_share
-        self.cache, self.skip_corrupt = cache, skip_corrupt
+        self.fit = fit
         if flip or self.load_size != size:
             self.crops = Crops(size, flip, together=not self.independent)
         self._layout: Layout | None = None

@@ -19,8 +19,8 @@ class PairedImages(TranslationFiles):
     two pictures of a pair are cropped and mirrored alike.
 
     Args:
-        root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
-            cache, skip_corrupt: as in `TranslationFiles`.
+        root, archive, size, load_size, flip, fit: as in `TranslationFiles`.
+        background, max_pixels, test_folder, test_share, cache, skip_corrupt: as in `PictureFiles`.
         direction: "a_to_b" if the source is A, "b_to_a" if the source is B.
         channels: channels of the target, 1 to 4.
         source_channels: channels of the source, 1 to 4.
@@ -42,8 +42,6 @@ class PairedImages(TranslationFiles):
         one_of("data.channels", channels, (1, 2, 3, 4))
         one_of("data.source_channels", source_channels, (1, 2, 3, 4))
         self.channels, self.source_channels = channels, source_channels
-        # only for its checks of the arguments, before any file is searched
-        Decoder(channels, self.background, self.max_pixels)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

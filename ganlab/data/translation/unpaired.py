@@ -7,6 +7,7 @@ from typing import Any
 from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.pairing import match_files
 from ganlab.data.translation.files import Sides, TranslationFiles
+from ganlab.errors import one_of
 
 
 class UnpairedImages(TranslationFiles):
@@ -16,8 +17,8 @@ class UnpairedImages(TranslationFiles):
     `A/train` or `train/A`. An epoch shows the larger side once; the smaller side is repeated.
 
     Args:
-        root, archive, size, load_size, flip, fit, background, max_pixels, test_folder, test_share,
-            cache, skip_corrupt: as in `TranslationFiles`.
+        root, archive, size, load_size, flip, fit: as in `TranslationFiles`.
+        background, max_pixels, test_folder, test_share, cache, skip_corrupt: as in `PictureFiles`.
         direction: "a_to_b", or "b_to_a" to have the files of B under "a" and the files of A under
             "b".
         channels: channels of both sides, 1 to 4.
@@ -38,9 +39,8 @@ class UnpairedImages(TranslationFiles):
         self, *location: str | None, channels: int = 3, has_pairs: bool = False, **common: Any
     ) -> None:
         super().__init__(*location, **common)
+        one_of("data.channels", channels, (1, 2, 3, 4))
         self.channels, self.has_pairs = channels, has_pairs
-        # only for its checks of the arguments, before any file is searched
-        Decoder(channels, self.background, self.max_pixels)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
