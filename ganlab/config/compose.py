@@ -53,10 +53,19 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         with open_dict(config):
             del config["hydra"]
+            if name == "train" and "budget.minutes" not in {t.split("=")[0] for t in overrides}:
+                _limit_minutes(config)
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
             _check_is_read(config, overrides)
     return config
+
+
+def _limit_minutes(config: Any) -> None:
+    """Limit a run without any other limit to three minutes."""
+    limits = OmegaConf.to_container(config.budget) if config.get("budget") else None
+    if limits and all(value is None for key, value in limits.items() if key != "_target_"):
+        config.budget.minutes = 3
 
 
 def check_overrides(overrides: list[str]) -> None:

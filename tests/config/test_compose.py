@@ -39,3 +39,18 @@ def test_texts_are_merged_or_refused():
         merge(base, ["data.size=[a"])
     with pytest.raises(ConfigError, match="foo"):
         merge(base, ["data.size=${foo}"], resolve=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "minutes"),
+    [
+        ([], 3),
+        (["data=ring", "model=mlp"], 3),
+        (["budget.examples=1000"], None),
+        (["budget.epochs=2", "budget.minutes=5"], 5),
+        (["experiment=ring_hinge"], None),
+        (["budget.minutes=null"], None),
+    ],
+)
+def test_a_run_without_any_limit_ends_after_three_minutes(overrides, minutes):
+    assert compose(overrides).budget.minutes == minutes
