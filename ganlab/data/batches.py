@@ -17,7 +17,7 @@ class Crops:
     """Random crops and horizontal flips of the pictures of a batch.
 
     Args:
-        size: pixels along a side of a crop; no more than the stored pictures have.
+        size: pixels along a side of a crop; no larger than the pictures' height and width.
         flip: whether each picture is mirrored with probability 1/2.
         together: whether all pictures of an example, e.g. of a pair, get the same crop and flip.
     """

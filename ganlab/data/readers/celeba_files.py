@@ -194,7 +194,7 @@ def check_names(archive: Path) -> None:
     """Check by the names in a zip that it is the zip of the aligned pictures.
 
     Raises:
-        DataError: if the zip is damaged, a name leaves the folder, or no name is a picture's.
+        DataError: if the zip is damaged, a name leaves the folder, or no aligned picture is in it.
     """
     try:
         with zipfile.ZipFile(archive) as file:

@@ -25,7 +25,7 @@ from ganlab.files import replacing
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)
 Pixels = Callable[[Sequence[Path], tuple[int, ...]], Iterator[Tensor | str]]
-Built = tuple[Tensor, dict[int, str]]  # the images; maps the row of a broken file to the reason
+Built = tuple[Tensor, dict[int, str]]  # the images, and the reason for each broken row
 
 
 class PictureCache:
@@ -112,8 +112,9 @@ class PictureCache:
             kept = len(self.paths) - len(broken)
             if broken and not (skip_corrupt and kept):
                 return torch.empty(0, *shape, dtype=torch.uint8), broken
+            # `_read` ignores the note, which tells people what the entry is
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
-            note = {"title": self.title, "root": str(self.root), **self.settings}  # not read
+            note = {"title": self.title, "root": str(self.root), **self.settings}
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
             shutil.rmtree(entry, ignore_errors=True)  # an old entry, if any, cannot be used
             try:

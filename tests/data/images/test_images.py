@@ -163,7 +163,7 @@ def test_synthetic_images_depend_on_seed_and_split():
         (lambda: Synthetic(classes=0), "data.classes: received 0"),
         (
             lambda: Synthetic(size=5000),
-            "data.size: received 5000; allowed a whole number from 4",
+            "data.size: received 5000; allowed a whole number from 4 to 1024",
         ),
         (lambda: Synthetic(samples=None), "data.samples: received None"),
     ],
