@@ -196,7 +196,7 @@ class TensorDataModule(LightningDataModule):
         return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:
-        """Return the first 16 hex digits of a split's `hash_tensors`, under its keys' original names.
+        """Return the first 16 hex digits of a split's `hash_tensors`, with the original batch keys.
 
         The protocol of a score contains this hash, so that scores on different sets are not mixed
         up. The hash is computed at the first call.
