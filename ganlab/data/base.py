@@ -81,7 +81,7 @@ class TensorDataModule(LightningDataModule):
         raise NotImplementedError
 
     def fetch(self, split: str) -> None:
-        """Get the files that a split needs; by default a split needs none."""
+        """Get the files that a split needs; by default a split needs no files."""
 
     def load(self, split: str) -> dict[str, Tensor]:
         """Return the tensors of "train" or "test": "example", and "label" if the set has labels.
@@ -114,8 +114,8 @@ class TensorDataModule(LightningDataModule):
         """Return the tensors of "train" or "test", loaded at the first call.
 
         Raises:
-            ConfigError: if `name` is another name.
-            DataError: as `load`.
+            ConfigError: if `name` is neither "train" nor "test".
+            DataError: as `fetch` and `load`.
         """
         one_of("split", name, SPLITS)
         if name not in self._splits:
@@ -124,14 +124,14 @@ class TensorDataModule(LightningDataModule):
         return self._splits[name]
 
     def prepare_data(self) -> None:
-        """Download what is missing, in one process per machine."""
+        """Get the files of the training split, in one process per machine."""
         self.fetch("train")
 
     def setup(self, stage: str | None = None) -> None:
         """Load the split that a stage needs: "test" for stage "test", otherwise "train".
 
         Raises:
-            DataError: as `load`, or if the joint batch of all ranks exceeds the training split.
+            DataError: as `split`, or if the joint batch of all ranks exceeds the training split.
         """
         if stage == "test":
             self.split("test")
@@ -144,7 +144,7 @@ class TensorDataModule(LightningDataModule):
         return count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
 
     def train_dataloader(self) -> TensorBatches:
-        """Return this rank's endless batches, from the batch that `_first_batch` returns."""
+        """Return this rank's endless batches, beginning with the batch number `_first_batch()`."""
         rank, ranks = self._ranks()
         return TensorBatches(
             self.training_rows,
@@ -173,13 +173,14 @@ class TensorDataModule(LightningDataModule):
                 fixed seed, independent of the run's seed, so that scores can be compared.
 
         Raises:
-            ConfigError: if the split has another name.
-            DataError: if `n` is not an integer from 1 to the number of the split's examples.
+            ConfigError: if `split` is neither "train" nor "test".
+            DataError: as `split`, or if `n` is not an integer from 1 to the number of the split's
+                examples.
         """
         return self.reference_rows(split, n)["example"]
 
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
-        """Return the examples of `reference` with their other tensors, e.g. "label"."""
+        """Return the rows that `reference` chooses, of all tensors of the split, e.g. "label"."""
         tensors = self.split(split)
         if n is None:
             return tensors
@@ -195,7 +196,7 @@ class TensorDataModule(LightningDataModule):
         return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:
-        """Return 16 hex digits of the SHA-256 of a split's tensors: names, types, shapes and bytes.
+        """Return the first 16 hex digits of a split's `hash_tensors`, with the original batch keys.
 
         The protocol of a score contains this hash, so that scores on different sets are not mixed
         up. The hash is computed at the first call.
@@ -243,9 +244,9 @@ class TensorDataModule(LightningDataModule):
 
 
 def hash_tensors(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256, 64 hex digits, of all tensors in the order of their names.
+    """Return the SHA-256, 64 hex digits, of tensors in the order of their names.
 
-    It covers their names, types, shapes and bytes.
+    The hash covers names, types, shapes and bytes.
     """
     digest = hashlib.sha256()
     for key in sorted(tensors):

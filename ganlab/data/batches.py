@@ -17,7 +17,7 @@ class Crops:
     """Random crops and horizontal flips of the pictures of a batch.
 
     Args:
-        size: pixels along a side of a crop; at most the height and width of the stored pictures.
+        size: pixels along a side of a crop; no larger than the pictures' height and width.
         flip: whether each picture is mirrored with probability 1/2.
         together: whether all pictures of an example, e.g. of a pair, get the same crop and flip.
     """
@@ -105,8 +105,8 @@ class TensorBatches:
     def order(self, epoch: int, key: str | None = None) -> Tensor:
         """Return the row numbers in the order of one epoch: int64 (N,), a permutation of 0 to N-1.
 
-        With `independent`, return the order for the tensor `key`: as many row numbers as the
-        longest tensor has rows, in permutations of all rows of `key`, one after the other.
+        With `independent`, return the order for the tensor `key`: concatenated permutations of its
+        row numbers, cut to the length of the longest tensor.
         """
         if not self.independent:
             generator = torch.Generator().manual_seed(mix(self.seed, epoch))
@@ -132,9 +132,9 @@ class TensorBatches:
             epoch, position = epoch + 1, 0
 
     def _take(self, key: str, packed: Tensor, chosen: Tensor, number: int) -> Tensor:
-        """Return the chosen rows of tensor `key`, cropped if asked, for batch `number` of the run.
+        """Return the chosen rows of tensor `key` for batch `number` of the run.
 
-        `packed` is the tensor as `as_rows` returns it.
+        They are cropped if `crops` applies to `key`. `packed` is the result of `as_rows`.
         """
         tensor = self.tensors[key]
         if self.crops is None or key not in self.cropped:
@@ -165,7 +165,7 @@ def as_rows(tensor: Tensor) -> Tensor:
     """Return a tensor as a matrix (N, -1), viewed as int64 if a row's bytes are a multiple of 8.
 
     `index_select` copies the rows of such a matrix in microseconds. It copies uint8 images
-    (N, C, H, W) byte by byte and in threads, which is 20 times slower, or more on a busy machine.
+    (N, C, H, W) byte by byte and in threads, which is at least 20 times slower.
     """
     flat = tensor.contiguous().view(len(tensor), -1)
     divisible = flat.shape[1] * flat.element_size() % 8 == 0

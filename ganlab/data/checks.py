@@ -17,7 +17,8 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     Raises:
         ConfigError: if `value` is not an integer or out of range.
     """
-    allowed = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
+    bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
+    allowed = f"a whole number {bounds}"
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"data.{name}: received {value!r}; allowed {allowed}. Set data.{name}=….")
     if value < low or (high is not None and value > high):

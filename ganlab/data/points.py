@@ -63,7 +63,7 @@ class Points(TensorDataModule):
         return self.truth
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return `n` sampled points: "example" float32 (n, 2), and "label" int64 (n,) if any."""
+        """Return `n` random points, "example" float32 (n, 2); with classes, "label" int64 (n,)."""
         raise NotImplementedError
 
     def load(self, split: str) -> dict[str, Tensor]:

@@ -34,10 +34,11 @@ NO_OPTIONS = PictureOptions()
 
 
 class Modality(ABC):
-    """All that depends on whether examples are images, points or something else; without state.
+    """All code that depends on whether examples are images, points or something else.
 
     Other code asks the modality, and does not look at the dimensions or type of a tensor. Data
-    sets, files and metrics hold raw examples; networks take and return normalised examples.
+    sets, files and metrics hold raw examples; networks take and return normalised examples. A
+    modality has no state.
 
     Attributes:
         name: "image" or "points"; planned are "series", "tokens", "audio", "video", "voxels" and
@@ -45,8 +46,8 @@ class Modality(ABC):
         raw: a description of raw examples, for messages.
         files: a description of the files that samples are written to, for messages.
         span: the number that raw values are divided by, so that distances are of order 1.
-        is_differentiable: whether gradients flow through a sample to the generator; they do not
-            for tokens.
+        is_differentiable: whether gradients flow through a sample to the generator; false for
+            tokens.
     """
 
     name: ClassVar[str]
@@ -109,10 +110,10 @@ class Modality(ABC):
 
     @abstractmethod
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
-        """Return normalised samples, given on the CPU, as the named arrays of a `.npz`."""
+        """Return the raw values of normalised samples on the CPU, as named arrays for a `.npz`."""
 
     def picture(self, sample: Tensor) -> Picture | None:
-        """Return one normalised sample as a picture; None if only many can be drawn together."""
+        """Return one normalised sample as a picture; None if one sample cannot be drawn alone."""
         return None
 
     @abstractmethod

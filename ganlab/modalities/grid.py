@@ -14,7 +14,7 @@ from ganlab.modalities.pixels import denormalise
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [−1, 1] as one PNG grid; without `columns` it is about square.
+    """Write images (N, C, H, W) in [−1, 1] as one PNG grid, about square if `columns` is None.
 
     Images of 1, 3 and 4 channels are shown unchanged; of 2 channels only the first is shown. Small
     images are enlarged by an integer factor so that a cell is at least 56 pixels wide.
@@ -71,7 +71,7 @@ def as_picture(pixels: Tensor) -> Image:
 
 
 def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
-    """Write uint8 pixels (C, H, W), C 1, 3 or 4, as a PNG, with `texts` as its text entries."""
+    """Write uint8 pixels (C, H, W), C 1 to 4, as a PNG, with `texts` as its text entries."""
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()

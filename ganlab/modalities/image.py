@@ -39,7 +39,7 @@ class Image(Modality):
         return denormalise(samples)
 
     def shrink(self, examples: Tensor) -> Tensor:
-        """Return images with a side above 32 averaged to 32 × 32 pixels; the type stays."""
+        """Return images averaged to 32 × 32 pixels if a side is longer than 32; the type stays."""
         if max(examples.shape[-2:]) <= SIDE:
             return examples
         small = torch.nn.functional.interpolate(examples.float(), (SIDE, SIDE), mode="area")

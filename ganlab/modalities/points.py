@@ -54,7 +54,9 @@ class Points(Modality):
             figure.savefig(temporary, format="png", dpi=100)
 
     def save(self, sample: Tensor, path: Path) -> None:
-        raise ConfigError(f"out: received {path.parent}; allowed for points {self.files}.")
+        raise ConfigError(
+            f"out: received the folder {path.parent}; allowed for points {self.files}."
+        )
 
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:
         return {"points": samples.detach().float().numpy()}

@@ -37,7 +37,7 @@ class Numbers(TensorDataModule):
 
 
 def visited(batches, count):
-    """The labels of the first `count` batches."""
+    """Return the labels of the first `count` batches, and check that rows stay together."""
     first = list(itertools.islice(iter(batches), count))
     for batch in first:
         assert torch.equal(batch["example"][:, 0].long(), batch["label"]), "rows must stay together"
@@ -153,7 +153,7 @@ def test_setup_loads_once():
     assert data.loads == 1
 
 
-def test_normalise_is_exact_at_the_ends_and_invertible():
+def test_normalise_is_invertible_and_exact_at_0_and_255():
     """Denormalising returns each of the 256 values; 0 becomes exactly -1 and 255 exactly 1."""
     values = torch.arange(256, dtype=torch.uint8)
     floats = normalise(values)
@@ -195,7 +195,7 @@ def test_an_unknown_split_is_named():
         Numbers().reference("valid")
 
 
-def test_content_hash_tells_contents_shapes_and_labels_apart():
+def test_content_hash_differs_if_contents_or_shapes_differ():
     hashes = {
         Synthetic(size=8, samples=8).content_hash("train"),
         Synthetic(size=8, samples=8).content_hash("test"),

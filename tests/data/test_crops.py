@@ -7,7 +7,7 @@ from ganlab.data import Crops, TensorBatches
 
 
 def coordinates(n, side):
-    """Pictures whose pixels hold their row (channel 0), column (1) and picture number (2)."""
+    """Return pictures whose channels hold a pixel's row, its column and the picture's number."""
     grid = torch.arange(side, dtype=torch.uint8)
     pictures = torch.empty(n, 3, side, side, dtype=torch.uint8)
     pictures[:, 0], pictures[:, 1] = grid.view(-1, 1), grid
@@ -21,7 +21,7 @@ def first(batches, n):
 
 
 def corners(batch):
-    """Row and column where each crop begins, and whether it is mirrored."""
+    """Return the row and column where each crop begins, and 1 if the crop is mirrored, else 0."""
     step = batch[:, 1, 0, 1].int() - batch[:, 1, 0, 0].int()
     column = torch.minimum(batch[:, 1, 0, 0], batch[:, 1, 0, -1])
     return torch.stack([batch[:, 0, 0, 0].int(), column.int(), (step < 0).int()], 1)
@@ -42,11 +42,10 @@ def test_crops_are_parts_of_their_pictures_at_equally_likely_positions():
 
 def test_pairs_are_cropped_alike_only_with_together():
     sides = {"source": coordinates(12, 16), "target": coordinates(12, 16)}
-    alike = TensorBatches(sides, 4, crops=Crops(8, flip=True, together=True))
-    for batch in first(alike, 5):
+    with_together = TensorBatches(sides, 4, crops=Crops(8, flip=True, together=True))
+    for batch in first(with_together, 5):
         assert torch.equal(batch["source"], batch["target"])
-    apart = TensorBatches(sides, 4, crops=Crops(8, flip=True))
-    batches = first(apart, 5)
+    batches = first(TensorBatches(sides, 4, crops=Crops(8, flip=True)), 5)
     assert all(torch.equal(b["source"][:, 2, 0, 0], b["target"][:, 2, 0, 0]) for b in batches)
     assert not any(torch.equal(b["source"], b["target"]) for b in batches)
 
@@ -72,8 +71,8 @@ def test_batches_with_crops_do_not_depend_on_ranks_or_on_resuming(independent):
             assert torch.equal(batch[key], resumed[key])
 
 
-def test_independent_sides():
-    """Each tensor is shuffled separately in each epoch; the shorter tensor's rows are repeated."""
+def test_independent_tensors_have_their_own_orders():
+    """Each tensor is reshuffled in each epoch; the shorter tensor's rows are repeated."""
     tensors = {"a": coordinates(12, 4), "b": coordinates(5, 4)}
     batches = TensorBatches(tensors, 4, independent=True)
     assert batches.batches_per_epoch == 3

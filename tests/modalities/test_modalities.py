@@ -28,10 +28,10 @@ def test_an_example_is_raw_and_of_its_shape(modality):
 @pytest.mark.parametrize("modality", MODALITIES, ids=lambda m: m.name)
 def test_denormalise_is_the_inverse_of_normalise(modality):
     raw = modality.example(SHAPES[modality.name], 8)
-    seen = modality.normalise(raw)
-    assert seen.dtype == torch.float32
-    assert torch.equal(modality.denormalise(seen), raw)
-    torch.testing.assert_close(modality.rescale(seen), raw.float(), rtol=0, atol=1e-4)
+    normalised = modality.normalise(raw)
+    assert normalised.dtype == torch.float32
+    assert torch.equal(modality.denormalise(normalised), raw)
+    torch.testing.assert_close(modality.rescale(normalised), raw.float(), rtol=0, atol=1e-4)
 
 
 def test_images_are_in_minus_one_to_one():

@@ -17,7 +17,7 @@ from ganlab.files import replacing
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without an answer after which a download fails
 IF_DAMAGED = " Replace it with an intact copy, or delete it if ganlab can download it again."
-_refused: dict[Path, str] | None = None  # what `without_downloads` yields; outside of it None
+_refused: dict[Path, str] | None = None  # the dict that `without_downloads` yields; None outside
 
 
 def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
@@ -107,7 +107,7 @@ def without_downloads() -> Iterator[dict[Path, str]]:
     """Make every download in the block fail, torch's downloads included.
 
     Yields:
-        A dict of the refused downloads: the first URL that was tried, by the target path.
+        A dict that maps the target path of each refused download to the first URL that was tried.
     """
     global _refused
     import torch

@@ -110,7 +110,7 @@ class CelebA(ImageDataModule):
         """Check that the files exist. A person must download them and agree to CelebA's terms.
 
         Raises:
-            DataError: if a required file is missing, or the set does not have the `attribute`.
+            DataError: as `check_files`, or if the set does not have the `attribute`.
         """
         check_files(self.folder)
         if self.attribute is not None and self.attribute not in self.attribute_names:

@@ -31,7 +31,7 @@ PICTURE = {
     "background": ("gray", "rose", "sand", "lime", "mint", "sky", "blue", "violet"),
 }
 ATTRIBUTES = PERSON | PICTURE
-POSE = ("x", "y", "width")  # position of the head, in half pictures from the middle; its width
+POSE = ("x", "y", "width")  # the head's position, in half pictures from the middle, and width
 
 COLOURS = {
     "hair_colour": ((28, 24, 26), (101, 60, 30), (235, 200, 110), (165, 165, 170), (176, 66, 30)),
@@ -66,9 +66,9 @@ def imagine_faces(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Return random attributes of `n` faces of at most n / 4 people, sampled independently.
 
     Returns:
-        A dict: for each of `ATTRIBUTES`, int64 (n,), the indices of the values in its tuple; under
-        "person", int64 (n,), the number of each face's person, from 1 on; for each of `POSE`,
-        float32 (n,). Bald people have neither long hair nor bangs.
+        A dict. Each key of `ATTRIBUTES` maps to int64 (n,), indices into the attribute's tuple of
+        values. "person" maps to int64 (n,), the number of each face's person, from 1 on. Each name
+        in `POSE` maps to float32 (n,). Bald people have neither long hair nor bangs.
     """
 
     def sampled(table: dict[str, tuple[str, ...]], count: int) -> dict[str, Tensor]:

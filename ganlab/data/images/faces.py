@@ -29,7 +29,7 @@ OFFICIAL = (  # CelebA's attributes, in its order
 )
 SIZES = (32, 256)  # pixels along a side
 _VERSION = 2  # version of the drawing code; files of other versions are not used
-SAMPLES = 20  # the smallest number of faces: they show about five people, so no part is empty
+_MIN_SAMPLES = 20  # 20 faces show about five people, so no part is empty
 _SEED = 0x6661636573  # the seed of `CartoonFaces` in every run
 _CHUNK = 500  # faces drawn at a time
 _QUALITY = 95  # quality of the JPEGs, whose colours are not subsampled
@@ -70,7 +70,7 @@ class CartoonFaces(CelebA):
         seed: int = 0,
     ) -> None:
         whole("size", size, *SIZES)
-        self.samples = whole("samples", samples, SAMPLES)
+        self.samples = whole("samples", samples, _MIN_SAMPLES)
         parent = cache_folder() / "cartoon_faces" if root is None else Path(root).expanduser()
         super().__init__(
             root=str(parent / f"{samples}_{size}_v{_VERSION}"),
@@ -117,7 +117,7 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
         DataError: if the folder exists, or cannot be written.
     """
     folder = Path(folder).expanduser()
-    whole("samples", n, SAMPLES)
+    whole("samples", n, _MIN_SAMPLES)
     whole("size", size, *SIZES)
     whole("seed", seed, 0)
     if folder.exists():

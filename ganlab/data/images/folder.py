@@ -117,7 +117,7 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
 
     Raises:
         DataError: if the folder is missing or has no image, if images differ in size, or if files
-            cannot be decoded and `skip_corrupt` is false.
+            cannot be decoded and `skip_corrupt` is false or no file is left.
     """
     folder = Path(folder).expanduser()
     paths = _list_images(folder)
@@ -127,7 +127,7 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
     if good:
         differing = list_sizes(folder, ((path, head[:2]) for path, head in good))
         if differing:
-            raise DataError(f"{differing}\nScores need one size: resize or remove some.")
+            raise DataError(f"{differing}\nScores need one size: resize or remove some images.")
         decoder = Decoder(1 if all(head[2] for _, head in good) else 3)
         images = torch.empty(len(good), decoder.channels, *good[0][1][:2], dtype=torch.uint8)
         decoded = in_threads(_or_reason(decoder), [path for path, _ in good], "Reading images")

@@ -122,7 +122,7 @@ class ImageFolder(PictureFiles, ImageDataModule):
         """Return the sorted files of a split; for "train", only the files that `limit` keeps.
 
         Raises:
-            DataError: as `fetch`; if the split has no files.
+            DataError: as `fetch`, `split_by_hash` and `limited`.
         """
         self.fetch(split)
         paths = list_pictures(self._folders[split])
@@ -135,7 +135,7 @@ class ImageFolder(PictureFiles, ImageDataModule):
         """Return a split's whole pictures at `size`, or their middle if `fit` is "none".
 
         Raises:
-            DataError: if pictures cannot be decoded, or are smaller than `size`.
+            DataError: as `files`, or if pictures cannot be decoded or are smaller than `size`.
         """
         if self.fit != "none":
             return self._tensors(split, self.size)

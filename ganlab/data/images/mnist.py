@@ -100,7 +100,8 @@ class MNIST(ImageDataModule):
         """Return the split's images and labels.
 
         Raises:
-            DataError: if a file is missing or damaged, or images and labels differ in number.
+            DataError: if a file is missing or damaged, images and labels differ in number, or a
+                label is above 9.
         """
         paths = [self._find(name) for name in _names(split)]
         if paths[0] is None or paths[1] is None:

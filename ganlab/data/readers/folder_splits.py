@@ -17,7 +17,7 @@ from ganlab.errors import DataError, first_few, nearest
 
 _TESTS = ("test", "val")
 _NAMED = 10  # a message names at most this many files or folders
-_COUNTED = 10_000  # at most this many other files are counted: a wrong root may be a whole disk
+_COUNTED = 10_000  # stop counting other files at this number: a wrong root may be a whole disk
 
 
 def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], str]:
@@ -28,12 +28,12 @@ def find_splits(root: Path, test_folder: str | None) -> tuple[dict[str, Path], s
 
     Args:
         root: the set's folder.
-        test_folder: "test" or "val", for sets that have both; None for "test".
+        test_folder: "test" or "val"; None for "test" if it exists, else "val".
 
     Raises:
-        DataError: if `root` or `test_folder` is missing, or a split has no pictures; if pictures
-            lie outside the splits; if there is a folder for tests but no train/; if names differ
-            only in case.
+        DataError: if `root` or `test_folder` is missing, a split has no pictures, pictures lie
+            outside the splits, a folder for tests exists but no train/, or names differ only in
+            case.
     """
     if not root.is_dir():
         raise _no_folder(root)
@@ -151,7 +151,7 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
     unknown = [name for name in names["test"] if name not in names["train"]]
     if unknown:
         raise DataError(
-            f"{folders['test']} has classes that {folders['train']} has not: {first_few(unknown)}. "
+            f"{folders['test']} has classes that {folders['train']} lacks: {first_few(unknown)}. "
             f"The training classes are {first_few(names['train'])}. Rename or remove the test "
             "classes that are not among them, or add training pictures of those classes."
         )
@@ -165,7 +165,7 @@ def class_names(root: Path, folders: dict[str, Path], declared: int) -> tuple[st
 
 
 def class_of(folder: Path, path: Path) -> str:
-    """Return the name of the folder directly below a split's folder that holds a file, or ""."""
+    """Return the class of a file: its first-level folder below the split's `folder`, or ""."""
     return _first_folder(folder, path)
 
 

@@ -11,7 +11,7 @@ from ganlab.data.archives.files import draw_tree
 from ganlab.data.readers.decoding import ENDINGS
 
 _NAMED = 10  # a message names at most this many folders
-MAX_FOLDERS = 1000  # a message reads at most this many: a wrong root may be a whole disk
+MAX_FOLDERS = 1000  # no more folders are read for a message: a wrong root may be a whole disk
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -45,7 +45,7 @@ class Layout:
         """Return the pictures of one side of a split, sorted by name.
 
         Raises:
-            DataError: if there are none, or two names differ only in case.
+            DataError: if the side has no pictures, or two names differ only in case.
         """
         folder = self.folders[split][side]
         # files that hold A and B must lie in the folder itself: sub-folders mean another layout
@@ -62,7 +62,7 @@ class Layout:
 
 
 def find_layout(root: Path, kind: Kind) -> Layout | None:
-    """Return the layout of a folder of pairs, or of two unpaired sets; None if it is not known.
+    """Return a folder's layout as pairs or as two unpaired sets; None if no layout fits.
 
     Raises:
         DataError: if side A or B lacks a folder that the other side has, or folder names differ
@@ -72,18 +72,19 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
         return None
     children = _children(root)
     joined = _joined(root, children)
-    within = _sides_in_splits(children)
-    sides = _splits_in_sides(root, children)
+    sides_in_splits = _sides_in_splits(children)
+    splits_in_sides = _splits_in_sides(root, children)
     side_by_side = {s: {"ab": children[s]} for s in SPLITS if s in children}
+    splits_shown = "" if "all" in splits_in_sides else f", with {_shown(splits_in_sides)}"
     forms: list[tuple[str, dict[str, dict[str, Path]]]] = [
-        (f"sides A and B in each of {_shown(within)}", within)
+        (f"sides A and B in each of {_shown(sides_in_splits)}", sides_in_splits)
     ]
     if kind == "paired":
         form = f"files that hold A left of B, in {_shown(side_by_side)}"
         forms.append((form, side_by_side))
     forms += [
         (f"folders {', '.join(f'{s}A and {s}B' for s in joined)}", joined),
-        ("folders A and B" + (f", with {_shown(sides)}" if "all" not in sides else ""), sides),
+        ("folders A and B" + splits_shown, splits_in_sides),
     ]
     if kind == "unpaired":  # prefer trainA/ and trainB/ to A/ and B/ within train/
         forms[0], forms[1] = forms[1], forms[0]
@@ -99,7 +100,7 @@ def find_layout(root: Path, kind: Kind) -> Layout | None:
 
 
 def sets_below(root: Path, *kinds: Kind) -> list[Path]:
-    """Return at most `_NAMED` folders below a root that are data sets of one of the kinds.
+    """Return up to `_NAMED` folders below a root that are data sets of one of the kinds.
 
     A folder that holds only files is left out, as it may be the folder of a class.
     """
@@ -122,7 +123,7 @@ def sets_below(root: Path, *kinds: Kind) -> list[Path]:
 def unknown_layout(root: Path, kind: Kind) -> DataError:
     """Return the error for a folder without a known layout; it shows what is expected and found."""
     if not root.is_dir():
-        state = "it is a file" if root.exists() else "there is none"
+        state = "it is a file" if root.exists() else "it does not exist"
         return DataError(f"data.root: {root} is not a folder: {state}. {_expected(root, kind)}")
     hints = []
     if below := sets_below(root, kind):
@@ -147,14 +148,17 @@ def _expected(root: Path, kind: Kind) -> str:
     sides = (root / "{A,B}" / "{train,val,test}" / "*.png", "the same names in A and in B")
     joined = (root / "{trainA,trainB,testA,testB}" / "*.png", "or A/* and B/*, or A/train/* …")
     return "Expected, as .png, .jpg or other pictures,\n" + draw_tree(
-        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same names; a share are for tests")]
+        [side_by_side, sides, (root / "{A,B}" / "*.png", "the same names; some are for tests")]
         if kind == "paired"
         else [joined]
     )
 
 
 def _recognised(folder: Path, kind: Kind) -> bool:
-    """Whether a folder has a layout of a kind, apart from files with A left of B in it itself."""
+    """Whether a folder has a layout of a kind.
+
+    Files with A left of B in the folder itself do not count, as they may be other pictures.
+    """
     try:
         layout = find_layout(folder, kind)
     except (DataError, OSError):
@@ -167,8 +171,8 @@ def check_case(folder: Path, paths: Sequence[Path]) -> None:
     if clashes := case_clashes(folder, paths):
         pairs = first_few((f"{first} and {second}" for first, second in clashes), between="; ")
         raise DataError(
-            f"{folder} holds names that differ only in case: {pairs}. Rename one of the two, "
-            "as some file systems take both names for one file."
+            f"{folder} holds names that differ only in case: {pairs}. Rename one of each pair, "
+            "as some file systems take the two names for one file."
         )
 
 
@@ -186,14 +190,14 @@ def case_clashes(folder: Path, paths: Sequence[Path]) -> list[tuple[Path, Path]]
 
 
 def _children(root: Path) -> dict[str, Path]:
-    """Return the sub-folders that are not hidden, by their name in lower case."""
+    """Map the lower-case name of each sub-folder that is not hidden to its path."""
     paths = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     check_case(root, paths)
     return {path.name.lower(): path for path in paths}
 
 
 def _joined(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    """Return the folders trainA, trainB and so on by split and side."""
+    """Return the folders trainA, trainB and so on, as `Layout.folders`."""
     splits = [s for s in SPLITS if f"{s}a" in folders or f"{s}b" in folders]
     for split in splits:
         for side, other in (("a", "b"), ("b", "a")):
@@ -203,7 +207,7 @@ def _joined(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
 
 
 def _sides_in_splits(folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    """Return the folders train/A, train/B and so on by split and side."""
+    """Return the folders train/A, train/B and so on, as `Layout.folders`."""
     by_split = {split: _children(folders[split]) for split in SPLITS if split in folders}
     sides = {
         split: {side: children[side] for side in ("a", "b")}
@@ -226,7 +230,7 @@ def _no_counterpart(present: Path, missing: Path) -> DataError:
 
 
 def _splits_in_sides(root: Path, folders: dict[str, Path]) -> dict[str, dict[str, Path]]:
-    """Return the folders A/train, B/train and so on by split and side.
+    """Return the folders A/train, B/train and so on, as `Layout.folders`.
 
     Without such sub-folders, A and B are the folders of the split "all".
     """
@@ -252,12 +256,12 @@ def _splits_in_sides(root: Path, folders: dict[str, Path]) -> dict[str, dict[str
 def _unused(root: Path, used: set[Path]) -> list[str]:
     """Describe what is not used in the root and in the folders between it and the used folders."""
     unused = []
-    above = {root} | {path.parent for path in used}
-    for folder in sorted(above):
+    searched = {root} | {path.parent for path in used}
+    for folder in sorted(searched):
         name = "" if folder == root else f"{folder.name}/"
         if n := len(pictures_in(folder)):
             unused.append(f"{n:,} pictures in {name or 'the folder'} itself")
-        others = [path for path in _children(folder).values() if path not in used | above]
+        others = [path for path in _children(folder).values() if path not in used | searched]
         unused += [f"{name}{path.name}/" for path in others if next(path.iterdir(), None)]
     return unused
 

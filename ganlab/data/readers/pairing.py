@@ -54,7 +54,7 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
 
 
 def without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
-    """Return the files of `a` without a partner in `b`; a hint tells if only the case differs."""
+    """Return the files of `a` without a partner in `b`, with a hint if only the case differs."""
 
     def shown(name: str, path: Path) -> str:
         return (Path(name).parent / path.name).as_posix()  # the name may lack a suffix

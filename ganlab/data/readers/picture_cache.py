@@ -25,7 +25,7 @@ from ganlab.files import replacing
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)
 Pixels = Callable[[Sequence[Path], tuple[int, ...]], Iterator[Tensor | str]]
-Built = tuple[Tensor, dict[int, str]]  # the images, and the reason for each missing file by row
+Built = tuple[Tensor, dict[int, str]]  # the images, and the reason for each broken row
 
 
 class PictureCache:
@@ -33,11 +33,11 @@ class PictureCache:
 
     An entry is a folder `<key>/` with `images.bin`, the pixels of all kept pictures in order, and
     `manifest.json`. The entry is built in a temporary folder, which is renamed when it is complete.
-    Meanwhile the process holds a lock, which is released when the process ends. The key is a hash
-    of the settings and of the files' contents, in order. `stamps/` stores the hash of the contents
-    for each combination of file names, lengths and modification times, so that unchanged files are
-    not read. Files that an entry lacks are retried at every use, because a file can fail for a
-    reason outside of it, such as a damaged partner.
+    Meanwhile the process holds a lock, which is released even if the process is killed. The key is
+    a hash of the settings and of the files' contents, in order. `stamps/` stores the hash of the
+    contents for each combination of file names, lengths and modification times, so that unchanged
+    files are not read. Files that an entry lacks are retried at every use, because a file can fail
+    for a reason outside of it, such as a damaged partner.
 
     Args:
         paths: the files.
@@ -61,12 +61,13 @@ class PictureCache:
             shape: returns the shape of every picture, (C, H, W).
             pixels: called with files and a shape; yields for each file its uint8 pixels of this
                 shape, or the reason why the file cannot be used.
-            skip_corrupt: whether an entry that lacks some files is kept.
+            skip_corrupt: whether an entry that lacks some files is kept. If it is false and a file
+                cannot be used, no images are returned.
 
         Returns:
-            The images, uint8 (N, C, H, W), of the N files that can be used, and for each other file
-            the reason, by its row in `paths`. The images are a private memory map: writing to them
-            does not change the cache.
+            The images, uint8 (N, C, H, W), of the N files that can be used, and a dict that maps
+            the row in `paths` of each other file to the reason. The images are a private memory
+            map: writing to them does not change the cache.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +112,9 @@ class PictureCache:
             kept = len(self.paths) - len(broken)
             if broken and not (skip_corrupt and kept):
                 return torch.empty(0, *shape, dtype=torch.uint8), broken
+            # `_read` ignores the note, which tells people what the entry is
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
-            note = {"title": self.title, "root": str(self.root), **self.settings}  # for people
+            note = {"title": self.title, "root": str(self.root), **self.settings}
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
             shutil.rmtree(entry, ignore_errors=True)  # an old entry, if any, cannot be used
             try:

@@ -19,7 +19,7 @@ class PictureFiles:
         test_share: the share of files for tests if there is no test folder; 0 for no tests.
         cache: where decoded pictures are cached, on "disk" or in "memory".
         skip_corrupt: whether pictures that cannot be decoded are skipped with a warning.
-        common: the arguments of the next class.
+        common: the arguments of the data set's base.
 
     Raises:
         ConfigError: for a value that is not allowed.

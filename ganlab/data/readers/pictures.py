@@ -76,8 +76,8 @@ def load_pictures(
 
     Raises:
         ConfigError: for a value that is not allowed.
-        DataError: if there are no files, if some cannot be decoded and `skip_corrupt` is false, or
-            if sizes differ with `fit="none"`.
+        DataError: if there are no files, if no file can be decoded, if some cannot be decoded and
+            `skip_corrupt` is false, or if sizes differ with `fit="none"`.
     """
     one_of("data.fit", fit, FITS)
     one_of("data.cache", cache, ("disk", "memory"))
@@ -127,7 +127,7 @@ def list_pictures(folder: Path) -> list[Path]:
     Links are followed, except to a folder that the link lies in.
     """
     pictures: list[Path] = []
-    walked: dict[str, frozenset[str]] = {}  # by folder: the real paths of it and its ancestors
+    walked: dict[str, frozenset[str]] = {}  # the real paths of a folder and its ancestors
     for current, folders, files in os.walk(folder, followlinks=True):
         real, above = os.path.realpath(current), walked.get(os.path.dirname(current), frozenset())
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
@@ -151,7 +151,7 @@ def report_corrupt(
 
     Args:
         folder: the folder of the files.
-        broken: the reason for each broken file, by path; not empty.
+        broken: maps the path of each broken file to the reason; not empty.
         total: the number of all files.
         skip: whether broken files may be skipped.
         option: the setting that skips broken files, for the message.
@@ -170,7 +170,7 @@ def report_corrupt(
 
 
 def list_sizes(folder: Path, sizes: Iterable[tuple[Path, tuple[int, int]]]) -> str | None:
-    """Return lines that list each size, (height, width), with one file; None if all are equal."""
+    """Return lines that list the commonest sizes, with a file of each; None if all are equal."""
     sizes = list(sizes)
     counts = Counter(size for _, size in sizes)
     if len(counts) == 1:
@@ -193,7 +193,7 @@ def relative(path: Path, folder: Path) -> Path:
 def _common_size(
     paths: Sequence[Path], root: Path, decoder: Decoder, skip: bool, crop: int | None
 ) -> tuple[int, int]:
-    """Return the (height, width) that all files have by their headers, or that `crop` leaves."""
+    """Return the (height, width) in all files' headers, or (crop, crop) if `crop` is given."""
 
     def size_or_reason(path: Path) -> tuple[int, int] | str:
         try:
@@ -261,7 +261,7 @@ def _fit(picture: Image, size: tuple[int, int], fit: str, crop: int | None, resa
 def _into_memory(
     shape: tuple[int, ...], prepared: Iterator[Tensor | str], n: int
 ) -> tuple[Tensor, dict[int, str]]:
-    """Return the images, and the reason for each broken file by its row."""
+    """Return the images, and a dict that maps the row of each broken file to the reason."""
     images, broken, kept = torch.empty(n, *shape, dtype=torch.uint8), {}, 0
     for row, pixels in enumerate(prepared):
         if isinstance(pixels, str):

@@ -16,7 +16,7 @@ class TranslationData(TensorDataModule):
 
     Attributes:
         keys: the two batch keys: the side that is translated, then the side it is translated into.
-        has_pairs: whether row i of both sides is a pair in the split "test".
+        has_pairs: whether the two pictures at row i of the split "test" are a pair.
         label_classes: number of classes of the pictures, equal for both sides; None without labels.
             A split holds the labels under "a_label" and "b_label", or under "label" for pairs.
     """
@@ -58,7 +58,7 @@ class TranslationData(TensorDataModule):
     def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
         """Return examples of both sides, see `TensorDataModule.reference_rows`.
 
-        If the split holds no pairs, the `n` examples of each side are chosen independently.
+        If the split holds no pairs, `n` examples are chosen for each side separately.
         """
         if n is None or not self.independent or (self.has_pairs and split == "test"):
             return super().reference_rows(split, n)
@@ -91,7 +91,7 @@ class Domain(TensorDataModule):
         return self.data.label_classes
 
     def load(self, split: str) -> dict[str, Tensor]:
-        """Return the side's pictures as "example", and their labels, if any, as "label"."""
+        """Return the side's pictures as "example", and labels as "label" if the set has any."""
         rows = self.data.split(split)
         label = rows.get(f"{self.key}_label", rows.get("label"))
         return {"example": rows[self.key], **({} if label is None else {"label": label})}

@@ -74,7 +74,7 @@ class _Digits(TranslationData):
         Args:
             split: "train" or "test".
             digits: "example" and "label" of all digits.
-            part: 0 or 1, the source of the digits; each source is split differently.
+            part: 0 for MNIST's digits, 1 for the other digits; each source is split differently.
         """
         generator = torch.Generator().manual_seed(mix(_SEED, part))
         order = torch.randperm(len(digits["label"]), generator=generator)

@@ -30,8 +30,8 @@ class TranslationFiles(PictureFiles, TranslationData):
     """Pictures of two sides in files, decoded and resized once, then cropped and mirrored.
 
     Scores are measured on whole pictures of `size`; batches are cropped from pictures of
-    `load_size`. The split "test" is the folder `test`, or `val` if there is no `test`. If both are
-    missing, a hash of the file names takes `test_share` of the files out of the training set.
+    `load_size`. The split "test" is the folder `test_folder`; by default `test` if it exists, else
+    `val`. If both are missing, a hash of the file names selects `test_share` of the training files.
 
     Args:
         root: the set's folder; for a public set, the folder that public sets are kept in.
@@ -210,7 +210,7 @@ class TranslationFiles(PictureFiles, TranslationData):
         """Return the files of a folder of the layout ("train", "val", "test" or "all") by side.
 
         Raises:
-            DataError: if there are none, or they do not belong together.
+            DataError: if a side has no files, or the files do not belong together.
         """
         return {side: self.layout.files(folder, side) for side in self.layout.folders[folder]}
 
@@ -218,7 +218,7 @@ class TranslationFiles(PictureFiles, TranslationData):
         """Return the files of the split "train" or "test" by side.
 
         Raises:
-            DataError: as `sides`; if the set has no such split.
+            DataError: as `sides`, or if the set has no such split or lacks `test_folder`.
         """
         test_folder = self._test_folder()
         if split == "test" and test_folder:

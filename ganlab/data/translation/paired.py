@@ -52,10 +52,10 @@ class PairedImages(TranslationFiles):
         }
 
     def sides(self, folder: str) -> Sides:
-        """Return the files of a folder under "ab", or under "a" and "b"; row i is then a pair.
+        """Return the files of a folder under "ab", or under "a" and "b" in the order of pairs.
 
         Raises:
-            DataError: if there are none, or a file has no partner.
+            DataError: if a side has no files, or a file has no partner.
         """
         sides = super().sides(folder)
         if "ab" in sides:

@@ -76,7 +76,7 @@ class _Archive:
 
 
 def unpacked_archive(name: str, root: Path) -> Path | None:
-    """Return the folder of a public set that is already unpacked; None if there is none.
+    """Return the folder of a public set that is already unpacked; None if it is not unpacked.
 
     Args:
         name: one of `NAMES`.
@@ -201,11 +201,11 @@ def _explain(archive: _Archive, root: Path, reason: str) -> str:
 def _explain_cityscapes(archive: _Archive, root: Path) -> str:
     tree = draw_tree((path, found(path)) for path in archive.folders(root)[:2])
     return (
-        f"data.root: no cityscapes under {root}. Expected one of\n{tree}\nIts licence forbids "
+        f"data.root: no cityscapes under {root}. Expected one of\n{tree}\nThe licence forbids "
         "redistribution, so no server offers the set any more. Register at "
         "https://www.cityscapes-dataset.com and download gtFine_trainvaltest.zip and "
-        "leftImg8bit_trainvaltest.zip. Make photographs and colour labels of 256×256 pixels of "
-        "them with the script datasets/prepare_cityscapes_dataset.py of the repository "
+        "leftImg8bit_trainvaltest.zip. Convert them to photographs and colour labels of 256×256 "
+        "pixels with the script datasets/prepare_cityscapes_dataset.py of the repository "
         "pytorch-CycleGAN-and-pix2pix. Move the script's output folder to "
         f"{archive.folders(root)[0]}. For pictures of your own use data=paired or data=unpaired."
     )

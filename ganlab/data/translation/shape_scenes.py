@@ -258,7 +258,7 @@ def _rimmed(canvas: Canvas, ground: Tensor, colours: Tensor) -> Tensor:
 
 
 def vivid(scenes: Scenes) -> Tensor:
-    """Return the surfaces' colours (N, 5, 3), at full value and saturated, to tell hues apart."""
+    """Return the surfaces' colours (N, 5, 3), at full value and saturated, so that hues differ."""
     pure = scenes.colour / scenes.colour.amax(2, keepdim=True)
     return 0.95 * (1 - 1.25 * (1 - pure))
 

@@ -82,7 +82,7 @@ class DrawnScenes(TranslationData):
         return dict.fromkeys(self.keys, (self.channels, self.size, self.size))
 
     def scenes(self, split: str, part: int = 0) -> Scenes:
-        """Return the scenes of "train" or "test"; another `part` gives as many other scenes."""
+        """Return the scenes of "train" or "test"; each `part` gives equally many other scenes."""
         one_of("split", split, SPLITS)
         seed = mix(_SEED, SPLITS.index(split), part)
         return sample_scenes(
@@ -137,7 +137,7 @@ class Shapes(DrawnScenes):
 
     @property
     def has_segments(self) -> bool:
-        """Whether translations are pictures, whose classes are in "segments", and not maps."""
+        """Whether targets are pictures, whose classes are in "segments"; False if they are maps."""
         return self.direction == "a_to_b"
 
     @property

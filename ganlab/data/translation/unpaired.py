@@ -48,10 +48,10 @@ class UnpairedImages(TranslationFiles):
         return dict.fromkeys(self.keys, (self.channels, self.size, self.size))
 
     def sides(self, folder: str) -> Sides:
-        """Return the files of a folder by side; with `has_pairs`, row i is a pair of test files.
+        """Return the files under "a" and "b"; with `has_pairs`, test files in the order of pairs.
 
         Raises:
-            DataError: if there are none, or a test file has no partner.
+            DataError: if a side has no files, or, with `has_pairs`, a test file has no partner.
         """
         sides = super().sides(folder)
         # without a folder for tests, the test files are taken out of the training folder

@@ -24,7 +24,7 @@ def refused(monkeypatch):
 
     def refuse(urls, target, md5):
         names.append(target.name)
-        raise OSError("no network here")
+        raise OSError("offline")
 
     monkeypatch.setattr(mnist, "download", refuse)
     monkeypatch.setattr(cifar10, "download", refuse)
@@ -170,7 +170,7 @@ def test_missing_files_are_listed(tmp_path, allowed, refused):
         [str(folder / "t10k-images-idx3-ubyte"), "(found)"],
         [str(folder / "t10k-labels-idx1-ubyte"), "(found)"],
     ]
-    assert ("no network here" if allowed else "data.download is false") in lines[5]
+    assert ("failed: offline" if allowed else "data.download is false") in lines[5]
     assert "GANLAB_DATA" in lines[5]
     assert refused == (["train-labels-idx1-ubyte.gz"] if allowed else [])
 
@@ -195,7 +195,7 @@ NAMES.append("cifar-10-batches-bin/test_batch.bin")
 
 
 def cifar_files():
-    """Return files by name. Record i of file f: label (i + f) mod 10, red f, green i, blue row."""
+    """Map names to contents. Record i of file f: label (i + f) mod 10, red f, green i, blue row."""
     files = {}
     for f, name in enumerate(NAMES):
         rows = bytes(row for row in range(32) for _ in range(32))
@@ -304,7 +304,7 @@ def test_pickled_cifar_is_not_read(tmp_path):
     assert "cifar-10-batches-py is the Python version" in message
     assert "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz" in message
     assert message.count("(missing)") == 6
-    assert "no network here" in message
+    assert "failed: offline" in message
 
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10])

@@ -48,7 +48,7 @@ def test_zips_that_cannot_be_read_are_named(tmp_path, what):
     assert files_of(tmp_path) == ["a.zip"]
 
 
-def test_folders_of_killed_processes_are_removed_and_of_living_ones_are_not(tmp_path):
+def test_only_folders_that_killed_processes_left_are_removed(tmp_path):
     pytest.importorskip("fcntl")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("x", b"1")

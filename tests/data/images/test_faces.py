@@ -33,14 +33,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exact(folder):
+def rows(folder):
     """The rows of attributes.csv."""
     with (folder / "attributes.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def seen(folder, row, u, v):
-    """The colour in a face's file at (u, v), in half pictures right of and below its middle."""
+def colour_at(folder, row, u, v):
+    """Return the file's colour at (u, v), in half pictures right of and below the face's middle."""
     x = u * float(row["width"]) + float(row["x"])
     y = v + float(row["y"])
     with Image.open(folder / "img_align_celeba" / row["file"]) as picture:
@@ -57,7 +57,7 @@ def colour_of(row, name):
 
 
 def test_there_are_more_than_100000_faces():
-    """Not counting poses. Hair is bald, or one of 2 kinds, 2 lengths and with or without bangs."""
+    """Poses are not counted. Hair is bald, or has one of 2 kinds, 2 lengths, and bangs or none."""
     others = 1
     for name, words in ATTRIBUTES.items():
         if name not in ("hair", "length", "bangs"):
@@ -65,23 +65,23 @@ def test_there_are_more_than_100000_faces():
     assert others * (1 + 2 * 2 * 2) > 100_000
 
 
-def test_a_picture_shows_what_its_row_says(folder, exact):
+def test_a_picture_shows_what_its_row_says(folder, rows):
     """Each attribute is checked at a point that no other attribute can cover."""
-    for row in exact:
-        assert near(seen(folder, row, -0.9, -0.9), colour_of(row, "background"))
-        assert near(seen(folder, row, 0.0, 0.88), colour_of(row, "shirt"))
-        assert near(seen(folder, row, 0.0, 0.14), colour_of(row, "skin")), row["file"]
+    for row in rows:
+        assert near(colour_at(folder, row, -0.9, -0.9), colour_of(row, "background"))
+        assert near(colour_at(folder, row, 0.0, 0.88), colour_of(row, "shirt"))
+        assert near(colour_at(folder, row, 0.0, 0.14), colour_of(row, "skin")), row["file"]
         hair, bald = colour_of(row, "hair_colour"), row["hair"] == "bald"
-        assert near(seen(folder, row, 0.0, -0.58), hair) != bald
-        assert near(seen(folder, row, 0.0, -0.26), hair) == (row["bangs"] == "yes")
-        assert near(seen(folder, row, 0.56, 0.6), hair) == (row["length"] == "long")
-        glasses = near(seen(folder, row, 0.2, 0.2075), FIXED["frame"])
+        assert near(colour_at(folder, row, 0.0, -0.58), hair) != bald
+        assert near(colour_at(folder, row, 0.0, -0.26), hair) == (row["bangs"] == "yes")
+        assert near(colour_at(folder, row, 0.56, 0.6), hair) == (row["length"] == "long")
+        glasses = near(colour_at(folder, row, 0.2, 0.2075), FIXED["frame"])
         assert glasses == (row["glasses"] == "yes")
-        cheek = near(seen(folder, row, -0.34, 0.34), FIXED["cheeks"])
+        cheek = near(colour_at(folder, row, -0.34, 0.34), FIXED["cheeks"])
         assert cheek == (row["rosy_cheeks"] == "yes")
-        earring = near(seen(folder, row, 0.56, 0.26), FIXED["gold"])
+        earring = near(colour_at(folder, row, 0.56, 0.26), FIXED["gold"])
         assert earring == (row["earrings"] == "yes")
-        inside = near(seen(folder, row, 0.0, 0.56), FIXED["mouth"])
+        inside = near(colour_at(folder, row, 0.0, 0.56), FIXED["mouth"])
         assert inside == (row["mouth_open"] == "yes")
 
 
@@ -98,7 +98,7 @@ def test_every_attribute_changes_the_picture():
         assert not changed[1::2].any(), name
 
 
-def test_the_official_attributes_are_those_of_the_rows(folder, exact):
+def test_the_official_attributes_are_those_of_the_rows(folder, rows):
     data = CelebA(root=str(folder.parent), size=32, crop=None, cache="memory")
     names = data.attribute_names
     assert names == tuple(OFFICIAL.split())
@@ -107,7 +107,7 @@ def test_the_official_attributes_are_those_of_the_rows(folder, exact):
     for line in (folder / "list_attr_celeba.txt").read_text().splitlines()[2:]:
         name, *values = line.split()
         table[name] = dict(zip(names, (value == "1" for value in values), strict=True))
-    for row in exact:
+    for row in rows:
         marks = table[row["file"]]
         assert marks["Bald"] == (row["hair"] == "bald")
         assert marks["Wavy_Hair"] == (row["hair"] == "wavy")
@@ -170,7 +170,7 @@ def test_drawing_in_parts_changes_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [32, 256])
-def test_the_set_draws_itself_once(tmp_path, size):
+def test_the_faces_are_drawn_once(tmp_path, size):
     options = {"root": str(tmp_path), "size": size, "samples": 20, "batch_size": 4}
     data = CartoonFaces(**options, cache="memory")
     assert data.train["example"].shape[1:] == (3, size, size)

@@ -128,7 +128,7 @@ def test_unequal_sizes_are_counted(tmp_path):
         read_images(tmp_path)
 
 
-def test_no_folder_and_no_images(tmp_path):
+def test_a_missing_folder_and_a_folder_without_images_are_refused(tmp_path):
     with pytest.raises(DataError, match="it does not exist"):
         read_images(tmp_path / "nowhere")
     file = tmp_path / "notes.txt"
@@ -139,7 +139,7 @@ def test_no_folder_and_no_images(tmp_path):
         read_images(tmp_path)
 
 
-def test_one_image_is_a_folder(tmp_path):
+def test_a_folder_may_hold_a_single_image(tmp_path):
     _write(tmp_path, ["a.png"])
     assert len(read_images(tmp_path).images) == 1
 

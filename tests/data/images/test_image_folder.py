@@ -32,12 +32,12 @@ def write(root, *names, size=(8, 8)):
 
 
 def colour(name):
-    """A colour of 24 bits that is a function of the name."""
+    """Return a colour of 24 bits that depends only on the name."""
     return zlib.crc32(name.encode()) >> 8
 
 
-def seen(tensors):
-    """The colours of a split."""
+def colours_of(tensors):
+    """Return the colours of a split's pictures, each as 24 bits."""
     images = tensors["example"]
     assert (images == images[:, :, :1, :1]).all()
     return [int.from_bytes(bytes(rgb), "big") for rgb in images[:, :, 0, 0].tolist()]
@@ -54,14 +54,14 @@ def test_a_plain_folder_is_split_by_a_rule(root):
     """A tenth is for tests; no file is in both splits; seeds and added files change no split."""
     write(root, *NAMES)
     data = make(root)
-    train, test = seen(data.train), seen(data.test)
+    train, test = colours_of(data.train), colours_of(data.test)
     assert sorted(train + test) == sorted(colour(name) for name in NAMES)
     assert len(test) == 2
-    assert seen(make(root, seed=5).test) == test
+    assert colours_of(make(root, seed=5).test) == test
     assert (data.provides, data.classes, data.shape) == (("example",), None, (3, 8, 8))
     write(root, "a.png", "b.png", "c.png", "d.png")
-    assert set(seen(make(root).test)) - set(test) <= {colour(f"{x}.png") for x in "abcd"}
-    assert len(seen(make(root, test_share=0.5).test)) == 12
+    assert set(colours_of(make(root).test)) - set(test) <= {colour(f"{x}.png") for x in "abcd"}
+    assert len(colours_of(make(root, test_share=0.5).test)) == 12
 
 
 def test_a_test_share_of_zero_gives_no_test_split(root):
@@ -80,8 +80,8 @@ def test_folders_named_as_splits_are_the_splits(root, test, caplog):
     (root / "notes").mkdir()
     with caplog.at_level(logging.INFO):
         data = make(root)
-        assert seen(data.train) == [colour(name) for name in NAMES]
-        assert seen(data.test) == [colour("x.png")]
+        assert colours_of(data.train) == [colour(name) for name in NAMES]
+        assert colours_of(data.test) == [colour("x.png")]
     assert f"20 pictures to train on in train/ and 1 to test in {test}/" in caplog.text
 
 
@@ -134,7 +134,7 @@ def test_classes_are_first_folders(root):
         }
         want[colour("cat/persian/long hair/x.png")] = 0
         tensors = data.split(split)
-        assert tensors["label"].tolist() == [want[value] for value in seen(tensors)]
+        assert tensors["label"].tolist() == [want[value] for value in colours_of(tensors)]
     assert data.class_names == ("cat", "dog")
     assert "label" not in make(root).train
 
@@ -146,7 +146,7 @@ def test_classes_within_splits(root):
     assert data.train["label"].bincount().tolist() == [20, 20]
     assert data.test["label"].tolist() == [1]
     write(root, "val/zebra/x.png")
-    with pytest.raises(DataError, match=r"val has classes that .*train has not: zebra.*cat, dog"):
+    with pytest.raises(DataError, match=r"val has classes that .*train lacks: zebra.*cat, dog"):
         make(root, classes=2).setup("fit")
 
 
@@ -171,7 +171,7 @@ def test_unusual_file_names_in_all_numbers_of_channels(root):
 def test_names_that_differ_only_in_case_are_named(root):
     write(root, "a/Cat.png", "a/cat.png", "b.png")
     if len(list((root / "a").iterdir())) == 1:
-        pytest.skip("this file system knows no case")
+        pytest.skip("this file system ignores case")
     with pytest.raises(DataError, match=r"differ only in case: a/Cat\.png and a/cat\.png"):
         make(root).setup("fit")
 
@@ -217,7 +217,7 @@ def test_without_fitting_pictures_keep_their_pixels(root):
 
 def test_a_limit_decodes_a_seeded_part(root):
     write(root, *NAMES)
-    parts = [seen(make(root, limit=5, seed=seed).train) for seed in (1, 1, 2)]
+    parts = [colours_of(make(root, limit=5, seed=seed).train) for seed in (1, 1, 2)]
     assert parts[0] == parts[1] != parts[2]
     assert len(parts[0]) == 5
     assert len(make(root, limit=5).test["example"]) == 2, "the limit is on training images alone"
@@ -232,7 +232,7 @@ def test_skipped_files_leave_labels_where_they_belong(root):
         make(root, classes=2, test_share=0).setup("fit")
     data = make(root, classes=2, test_share=0, skip_corrupt=True)
     assert data.train["label"].bincount().tolist() == [19, 20]
-    assert seen(data.train)[19] == colour("dog/00.png")
+    assert colours_of(data.train)[19] == colour("dog/00.png")
 
 
 def test_a_missing_folder(root):
@@ -283,7 +283,7 @@ def test_too_few_for_a_split(root):
         ({"root": None}, "data.root: missing. Give the folder of your pictures: data.root=DIR."),
         ({"channels": 5}, "data.channels: received 5; allowed 1, 2, 3, 4"),
         ({"classes": 0}, "data.classes: received 0"),
-        ({"load_size": 4}, "data.load_size: received 4; allowed 8 to 2048"),
+        ({"load_size": 4}, "data.load_size: received 4; allowed a whole number from 8 to 2048"),
         ({"fit": "none", "load_size": 9}, "data.load_size: received 9, but data.fit=none"),
         ({"fit": "pad"}, "data.fit: received 'pad'; allowed crop, stretch, none"),
         ({"test_share": 1}, "data.test_share: received 1"),

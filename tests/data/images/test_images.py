@@ -33,8 +33,8 @@ def test_the_digits_are_500_of_each_class(cache):
     assert torch.equal(MNIST5k().train["example"], data.train["example"]), "cached as parsed"
 
 
-def test_the_digits_can_be_told_apart(cache):
-    """The nearest class mean is right for over 75 %, so images and labels belong together."""
+def test_the_digits_can_be_classified(cache):
+    """The nearest class mean is right for over 75 % of the digits, so labels belong to images."""
     data = MNIST5k().train
     images, label = data["example"].flatten(1).float(), data["label"]
     means = torch.stack([images[label == k].mean(0) for k in range(10)])
@@ -161,7 +161,10 @@ def test_synthetic_images_depend_on_seed_and_split():
         (lambda: MNIST5k(batch_size=-4), "data.batch_size: received -4"),
         (lambda: Synthetic(channels=5), "data.channels: received 5; allowed 1, 2, 3, 4"),
         (lambda: Synthetic(classes=0), "data.classes: received 0"),
-        (lambda: Synthetic(size=5000), "data.size: received 5000; allowed 4 to 1024"),
+        (
+            lambda: Synthetic(size=5000),
+            "data.size: received 5000; allowed a whole number from 4 to 1024",
+        ),
         (lambda: Synthetic(samples=None), "data.samples: received None"),
     ],
 )

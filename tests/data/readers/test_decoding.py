@@ -60,13 +60,13 @@ def test_grey_decodes_to_any_number_of_channels(tmp_path, channels):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", ["png", "tif", "jpg", "webp"])
-@pytest.mark.parametrize("deep", [False, True])
-def test_every_orientation_decodes_upright(tmp_path, orientation, ending, deep):
+@pytest.mark.parametrize("bits", [8, 16])
+def test_every_orientation_decodes_upright(tmp_path, orientation, ending, bits):
     """A picture that is stored in any of the eight orientations decodes to the same pixels.
 
     EXIF 2.3: the value says where row 0 and column 0 of the stored pixels are in the picture.
     """
-    if deep and ending in ("jpg", "webp"):
+    if bits == 16 and ending in ("jpg", "webp"):
         pytest.skip("the format has no 16-bit pixels")
     upright = np.kron(np.array([[0, 60, 120], [180, 240, 30]], dtype=np.uint8), np.ones((16, 16)))
     stored = upright.astype(np.uint8)
@@ -78,7 +78,7 @@ def test_every_orientation_decodes_upright(tmp_path, orientation, ending, deep):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"a.{ending}"
-    picture = Image.fromarray(stored.astype(np.uint16) * 257 if deep else stored)
+    picture = Image.fromarray(stored.astype(np.uint16) * 257 if bits == 16 else stored)
     picture.save(path, exif=exif, **({"lossless": True} if ending == "webp" else {}))
     decoder = Decoder(1)
     assert (decoder(path)[0].int() - torch.from_numpy(upright)).abs().max() <= 3
@@ -96,8 +96,8 @@ def test_sixteen_bit_grey_is_rounded_and_may_have_a_transparent_value(tmp_path):
     _png(tmp_path / "a.png", samples, 0)
     assert Decoder(1)(tmp_path / "a.png").flatten().tolist() == [0, 0, 1, 100, 255]
     name = b"tRNS" + struct.pack(">H", 257 * 100)
-    clear = struct.pack(">I", 2) + name + struct.pack(">I", zlib.crc32(name))
-    _png(tmp_path / "b.png", samples, 0, extra=clear)
+    transparent = struct.pack(">I", 2) + name + struct.pack(">I", zlib.crc32(name))
+    _png(tmp_path / "b.png", samples, 0, extra=transparent)
     assert Decoder(1)(tmp_path / "b.png").flatten().tolist() == [0, 0, 1, 255, 255]
     assert Decoder(2)(tmp_path / "b.png")[1].flatten().tolist() == [255, 255, 255, 0, 255]
 
@@ -145,12 +145,12 @@ def test_the_first_of_several_frames_is_read(tmp_path):
     assert torch.equal(Decoder()(tmp_path / "a.tif"), _chw(np.array(frames[0])))
 
 
-@pytest.mark.parametrize("sides", [(30_000, 30_000), (10_000, 10_000), (65_535, 65_535)])
-def test_decompression_bombs_are_refused_by_their_header(tmp_path, sides):
-    """900 megapixels in a file of 67 bytes, for which Pillow alone warns or raises."""
+@pytest.mark.parametrize("side", [30_000, 10_000, 65_535])
+def test_decompression_bombs_are_refused_by_their_header(tmp_path, side):
+    """A file of 67 bytes states 100 or more megapixels, for which Pillow alone warns or raises."""
     _png(tmp_path / "a.png", np.zeros((1, 1), dtype=np.uint8), 0, bits=8)
     data = bytearray((tmp_path / "a.png").read_bytes())
-    data[16:24] = struct.pack(">II", *sides)
+    data[16:24] = struct.pack(">II", side, side)
     data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
     (tmp_path / "a.png").write_bytes(data)
     with warnings.catch_warnings():

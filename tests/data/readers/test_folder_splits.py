@@ -41,7 +41,7 @@ def test_an_empty_folder_for_tests_next_to_classes_is_ignored(tmp_path):
 
 
 def test_two_train_folders_are_named(tmp_path):
-    """No two file names clash here, but one of the two folders would be left out."""
+    """No two file names clash, but train/ or Train/ would be left out."""
     write(tmp_path, "train/1.png", "Train/2.png", "test/3.png")
     if len([*tmp_path.iterdir()]) == 2:
         pytest.skip("this file system ignores case")

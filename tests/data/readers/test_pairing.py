@@ -48,7 +48,7 @@ def test_the_message_blames_the_damaged_file_and_not_its_partner(root, direction
 @pytest.mark.parametrize("direction", ["a_to_b", "b_to_a"])
 @pytest.mark.parametrize("fit", ["stretch", "none"])
 def test_a_mended_pair_is_used_again(root, direction, fit):
-    """No file of A changes, but which files of A are used changes with B."""
+    """No file of A changes, but whether a file of A is used depends on its partner in B."""
     path = root / "B/train/1.png"
     intact = path.read_bytes()
     a, b = ("source", "target") if direction == "a_to_b" else ("target", "source")

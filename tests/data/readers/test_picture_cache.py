@@ -47,13 +47,14 @@ def entries(cache):
 
 
 def test_a_second_load_decodes_nothing(folder, monkeypatch):
-    first = load(folder, size=8, fit="crop") if write(folder) is not None else None
+    write(folder)
+    first = load(folder, size=8, fit="crop")
     monkeypatch.setattr(Decoder, "picture", None)
     monkeypatch.setattr(picture_cache, "_hash", None)
     assert torch.equal(load(folder, size=8, fit="crop").images, first.images)
 
 
-def test_moved_files_are_not_decoded_again_and_changed_ones_are(folder, cache, monkeypatch):
+def test_changed_files_are_decoded_again_and_moved_files_are_not(folder, cache, monkeypatch):
     pixels = write(folder)
     load(folder)
     moved = folder.rename(folder.with_name("elsewhere"))
@@ -145,9 +146,9 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, dama
 
 
 @pytest.mark.parametrize("trouble", ["no folder", "no room", "full"])
-def test_memory_is_used_if_the_disk_cannot_be(folder, cache, caplog, monkeypatch, trouble):
+def test_memory_is_used_if_the_disk_cannot_be_used(folder, cache, caplog, monkeypatch, trouble):
     pixels = write(folder)
-    if trouble == "no folder":  # a file blocks it: permissions would not stop the user root
+    if trouble == "no folder":  # a file blocks it, as permissions would not stop root
         cache.parent.mkdir(parents=True)
         cache.write_text("")
     elif trouble == "no room":

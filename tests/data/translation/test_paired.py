@@ -1,4 +1,4 @@
-"""Pairs in every layout: their order, crops and channels, and the errors for what is no pair."""
+"""Pairs in every layout: order, crops and channels, and errors for files that form no pairs."""
 
 import logging
 
@@ -145,19 +145,19 @@ def test_names_match_in_both_unicode_forms_of_an_accent(tmp_path):
     assert torch.equal(rows["source"], 255 - rows["target"])
 
 
-def test_both_sides_are_cut_and_mirrored_alike(tmp_path):
+def test_both_sides_are_cropped_and_mirrored_alike(tmp_path):
     """The negative of a crop is the crop of the negative."""
     side_by_side(tmp_path / "train", [f"{n}.png" for n in range(6)])
     data = PairedImages(str(tmp_path), size=5, load_size=8, batch_size=5, test_share=0.0, seed=3)
     assert data.training_rows["source"].shape == (6, 3, 8, 8)
     assert data.train["source"].shape == (6, 3, 5, 5)
-    batches = iter(data.train_dataloader())
-    seen = [next(batches) for _ in range(4)]
-    for batch in seen:
+    dataloader = iter(data.train_dataloader())
+    batches = [next(dataloader) for _ in range(4)]
+    for batch in batches:
         assert batch["source"].shape == (5, 3, 5, 5)
         assert torch.equal(batch["source"], 255 - batch["target"])
     again = iter(data.train_dataloader())
-    assert all(torch.equal(next(again)["source"], batch["source"]) for batch in seen)
+    assert all(torch.equal(next(again)["source"], batch["source"]) for batch in batches)
 
 
 def test_halves_do_not_bleed_into_each_other(tmp_path):
@@ -265,7 +265,7 @@ def test_a_corrupt_file_is_named_and_its_pair_left_out(tmp_path, layout):
 
 
 def test_a_folder_without_pairs_is_described(tmp_path):
-    assert "there is none" in message_of(lambda: exact(tmp_path / "nowhere").train)
+    assert "it does not exist" in message_of(lambda: exact(tmp_path / "nowhere").train)
     make(tmp_path / "sets" / "mine", "side by side")
     text = message_of(lambda: exact(tmp_path / "sets").train)
     assert f"{tmp_path / 'sets/{A,B}/*.png'}" in text

@@ -78,27 +78,27 @@ def test_the_first_use_downloads_unpacks_and_deletes_the_archive(tmp_path, serve
     PairedImages(str(root), "pix2pix/facades").prepare_data()  # already unpacked: needs no server
 
 
-@pytest.mark.parametrize("place", ["pix2pix/facades", "facades", ""])
-def test_an_unpacked_set_is_used(tmp_path, monkeypatch, place):
+@pytest.mark.parametrize("folder", ["pix2pix/facades", "facades", ""])
+def test_an_unpacked_set_is_used(tmp_path, monkeypatch, folder):
     monkeypatch.setattr(archives, "SERVERS", ())
     root = tmp_path / "facades"
     for name, data in FACADES.items():
-        path = root / place / name.removeprefix("facades/")
+        path = root / folder / name.removeprefix("facades/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     assert len(PairedImages(str(root), "pix2pix/facades").files("train")["ab"]) == 3
 
 
-@pytest.mark.parametrize("place", ["pix2pix", "."])
-def test_an_archive_that_a_person_put_there_is_used_and_kept(tmp_path, monkeypatch, place):
+@pytest.mark.parametrize("folder", ["pix2pix", "."])
+def test_an_archive_that_a_person_downloaded_is_used_and_kept(tmp_path, monkeypatch, folder):
     monkeypatch.setattr(archives, "SERVERS", ())
-    archive = tmp_path / place / "facades.tar.gz"
+    archive = tmp_path / folder / "facades.tar.gz"
     write_tar(archive, FACADES)
     assert fetch_archive("pix2pix/facades", tmp_path) == tmp_path / "pix2pix/facades"
     assert archive.exists()
 
 
-def test_without_a_network_the_message_says_what_to_get_and_where_to_put_it(tmp_path, monkeypatch):
+def test_offline_the_message_says_what_to_get_and_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "SERVERS", ((tmp_path / "down").as_uri(),))
     with pytest.raises(DataError) as caught:
         UnpairedImages(str(tmp_path / "sets"), "cyclegan/maps").prepare_data()
@@ -150,24 +150,24 @@ def test_half_a_set_is_drawn_as_it_lies_in_the_archive(tmp_path, server):
     assert files_of(tmp_path / "sets") == []
 
 
-@pytest.mark.parametrize("place", ["pix2pix/facades/mine/1.png", "pix2pix/facades"])
-def test_other_files_in_its_place_are_named_before_anything_is_downloaded(
-    tmp_path, server, monkeypatch, place
+@pytest.mark.parametrize("name", ["pix2pix/facades/mine/1.png", "pix2pix/facades"])
+def test_other_files_in_the_sets_folder_are_named_before_anything_is_downloaded(
+    tmp_path, server, monkeypatch, name
 ):
     monkeypatch.setattr(archives, "download", lambda *_: pytest.fail("nothing is downloaded"))
-    (tmp_path / place).parent.mkdir(parents=True)
-    (tmp_path / place).write_bytes(picture(8))
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(picture(8))
     with pytest.raises(DataError, match=r"(?s)pix2pix/facades must be missing or.*Move it away"):
         fetch_archive("pix2pix/facades", tmp_path)
-    assert files_of(tmp_path / "pix2pix") == [place.removeprefix("pix2pix/")]
+    assert files_of(tmp_path / "pix2pix") == [name.removeprefix("pix2pix/")]
 
 
-def test_an_empty_folder_in_its_place_is_filled(tmp_path, server):
+def test_an_empty_folder_of_the_set_is_filled(tmp_path, server):
     (tmp_path / "pix2pix/facades").mkdir(parents=True)
     assert fetch_archive("pix2pix/facades", tmp_path) == tmp_path / "pix2pix/facades"
 
 
-def test_a_tar_gz_of_a_wrong_checksum_is_damaged(tmp_path):
+def test_a_tar_gz_with_a_wrong_checksum_is_damaged(tmp_path):
     """The last bytes are gzip's checksum and length, which lie behind the last member."""
     archive = tmp_path / "facades.tar.gz"
     write_tar(archive, FACADES)
@@ -206,7 +206,7 @@ def test_links_and_devices_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_tar, write_zip])
-def test_more_than_a_bound_is_refused(tmp_path, write):
+def test_contents_of_more_than_most_bytes_are_refused(tmp_path, write):
     archive = tmp_path / "bomb"
     write(archive, {"a": bytes(3000), "b": bytes(3000)})
     with pytest.raises(DataError, match="was refused: it holds more"):  # noqa: SIM117
@@ -233,7 +233,7 @@ def test_a_set_that_another_process_unpacks_meanwhile_is_used(tmp_path, monkeypa
             path = root / "pix2pix" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        raise DataError("the folder is there")
+        raise DataError("the folder exists")
 
     monkeypatch.setattr(archives, "_fetch", fetch_too_late)
     assert fetch_archive("pix2pix/facades", tmp_path) == tmp_path / "pix2pix/facades"

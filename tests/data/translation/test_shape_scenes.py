@@ -1,4 +1,4 @@
-"""Drawn scenes: where shapes lie, what their mean colour tells, and what a caption says."""
+"""Drawn scenes: where shapes lie, that mean colours hide textures, and what captions say."""
 
 import dataclasses
 import re
@@ -89,8 +89,8 @@ def test_a_label_map_has_exactly_the_colours_of_its_classes():
     assert torch.equal(is_class.byte().argmax(1), segments.long())
 
 
-def test_the_mean_colour_of_a_shape_does_not_tell_its_texture():
-    """Guessing the texture whose mean colour is nearest is right no more often than by chance."""
+def test_the_mean_colour_of_a_shape_does_not_reveal_its_texture():
+    """Choosing the texture with the nearest mean colour is hardly better than chance."""
     described = scenes(1500)
     canvas = canvas_of(described, 32)
     pictures = textured(canvas, 5.0).float()

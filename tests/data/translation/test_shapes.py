@@ -10,7 +10,7 @@ from ganlab.errors import ConfigError
 TINY = {"size": 32, "samples": 24, "test_samples": 12}
 
 
-def equal_keys(a, b):
+def equality_by_key(a, b):
     return {key: torch.equal(a[key], b[key]) for key in a}
 
 
@@ -20,7 +20,7 @@ def test_the_seed_changes_the_order_of_pictures_and_not_the_pictures(cls):
     for split in ("train", "test"):
         assert first.content_hash(split) == second.content_hash(split)
     batches = [next(iter(data.train_dataloader())) for data in (first, second)]
-    assert not any(equal_keys(*batches).values())
+    assert not any(equality_by_key(*batches).values())
     assert first.content_hash("train") != first.content_hash("test")
 
 
@@ -66,7 +66,7 @@ def test_the_direction_exchanges_the_sides():
     assert torch.equal(forth.train["a"], back.train["b"])
 
 
-def test_captions_are_of_the_split():
+def test_each_split_has_its_own_captions():
     data = Shapes(**TINY)
     assert len(data.captions("train")) == 24
     assert len(data.captions("test")) == 12
@@ -74,7 +74,7 @@ def test_captions_are_of_the_split():
         data.captions("all")
 
 
-def where(pictures, ground):
+def differs_from(pictures, ground):
     """Return where pictures differ from the mean colour of their ground: bool (N, H, W)."""
     return (pictures.float() - torch.tensor(ground).view(3, 1, 1) * 255).abs().amax(1) > 40
 
@@ -86,8 +86,8 @@ GROUNDS = {"evening": (0.58, 0.59, 0.67), "night": (0.05, 0.08, 0.22)}
 def test_hidden_pairs_show_the_same_scene(style):
     data = ShapesUnpaired(**TINY, style=style)
     segments = draw_scenes(data.scenes("test"), 32, segments_of)
-    day = where(data.test["a"], (0.93, 0.9, 0.84))
-    other = where(data.test["b"], GROUNDS[style])
+    day = differs_from(data.test["a"], (0.93, 0.9, 0.84))
+    other = differs_from(data.test["b"], GROUNDS[style])
     assert (day == (segments > 0)).float().mean() > 0.97
     assert (other == (segments > 0)).float().mean() > 0.97
 
@@ -108,8 +108,8 @@ def test_hidden_partners_have_nearly_the_same_colours():
 
 def test_training_rows_of_the_two_sides_are_of_different_scenes():
     data = ShapesUnpaired(**TINY)
-    day = where(data.train["a"], (0.93, 0.9, 0.84))
-    other = where(data.train["b"], GROUNDS["evening"])
+    day = differs_from(data.train["a"], (0.93, 0.9, 0.84))
+    other = differs_from(data.train["b"], GROUNDS["evening"])
     overlap = (day.unsqueeze(1) == other.unsqueeze(0)).float().mean((2, 3))
     assert overlap.max() < 0.97  # pictures of the same scene exceed this
 

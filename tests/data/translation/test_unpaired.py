@@ -15,7 +15,7 @@ def temporary_cache(tmp_path_factory, monkeypatch):
 
 
 def write(folder, values, name="{:03}.png"):
-    """Write 8×8 pictures, each of one value, by which a batch shows which pictures it has."""
+    """Write 8×8 pictures, each of one value that identifies the picture in a batch."""
     folder.mkdir(parents=True)
     for value in values:
         Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(folder / name.format(value))
@@ -89,7 +89,7 @@ def test_each_side_has_its_own_order_in_each_epoch(tmp_path):
 
 
 def test_each_side_is_cropped_and_mirrored_independently(tmp_path):
-    """Every pixel has another value, so the first pixel tells a crop's place and mirroring."""
+    """All pixels differ, so the first pixel reveals a crop's position and mirroring."""
     ramp = np.stack([np.arange(64, dtype=np.uint8).reshape(8, 8)] * 3, axis=2)
     for side in ("trainA", "trainB"):
         (tmp_path / side).mkdir()
