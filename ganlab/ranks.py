@@ -76,8 +76,8 @@ def check_launch(trainer: Mapping[str, Any]) -> None:
         if nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= os.environ.keys():
             raise ConfigError(
                 f"trainer.num_nodes: received {nodes}, but no variable says where the other "
-                "machines are. Start the run by `srun ganlab train …` or `torchrun --nnodes=… -m ganlab "
-                "train …`, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each machine."
+                "machines are. Start the run by `srun ganlab train …` or `torchrun --nnodes=… "
+                "-m ganlab train …`, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each machine."
             )
         return
     if launch.ranks != wanted:

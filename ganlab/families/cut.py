@@ -136,8 +136,8 @@ class CUT(Translator):
         super().check_data(shapes, provides)
         if self.weights["identity"] and shapes["a"] != shapes["b"]:
             raise ConfigError(
-                f"model.identity_weight: received {self.weights['identity']}, but the generator takes "
-                f"a's shape {tuple(shapes['a'])}, not b's {tuple(shapes['b'])}. Set it to 0."
+                f"model.identity_weight: received {self.weights['identity']}, but the generator "
+                f"takes a's shape {tuple(shapes['a'])}, not b's {tuple(shapes['b'])}. Set it to 0."
             )
         real = torch.zeros(2, *shapes["b"], device=self.device)
         self.check_takes("discriminator", self.discriminator, real)

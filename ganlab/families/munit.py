@@ -35,7 +35,7 @@ class MUNIT(Translator):
     encoded from translations (equations 2 and 3).
 
     Args:
-        generator_ab, generator_ba: networks with three methods: `content(x)` encodes pictures of the
+        generator_ab, generator_ba: networks with methods: `content(x)` encodes pictures of the
             source domain, `style(x)` encodes pictures of the target domain as (N, latent), and
             `decode(content, style)` returns pictures of the target domain; see `StyledResNet`.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape, or to

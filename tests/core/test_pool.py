@@ -44,7 +44,7 @@ def test_no_pool_and_no_gradient():
 
 
 def test_pictures_of_a_checkpoint_may_be_on_another_device():
-    """A checkpoint's pictures are loaded on the CPU. Here the meta device stands for an accelerator."""
+    """Pictures are loaded on the CPU. Here the meta device stands for an accelerator."""
     pool = ImagePool(3)
     pool.load_state_dict({"pictures": numbered(0, 2)})
     pool.exchange(numbered(5, 1).to("meta"), torch.Generator())
