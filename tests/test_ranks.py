@@ -72,7 +72,9 @@ def test_a_wrong_number_of_processes_is_refused(started):
     started(TORCHRUN)
     check_launch({**cpu, "devices": 4, "num_nodes": 1})
     check_launch({**cpu, "devices": 2, "num_nodes": 2})
-    with pytest.raises(ConfigError, match=r"torchrun has started 4 processes, .* has 1 \(1 × 1\)"):
+    with pytest.raises(
+        ConfigError, match=r"torchrun has started 4 processes, .* needs 1 \(1 × 1\)"
+    ):
         check_launch({**cpu, "devices": 1})
 
 

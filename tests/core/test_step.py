@@ -164,7 +164,7 @@ def test_float16_steps_each_player_once_a_batch():
     fit(exact, batches=4)
     assert dtypes == {torch.float16}
     assert module.steps == {"discriminator": 4, "generator": 4}
-    assert scaler.state_dict()["scale"] == 256.0  # neither doubled nor halved so far
+    assert scaler.state_dict()["scale"] == 256.0  # neither doubled nor halved
     assert scaler.state_dict()["_growth_tracker"] == 8
     start = tiny_gan().state_dict()
     for name, value in exact.state_dict().items():

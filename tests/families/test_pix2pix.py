@@ -155,7 +155,7 @@ def test_settings_without_effect_are_refused_if_the_generator_plays_alone(option
 def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"objective: received 'l3'; allowed l1, l2, gan"):
         tiny_pix2pix(objective="l3")
-    with pytest.raises(ConfigError, match="l1_gan needs an adversarial loss"):
+    with pytest.raises(ConfigError, match="received l1_gan, which needs an adversarial loss"):
         tiny_pix2pix(adversarial=None)
     for name in ("reconstruction", "discriminator", "feature_matching"):
         with pytest.raises(ConfigError, match=f"{name}_weight: received -1"):
