@@ -34,7 +34,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"checkpoint: {path} holds more than tensors and plain containers, so it was not "
-            "written by ganlab. It is not read, since it could contain code that reading would run."
+            "written by ganlab. It is not read, since that could run its code."
         ) from error
     except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
