@@ -196,7 +196,7 @@ class AdversarialModule(AveragedModule):
 
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
-        """Within the block, let gradients reach only `role`, or nothing unless `required`."""
+        """In the block, let only `role`'s parameters require gradients (none if not `required`)."""
         before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:
