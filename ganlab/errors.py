@@ -49,7 +49,7 @@ def nearest(text: str, allowed: list[str]) -> str:
 
 
 def first_few(items: Iterable[str], most: int = 10, between: str = ", ") -> str:
-    """Return at most `most` items as text, and "… and n more" if there are more."""
+    """Return up to `most` items as text, and "… and n more" if n items are left out."""
     items = list(items)
     more = [f"… and {len(items) - most:,} more"] if len(items) > most else []
     return between.join(items[:most] + more)

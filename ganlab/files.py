@@ -42,14 +42,14 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
-    """Yield a temporary path, see `replacing`; raise an error for users if writing fails.
+    """Yield a temporary path as `replacing` does; raise an error for users if writing fails.
 
     Args:
         path: the file to write.
         hint: the end of the error message: what the user can do.
 
     Raises:
-        RunError: the disk is full or read-only; an older file at `path` is untouched.
+        RunError: the file cannot be written, e.g. on a full disk; an older file is untouched.
     """
     try:
         with replacing(path) as temporary:
@@ -83,7 +83,7 @@ def append_text(path: Path, text: str) -> None:
     """Append to a text file.
 
     Raises:
-        RunError: the disk is full or read-only.
+        RunError: the file cannot be written, e.g. on a full or read-only disk.
     """
     try:
         with open(path, "a", newline="", encoding="utf-8") as file:
@@ -93,17 +93,17 @@ def append_text(path: Path, text: str) -> None:
 
 
 def from_here(path: Path) -> Path:
-    """Return a path inside the working directory relative to it, other paths unchanged."""
+    """Return `path`, relative to the working directory if it is inside that directory."""
     working = Path.cwd()
     return path.relative_to(working) if path.is_relative_to(working) else path
 
 
 def finite(contents: Any, instead: Callable[[float], Any] = str) -> Any:
-    """Return `contents` with NaN and infinities replaced, which JSON does not support.
+    """Return `contents` with NaN and infinities, which JSON does not support, replaced.
 
     Args:
         contents: nested dicts, lists and tuples. In the result, keys are str and tuples are lists.
-        instead: returns the replacement of such a number (default: its text, e.g. "inf").
+        instead: maps such a number to its replacement (default: its text, e.g. "inf").
     """
     if isinstance(contents, dict):
         return {str(key): finite(value, instead) for key, value in contents.items()}

@@ -36,7 +36,7 @@ class Launch:
 
 
 def launched(environment: Mapping[str, str] | None = None) -> Launch:
-    """Return how this process was started, by its environment variables (default: os.environ)."""
+    """Return how this process was started, as told by `environment` (default: os.environ)."""
     given = os.environ if environment is None else environment
     if "TORCHELASTIC_RUN_ID" in given:
         rank = int(given["RANK"])
@@ -67,34 +67,36 @@ def check_launch(trainer: Mapping[str, Any]) -> None:
         trainer: the trainer's configuration.
 
     Raises:
-        ConfigError: the numbers differ, or a machine does not know the address of the first one.
+        ConfigError: the numbers of processes or machines differ, or the address of the first
+            machine is unknown.
     """
     launch, nodes = launched(), int(trainer.get("num_nodes") or 1)
     wanted = nodes * devices_of(trainer)
     if launch.ranks is None:
         if nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= os.environ.keys():
             raise ConfigError(
-                f"trainer.num_nodes: received {nodes}, and nothing says where the other machines "
-                "are. Start the run by `srun ganlab train …` or `torchrun --nnodes=… -m ganlab "
-                "train …`, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each machine."
+                f"trainer.num_nodes: received {nodes}, but no variable says where the other "
+                "machines are. Start the run by `srun ganlab train …` or `torchrun --nnodes=… "
+                "-m ganlab train …`, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each machine."
             )
         return
     if launch.ranks != wanted:
         raise ConfigError(
-            f"trainer.devices: {launch.by} has started {launch.ranks} processes, and the trainer "
-            f"has {wanted} ({nodes} × {wanted // nodes}). Set trainer.num_nodes and "
+            f"trainer.devices: {launch.by} has started {launch.ranks} processes, but the trainer "
+            f"needs {wanted} ({nodes} × {wanted // nodes}). Set trainer.num_nodes and "
             "trainer.devices (of each machine) to what was started, with trainer=ddp, ddp_cpu or "
             "multi_node; or start one process."
         )
     machines = int(_leading_digits(os.environ.get("SLURM_STEP_NUM_NODES") or "") or nodes)
     if launch.by == "srun" and machines != nodes:
         raise ConfigError(
-            f"trainer.num_nodes: received {nodes}; srun has started the run on {machines} machines."
+            f"trainer.num_nodes: received {nodes}; srun has started the run on {machines} "
+            f"machines. Set trainer.num_nodes={machines}."
         )
 
 
 def devices_of(trainer: Mapping[str, Any]) -> int:
-    """Return the number of processes that a trainer has on each machine.
+    """Return the number of processes that a trainer needs on each machine.
 
     Args:
         trainer: the trainer's configuration. Its `devices` is a number, a list, or -1 or "auto"

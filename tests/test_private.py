@@ -45,10 +45,10 @@ def test_tensorboard_hides_what_came_after(tmp_path):
 def test_a_batch_norm_takes_any_rank(dimensions):
     """`_BatchNorm` of torch, and its `_check_input_dim`."""
     kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
-    layer, like = private.BatchNormOfAnyRank(3), kinds[dimensions](3)
+    layer, reference = private.BatchNormOfAnyRank(3), kinds[dimensions](3)
     x = torch.randn(4, 3, *[2] * (dimensions - 2))
-    assert torch.equal(layer(x), like(x))
-    assert isinstance(like, private.BatchNorm)
+    assert torch.equal(layer(x), reference(x))
+    assert isinstance(reference, private.BatchNorm)
     with pytest.raises(ValueError, match="received 1 dimensions"):
         layer(torch.zeros(3))
 

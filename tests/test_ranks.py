@@ -67,12 +67,14 @@ def started(monkeypatch):
 def test_a_wrong_number_of_processes_is_refused(started):
     cpu = {"accelerator": "cpu"}
     check_launch({**cpu, "devices": 3})
-    with pytest.raises(ConfigError, match=r"trainer.num_nodes: received 2, and nothing says"):
+    with pytest.raises(ConfigError, match=r"trainer.num_nodes: received 2, but no variable says"):
         check_launch({**cpu, "devices": 1, "num_nodes": 2})
     started(TORCHRUN)
     check_launch({**cpu, "devices": 4, "num_nodes": 1})
     check_launch({**cpu, "devices": 2, "num_nodes": 2})
-    with pytest.raises(ConfigError, match=r"torchrun has started 4 processes, .* has 1 \(1 × 1\)"):
+    with pytest.raises(
+        ConfigError, match=r"torchrun has started 4 processes, .* needs 1 \(1 × 1\)"
+    ):
         check_launch({**cpu, "devices": 1})
 
 

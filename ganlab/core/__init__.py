@@ -1,4 +1,4 @@
-"""The base classes of all families: a game between players, and its parts."""
+"""The base classes of all families: games, translators, players and schedules."""
 
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.player import Player

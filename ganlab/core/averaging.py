@@ -46,7 +46,7 @@ class AveragedModule(LightningModule):
     def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
         """Yield submodule `name` in evaluation mode, without gradients.
 
-        With `ema`, the submodule's EMA copy is yielded if there is one.
+        If `ema` is true and the submodule has an EMA copy, the copy is yielded instead.
         """
         module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
         was_training = module.training

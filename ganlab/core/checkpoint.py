@@ -28,6 +28,6 @@ def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tenso
             for n in differing[:5]
         )
         raise CheckpointError(
-            f"checkpoint: it is of another model; of {len(names)} tensors, {len(differing)} differ:"
-            f"\n{shown}\nUse the run's own config.yaml, or start a new run."
+            f"checkpoint: belongs to another model; {len(differing)} of {len(names)} tensors "
+            f"differ:\n{shown}\nUse the run's own config.yaml, or start a new run."
         )

@@ -33,8 +33,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"checkpoint: {path} holds more than tensors and plain containers. It is not read, "
-            "since reading it could run its code. It was not written by ganlab."
+            f"checkpoint: {path} holds more than tensors and plain containers, so it was not "
+            "written by ganlab. It is not read, since that could run its code."
         ) from error
     except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -78,7 +78,7 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
         checkpoint: "last" (the newest that can be read), "best", "previous", or a file.
 
     Raises:
-        RunError: the folder is not a run's folder.
+        RunError: the folder is not a run's folder, or its config.yaml is damaged.
         CheckpointError: the checkpoint is missing or damaged, or belongs to another model.
     """
     folder = Path(folder)
@@ -87,7 +87,7 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
         newest = newest_checkpoint(folder)
         if newest is None:
             raise CheckpointError(
-                f"checkpoint: {folder} has no checkpoint yet. Train it further: "
+                f"checkpoint: {folder} has no checkpoint yet. Resume the run: "
                 f"ganlab train run={folder} resume=true"
             )
         contents = newest[1]
@@ -97,8 +97,8 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
     saved_config = contents["ganlab"]["config"] or {}
     if saved_config.get("model") != config.get("model"):
         raise CheckpointError(
-            f"checkpoint: {checkpoint} is of another model than {folder}. Give the run that the "
-            "checkpoint belongs to."
+            f"checkpoint: {checkpoint} belongs to another model than {folder}. Give the run "
+            "that the checkpoint belongs to."
         )
     module = build_module(saved_config)
     module.on_load_checkpoint(contents)

@@ -44,8 +44,8 @@ class AdversarialModule(AveragedModule):
         needs: keys that a batch must have.
         batches_seen, examples_seen: counters; examples are counted over all ranks.
         examples_in_batch: number of examples in the newest batch, over all ranks.
-        scored_at: examples seen when the newest scores were taken; None before the first ones.
-        logged_at: examples seen when values were last logged; 0 if none were.
+        scored_at: examples seen when the newest scores were taken; None before the first scores.
+        logged_at: examples seen when values were last logged; 0 before the first log row.
         steps: number of optimizer steps of each player.
         latest: the newest value of every logged quantity.
         watched: the newest tensors given to `watch`, by name.
@@ -177,7 +177,7 @@ class AdversarialModule(AveragedModule):
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the gradient of the optimizer's player; mixed precision has unscaled it before."""
+        """Clip the gradient of the optimizer's player; Lightning has already unscaled it."""
         for role, candidate in zip(self.roles, self.trainer.optimizers, strict=True):
             clip = self.players[role].gradient_clip
             if candidate is optimizer and clip is not None:
@@ -196,7 +196,7 @@ class AdversarialModule(AveragedModule):
 
     @contextmanager
     def gradients_of(self, role: str, required: bool) -> Iterator[None]:
-        """Let only `role`'s parameters require gradients in the block; none if not `required`."""
+        """In the block, let only `role`'s parameters require gradients (none if not `required`)."""
         before = self._training
         self._require_gradients_of(*([role] if required else []))
         try:
@@ -220,7 +220,7 @@ class AdversarialModule(AveragedModule):
     # --- the log -----------------------------------------------------------------------------
 
     def flush_log(self) -> None:
-        """Log the means of terms since the last row, and scheduled values; all ranks call this."""
+        """Log mean terms since the last row, and scheduled values; all ranks must call this."""
         if not self._window:
             return
         self.check_finite()
@@ -228,7 +228,7 @@ class AdversarialModule(AveragedModule):
         self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
 
     def log_values(self, values: dict[str, float]) -> None:
-        """Send values by name to all loggers; the x-axis is the number of examples seen."""
+        """Send named values to all loggers; the x-axis is the number of examples seen."""
         self.latest |= values
         self.logged_at = self.examples_seen
         for logger in self.loggers:
@@ -293,7 +293,7 @@ class AdversarialModule(AveragedModule):
         """Raise unless a data module gives what this game needs; called before data is read.
 
         Args:
-            shapes: shape of one example by batch key, e.g. {"example": (1, 28, 28)}.
+            shapes: maps batch keys to the shape of one example, e.g. {"example": (1, 28, 28)}.
             provides: keys of the data module's batches.
 
         Raises:
@@ -311,5 +311,5 @@ class AdversarialModule(AveragedModule):
     def sample(
         self, n: int, *, labels: Tensor | None = None, seed: int | None = None, ema: bool = True
     ) -> Tensor:
-        """Return `n` samples; families that generate samples override this."""
+        """Return `n` samples; raise a ConfigError unless a family overrides this."""
         raise ConfigError(f"{type(self).__name__} does not generate samples.")

@@ -25,7 +25,7 @@ class Player:
             torch.optim.Adam. Any of its scalars may be a `Schedule`.
         modules: names of the submodules that this player trains. If empty, the player trains the
             submodule that has the player's name.
-        every: a number n ≥ 1; the player is due in each nth batch only. With n = 5, a generator is
+        every: a number n ≥ 1; the player is due in every nth batch only. With n = 5, a generator is
             trained once after every five critic steps.
         gradient_clip: largest norm of the gradient of all the player's parameters together; None
             for no clipping.
@@ -136,13 +136,13 @@ def _at_start(value: Any) -> Any:
 def assign_parameters(
     module: nn.Module, roles: Sequence[str], players: Mapping[str, Player]
 ) -> dict[str, list[nn.Parameter]]:
-    """Return the parameters that each player trains, by role.
+    """Return a dict that maps each role to the parameters that its player trains.
 
-    These are the parameters of the player's submodules that require gradients.
+    A player trains those parameters of its submodules that require gradients.
 
     Raises:
         ConfigError: a player is missing, is unknown, has no parameters, or names an unknown
-            submodule. Or no player trains a trainable parameter. Or two players train a parameter,
+            submodule. Or a trainable parameter has no player. Or two players train a parameter,
             and neither has its submodule in `jointly`.
     """
     known = f"the players of {type(module).__name__} are {', '.join(roles)}."

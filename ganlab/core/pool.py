@@ -9,7 +9,7 @@ from ganlab.errors import ConfigError
 
 
 class ImagePool:
-    """A pool of earlier generated pictures that replace half of the new pictures once it is full.
+    """A pool of earlier generated pictures; once full, it replaces about half of the new pictures.
 
     Shrivastava et al. 2017 (arXiv:1612.07828, section 2.3), in CycleGAN's version
     (arXiv:1703.10593, section 4). The pool is filled first. After that, each new picture is

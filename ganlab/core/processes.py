@@ -34,7 +34,7 @@ def broadcast_buffers(module: LightningModule) -> None:
 
 
 def first_not_none(module: LightningModule, value: T | None) -> T | None:
-    """Return the `value` of the lowest rank whose `value` is not None; None if there is none.
+    """Return the `value` of the lowest rank whose `value` is not None, or else None.
 
     All ranks must call this function.
     """

@@ -19,7 +19,7 @@ def mix(*integers: int) -> int:
 
     The seed is the same on every machine and in every version, so that runs stay repeatable.
     If two calls differ in the last integer alone, their 64-bit states differ. The seed drops the
-    last bit of the state, so the two seeds are equal only if no other bit of the states differs. A
+    last bit of the state, so the two seeds are equal only if the states differ in that bit alone. A
     changed bit of an integer changes about half of the seed's bits.
 
     Args:

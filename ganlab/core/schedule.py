@@ -190,7 +190,7 @@ class ScheduledScalars:
             assign(schedule(examples))
 
     def values(self, examples: int) -> dict[str, float]:
-        """Return the value of every bound scalar by name, for the log."""
+        """Return the name and the value of every bound scalar, for the log."""
         return {name: schedule(examples) for name, schedule, _ in self._bindings}
 
 

@@ -48,10 +48,10 @@ class Translator(AdversarialModule):
             translated one by one, as in pix2pix. Other norms are not affected.
 
     Attributes:
-        directions: the directions by name; the first direction is the default. Each generator has
-            the attributes `in_channels` and `multiple`; height and width of a picture must be
+        directions: maps names to directions; the first is the default. Each generator has the
+            attributes `in_channels` and `multiple`; height and width of a picture must be
             multiples of `multiple`.
-        weights: weights of the loss terms, by name.
+        weights: maps names of loss terms to weights.
         adversary: the adversarial loss and the discriminators' regularizers; not set if the game
             has no discriminators.
 
@@ -120,9 +120,9 @@ class Translator(AdversarialModule):
         Args:
             x: pictures (N, C, H, W) in [−1, 1], on any device.
             direction: a name in `directions` (default: the first).
-            ema: whether to use the EMA weights if there are any.
+            ema: whether to use the generator's EMA weights if it has them.
             seed: seed of dropout and latents; None to sample without a seed. Random translations
-                are made one by one, picture i with seed + i, so that other pictures do not matter.
+                are made one by one, picture i with seed + i, so that the batch does not matter.
             batch_size: pictures per forward pass; 1 is used if translations are random or
                 `norm_at_test` is "batch".
 
@@ -148,9 +148,9 @@ class Translator(AdversarialModule):
         return self.dropout_at_test or any(hasattr(network, "latent") for network in generators)
 
     def generate(self, generator: nn.Module, x: Tensor) -> Tensor:
-        """Return a generator's pictures for x (N, C, H, W), with a sampled latent if it takes one.
+        """Return a generator's pictures for x (N, C, H, W); sample latents if it takes latents.
 
-        Latents are sampled on the CPU, so that they are the same for every device.
+        Latents are sampled on the CPU, so that they are the same on every device.
         """
         if not hasattr(generator, "latent"):
             return generator(x)
@@ -192,7 +192,7 @@ class Translator(AdversarialModule):
             yield
 
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
-        """Return rows of pictures (N, C, H, W) in [−1, 1] by title, made from a batch."""
+        """Return a dict that maps titles to rows of pictures (N, C, H, W) in [−1, 1]."""
         rows = {}
         for direction in self.directions.values():
             x = batch[direction.source]
@@ -216,8 +216,8 @@ class Translator(AdversarialModule):
             )
             if made[1:] != tuple(shapes[direction.target]):
                 raise ConfigError(
-                    f"model.{direction.generator}: makes pictures of shape {made[1:]}, and the "
-                    f"{direction.target}s of the data have {tuple(shapes[direction.target])}. Let "
+                    f"model.{direction.generator}: makes pictures of shape {made[1:]}, but "
+                    f"{direction.target!r} of the data has {tuple(shapes[direction.target])}. Let "
                     "the model's channels and size follow the data's (out_channels: "
                     "${data.channels}, size: ${data.size})."
                 )

@@ -39,7 +39,7 @@ class LogWindow:
         self._batches.setdefault(name, []).append(batch)
 
     def not_finite(self) -> NonFinite | None:
-        """Return the first non-finite value of the first term that has one; None without any.
+        """Return the first non-finite value of the first term that has one; None if all are finite.
 
         Terms are in the order in which they were added first.
         """
@@ -58,7 +58,7 @@ class LogWindow:
         return dict(zip(names, means.tolist(), strict=True))
 
     def to(self, device: torch.device) -> None:
-        """Move all values."""
+        """Move all values to `device`."""
         self._values = {n: [v.to(device) for v in vs] for n, vs in self._values.items()}
 
     def state_dict(self) -> dict[str, tuple[Tensor, list[int]]]:

@@ -97,7 +97,7 @@ class BicycleGAN(Translator):
         self.declare_game(players, adversarial, regularizers, *self._discriminators().values())
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling targets from pictures of encoded and of sampled latents."""
+        """Return the losses for distinguishing targets from both kinds of generated pictures."""
         made, step = self._made(batch), self.steps["discriminator"]
         terms: dict[str, Tensor] = {}
         for name, discriminator in self._discriminators().items():

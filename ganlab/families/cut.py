@@ -88,7 +88,9 @@ class CUT(Translator):
             identity=identity_weight,
         )
         if not any(self.weights.values()):
-            raise ConfigError("model: all weights of CUT are 0, so that nothing is learned.")
+            raise ConfigError(
+                "model: all weights of CUT are 0, so nothing is learned. Set one above 0."
+            )
         self.generator, self.discriminator = generator, discriminator
         self.layers, self.patches = list(layers), patches
         self.heads = PatchHeads(_channels(generator, self.layers), head_features)
@@ -97,7 +99,7 @@ class CUT(Translator):
         self.declare_game(players, adversarial, regularizers, discriminator, contrast=self.contrast)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling pictures of b from translations of a."""
+        """Return the losses for distinguishing pictures of b from translations of a."""
         fake = self._translated(batch).made[: len(batch["a"])]
         terms, watched = self.adversary.discriminator_terms(
             self.discriminator, batch["b"], fake, self.steps["discriminator"]
@@ -134,8 +136,8 @@ class CUT(Translator):
         super().check_data(shapes, provides)
         if self.weights["identity"] and shapes["a"] != shapes["b"]:
             raise ConfigError(
-                f"model.identity_weight: received {self.weights['identity']}, and the generator of "
-                f"a's {tuple(shapes['a'])} cannot take b's {tuple(shapes['b'])}. Set it to 0."
+                f"model.identity_weight: received {self.weights['identity']}, but the generator "
+                f"takes a's shape {tuple(shapes['a'])}, not b's {tuple(shapes['b'])}. Set it to 0."
             )
         real = torch.zeros(2, *shapes["b"], device=self.device)
         self.check_takes("discriminator", self.discriminator, real)
@@ -176,7 +178,7 @@ def _channels(generator: nn.Module, layers: Sequence[int]) -> list[int]:
     if not hasattr(generator, "encode") or not hasattr(generator, "layers"):
         raise ConfigError(
             f"model.generator: received {type(generator).__name__}, which has no `encode`; CUT "
-            "compares patches by the generator's own maps. Use ganlab.networks.ResNetGenerator."
+            "compares patches of the generator's maps. Use ganlab.networks.ResNetGenerator."
         )
     side = 16 * generator.multiple
     x = torch.zeros(1, generator.in_channels, side, side, device="meta")

@@ -81,7 +81,7 @@ class CycleGAN(Translator):
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
-        self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # number of a batch, its fakes
+        self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # a batch's number and fakes
         self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -111,7 +111,7 @@ class CycleGAN(Translator):
         return terms
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling each domain's pictures from current and pooled fakes."""
+        """Return the losses for distinguishing each domain's pictures from new or pooled fakes."""
         terms: dict[str, Tensor] = {}
         fakes = self._fakes(batch)
         for index, domain in enumerate(("a", "b")):
@@ -164,7 +164,7 @@ class CycleGAN(Translator):
             pool.load_state_dict(pools[domain])
 
     def _fakes(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the fakes of this batch's generator loss; if there are none, generate fakes."""
+        """Return this batch's fakes; generate them unless the generator's loss has done so."""
         if self._newest[0] != self.batches_seen:
             with torch.no_grad():
                 made = {"a": self.generator_ba(batch["b"]), "b": self.generator_ab(batch["a"])}

@@ -62,7 +62,7 @@ class GAN(AdversarialModule):
         self.declare_players(players, adversarial=adversarial, regularizers=self.regularizers.named)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling real examples from generated samples."""
+        """Return the losses for distinguishing real examples from generated samples."""
         label, step = self._label(batch), self.steps["discriminator"]
         real, fake = self.regularizers.inputs(batch["example"], self._fake(batch), step)
         real_scores, fake_scores = self.score(real, label), self.score(fake, label)
@@ -135,13 +135,14 @@ class GAN(AdversarialModule):
                 are 0, 1, 2, … in turn if `latents` are given.
             latents: latents (n, latent) to use instead of sampled ones.
             seed: seed of the latents and labels, which are the same on every device.
-            ema: whether to use the EMA weights if there are any.
+            ema: whether to use the generator's EMA weights if it has them.
             truncation: entries of latents outside [−truncation, truncation] are sampled again
                 until all are inside (Brock et al. 2019, arXiv:1809.11096, section 3.1).
             batch_size: samples generated per forward pass.
 
         Raises:
-            ConfigError: labels for an unconditional model, or outside 0 … classes − 1.
+            ConfigError: labels for an unconditional model, labels outside 0 … classes − 1, or
+                `truncation` below 0.05.
         """
         if latents is None:
             n = n if n is not None else len(labels) if labels is not None else 0
@@ -159,7 +160,7 @@ class GAN(AdversarialModule):
 
     @property
     def modality(self) -> Modality:
-        """The modality of the samples, by the generator's output shape."""
+        """The modality of the samples, which the generator's output shape determines."""
         return of_shape(self.generator.shape)
 
     def draw_inputs(
@@ -195,8 +196,8 @@ class GAN(AdversarialModule):
                 raise ConfigError(f"model.generator: cannot run: {error}") from error
             if made != tuple(shape):
                 raise ConfigError(
-                    f"model.generator: makes samples of shape {made}, the data has {tuple(shape)}. "
-                    "Let the model's size and channels follow the data's "
+                    f"model.generator: makes samples of shape {made}, but the data has "
+                    f"{tuple(shape)}. Let the model's size and channels follow the data's "
                     "(size: ${data.size}, channels: ${data.channels})."
                 )
             try:

@@ -18,7 +18,7 @@ STYLES = 3  # number of sampled styles that `pictures` shows
 
 
 class _Made(NamedTuple):
-    """Codes and decoded pictures, each by the name of a domain."""
+    """Codes and decoded pictures; each dict maps a domain's name to a tensor."""
 
     content: dict[str, Tensor]  # contents of the domain's pictures
     styles: dict[str, Tensor]  # styles of the domain, sampled from the prior
@@ -35,9 +35,9 @@ class MUNIT(Translator):
     encoded from translations (equations 2 and 3).
 
     Args:
-        generator_ab, generator_ba: networks with the method `content(x)` for the source domain;
-            for the target domain `style(x)`, of shape (N, latent), and `decode(content, style)`;
-            see `StyledResNet`.
+        generator_ab, generator_ba: networks with methods: `content(x)` encodes pictures of the
+            source domain, `style(x)` encodes pictures of the target domain as (N, latent), and
+            `decode(content, style)` returns pictures of the target domain; see `StyledResNet`.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape, or to
             a list of scores of several scales.
         players: the optimizers of "generator" and "discriminator"; their `modules` name both

@@ -27,7 +27,7 @@ class Pix2Pix(Translator):
     Args:
         generator: maps sources (N, C, H, W) to targets (N, C', H, W), both in [−1, 1].
         discriminator: maps pairs (N, C + C', H, W) to scores of any shape, or to a list of scores
-            of several scales. Without `conditional` it takes targets alone.
+            of several scales. If not `conditional`, it takes only targets.
         players: the optimizers of "discriminator" and "generator". The optimizer of
             "discriminator" is ignored for an objective without a discriminator.
         adversarial: the adversarial loss; may be None for the objectives "l1" and "l2".
@@ -43,8 +43,8 @@ class Pix2Pix(Translator):
         dropout_at_test, norm_at_test: see `Translator`; the paper uses true and "batch".
 
     Raises:
-        ConfigError: an unknown objective, weights below 0, or arguments that do not fit the
-            objective.
+        ConfigError: an unknown objective, weights below 0, arguments that do not fit the
+            objective, or feature matching with a discriminator that gives no maps.
     """
 
     roles = ("discriminator", "generator")
@@ -87,7 +87,7 @@ class Pix2Pix(Translator):
             self.declare_game(players, adversarial, regularizers, discriminator)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses for telling real pairs from pairs with a generated target."""
+        """Return the losses for distinguishing real pairs from pairs with a generated target."""
         terms, watched = self.adversary.discriminator_terms(
             self.discriminator,
             batch["target"],
@@ -144,7 +144,7 @@ class Pix2Pix(Translator):
             return
         if adversarial is None:
             raise ConfigError(
-                f"model.objective: {objective} needs an adversarial loss and loss=none gives none. "
+                f"model.objective: received {objective}, which needs an adversarial loss. "
                 "Choose a loss (loss=non_saturating), or model.objective=l1."
             )
         takes = inspect.signature(discriminator.forward).parameters

@@ -1,4 +1,4 @@
-"""Lecture experiments on GANs, one module each: a run makes a lesson instead of a trained model."""
+"""Lecture experiments on GANs, one module each; a run makes a lesson, not a trained model."""
 
 from ganlab.lectures.lesson import Lesson
 

@@ -113,7 +113,7 @@ def transpose_convolve(image: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 
 def convolution_matrix(size: int, kernel: Tensor, stride: int) -> Tensor:
-    """Return C with C @ image.flatten() == convolve(image, …).flatten(), for (size, size)."""
+    """Return C with C @ image.flatten() == convolve(image, …).flatten() for (size, size) images."""
     units = torch.eye(size * size, dtype=kernel.dtype).view(-1, size, size)
     return torch.stack([convolve(unit, kernel, stride).flatten() for unit in units], dim=1)
 

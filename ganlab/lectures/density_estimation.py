@@ -33,7 +33,7 @@ RANGE, BINS = (-4.5, 5.0), 60
 
 
 class Numbers(TensorDataModule):
-    """A data module of numbers, as examples float32 of shape (1,).
+    """A data module whose examples are numbers, float32 of shape (1,).
 
     Args:
         values: the numbers (N,).

@@ -190,13 +190,14 @@ def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor
 def different(classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Tensor) -> list[int]:
     """Return the indices i of pairs a[i], b[i]: first those that show two different, clear digits.
 
-    Only the first 200 pairs are ranked. The key is the lower of the classifier's two confidences.
+    Only the first 200 pairs are ranked, by the lower of the classifier's two confidences; pairs
+    of equal digits come last.
     """
     (sure_a, digit_a), (sure_b, digit_b) = (
         classifier(x[:200])[1].softmax(1).max(1) for x in (a, b)
     )
-    both = torch.minimum(sure_a, sure_b) * (digit_a != digit_b)
-    return both.argsort(descending=True).tolist()
+    keys = torch.minimum(sure_a, sure_b) * (digit_a != digit_b)
+    return keys.argsort(descending=True).tolist()
 
 
 def step_ratio(images: Tensor) -> float:

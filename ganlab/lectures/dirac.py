@@ -67,7 +67,7 @@ REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
     "weight_clipping": lambda: WeightClipping(bound=0.5),
     "spectral_norm": SpectralNorm,
 }
-# these allow slopes ≠ 0 of D
+# with these regularizers D may keep a slope ≠ 0
 BOUNDED = {"gradient_penalty", "dragan", "weight_clipping", "spectral_norm"}
 NEAR = 0.1  # a game has converged if its distance is below this fraction of the start's distance
 

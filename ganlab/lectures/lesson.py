@@ -25,7 +25,7 @@ class Lesson:
 
     Args:
         figure: a figure that can be understood without other text.
-        numbers: numbers by name; "a/b" is number b of part a.
+        numbers: maps names to numbers; "a/b" is the name of number b of part a.
         sentences: two to five texts on what the figure shows, with the numbers.
     """
 
@@ -62,8 +62,8 @@ def require(fits: bool, name: str, value: object, allowed: str) -> None:
 
 def is_number(value: object, above: float = -math.inf) -> bool:
     """Whether `value` is a finite number greater than `above`."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and above < value < math.inf
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and above < value < math.inf
 
 
 def are_numbers(values: object, length: int | None = None, above: float = -math.inf) -> bool:

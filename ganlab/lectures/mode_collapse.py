@@ -93,7 +93,7 @@ def lesson(
         numbers |= {f"{name}/{key}": float(value) for key, value in coverage.compute().items()}
     results = [
         f"{TITLES[name].format(steps=steps)}: {numbers[f'{name}/modes']:.0f} modes, "
-        f"{numbers[f'{name}/high_quality']:.0%} of the samples within 3σ of one"
+        f"{numbers[f'{name}/high_quality']:.0%} of the samples within 3σ of a mode"
         for name in remedies
     ]
     sentences = [

@@ -43,7 +43,7 @@ def lesson(
         fake: mean and standard deviation of the density q of generated samples.
         hidden: units of each hidden layer.
         steps: steps of Adam, each on new numbers.
-        batch_size: real examples, and generated samples, per step.
+        batch_size: number of real examples per step; as many generated samples are used.
         lr: initial learning rate; it falls along a half cosine to 0.
         seed: seed of the weights and the numbers.
 

@@ -58,7 +58,7 @@ def lesson(
     this θ.
 
     Args:
-        distances: values of θ for numbers and densities, above 0 and increasing.
+        distances: values of θ, above 0 and increasing, whose numbers and densities are shown.
         furthest: the largest θ of the curves.
         points: number of samples, or quantiles, that represent a distribution.
         seed: seed of the samples that the Wasserstein distance is estimated from.
@@ -98,7 +98,8 @@ def lesson(
         "As θ grows, the gradients of least squares and hinge at their optimal discriminators "
         "vanish too. For the hinge loss this discriminator is a step function, through which "
         "backpropagation gives 0; the curve is the slope of the expected loss.",
-        "The Wasserstein critic has slope 1 everywhere, so its gradient is 1 at any distance.",
+        "The Wasserstein critic has slope 1 everywhere, so the generator's gradient is 1 at any "
+        "distance.",
     ]
     figure = _draw(thetas, divergences, estimates, gradients, distances)
     return Lesson(figure, numbers, sentences)

@@ -56,7 +56,7 @@ class InstanceNorm(nn.InstanceNorm2d):
     """Instance norm without scale, offset and running statistics (arXiv:1607.08022), fast on CPUs.
 
     It equals a group norm with one group per channel. For contiguous float32 maps on a CPU, the
-    group norm's kernel takes less than half the time; for other maps it is slower.
+    group norm's kernel takes less than half the time; for other maps the kernel is slower.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
     """Raise unless a network can take the pictures `x`.
 
     Args:
-        x: the pictures, (N, channels, H, W) if they are allowed.
+        x: the pictures; only the shape (N, channels, H, W) is allowed.
         channels: the channels that the network was built for.
         multiple: the number that must divide H and W.
         least: the smallest H and W in pixels.
@@ -121,6 +121,6 @@ def check_picture(x: Tensor, channels: int, multiple: int, least: int) -> None:
 def label_embedding(classes: int, width: int) -> nn.Embedding:
     """Return an embedding with a trainable vector of `width` numbers per class, from N(0, 1)."""
     weight = torch.empty(classes, width)
-    if not weight.is_meta:  # on the meta device, nn.Embedding would import for seconds
+    if not weight.is_meta:  # normal_ on the meta device would trigger slow imports
         nn.init.normal_(weight)
     return nn.Embedding.from_pretrained(weight, freeze=False)

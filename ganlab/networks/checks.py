@@ -13,7 +13,7 @@ from ganlab.errors import ConfigError
 
 
 def check_count(argument: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """Return `value` if it is an integer from `least` to `most`; None for no upper bound."""
+    """Return `value` if it is an integer from `least` to `most` (None: no upper bound)."""
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if is_integer and value >= least and (most is None or value <= most):
         return value

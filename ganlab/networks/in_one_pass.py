@@ -16,7 +16,7 @@ def in_one_pass(network: nn.Module, *batches: Tensor) -> list[Tensor | list[Tens
 
     Args:
         network: maps a batch (N, …) to a Tensor of N rows, or to a list of such Tensors.
-        batches: batches whose shapes differ at most in N.
+        batches: batches of equal shape apart from N.
     """
     if any(isinstance(layer, BatchNorm) for layer in network.modules()):
         return [network(batch) for batch in batches]

@@ -59,7 +59,7 @@ class Adversary:
                 with their sources.
 
         Returns:
-            The terms: "adversarial", and each due penalty by its name. The scores, for monitoring:
+            The terms: "adversarial", and each due penalty under its name. The scores, to monitor:
             "real_scores" and "fake_scores" (N, S), where S counts the positions of all scales.
         """
         real, fake = self._regularizers.inputs(real, fake, step)

@@ -20,7 +20,7 @@ class Regularizer:
         """Change the network, once, before training."""
 
     def perturb(self, samples: Tensor) -> Tensor:
-        """Return the discriminator's input in place of `samples`, real or generated."""
+        """Return what the discriminator sees instead of `samples`, real or generated."""
         return samples
 
     def constrain(self, discriminator: nn.Module) -> None:
@@ -132,7 +132,7 @@ class Regularizers:
         fake_scores: Tensor,
         step: int,
     ) -> dict[str, Tensor]:
-        """Return the weighted terms of the penalties that are due, by name.
+        """Return a dict that maps the name of each due penalty to its weighted term.
 
         Args:
             discriminator: the network, for penalties on its weights.

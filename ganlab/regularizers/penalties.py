@@ -10,9 +10,10 @@ from ganlab.errors import ConfigError
 from ganlab.regularizers.base import GradientPenaltyBase
 
 
-def _one_number_per_sample(like: Tensor) -> Tensor:
-    """Return uniform numbers in [0, 1) of shape (N, 1, …) for samples `like` (N, …)."""
-    return torch.rand(len(like), *[1] * (like.dim() - 1), device=like.device, dtype=like.dtype)
+def _one_number_per_sample(samples: Tensor) -> Tensor:
+    """Return uniform numbers in [0, 1) of shape (N, 1, …) for samples (N, …)."""
+    shape = (len(samples), *[1] * (samples.dim() - 1))
+    return torch.rand(shape, device=samples.device, dtype=samples.dtype)
 
 
 class GradientPenalty(GradientPenaltyBase):

@@ -33,7 +33,7 @@ def _is_normalized(layer: nn.Module) -> bool:
 def spectral_normalize(module: Module, iterations: int = 1, eps: float = 1e-12) -> Module:
     """Divide each layer's weight by its largest singular value σ, in place, and return `module`.
 
-    The weight is reshaped to a matrix W (outputs, all else). Power iteration estimates σ = uᵀ W v:
+    The weight is reshaped to a matrix W, one row per output. Power iteration estimates σ = uᵀ W v:
     W ← W / σ, equations 8 to 11. Each forward pass in training mode improves the estimate by
     `iterations` steps; in evaluation mode the estimate does not change. Biases, and scales and
     offsets of norms are not normalised, so a Lipschitz bound needs a network without batch norm.

@@ -333,7 +333,7 @@ def test_a_checkpoint_of_another_model_is_not_taken(tmp_path, cli, ring_run):
     assert cli("train", *RING, *small)[0] == 0
     code, said = cli("sample", f"run={ring_run}", f"checkpoint={other}/checkpoints/last.ckpt")
     assert code == 1
-    assert "of another model" in said
+    assert "belongs to another model" in said
 
 
 def test_a_checkpoint_that_holds_code_is_not_read(tmp_path, cli, ring_run):

@@ -44,12 +44,12 @@ def test_batch_mode_normalises_as_in_training(network):
     """A network in training mode uses the statistics of its batch."""
     x = torch.randn(8, 3)
     with batch_norm_statistics(network, "batch", lambda: None):
-        found = network(x)
-    assert torch.allclose(found, network.train()(x), atol=1e-6)
+        normalised = network(x)
+    assert torch.allclose(normalised, network.train()(x), atol=1e-6)
 
 
 def test_standing_statistics_are_the_means_over_batches(network):
-    """For two batches they are the mean of the two means, and of the two unbiased variances."""
+    """For two batches, they are the averages of both means and of both unbiased variances."""
     batches = [torch.randn(16, 3), torch.randn(16, 3) + 2]
     hidden = [network[0](x) for x in batches]
     mean = sum(h.mean(0) for h in hidden) / 2
@@ -67,7 +67,7 @@ def test_standing_statistics_are_the_means_over_batches(network):
 
 
 def test_standing_statistics_of_a_deeper_layer():
-    """The inputs of the second layer are normalised with batch statistics by the first."""
+    """While these statistics are taken, the first layer normalises with batch statistics."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
     x = torch.randn(8, 3, 6, 6) * 5 + 3

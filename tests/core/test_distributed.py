@@ -25,8 +25,8 @@ def games(tmp_path_factory):
     processes = [start(folder, rank, ranks, port) for rank, ranks in names]
     try:
         for process in processes:
-            _, said = process.communicate(timeout=240)
-            assert process.returncode == 0, said[-3000:]
+            _, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors[-3000:]
     finally:
         for process in processes:
             process.kill()
@@ -47,7 +47,7 @@ def assert_equal(one, other, tolerance=0.0):
 
 @pytest.mark.parametrize("game", [*FAMILIES, "synchronised"])
 def test_two_processes_equal_one_on_the_joint_batch(games, game):
-    """Losses and gradients are means over a batch, so their means over processes are of both.
+    """A mean over both processes' losses or gradients is the mean over the joint batch.
 
     With synchronised batch norm, running statistics are equal too.
     """
@@ -76,7 +76,7 @@ def test_each_process_samples_different_latents(games):
 
 
 def test_batch_norm_without_synchronisation_leaves_equal_states(games):
-    """So scores that all processes compute together are those of a single model."""
+    """Scores that all processes compute together thus belong to a single model."""
     _, first, second = games.states("own_statistics")
     assert any("running_mean" in name for name in first)
     assert_equal(first, second)

@@ -74,9 +74,8 @@ class Inspected(GAN):
     def discriminator_loss(self, batch):
         self.look("discriminator")
         self.graphs.append(self._fake(batch).requires_grad)
-        self.look(
-            "discriminator"
-        )  # generating fakes must not change which parameters require gradients
+        # generating fakes must not change which parameters require gradients
+        self.look("discriminator")
         return super().discriminator_loss(batch)
 
     def generator_loss(self, batch):
@@ -205,10 +204,10 @@ def test_latents_differ_between_batches_and_seeds_and_ranks():
     def drawn(seed, rank=0):
         module = tiny_gan(Recorded, seed=seed)
         module.drawn = []
-        rank_of = type(module)
-        rank_of.global_rank = property(lambda self: rank)
+        module_class = type(module)
+        module_class.global_rank = property(lambda self: rank)
         fit(module, batches=3)
-        del rank_of.global_rank
+        del module_class.global_rank
         return module.drawn
 
     again, base = drawn(0), drawn(0)
@@ -243,7 +242,7 @@ def test_terms_are_logged_by_player_and_their_mean_is_taken():
 
 
 class Poisoned(GAN):
-    """A game in which the generator's penalty becomes NaN in the third move."""
+    """A game in which the generator's penalty becomes NaN in its third due batch."""
 
     def generator_loss(self, batch):
         terms = super().generator_loss(batch)

@@ -146,7 +146,7 @@ def test_a_player_can_build_several_optimizers():
 
 
 def test_optimizer_states_contain_no_schedules():
-    """They contain only numbers and lists, so that checkpoints load with `weights_only=True`."""
+    """States contain only numbers and lists, so checkpoints load with `weights_only=True`."""
     optimizer, _ = build(partial(Adam, lr=Ramp(1, 2, examples=9), betas=[0.5, Steps([0.9], at=[])]))
     group = optimizer.state_dict()["param_groups"][0]
     assert type(group["lr"]) is float

@@ -23,9 +23,8 @@ def test_half_of_the_new_pictures_are_swapped():
     new = numbered(0, 4050)
     shown = torch.cat([pool.exchange(part, rng) for part in new.split(3)])
     fresh = (shown == new)[50:].float().mean()
-    assert float(fresh) == pytest.approx(
-        0.5, abs=0.04
-    )  # tolerance: 5 standard deviations of 4,000 random choices
+    # tolerance: 5 standard deviations of 4,000 random choices
+    assert float(fresh) == pytest.approx(0.5, abs=0.04)
     everything = torch.cat([shown.flatten(), torch.cat(pool.pictures).flatten()]).tolist()
     counts = {number: everything.count(number) for number in set(everything)}
     # no picture is lost: it has been shown or is still in the pool (the first 50 may be both)
@@ -45,7 +44,7 @@ def test_no_pool_and_no_gradient():
 
 
 def test_pictures_of_a_checkpoint_may_be_on_another_device():
-    """They are loaded on the CPU. Here the meta device stands for an accelerator."""
+    """Pictures are loaded on the CPU. Here the meta device stands for an accelerator."""
     pool = ImagePool(3)
     pool.load_state_dict({"pictures": numbered(0, 2)})
     pool.exchange(numbered(5, 1).to("meta"), torch.Generator())

@@ -36,7 +36,7 @@ def test_a_ramp_is_constant_outside(shape, delay):
 )
 @pytest.mark.parametrize("delay", [0, 64])
 def test_a_ramp_between_its_ends(shape, quarter, half, delay):
-    """From ½ to 8, linear: halfway the arithmetic mean; exponential: twice as much each quarter."""
+    """From ½ to 8: a linear ramp is halfway at the mean; an exponential doubles each quarter."""
     ramp = Ramp(0.5, 8.0, examples=400, shape=shape, delay=delay)
     assert ramp(delay + 100) == pytest.approx(quarter)
     assert ramp(delay + 200) == pytest.approx(half)
@@ -77,8 +77,8 @@ def test_linear_and_cosine_ramps_reach_zero():
 
 def test_steps_change_at_their_boundaries():
     steps = Steps([1.0, 0.1, 0.01], at=[100, 250])
-    found = [steps(examples) for examples in (0, 99, 100, 101, 249, 250, 10**9)]
-    assert found == [1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01]
+    values = [steps(examples) for examples in (0, 99, 100, 101, 249, 250, 10**9)]
+    assert values == [1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01]
 
 
 def test_steps_without_a_boundary_are_constant():

@@ -40,8 +40,8 @@ class JointLatents(GAN):
     """Uses, for batch b of size n, latents bn … (b+1)n of one long sequence."""
 
     def draw_latents(self, n, generator=None):
-        every = torch.randn(64, 4, generator=torch.Generator().manual_seed(7))
-        return every[self.batches_seen * n :][:n]
+        sequence = torch.randn(64, 4, generator=torch.Generator().manual_seed(7))
+        return sequence[self.batches_seen * n :][:n]
 
 
 def test_accumulation_of_a_discriminator_with_shared_fakes():
@@ -86,8 +86,8 @@ def test_clipping_affects_only_its_player(clip):
     assert float(moved["generator"]) > 0.5 * 1e-2
 
 
-class Dtypes(GAN):
-    """Records the scores in the generator's loss, after the discriminator's step."""
+class RecordedScores(GAN):
+    """Records the scores of fakes in the generator's loss, after the discriminator's step."""
 
     def generator_loss(self, batch):
         fake = self._fake(batch).detach()
@@ -104,7 +104,9 @@ class Dtypes(GAN):
 
 
 def test_the_generator_loss_uses_the_updated_discriminator():
-    module = tiny_gan(Dtypes, {"discriminator": Player(sgd(5.0)), "generator": Player(sgd())})
+    module = tiny_gan(
+        RecordedScores, {"discriminator": Player(sgd(5.0)), "generator": Player(sgd())}
+    )
     fit(module, batches=3, precision="bf16-mixed")
     assert module.seen.dtype == torch.bfloat16
     assert torch.equal(module.seen, module.fresh)
@@ -127,7 +129,7 @@ class PreciseR1(R1):
 
 @pytest.mark.parametrize("penalty", [Precise(1.0), PreciseR1(1.0)], ids=["line", "real"])
 def test_penalties_run_in_full_precision(penalty):
-    """So do their forward passes: every score that penalties differentiate is float32."""
+    """Every score that penalties differentiate is float32, too."""
     penalty.dtypes, scores = [], []
     module = tiny_gan(regularizers={"penalty": penalty})
     module.discriminator.register_forward_hook(lambda *a: scores.append(a[2].dtype))
@@ -162,9 +164,7 @@ def test_float16_steps_each_player_once_a_batch():
     fit(exact, batches=4)
     assert dtypes == {torch.float16}
     assert module.steps == {"discriminator": 4, "generator": 4}
-    assert (
-        scaler.state_dict()["scale"] == 256.0
-    )  # only updates of the scaler double or halve its scale
+    assert scaler.state_dict()["scale"] == 256.0  # neither doubled nor halved
     assert scaler.state_dict()["_growth_tracker"] == 8
     start = tiny_gan().state_dict()
     for name, value in exact.state_dict().items():

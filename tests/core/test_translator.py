@@ -62,9 +62,9 @@ def test_ema_weights_are_the_default():
 
 def test_directions():
     module = tiny_cyclegan()
-    there = module.translate(PICTURES)
-    assert torch.equal(there, module.translate(PICTURES, "a_to_b"))
-    assert not torch.equal(there, module.translate(PICTURES, "b_to_a"))
+    translated = module.translate(PICTURES)
+    assert torch.equal(translated, module.translate(PICTURES, "a_to_b"))
+    assert not torch.equal(translated, module.translate(PICTURES, "b_to_a"))
     with pytest.raises(ConfigError, match=r"received 'a_to_c'; allowed a_to_b, b_to_a.*a_to_b"):
         module.translate(PICTURES, "a_to_c")
     with pytest.raises(ConfigError, match="norm_at_test: received 'each'"):

@@ -11,8 +11,8 @@ def test_two_processes_equal_one_on_the_joint_batch(tmp_path):
     try:
         main(tmp_path, 0, 1, ["gan"])  # alone
         for process in processes:
-            _, said = process.communicate(timeout=120)
-            assert process.returncode == 0, said[-3000:]
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors[-3000:]
     finally:
         for process in processes:
             process.kill()

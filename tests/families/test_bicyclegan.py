@@ -224,7 +224,7 @@ def test_a_relativistic_loss():
 
 
 class Squares(TensorDataModule):
-    """Sources show where a square is; targets show it in a grey that sources do not tell."""
+    """Sources show where a square is; targets also show its grey, which sources do not."""
 
     classes = None
     provides = ("source", "target")

@@ -44,10 +44,10 @@ def test_shift_moves_each_image_as_a_whole():
     moved = random_shift(image, 2)
     assert moved.shape == image.shape
     assert torch.equal((moved == 1).flatten(1).sum(1), torch.ones(50, dtype=torch.long))
-    places = (moved == 1).nonzero()[:, 2:]
-    assert int(places.min()) == 2
-    assert int(places.max()) == 6
-    assert len({tuple(p) for p in places.tolist()}) > 10
+    positions = (moved == 1).nonzero()[:, 2:]
+    assert int(positions.min()) == 2
+    assert int(positions.max()) == 6
+    assert len({tuple(p) for p in positions.tolist()}) > 10
 
 
 def test_refuses_data_that_does_not_fit():

@@ -80,8 +80,8 @@ def test_the_generator_runs_once_for_both_players():
     """Passes: encoder, rest of the generator, encoder of the output; no map is computed twice."""
     module, seen = cut(), []
     layers = module.generator.layers
-    for place in (1, 10, len(layers) - 1):
-        layers[place].register_forward_hook(lambda _, x, __, at=place: seen.append((at, len(x[0]))))
+    for index in (1, 10, len(layers) - 1):
+        layers[index].register_forward_hook(lambda _, x, __, i=index: seen.append((i, len(x[0]))))
     module.discriminator.register_forward_hook(lambda _, x, __: seen.append(("D", len(x[0]))))
     fit(module, batches=1, data=TinyDomains(batch_size=2))
     last = len(layers) - 1
@@ -119,7 +119,7 @@ def test_terms_are_the_means_over_layers():
 
 
 def test_keys_give_the_heads_no_gradient():
-    """The gradient equals that of a direct computation with constant keys."""
+    """The gradient equals the gradient of a direct computation with constant keys."""
     module, data = cut(identity_weight=0.0, adversarial_weight=0.0), batch()
     start(module, "generator")
     torch.manual_seed(5)
@@ -129,10 +129,10 @@ def test_keys_give_the_heads_no_gradient():
     torch.manual_seed(5)
     layers = [0, 4, 7, 10]
     maps = module.generator.encode(module.generator(data["a"]), layers)
-    places = [torch.randperm(x[0, 0].numel())[:16] for x in maps]
+    positions = [torch.randperm(x[0, 0].numel())[:16] for x in maps]
     with torch.no_grad():
-        keys = module.heads(module.generator.encode(data["a"], layers), places)
-    losses = [PatchNCE()(q, k) for q, k in zip(module.heads(maps, places), keys, strict=True)]
+        keys = module.heads(module.generator.encode(data["a"], layers), positions)
+    losses = [PatchNCE()(q, k) for q, k in zip(module.heads(maps, positions), keys, strict=True)]
     (sum(losses) / 4).backward()
     assert any(n.startswith("heads") for n in ours)
     for name, gradient in ours.items():
@@ -145,18 +145,18 @@ def test_a_flipped_batch_is_flipped_back_for_the_contrast(monkeypatch, flipped):
     module, data = cut(flip_equivariance=True, identity_weight=0.0), batch()
     module.layers, module.patches = [1], 10**6  # one map, all of its patches
     module.heads = torch.nn.Identity()
-    module.heads.forward = lambda maps, places: [x.flatten(2)[:, :, places[0]] for x in maps]
+    module.heads.forward = lambda maps, positions: [x.flatten(2)[:, :, positions[0]] for x in maps]
     monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(0.1 if flipped else 0.9))
     translated = start(module, "generator")._translated(data)
-    way = (lambda x: x.flip(3)) if flipped else (lambda x: x)
-    assert torch.equal(translated.made, module.generator(way(data["a"])))
+    flip = (lambda x: x.flip(3)) if flipped else (lambda x: x)
+    assert torch.equal(translated.made, module.generator(flip(data["a"])))
     torch.manual_seed(0)
     [(queries, keys)] = module._contrasts(translated)
     torch.manual_seed(0)
-    places = torch.randperm(16 * 16)
+    positions = torch.randperm(16 * 16)
     made, given = (module.generator.encode(x, [1])[0] for x in (translated.made, data["a"]))
-    torch.testing.assert_close(queries, way(made).flatten(2)[:, :, places])
-    torch.testing.assert_close(keys, given.flatten(2)[:, :, places])
+    torch.testing.assert_close(queries, flip(made).flatten(2)[:, :, positions])
+    torch.testing.assert_close(keys, given.flatten(2)[:, :, positions])
 
 
 def test_half_of_the_batches_are_flipped():
@@ -203,7 +203,7 @@ def test_resumed_equals_uninterrupted(tmp_path):
 
 @pytest.mark.contract
 def test_training_makes_patches_recognisable():
-    """Guessing has a loss of log 16; heads and generator get well below that."""
+    """Guessing has a loss of log 16; after training the loss is at most half of it."""
     module = cut(lambda: adam(1e-2), adversarial_weight=0.0)
     data = TinyDomains(batch_size=4)
     fit(module, batches=300, data=data)

@@ -22,7 +22,7 @@ def test_the_generators_equation(norm):
     module = tiny_cyclegan(norm=norm, adversarial_weight=2.0)
     a, b = BATCH["a"], BATCH["b"]
     ab, ba = module.generator_ab, module.generator_ba
-    found = module.generator_loss(BATCH)
+    terms = module.generator_loss(BATCH)
     fake_b, fake_a = ab(a), ba(b)
     expected = {
         "identity_a": 5 * l1_loss(ba(a), a),
@@ -32,7 +32,7 @@ def test_the_generators_equation(norm):
         "adversarial_a": (module.discriminator_a(fake_a) - 1).square().mean(),
         "adversarial_b": (module.discriminator_b(fake_b) - 1).square().mean(),
     }
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(terms, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_discriminators_equation_and_pool():
@@ -43,11 +43,11 @@ def test_the_discriminators_equation_and_pool():
         fakes = {"a": module.generator_ba(BATCH["b"]), "b": module.generator_ab(BATCH["a"])}
         for parameter in module.generator_ab.parameters():
             parameter.zero_()  # as if the generators had moved
-    found = module.discriminator_loss(BATCH)
+    terms = module.discriminator_loss(BATCH)
     for domain, fake in fakes.items():
         score = module.get_submodule(f"discriminator_{domain}")
         expected = (score(BATCH[domain]) - 1).square().mean() / 2 + score(fake).square().mean() / 2
-        torch.testing.assert_close(found[f"adversarial_{domain}"], expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(terms[f"adversarial_{domain}"], expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(torch.stack(module.pools[domain].pictures), fake)
 
 
@@ -67,8 +67,8 @@ def test_number_of_forward_passes(weights, passes):
 
 
 def test_ablations():
-    found = tiny_cyclegan(cycle_weight=0.0, identity_weight=0.0).generator_loss(BATCH)
-    assert set(found) == {"adversarial_a", "adversarial_b"}
+    terms = tiny_cyclegan(cycle_weight=0.0, identity_weight=0.0).generator_loss(BATCH)
+    assert set(terms) == {"adversarial_a", "adversarial_b"}
     alone = tiny_cyclegan(cycle_weight=0.0, identity_weight=0.5)
     expected = 0.5 * l1_loss(alone.generator_ba(BATCH["a"]), BATCH["a"])
     torch.testing.assert_close(alone.generator_loss(BATCH)["identity_a"], expected)
@@ -108,9 +108,9 @@ def test_critics_that_move_more_often_than_generators():
             "clip": WeightClipping(0.01),
         },
     )
-    found = module.discriminator_loss(BATCH)
+    terms = module.discriminator_loss(BATCH)
     domains = [f"{name}_{d}" for d in "ab" for name in ("adversarial", "gradient_penalty")]
-    assert list(found) == domains
+    assert list(terms) == domains
     fit(module, batches=4, data=TinyDomains(batch_size=2))
     assert module.steps == {"generator": 2, "discriminator": 4}
     for name, parameter in module.named_parameters():
@@ -118,7 +118,7 @@ def test_critics_that_move_more_often_than_generators():
             assert parameter.abs().max() <= 0.01
 
 
-def test_refuses():
+def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match="no player trains generator_ba"):
         tiny_cyclegan(
             players={

@@ -28,7 +28,7 @@ def test_without_a_seed_torch_manual_seed_decides():
     assert not torch.equal(draws[0][0], draws[0][1])
 
 
-def test_sampling_leaves_the_mode_of_training():
+def test_sampling_changes_neither_mode_nor_state():
     module = tiny_labelled()
     module.train()
     state = {k: v.clone() for k, v in module.state_dict().items()}
@@ -49,7 +49,7 @@ def test_truncated_latents():
     module = tiny_gan()
     z, _ = module.draw_inputs(500, seed=0, truncation=0.5)
     assert float(z.abs().max()) <= 0.5
-    assert float(z.std()) == pytest.approx(0.2837, abs=0.01)  # of N(0, 1) cut at ±0.5: 0.2837
+    assert float(z.std()) == pytest.approx(0.2837, abs=0.01)  # of N(0, 1) truncated to ±0.5
     with pytest.raises(ConfigError, match="truncation"):
         module.sample(1, truncation=0.01)
 

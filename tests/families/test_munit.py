@@ -16,7 +16,7 @@ from ganlab.regularizers import R1
 
 
 class Unpaired(TensorDataModule):
-    """Grey a's and coloured b's of 16 pixels."""
+    """Grey pictures a and coloured pictures b of 16 pixels."""
 
     classes = None
     provides = ("a", "b")
@@ -74,7 +74,7 @@ def parts_with_gradient(module, loss):
 
 
 def test_which_parts_each_term_trains():
-    """A domain's content encoder is in the generator from it, the style encoder in that into it."""
+    """generator_ab has the content encoder of a, and the style encoder and decoder of b."""
     decoder = {f"ba.{part}" for part in ("styled", "affine", "drawing")}
     expected = {
         "reconstruction_a": {"ab.content", "ba.style"} | decoder,

@@ -75,7 +75,7 @@ def test_objectives(objective, names):
     assert set(module.steps) == ({"generator", "discriminator"} if has_adversary else {"generator"})
 
 
-def test_each_player_changes_only_its_network_and_the_fake_is_made_once():
+def test_both_players_move_with_one_fake_and_the_generators_loss_reaches_only_it():
     calls = []
     module = tiny_pix2pix()
     module.generator.register_forward_hook(lambda *_: calls.append(1))
@@ -152,10 +152,10 @@ def test_settings_without_effect_are_refused_if_the_generator_plays_alone(option
         tiny_pix2pix(objective="l1", **options)
 
 
-def test_refuses():
+def test_arguments_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"objective: received 'l3'; allowed l1, l2, gan"):
         tiny_pix2pix(objective="l3")
-    with pytest.raises(ConfigError, match="l1_gan needs an adversarial loss"):
+    with pytest.raises(ConfigError, match="received l1_gan, which needs an adversarial loss"):
         tiny_pix2pix(adversarial=None)
     for name in ("reconstruction", "discriminator", "feature_matching"):
         with pytest.raises(ConfigError, match=f"{name}_weight: received -1"):

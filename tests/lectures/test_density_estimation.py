@@ -36,7 +36,7 @@ def test_one_component_has_mean_and_deviation_of_the_data():
 
 
 def test_histogram_kl():
-    """It is 0 for equal sets. For p in one of the two bins of q it is log 2, up to smoothing."""
+    """The KL is 0 for equal sets, and log 2, up to smoothing, if p fills one of q's two bins."""
     a = torch.cat([torch.full((50_000,), -1.0), torch.full((50_000,), 1.0)])
     assert histogram_kl(a, a) == 0
     assert histogram_kl(torch.full((50_000,), 1.0), a) == pytest.approx(math.log(2), abs=0.01)

@@ -16,7 +16,7 @@ from ganlab.lectures.digit_manifold import (
 
 
 def test_spherical_interpolation():
-    """It has the given ends, equal angles between steps, and keeps the norm of unit vectors."""
+    """The path has the given ends, equal angles between steps, and unit vectors throughout."""
     rng = torch.Generator().manual_seed(0)
     a, b = torch.nn.functional.normalize(torch.randn(2, 1, 16, generator=rng), dim=-1)
     walk = spherical(a, b, torch.linspace(0, 1, 5)[:, None])

@@ -15,7 +15,7 @@ def test_zero_centered_penalties_converge(loss, regularizer):
 
 
 def test_zero_centered_penalties_are_equal_for_a_linear_discriminator():
-    """All of them are ½γψ², so the games are equal."""
+    """Each of these penalties is ½γψ², so the games are equal."""
     games = [
         trajectory("non_saturating", name, steps=20, samples=4).points
         for name in ("r1", "r2", "zero_centered", "weight_decay")
@@ -46,12 +46,12 @@ def test_simultaneous_steps_increase_the_distance_by_a_known_factor():
 
 
 def test_instance_noise_needs_a_loss_with_curvature():
-    ends = [
+    distances = [
         trajectory(loss, "instance_noise", samples=1024).distance
         for loss in ("non_saturating", "wasserstein")
     ]
-    assert ends[0] < NEAR
-    assert ends[1] > 0.5
+    assert distances[0] < NEAR
+    assert distances[1] > 0.5
 
 
 @pytest.mark.parametrize("regularizer", ["gradient_penalty", "weight_clipping"])
@@ -68,8 +68,8 @@ def test_sentences_follow_the_numbers(monkeypatch):
     """With simultaneous steps the plain Wasserstein game moves away; in 3 steps none converges."""
     monkeypatch.setattr("ganlab.lectures.dirac._draw", lambda *_: None)
     alternating, at_once, short = (
-        " ".join(lesson(samples=4, **how).sentences)
-        for how in ({"steps": 60}, {"steps": 60, "simultaneous": True}, {"steps": 3})
+        " ".join(lesson(samples=4, **options).sentences)
+        for options in ({"steps": 60}, {"steps": 60, "simultaneous": True}, {"steps": 3})
     )
     assert "wasserstein circles" in alternating
     assert "wasserstein moves away" in at_once

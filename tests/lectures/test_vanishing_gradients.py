@@ -23,7 +23,7 @@ def test_minimax_gradient_is_that_of_the_divergence(theta):
 
 @pytest.mark.parametrize("theta", [0.5, 3.0, 6.0])
 def test_gradients_of_minimax_and_non_saturating_add_up_to_theta(theta):
-    """They are θ·E[D] and θ·E[1 − D]."""
+    """The two gradients are θ·E[D] and θ·E[1 − D]."""
     total = gradient("minimax", theta) + gradient("non_saturating", theta)
     assert total == pytest.approx(theta, rel=1e-9)
 
@@ -35,7 +35,7 @@ def test_wasserstein_gradient_is_one(theta):
 
 @pytest.mark.parametrize("theta", [1.0, 3.0])
 def test_least_squares_gradient(theta):
-    """It is θ·E_q[D(1 − D)²], here by quadrature."""
+    """The gradient is θ·E_q[D(1 − D)²], here computed by quadrature."""
     x = line(theta - 12, theta + 12)
     d = (log_normal(x, 0, 1) - log_normal(x, theta, 1)).sigmoid()
     density = log_normal(x, theta, 1).exp()

@@ -46,7 +46,7 @@ def jensen_shannon(p, q, dx=1.0):
 
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.__name__)
 def test_every_loss_changes_scores_in_the_right_direction(loss):
-    """Scores between the labels: D raises real and lowers generated scores; G raises generated."""
+    """For scores between the labels: D raises real and lowers fake scores; G raises fake scores."""
     torch.manual_seed(0)
     real = torch.empty(6).uniform_(0.2, 0.8).requires_grad_()
     fake = torch.empty(6).uniform_(0.2, 0.8).requires_grad_()

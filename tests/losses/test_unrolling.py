@@ -24,7 +24,7 @@ class Line(nn.Linear):
 
 
 def _surrogate(loss, unrolling, psi, theta, x=0.0):
-    """The generator's loss and its gradient in θ; fake is a point mass at θ, real one at x."""
+    """The generator's loss and its gradient in θ; samples are all θ, real examples all x."""
     critic = Line(psi).requires_grad_(False)
     fake = torch.tensor([[theta]], dtype=torch.float64, requires_grad=True)
     real = torch.tensor([[x]], dtype=torch.float64)
@@ -102,7 +102,7 @@ def test_unrolling_does_not_change_the_discriminators_training():
 
 
 def test_with_labels():
-    """The loss equals that of two SGD steps on a copy, and depends on the labels."""
+    """The loss equals the loss after two SGD steps of a copy, and depends on the labels."""
     module = tiny_labelled(dropout=0.0)
     module.adversarial, module.unrolling = NonSaturating(), Unrolling(2, 0.3)
     rng = torch.Generator().manual_seed(0)

@@ -85,7 +85,7 @@ def test_torch_compile_makes_one_graph(name):
 
 
 def test_networks_need_neither_lightning_nor_hydra():
-    """They import only torch, the standard library, and ganlab's networks, errors and private."""
+    """Networks import only torch, the standard library and these three parts of ganlab."""
     allowed = set(sys.stdlib_module_names) | {"torch"}
     paths = list(Path(n.__file__).parent.rglob("*.py"))
     assert len(paths) > 10

@@ -145,7 +145,7 @@ def test_points_lie_uniformly_between_real_and_generated():
 
 @pytest.mark.parametrize("spread", [0.5, 2.0])
 def test_points_of_dragan_surround_the_real_samples(spread):
-    """Points are x + spread · std(x) · u, with u uniform in [0, 1) for each value; no fake used."""
+    """Points are x + spread · std(x) · u, with u uniform in [0, 1) for each value."""
     torch.manual_seed(0)
     real = 3 * torch.randn(2000, 4) + 1
     u = (LocalPenalty(spread=spread).points(real, None) - real) / (spread * real.std())
@@ -246,7 +246,7 @@ def test_inputs_require_gradients_only_for_penalties_that_are_due(data):
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(), LocalPenalty(), R1(), R2()])
 def test_penalties_stay_in_float32_under_autocast(penalty, data):
-    """Penalties call the critic with autocast off; the value equals that without autocast."""
+    """Penalties call the critic with autocast off; the value is the same as without autocast."""
     critic, seen = mlp(), []
 
     def score(samples):

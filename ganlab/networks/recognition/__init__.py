@@ -1,1 +1,1 @@
-"""A classifier and a segmenter whose outputs are used by scores."""
+"""A classifier and a segmenter whose outputs are used to compute scores."""

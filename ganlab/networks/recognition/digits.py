@@ -1,4 +1,4 @@
-"""A small classifier of digits whose features are used by scores."""
+"""A small classifier of digits whose features are used to compute scores."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
 from ganlab.networks.checks import check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise
 
-# From a size to (base, doublings), where size = base * 2**doublings. The base, 4 to 7, is the side
+# Maps sizes to (base, doublings), where size = base * 2**doublings. The base, 4 to 7, is the side
 # of the smallest map; the side is doubled `doublings` times.
 SIZES: dict[int, tuple[int, int]] = {
     base * 2**doublings: (base, doublings)

@@ -61,6 +61,6 @@ class PatchHeads(nn.Module):
                 f"needs {len(self.heads)} maps and sets, one per head."
             )
         return [
-            normalize(head(x.flatten(2)[:, :, at].transpose(1, 2)), dim=-1, eps=1e-6)
-            for head, x, at in zip(self.heads, maps, positions, strict=True)
+            normalize(head(x.flatten(2)[:, :, chosen].transpose(1, 2)), dim=-1, eps=1e-6)
+            for head, x, chosen in zip(self.heads, maps, positions, strict=True)
         ]

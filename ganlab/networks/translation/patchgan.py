@@ -44,7 +44,7 @@ class PatchGAN(nn.Module):
     2,768,705 parameters with 6 input channels; 2,764,737 with 3 input channels and norm "instance".
 
     Args:
-        in_channels: the channels of the pictures; of a conditional discriminator, the channels of
+        in_channels: the channels of the pictures; for a conditional discriminator, the channels of
             source and target together.
         features: the channels of the first map; each later hidden map has twice as many as the map
             before it, up to 8 · `features`.
@@ -59,7 +59,7 @@ class PatchGAN(nn.Module):
 
     Attributes:
         layers, receptive_field: as above; both are set, whichever argument was given.
-        least: the smallest allowed side of pictures, at which there is one score.
+        least: the smallest allowed side of pictures; with padding 1 it gives one score.
 
     Raises:
         ConfigError: a count or name that is not allowed.

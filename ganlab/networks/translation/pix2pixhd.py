@@ -34,7 +34,7 @@ class GlobalGenerator(ResNetGenerator):
 
 
 class MultiScale(nn.Module):
-    """Several PatchGANs: the first gets the picture, each next PatchGAN gets it at half the size.
+    """Several PatchGANs: the first gets the full picture, each next one a picture of half the size.
 
     5,603,202 parameters with 39 input channels and two scales.
 

@@ -49,7 +49,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetGenerator(nn.Module):
-    """Halvings, residual blocks, as many doublings; the first and last convolutions are 7 × 7.
+    """Halvings, residual blocks, and doublings; the first and last convolutions are 7 × 7.
 
     11,378,179 parameters with 9 blocks (the paper's number for 256 pixels and more), 7,837,699 with
     6 blocks (for 128 pixels).
@@ -58,7 +58,7 @@ class ResNetGenerator(nn.Module):
         in_channels, out_channels: the channels of the input and of the output.
         features: the channels of the first map; each halving doubles the channels.
         blocks: the number of residual blocks, at the smallest size.
-        downsamplings: the number of halvings.
+        downsamplings: the number of halvings, and of doublings.
         norm: "instance" without scale and offset, as in the paper, "batch", "layer" or "none". With
             "batch", only the last convolution has a bias.
         dropout: whether half of the values within each block are dropped.

@@ -21,13 +21,13 @@ def test_parameters_for_the_papers_layers():
 def test_vectors_have_length_one_and_belong_to_their_positions():
     torch.manual_seed(0)
     maps, heads = _maps(), PatchHeads([3, 5], features=32)
-    places = sample_positions(maps, 10)
-    for index, (vectors, head) in enumerate(zip(heads(maps, places), heads.heads, strict=True)):
-        count = len(places[index])
+    positions = sample_positions(maps, 10)
+    for index, (vectors, head) in enumerate(zip(heads(maps, positions), heads.heads, strict=True)):
+        count = len(positions[index])
         assert vectors.shape == (2, count, 32)
         torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2, count))
-        for s, at in enumerate(places[index].tolist()):
-            row, column = divmod(at, maps[index].shape[3])
+        for s, position in enumerate(positions[index].tolist()):
+            row, column = divmod(position, maps[index].shape[3])
             vector = head(maps[index][1, :, row, column])
             torch.testing.assert_close(vectors[1, s], vector / vector.norm())
 

@@ -1,4 +1,4 @@
-"""Patch discriminators: parameter counts, receptive fields by gradient, and the public code's."""
+"""Patch discriminators: parameter counts, receptive fields, and outputs of the authors' code."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_receptive_fields_of_pixelgan_and_imagegan():
     for size in (8, 16, 17, 64, 70, 71, 286):
         field = ImageGAN(size, features=1).receptive_field
         assert field >= size
-        assert field == 16 or (field - 14) // 2 < size  # nor deeper than necessary
+        assert field == 16 or (field - 14) // 2 < size  # not deeper than necessary
 
 
 def test_shapes_of_the_scores():
@@ -124,7 +124,7 @@ def test_wrong_arguments_and_pictures_are_refused():
 
 
 def test_smallest_pictures():
-    """Pictures with the smallest allowed side give one score."""
+    """With padding 1, pictures with the smallest allowed side give one score."""
     for layers in (1, 2, 3, 4):
         network = PatchGAN(1, 2, layers, norm="none")
         assert network.least == 3 * 2**layers

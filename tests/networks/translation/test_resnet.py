@@ -1,4 +1,4 @@
-"""CycleGAN's residual generator: parameter counts, the public code's outputs, and hidden maps."""
+"""CycleGAN's residual generator: parameter counts, outputs of the authors' code, hidden maps."""
 
 import pytest
 import torch
