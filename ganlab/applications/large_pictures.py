@@ -34,10 +34,10 @@ def translate_picture(
     A picture is cut into overlapping tiles if it has more than 2²⁰ pixels, or if `tile` is given
     and the picture is larger. The results of tiles are blended with smooth weights that add up to
     one. At a tile's inner edges, a quarter of the overlap has weight 0, since there the network
-    does not see what lies outside the tile. The result therefore equals the result
-    without tiles if each of its pixels depends only on input pixels within a quarter of the
-    overlap. With instance normalisation the two results differ, since the statistics of each tile are
-    used instead of the statistics of the picture.
+    does not see what lies outside the tile. The result therefore equals the result without tiles
+    if each of its pixels depends only on input pixels within a quarter of the overlap. With
+    instance normalisation the two results differ, since the statistics of each tile are used
+    instead of the statistics of the picture.
 
     Args:
         network: maps (1, C, h, w) in [−1, 1] to (1, C', h, w). If it uses noise, the noise should

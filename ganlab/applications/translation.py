@@ -128,7 +128,7 @@ def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
     """Return the path of each picture's result: the picture's relative path, in `output`.
 
     Results end in .png. Pictures in the same folder with the same stem (x.jpg and x.png) keep their
-    endings: x.jpg.png, x.png.png. A picture whose result would have the sheet's name keeps its ending, too.
+    endings: x.jpg.png, x.png.png. So does a picture whose result would have the sheet's name.
 
     Raises:
         ConfigError: a result would replace one of the pictures, or the result of another picture.
@@ -168,7 +168,8 @@ def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
         trained = [name for name, d in module.directions.items() if d.generator in imported]
         print(
             f"ganlab: warning: {generator} was not part of the import {folder}, and has not been "
-            f"trained since: its weights are random. Choose direction={' or direction='.join(trained)}.",
+            "trained since: its weights are random. "
+            f"Choose direction={' or direction='.join(trained)}.",
             file=sys.stderr,
         )
 

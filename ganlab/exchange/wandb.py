@@ -89,9 +89,7 @@ def send(files: list[Path], options: list[str]) -> int:
     Raises:
         RunError: a run was not sent completely.
     """
-    folders = list(
-        dict.fromkeys(_folder(file) for file in files)
-    )  # a resumed run has several files
+    folders = list(dict.fromkeys(_folder(file) for file in files))  # a resumed run has more files
     count = f"{len(folders)} {'run' if len(folders) == 1 else 'runs'}"
     print(f"Sending {count} to Weights & Biases …", flush=True)
     command = [sys.executable, "-m", "wandb", "sync", *options, *map(str, files)]

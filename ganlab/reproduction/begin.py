@@ -31,7 +31,7 @@ def begin(
     Args:
         baseline: the baseline to reproduce.
         folder: a new folder, or the folder of an interrupted reproduction.
-        seeds: seeds to train; None for [0]. On resuming, seeds that the reproduction lacks are added.
+        seeds: seeds to train; None for [0]. If a reproduction is resumed, new seeds are added.
         scale: fraction of the recipe's length in (0, 1]; None for 1.
         overrides: overrides of the experiment and of the protocol.
         command: the command as it was typed, for the record.

@@ -106,8 +106,8 @@ def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Ve
 
     The newest reproduction with a verdict decides; its values are compared with the current target
     of the experiment's file. Without such a reproduction, the score in the file's `ours` decides.
-    If that score is missing too, the newest reproduction without a verdict decides. A measurement that defined the
-    target is no reproduction of it.
+    If that score is missing too, the newest reproduction without a verdict decides. A measurement
+    that defined the target is no reproduction of it.
 
     Args:
         baseline: the baseline.

@@ -115,8 +115,8 @@ def test_without_scores_there_is_no_verdict():
 
 
 def test_interval_uses_students_t():
-    """For 0 and 2 the interval is 1 ± t · √2 / √2. For 1 degree of freedom, t is the Cauchy quantile
-    tan(0.475 π)."""
+    """For 0 and 2 the interval is 1 ± t · √2 / √2. For 1 degree of freedom, t is the Cauchy
+    quantile tan(0.475 π)."""
     low, high = interval([0.0, 2.0])
     assert (low, high) == pytest.approx(
         (1 - math.tan(0.475 * math.pi), 1 + math.tan(0.475 * math.pi))

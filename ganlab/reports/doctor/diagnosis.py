@@ -186,7 +186,8 @@ def _unknown(run: Evidence) -> list[Finding]:
         )
     elif not distances:
         sentences.append(
-            "the condition of samples: no sample was examined yet (callbacks.doctor.every_examples)."
+            "the condition of samples: no samples were examined yet "
+            "(callbacks.doctor.every_examples)."
         )
     elif not run["doctor/separation"]:
         sentences.append(
