@@ -46,7 +46,7 @@ def translate_folder(
         run: the folder of a translator's run.
         input: a picture, or a folder of pictures.
         output: the folder for the results.
-        direction: the direction, such as "a_to_b"; None for the model's first one.
+        direction: the direction, such as "a_to_b"; None for the model's first direction.
         checkpoint: "last", "best", or a checkpoint's file.
         ema: whether to use EMA weights, if the checkpoint has some.
         tile: side of the tiles, see `ganlab.applications.translate_picture`.
