@@ -34,10 +34,10 @@ def translate_picture(
     A picture is cut into overlapping tiles if it has more than 2²⁰ pixels, or if `tile` is given
     and the picture is larger. The results of tiles are blended with smooth weights that add up to
     one. At a tile's inner edges, a quarter of the overlap has weight 0, since there the network
-    does not see what lies outside the tile. With tiles the result is therefore the same as
-    without, if each of its pixels depends on input pixels no further away than a quarter of the
-    overlap. With instance normalisation the results differ, since the statistics of each tile are
-    used instead of the statistics of the picture.
+    does not see what lies outside the tile. The result therefore equals the result without tiles
+    if each of its pixels depends only on input pixels within a quarter of the overlap. With
+    instance normalisation the two results differ, since the statistics of each tile are used
+    instead of the statistics of the picture.
 
     Args:
         network: maps (1, C, h, w) in [−1, 1] to (1, C', h, w). If it uses noise, the noise should
@@ -45,7 +45,7 @@ def translate_picture(
         picture: uint8 (C, H, W) in [0, 255], or float in [−1, 1].
         multiple: h and w are multiples of this number.
         tile: side of a tile; None for no tiles in pictures of up to 2²⁰ pixels, and 512, rounded up
-            to `multiple`, in larger ones.
+            to `multiple`, in larger pictures.
         overlap: minimum pixels that neighbouring tiles share; None for a quarter of a tile.
         progress: called with the share of the picture that was done since the last call.
 
@@ -72,7 +72,7 @@ def translate_picture(
         output = network(part).float().cpu()
         if output.shape[2:] != part.shape[2:]:
             raise ConfigError(
-                f"run: the generator makes {_size(output)} of {_size(part)} pixels; translate "
+                f"run: the generator turns {_size(part)} into {_size(output)} pixels; translate "
                 "only supports generators that keep the size."
             )
         if result is None:

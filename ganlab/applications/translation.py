@@ -46,7 +46,7 @@ def translate_folder(
         run: the folder of a translator's run.
         input: a picture, or a folder of pictures.
         output: the folder for the results.
-        direction: the direction, such as "a_to_b"; None for the model's first.
+        direction: the direction, such as "a_to_b"; None for the model's first direction.
         checkpoint: "last", "best", or a checkpoint's file.
         ema: whether to use EMA weights, if the checkpoint has some.
         tile: side of the tiles, see `ganlab.applications.translate_picture`.
@@ -60,8 +60,8 @@ def translate_folder(
         be read, the reason.
 
     Raises:
-        GanlabError: there are no pictures, the run is no translator, or an argument is invalid:
-            in these cases nothing was written. Or a picture does not fit into memory.
+        GanlabError: there are no pictures, the run is no translator, or an argument is invalid (in
+            these three cases nothing was written), or a picture does not fit into memory.
     """
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
@@ -128,7 +128,7 @@ def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
     """Return the path of each picture's result: the picture's relative path, in `output`.
 
     Results end in .png. Pictures in the same folder with the same stem (x.jpg and x.png) keep their
-    endings: x.jpg.png, x.png.png. A picture whose result would have the sheet's name does so too.
+    endings: x.jpg.png, x.png.png. So does a picture whose result would have the sheet's name.
 
     Raises:
         ConfigError: a result would replace one of the pictures, or the result of another picture.
@@ -167,8 +167,9 @@ def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
     if imported and generator not in imported:
         trained = [name for name, d in module.directions.items() if d.generator in imported]
         print(
-            f"ganlab: warning: {generator} was not part of the import {folder} and has not been "
-            f"trained: its weights are random. Choose direction={' or direction='.join(trained)}.",
+            f"ganlab: warning: {generator} was not part of the import {folder}, and has not been "
+            "trained since: its weights are random. "
+            f"Choose direction={' or direction='.join(trained)}.",
             file=sys.stderr,
         )
 
@@ -202,10 +203,10 @@ def _translate_all(
     decoder: Decoder,
     translate: Callable[[Tensor, Callable[[float], object]], Tensor],
 ) -> dict[Path, str]:
-    """Translate the pictures one by one, with a progress bar on stderr.
+    """Translate the pictures one by one and write the results, with a progress bar on stderr.
 
     Args:
-        targets: the path of the result of each picture.
+        targets: maps the path of each picture to the path of its result.
         decoder: decodes a picture to the channels that the model takes.
         translate: maps a picture, uint8 (C, H, W), to its translation, uint8 (C', H, W). It calls
             its second argument with each share of the picture that is done.

@@ -54,7 +54,7 @@ def measure(
 
     Args:
         config: the configuration, plain and checked.
-        batches: the number of batches in a block; None for about `BLOCK_SECONDS`.
+        batches: the number of batches in a block; None for blocks of about `BLOCK_SECONDS`.
         blocks: the number of pairs of blocks; the median of their ratios is reported.
         precision: the precision of the reference loop.
 

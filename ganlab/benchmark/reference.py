@@ -195,9 +195,10 @@ class AlternatingLoops(Callback):
 
 
 def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
-    """Return the peak memory in MiB of "ours" and "reference"; each runs in its own process.
+    """Return the peak memory in MiB of both loops, under the keys "ours" and "reference".
 
-    On CUDA it is the memory of the tensors on the device, otherwise of the whole process.
+    Each loop runs in its own process. On CUDA the memory is that of the tensors on the device,
+    otherwise that of the whole process.
     """
     context = multiprocessing.get_context("spawn")
     result = {}

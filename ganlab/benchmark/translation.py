@@ -24,7 +24,7 @@ Loop = Callable[[int], None]
 
 
 def cyclegan_loop(module: CycleGAN, data: Any, copy: bool = True) -> Loop:
-    """Return CycleGAN's loop: least squares, cycle weight 10, identity 0.5, pools of 50.
+    """Return CycleGAN's loop: least squares, cycle weight 10, identity weight 5, pools of 50.
 
     The loss weights and pools of the module itself are not used.
 
@@ -93,9 +93,8 @@ def _networks(module: nn.Module, names: tuple[str, ...], copy: bool) -> list[nn.
         networks = [deepcopy(network) for network in networks]
     for layer in chain(*(network.modules() for network in networks)):
         if isinstance(layer, nn.InstanceNorm2d):
-            layer.__class__ = (
-                nn.InstanceNorm2d
-            )  # PyTorch's own layer instead of ganlab's faster subclass
+            # PyTorch's own layer instead of ganlab's faster subclass
+            layer.__class__ = nn.InstanceNorm2d
     _require_gradients(True, *networks)
     return networks
 

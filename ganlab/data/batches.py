@@ -153,10 +153,10 @@ def count_batches(samples: int, batch_size: int, ranks: int = 1) -> int:
     """
     if ranks * batch_size > samples:
         processes = f" in each of {ranks} processes" if ranks > 1 else ""
+        remedy = f"Set data.batch_size to at most {samples // ranks}, or use more data."
         raise DataError(
             f"data.batch_size: received {batch_size}{processes}, but the training set has only "
-            f"{samples} examples. Set data.batch_size to at most {samples // ranks}, or use "
-            "more data."
+            f"{samples} examples. {remedy if samples >= ranks else 'Use more data.'}"
         )
     return samples // (ranks * batch_size)
 

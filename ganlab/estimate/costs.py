@@ -22,12 +22,12 @@ from ganlab.errors import DataError
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
 from ganlab.runs.trial import fit, now, quiet
 
-WARM_UP = 3  # minimum of batches before the measurement
-BATCHES = 10  # minimum of measured batches
+WARM_UP = 3  # minimum number of batches before the measurement
+BATCHES = 10  # minimum number of measured batches
 SECONDS = 2.0  # minimum of measured seconds: 10 batches of a small network take only 20 ms
 LONGEST = 120.0  # seconds after which the measurement ends even with fewer batches
 SCORES_WITHIN = 30.0  # seconds after which the measurement of an evaluation stops
-LONGEST_PERIOD = 100  # maximum of batches in a period, see `period_of`
+LONGEST_PERIOD = 100  # maximum number of batches in a period, see `period_of`
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Costs:
         seconds: seconds per batch.
         examples: examples in a batch.
         samples: examples in the training split.
-        memory: bytes by purpose, see `memory_of`.
+        memory: maps a purpose to bytes, see `memory_of`.
         loading: peak MiB until the first batch.
         before: MiB held when the first batch starts.
         peak: peak MiB in the measured batches.
-        callbacks: costs of the measured callbacks, by name.
-        reasons: by name, why a callback was not measured.
+        callbacks: maps the name of a measured callback to its cost.
+        reasons: maps the name of another callback to why it was not measured.
         bytes: size of a picture file ("samples") and of a checkpoint ("checkpoints").
     """
 
@@ -113,7 +113,7 @@ def measure(
 
 
 def period_of(config: dict[str, Any]) -> int:
-    """Return the batches after which the schedule of optimizer steps repeats, at most 100.
+    """Return the number of batches after which the schedule of steps repeats, limited to 100.
 
     It is the period of all players' steps and of all lazy regularizers together.
     """
@@ -164,9 +164,8 @@ class Measurement(Callback):
             costs.examples = pl_module.examples_in_batch
             costs.samples = rows(trainer.datamodule.training_rows)
             costs.memory = memory_of(pl_module, trainer.optimizers)
-            trainer.should_stop = (
-                True  # at the end of a run all callbacks act, whatever their cadence
-            )
+            # at the end of a run all callbacks act, whatever their cadence
+            trainer.should_stop = True
             self._call_callbacks(trainer, pl_module)
 
     def _peak(self, device: torch.device) -> float:
@@ -229,7 +228,7 @@ def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
 def memory_of(
     module: AdversarialModule, optimizers: Iterable[torch.optim.Optimizer] = ()
 ) -> dict[str, int]:
-    """Return bytes by purpose, counted exactly.
+    """Return a dict from purposes to bytes, counted exactly.
 
     Returns:
         "parameters"; "buffers"; "gradients", of all players at once, although they are freed after

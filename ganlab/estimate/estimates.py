@@ -38,11 +38,11 @@ class Estimate:
     Attributes:
         networks: the number of parameters of each network.
         players: the number of parameters that each player trains.
-        memory: bytes by purpose, see `ganlab.estimate.costs.memory_of`.
+        memory: maps a purpose to bytes, see `ganlab.estimate.costs.memory_of`.
         ranks: the number of processes.
         costs: the measured costs; None if the data is not downloaded yet.
         length: the run's length; None if the data is not downloaded yet.
-        missing: the URLs of files that are not downloaded yet, by path.
+        missing: maps the path of each file that is not downloaded yet to its URL.
         why_missing: the data set's message on its missing files; "" if the data is available.
     """
 

@@ -162,7 +162,7 @@ def _other_load() -> list[str]:
 
 
 def _gets_line(estimate: Estimate, name: str) -> bool:
-    """Whether a callback gets a line: its first call takes `SHORTEST`, or was not measured."""
+    """Whether a callback was not measured, or its first call took at least `SHORTEST`."""
     if name in estimate.costs.reasons:
         return True
     return name in estimate.length.calls and estimate.costs.callbacks[name].first >= SHORTEST

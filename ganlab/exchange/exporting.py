@@ -49,7 +49,7 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
     Args:
         module: a CycleGAN or pix2pix.
         folder: where latest_net_G_A.pth and so on are written.
-        ema: EMA weights for networks that have them.
+        ema: whether to write EMA weights for networks that have them.
 
     Returns:
         A line for each network: its file, or why it is left out.
@@ -95,7 +95,7 @@ def export_safetensors(module: AdversarialModule, name: str, path: Path, ema: bo
         module: the model.
         name: name of the submodule, see `generator_of`.
         path: the file to write.
-        ema: EMA weights if the network has them.
+        ema: whether to write EMA weights if the network has them.
 
     Returns:
         A line with the file and its number of tensors.
@@ -125,7 +125,7 @@ def _describe(path: Path, name: str, tensors: dict[str, Tensor]) -> str:
 
 
 def _check_weights(path: Path, network: nn.Module, read_back: dict[str, Tensor]) -> None:
-    """Raise ConfigError unless the tensors of a file equal those of the network, to the byte."""
+    """Raise ConfigError unless a file holds the bytes of the network's tensors."""
     state = network.state_dict()
     equal = state.keys() == read_back.keys()
     if not equal or not all(_is_same(state[key].cpu(), read_back[key]) for key in state):
@@ -152,7 +152,7 @@ def export_graph(
         module: the model.
         name: name of its generator, see `generator_of`.
         path: the file to write.
-        ema: EMA weights if the generator has them.
+        ema: whether to write EMA weights if the generator has them.
         form: the format, a key of WRITERS: onnx or torch_export.
         size: height and width of a translator's input pictures; None for the size of the data.
 

@@ -39,7 +39,7 @@ def as_used(module: AdversarialModule, network: nn.Module) -> nn.Module:
 def example_inputs(
     module: AdversarialModule, network: nn.Module, name: str, size: tuple[int, int] | None
 ) -> dict[str, Tensor]:
-    """Return a batch of two random inputs for a generator, by name.
+    """Return a batch of two random inputs for a generator: a dict from argument names to tensors.
 
     The names are "x" for a translator; else "z", with "label" for conditional models.
 

@@ -32,7 +32,7 @@ def configure(
 
     Args:
         model: cyclegan or pix2pix.
-        networks: the files' networks by submodule, see `read_networks`.
+        networks: maps submodules to the files' networks, see `read_networks`.
         options: arguments of `ganlab import`: direction, objective, dropout and others.
         overrides: as in `ganlab train`; the default of experiment= is `model`.
         name: name of the run, unless an override sets it.
@@ -40,11 +40,12 @@ def configure(
 
     Raises:
         ConfigError: an override is wrong, or does not fit the networks.
+        CheckpointError: the channels of the networks do not fit together.
     """
     keys = {text.partition("=")[0] for text in overrides}
     for key in keys:
         if key.startswith(tuple(f"model.{submodule}." for submodule in networks)):
-            raise ConfigError(f"{key}: is read from the files, and cannot be chosen.")
+            raise ConfigError(f"{key}: is read from the files, and cannot be chosen; leave it out.")
     config = compose(overrides if "experiment" in keys else [f"experiment={model}", *overrides])
     config.name, config.run_dir = config.name if "name" in keys else name, str(folder)
     for key, value in _implied_settings(model, networks, options).items():
@@ -74,7 +75,7 @@ def configure(
 def _implied_settings(
     model: str, networks: dict[str, Network], options: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the settings of data and model, by key, that networks and options imply."""
+    """Return a dict from dotted keys to values: the settings that networks and options imply."""
     generator = next(n.config for name, n in networks.items() if name.startswith("generator"))
     inputs, outputs = generator["in_channels"], generator["out_channels"]
     settings: dict[str, Any] = {"data.channels": outputs}

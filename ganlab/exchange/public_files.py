@@ -79,7 +79,7 @@ def find_files(paths: list[Path], epoch: str) -> list[Path]:
 
 
 def read_networks(model: str, files: list[Path], options: dict[str, str]) -> dict[str, Network]:
-    """Return the networks in the files, by the name of the submodule that each becomes.
+    """Return a dict from the submodule that each file becomes to the network in the file.
 
     Args:
         model: cyclegan or pix2pix.
@@ -90,7 +90,7 @@ def read_networks(model: str, files: list[Path], options: dict[str, str]) -> dic
         CheckpointError: a file is unreadable, holds more than tensors, holds an unknown network or
             one that does not match the file's name, or has NaN or infinite numbers; two files hold
             the same submodule; or no file holds a generator.
-        ConfigError: the direction is unknown, or these files do not need a given argument.
+        ConfigError: the direction is unknown, or an argument is given that these files do not need.
     """
     from ganlab.exchange.public_layout import GENERATORS, read_public
 
@@ -152,7 +152,7 @@ def read_tensors(file: Path) -> Any:
     """Return the content of a `.pth` file, which must hold only tensors in plain containers.
 
     Raises:
-        CheckpointError: the file is missing, holds code, or is damaged.
+        CheckpointError: the file is missing, holds more than tensors, or is damaged.
     """
     import torch
 

@@ -45,7 +45,7 @@ def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], d
     """Return the class, arguments and state of the network in a public state dict.
 
     Args:
-        state: names to tensors.
+        state: maps names to tensors.
         name: the file's name, for errors.
 
     Returns:
@@ -61,13 +61,13 @@ def read_public(state: Mapping[str, Any], name: str) -> tuple[type[nn.Module], d
         cls, arguments = _recognise(public)
         with torch.device("meta"):
             empty = cls(**arguments)
-        names, without_public = public_names(empty), _biases_left_out(empty)
+        names, left_out = public_names(empty), _biases_left_out(empty)
     except (LookupError, TypeError, ValueError):  # a tensor is missing or has an impossible shape
         raise _unknown(public, name) from None
     ours: State = {}
     for key, expected in empty.state_dict().items():
         tensor = public.pop(names[key], None)
-        if tensor is None and (key in without_public or key.endswith("num_batches_tracked")):
+        if tensor is None and (key in left_out or key.endswith("num_batches_tracked")):
             tensor = torch.zeros(expected.shape, dtype=expected.dtype)
         if tensor is None or tensor.shape != expected.shape:
             raise CheckpointError(
@@ -105,7 +105,7 @@ def write_public(network: nn.Module) -> State:
 
 
 def public_names(network: nn.Module) -> dict[str, str]:
-    """Return the public name of each tensor in a network's state dict, by ganlab's name.
+    """Return a dict from ganlab's names of the tensors in a state dict to their public names.
 
     Raises:
         ConfigError: the layout does not support this network.

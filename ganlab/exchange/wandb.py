@@ -12,7 +12,7 @@ from ganlab.errors import RunError
 from ganlab.files import from_here
 from ganlab.record.lock import is_held
 
-PATIENCE = 15  # seconds to wait for the server's answer to who is logged in
+PATIENCE = 15  # seconds to wait until the server answers who is logged in
 # Runs in a process of its own. os._exit does not wait for W&B's service process, which may be busy
 # for minutes.
 LOGIN = """
@@ -89,7 +89,7 @@ def send(files: list[Path], options: list[str]) -> int:
     Raises:
         RunError: a run was not sent completely.
     """
-    folders = list(dict.fromkeys(_folder(file) for file in files))  # a resumed run has two files
+    folders = list(dict.fromkeys(_folder(file) for file in files))  # a resumed run has more files
     count = f"{len(folders)} {'run' if len(folders) == 1 else 'runs'}"
     print(f"Sending {count} to Weights & Biases …", flush=True)
     command = [sys.executable, "-m", "wandb", "sync", *options, *map(str, files)]

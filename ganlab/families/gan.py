@@ -50,10 +50,11 @@ class GAN(AdversarialModule):
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
         self.classes: int | None = getattr(generator, "classes", None)
-        if self.classes != getattr(discriminator, "classes", None):
+        others = getattr(discriminator, "classes", None)
+        if self.classes != others:
             raise ConfigError(
                 f"model: the generator takes {self.classes or 'no'} classes and the discriminator "
-                f"{discriminator.classes or 'no'}; both must take the same number."
+                f"{others or 'no'}; both must take the same number."
             )
         self.needs = ("example", "label") if self.classes else ("example",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)

@@ -26,12 +26,12 @@ def begin(
     overrides: list[str],
     command: list[str],
 ) -> Reproduction:
-    """Return a new reproduction of a baseline, or the one started in the folder.
+    """Return a new reproduction of a baseline, or the reproduction that the folder holds.
 
     Args:
         baseline: the baseline to reproduce.
         folder: a new folder, or the folder of an interrupted reproduction.
-        seeds: None for [0]. When a reproduction is resumed, seeds that it lacks are added.
+        seeds: seeds to train; None for [0]. If a reproduction is resumed, new seeds are added.
         scale: fraction of the recipe's length in (0, 1]; None for 1.
         overrides: overrides of the experiment and of the protocol.
         command: the command as it was typed, for the record.
@@ -68,7 +68,7 @@ def begin(
 
 
 def _read_plan(folder: Path, name: str) -> dict[str, Any] | None:
-    """Return the sweep.json of the reproduction in `folder`; None if there is none.
+    """Return the sweep.json of the reproduction in `folder`; None if the file is missing.
 
     Raises:
         RunError: the folder holds something else, or a damaged sweep.json.
@@ -80,7 +80,9 @@ def _read_plan(folder: Path, name: str) -> dict[str, Any] | None:
     content = read_sweep_file(folder)
     if content.get("experiment") != name or content.get("kind") != "reproduce":
         other = content.get("experiment") or content.get("name")
-        raise RunError(f"out: {folder} holds {other}, not a reproduction of {name}.")
+        raise RunError(
+            f"out: {folder} holds {other}, not a reproduction of {name}. Choose another folder."
+        )
     for key, types in SETTINGS.items():
         if not isinstance(content.get(key), types):
             raise RunError(

@@ -19,7 +19,7 @@ HEADER = ("experiment", "model", "data", "score", "protocol", "paper", "peers", 
 
 
 def baselines() -> dict[str, Baseline]:
-    """Return the baselines of all experiments that have one, by name.
+    """Return a dict from the name of each experiment that has a baseline to its baseline.
 
     The YAML files are read without Hydra, since composing them would take a hundred times as long.
 
@@ -105,9 +105,9 @@ def standing(baseline: Baseline, records: list[dict[str, Any]]) -> tuple[str, Ve
     """Return our score as text, and the verdict on it.
 
     The newest reproduction with a verdict decides; its values are compared with the current target
-    of the experiment's file. If there is none, the score in the file's `ours` decides. If that is
-    missing too, the newest reproduction without a verdict decides. A measurement that defined the
-    target is no reproduction of it.
+    of the experiment's file. Without such a reproduction, the score in the file's `ours` decides.
+    If that score is missing too, the newest reproduction without a verdict decides. A measurement
+    that defined the target is no reproduction of it.
 
     Args:
         baseline: the baseline.
@@ -207,9 +207,9 @@ def ledger(folder: Path = FOLDER) -> str:
     rows = [HEADER]
     for name, baseline in baselines().items():
         ours, verdict = standing(baseline, recorded(name, folder))
-        figures = [(f["by"], _figure(f)) for f in baseline.published]
-        paper = " ".join([baseline.paper, *(text for by, text in figures if by == "paper")])
-        peers = ", ".join(f"{by} {text}" for by, text in figures if by != "paper")
+        claims = [(claim["by"], _claimed(claim)) for claim in baseline.published]
+        paper = " ".join([baseline.paper, *(text for by, text in claims if by == "paper")])
+        peers = ", ".join(f"{by} {text}" for by, text in claims if by != "paper")
         arrow = "↓" if baseline.better == "lower" else "↑"
         score = baseline.score if baseline.protocol else "judged by people"
         mark = " (a failure)" if baseline.failure else ""
@@ -227,5 +227,5 @@ def ledger(folder: Path = FOLDER) -> str:
     return "\n".join(lines)
 
 
-def _figure(figure: dict[str, Any]) -> str:
-    return f"{figure['value']:g}" if figure.get("comparable", True) else f"({figure['value']:g})"
+def _claimed(claim: dict[str, Any]) -> str:
+    return f"{claim['value']:g}" if claim.get("comparable", True) else f"({claim['value']:g})"

@@ -16,16 +16,16 @@ def report(reproduction: Reproduction, path: Path) -> str:
 
     Args:
         reproduction: the reproduction.
-        path: its verdict.json, to be named at the end.
+        path: the reproduction's verdict.json, which the last line names.
     """
     baseline = reproduction.baseline
     values, _ = reproduction.scores()
     description = describe("experiment", baseline.name)
     lines = [f"{reproduction.title}: {description}", f"  paper      {baseline.paper}"]
-    for figure in baseline.published:
-        note = "" if figure.get("comparable", True) else "; not compared"
-        how = f"{figure['how']}; {figure['source']}{note}"
-        lines.append(f"  published  {figure['by']} {figure['value']:g} ({how})")
+    for claim in baseline.published:
+        note = "" if claim.get("comparable", True) else "; not compared"
+        how = f"{claim['how']}; {claim['source']}{note}"
+        lines.append(f"  published  {claim['by']} {claim['value']:g} ({how})")
     if baseline.note:
         lines.append(f"  note       {baseline.note}")
     if baseline.protocol:

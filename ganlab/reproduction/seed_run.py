@@ -89,7 +89,7 @@ class SeedRun:
     def score(self) -> dict[str, Any] | None:
         """Return the baseline's score with its protocol; None if it has not been measured.
 
-        If training ended with this protocol, and the checkpoint to score is the last one, the
+        If training scored with this protocol, and the checkpoint to score is the last one, the
         score is read from run.json, otherwise from reproduction.json.
         """
         record, name = self.record, self.baseline.score

@@ -55,7 +55,7 @@ class Reproduction:
         self.protocol = self._protocol()
         self.module, self.data = check(self.config)
         self.asked = changes(self.config, base, self.baseline.checkpoint == "best")
-        self.unscored: dict[int, str] = {}  # seed to the error of its evaluation
+        self.unscored: dict[int, str] = {}  # maps a seed to the error of its evaluation
         if self.protocol is not None:
             self._check_score()
             if self.protocol.get("name", "").endswith("(changed)"):

@@ -43,10 +43,11 @@ def draw(search: Search) -> None:
 
 
 def importances_of(study: optuna.Study) -> dict[str, float]:
-    """Return by setting its share of importance for a good score, by PED-ANOVA.
+    """Return a dict from each setting to its share of the importance for a good score.
 
-    See Watanabe, Bansal, Hutter 2023 (arXiv:2304.10255). The shares add up to 1. The dict is empty
-    for only one setting, for fewer than two finished trials, and if all shares are equal.
+    The shares are those of PED-ANOVA (Watanabe, Bansal, Hutter 2023, arXiv:2304.10255), and add up
+    to 1. The dict is empty if there is only one setting, if fewer than two trials have finished, or
+    if all shares are equal.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2 or len({key for trial in done for key in trial.params}) < 2:

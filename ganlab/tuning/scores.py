@@ -80,7 +80,7 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
 
 
 def examples_between_scores(config: dict[str, Any]) -> int:
-    """Return after how many training examples each score is taken that may prune a run.
+    """Return the number of training examples between the scores by which runs may be pruned.
 
     Return 0, and print why, if runs cannot be pruned.
     """
@@ -122,7 +122,7 @@ def _checked(overrides: list[str]) -> tuple[dict[str, Any], Protocol]:
 def _better(name: str, protocol: Protocol) -> bool | None:
     """Whether a higher value of a score is better; None if unknown.
 
-    It is asked of the score's metric, or, if no metric has the score, told from the score's name.
+    The score's metric decides or, if no metric has the score, the score's name.
     """
     by_prefix = {
         score: metric.is_higher_better(score)

@@ -25,7 +25,7 @@ TAGS = ["log", "int"]
 
 
 def split_space(overrides: list[str]) -> tuple[list[str], Space]:
-    """Return the overrides with a fixed value, and by key the distributions of the others.
+    """Return the overrides with a fixed value, and a dict from other keys to distributions.
 
     choice(a,b) and a,b become choices, range(…) numbers in steps, interval(a,b) a float,
     tag(int,interval(a,b)) an integer, and tag(log,…) a number on a logarithmic scale.

@@ -90,7 +90,7 @@ def open_search(
             direction="maximize" if more_is_better else "minimize",
             load_if_exists=True,
         )
-        # a study of an older version keeps the old names of settings, which its trials have
+        # a study of an older version keeps the old names of settings, since its trials have them
         kept = {current_override(f"{key}=")[:-1]: key for key in study.user_attrs.get("space", ())}
         space = {kept.get(key, key): distribution for key, distribution in space.items()}
         attributes = {
@@ -126,12 +126,12 @@ def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
     from ganlab.private import continue_trial  # which imports torch
 
     with search.lock:
-        ended = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        finished = [t for t in search.study.get_trials(deepcopy=False) if t.state.is_finished()]
         running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in running:
             if lock := _lock_of(search, trial):
                 return continue_trial(search.study, trial), lock
-        if len(ended) + len(running) >= trials:
+        if len(finished) + len(running) >= trials:
             return None
         new = search.study.ask()
         search.run_of(new).mkdir(exist_ok=True)

@@ -135,7 +135,7 @@ def test_unsupported_tiles_and_overlaps_are_refused(options, said):
 
 
 def test_networks_that_change_the_size_are_refused():
-    with pytest.raises(ConfigError, match=r"makes 32×32 of 64×64"):
+    with pytest.raises(ConfigError, match=r"turns 64×64 into 32×32 pixels"):
         translate_picture(lambda x: x[:, :, ::2, ::2], picture(64, 64))
 
 

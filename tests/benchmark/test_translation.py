@@ -38,7 +38,7 @@ def same_steps(make, data, monkeypatch, lr):
 
 
 def check_same_parameters(ours, theirs, start):
-    """Check parameters up to 1 % of how far the steps moved them, and that all networks moved."""
+    """Check that parameters differ by less than 1 % of their change, and all networks changed."""
     for (name, our), their, before in zip(
         ours.named_parameters(), theirs.parameters(), start.parameters(), strict=True
     ):
@@ -51,7 +51,7 @@ def check_same_parameters(ours, theirs, start):
 
 
 def test_cyclegan_steps_are_the_same(monkeypatch):
-    """The peer's settings: least squares, cycle 10, identity 0.5, one optimizer per player."""
+    """The authors' settings: least squares, cycle weight 10, identity 5, two optimizers."""
     players = {
         "generator": Player(sgd(1e-2), modules=GENERATORS),
         "discriminator": Player(sgd(1e-2), modules=DISCRIMINATORS),
@@ -62,7 +62,7 @@ def test_cyclegan_steps_are_the_same(monkeypatch):
 
 
 def test_pix2pix_steps_are_the_same(monkeypatch):
-    """100 L1 and cross-entropy, which is halved for the discriminator; that moves first."""
+    """Cross-entropy, halved for the discriminator, which steps first; L1 of weight 100."""
     players = {role: Player(sgd(1e-3)) for role in ("generator", "discriminator")}
     make = functools.partial(tiny_pix2pix, players=players, dropout=False)
     ours, theirs = same_steps(make, lambda: TinyPairs(batch_size=2), monkeypatch, 1e-3)
@@ -70,8 +70,8 @@ def test_pix2pix_steps_are_the_same(monkeypatch):
 
 
 def test_convolutions_of_a_cyclegan_step():
-    """A generator has 8 convolutions, a discriminator 3. The peer calls each network for every
-    input: 6 × (8 + 3) forward, as many backward. ganlab batches inputs: 4 × (8 + 3)."""
+    """A generator has 8 convolutions, a discriminator 3. The authors' code calls each network for
+    every input: 6 × (8 + 3) forward, as many backward. ganlab batches inputs: 4 × (8 + 3)."""
     pairing = AlternatingLoops(1, 1, 1.0, "32-true")
     module = tiny_cyclegan()
     fit(module, pairing, batches=99, data=TinyDomains(batch_size=1))

@@ -27,7 +27,7 @@ def test_diagnosis_of_a_finished_run_is_printed_and_written(tmp_path, capsys):
     assert doctor([f"run={folder}"]) == 0
     said = capsys.readouterr().out
     assert "finished, 480 examples" in said
-    assert "What cannot be told:" in said
+    assert "What the log does not show:" in said
     written = json.loads((folder / "doctor.json").read_text())
     assert written["examples_seen"] == 480
     assert {"condition", "words", "evidence", "remedies", "kind"} == set(written["findings"][0])

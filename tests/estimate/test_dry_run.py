@@ -18,7 +18,7 @@ from ganlab.runs.train import prepare, train
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
+def empty_folder(tmp_path, monkeypatch):
     """Return an empty working folder; the cache folder is empty too, the measurement short."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -38,19 +38,19 @@ def composed(*overrides):
     return config
 
 
-def test_counts_are_those_of_the_run(alone):
+def test_counts_are_those_of_the_run(empty_folder):
     overrides = ["budget.batches=20", "callbacks.samples.every_examples=48"]
     found = estimate(composed(*overrides))
-    assert list(alone.iterdir()) == []
+    assert list(empty_folder.iterdir()) == []
 
     config, _ = prepare([*ARGUMENTS, *overrides, "run_dir=run"])
     assert train(config) == 0
-    counters = json.loads((alone / "run/run.json").read_text())["counters"]
+    counters = json.loads((empty_folder / "run/run.json").read_text())["counters"]
     assert counters["steps"] == found.length.steps == {"discriminator": 20, "generator": 4}
     assert counters["examples_seen"] == found.length.examples == 160
     assert counters["batches_seen"] == found.length.batches == 20
     assert found.length.epochs == 20 / 25
-    pictures = list((alone / "run/samples").iterdir())
+    pictures = list((empty_folder / "run/samples").iterdir())
     assert len(pictures) == found.length.calls["samples"]
     assert found.costs.bytes["samples"] == pytest.approx(pictures[0].stat().st_size, rel=0.5)
 
@@ -73,10 +73,10 @@ def test_memory_is_exact():
     assert memory["optimizers"] == memory["ema"] == 0
 
 
-def test_report_names_everything_and_nothing_is_written(alone, capsys):
+def test_report_names_everything_and_nothing_is_written(empty_folder, capsys):
     config = composed("budget.batches=20", "run_dir=planned", "callbacks.checkpoints.keep_every=80")
     assert dry_run(config) == 0
-    assert list(alone.iterdir()) == []
+    assert list(empty_folder.iterdir()) == []
     text = capsys.readouterr().out
     for part in (
         "  model: ganlab.families.GAN",
@@ -141,19 +141,19 @@ def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
     assert "evaluation" not in found.costs.callbacks
 
 
-def test_missing_data_raises_as_in_training(alone):
+def test_missing_data_raises_as_in_training(empty_folder):
     with pytest.raises(DataError, match="train-images-idx3-ubyte"):
         estimate(image_config("data.download=false"))
 
 
-def test_missing_downloads_are_named_but_not_made(alone):
+def test_missing_downloads_are_named_but_not_made(empty_folder):
     config = image_config()
     found = estimate(config)
     (path,) = found.missing
-    assert path == alone / "none/MNIST/raw/train-images-idx3-ubyte.gz"
+    assert path == empty_folder / "none/MNIST/raw/train-images-idx3-ubyte.gz"
     assert found.costs is None
     assert found.players["generator"] == found.networks["generator"] > 0
-    assert not [p for p in alone.rglob("*") if p.is_file()]
+    assert not [p for p in empty_folder.rglob("*") if p.is_file()]
     assert "not downloaded yet, from https://" in describe(config, found)
 
 
@@ -164,13 +164,13 @@ def image_config(*overrides):
     return config
 
 
-def test_a_dry_run_of_a_lesson_says_what_it_writes(alone, capsys):
+def test_a_dry_run_of_a_lesson_says_what_it_writes(empty_folder, capsys):
     assert main(["train", "experiment=lecture/dirac", "dry_run=true"]) == 0
     text = capsys.readouterr().out
     assert "two minutes" in text
     assert "figure.png" in text
     assert "lesson: ganlab.lectures.dirac.lesson" in text
-    assert list(alone.iterdir()) == []
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_moments_are_batches_that_reach_a_multiple_of_a_cadence():

@@ -15,7 +15,7 @@ SMALL = ["data.size=32", "data.load_size=32"]
 
 
 def write(folder, **networks):
-    """Write files latest_net_<role>.pth of public networks, by role; return the folder."""
+    """Write each role's public network as latest_net_<role>.pth; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed, (role, network) in enumerate(networks.items()):
         torch.save(randomised(network, seed).state_dict(), folder / f"latest_net_{role}.pth")
@@ -23,9 +23,9 @@ def write(folder, **networks):
 
 
 @pytest.fixture(scope="module")
-def second(tmp_path_factory):
+def b_to_a_run(tmp_path_factory):
     """Folder of the run of a single CycleGAN generator, for direction b_to_a."""
-    base = tmp_path_factory.mktemp("second")
+    base = tmp_path_factory.mktemp("b_to_a_run")
     file = write(base / "sat2map", G_A=ResNet(f=2, blocks=1)) / "latest_net_G_A.pth"
     file = file.rename(file.with_name("latest_net_G.pth"))
     words = ["direction=b_to_a", f"out={base / 'run'}", "trainer=cpu", *SMALL]
@@ -64,10 +64,10 @@ def test_suggested_commands_name_no_default_direction_and_no_root(tmp_path, caps
     assert f"ganlab train run={tmp_path / 'run'} resume=true\n" in printed
 
 
-def test_imported_run_without_data_root_asks_for_it(second, capsys):
+def test_imported_run_without_data_root_asks_for_it(b_to_a_run, capsys):
     """The import writes no path of its own into the configuration."""
-    assert read_config(second)["data"]["root"] is None
-    for words in (["evaluate", f"run={second}"], ["train", f"run={second}", "resume=true"]):
+    assert read_config(b_to_a_run)["data"]["root"] is None
+    for words in (["evaluate", f"run={b_to_a_run}"], ["train", f"run={b_to_a_run}", "resume=true"]):
         assert main(words) == 1
         assert "data.root: missing. Give the folder" in capsys.readouterr().err
 
@@ -85,29 +85,29 @@ def test_file_with_nan_is_not_imported(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("form", ["pth", "safetensors"])
-def test_exported_tensors_are_compared_by_bytes(second, tmp_path, capsys, monkeypatch, form):
+def test_exported_tensors_are_compared_by_bytes(b_to_a_run, tmp_path, capsys, monkeypatch, form):
     """A diverged network is exported too, although NaN != NaN."""
-    module = load_module(second)
+    module = load_module(b_to_a_run)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
     monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: module)
     out = tmp_path / ("out" if form == "pth" else "g.safetensors")
-    assert main(["export", f"run={second}", f"format={form}", f"out={out}"]) == 0
+    assert main(["export", f"run={b_to_a_run}", f"format={form}", f"out={out}"]) == 0
     assert "read back without a difference" in capsys.readouterr().out
 
 
-def test_graph_of_a_diverged_network_is_refused(second, tmp_path, capsys, monkeypatch):
-    module = load_module(second)
+def test_graph_of_a_diverged_network_is_refused(b_to_a_run, tmp_path, capsys, monkeypatch):
+    module = load_module(b_to_a_run)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
     monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: module)
     words = ["format=torch_export", f"out={tmp_path / 'g.pt2'}", "size=32"]
-    assert main(["export", f"run={second}", *words]) == 1
+    assert main(["export", f"run={b_to_a_run}", *words]) == 1
     assert "run: generator_ab returns NaN" in capsys.readouterr().err
 
 
 def test_files_without_an_epoch(tmp_path, capsys):
-    """They are imported for epoch=latest if there are no latest files, but for no other epoch."""
+    """Files net_<role>.pth are imported only for epoch=latest, if there are no latest files."""
     folder = write(tmp_path / "m", G=UNet(3, 3, 6, 2))
     (folder / "latest_net_G.pth").rename(folder / "net_G.pth")
     words = ["import", "pix2pix", str(folder), *QUICK]
@@ -119,7 +119,7 @@ def test_files_without_an_epoch(tmp_path, capsys):
     assert "net_G.pth" in capsys.readouterr().out
 
 
-def test_arguments_that_have_no_effect_are_refused(second, tmp_path, capsys):
+def test_arguments_that_have_no_effect_are_refused(b_to_a_run, tmp_path, capsys):
     cycle = write(tmp_path / "c", G_A=ResNet(f=2, blocks=1), D_A=Patch(f=2, layers=1))
     pairs = write(tmp_path / "p", G=ResNet(f=2, blocks=1))
     out = f"out={tmp_path / 'run'}"
@@ -128,10 +128,10 @@ def test_arguments_that_have_no_effect_are_refused(second, tmp_path, capsys):
         ["import", "cyclegan", str(cycle), out, "dropout=false"],
         ["import", "cyclegan", str(cycle), out, "direction=b_to_a"],
         ["import", "pix2pix", str(pairs), out, "dropout=false"],
-        ["export", f"run={second}", "format=pth", "direction=a_to_b"],
-        ["export", f"run={second}", "format=pth", "size=64"],
-        ["export", f"run={second}", "format=safetensors", "size=64"],
-        ["bench", f"run={second}"],
+        ["export", f"run={b_to_a_run}", "format=pth", "direction=a_to_b"],
+        ["export", f"run={b_to_a_run}", "format=pth", "size=64"],
+        ["export", f"run={b_to_a_run}", "format=safetensors", "size=64"],
+        ["bench", f"run={b_to_a_run}"],
         ["bench", "resume=true"],
     ):
         assert main(words) == 1, words
@@ -141,15 +141,15 @@ def test_arguments_that_have_no_effect_are_refused(second, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_output_folder_that_is_a_file_is_refused(second, tmp_path, capsys):
+def test_output_folder_that_is_a_file_is_refused(b_to_a_run, tmp_path, capsys):
     file = tmp_path / "file"
     file.write_text("kept")
-    run = f"run={second}"
+    run = f"run={b_to_a_run}"
     for words in (
         ["export", run, "format=pth", f"out={file}"],
         ["export", run, "format=safetensors", f"out={file / 'x.safetensors'}"],
         ["export", run, "format=torch_export", f"out={file / 'deep' / 'x.pt2'}"],
-        ["import", "cyclegan", str(second.parent / "sat2map"), f"out={file / 'run'}"],
+        ["import", "cyclegan", str(b_to_a_run.parent / "sat2map"), f"out={file / 'run'}"],
     ):
         assert main(words) == 1
         assert f"{file} is a file; name a folder." in capsys.readouterr().err

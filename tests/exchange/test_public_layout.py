@@ -102,7 +102,7 @@ def test_half_precision_becomes_single_and_missing_counters_are_zero():
     assert int(ours["stages.1.1.num_batches_tracked"]) == 0
 
 
-def without(state, key):
+def remove(state, key):
     return {k: v for k, v in state.items() if k != key}
 
 
@@ -114,8 +114,8 @@ def without(state, key):
         ({"epoch": 3, "model.0.weight": torch.zeros(1)}, r"more than tensors \(epoch\)"),
         ({"conv1.weight": torch.zeros(2, 2)}, r"(?s)conv1.weight \(2, 2\).*U-Net generator"),
         ({"model.0.weight": torch.zeros(4)}, "fit no known network"),
-        (without(ResNet(f=4, blocks=1).state_dict(), "model.4.weight"), "has model.4.weight of"),
-        (without(UNet(f=4).state_dict(), "model.model.3.bias"), "found none"),
+        (remove(ResNet(f=4, blocks=1).state_dict(), "model.4.weight"), "has model.4.weight of"),
+        (remove(UNet(f=4).state_dict(), "model.model.3.bias"), "found none"),
         (ResNet(f=4).state_dict() | {"model.7.filt": torch.zeros(3)}, "1 more tensors, such as"),
         (Patch(f=4).state_dict() | {"model.5.weight": torch.zeros(3)}, r"found \(3,\)"),
     ],

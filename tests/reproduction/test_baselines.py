@@ -88,7 +88,7 @@ def test_failure_needs_a_failing_mean_of_the_seeds_that_did_not_diverge():
 
 
 def test_verdict_marks_a_target_of_our_own():
-    """It must not look like a published score."""
+    """Our own target must not look like a published score."""
     words = judge(baseline(published=[]), [20.0]).sentence
     assert words == "reproduced: equal to our own 20, one seed, tolerance 1"
 
@@ -115,8 +115,8 @@ def test_without_scores_there_is_no_verdict():
 
 
 def test_interval_uses_students_t():
-    """For 0 and 2 it is 1 ± t · √2 / √2. For 1 degree of freedom, t is the Cauchy quantile
-    tan(0.475 π)."""
+    """For 0 and 2 the interval is 1 ± t · √2 / √2. For 1 degree of freedom, t is the Cauchy
+    quantile tan(0.475 π)."""
     low, high = interval([0.0, 2.0])
     assert (low, high) == pytest.approx(
         (1 - math.tan(0.475 * math.pi), 1 + math.tan(0.475 * math.pi))
@@ -125,13 +125,13 @@ def test_interval_uses_students_t():
 
 
 def test_short_tolerance():
-    """It is 3 standard deviations, but at least 5 % of the mean."""
+    """The tolerance is 3 standard deviations, but at least 5 % of the mean."""
     assert short_tolerance([1.0, 2.0, 3.0]) == pytest.approx(3.0)
     assert short_tolerance([-10.0, -10.0, -10.0]) == pytest.approx(0.5)
 
 
 def test_printed_lines_of_a_first_measurement_make_a_valid_baseline():
-    """By this baseline the measured values are a reproduction."""
+    """The verdict on the measured values is that they reproduce this baseline."""
     values = [0.8, 0.9, 1.0]
     lines = yaml.safe_load(measured(values, {"seeds": [0, 1, 2], "torch": "2.0.1"}))
     block = BLOCK | {"better": "higher", "published": []} | lines
@@ -229,7 +229,7 @@ def test_ledger_has_a_line_for_each_baseline(tmp_path):
 
 
 def test_ledger_shows_the_newest_verdict(tmp_path):
-    """Later scaled, changed or damaged records do not hide it."""
+    """Later scaled, changed or damaged records do not hide the verdict."""
     record(tmp_path, at="2026-01-01T00:00:00+0000", values=[30.0])
     record(tmp_path, at="2026-01-02T00:00:00+0000", values=[10.0])
     record(tmp_path, at="2026-01-03T00:00:00+0000", values=[99.0], scale=0.01)

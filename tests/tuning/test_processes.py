@@ -42,7 +42,7 @@ def wait_until(happened, process, seconds=120):
         time.sleep(0.02)
 
 
-def at(folder, pid):
+def is_running_in(folder, pid):
     """Whether a process runs the run in a folder."""
     try:
         return read_record(folder).get("pid") == pid
@@ -62,7 +62,7 @@ def test_two_processes_resume_a_killed_search(tmp_path, monkeypatch):
     assert read_record(folder / "0")["counters"]["batches_seen"] < BATCHES
 
     second = start(tmp_path)
-    wait_until(lambda: at(folder / "0", second.pid), second)
+    wait_until(lambda: is_running_in(folder / "0", second.pid), second)
     monkeypatch.chdir(tmp_path)
     assert main(COMMAND) == 0
     said = second.communicate(timeout=120)[1]

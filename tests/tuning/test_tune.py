@@ -32,7 +32,7 @@ WORDS = [
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def study_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["ganlab", "tune"])
     return tmp_path / "outputs" / "tune" / "ring"
@@ -47,13 +47,13 @@ def study_in(folder):
     return optuna.load_study(study_name=folder.name, storage=f"sqlite:///{folder / 'study.db'}")
 
 
-def test_search_is_a_folder_of_runs_with_the_best_as_a_command(elsewhere, capsys):
+def test_search_is_a_folder_of_runs_with_the_best_as_a_command(study_folder, capsys):
     assert tune("trials=2") == 0
     said = capsys.readouterr().out
-    study = study_in(elsewhere)
+    study = study_in(study_folder)
     assert [trial.state for trial in study.trials] == 2 * [TrialState.COMPLETE]
     for trial in study.trials:
-        record = read_record(elsewhere / str(trial.number))
+        record = read_record(study_folder / str(trial.number))
         assert record["status"] == "finished"
         assert trial.value == record["scores"]["high_quality"]["value"]
         assert record["sweep"]["overrides"] == [f"{k}={v}" for k, v in trial.params.items()]
@@ -61,26 +61,26 @@ def test_search_is_a_folder_of_runs_with_the_best_as_a_command(elsewhere, capsys
     assert study.direction is optuna.study.StudyDirection.MAXIMIZE
     assert f"{LR}={study.best_params[LR]}" in said.partition("ganlab train")[2]
     assert "protocol    modes10k (changed)" in said
-    assert (elsewhere / "history.png").stat().st_size > 1000
+    assert (study_folder / "history.png").stat().st_size > 1000
 
-    ended = [read_record(elsewhere / n)["ended"] for n in "01"]
+    ended = [read_record(study_folder / n)["ended"] for n in "01"]
     assert tune("trials=3", "threads=1") == 0  # one more trial; threads may differ
     assert len(study.trials) == 3
-    assert [read_record(elsewhere / n)["ended"] for n in "01"] == ended
+    assert [read_record(study_folder / n)["ended"] for n in "01"] == ended
 
 
-def test_a_failed_trial_is_recorded_and_the_search_continues(elsewhere, capsys):
+def test_a_failed_trial_is_recorded_and_the_search_continues(study_folder, capsys):
     """PyTorch refuses the second trial with an error that is no GanlabError."""
     space = f"{LR}=0.001,-1"
     assert tune("trials=1", space) in (0, 1)
-    study = study_in(elsewhere)
+    study = study_in(study_folder)
     study.enqueue_trial({LR: "-1"})
     study.enqueue_trial({LR: "0.001"})
     assert tune("trials=3", space) == 0
     failed, done = study.trials[1:]
     assert (failed.state, done.state) == (TrialState.FAIL, TrialState.COMPLETE)
     assert "Invalid learning rate" in failed.user_attrs["error"]
-    assert read_record(elsewhere / "1")["status"] == "failed"
+    assert read_record(study_folder / "1")["status"] == "failed"
     assert "Invalid learning rate" in capsys.readouterr().out
 
 
@@ -97,14 +97,14 @@ def pretend(value, monkeypatch):
     monkeypatch.setattr(tune_search, "run_planned", run)
 
 
-def test_a_nan_score_fails_its_trial(elsewhere, monkeypatch):
+def test_a_nan_score_fails_its_trial(study_folder, monkeypatch):
     pretend(float("nan"), monkeypatch)
     assert tune("trials=2") == 1
-    errors = [trial.user_attrs["error"] for trial in study_in(elsewhere).trials]
+    errors = [trial.user_attrs["error"] for trial in study_in(study_folder).trials]
     assert errors == 2 * ["high_quality is nan."]
 
 
-class Second(optuna.pruners.BasePruner):
+class PrunesSecondTrial(optuna.pruners.BasePruner):
     """A pruner that stops the second trial at its second score."""
 
     def __init__(self, *args, **options):
@@ -114,43 +114,43 @@ class Second(optuna.pruners.BasePruner):
         return trial.number == 1 and len(trial.intermediate_values) > 1
 
 
-def test_pruned_trial_stops_where_the_pruner_says(elsewhere, monkeypatch, capsys):
-    monkeypatch.setattr(optuna.pruners, "MedianPruner", Second)
+def test_pruned_trial_stops_where_the_pruner_says(study_folder, monkeypatch, capsys):
+    monkeypatch.setattr(optuna.pruners, "MedianPruner", PrunesSecondTrial)
     assert tune("trials=2") == 0
-    complete, pruned = study_in(elsewhere).trials
+    complete, pruned = study_in(study_folder).trials
     assert (complete.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
     assert list(complete.intermediate_values) == [40, 80, 96]
     assert complete.value == complete.intermediate_values[96]
     assert list(pruned.intermediate_values) == [40, 80]
-    record = read_record(elsewhere / "1")
+    record = read_record(study_folder / "1")
     assert (record["status"], record["error"]) == ("pruned", None)
     assert record["counters"]["examples_seen"] == 80
-    saved = read_checkpoint(elsewhere / "1" / "checkpoints" / "last.ckpt")
+    saved = read_checkpoint(study_folder / "1" / "checkpoints" / "last.ckpt")
     assert saved["ganlab"]["counters"]["examples_seen"] == 80
     assert "1 finished, 1 pruned" in capsys.readouterr().out
 
 
-def test_an_interrupted_trial_is_resumed(elsewhere, monkeypatch, capsys):
+def test_an_interrupted_trial_is_resumed(study_folder, monkeypatch, capsys):
     def stop(folder, *callbacks):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tune_search, "run_planned", stop)
     assert tune("trials=1") == 130
-    (before,) = study_in(elsewhere).trials
+    (before,) = study_in(study_folder).trials
     assert before.state is TrialState.RUNNING
     pretend(1.0, monkeypatch)
     assert tune("trials=1") == 0
-    (after,) = study_in(elsewhere).trials
+    (after,) = study_in(study_folder).trials
     assert (after.state, after.params) == (TrialState.COMPLETE, before.params)
     assert "trial 0 is resumed" in capsys.readouterr().err
 
 
-def test_a_trial_without_a_folder_is_resumed(elsewhere, monkeypatch):
+def test_a_trial_without_a_folder_is_resumed(study_folder, monkeypatch):
     pretend(1.0, monkeypatch)
     tune("trials=1")
-    study_in(elsewhere).ask()
+    study_in(study_folder).ask()
     assert tune("trials=2") == 0
-    trials = study_in(elsewhere).trials
+    trials = study_in(study_folder).trials
     assert [trial.state for trial in trials] == 2 * [TrialState.COMPLETE]
     assert all(set(trial.params) == set(trials[0].params) for trial in trials)
 
@@ -214,10 +214,10 @@ def test_another_search_of_the_same_name_is_refused(tmp_path, changes, says):
     opened(tmp_path / "s", fixed=["seed=3", "threads=1", "trainer=gpu"])
 
 
-def test_runs_without_their_study_are_not_taken_for_trials(elsewhere, monkeypatch, capsys):
+def test_runs_without_their_study_are_not_taken_for_trials(study_folder, monkeypatch, capsys):
     pretend(1.0, monkeypatch)
     tune("trials=1")
-    (elsewhere / "study.db").unlink()
+    (study_folder / "study.db").unlink()
     assert tune("trials=1") == 1
     assert "holds runs, but not the study" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganlab.errors import one_of
 from ganlab.networks.blocks import Discriminator, Generator, Norm, vector_norm
-from ganlab.networks.checks import check_count, check_counts, check_probability
+from ganlab.networks.checks import check_count, check_counts, check_input, check_probability
 from ganlab.networks.init import Init, initialise
 from ganlab.networks.minibatch import MinibatchStd
 
@@ -165,5 +165,10 @@ class MLPDiscriminator(Discriminator):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map samples (N, *shape) to scores (N,)."""
+        """Map samples (N, *shape) to scores (N,).
+
+        Raises:
+            ConfigError: x has another shape.
+        """
+        check_input(x, self.shape)
         return self.layers(x).squeeze(1)

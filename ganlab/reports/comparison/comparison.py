@@ -27,6 +27,7 @@ def read_comparison(paths: Sequence[Path | str]) -> Comparison:
 
     Raises:
         RunError: there is no run to compare.
+        ConfigError: an address that begins with wandb: has another form.
     """
     found = Found()
     remote = [str(path) for path in paths if str(path).startswith(WANDB)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 # Entries of a protocol that comparable scores need not share: "seed", since scores are averaged
-# over evaluation seeds, and "protocol", the name, which only stands for the other entries.
+# over evaluation seeds, and "protocol", since the protocol's name only abbreviates other entries.
 NOT_PROTOCOL = ("seed", "protocol")
 
 
@@ -23,7 +23,7 @@ class RunScore:
             entry `checkpoint` only if the checkpoint is not the last one.
         protocol_name: the name of the protocol; "" if the record has none.
         better: whether higher or lower is better; None if neither is, or if it is unknown.
-        taken: what took the score: "training" (run.json) or "evaluate" (scores.json).
+        taken: when the score was taken: in "training" (run.json) or by "evaluate" (scores.json).
     """
 
     name: str
@@ -55,7 +55,7 @@ class ComparedRun:
         peak_memory_mib: peak memory of its process.
         peak_gpu_memory_mib: peak memory of its tensors on the GPU; None without a GPU.
         sweep: the sweep that the run is a job of, as in run.json.
-        baseline: the published figures that the run is compared with, as in run.json.
+        baseline: the published scores that the run is compared with, as in run.json.
         address: wandb:ENTITY/PROJECT/ID of a run that was read from Weights & Biases.
     """
 
@@ -87,7 +87,7 @@ class Comparison:
         runs: the runs, each once.
         notes: sentences on what was left out, and why.
         varying: keys in which the runs differ, apart from the seed: choices first, e.g. "loss",
-            then the settings that do not follow from the choices.
+            then settings that are overridden or do not follow from the choices.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -122,7 +122,7 @@ def comparable(scores: Iterable[RunScore]) -> list[list[RunScore]]:
 
 
 def value_of(run: ComparedRun, key: str) -> Any:
-    """Return a run's value of a key: a choice, a setting, "name", "seed" or "sweep"; else None.
+    """Return a run's value of a choice, a setting, "name", "seed" or "sweep"; None if it has none.
 
     Sweeps of the same name that were started at different times have different values of "sweep".
     """

@@ -157,7 +157,7 @@ def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
 
 
 def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
-    """Return the runs grouped by their values of the keys; runs of unknown settings by name too."""
+    """Return the runs grouped by the values of the keys, and by name if settings are unknown."""
     groups: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         values = tuple(compared_value(run, key) for key in keys)

@@ -23,7 +23,7 @@ class Found:
     """The runs that were read so far.
 
     Attributes:
-        runs: the runs, with their whole paths as labels.
+        runs: the runs, with their full paths as labels.
         notes: sentences on what was left out.
         given: the keys that the runs' command lines override.
     """
@@ -42,9 +42,11 @@ def read_folders(paths: Iterable[Path], found: Found) -> None:
     seen: set[Path] = set()
     for path in paths:
         folders = _runs_below(path, found.notes)
-        again = [folder for folder in folders if folder.resolve() in seen]
-        if again:
-            what = "it is" if folders == [path] else f"{len(again)} of its {len(folders)} runs are"
+        repeated = [folder for folder in folders if folder.resolve() in seen]
+        if repeated:
+            what = (
+                "it is" if folders == [path] else f"{len(repeated)} of its {len(folders)} runs are"
+            )
             found.notes.append(f"{path}: {what} given more than once; each run counts once.")
         for folder in folders:
             if folder.resolve() not in seen:
@@ -170,8 +172,8 @@ def labelled(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ...]:
     while True:
         labels = [ends[n] for ends, n in zip(names, depth, strict=True)]
         counts = Counter(labels)
-        again = [i for i, label in enumerate(labels) if counts[label] > 1]
-        longer = [i for i in again if depth[i] + 1 < len(names[i])]
+        ambiguous = [i for i, label in enumerate(labels) if counts[label] > 1]
+        longer = [i for i in ambiguous if depth[i] + 1 < len(names[i])]
         if not longer:
             break
         for i in longer:

@@ -64,9 +64,9 @@ def scores_of(
 ) -> tuple[RunScore, ...]:
     """Return all scores of a run, averaged over evaluation seeds.
 
-    Among scores of the same name and protocol, evaluations replace the score from training, and
-    only evaluations after the most training examples are used. If a finished run was trained
-    further, earlier evaluations of its last checkpoint are left out, with a note.
+    Among scores of the same name and protocol, evaluations replace the score from training. Among
+    these evaluations, only those with the most examples seen are used. If a finished run was
+    trained further, earlier evaluations of its last checkpoint are left out, with a note.
 
     Args:
         record: the contents of run.json.
@@ -110,7 +110,7 @@ def _comparable(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
 
 
 def _newest(members: list[_Taken]) -> RunScore:
-    """Return the mean over evaluation seeds of the scores that were taken at the most examples."""
+    """Return the score with the most examples seen, as the mean over its evaluation seeds."""
     most = max(member.examples or 0 for member in members)
     by_seed = {
         str(member.score.protocol.get("seed")): member.score

@@ -173,7 +173,7 @@ def _implied(runs: Sequence[ComparedRun], by: Sequence[str], key: str) -> bool:
 
 
 def _refers_to(name: str, key: str) -> bool:
-    """Whether an override of `name` sets `key`: as its whole, its dotted end, or its parent."""
+    """Whether an override of `name` sets `key`: `name` is `key`, its dotted end, or its parent."""
     is_end = "." in name and key.endswith(f".{name}")
     return is_end or f"{key}.".startswith(f"{name}.")
 

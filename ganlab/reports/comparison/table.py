@@ -48,8 +48,8 @@ class Group:
     Attributes:
         values: the value of each key.
         runs: all runs of the group, also those without scores.
-        scores: by name, the spread over the runs with a ranked score; None if no run has such a
-            score.
+        scores: maps the name of a score to the spread over the runs with a ranked score; None if no
+            run has such a score.
         seconds, examples_seen, peak_memory_mib, peak_gpu_memory_mib: means over the runs with
             ranked scores, or over all runs if none has such scores.
         states: the number of runs in each state.

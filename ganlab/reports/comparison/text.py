@@ -12,11 +12,11 @@ from ganlab.reports.comparison.settings import short_names
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 WIDTH = 100
-OTHERS = 4  # maximum of scores in the table besides the main score
+OTHERS = 4  # maximum number of scores in the table besides the main score
 FEWEST = 2  # settings with a dotted key that are shown even if the table is too wide
-LINES = 12  # maximum of notes, and of reasons of failures, that are printed
-LETTERS = 240  # maximum of characters of an error's first line
-NO_OPTIONS = "–"
+LINES = 12  # maximum number of notes, and of reasons of failures, that are printed
+LETTERS = 240  # maximum number of characters of an error's first line
+NO_VALUE = "–"
 
 Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it is right-aligned
 
@@ -128,16 +128,16 @@ def _columns(
 
 def _of(group: Group, score: str, as_text: Callable[[Spread], str]) -> str:
     spread = group.scores.get(score)
-    return as_text(spread) if spread else NO_OPTIONS
+    return as_text(spread) if spread else NO_VALUE
 
 
 def _deviation(spread: Spread) -> str:
-    return NO_OPTIONS if spread.deviation is None else f"{spread.deviation:.2g}"
+    return NO_VALUE if spread.deviation is None else f"{spread.deviation:.2g}"
 
 
 def _interval(spread: Spread) -> str:
     if spread.interval is None:
-        return NO_OPTIONS
+        return NO_VALUE
     low, high = spread.interval
     return f"{low:.4g} … {high:.4g}"
 
@@ -158,13 +158,13 @@ def _labels(group: Group) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return NO_OPTIONS
+        return NO_VALUE
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 32 else f"{text[:15]}…{text[-16:]}"
 
 
 def _whole(value: float | None) -> str:
-    return NO_OPTIONS if value is None else f"{value:,.0f}"
+    return NO_VALUE if value is None else f"{value:,.0f}"
 
 
 def _minutes(seconds: float | None) -> str:
@@ -177,7 +177,7 @@ def _minutes(seconds: float | None) -> str:
 def _count(value: float | None) -> str:
     """Return a number with k or M, e.g. 51.2k."""
     if value is None:
-        return NO_OPTIONS
+        return NO_VALUE
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.4g}{unit}"

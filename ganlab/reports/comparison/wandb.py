@@ -33,8 +33,8 @@ FINAL_STATES = ("finished", "interrupted", "pruned")
 def read_project(place: str, found: Found, api: Any = None) -> None:
     """Add all runs of a project on Weights & Biases, or a single run, to `found`.
 
-    A run whose folder was read before is skipped, with a note. A note also says so if nobody is
-    logged in, the server refuses, or the project or run does not exist.
+    A run whose folder was read before is skipped, with a note. If nobody is logged in, the server
+    refuses, or the project or run does not exist, nothing is read, and a note gives the reason.
 
     Args:
         place: ENTITY/PROJECT or ENTITY/PROJECT/RUN_ID.
@@ -146,7 +146,7 @@ def _scores(summary: dict[str, Any], label: str, notes: list[str]) -> tuple[RunS
 
 
 def _plain(value: Any) -> Any:
-    """Replace W&B's containers, which load their items lazily, by dicts and lists; return these."""
+    """Return a value with W&B's containers, which load their items lazily, as dicts and lists."""
     if isinstance(value, Mapping) or hasattr(value, "keys"):
         return {str(key): _plain(value[key]) for key in value.keys()}  # noqa: SIM118
     if isinstance(value, (list, tuple)):

@@ -33,7 +33,7 @@ class DataCheck:
         folders: facts of every folder with pictures.
         use: a phrase on how the folder would be used; None if it cannot be used.
         kind: "paired", "unpaired", "classes", "folder", "celeba", or "" if it cannot be used.
-        counts: numbers of pictures or pairs by purpose, such as {"pairs to train on": 400}.
+        counts: maps a purpose to a number of pictures or pairs: {"pairs to train on": 400}.
         command: the command that trains on the folder, to be pasted into a shell.
         hints: sentences on sub-folders that the user may have wanted to check instead.
         wrong: sentences on errors that would stop a training.

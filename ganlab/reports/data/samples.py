@@ -15,7 +15,7 @@ def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
     """Write rows of pictures under their titles as one PNG.
 
     Args:
-        rows: files that can be decoded, by the row's title; at least one row.
+        rows: maps each row's title to its files, which can be decoded; at least one file.
         path: where the PNG is written.
 
     Raises:

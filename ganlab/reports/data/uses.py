@@ -30,7 +30,7 @@ Sizes = dict[Path, tuple[int, int]]  # (width, height) of every file that can be
 
 
 def as_celeba(result: DataCheck, sound: Sizes) -> bool:
-    """Fill `result` if the folder is CelebA's or holds it; return whether it is."""
+    """Fill `result` if the folder is CelebA's or holds CelebA's; return whether that is so."""
     folder = result.root if result.root.name == "celeba" else result.root / "celeba"
     if not any((folder / name).exists() for name in (PICTURES, ZIP, PARTITION)):
         return False
@@ -77,15 +77,15 @@ def as_pairs(result: DataCheck, sound: Sizes, experiments: tuple[str, ...]) -> b
     if not (single and is_wide):
         share = _shared_names(unpaired)
         if share < _PAIRED or (single and not is_wide):
-            return _as(result, "unpaired", sound, experiments)
+            return _fill(result, "unpaired", sound, experiments)
         result.notes.append(
-            "Names of A and B are the same, so A and B are taken for pairs. If they do not "
-            f"belong together: {train_pairs('unpaired', root, experiments)}"
+            "Most file names of A and B are the same, so A and B are taken for pairs. If they "
+            f"do not belong together: {train_pairs('unpaired', root, experiments)}"
         )
-    return _as(result, "paired", sound, experiments)
+    return _fill(result, "paired", sound, experiments)
 
 
-def _as(result: DataCheck, kind: str, sound: Sizes, experiments: tuple[str, ...]) -> bool:
+def _fill(result: DataCheck, kind: str, sound: Sizes, experiments: tuple[str, ...]) -> bool:
     data = (PairedImages if kind == "paired" else UnpairedImages)(str(result.root))
     result.kind, result.command = kind, train_pairs(kind, result.root, experiments)
     what = "pairs" if kind == "paired" else "two unpaired sets"

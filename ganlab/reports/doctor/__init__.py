@@ -1,1 +1,1 @@
-"""What goes on in a run."""
+"""The doctor: problems of a run, found from its log."""

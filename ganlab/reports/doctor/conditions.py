@@ -25,15 +25,13 @@ FULL_COLLAPSE = 0.3  # a smaller late doctor/pairwise_distance is full collapse
 PARTIAL_COLLAPSE = 0.7  # a smaller late doctor/pairwise_distance is partial; healthy above 0.9
 SAMPLE_ROWS = 2  # minimum rows with distances: samples of an untrained G are alike, too
 ALL_FOUND = 0.9  # if a smaller share of the modes or classes is found, some count as missing
-ON_MODES = (
-    0.3  # minimum high_quality to call missing modes collapse: below it few samples hit a mode
-)
+ON_MODES = 0.3  # minimum high_quality to call missing modes collapse; below it, few hit any mode
 ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
 FEW_IMAGES = 2000  # maximum of training examples that D may memorise; runs are too short for more
 PASSES = 150  # minimum passes over the training examples before D may have memorised them
 KNOWN = 0.95  # minimum separation of a D that memorised them; with enough examples below 0.9
 COPY_DISTANCE = 0.5  # maximum of doctor/nearest_training for copies; about 1 without copies
-COPY_SHARE = 0.1  # minimum share of samples that count as copies; for new real data 0.01
+COPY_SHARE = 0.1  # minimum share of copies among the samples; among new real examples 0.01
 # oscillation: separation changes between below 0.5 - margin and above 0.5 + margin
 SWING = 0.15  # minimum margin
 CHANCE = 4.0  # minimum margin in standard deviations of one batch's separation
@@ -85,7 +83,7 @@ def divergence(run: Evidence) -> Finding | None:
             )
     apart = run["doctor/pairwise_distance"].now
     if apart is not None and apart > SPREAD_MAX:
-        evidence.append(f"Generated samples are {apart:.3g} times as far apart as real ones.")
+        evidence.append(f"Generated samples are {apart:.3g} times as far apart as real examples.")
     if not_finite := [name for name in run.names("") if _is_not_finite(run, name)]:
         evidence.append(f"Not finite in the last rows: {', '.join(not_finite)}.")
     if not evidence:
@@ -104,7 +102,7 @@ def divergence(run: Evidence) -> Finding | None:
 
 
 def not_moving(run: Evidence) -> Finding | None:
-    """Find a player whose weights do not change although it has a gradient."""
+    """Find a player with a learning rate of 0, without steps, or whose weights do not change."""
     for player in run.players:
         changes, gradients = run[f"doctor/change/{player}"], run[f"doctor/gradient/{player}"]
         settings = ((run.config.get("model") or {}).get("players") or {}).get(player) or {}
@@ -151,8 +149,8 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
     if is_separated and real is not None and fake is not None:
         if min(real, fake) >= SURE:
             evidence.append(
-                f"It classifies {fake:.0%} of the generated and {real:.0%} of the real samples "
-                f"correctly; it scores the real above the generated sample in {separation:.1%} of "
+                f"It classifies {fake:.0%} of the samples and {real:.0%} of the real examples "
+                f"correctly; it scores the real example above the sample in {separation:.1%} of "
                 "all pairs."
             )
     elif evidence and fake is not None:
@@ -160,7 +158,7 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
     if not evidence:
         return None
     explanation = (
-        "The discriminator is too strong: it nearly always tells real from generated samples"
+        "The discriminator is too strong: it nearly always distinguishes real examples from samples"
     )
     if not is_separated:
         explanation = (
@@ -194,12 +192,12 @@ def collapse(run: Evidence) -> Finding | None:
         apart = nearest = None
     if apart is not None and apart < PARTIAL_COLLAPSE:
         (full if apart < FULL_COLLAPSE else partial).append(
-            f"Two generated samples are {apart:.2g} times as far apart as two real ones."
+            f"Two generated samples are {apart:.2g} times as far apart as two real examples."
         )
     if nearest is not None and nearest < FULL_COLLAPSE:
         partial.append(
             f"The distance from a sample to the nearest other sample is {nearest:.2g} times the "
-            "distance from a training example to the nearest other one."
+            "distance from a training example to the nearest other example."
         )
     if run.modes:
         found, total = run.modes
@@ -248,12 +246,12 @@ def memorisation(run: Evidence) -> Finding | None:
     evidence += [f"{share:.0%} of the samples nearly equal a training example." for share in copies]
     if is_memorised:
         evidence.append(
-            f"A training example scores above a generated one in {separation:.1%} of the pairs, "
+            f"A training example scores above a sample in {separation:.1%} of the pairs, "
             "although the samples are diverse."
         )
     evidence.append(
         f"The distance from a sample to the nearest of {compared:,} training examples is "
-        f"{ratio:.2g} times the distance between a training example and the nearest other one: "
+        f"{ratio:.2g} times the distance between a training example and the nearest other: "
         "near 0 for copies, about 1 or more for samples that are no copies."
     )
     return Finding(

@@ -64,7 +64,7 @@ def as_text(findings: list[Finding]) -> str:
         lines += [f"  because  {text}" for text in finding.evidence]
         lines += [f"  try      {text}" for text in finding.remedies]
     if unknown := [f for f in findings if f.kind == "unknown"]:
-        lines.append("What cannot be told:")
+        lines.append("What the log does not show:")
         lines += [f"  - {finding.explanation}" for finding in unknown]
     return "\n".join(lines)
 
@@ -172,7 +172,7 @@ def _progress(run: Evidence) -> Finding | None:
     )
 
 
-# --- what cannot be told -----------------------------------------------------------------------
+# --- what the log does not show ----------------------------------------------------------------
 
 
 def _unknown(run: Evidence) -> list[Finding]:
@@ -186,7 +186,8 @@ def _unknown(run: Evidence) -> list[Finding]:
         )
     elif not distances:
         sentences.append(
-            "the condition of samples: none were examined yet (callbacks.doctor.every_examples)."
+            "the condition of samples: no samples were examined yet "
+            "(callbacks.doctor.every_examples)."
         )
     elif not run["doctor/separation"]:
         sentences.append(
@@ -197,7 +198,7 @@ def _unknown(run: Evidence) -> list[Finding]:
         sentences.append(f"how the game goes: {len(run['doctor/separation'])} rows are too few.")
     if run.is_critic and run["doctor/separation"]:
         sentences.append(
-            "accuracies: a critic's scores have no boundary between real and generated, only "
+            "accuracies: a critic's scores have no boundary between real and generated; only "
             "their differences count. Whether a critic is too strong cannot be judged either."
         )
     sentences += _unknown_scores(run)

@@ -129,7 +129,7 @@ class Evidence:
 
     @property
     def has_other_terms(self) -> bool:
-        """Whether the generator's loss has other terms than the adversarial one, e.g. an L1."""
+        """Whether the generator's loss has terms besides the adversarial term, e.g. an L1 term."""
         terms = [name.partition("/")[2] for name in self.names("generator/")]
         return any(not term.startswith(("adversarial", "steps")) for term in terms)
 
@@ -152,8 +152,8 @@ class Evidence:
     def score(self) -> tuple[str, Series, bool] | None:
         """Return the name and curve of a score, and whether higher is better; None without scores.
 
-        It is the score that selects best.ckpt or, if no score does, the first in the order of
-        `SCORES`.
+        It is the score that selects best.ckpt or, if that score is not logged, the first logged
+        score in the order of `SCORES`.
         """
         checkpoints = (self.config.get("callbacks") or {}).get("checkpoints") or {}
         if (name := self.monitor) and self[name]:

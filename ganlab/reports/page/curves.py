@@ -17,7 +17,7 @@ RUN_BYTES = 400_000  # maximum for the curves of one run
 VALUE_BYTES = 8  # for one number as text, with its comma
 POINTS = (40, 1000)  # minimum and maximum of points in a curve
 GAP = 3.0  # a step between two values that is wider than 3 median steps interrupts a curve
-TIMES = 100  # number of moments for which wall time is kept
+TIMES = 100  # maximum number of moments for which wall time is kept
 
 
 def curves(
@@ -113,7 +113,7 @@ def _rounded(value: float) -> float | None:
 
 
 def _evenly_spaced(items: Sequence[Any], n: int) -> list[Any]:
-    """Return at most `n` of the items at even distances, with the first and the last item."""
+    """Return up to `n` of the items at even distances, with the first and the last item."""
     if len(items) <= n:
         return list(items)
     return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
@@ -122,11 +122,11 @@ def _evenly_spaced(items: Sequence[Any], n: int) -> list[Any]:
 def read_times(
     folder: Path, examples: int | None, batches: int | None, seconds: float | None
 ) -> list[tuple[int, int, float]]:
-    """Return (0, 0, 0.0), and (examples, batches, seconds) of a run at each row of timing.csv.
+    """Return (0, 0, 0.0), then (examples, batches, seconds) of a run at each row of timing.csv.
 
     A row is left out if it is half-written, or if a later row has as many examples or fewer: then
     the run was resumed from an earlier checkpoint. The arguments become the last entry if
-    `examples` exceeds the examples of the last row. If there are no such entries, return [].
+    `examples` exceeds the examples of the last row. If only (0, 0, 0.0) remains, return [].
 
     Args:
         folder: the run's folder.

@@ -107,7 +107,7 @@ def _facts(run: ComparedRun) -> dict[str, Any]:
 def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list[str]]:
     """Return the rows of a run's log, the doctor's findings, and notices of unreadable files.
 
-    The findings are {"findings": …}, or {"why": the reason} if there are none.
+    The findings are {"findings": …}, or {"why": the reason} if the run cannot be diagnosed.
     """
     if run.folder is None:
         return [], {"why": REMOTE}, []

@@ -15,8 +15,8 @@ MOMENT_BYTES = 6_000  # assumed for one picture when the number of moments is ch
 MOMENTS = (2, 24)  # minimum and maximum of pictures of a run
 SIDES = (480, 340, 240, 170, 120, 80)  # possible sides of a square picture, in pixels
 QUALITY = 72
-# A side is tried if all pictures, each as large as the last one, would need at most this many times
-# the available space.
+# A side is tried if the estimate for it is no more than this many times the available space. The
+# estimate assumes that all pictures need as many bytes as the last one.
 TOLERANCE = 1.3
 
 

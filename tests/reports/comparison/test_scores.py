@@ -149,7 +149,7 @@ def test_an_evaluation_from_before_further_training_is_left_out(tmp_path):
     assert "100 examples" in read_comparison([folder]).notes[0]
 
 
-def test_of_one_seed_the_evaluation_at_most_examples_counts(tmp_path):
+def test_of_one_seed_the_evaluation_with_the_most_examples_seen_counts(tmp_path):
     folder = write_run(tmp_path / "a", status="interrupted")
     write_evaluations(
         folder,

@@ -19,7 +19,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def write(root, *names, size=(8, 8)):
-    """Write pictures of noise, of (width, height) pixels."""
+    """Write pictures of noise; each size is (width, height) in pixels."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,7 @@ def test_missing_modes_are_collapse_only_where_points_lie_on_modes():
 
 
 def test_a_cause_comes_before_its_effects():
-    """A frozen generator makes one sample, which any discriminator learns to recognise."""
+    """A frozen generator has equal samples, which any discriminator learns to recognise."""
     sure = {"doctor/separation": 1.0, "doctor/real_accuracy": 1.0, "doctor/fake_accuracy": 1.0}
     frozen = {"doctor/change/generator": 0.0, "doctor/pairwise_distance": 0.01, **sure}
     assert conditions_of(log(frozen)) == [
@@ -210,7 +210,7 @@ def test_the_monitored_score_is_followed():
     assert conditions_of(run)[-1] == "still_improving"
 
 
-def test_what_cannot_be_told():
+def test_what_the_log_does_not_show():
     def unknown(run):
         return " ".join(f.explanation for f in examine(run) if f.kind == "unknown")
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_told():
 def test_text_and_file(tmp_path):
     findings = examine(log({"doctor/pairwise_distance": 0.1}))
     words = as_text(findings)
-    for text in ("COLLAPSE", "because", "try", "What cannot be told"):
+    for text in ("COLLAPSE", "because", "try", "What the log does not show"):
         assert text in words
     contents = json.loads(write_findings(tmp_path, findings, 5).read_text())
     assert (contents["diagnosis"], contents["examples_seen"]) == ("collapse", 5)

@@ -46,7 +46,7 @@ def test_the_first_rows_prove_no_strength():
     assert main_finding(sure, rows=3).condition == "undecided"
 
 
-def test_many_images_and_critics_are_not_known_by_heart():
+def test_many_images_or_a_critic_are_no_memorisation():
     known = {"doctor/training_examples": 100, "doctor/separation": 0.97}
     assert main_finding(known).condition == "memorisation"
     critic = {"adversarial": {"_target_": "ganlab.losses.Wasserstein"}}

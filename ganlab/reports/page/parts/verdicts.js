@@ -91,7 +91,7 @@ function diagnosisOf(id) {
   const unknown = run.doctor.findings.filter((finding) => finding.kind === "unknown");
   card.append(...known.map(findingOf));
   if (unknown.length) {
-    card.append(el("details", {}, el("summary", { textContent: "What cannot be told" }), items(unknown.map((f) => f.words))));
+    card.append(el("details", {}, el("summary", { textContent: "What the log does not show" }), items(unknown.map((f) => f.words))));
   }
   return card;
 }
