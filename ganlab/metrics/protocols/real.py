@@ -39,7 +39,7 @@ class RealSamples:
         """Return the examples start … stop − 1 as "samples", and "labels" if there are any.
 
         Raises:
-            DataError: the protocol needs more examples than there are.
+            DataError: the protocol needs more examples than the split has.
         """
         n = None if split else self.n
         rows = self.data.reference_rows(split or self.split, n)
@@ -94,6 +94,6 @@ def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> di
     Metrics need them on the CPU, as they compute in float64, which not every device supports.
     """
     pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
-    seen = {"features": torch.cat([features for features, _ in pairs]).cpu()}
+    tensors = {"features": torch.cat([features for features, _ in pairs]).cpu()}
     logits = [logits for _, logits in pairs if logits is not None]
-    return seen | ({"logits": torch.cat(logits).cpu()} if logits else {})
+    return tensors | ({"logits": torch.cat(logits).cpu()} if logits else {})
