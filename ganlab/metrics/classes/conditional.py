@@ -96,8 +96,8 @@ class ClassFrechetDistance(KeptSamples):
         """Return the mean distance, and the distance of each class.
 
         Raises:
-            ConfigError: there are fewer examples or samples than `min_samples`, or fewer than two of a
-                class.
+            ConfigError: there are fewer examples or samples than `min_samples`, or a class has only
+                one or none.
         """
         sets = []  # (whether real, features, labels)
         for kind in ("real", "fake"):

@@ -192,8 +192,7 @@ class SegmentationAccuracy(SampleMetric):
         self.palette_name, self.palette = palette, palette and palette_named(palette)
         self._segmenter, self.classes = segmenter or ShapeSegmenter, classes
         self.segmenter = segmenter if isinstance(segmenter, nn.Module) else None
-        zeros = torch.zeros(classes, classes, dtype=torch.long)
-        # row: true class, column: found class
+        zeros = torch.zeros(classes, classes, dtype=torch.long)  # (true class, found class)
         self.add_state("confusion", zeros, dist_reduce_fx="sum")
 
     def load(self) -> None:

@@ -166,7 +166,9 @@ class SampleProtocol(Protocol):
             source: source of the generated samples.
             data: data module of the real examples.
             device: device of the extractor.
-            rank, ranks, track: as in `Protocol.evaluate`.
+            rank: rank of this process, 0 … ranks − 1.
+            ranks: number of processes that share the work.
+            track: wraps a loop over samples to show its progress, see `Protocol.evaluate`.
 
         Raises:
             ConfigError: a metric does not support the samples or the model.

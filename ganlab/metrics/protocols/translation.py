@@ -59,12 +59,7 @@ class TranslationProtocol(Protocol):
         self.samples, self.features = samples, features
         self._extractor: Extractor | None = None
         self._make_protocol = lambda: _OfTranslations(
-            name,
-            copy.deepcopy(metrics),
-            features and self._shared_extractor,
-            samples,
-            real_samples,
-            split,
+            name, copy.deepcopy(metrics), features and self._built, samples, real_samples, split
         )
         self._template = self._make_protocol()  # for names and checks only, never updated
         for key, metric in self._template.metrics.items():
@@ -162,7 +157,7 @@ class TranslationProtocol(Protocol):
     def _inputs(self) -> set[str]:
         return {key for metric in self._template.metrics.values() for key in metric.inputs}
 
-    def _shared_extractor(self) -> Extractor:
+    def _built(self) -> Extractor:
         """Return the extractor, which is built once for all directions."""
         if self._extractor is None:
             self._extractor = self.features()

@@ -80,7 +80,7 @@ def test_trim_zero_averages_all_values():
 
 
 def test_both_ends_of_a_path_have_the_same_label():
-    """The score of class c is (c + 1)² times that of class 0; two labels would give a larger score."""
+    """The score of class c is (c + 1)² times that of class 0; two labels would score higher."""
     module = gan(classes=3)
     result = float(measured(module).compute())
     assert result == pytest.approx(closed_form(module), rel=1e-3)
