@@ -183,7 +183,7 @@ def test_pairs_that_do_not_fit(samples, targets, word):
     assert word in str(error.value)
 
 
-def test_lpips_names_small_images_and_channels(lpips):
+def test_lpips_rejects_small_images_and_two_channels(lpips):
     small = images(size=SMALLEST["alex"] - 1)
     with pytest.raises(ConfigError, match="31 × 31 or more"):
         lpips.update(small, small)

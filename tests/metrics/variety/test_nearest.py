@@ -50,7 +50,7 @@ def test_copies_with_the_rounding_of_another_batch():
 
 
 def test_new_samples_of_the_same_distribution():
-    """The mean share of copies over 10 repetitions is 0.01; each has 20 ± 3 · √(2 · 20) of 2,000."""
+    """The mean share of copies over 10 trials is 0.01; each has 20 ± 3 · √(2 · 20) of 2,000."""
     result = [score(points(2000, 2 * s), points(2000, 2 * s + 1)) for s in range(10)]
     copies = torch.tensor([x["copies"] for x in result])
     ratios = torch.tensor([x["nearest_ratio"] for x in result])
