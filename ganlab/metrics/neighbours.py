@@ -21,7 +21,7 @@ from ganlab.errors import ConfigError
 Tile = tuple[slice, slice, Tensor]
 
 _EXPECTED_SECONDS = 5.0  # a search that is expected to take longer shows its progress
-_LARGEST = 2048  # most points along a tile's side; larger tiles are slower on a CPU
+_LARGEST = 2048  # largest number of points along a tile's side; larger tiles are slower on a CPU
 # this share of each squared norm is subtracted from the norm: more than the rounding error of a
 # float64 product, less than that of float32 features
 _ROUNDING = 1e-13

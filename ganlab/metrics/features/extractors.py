@@ -133,7 +133,7 @@ class ModuleFeatures(FrozenExtractor):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features (N, width) and logits, if any, of uint8 images (N, C, H, W).
+        """Return features (N, width), and logits or None, of uint8 images (N, C, H, W).
 
         Raises:
             ConfigError: the images do not fit (see `prepare`), or the module returns anything else.

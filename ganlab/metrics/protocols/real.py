@@ -36,7 +36,7 @@ class RealSamples:
         return self.n if self.n and split is None else size
 
     def part(self, split: str | None, start: int, stop: int) -> dict[str, Tensor]:
-        """Return the examples start … stop − 1 as "samples", and "labels" if there are any.
+        """Return the examples start … stop − 1 as "samples", and their "labels" if they have any.
 
         Raises:
             DataError: the protocol needs more examples than the split has.
@@ -55,7 +55,7 @@ class RealSamples:
         device: torch.device | str,
         track: Track | None = None,
     ) -> dict[str, Tensor]:
-        """Return `part` with its "features" and, if any, "logits", cached on disk."""
+        """Return `part` and its "features", and "logits" if the extractor has them; cached on disk."""
         part = self.part(split, start, stop)
 
         def extract() -> dict[str, Tensor]:
@@ -89,7 +89,7 @@ class RealSamples:
 
 
 def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> dict[str, Tensor]:
-    """Return the "features" and, if any, "logits" of uint8 images, on the CPU.
+    """Return "features" of uint8 images, and "logits" if the extractor has them, on the CPU.
 
     Metrics need them on the CPU, as they compute in float64, which not every device supports.
     """
