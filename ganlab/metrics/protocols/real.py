@@ -55,7 +55,7 @@ class RealSamples:
         device: torch.device | str,
         track: Track | None = None,
     ) -> dict[str, Tensor]:
-        """Return `part` and its "features", and "logits" if the extractor has them; cached on disk."""
+        """Return `part` with "features", and "logits" if the extractor has them; cached on disk."""
         part = self.part(split, start, stop)
 
         def extract() -> dict[str, Tensor]:
