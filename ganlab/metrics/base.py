@@ -83,8 +83,8 @@ class SampleMetric(Metric):
         title: the metric's name in a score's protocol.
         higher_is_better: whether a higher value is better, for the first score and its parts
             "<name>/…"; None if neither a higher nor a lower value is better.
-        other_higher_is_better: `higher_is_better` of each other score, by name; a missing name
-            means None.
+        other_higher_is_better: maps the names of the other scores to their `higher_is_better`; a
+            missing name means None.
         min_samples: smallest number of real examples, and of samples, that the metric accepts;
             `bind` may set it.
         instead: what to use if there are fewer samples, for the error message.
@@ -113,7 +113,7 @@ class SampleMetric(Metric):
         return {}
 
     def explain(self, values: dict[str, float]) -> dict[str, str]:
-        """Return explanations for newcomers by score name; `values` holds all scores."""
+        """Return a dict from score names to explanations; `values` maps all names to scores."""
         return {}
 
     def is_higher_better(self, score: str) -> bool | None:
@@ -170,7 +170,7 @@ class ModelMetric(SampleMetric):
         Args:
             module: the trained model; its state, including train or eval mode, is left unchanged.
             data: the data module, whose splits `data.split(name)` loads.
-            extractor: the protocol's extractor, on the module's device; None if there is none.
+            extractor: the protocol's extractor, on the module's device; None if it has none.
             seed: seed of everything random.
             ema: whether to use the EMA weights, if the model has them.
             truncation: truncation of the latents; None for no truncation.

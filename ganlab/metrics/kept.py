@@ -18,7 +18,7 @@ class KeptSamples(SampleMetric):
     """Base of metrics that keep real examples and generated samples until `compute`.
 
     Up to `most` real examples and `most` samples are kept, in the same order for any number of
-    processes. If there are more, each process keeps a uniformly random subset, and `compute` uses a
+    processes. If more are added, each process keeps a uniformly random subset, and `compute` uses a
     uniformly random subset of all.
 
     Args:
@@ -75,7 +75,7 @@ class KeptSamples(SampleMetric):
         return self._cut(kind)["labels"]
 
     def _cut(self, kind: str) -> dict[str, Tensor]:
-        """Concatenate the states and keep the `most` rows with the smallest random keys."""
+        """Return the concatenated states, reduced to the `most` rows with the smallest keys."""
         columns = {s: getattr(self, f"{kind}_{s}") for s in ("kept", "keys", "labels")}
         joined = {s: dim_zero_cat(values) for s, values in columns.items() if len(values)}
         keys = joined["keys"]
@@ -91,7 +91,7 @@ class KeptSamples(SampleMetric):
             shape, other = tuple(samples.shape[1:]), tuple(earlier[0].shape[1:])
             raise ConfigError(
                 f"{type(self).__name__}: received samples of shape {shape} after samples of "
-                f"shape {other}; needs one shape. Resize the samples first."
+                f"shape {other}; needs equal shapes. Resize the samples first."
             )
 
 

@@ -21,7 +21,7 @@ from ganlab.errors import ConfigError
 Tile = tuple[slice, slice, Tensor]
 
 _EXPECTED_SECONDS = 5.0  # a search that is expected to take longer shows its progress
-_LARGEST = 2048  # most points along a tile's side; larger tiles are slower on a CPU
+_LARGEST = 2048  # largest number of points along a tile's side; larger tiles are slower on a CPU
 # this share of each squared norm is subtracted from the norm: more than the rounding error of a
 # float64 product, less than that of float32 features
 _ROUNDING = 1e-13
@@ -35,7 +35,7 @@ def as_double(values: Tensor) -> Tensor:
 
 
 def tile_side(width: int, memory_mib: int) -> int:
-    """Return the side n of the largest tile of n × n points whose temporaries fit.
+    """Return the side n, at most 2,048, of the largest n × n tile that fits into the memory.
 
     A tile takes 8 n² bytes for the products, up to 9 n² bytes for a comparison and its sum, and
     two copies of the features of its rows and columns: in all at most 24 n² + 32 n (D + 2) bytes.
@@ -73,8 +73,8 @@ def distance_tiles(
         points: (N, D), any floating-point type.
         others: (M, D); None for the distances within `points`. Then only tiles on and above the
             diagonal are yielded, and the distance of a point to itself is infinite.
-        memory_mib: memory for the temporaries in MiB, without that of the two sets and of the
-            caller's tensors.
+        memory_mib: memory for the temporaries in MiB. The two sets and the caller's tensors need
+            additional memory.
         what: description of the search, shown next to its progress bar.
 
     Yields:
@@ -149,7 +149,7 @@ def kth_neighbour(
 def nearest(
     points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "nearest neighbours"
 ) -> tuple[Tensor, Tensor]:
-    """Return the distance of each point to its nearest neighbour in `others`, and its index.
+    """Return the distance and the index of the nearest neighbour in `others` of each point.
 
     The final distance is computed from the difference of the two points, so it is exactly 0 for a
     copy.

@@ -62,7 +62,7 @@ class Peak(TorchDispatchMode):
 
 
 @pytest.fixture
-def tiles_of(monkeypatch):
+def set_side(monkeypatch):
     """Return a function that sets the side of tiles, whatever the memory limit."""
     return lambda side: monkeypatch.setattr(neighbours, "tile_side", lambda *_: side)
 
@@ -71,8 +71,8 @@ def tiles_of(monkeypatch):
 
 
 @SIDES
-def test_tiles_cover_all_pairs_once(side, tiles_of):
-    tiles_of(side)
+def test_tiles_cover_all_pairs_once(side, set_side):
+    set_side(side)
     points, others = features(99), features(150, seed=1)
     result = torch.full((99, 150), torch.nan, dtype=torch.float64)
     for rows, columns, tile in distance_tiles(points, others):
@@ -83,16 +83,16 @@ def test_tiles_cover_all_pairs_once(side, tiles_of):
 
 @SIDES
 @pytest.mark.parametrize("k", [1, 3, 98])
-def test_kth_neighbour(side, k, tiles_of):
-    tiles_of(side)
+def test_kth_neighbour(side, k, set_side):
+    set_side(side)
     points = features(99)
     expected = torch.cdist(points, points).sort(1).values[:, k]
     assert torch.allclose(kth_neighbour(points, k), expected, rtol=1e-9)
 
 
 @SIDES
-def test_nearest(side, tiles_of):
-    tiles_of(side)
+def test_nearest(side, set_side):
+    set_side(side)
     points, others = features(99), features(150, seed=1)
     distance, index = nearest(points, others)
     expected = torch.cdist(points, others).min(1)
@@ -101,8 +101,8 @@ def test_nearest(side, tiles_of):
 
 
 @SIDES
-def test_cosines(side, tiles_of):
-    tiles_of(side)
+def test_cosines(side, set_side):
+    set_side(side)
     points, others = features(30), features(40, seed=1)
     expected = torch.nn.functional.cosine_similarity(points[:, None], others[None], dim=2)
     result = torch.full_like(expected, torch.nan)
@@ -112,7 +112,7 @@ def test_cosines(side, tiles_of):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-def test_the_input_is_left_alone(dtype):
+def test_the_input_is_not_changed(dtype):
     points, others = features(50, dtype=dtype), features(60, seed=1, dtype=dtype)
     before = points.clone(), others.clone()
     kth_neighbour(points, 2)
@@ -128,9 +128,9 @@ def test_the_input_is_left_alone(dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 @SIDES
-def test_copies_are_at_zero(side, dtype, offset, tiles_of):
+def test_copies_are_at_zero(side, dtype, offset, set_side):
     """Distances of copies are exactly 0, in every tile and also far from the origin."""
-    tiles_of(side)
+    set_side(side)
     points = features(60, 300, dtype=dtype) + offset
     twice = torch.cat([points, points.flip(0)])
     assert (kth_neighbour(twice, 1) == 0).all()
@@ -151,12 +151,12 @@ def test_near_copies_keep_their_distance(gap):
 
 
 @pytest.mark.parametrize("sides", [(7, 64), (64, 7), (33, 50)])
-def test_a_tie_is_decided_alike_in_all_tiles(sides, tiles_of):
+def test_a_tie_is_decided_alike_in_all_tiles(sides, set_side):
     """A copy of the k-th neighbour is on the border: in the closed ball, not in the open ball."""
     points = features(200, 64, dtype=torch.float32)
-    tiles_of(sides[0])
+    set_side(sides[0])
     radius = kth_neighbour(points, 3)
-    tiles_of(sides[1])
+    set_side(sides[1])
     closed = torch.zeros(200)
     opened = torch.zeros(200)
     for rows, _, squared in distance_tiles(points, points.clone()):
@@ -224,8 +224,8 @@ def test_bad_input():
             kth_neighbour(features(5), k)
 
 
-def test_progress_is_shown_of_long_searches_only(capfd, monkeypatch, tiles_of):
-    tiles_of(10)
+def test_progress_is_shown_for_long_searches_only(capfd, monkeypatch, set_side):
+    set_side(10)
     kth_neighbour(features(50), 1, what="short")
     monkeypatch.setattr(neighbours, "_EXPECTED_SECONDS", 0.0)
     shown = []

@@ -87,7 +87,7 @@ class ClassFrechetDistance(KeptSamples):
         """Add features (N, D) and labels (N,) of real examples or of generated samples.
 
         Raises:
-            ConfigError: features are not finite, or labels have a wrong shape or range.
+            ConfigError: features or labels have a wrong shape or range, or features are not finite.
         """
         check_labels(self, labels, len(features), self.classes)
         self.keep(features.float(), real, labels)
@@ -96,7 +96,8 @@ class ClassFrechetDistance(KeptSamples):
         """Return the mean distance, and the distance of each class.
 
         Raises:
-            ConfigError: a class has fewer than two real examples or two generated samples.
+            ConfigError: there are fewer examples or samples than `min_samples`, or a class has only
+                one or none.
         """
         sets = []  # (whether real, features, labels)
         for kind in ("real", "fake"):
@@ -181,8 +182,8 @@ class LabelConsistency(_ByClass):
             title = "none" if extractor is None else extractor.title
             raise ConfigError(
                 f"{self.title}: needs a classifier of the {classes} classes of {data.title}; "
-                f"received {title}, which tells {logits or 'no'} classes apart. Choose features "
-                "that were trained on these classes."
+                f"received {title}, which has {logits or 'no'} classes. Choose features that were "
+                "trained on these classes."
             )
         self._set_classes(classes)
 
@@ -206,7 +207,7 @@ class LabelConsistency(_ByClass):
         """Return the share among all samples, and among those of each class, in [0, 1].
 
         Raises:
-            ConfigError: there are scores for single classes, and a class has no samples.
+            ConfigError: each class has a score (see `LISTED`), but a class has no samples.
         """
         if len(self.scores) > 1 and (missing := (self.counts == 0).nonzero().flatten().tolist()):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Accuracy on real examples of a classifier that is trained on generated samples."""
+"""Accuracy, on real examples, of a classifier that is trained on generated samples."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def small_classifier(shape: Sequence[int], classes: int) -> nn.Sequential:
 
 
 class TrainOnSynthetic(SampleMetric):
-    """Accuracy on real examples of a classifier that was trained on generated samples.
+    """Accuracy, on real examples, of a classifier that was trained on generated samples.
 
     For images it is the classification accuracy score (Ravuri and Vinyals 2019, arXiv:1905.10887),
-    for series TSTR (Esteban et al. 2017, arXiv:1706.02633). It falls when samples are poor, of the
-    wrong class, or too much alike. Values of different classifiers are not comparable; the default
-    is a small classifier, trained for a fixed number of steps. Samples are kept until `compute`.
+    for series it is the TSTR (Esteban et al. 2017, arXiv:1706.02633). It falls when samples are
+    poor, of the wrong class, or too much alike. Values of different classifiers are not comparable;
+    the default is a small classifier, trained for a fixed number of steps. Samples are kept until
+    `compute`.
 
     Args:
         network: function that returns a new classifier. It maps normalised samples, such as images

@@ -31,7 +31,8 @@ class BinnedProportions(KeptFeaturesOrSamples):
         bins: K, the number of bins.
         alpha: level of the test, in (0, 1).
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 1], or points.
-        iterations: most iterations of k-means, which ends earlier when no bin changes.
+        iterations: largest number of iterations of k-means, which stops earlier if no example
+            changes its bin.
         seed: seed of the initial centres.
         most: largest number of real examples, and of samples, to keep.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -121,7 +122,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
 
 
 def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -> Tensor:
-    """Return centres (bins, D), float32, of the samples.
+    """Return the centres (bins, D), float32, of the clusters of the samples.
 
     Lloyd's algorithm, initialised by k-means++ (Arthur and Vassilvitskii 2007). A centre that
     loses all its samples stays where it is.
@@ -130,7 +131,7 @@ def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -
         samples: uint8 (N, …), which is scaled to [0, 1], or float (N, …).
         bins: number of centres.
         rng: random generator on the CPU.
-        iterations: most iterations.
+        iterations: largest number of iterations.
 
     Raises:
         ConfigError: there are fewer distinct samples than bins.

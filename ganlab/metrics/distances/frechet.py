@@ -87,7 +87,7 @@ class FrechetDistance(SampleMetric):
         """Return the mean (D,) and unbiased covariance (D, D) of "real" or "fake" features."""
         n = int(getattr(self, f"{kind}_count"))
         if n < 2:
-            raise ConfigError(f"FrechetDistance: {n} {kind} samples; needs at least 2.")
+            raise ConfigError(f"FrechetDistance: received {n} {kind} samples; needs at least 2.")
         mean = getattr(self, f"{kind}_sum") / n
         outer = getattr(self, f"{kind}_outer")
         return mean, (outer - n * torch.outer(mean, mean)) / (n - 1)

@@ -26,7 +26,7 @@ class KernelDistance(KeptSamples):
 
     Args:
         subsets: number of subsets.
-        subset_size: number of samples, and of examples, in a subset, without replacement.
+        subset_size: number of samples, and of examples, in a subset; chosen without replacement.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -64,7 +64,7 @@ class KernelDistance(KeptSamples):
         """Explain the distance, and why it may be negative."""
         value, spread = (values[name] for name in self.scores)
         if value <= spread:
-            text = "within the spread over subsets: both can hardly be told apart"
+            text = "within the spread over subsets: they can hardly be distinguished"
         else:
             text = f"more than the spread over subsets ({spread:.2g}): they differ"
         return {

@@ -81,7 +81,7 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
     def divisor(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the mean smallest cosine distance of `fake` (M, D) to `real` (N, D).
 
-        Return 1 if the mean is `threshold` or more.
+        Return 1 if the mean is `threshold` or more, or if all rows of a set are 0.
         """
         real, fake = (x[x.abs().amax(1) > 0] for x in (real, fake))
         one = as_double(fake.new_ones(()))

@@ -76,7 +76,7 @@ class _Sliced(KeptSamples):
         self.keep(samples, real)
 
     def pairs(self, most: int) -> tuple[Tensor, Tensor]:
-        """Return random subsets of the real examples and samples, of equal size, at most `most`."""
+        """Return equally large random subsets, up to `most`, of real examples and of samples."""
         real, fake = self.kept("real"), self.kept("fake")
         n = min(len(real), len(fake), most)
         return tuple(self._subset(samples, n) for samples in (real, fake))

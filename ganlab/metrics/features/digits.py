@@ -74,5 +74,8 @@ def _load(classifier: DigitClassifier, tensors: dict[str, Tensor], path: Path) -
     counters = {k for k in classifier.state_dict() if k.endswith("num_batches_tracked")}
     expected = {k: v.shape for k, v in classifier.state_dict().items() if k not in counters}
     if {k: v.shape for k, v in tensors.items()} != expected:
-        raise DataError(f"features.weights: {path} does not hold the weights of a DigitClassifier.")
+        raise DataError(
+            f"features.weights: {path} does not hold the weights of a DigitClassifier. Set it "
+            "to null for ganlab's own weights."
+        )
     classifier.load_state_dict(tensors, strict=False)

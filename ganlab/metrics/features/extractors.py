@@ -1,4 +1,4 @@
-"""The base of feature extractors, and an extractor made of any module of a user."""
+"""The base of feature extractors, and an extractor that wraps any module."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ModuleFeatures(FrozenExtractor):
         grey: see `FrozenExtractor`.
 
     Raises:
-        ConfigError: an argument is not allowed, or the module fails or returns something else.
+        ConfigError: an argument is not allowed, or the module fails or returns anything else.
         DataError: the weights cannot be read, or are those of another network.
     """
 
@@ -133,10 +133,10 @@ class ModuleFeatures(FrozenExtractor):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features (N, width) and logits, if any, of uint8 images (N, C, H, W).
+        """Return features (N, width), and logits or None, of uint8 images (N, C, H, W).
 
         Raises:
-            ConfigError: the module returns something else.
+            ConfigError: the images do not fit (see `prepare`), or the module returns anything else.
         """
         result = self.module((self.prepare(images) / 255 - self.mean) / self.std)
         features, logits = result if _is_pair(result) else (result, None)
@@ -151,7 +151,7 @@ class ModuleFeatures(FrozenExtractor):
         return features.float(), None if logits is None else logits.float()
 
     def protocol_entries(self) -> dict[str, Any]:
-        """Return also image size and normalisation, which the weights' hash does not cover."""
+        """Add image size and normalisation, which the weights' hash does not cover."""
         mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
         return {**super().protocol_entries(), "size": self.size, "mean": mean, "std": std}
 

@@ -27,7 +27,7 @@ class FIDInception(FrozenExtractor):
     lack their bias. Images of any size are resized to 299×299.
 
     Args:
-        weights: path of the weights; None downloads them (91 MiB) to `cache_folder()`.
+        weights: path of the weights; None downloads them (91 MiB) once, to `cache_folder()`.
         resizer: "clean" as in Parmar et al. 2022 (arXiv:2104.11222), "tensorflow" as in most
             papers, or another name in `ganlab.metrics.features.resizers.RESIZERS`.
         hash: first 8 or more hex digits of the file's SHA-256. Set it only for weights other than

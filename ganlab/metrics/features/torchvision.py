@@ -30,7 +30,7 @@ class TorchvisionClassifier(FrozenExtractor):
         seed: seed of random weights.
 
     Raises:
-        ConfigError: the model is unknown, or has no linear layer.
+        ConfigError: the model is unknown or has no linear layer, or `resizer` or `grey` is unknown.
         DataError: the weights cannot be downloaded or read, or are those of another network.
     """
 

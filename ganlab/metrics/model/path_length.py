@@ -47,7 +47,7 @@ class PerceptualPathLength(ModelMetric):
             [−1, 1], to distances (N,), quadratic for small differences; None for `SquaredPixels`.
         pairs: number of paths (100,000 in the paper).
         epsilon: ε, the step along a path of length 1.
-        trim: share of the values that is left out at either end (lowest, highest), in [0, 0.5).
+        trim: share of lowest values, and of highest values, that the mean leaves out; in [0, 0.5).
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -92,7 +92,7 @@ class PerceptualPathLength(ModelMetric):
         if not hasattr(module, "draw_inputs") or not hasattr(module, "latents"):
             raise ConfigError(
                 f"{self.title}: needs a model with latents; {type(module).__name__} has none. "
-                "Leave this metric out (null)."
+                "Leave this metric out (protocol.metrics.<name>=null)."
             )
 
     def measure(
@@ -119,12 +119,12 @@ class PerceptualPathLength(ModelMetric):
             dtype=torch.float64,
         )
         path = lerp if module.latents == "uniform" else slerp
-        near, far = (path(start, end, at).to(latents.dtype) for at in (t, t + self.epsilon))
+        before, after = (path(start, end, x).to(latents.dtype) for x in (t, t + self.epsilon))
         with torch.no_grad(), _full_float32(module.device):
             for first in range(0, self.pairs, _BATCH):
                 part = slice(first, min(first + _BATCH, self.pairs))
-                # both ends in one batch, so that both are rounded in the same way
-                inputs = {"latents": torch.cat([near[part], far[part]])}
+                # a pair of latents in one batch, so that both samples are rounded in the same way
+                inputs = {"latents": torch.cat([before[part], after[part]])}
                 if labels is not None:
                     inputs["labels"] = labels[: self.pairs][part].repeat(2)
                 samples = module.sample(**inputs, ema=ema, batch_size=2 * _BATCH)

@@ -33,15 +33,15 @@ class LinearProbe(ModelMetric):
     taken after normalisation and activation: they are the inputs of all linear and convolutional
     layers except the first layer. The paper's linear L2-SVM is replaced by a ridge regression of
     one-hot labels on standardised features, which has a closed form. The first control uses the
-    features of the same discriminator before training, since random convolutions alone tell classes
-    apart much better than pixels. The second control uses the examples themselves.
+    features of the same discriminator before training, since random convolutions alone distinguish
+    classes much better than pixels. The second control uses the examples themselves.
 
     Features take 8 · samples · width bytes of memory.
 
     Args:
         samples: number of labelled training examples. The probe is tested on the test split. If
-            the data has none, it is tested on other training examples, which the discriminator has
-            seen without labels.
+            the data has no test split, it is tested on other training examples, which the
+            discriminator has seen without labels.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
@@ -99,7 +99,7 @@ class LinearProbe(ModelMetric):
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
         Raises:
-            ConfigError: there are too few training examples, or none is left to test on.
+            ConfigError: there are too few training examples, or none remain for the test.
         """
         fitted, tested = self._examples(data, seed)
         splits = ("train", "test") if self.has_test else ("train",)
@@ -151,7 +151,7 @@ class LinearProbe(ModelMetric):
             f"discriminator's features classifies {probe:.1%} of the test examples correctly. With "
             f"the features of an untrained discriminator the share is {untrained:.1%}, and with "
             f"the examples themselves {pixels:.1%}. So training has "
-            f"{'' if better else 'not measurably '}taught the discriminator to tell classes apart "
+            f"{'' if better else 'not measurably '}taught the discriminator to distinguish classes "
             "better than random weights do."
         }
 

@@ -30,7 +30,7 @@ COMPARISONS = {
     ("samples", "targets"): ("", "Compared with their targets, generated images"),
     ("reconstructions", "sources"): (
         "cycle_",
-        "Compared with the originals, images translated there and back",
+        "Compared with the originals, images translated to the other domain and back",
     ),
     ("sources", "targets"): ("source_", "Compared with their targets, untranslated sources"),
 }
@@ -43,8 +43,8 @@ class PairedMetric(SampleMetric):
     A subclass implements the comparison, `compared`.
 
     Args:
-        of: "samples", or for translations also "reconstructions" (translated there and back) or
-            "sources" (not translated).
+        of: "samples", or for translations also "reconstructions" (sources translated to the
+            other domain and back) or "sources" (not translated).
         against: "targets" for samples and sources, "sources" for reconstructions. Score names
             begin with "cycle_" for reconstructions and with "source_" for sources.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.

@@ -59,14 +59,14 @@ class PerceptualNetwork(nn.Module):
             yield x / torch.sqrt(1e-8 + torch.sum(x**2, dim=1, keepdim=True))
 
     def named_tensors(self) -> dict[str, Tensor]:
-        """Return all weights by the names that torchmetrics uses, for the hash."""
+        """Return a dict from torchmetrics' names to all weights, for the hash."""
         part = "slices.{}" if self.network == "squeeze" else "slice{}"
-        first = 0 if self.network == "squeeze" else 1
+        offset = 0 if self.network == "squeeze" else 1
         named: dict[str, Tensor] = {}
         for key, tensor in self.features.state_dict().items():
             layer = int(key.partition(".")[0])
             index = sum(layer >= cut for cut in CUTS[self.network])
-            named[f"net.{part.format(index + first)}.{key}"] = tensor
+            named[f"net.{part.format(index + offset)}.{key}"] = tensor
         for k, weight in enumerate(self.weights):
             named |= dict.fromkeys((f"lin{k}.model.1.weight", f"lins.{k}.model.1.weight"), weight)
         return named

@@ -22,7 +22,7 @@ from ganlab.modalities import IMAGE
 from ganlab.networks.recognition.segmenter import Segmenter
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "shapes.safetensors"
-_AT_ONCE = 1 << 20  # most pixels per forward pass, which bounds the memory
+_AT_ONCE = 1 << 20  # largest number of pixels per forward pass, which bounds the memory
 
 
 class PictureSegmenter(nn.Module):
@@ -34,8 +34,8 @@ class PictureSegmenter(nn.Module):
         mean, std: images in [0, 1] become (image − mean) / std; each is a number, or a number for
             each channel. The default maps to [−1, 1]; torchvision's segmenters take
             [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225].
-        most: most pixels along the longer side; larger images are downsampled. None keeps all
-            sizes. Logits are resized (bilinear) to the size of the given images.
+        most: largest number of pixels along the longer side; larger images are downsampled. None
+            keeps all sizes. Logits are resized (bilinear) to the size of the given images.
         weights: path of a state dict, saved by safetensors (.safetensors) or torch.save; None
             keeps the module's weights.
         title: the segmenter's name in a score's protocol; None for the module's class name.
@@ -106,11 +106,11 @@ class PictureSegmenter(nn.Module):
 
 
 class ShapeSegmenter(PictureSegmenter):
-    """The segmenter of `ganlab.data.Shapes` that ships with ganlab.
+    """The segmenter for pictures of `ganlab.data.Shapes`; it ships with ganlab.
 
     It was trained by `ganlab train experiment=segmenter_shapes` on pictures of 64 pixels. On the
     test split of these pictures it classifies 99.96 % of the pixels correctly. Larger pictures are
-    downsampled to 64 pixels, and it classifies 98.5 % or more correctly.
+    downsampled to 64 pixels, and it classifies 98.5 % or more of the pixels correctly.
 
     Args:
         weights: another safetensors file of the same network; None for ganlab's own file.
@@ -156,7 +156,7 @@ class SegmentationAccuracy(SampleMetric):
     Args:
         segmenter: a segmenter, or a partial that makes it, so that its weights are read only when
             needed; None for `ShapeSegmenter`.
-        classes: number of classes of the segmenter and of the true classes.
+        classes: number of classes, of the segmenter as well as of the true classes.
         truth: which input has the true classes: "segments", or label maps "sources" or "targets".
         palette: name of the label maps' palette, see `PALETTES`; None with "segments".
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -192,8 +192,7 @@ class SegmentationAccuracy(SampleMetric):
         self.palette_name, self.palette = palette, palette and palette_named(palette)
         self._segmenter, self.classes = segmenter or ShapeSegmenter, classes
         self.segmenter = segmenter if isinstance(segmenter, nn.Module) else None
-        zeros = torch.zeros(classes, classes, dtype=torch.long)
-        # row: true class, column: found class
+        zeros = torch.zeros(classes, classes, dtype=torch.long)  # (true class, found class)
         self.add_state("confusion", zeros, dist_reduce_fx="sum")
 
     def load(self) -> None:
@@ -237,8 +236,9 @@ class SegmentationAccuracy(SampleMetric):
         logits = self.segmenter(samples)
         if logits.shape[1] != self.classes:
             raise ConfigError(
-                f"{self.title}: {self.segmenter.title} tells {logits.shape[1]} classes apart, but "
-                f"segmentation.classes is {self.classes}. Change it, or the segmenter."
+                f"{self.title}: {self.segmenter.title} has {logits.shape[1]} classes, but "
+                f"segmentation.classes is {self.classes}. Set it to {logits.shape[1]}, or choose "
+                "another segmenter."
             )
         return logits.argmax(1).to(self.confusion.device)
 
@@ -252,13 +252,10 @@ class SegmentationAccuracy(SampleMetric):
         hits, true, found = counts.diagonal(), counts.sum(1), counts.sum(0)
         present = true > 0
         if not present.any():
-            raise ConfigError(f"{self.title}: received no pixel of any class; needs some.")
+            raise ConfigError(f"{self.title}: received only ignored pixels; needs others.")
         union = true + found - hits
-        values = (
-            hits.sum() / true.sum(),
-            (hits / true)[present].mean(),
-            (hits / union)[present].mean(),
-        )
+        accuracy, by_class, iou = hits.sum() / true.sum(), hits / true, hits / union
+        values = (accuracy, by_class[present].mean(), iou[present].mean())
         return dict(zip(self.scores, values, strict=True))
 
     def settings(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class AccuracyProtocol(Protocol):
         """Raise a ConfigError if the model is not a classifier, or the data has no test split."""
         if not hasattr(module, "accuracy"):
             raise ConfigError(
-                f"evaluation: accuracy needs a classifier; {type(module).__name__} is none. "
+                f"evaluation: received a {type(module).__name__}; accuracy needs a classifier. "
                 "Choose another protocol, or protocol=none when training."
             )
         check_split(data, "test")

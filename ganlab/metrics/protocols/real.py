@@ -36,10 +36,10 @@ class RealSamples:
         return self.n if self.n and split is None else size
 
     def part(self, split: str | None, start: int, stop: int) -> dict[str, Tensor]:
-        """Return the examples start … stop − 1 as "samples", and "labels" if there are any.
+        """Return the examples start … stop − 1 as "samples", and their "labels" if they have any.
 
         Raises:
-            DataError: the protocol needs more examples than there are.
+            DataError: the protocol needs more examples than the split has.
         """
         n = None if split else self.n
         rows = self.data.reference_rows(split or self.split, n)
@@ -55,7 +55,7 @@ class RealSamples:
         device: torch.device | str,
         track: Track | None = None,
     ) -> dict[str, Tensor]:
-        """Return `part` with its "features" and, if any, "logits", cached on disk."""
+        """Return `part` with "features", and "logits" if the extractor has them; cached on disk."""
         part = self.part(split, start, stop)
 
         def extract() -> dict[str, Tensor]:
@@ -89,11 +89,11 @@ class RealSamples:
 
 
 def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> dict[str, Tensor]:
-    """Return the "features" and, if any, "logits" of uint8 images, on the CPU.
+    """Return "features" of uint8 images, and "logits" if the extractor has them, on the CPU.
 
     Metrics need them on the CPU, as they compute in float64, which not every device supports.
     """
     pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
-    seen = {"features": torch.cat([features for features, _ in pairs]).cpu()}
+    tensors = {"features": torch.cat([features for features, _ in pairs]).cpu()}
     logits = [logits for _, logits in pairs if logits is not None]
-    return seen | ({"logits": torch.cat(logits).cpu()} if logits else {})
+    return tensors | ({"logits": torch.cat(logits).cpu()} if logits else {})

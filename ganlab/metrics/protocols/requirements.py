@@ -21,7 +21,7 @@ def needs_features(metric: SampleMetric) -> bool:
 def check_metrics(
     metrics: Mapping[str, SampleMetric], features: Callable[[], Extractor] | None
 ) -> None:
-    """Raise a ConfigError without metrics, or for unknown or unavailable inputs of a metric."""
+    """Raise a ConfigError if there are no metrics, or if a metric or `features` does not fit."""
     if not metrics:
         raise ConfigError("protocol.metrics: received none; needs one or more.")
     if features is not None and not callable(features):
@@ -57,10 +57,10 @@ def check_no_translations(metrics: Mapping[str, SampleMetric]) -> None:
 def check_generates(module: Any) -> None:
     """Raise a ConfigError if a model does not generate samples from latents."""
     if not hasattr(module, "draw_inputs"):
-        suits = "pairs, hidden_pairs, cycle" if hasattr(module, "translate") else "accuracy"
+        options = "pairs, hidden_pairs, cycle" if hasattr(module, "translate") else "accuracy"
         raise ConfigError(
-            f"evaluation: a {type(module).__name__} makes no samples. Choose a protocol that suits "
-            f"it (protocol= {suits}), or protocol=none when training."
+            f"evaluation: a {type(module).__name__} makes no samples. Choose a protocol that "
+            f"supports it ({options}), or protocol=none when training."
         )
 
 
@@ -73,23 +73,23 @@ def check_labelled(name: str, has_labels: bool, class_names: tuple[str, ...], da
         class_names: names of the samples' classes; empty if they have only numbers.
         data: the data module of the real examples.
     """
-    without = f"protocol.metrics.{name}=null"
+    leave_out = f"leave the metric out (protocol.metrics.{name}=null)"
     if not has_labels:
         raise ConfigError(
-            f"protocol.metrics.{name}: needs generated samples with labels, but these have none. "
-            f"Use a conditional model (model=cdcgan, …), or {without}."
+            f"protocol.metrics.{name}: needs generated samples with labels, but these samples have "
+            f"none. Use a conditional model (model=cdcgan, …), or {leave_out}."
         )
     if data.classes is None:
         raise ConfigError(
             f"protocol.metrics.{name}: needs labels, but {data.title} has none. Choose data with "
-            f"classes, or {without}."
+            f"classes, or {leave_out}."
         )
     names = getattr(data, "class_names", ())
     if class_names and names and class_names != names:
         raise ConfigError(
             f"protocol.metrics.{name}: the classes of generated images are "
             f"{', '.join(class_names)}, but those of real images are {', '.join(names)}. Give the "
-            f"sub-folders equal names, or {without}."
+            f"sub-folders equal names, or {leave_out}."
         )
 
 

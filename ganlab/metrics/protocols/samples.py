@@ -37,7 +37,7 @@ class SampleProtocol(Protocol):
 
     Args:
         name: name of the protocol, which states metrics, number of samples and split.
-        metrics: metrics by any name; a metric that is null is left out.
+        metrics: maps names of your choice to metrics; null leaves a metric out.
         features: partial that makes the extractor for metrics of features or logits, so that its
             weights are loaded only when needed; null if no metric needs an extractor.
         samples: number of generated samples; null for all images of a folder.
@@ -82,7 +82,7 @@ class SampleProtocol(Protocol):
         self.batch_norm, self.truncation = batch_norm, truncation
         self.extractor: Extractor | None = None
         self._real: RealSamples | None = None
-        self._is_fed = False
+        self._has_real_examples = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -172,6 +172,7 @@ class SampleProtocol(Protocol):
 
         Raises:
             ConfigError: a metric does not support the samples or the model.
+            DataError: samples or real features are not finite, or `source` has too few samples.
         """
         self.prepare(data)
         n = source.count(self.samples)
@@ -187,7 +188,7 @@ class SampleProtocol(Protocol):
                 check_labelled(name, source.has_labels, source.class_names, data)
         if self.extractor is not None:
             self.extractor.to(device)
-        if not self._is_fed:
+        if not self._has_real_examples:
             self._feed_real(device, rank, ranks, track)
         metrics = [_copy_sharing_tensors(metric) for metric in self.metrics.values()]
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
@@ -220,21 +221,18 @@ class SampleProtocol(Protocol):
         this after `score`, in a single process.
         """
         metric = next((m for m in self.metrics.values() if isinstance(m, NearestNeighbours)), None)
-        if metric is None or not self._is_fed:
+        if metric is None or not self._has_real_examples:
             return None
         with source.open(source.count(self.samples)):
             fake = source.part(0, n)["samples"]
         if self._real.data.modality is not IMAGE:
             return None
-        device = fake.device
-        queries = (
-            look(self.extractor, fake, device)["features"] if needs_features(metric) else fake.cpu()
-        )
+        queries = fake.cpu()
+        if needs_features(metric):
+            queries = look(self.extractor, fake, fake.device)["features"]
         index, _ = metric.neighbours(queries)
         training = self._real.data.reference("train")
         return fake.cpu(), training[index.cpu()]
-
-    # --- details -------------------------------------------------------------------------------
 
     def _feed_real(
         self, device: torch.device | str, rank: int, ranks: int, track: Track | None
@@ -250,7 +248,7 @@ class SampleProtocol(Protocol):
                 inputs = self._real.part(split, start, stop)
             for first in range(0, stop - start, CHUNK):
                 _feed(fed, {k: x[first : first + CHUNK] for k, x in inputs.items()}, real=True)
-        self._is_fed = True
+        self._has_real_examples = True
 
     def _scores_of(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:
         computed = metric.compute()
@@ -279,13 +277,13 @@ class SampleProtocol(Protocol):
     def _score_name(self, metric: SampleMetric, score: str) -> str:
         if not needs_features(metric):
             return score
-        kind, slash, rest = score.partition("/")
+        base, slash, part = score.partition("/")
         if self.extractor is not None:
-            name = self.extractor.score_name(kind)
+            name = self.extractor.score_name(base)
         else:  # the partial is not called yet
             settings = getattr(self.features, "keywords", {})
-            name = getattr(self.features, "func", self.features).score_name_of(kind, settings)
-        return name + slash + rest
+            name = getattr(self.features, "func", self.features).score_name_of(base, settings)
+        return name + slash + part
 
 
 def _feed(metrics: list[SampleMetric], inputs: dict[str, Tensor], real: bool) -> None:

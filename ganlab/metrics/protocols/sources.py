@@ -43,7 +43,7 @@ class Source(Protocol):
 
         Returns:
             "samples", uint8 (N, C, H, W) or points (N, D), and other inputs of metrics: "labels"
-            (N,) if there are any; for others see `TranslatedSamples`.
+            (N,) if samples have labels; for further inputs see `TranslatedSamples`.
         """
 
     def protocol_entries(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class ModelSamples:
             )
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Return samples and labels, if any; images are rounded to 8 bits, as in an image file."""
+        """Return samples, rounded to 8 bits if they are images, and labels if samples have them."""
         first, last = start, stop
         if self.batch_norm == "batch":  # always generate a sample in the same full batch
             first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
@@ -177,7 +177,7 @@ class FolderSamples:
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Return the images start … stop − 1 of the subset, and labels if there are any."""
+        """Return the images start … stop − 1 of the subset, and labels if images have them."""
         names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
 

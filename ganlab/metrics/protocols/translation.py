@@ -32,7 +32,7 @@ class TranslationProtocol(Protocol):
 
     Args:
         name: name of the protocol, which states metrics, number of pictures and split.
-        metrics: metrics by any name; a metric that is null is left out.
+        metrics: maps names of your choice to metrics; null leaves a metric out.
         features: as in `SampleProtocol`.
         samples: size of a fixed random subset of pictures to translate; null for the whole split.
         real_samples: number of real pictures of the target domain; null for the whole split.
@@ -68,7 +68,7 @@ class TranslationProtocol(Protocol):
                     f"protocol.metrics.{key}: does not support models that translate pictures. "
                     f"Leave the metric out: protocol.metrics.{key}=null."
                 )
-        self._protocols: dict[str, SampleProtocol] = {}  # prepared protocols by target domain
+        self._protocols: dict[str, SampleProtocol] = {}  # maps target domains to prepared protocols
         self._directions: tuple[str, ...] = ()
 
     @property
@@ -90,26 +90,26 @@ class TranslationProtocol(Protocol):
         check_split(data, self.split)
         self._directions = tuple(module.directions)
         inputs_of = {name: set(metric.inputs) for name, metric in self._template.metrics.items()}
-        has = {
+        available = {
             "targets": data.has_pairs and (self.split == "test" or not data.independent),
             "segments": getattr(data, "has_segments", False),
             "labels": data.label_classes is not None,
             "reconstructions": all(_reverse_of(module, way) for way in module.directions.values()),
         }
-        why = {
+        reasons = {
             "targets": f"{data.title} has no pairs in its {self.split} split",
             "segments": f"{data.title} has no classes of pixels",
             "labels": f"{data.title} has none",
             "reconstructions": f"a {type(module).__name__} does not translate back",
         }
         for name, inputs in inputs_of.items():
-            for missing in (key for key in has if key in inputs and not has[key]):
+            for missing in (x for x in available if x in inputs and not available[x]):
                 raise ConfigError(
-                    f"protocol.metrics.{name}: needs {missing}, but {why[missing]}. Leave the "
+                    f"protocol.metrics.{name}: needs {missing}, but {reasons[missing]}. Leave the "
                     f"metric out (protocol.metrics.{name}=null), or choose another protocol."
                 )
         for way in module.directions.values():
-            self._template.check_metrics(module, data.domain(way.target), has["labels"])
+            self._template.check_metrics(module, data.domain(way.target), available["labels"])
 
     def prepare(self, data: Any) -> None:
         """Build the extractor and load the pictures of both domains, so that errors occur early.
@@ -210,7 +210,7 @@ class TranslatedSamples:
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Return translations start … stop − 1, rounded to 8 bits, and other inputs."""
+        """Return translations start … stop − 1, rounded to 8 bits, and the `wanted` inputs."""
         sources = self._rows[self.way.source][start:stop]
         seed = self.seed * _SEEDS_APART + start
         translated = self.module.translate(normalise(sources), self.name, ema=self.ema, seed=seed)
@@ -219,15 +219,15 @@ class TranslatedSamples:
         if "targets" in self.wanted:
             part["targets"] = self._rows[self.way.target][start:stop]
         if "labels" in self.wanted:
-            labels = self.data.domain(self.way.source).reference_rows(self.split, self._chosen)
-            part["labels"] = labels["label"][start:stop]
+            domain_rows = self.data.domain(self.way.source).reference_rows(self.split, self._chosen)
+            part["labels"] = domain_rows["label"][start:stop]
         if "segments" in self.wanted:
             part["segments"] = self._rows["segments"][start:stop]
         if "reconstructions" in self.wanted:
-            back = self.module.translate(
+            reconstructed = self.module.translate(
                 translated, _reverse_of(self.module, self.way), ema=self.ema, seed=seed
             )
-            part["reconstructions"] = denormalise(back)
+            part["reconstructions"] = denormalise(reconstructed)
         return part
 
     def protocol_entries(self) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def _in_direction(name: str, score: Score) -> Score:
 
 
 def _reverse_of(module: Translator, way: Direction) -> str | None:
-    """Return the name of the reverse direction; None if there is none."""
+    """Return the name of the reverse direction; None if the model has none."""
     for name, other in module.directions.items():
         if (other.source, other.target) == (way.target, way.source):
             return name

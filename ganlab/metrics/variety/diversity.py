@@ -29,7 +29,8 @@ def random_pairs_within(labels: Tensor, pairs: int, rng: torch.Generator) -> tup
     """Return indices as `random_pairs` does, where both partners have the same label.
 
     Args:
-        labels: (N,); classes are as frequent among the pairs as among the labels.
+        labels: (N,); the pairs have the frequencies of the classes, of which those with a single
+            sample are left out.
         pairs: number of pairs.
         rng: random generator on the CPU.
 
@@ -135,7 +136,7 @@ class MSSSIMDiversity(KeptSamples):
         verdict = (
             "the generated images are more alike: diversity is lost."
             if fake > real + 0.05
-            else "the generated images are at least about as diverse."
+            else "the generated images are about as diverse, or more diverse."
         )
         return {
             "ms_ssim": f"Two generated images have a similarity of {fake:.2f} (1 means equal), two "

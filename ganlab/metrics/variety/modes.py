@@ -54,8 +54,8 @@ class ModeCoverage(SampleMetric):
         self.radius, self.share = radius, share
         if (means is None) != (sigma is None):
             raise ConfigError(
-                "ModeCoverage: means and sigma belong together; received only one of them. Give "
-                "both, or neither to take those of the data."
+                "ModeCoverage: received only one of means and sigma. Give both, or give neither "
+                "to take the means and sigma of the data."
             )
         self.is_given = means is not None
         if means is not None:
@@ -124,7 +124,7 @@ class StackedModes(SampleMetric):
     the number of samples: even a perfect generator has a divergence of about 999 / (2 · samples).
 
     Args:
-        weights: file with the weights of another digit classifier, see `DigitFeatures`.
+        weights: file with other weights of the digit classifier; None as in `DigitFeatures`.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 

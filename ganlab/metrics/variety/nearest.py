@@ -13,7 +13,7 @@ from ganlab.metrics.kept import KeptFeaturesOrSamples
 from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
 
 _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
-# relative to the median distance; if batches differ, features of a copy differ by less than this
+# relative to the median distance; features of a copy in another batch differ by less than this
 _ROUNDING = 1e-4
 
 
@@ -32,8 +32,8 @@ class NearestNeighbours(KeptFeaturesOrSamples):
 
     Args:
         on: "features" of the protocol's extractor, or "samples": pixels in [0, 255], or points.
-        queries: most samples, and most examples, whose nearest neighbours are searched; random
-            subsets.
+        queries: largest number of samples, and of examples, whose nearest neighbours are searched;
+            if there are more, a random subset is used.
         seed: seed of the subsets.
         memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -94,7 +94,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         """Return `nearest_ratio` (0 or more) and `copies` in [0, 1], float64.
 
         Raises:
-            ConfigError: at least half of the training examples have exact copies in the set.
+            ConfigError: at least half of the training examples equal another training example.
         """
         real, fake = _rows(self.kept("real")), _rows(self.kept("fake"))
         real_distance = self._distances_among(real)

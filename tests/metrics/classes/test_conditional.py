@@ -68,7 +68,7 @@ def test_two_ranks_give_the_distance_of_one():
         assert value.item() == pytest.approx(together[name], rel=1e-9)
 
 
-def test_many_classes_have_no_scores_of_their_own():
+def test_with_many_classes_single_classes_have_no_scores():
     metric = ClassFrechetDistance()
     metric.bind(CLASSIFIER, SimpleNamespace(classes=21, title="many"))
     assert metric.scores == ("class_frechet_distance",)
@@ -149,7 +149,7 @@ def test_shares_are_the_counts():
     assert set(result) == set(metric.scores)
 
 
-def test_one_of_ten_classes_is_present_from_three_percent():
+def test_one_of_ten_classes_is_present_at_three_percent():
     metric, result = shares([125] * 7 + [66, 30, 29])
     assert result["classes_present"] == 9
     words = metric.explain(result)["classes_present"]

@@ -35,7 +35,7 @@ def test_real_digits_teach_and_random_labels_do_not(digits):
 
 
 def test_dropped_classes_are_not_learnt(digits):
-    """If four digits are missing in training, at most the share of the other six is right."""
+    """If four digits are missing in training, only examples of the other six are right."""
     data, images, labels = digits
     keep = labels[:3000] < 6
     result = score(

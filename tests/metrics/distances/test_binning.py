@@ -18,11 +18,11 @@ CLUSTERS = 20
 
 
 def clusters(n, seed=0, drop=0, d=5):
-    """Return points around fixed centres far apart, without the last `drop` centres."""
+    """Return points around fixed centres far apart, except the last `drop` centres."""
     centres = 20 * torch.randn(CLUSTERS, d, generator=torch.Generator().manual_seed(99))
     rng = torch.Generator().manual_seed(seed)
-    which = torch.randint(CLUSTERS - drop, (n,), generator=rng)
-    return centres[which] + torch.randn(n, d, generator=rng)
+    cluster = torch.randint(CLUSTERS - drop, (n,), generator=rng)
+    return centres[cluster] + torch.randn(n, d, generator=rng)
 
 
 def score(real, fake, metric=None):
@@ -96,7 +96,7 @@ def test_equal_sets_are_at_zero():
 
 
 def test_the_same_distribution_gives_about_alpha():
-    """The number of different bins, over 8 draws, is about binomial(400, 0.05): ± 3 · 4.4."""
+    """The number of different bins, over 8 repetitions, is about binomial(400, 0.05): ± 3 · 4.4."""
     different = [
         50 * score(clusters(4000, seed), clusters(4000, seed + 50))["ndb_share"]
         for seed in range(8)

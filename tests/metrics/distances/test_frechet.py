@@ -29,12 +29,12 @@ ZERO = torch.zeros(6, dtype=torch.float64)
 
 @pytest.mark.parametrize("rank", [12, 3])
 def test_equal_gaussians_are_at_zero(rank):
-    """The distance is 0 also if the covariance is singular."""
+    """The distance is 0 even if the covariance is singular."""
     cov = covariance(6, rank=rank)
     assert frechet_distance(ZERO, cov, ZERO, cov) == pytest.approx(0, abs=1e-6 * cov.trace().item())
 
 
-def test_equal_covariances_leave_the_means():
+def test_with_equal_covariances_only_the_means_count():
     mean, cov = torch.tensor([3.0, 4.0, 0, 0, 0, 0]), covariance(6)
     assert frechet_distance(mean, cov, ZERO, cov) == pytest.approx(25.0, rel=1e-6)
 

@@ -53,7 +53,7 @@ def test_a_near_copy_is_divided_by_its_distance(memory_mib):
     assert scored(real, fake, memory_mib=memory_mib) == pytest.approx(expected, rel=1e-9)
 
 
-def test_new_samples_leave_the_frechet_distance():
+def test_new_samples_have_the_plain_frechet_distance():
     real, fake = features(200, 64, positive=False), features(200, 64, 1, positive=False)
     assert cosine_distance(real, fake) > 0.1
     assert scored(real, fake) == pytest.approx(scored(real, fake, FrechetDistance), rel=1e-9)

@@ -218,7 +218,7 @@ def test_too_few_or_invalid_samples_raise():
         SlicedWasserstein().update(images(2)[0], real=True)
     with pytest.raises(ConfigError, match="not finite"):
         PointSlicedWasserstein().update(torch.tensor([[1.0], [math.nan]]), real=False)
-    with pytest.raises(ConfigError, match="needs one shape"):
+    with pytest.raises(ConfigError, match="needs equal shapes"):
         score(images(), images(size=28))
     with pytest.raises(ConfigError, match="PointSlicedWasserstein"):
         bound(SlicedWasserstein(), (2,))

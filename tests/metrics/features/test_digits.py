@@ -78,10 +78,10 @@ def test_real_digits_are_at_distance_zero_from_themselves(digits):
 def test_a_dropped_class_is_seen(digits):
     image, label = digits.train["example"], digits.train["label"]
     full = _score(digits, image[::2])
-    without = _score(digits, image[label != 3])
-    assert without["classes_present_digits"] == 9
-    assert without["class_share_digits/3"] < 0.01
-    assert without["frechet_distance_digits"] > 5 * full["frechet_distance_digits"]
+    dropped = _score(digits, image[label != 3])
+    assert dropped["classes_present_digits"] == 9
+    assert dropped["class_share_digits/3"] < 0.01
+    assert dropped["frechet_distance_digits"] > 5 * full["frechet_distance_digits"]
 
 
 def test_noise_is_far_away(digits):

@@ -53,10 +53,10 @@ def _images(n=2, channels=3, size=32):
 
 
 def test_inception_agrees_with_torch_fidelity(inception, weights):
-    """With its resizer, features and unbiased logits equal those of torch-fidelity's `forward`.
+    """With torch-fidelity's resizer, features and logits without bias equal those of its network.
 
-    They are bitwise equal if its weights have the same memory format, so that convolutions add up
-    in the same order. With its own memory format they differ by float32 rounding.
+    They are bitwise equal if both networks have the same memory format, so that convolutions add
+    up in the same order. If the memory formats differ, results differ by float32 rounding.
     """
     theirs = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
     images = _images()
@@ -65,7 +65,7 @@ def test_inception_agrees_with_torch_fidelity(inception, weights):
     theirs.to(memory_format=torch.channels_last)
     for ours, want in zip(inception(images), theirs(images), strict=True):
         assert torch.equal(ours, want)
-    assert inception(images)[0].std() > 0, "the weights tell images apart"
+    assert inception(images)[0].std() > 0, "features of different images differ"
 
 
 def test_inception_with_the_clean_resizer(inception, weights):
@@ -137,10 +137,10 @@ def test_missing_weights_say_where_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def offline(*arguments, **options):
-        raise urllib.error.URLError("no network")
+        raise urllib.error.URLError("offline")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
-    with pytest.raises(DataError, match="no network") as error:
+    with pytest.raises(DataError, match="offline") as error:
         FIDInception()
     for part in (WEIGHTS, "https://github.com", str(cache_folder()), "features=digits"):
         assert part in str(error.value)
@@ -188,7 +188,7 @@ def test_random_weights_depend_on_the_seed():
         TorchvisionClassifier("mobilenet_v3_small", weights="random", seed=s) for s in (0, 0, 1)
     )
     assert first.hash == again.hash != other.hash
-    assert torch.equal(torch.get_rng_state(), before), "nobody else's draws are touched"
+    assert torch.equal(torch.get_rng_state(), before), "the global random state is unchanged"
     assert not first.train().network.training
 
 
@@ -214,11 +214,11 @@ def test_torchvision_errors(monkeypatch):
         TorchvisionClassifier("resnet18", weights="IMAGENET")
 
     def offline(*arguments, **options):
-        raise urllib.error.URLError("no network")
+        raise urllib.error.URLError("offline")
 
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    with pytest.raises(DataError, match=r"download of https.*no network.*features=digits"):
+    with pytest.raises(DataError, match=r"download of https.*offline.*features=digits"):
         TorchvisionClassifier("resnet18")
 
 

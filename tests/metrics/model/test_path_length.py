@@ -26,8 +26,8 @@ class Linear(nn.Module):
         self.layer.weight.data.mul_(factor)
 
     def forward(self, z, label=None):
-        made = self.layer(z)
-        return made if label is None else made * (label[:, None] + 1)
+        output = self.layer(z)
+        return output if label is None else output * (label[:, None] + 1)
 
 
 def gan(latents="uniform", classes=None, factor=1.0):
@@ -79,14 +79,14 @@ def test_trim_zero_averages_all_values():
     assert result != pytest.approx(closed_form(module), rel=1e-5)
 
 
-def test_both_ends_of_a_path_have_one_label():
-    """The score of class c is (c + 1)² times that of class 0; changing class would cost more."""
+def test_both_ends_of_a_path_have_the_same_label():
+    """The score of class c is (c + 1)² times that of class 0; two labels would score higher."""
     module = gan(classes=3)
     result = float(measured(module).compute())
     assert result == pytest.approx(closed_form(module), rel=1e-3)
 
 
-def test_twice_the_generator_is_four_times_the_length():
+def test_doubling_the_outputs_multiplies_the_length_by_four():
     one, two = (float(measured(gan(factor=f), epsilon=0.1).compute()) for f in (1, 2))
     assert two == pytest.approx(4 * one, rel=1e-4)
 
@@ -95,7 +95,7 @@ def test_a_constant_generator_has_length_zero():
     assert float(measured(gan(factor=0)).compute()) == 0
 
 
-def test_normal_latents_take_the_arc():
+def test_paths_between_normal_latents_are_arcs():
     """On the arc, an isometry G has ‖dG/dt‖² = Ω² |z|² with the angle Ω, for ends of equal norm."""
     start = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3
     end = nn.functional.normalize(torch.randn(50, 8, dtype=torch.float64), dim=1) * 3

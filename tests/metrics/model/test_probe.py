@@ -21,7 +21,7 @@ PLAYER = {
 
 
 def game(discriminator, shape):
-    """A game with a configuration, as `ganlab train` makes it."""
+    """Return a GAN that is built from a configuration, as `ganlab train` builds it."""
     generator = {"_target_": "ganlab.networks.MLPGenerator", "latent": 4, "shape": shape}
     return build_module(
         {

@@ -114,7 +114,7 @@ def test_lpips_is_a_symmetric_distance(lpips):
 
 
 def test_lpips_takes_the_weights_of_the_file(weights, lpips):
-    """The weights are those of the file, and loading leaves the random state unchanged."""
+    """Loading weights also leaves the random state unchanged."""
     state = torch.get_rng_state()
     distance = LPIPSDistance(weights=weights)
     assert torch.equal(state, torch.get_rng_state())
@@ -144,11 +144,11 @@ def test_lpips_of_grey_images_is_that_of_three_equal_channels(lpips):
 
 def test_lpips_without_weights(tmp_path, monkeypatch):
     def fail(*_, **__):
-        raise URLError("no network")
+        raise URLError("offline")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
-    with pytest.raises(DataError, match="no network") as error:
+    with pytest.raises(DataError, match="offline") as error:
         LPIPSDistance()
     assert "weights=PATH" in str(error.value)
 
@@ -183,7 +183,7 @@ def test_pairs_that_do_not_fit(samples, targets, word):
     assert word in str(error.value)
 
 
-def test_lpips_names_small_images_and_channels(lpips):
+def test_lpips_rejects_small_images_and_two_channels(lpips):
     small = images(size=SMALLEST["alex"] - 1)
     with pytest.raises(ConfigError, match="31 × 31 or more"):
         lpips.update(small, small)

@@ -14,7 +14,7 @@ from ganlab.metrics.pairs.palettes import classes_of, palette_named
 from ganlab.networks.recognition.segmenter import Segmenter
 
 
-class Reads(nn.Module):
+class PixelClass(nn.Module):
     """A segmenter that reads the class from a pixel's first channel."""
 
     def __init__(self, classes):
@@ -26,8 +26,8 @@ class Reads(nn.Module):
         return nn.functional.one_hot(predicted, self.classes).permute(0, 3, 1, 2).float()
 
 
-def metric(classes=3):
-    return SegmentationAccuracy(PictureSegmenter(Reads(classes), mean=0.0, std=1.0), classes)
+def tiny_metric(classes=3):
+    return SegmentationAccuracy(PictureSegmenter(PixelClass(classes), mean=0.0, std=1.0), classes)
 
 
 def picture(segments):
@@ -35,9 +35,9 @@ def picture(segments):
 
 
 def scores(predicted, true, classes=3):
-    made = metric(classes)
-    made.update(picture(predicted), true)
-    return [value.item() for value in made.compute().values()]
+    metric = tiny_metric(classes)
+    metric.update(picture(predicted), true)
+    return [value.item() for value in metric.compute().values()]
 
 
 def classes_at_random(n=4, size=8, classes=3, seed=0):
@@ -58,8 +58,8 @@ def test_one_class_everywhere():
     assert scores(torch.zeros_like(true), true) == pytest.approx([0.5, 1 / 3, 0.5 / 3])
 
 
-def test_a_confusion_by_hand():
-    """Of class 0, 6 of 8 pixels are found, and 2 are taken for class 1; class 1 is all found."""
+def test_a_confusion_matrix_by_hand():
+    """6 of 8 pixels of class 0 are classified right, 2 as class 1; all 4 of class 1 are right."""
     true = torch.tensor([[[0] * 8 + [1] * 4]], dtype=torch.uint8)
     predicted = torch.tensor([[[0] * 6 + [1] * 6]], dtype=torch.uint8)
     expected = [10 / 12, (6 / 8 + 1) / 2, (6 / 8 + 4 / 6) / 2]
@@ -73,7 +73,7 @@ def test_classes_that_no_pixel_has_are_left_out_of_the_means():
     assert scores(predicted, true) == pytest.approx([0.8, 0.8, 0.8])
 
 
-def test_pixels_of_no_class_do_not_count():
+def test_ignored_pixels_do_not_count():
     true, predicted = classes_at_random(), classes_at_random(seed=1)
     expected = scores(predicted[:2], true[:2])
     true[2:] = 255
@@ -82,7 +82,7 @@ def test_pixels_of_no_class_do_not_count():
 
 def test_parts_and_processes_add_up(monkeypatch):
     true, predicted = classes_at_random(7), classes_at_random(7, seed=1)
-    whole, one, other = metric(), metric(), metric()
+    whole, one, other = tiny_metric(), tiny_metric(), tiny_metric()
     whole.update(picture(predicted), true)
     monkeypatch.setattr("ganlab.metrics.pairs.segmentation._AT_ONCE", 2 * 64)
     one.update(picture(predicted[:3]), true[:3])
@@ -93,12 +93,12 @@ def test_parts_and_processes_add_up(monkeypatch):
 
 def test_it_agrees_with_a_count_pixel_by_pixel():
     true, predicted = classes_at_random(2, 5), classes_at_random(2, 5, seed=1)
-    made = metric()
-    made.update(picture(predicted), true)
+    metric = tiny_metric()
+    metric.update(picture(predicted), true)
     counts = torch.zeros(3, 3, dtype=torch.long)
     for i, j in zip(true.flatten().tolist(), predicted.flatten().tolist(), strict=True):
         counts[i, j] += 1
-    assert torch.equal(made.confusion, counts)
+    assert torch.equal(metric.confusion, counts)
 
 
 # --- segmenters -----------------------------------------------------------------------------------
@@ -110,9 +110,9 @@ def shapes_of_test():
 
 
 def test_real_pictures_are_segmented_as_they_were_drawn(shapes_of_test):
-    made = SegmentationAccuracy()
-    made.update(shapes_of_test["target"], shapes_of_test["segments"])
-    predicted = made.compute()
+    metric = SegmentationAccuracy()
+    metric.update(shapes_of_test["target"], shapes_of_test["segments"])
+    predicted = metric.compute()
     assert predicted["pixel_accuracy"] > 0.97
     assert predicted["class_accuracy"] > 0.9
     assert predicted["mean_iou"] > 0.85
@@ -124,16 +124,16 @@ def test_without_texture_classes_are_not_found(shapes_of_test):
     shapes = (shapes_of_test["segments"] > 0).unsqueeze(1)
     mean = (pictures * shapes).sum((0, 2, 3)) / shapes.sum()
     grey = torch.where(shapes, mean.view(1, 3, 1, 1), pictures).byte()
-    made = SegmentationAccuracy()
-    made.update(grey, shapes_of_test["segments"])
-    assert made.compute()["class_accuracy"] < 0.45
+    metric = SegmentationAccuracy()
+    metric.update(grey, shapes_of_test["segments"])
+    assert metric.compute()["class_accuracy"] < 0.45
 
 
-def test_larger_pictures_are_made_smaller_for_the_segmenter():
+def test_larger_pictures_are_downsampled_for_the_segmenter():
     rows = Shapes(size=128, samples=1, test_samples=40).test
-    made = SegmentationAccuracy()
-    made.update(rows["target"], rows["segments"])
-    assert made.compute()["pixel_accuracy"] > 0.93
+    metric = SegmentationAccuracy()
+    metric.update(rows["target"], rows["segments"])
+    assert metric.compute()["pixel_accuracy"] > 0.93
 
 
 def test_pictures_that_are_too_small_for_the_segmenter_raise():
@@ -142,7 +142,7 @@ def test_pictures_that_are_too_small_for_the_segmenter_raise():
         SegmentationAccuracy().update(rows["target"], rows["segments"])
 
 
-def test_the_segmenter_is_frozen_and_knows_its_weights():
+def test_the_segmenter_is_frozen_and_has_a_hash_of_its_weights():
     one, other = ShapeSegmenter(), ShapeSegmenter()
     assert not any(parameter.requires_grad for parameter in one.parameters())
     assert not one.train().training
@@ -150,7 +150,7 @@ def test_the_segmenter_is_frozen_and_knows_its_weights():
     assert len(one.hash) == 16
 
 
-def test_torchvisions_fcn_of_the_classes_of_cityscapes(tmp_path):
+def test_torchvisions_fcn_with_the_classes_of_cityscapes(tmp_path):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=19)
@@ -161,14 +161,14 @@ def test_torchvisions_fcn_of_the_classes_of_cityscapes(tmp_path):
         std=[0.229, 0.224, 0.225],
         weights=str(tmp_path / "fcn.pth"),
     )
-    made = SegmentationAccuracy(segmenter, classes=19)
+    metric = SegmentationAccuracy(segmenter, classes=19)
     true = classes_at_random(1, 33, classes=19)
     images = picture(classes_at_random(1, 33, classes=255))
-    made.update(images, true)
+    metric.update(images, true)
     x = (images / 255 - segmenter.mean) / segmenter.std
     with torch.no_grad():
         expected = network.eval()(x)["out"].argmax(1)
-    assert made.compute()["pixel_accuracy"] == pytest.approx((expected == true).double().mean())
+    assert metric.compute()["pixel_accuracy"] == pytest.approx((expected == true).double().mean())
 
 
 def test_a_narrow_u_net_has_its_parameters_and_gives_every_pixel_logits():
@@ -185,14 +185,16 @@ def test_a_narrow_u_net_has_its_parameters_and_gives_every_pixel_logits():
 def test_inputs_that_do_not_fit_raise():
     true = classes_at_random()
     with pytest.raises(ConfigError, match="uint8"):
-        metric().update(picture(true).float(), true)
+        tiny_metric().update(picture(true).float(), true)
     with pytest.raises(ConfigError, match="segments of shape"):
-        metric().update(picture(true), true[:, :4])
+        tiny_metric().update(picture(true), true[:, :4])
     with pytest.raises(ConfigError, match=r"class 2; allowed 0 to 1"):
-        metric(2).update(picture(true % 2), true)
-    with pytest.raises(ConfigError, match="tells 3 classes apart"):
-        SegmentationAccuracy(PictureSegmenter(Reads(3), 0.0, 1.0), 4).update(picture(true), true)
-    with pytest.raises(ConfigError, match="no pixel of any class"):
+        tiny_metric(2).update(picture(true % 2), true)
+    with pytest.raises(ConfigError, match="has 3 classes, but"):
+        SegmentationAccuracy(PictureSegmenter(PixelClass(3), 0.0, 1.0), 4).update(
+            picture(true), true
+        )
+    with pytest.raises(ConfigError, match="only ignored pixels"):
         scores(true, torch.full_like(true, 255))
 
 
@@ -212,7 +214,7 @@ def test_weights_that_are_missing_or_of_another_network_raise(tmp_path):
 
 
 def test_classes_of_label_maps_are_those_of_the_nearest_colour():
-    """A colour and slightly different colours have its class; ignored colours have 255."""
+    """Each colour and similar colours get the class of that colour, or 255 if it is ignored."""
     palette = palette_named("cityscapes")
     colours = torch.tensor([*palette.classes, *palette.ignored], dtype=torch.uint8)
     maps = colours.T.reshape(1, 3, 1, -1)
@@ -224,17 +226,17 @@ def test_classes_of_label_maps_are_those_of_the_nearest_colour():
 
 @pytest.mark.parametrize("truth", ["sources", "targets"])
 def test_label_maps_as_truth(truth):
-    """Generated label maps that equal the true label maps score 1, ignoring ignored pixels."""
+    """Generated label maps that equal the true label maps score 1; ignored pixels do not count."""
     palette = palette_named("cityscapes")
     rng = torch.Generator().manual_seed(0)
     numbers = torch.randint(0, 29, (2, 6, 6), generator=rng)
     colours = torch.tensor([*palette.classes, *palette.ignored], dtype=torch.uint8)
     maps = colours[numbers].permute(0, 3, 1, 2)
     wrong = colours[(numbers + 1) % 19].permute(0, 3, 1, 2)
-    for made, accuracy in ((maps, 1.0), (wrong, 0.0)):
+    for generated, accuracy in ((maps, 1.0), (wrong, 0.0)):
         metric = SegmentationAccuracy(PaletteSegmenter(), 19, truth, "cityscapes")
         assert metric.inputs == ("samples", truth)
-        metric.update(made, maps)
+        metric.update(generated, maps)
         assert metric.compute()["pixel_accuracy"] == accuracy
     with pytest.raises(ConfigError, match="Label maps need a palette"):
         SegmentationAccuracy(truth=truth)
@@ -243,7 +245,7 @@ def test_label_maps_as_truth(truth):
 
 
 def test_weights_are_read_only_when_they_are_needed(tmp_path):
-    late = functools.partial(ShapeSegmenter, weights=str(tmp_path / "none.safetensors"))
-    metric = SegmentationAccuracy(late)
+    unbuilt = functools.partial(ShapeSegmenter, weights=str(tmp_path / "none.safetensors"))
+    metric = SegmentationAccuracy(unbuilt)
     with pytest.raises(DataError, match=r"none\.safetensors cannot be read"):
         metric.load()

@@ -33,7 +33,7 @@ def test_a_step_has_its_height_over_the_width():
     assert gradient_magnitude(step).item() == pytest.approx(10)
 
 
-def test_equal_images_are_as_sharp_and_half_the_contrast_is_half():
+def test_equal_images_are_as_sharp_and_half_the_contrast_halves_the_score():
     targets = images() // 2 * 2
     assert score(targets, targets) == pytest.approx(1)
     assert score(targets // 2, targets) == pytest.approx(0.5)
@@ -46,14 +46,14 @@ def test_it_ignores_brightness_and_where_the_edges_are():
     assert score(targets.flip(0), targets) == pytest.approx(1)
 
 
-def test_a_blur_is_less_and_noise_is_more():
+def test_blurred_images_score_below_one_and_noisy_images_above():
     targets = images().float()
     smooth = torch.nn.functional.avg_pool2d(targets, 3, 1, 1)
     assert score(smooth.byte(), targets.byte()) < 0.7
     assert score(targets.byte(), smooth.byte()) > 1.4
 
 
-def test_the_ratio_is_of_means_over_all_images_however_they_come():
+def test_the_ratio_is_of_means_over_all_images_for_any_batches():
     """The gradients of a sharp pair and a flat pair are averaged, not their two ratios."""
     targets, samples = images(8), images(8, seed=1)
     targets[4:] = 7

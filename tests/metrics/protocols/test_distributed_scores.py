@@ -26,8 +26,8 @@ def test_two_processes_score_as_one(tmp_path):
         for rank, ranks in ((0, 1), (0, 2), (1, 2))
     ]
     for process in processes:
-        _, said = process.communicate(timeout=150)
-        assert process.returncode == 0, said[-3000:]
+        _, errors = process.communicate(timeout=150)
+        assert process.returncode == 0, errors[-3000:]
     one, first, second = (
         json.loads((tmp_path / f"scores{name}.json").read_text())
         for name in ("0of1", "0of2", "1of2")

@@ -162,7 +162,7 @@ def test_nearest_training_images_of_copies_are_themselves(module):
     assert make().nearest(ModelSamples(module)) is None
 
 
-def test_classes_are_told_apart_by_their_names(module, tmp_path):
+def test_classes_are_distinguished_by_their_names(module, tmp_path):
     def folder(name, classes):
         for label, class_name in enumerate(classes):
             for index in range(20):
@@ -184,7 +184,7 @@ def test_training_mode_is_restored(module):
     expected = torch.rand(1)
     torch.manual_seed(5)
     value(make(batch_norm="standing"), module)
-    assert torch.equal(torch.rand(1), expected)  # training's random numbers are untouched
+    assert torch.equal(torch.rand(1), expected)  # the global random state is unchanged
     assert module.generator.training
     assert all(torch.equal(x, before[key]) for key, x in module.state_dict().items())
 

@@ -82,7 +82,7 @@ def test_one_direction_has_no_suffix_and_dropout_is_seeded():
 
 
 def test_distances_are_to_the_real_pictures_of_the_domain():
-    """If domain b equals the translations of a, only the direction b to a has a distance."""
+    """If domain b equals the translations of a, only b to a has a distance above 0."""
     data = TinyDomains()
     data.split("test")["b"] = data.test["a"].clone()
     module = tiny_cyclegan().eval()

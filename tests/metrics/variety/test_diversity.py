@@ -74,16 +74,16 @@ def test_as_many_scales_as_fit(side, scales):
     assert weights[0] / weights[-1] == pytest.approx(BETAS[0] / BETAS[scales - 1])
     sets = {"ms_ssim_real": images(100, side), "ms_ssim": images(100, side, 1)}
     result = score(MSSSIMDiversity(pairs=3), sets["ms_ssim_real"], sets["ms_ssim"])
-    public = partial(multiscale_structural_similarity_index_measure, data_range=255.0)
+    reference = partial(multiscale_structural_similarity_index_measure, data_range=255.0)
     pair = random_pairs(100, 3, rng(mix(0)))
     for name, pictures in sets.items():
         first, second = (pictures[index].float() for index in pair)
         total = sum(BETAS[:scales])
-        expected = public(first, second, betas=tuple(beta / total for beta in BETAS[:scales]))
+        expected = reference(first, second, betas=tuple(beta / total for beta in BETAS[:scales]))
         assert result[name] == pytest.approx(float(expected), abs=1e-6)
     if scales < len(BETAS):
         with pytest.raises((ValueError, RuntimeError), match="size"):
-            public(first, second, betas=BETAS[: scales + 1])
+            reference(first, second, betas=BETAS[: scales + 1])
 
 
 def test_equal_images_have_similarity_one():

@@ -74,7 +74,7 @@ def test_the_radius_is_in_standard_deviations(distance, hit):
     ("hits", "samples", "modes"),
     [(20, 10_000, 2), (19, 10_000, 1), (100, 50_000, 2), (99, 50_000, 1), (1, 100, 2), (0, 100, 1)],
 )
-def test_a_mode_counts_from_its_share_on(hits, samples, modes):
+def test_a_mode_is_found_if_its_share_is_large_enough(hits, samples, modes):
     """The default share is 20 of 10,000; one sample is enough if the share is below one sample."""
     means = ring()
     points = torch.cat([means[:1].repeat(samples - hits, 1), means[1:2].repeat(hits, 1)])
@@ -142,7 +142,7 @@ def test_data_without_known_modes_raises():
     with pytest.raises(ConfigError, match="means") as error:
         ModeCoverage().bind(None, Synthetic(size=28, channels=1))
     assert "Synthetic" in str(error.value)
-    with pytest.raises(ConfigError, match="belong together"):
+    with pytest.raises(ConfigError, match="only one of means and sigma"):
         ModeCoverage(ring())
     with pytest.raises(ConfigError, match="7 generated samples are too few"):
         ModeCoverage(ring(), SIGMA).check_counts(real=0, fake=7)
@@ -153,7 +153,7 @@ def test_data_without_known_modes_raises():
 
 @pytest.fixture(scope="module")
 def digits():
-    """A hundred digits of each class that the classifier classifies right, by class."""
+    """A hundred digits (10, 100, 28, 28) of each class, all of which are classified right."""
     train = MNIST5k().train
     metric = StackedModes()
     right = metric.digits(train["example"])[1].argmax(1) == train["label"]

@@ -50,7 +50,7 @@ def test_copies_with_the_rounding_of_another_batch():
 
 
 def test_new_samples_of_the_same_distribution():
-    """The mean share of copies over 10 draws is 0.01; each draw has 20 ± 3 · √(2 · 20) of 2,000."""
+    """The mean share of copies over 10 trials is 0.01; each has 20 ± 3 · √(2 · 20) of 2,000."""
     result = [score(points(2000, 2 * s), points(2000, 2 * s + 1)) for s in range(10)]
     copies = torch.tensor([x["copies"] for x in result])
     ratios = torch.tensor([x["nearest_ratio"] for x in result])
@@ -117,7 +117,7 @@ def test_too_few_or_invalid_samples_raise():
         score(points(200), points(99))
     with pytest.raises(ConfigError, match="not finite"):
         NearestNeighbours().update(torch.full((3, 2), torch.nan), real=True)
-    with pytest.raises(ConfigError, match="needs one shape"):
+    with pytest.raises(ConfigError, match="needs equal shapes"):
         score(points(200), points(200, d=4))
     with pytest.raises(ConfigError, match="queries=5"):
         NearestNeighbours(queries=5)

@@ -109,8 +109,8 @@ def test_density_and_coverage_as_defined():
 
 def test_shift_scale_and_rotation_change_nothing():
     real, fake = features(300), features(300, shift=0.3, seed=1)
-    turn = torch.linalg.qr(features(8, seed=3))[0]
-    moved = scored(1e3 * real @ turn + 1e4, 1e3 * fake @ turn + 1e4)
+    rotation = torch.linalg.qr(features(8, seed=3))[0]
+    moved = scored(1e3 * real @ rotation + 1e4, 1e3 * fake @ rotation + 1e4)
     assert moved == pytest.approx(scored(real, fake), rel=1e-12)
 
 
