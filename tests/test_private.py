@@ -31,7 +31,7 @@ def test_a_checkpoint_holds_all_that_a_resume_needs():
     assert {"callbacks", "loops", "lr_schedulers"} <= checkpoint.keys()
 
 
-def test_tensorboard_hides_what_came_after(tmp_path):
+def test_tensorboard_hides_later_steps(tmp_path):
     """`TensorBoardLogger._kwargs` of Lightning."""
     logger = TensorBoard(tmp_path)
     private.hide_after(logger, 64)
@@ -45,10 +45,10 @@ def test_tensorboard_hides_what_came_after(tmp_path):
 def test_a_batch_norm_takes_any_rank(dimensions):
     """`_BatchNorm` of torch, and its `_check_input_dim`."""
     kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
-    layer, like = private.BatchNormOfAnyRank(3), kinds[dimensions](3)
+    layer, reference = private.BatchNormOfAnyRank(3), kinds[dimensions](3)
     x = torch.randn(4, 3, *[2] * (dimensions - 2))
-    assert torch.equal(layer(x), like(x))
-    assert isinstance(like, private.BatchNorm)
+    assert torch.equal(layer(x), reference(x))
+    assert isinstance(reference, private.BatchNorm)
     with pytest.raises(ValueError, match="received 1 dimensions"):
         layer(torch.zeros(3))
 
@@ -83,7 +83,7 @@ def test_hydra_reads_the_given_arguments(monkeypatch):
 
 
 def test_all_private_names_are_used_in_one_module():
-    """Finds names with one underscore of other objects; `os._exit` is documented, so allowed."""
+    """The pattern finds private names of other objects; `os._exit` is documented, so allowed."""
     used = re.compile(
         r"(?<!self)(?<!cls)(?<!os)\._(?!target_)[a-z]\w*|import .*\b_[A-Za-z]\w*|\b_internal\b"
     )
