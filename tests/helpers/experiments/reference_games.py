@@ -3,7 +3,7 @@
 `tests/contract/test_reference_losses.py` compares new losses with the record. After a change that
 is meant to change the losses, write a new record with
 
-    python tests/helpers/reference_games.py
+    python tests/helpers/experiments/reference_games.py
 
 Everything is in float64. After ten batches of an unpaired game, losses on processors that round
 differently differ by a tenth in float32, but only by 1e-10 in float64.
