@@ -168,7 +168,7 @@ class Session:
         if saved.get("model") != self.config["model"]:
             lines = [line for _, line in differences(saved.get("model"), self.config["model"])]
             raise CheckpointError(
-                f"checkpoint: {path} is of another model; these settings differ:\n  "
+                f"checkpoint: {path} belongs to another model; these settings differ:\n  "
                 + "\n  ".join(lines)
             )
         return path

@@ -62,9 +62,8 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
 
 def _run_all(folder: Path, settings: list[str], again: bool) -> None:
     """Launch unfinished jobs until all have been run; retry a job once if its process died."""
-    crashes: Counter[int] = (
-        Counter()
-    )  # job number to the number of launches that failed after the job began
+    # job number to the number of launches that failed after the job began
+    crashes: Counter[int] = Counter()
     completed: set[int] = set()  # jobs whose launch ended without an error of the launcher
     while True:
         jobs = jobs_of(folder)
