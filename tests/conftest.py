@@ -1,4 +1,4 @@
-"""Every test: one thread, and the helpers of tests/helpers/ at hand."""
+"""Settings of all tests: torch uses one thread, and tests can import `helpers`."""
 
 import sys
 from pathlib import Path
@@ -11,9 +11,9 @@ sys.path.insert(0, str(TESTS))
 torch.set_num_threads(1)
 pytest.register_assert_rewrite("helpers.experiments.acted")
 
-# A file is run by one process: these begin first, so that none of them is left alone at the end.
+# Each file is run by one process. The longest start first, so that none runs alone at the end.
 LONGEST = (
-    # of the contract
+    # files with tests that only `-m contract` runs
     "contract/test_readme.py",
     "sweeps/test_launchers.py",
     "contract/test_experiments.py",
@@ -21,7 +21,7 @@ LONGEST = (
     "tuning/test_processes.py",
     "metrics/protocols/test_distributed_scores.py",
     "core/test_distributed.py",
-    # of every run
+    # other files
     "config/test_validation.py",
     "reproduction/test_reproduce.py",
     "reproduction/test_baselines.py",
@@ -39,19 +39,19 @@ LONGEST = (
 
 
 def pytest_configure(config):
-    """`-m contract` leaves out what is slow too, unless it says so: `-m 'contract and slow'`."""
+    """Let `-m contract` skip slow tests; `-m 'contract and slow'` runs them."""
     if config.option.markexpr == "contract":
         config.option.markexpr = "contract and not slow"
 
 
 def pytest_collection_modifyitems(items):
-    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+    order = {TESTS / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="module")
 def no_curves():
-    """Runs end without a drawing of their curves, which is a third of a short run's time."""
+    """Skip drawing curves at the end of runs, which takes a third of a short run's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ganlab.callbacks.tracking.save_curves", lambda folder: None)
         yield

@@ -31,7 +31,7 @@ def test_a_checkpoint_holds_all_that_a_resume_needs():
     assert {"callbacks", "loops", "lr_schedulers"} <= checkpoint.keys()
 
 
-def test_tensorboard_hides_what_came_after(tmp_path):
+def test_tensorboard_hides_later_steps(tmp_path):
     """`TensorBoardLogger._kwargs` of Lightning."""
     logger = TensorBoard(tmp_path)
     private.hide_after(logger, 64)
@@ -83,7 +83,7 @@ def test_hydra_reads_the_given_arguments(monkeypatch):
 
 
 def test_all_private_names_are_used_in_one_module():
-    """Finds names with one underscore of other objects; `os._exit` is documented, so allowed."""
+    """The pattern finds private names of other objects; `os._exit` is documented, so allowed."""
     used = re.compile(
         r"(?<!self)(?<!cls)(?<!os)\._(?!target_)[a-z]\w*|import .*\b_[A-Za-z]\w*|\b_internal\b"
     )

@@ -137,17 +137,17 @@ def started_by(*processes):
 
 
 def test_a_dead_rank_is_reported_at_once_and_explains_later_errors():
-    said = []
+    messages = []
     others = OtherRanks(
-        started_by(process("import time; time.sleep(60)"), process("exit(3)")), said.append
+        started_by(process("import time; time.sleep(60)"), process("exit(3)")), messages.append
     )
     until = time.monotonic() + 20
-    while not said and time.monotonic() < until:
+    while not messages and time.monotonic() < until:
         time.sleep(0.05)
-    assert said == ["The process of rank 2 ended with code 3."]
+    assert messages == ["The process of rank 2 ended with code 3."]
     explained = others.stop(RuntimeError("Connection closed by peer"))
     assert isinstance(explained, RunError)
-    assert str(explained) == said[0]
+    assert str(explained) == messages[0]
     others.end(failed=True)
 
 
@@ -168,7 +168,7 @@ def test_own_errors_of_the_main_process_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (ConfigError("the same on all"), ""),
         (NonFiniteLossError("the same on all"), ""),
@@ -178,7 +178,7 @@ def test_own_errors_of_the_main_process_are_kept():
     ],
 )
 def test_a_rank_prints_only_errors_that_the_main_process_does_not_print(
-    started, monkeypatch, capsys, error, said
+    started, monkeypatch, capsys, error, message
 ):
     started(TORCHRUN)
     monkeypatch.setattr(others_module, "PATIENCE", 0.0)
@@ -186,33 +186,33 @@ def test_a_rank_prints_only_errors_that_the_main_process_does_not_print(
         exit_rank(error)
     assert end.value.code == 1
     printed = capsys.readouterr().err
-    assert said in printed if said else not printed
+    assert message in printed if message else not printed
 
 
 def test_under_slurm_sigusr1_acts_as_sigterm(started):
-    before = [signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)]
+    old_handlers = [signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)]
     received = []
     try:
         signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
         end_on_slurms_signal()
-        assert signal.getsignal(signal.SIGUSR1) == before[0]  # there is no Slurm
+        assert signal.getsignal(signal.SIGUSR1) == old_handlers[0]  # not under Slurm
         started(STEP)
         end_on_slurms_signal()
         os.kill(os.getpid(), signal.SIGUSR1)
         assert received == [signal.SIGTERM]
-        signal.signal(signal.SIGUSR1, mine := lambda *_: None)
+        signal.signal(signal.SIGUSR1, other := lambda *_: None)
         end_on_slurms_signal()
-        assert signal.getsignal(signal.SIGUSR1) == mine
+        assert signal.getsignal(signal.SIGUSR1) == other
     finally:
-        signal.signal(signal.SIGUSR1, before[0])
-        signal.signal(signal.SIGTERM, before[1])
+        signal.signal(signal.SIGUSR1, old_handlers[0])
+        signal.signal(signal.SIGTERM, old_handlers[1])
 
 
 # --- synchronised batch norm in one process --------------------------------------------------
 
 
 def test_layers_stay_the_same_objects_and_get_their_class_back():
-    """Includes a layer that occurs twice, and a layer that is the whole network."""
+    """Tests a layer that occurs twice, and a layer that is the whole network."""
     layer = nn.BatchNorm2d(3)
     network = nn.Sequential(layer, nn.ReLU(), layer)
     names = list(network.state_dict())
@@ -233,12 +233,12 @@ def test_evaluation_modes_apply_to_synchronised_layers(mode):
     x = torch.randn(16, 3)
     network(torch.randn(64, 3) * 3 + 1)
     network.eval()
-    found = []
+    outputs = []
     for enabled in (False, True):
         BatchNormSync(enabled).apply(network)
         with batch_norm_statistics(network, mode, lambda: network(x)):
-            found.append(network(x))
-    assert torch.equal(*found)
+            outputs.append(network(x))
+    assert torch.equal(*outputs)
 
 
 def test_sync_batchnorm_of_the_trainer_is_the_default():

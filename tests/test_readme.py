@@ -1,4 +1,4 @@
-"""What the README says is there; tests/contract/test_readme.py runs its commands."""
+"""The README names only valid commands and choices; tests/contract runs its commands."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from ganlab.config.groups import options
 from ganlab.config.sweeps import with_sweep
 from ganlab.sweeps.plan import expand
 
-# for the project's own classifiers and segmenters, and what is no choice
+# options that the README leaves out: for the classifiers that ship with ganlab, or no choice
 INTERNAL = {"digit_classifier", "shape_segmenter", "shape_segments", "none"}
 
 
@@ -35,13 +35,15 @@ def test_command_is_one_of_the_programs(command):
 
 
 @pytest.mark.parametrize("words", TRAININGS, ids=" ".join)
-def test_what_is_trained_is_valid(words):
-    """On whatever machine this is; of a sweep its first and last job.
+def test_configurations_of_training_commands_are_valid(words):
+    """The trainer is ignored, so that this works on any machine; networks are on the meta device.
 
-    Networks are built on the meta device.
+    Of a sweep, the first and the last job are checked.
     """
-    own = [word for word in words if word != "-m" and not word.startswith(("hydra/", "trainer="))]
-    jobs = expand(with_sweep(own)[1]) if "-m" in words else [own]
+    overrides = [
+        word for word in words if word != "-m" and not word.startswith(("hydra/", "trainer="))
+    ]
+    jobs = expand(with_sweep(overrides)[1]) if "-m" in words else [overrides]
     assert len(jobs) > 1 or "-m" not in words
     for job in {" ".join(job): job for job in (jobs[0], jobs[-1])}.values():
         config = to_plain(compose([*job, "run_dir=unused"]))
@@ -50,7 +52,7 @@ def test_what_is_trained_is_valid(words):
 
 
 def test_choices_are_those_of_the_configs():
-    """The table names every option of a group, and no other."""
+    """The table names every option of a group, and nothing else."""
     for group in ("model", "data", "loss", "trainer"):
         row = re.search(rf"\| `{group}=` \|(.*)\|", TEXT).group(1)
         named = set(re.findall(r"`(\w+)`", row))

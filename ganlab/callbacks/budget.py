@@ -35,7 +35,7 @@ class Budget(Callback):
         self.limits = {name: limit for name, limit in limits.items() if limit is not None}
         if not self.limits:
             raise ConfigError(
-                "budget: received none; set budget.examples, budget.batches, budget.epochs or "
+                "budget: received no limit; set budget.examples, budget.batches, budget.epochs or "
                 "budget.minutes."
             )
         for name, limit in self.limits.items():

@@ -132,19 +132,19 @@ class Checkpoints(Callback):
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
         """Write `last.ckpt`, and rename the old `last.ckpt` to `previous.ckpt`."""
         module.check_finite()
-        for logger in trainer.loggers:  # a resumed run does not log earlier rows again
+        for logger in trainer.loggers:  # a resumed run will not log these rows again
             logger.save()
-        self._write(trainer, "last.ckpt", before="previous.ckpt")
+        self._write(trainer, "last.ckpt", name_of_old="previous.ckpt")
         trainer.strategy.barrier("ganlab_checkpoint")
 
-    def _write(self, trainer: Trainer, name: str, before: str | None = None) -> None:
+    def _write(self, trainer: Trainer, name: str, name_of_old: str | None = None) -> None:
         path = self.folder / name
         checkpoint = checkpoint_of(trainer)
         if trainer.is_global_zero:
             with atomic(path) as temporary:
                 trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, temporary)
-                if before and path.exists():
-                    os.replace(path, path.with_name(before))
+                if name_of_old and path.exists():
+                    os.replace(path, path.with_name(name_of_old))
 
     def _keep_as(self, trainer: Trainer, name: str) -> None:
         if trainer.is_global_zero:

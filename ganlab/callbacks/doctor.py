@@ -13,9 +13,9 @@ from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
 
-MAX_SAMPLES = 256  # of the generator, and as many real examples for comparison
-MAX_TRAINING_EXAMPLES = 10_000  # searched for nearest neighbours
-MAX_SCORES = 1024  # of real examples, and of samples, for the separation
+MAX_SAMPLES = 256  # generated, and compared with the same number of real examples
+MAX_TRAINING_EXAMPLES = 10_000  # among which nearest neighbours are searched
+MAX_SCORES = 1024  # scores of real examples, and scores of samples, for the separation
 WEIGHTS = 100_000  # approximate number of weights per player whose change is measured
 
 
@@ -163,7 +163,11 @@ class SampleDistances:
 
     @torch.no_grad()
     def __call__(self, fake: Tensor) -> dict[str, float]:
-        """Return the three ratios and the two counts for `n` normalised samples (n, *shape)."""
+        """Return up to three ratios and the two counts for `n` normalised samples (n, *shape).
+
+        A ratio is missing if its median distance for training examples is 0, e.g. because most
+        training examples have an exact copy.
+        """
         flat = self.modality.rescale(_flat(self.modality.shrink(fake)).cpu())
         pairwise, nearest = _among(flat)
         training = self._to_training(flat, 1)[:, 0].median()
@@ -172,7 +176,6 @@ class SampleDistances:
             "nearest_generated": (nearest, self.nearest),
             "nearest_training": (training, self.training),
         }
-        # a median distance of 0 (most training examples have an exact copy) gives no ratio
         values = {name: float(ours / real) for name, (ours, real) in ratios.items() if real > 0}
         return values | {"compared_examples": len(self.real), "training_examples": self.total}
 

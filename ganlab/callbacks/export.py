@@ -29,10 +29,10 @@ IGNORED = (
 
 
 class ExportWeights(Callback):
-    """Writes `<name>.safetensors` at the end of the run: EMA weights if there are any, else raw.
+    """Writes `<name>.safetensors` at the end of the run.
 
-    The file's metadata holds the newest scores, and hashes of the configuration and of the training
-    data.
+    The file holds the EMA weights if the network is averaged, else the raw weights. Its metadata
+    holds the newest scores, and hashes of the configuration and of the training data.
 
     Args:
         folder: the run's folder.

@@ -1,4 +1,4 @@
-"""Logs errors of actions after a failed training, so that they do not hide its failure."""
+"""Logs errors of actions after a failed training, so that the failure itself is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG = logging.getLogger("ganlab")
 
 @contextmanager
 def logged_failure(what: str) -> Iterator[None]:
-    """Log an exception of the `with` block instead of raising it; `what` names its output."""
+    """Log an exception of the `with` block, not raise it; `what` names what the block writes."""
     try:
         yield
     except Exception:

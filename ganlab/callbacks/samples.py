@@ -18,12 +18,12 @@ from ganlab.record.contact_sheet import save_contact_sheet
 
 
 class Samples(Callback):
-    """Writes `samples/<examples>.png` during the run, and `contact_sheet.png` with all at the end.
+    """Writes `samples/<examples>.png` during the run, and `contact_sheet.png` at the end.
 
     Images are drawn as a grid; for a conditional model, column c shows class c. Points are drawn as
     a scatter plot over real points and the discriminator's scores. For a translator, rows
     show input pictures with their translations below. The inputs are the same each time: the first
-    of the test split, or of the training split if there is no test split.
+    pictures of the test split, or of the training split if there is no test split.
 
     Args:
         folder: the run's folder.

@@ -81,7 +81,9 @@ def split_options(
 
 
 def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """Return the arguments' values by name.
+    """Return a dict that maps each argument's name to its value.
+
+    An empty value, null and none mean the default.
 
     Raises:
         ConfigError: a text is not key=value, its key is unknown (the message suggests a known

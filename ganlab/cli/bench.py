@@ -69,15 +69,15 @@ def report(result: dict[str, Any]) -> str:
     """Return the measurements as a table."""
     lines = [
         f"{result['name']} on {result['device']}, ganlab in {result['precision']}, reference in "
-        f"{result['reference_precision']}; medians of {result['blocks']} blocks each, of "
-        f"{result['batches_per_block']} batches:",
+        f"{result['reference_precision']}; medians of {result['blocks']} blocks of "
+        f"{result['batches_per_block']} batches each:",
         f"{'':24}{'ganlab':>12}{'reference':>14}",
     ]
     for key in ("milliseconds_per_batch", "examples_per_second", "peak_memory_mib"):
         name = key.replace("_", " ")
         lines.append(f"  {name:22}{result[key]:12,.2f}{result[f'reference_{key}']:14,.2f}")
     lines.append(
-        f"  ratio {result['ratio']:.3f} (pairs of blocks: {result['ratio_min']:.3f} to "
+        f"  ratio of times {result['ratio']:.3f} (pairs of blocks: {result['ratio_min']:.3f} to "
         f"{result['ratio_max']:.3f})"
     )
     for key, calls in result["calls"].items():

@@ -25,14 +25,14 @@ ARGUMENTS = {
         str, "name of a feature network, see `ganlab list features` (default: set by the protocol)"
     ),
     "seeds": Argument(
-        seeds, "seeds of the latents, e.g. 0,1,2; with several, mean and standard deviation"
+        seeds, "seeds of the latents, e.g. 0,1,2; several give mean and standard deviation"
     ),
     "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
     "out": Argument(
         Path, "file for the scores (default: scores.json in the folder of the run or of generated=)"
     ),
 }
-MORE = """
+OVERRIDES_HELP = """
   protocol.key=value, features.key=value and data.root=DIR change single settings, e.g.
   protocol.samples=1000, features.weights=PATH, protocol.metrics.ms_ssim=null.
 """
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     """Print a table of scores, and write the scores with their protocols to scores.json."""
     if wants_help(argv):
         purpose = "score a trained model, or a folder of images."
-        print(usage("evaluate", purpose, ARGUMENTS) + MORE)
+        print(usage("evaluate", purpose, ARGUMENTS) + OVERRIDES_HELP)
         return 0
     from ganlab.config.compose import is_about_protocol
     from ganlab.config.protocols import chosen
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
     from ganlab.core.build import make
     from ganlab.runs import evaluation
 
-    before = evaluation.read_entries(out)
+    old_entries = evaluation.read_entries(out)
     if run := arguments["run"]:
         subject = evaluation.run_subject(run, arguments["checkpoint"], data_overrides)
     else:
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
     latent_seeds = arguments["seeds"] or [plain.get("seed")]
     entries = evaluation.evaluate(subject, protocol, latent_seeds, arguments["device"])
     print(_table(entries[0]["protocol"], subject.title, entries))
-    evaluation.write_entries(out, before, entries)
+    evaluation.write_entries(out, old_entries, entries)
     print(f"Wrote the scores to {out}.")
     if picture := evaluation.save_neighbours(subject, protocol, out.with_name("neighbours.png")):
         print(f"Samples above their nearest training examples: {picture}.")

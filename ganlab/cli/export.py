@@ -48,10 +48,10 @@ ARGUMENTS = {
         "SIDE or HEIGHTxWIDTH of the input pictures of an exported translator, e.g. 256x512 "
         "(default: the size of the training data)",
     ),
-    "ema": Argument(boolean, "true for EMA weights if the network has any, false for raw", True),
+    "ema": Argument(boolean, "true for EMA weights if available, false for raw weights", True),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
 }
-# argument to the formats that do not have it
+# maps an argument to the formats that do not support it
 NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}
 
 

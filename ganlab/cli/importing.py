@@ -10,10 +10,10 @@ from ganlab.config.values import check_folder
 from ganlab.errors import ConfigError, RunError, one_of
 from ganlab.exchange.public_files import ROLES, find_files, read_networks
 
-HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: turn public checkpoints, those of
-pytorch-CycleGAN-and-pix2pix, into a run.
+HELP = """ganlab import cyclegan|pix2pix PATH… [key=value …]: turn checkpoints of
+pytorch-CycleGAN-and-pix2pix into a run.
 
-  PATH                    the folder that holds latest_net_G_A.pth … or latest_net_G.pth …; or files
+  PATH                    a folder with latest_net_G_A.pth … or latest_net_G.pth …, or such files
   epoch=latest            which epoch's files to take from a folder (default: latest)
   out=DIR                 folder for the run (default: outputs/imported/<name of the folder>)
   direction=a_to_b|b_to_a direction of a pix2pix generator, or of a single CycleGAN generator that
@@ -61,8 +61,8 @@ def _split(argv: list[str]) -> tuple[str, list[Path], dict[str, str], list[str]]
     paths = [Path(text) for text in rest if is_path[text]]
     if not paths:
         raise ConfigError(
-            f"import: no path; give the folder that holds the .pth files, or the files: ganlab "
-            f"import {model} checkpoints/NAME"
+            f"import: received no path; give the folder that holds the .pth files, or the files: "
+            f"ganlab import {model} checkpoints/NAME"
         )
     values = {text: text.partition("=")[::2] for text in rest if not is_path[text]}
     arguments = {key: value for key, value in values.values() if key in KEYS}

@@ -16,13 +16,14 @@ HELP = """ganlab reproduce list             list published scores, and the score
 ganlab reproduce NAME [options]   train experiment NAME, which must have a baseline; score it with
                                   the baseline's protocol, and say whether it is reproduced
 
-  --seeds 3        3 means seeds 0,1,2; a comma makes a list: 0,5 or 7, (default: 1)
+  --seeds 3        3 means seeds 0,1,2; a text with a comma is a list of seeds: 0,5 or "7,"
+                   (default: 1)
   --scale 0.01     fraction of the recipe's length, for a quick check that gives no verdict
   out=DIR          folder of the reproduction (default: outputs/reproduce/NAME/<date>_<time>);
                    give the folder of an interrupted reproduction to resume it: finished seeds are
                    not trained again. `ganlab reproduce list` reads outputs/reproduce only
   dry_run=true     print what the training of a seed would do and how long it would take, and stop
-  trainer=gpu      where it runs. Like data.root=, logger=, threads=, features.weights= and so on,
+  trainer=gpu      where the training runs. Like data.root=, logger=, threads= and so on,
                    this does not change the recipe. On n processes, divide data.batch_size by n and
                    set trainer.sync_batchnorm=true to keep the recipe
   any.key=value    changes the recipe; the result is then not comparable with the baseline
@@ -38,7 +39,7 @@ def _seeds(text: str) -> list[int]:
 
 def _scale(text: str) -> float:
     if not 0 < (scale := number(text)) <= 1:
-        raise ValueError(f"received {text}; needs a fraction above 0, at most 1")
+        raise ValueError(f"received {text}; needs a number above 0 and up to 1")
     return scale
 
 

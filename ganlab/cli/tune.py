@@ -39,7 +39,7 @@ ARGUMENTS = {
     ),
     "prune": Argument(
         boolean,
-        "true to stop runs whose score is worse than the median of the others",
+        "true to stop runs that score worse than the median of the other runs",
         True,
     ),
     "startup": Argument(
@@ -56,8 +56,8 @@ ARGUMENTS = {
 HELP = """
 Further arguments are overrides as in `ganlab train`. Values such as key=a,b key=range(1,9,2)
 key=interval(0.1,0.9) and key=tag(log,interval(1e-4,1e-2)) are searched; single values are fixed.
-Both replace the sweep's values. Each trial is a run, in outputs/tune/<study>/<number>; compare the
-trials with ganlab compare.
+Your values replace the sweep's values. Each trial is a run, in outputs/tune/<study>/<number>;
+compare the trials with ganlab compare.
 
 After Ctrl-C or a crash, the same command resumes the search. Several processes with the same
 command share one search; on one machine, give each of them threads=1. Machines with a shared

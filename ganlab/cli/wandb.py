@@ -10,7 +10,7 @@ from ganlab.errors import ConfigError, nearest
 HELP = """ganlab wandb sync DIR …: send runs that were logged offline to Weights & Biases.
 
   DIR        the folder of a run or of a sweep, or any folder that contains runs
-  entity=    the W&B user or team (default: the run's; if it has none, the account's)
+  entity=    the W&B user or team (default: the run's entity, else the account's)
   project=   the W&B project (default: the run's project)
 
 Sends all runs with logger=wandb that have not been sent yet, except runs that are still training.
@@ -23,7 +23,7 @@ ARGUMENTS = {
 
 
 def main(argv: list[str]) -> int:
-    """Send runs and print their folders; return 0 if all of them were sent.
+    """Send runs and print their folders; return 0 if all of the runs were sent.
 
     Raises:
         ConfigError: the action is not sync, or a folder is missing.

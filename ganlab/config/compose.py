@@ -69,7 +69,7 @@ def _limit_minutes(config: Any) -> None:
 
 
 def check_overrides(overrides: list[str]) -> None:
-    """Raise for an override with an old name, a wrong choice of a protocol, or a choice of a base.
+    """Raise for old names, a base, a wrong protocol, and settings of `protocol=none`.
 
     Raises:
         ConfigError: the message says what to give instead.
@@ -159,7 +159,7 @@ def _check_is_read(config: Any, overrides: list[str]) -> None:
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
-    """Remove an experiment's settings for a protocol or regularizers that are not chosen."""
+    """Return `plain` without settings for a protocol or regularizers that are not chosen."""
     evaluation = (plain.get("callbacks") or {}).get("evaluation")
     if evaluation and not evaluation.get("protocol"):
         plain["callbacks"]["evaluation"] = evaluation.get("protocol")  # None or {}
@@ -236,7 +236,9 @@ def _explain(overrides: list[str], name: str) -> None:
         try:
             hydra_compose(name, [*choices, text])
         except (HydraException, OmegaConfBaseException, ValueError):
-            raise ConfigError(f"{text}: choose one, see `ganlab list`, or leave it out.") from None
+            raise ConfigError(
+                f"{text}: the group needs a file. Choose one, see `ganlab list`, or leave it out."
+            ) from None
 
 
 def merge(base: Any, texts: Sequence[str], resolve: bool = False) -> dict[str, Any]:
@@ -244,7 +246,7 @@ def merge(base: Any, texts: Sequence[str], resolve: bool = False) -> dict[str, A
 
     Args:
         base: the configuration.
-        texts: key=value texts; `check_key` tells whether `base` has their keys.
+        texts: key=value texts. Use `check_key` first, since unknown keys are added.
         resolve: whether to resolve interpolations.
 
     Raises:

@@ -21,7 +21,9 @@ CONF = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
 @cache
 def files(group: str) -> Mapping[str, Path]:
-    """Return a config group's files by bare name, sorted by name; empty for an unknown group.
+    """Return a dict that maps the bare names of a config group's files to their paths.
+
+    It is sorted by name, and empty for an unknown group.
 
     Raises:
         ConfigError: two files of the group have the same bare name.

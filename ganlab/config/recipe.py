@@ -46,7 +46,7 @@ EXCEPTIONS = (
     "trainer.overfit_batches",
     "trainer.precision",
 )
-# more such keys if the result is the best checkpoint: they decide which checkpoint is the best
+# keys that also change the result if it is the best checkpoint: they decide which one is best
 EXCEPTIONS_FOR_BEST = (
     "callbacks.evaluation",
     "callbacks.checkpoints.monitor",
@@ -55,13 +55,13 @@ EXCEPTIONS_FOR_BEST = (
 
 
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
-    """Return the settings that decide a run's result, by dotted key.
+    """Return the settings that decide a run's result, as a dict from dotted keys to values.
 
     data.batch_size is the number of examples on all ranks together. If several ranks train without
     sync_batchnorm, the recipe says so, because the result differs from a single process's result.
 
     Args:
-        config: plain and resolved.
+        config: the configuration, plain and resolved.
         best: whether the result is the best checkpoint. If so, the recipe includes the settings
             that decide which checkpoint is the best.
     """
@@ -119,12 +119,13 @@ def changes(config: dict[str, Any], base: dict[str, Any], best: bool = False) ->
 def shortened(config: dict[str, Any], scale: float) -> list[str]:
     """Return overrides that multiply the length of a run, and of all its schedules, by `scale`.
 
-    They change the budget, and the arguments that classes list in `lengths` and `cadences`: lengths
-    of schedules, the half-life of the EMA weights, and how often scores and checkpoints are taken.
+    The overrides change the budget, and the arguments that classes list in `lengths` and
+    `cadences`: lengths of schedules, the half-life of the EMA weights, and how often scores and
+    checkpoints are taken.
     A budget of examples or batches still allows one optimizer step of every player.
 
     Args:
-        config: plain and resolved.
+        config: the configuration, plain and resolved.
         scale: the factor, > 0.
 
     Raises:
@@ -133,11 +134,11 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
     players = (config.get("model") or {}).get("players") or {}
     needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
     batches = max(needed, default=1)
-    least = {"examples": batches * config["data"]["batch_size"], "batches": batches}
+    minimum = {"examples": batches * config["data"]["batch_size"], "batches": batches}
     budget = {k: v for k, v in config["budget"].items() if k != "_target_" and v is not None}
     texts = []
     for key, value in budget.items():
-        short = max(round(value * scale), least[key]) if key in least else value * scale
+        short = max(round(value * scale), minimum[key]) if key in minimum else value * scale
         texts.append(f"budget.{key}={short}")
     for key, value in (config.get("schedule") or {}).items():
         if isinstance(value, (int, float)):
@@ -154,7 +155,7 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
 
 
 def _declared(attribute: str, node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield path and value of each argument that its class lists in `attribute`, e.g. "lengths"."""
+    """Yield path and value of each argument whose class lists it in `attribute` ("lengths", …)."""
     if isinstance(node, dict):
         if "_target_" in node:
             for key in getattr(locate(node["_target_"], path), attribute, ()):

@@ -90,15 +90,15 @@ def _file(config_path: str) -> Path | None:
 
 @contextmanager
 def composing() -> Iterator[None]:
-    """Within the block, let Hydra find ganlab's configs; new files are found too."""
+    """Within the block, let Hydra find ganlab's configs, also files added since the last call."""
     for plugin in (GroupSource, GroupPath):
         Plugins.instance().register(plugin)
     files.cache_clear()
-    before = _composing.set(True)
+    token = _composing.set(True)
     try:
         yield
     finally:
-        _composing.reset(before)
+        _composing.reset(token)
 
 
 @contextmanager

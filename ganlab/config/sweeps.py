@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 
 def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
-    """Return the overrides that all runs of a sweep share, and the swept values by key.
+    """Return the overrides that all runs of a sweep share, and a dict from swept keys to values.
+
+    The values of a key are one text, e.g. "a,b,c" or "range(5)".
 
     Args:
         name: the sweep's name; its file is conf/sweep/<name>.yaml.
@@ -26,7 +28,7 @@ def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
 
 
 def with_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return a sweep's name, and the sweep's overrides merged with the user's.
+    """Return a sweep's name, and the sweep's overrides merged with the user's overrides.
 
     The user's override wins if both have the same key. Without sweep=NAME the name is None.
 
@@ -41,9 +43,9 @@ def with_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     if name is None:
         return None, given
     overrides, params = read_sweep(name)
-    of_sweep = overrides + [f"{key}={value}" for key, value in params.items()]
+    sweep_overrides = overrides + [f"{key}={value}" for key, value in params.items()]
     keys = {_key(text) for text in given}
-    return name, [text for text in of_sweep if _key(text) not in keys] + given
+    return name, [text for text in sweep_overrides if _key(text) not in keys] + given
 
 
 def _key(text: str) -> str:

@@ -27,7 +27,8 @@ def check_targets(
     Args:
         config: dicts, lists and scalars.
         path: the path to `config` in the whole configuration, for messages.
-        given: names of the arguments that the program itself supplies, by path of the `_target_`.
+        given: maps the path of a `_target_` to the names of the arguments that the program itself
+            supplies.
 
     Raises:
         ConfigError: the message says the path, what was received and what is allowed, and
@@ -119,7 +120,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return a callable's arguments by name.
+    """Return a dict that maps the names of a callable's arguments to their parameters.
 
     For a class whose constructor takes `**common`, the arguments of its base class are included.
     """

@@ -9,7 +9,10 @@ from ganlab.record.log import X, read_metrics
 
 
 def save_curves(folder: Path) -> None:
-    """Draw `curves.png`: all logged quantities; those with the same prefix share a panel."""
+    """Draw `curves.png`: all logged quantities except counts.
+
+    Quantities with the same prefix share a panel. If nothing is logged, nothing is drawn.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, MaxNLocator
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
-    """Lock a folder by a lock file, and return the lock.
+    """Lock a folder with a lock file, and return the lock.
 
     The lock is released at the end of a `with` block of the returned object, by `lock.release()`,
     or when the process ends.

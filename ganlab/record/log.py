@@ -14,7 +14,7 @@ X = "examples_seen"  # the x-axis of every log
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """Return the rows of a run's metrics.csv, each as a dict of values by column.
+    """Return the rows of a run's metrics.csv, each as a dict from columns to values.
 
     Empty cells and a half-written last row are left out. Without a file the list is empty.
 

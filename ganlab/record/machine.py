@@ -63,7 +63,7 @@ def _cuda() -> Any | None:
 
 
 def accelerator() -> str | None:
-    """Return number and name of torch's GPUs; None if there are none or torch is not imported."""
+    """Return number and name of the GPUs; None if torch finds no GPU or is not imported."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None
@@ -71,7 +71,7 @@ def accelerator() -> str | None:
 
 
 def git_commit() -> str | None:
-    """Return the commit of ganlab's checkout, plus "+" if files changed; None without it."""
+    """Return the commit of ganlab's checkout, plus "+" if files changed; None if not a checkout."""
     folder = Path(__file__).parent
     try:
         if Path(_git(folder, "rev-parse", "--show-toplevel")) != folder.parents[1]:

@@ -16,14 +16,15 @@ from ganlab.errors import ConfigError
 
 T = TypeVar("T")
 
-TARGETS = {  # new name by old name; if several old names have one new name, the first is original
+# old name to new name; if several old names have the same new name, the first one is the original
+TARGETS = {
     "ganlab.reports.loggers.CSVLogger": "ganlab.record.loggers.CSVLogger",
     "ganlab.reports.loggers.TensorBoard": "ganlab.record.loggers.TensorBoard",
     "ganlab.reports.loggers.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.reports.wandb_logger.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.networks.segmenter.Segmenter": "ganlab.networks.Segmenter",
 }
-KEYS = {  # keys of mappings anywhere, and columns of metrics.csv: new name by old name
+KEYS = {  # old name to new name, for keys of all mappings and for columns of metrics.csv
     "images_seen": "examples_seen",
     "every_images": "every_examples",
     "images_per_second": "examples_per_second",
@@ -41,7 +42,7 @@ KEYS_OF = {
     "ganlab.core.Player": {"shared": "jointly"},
     "run_dir": {"study": "lesson"},
 }
-# in key=value texts: replacements by pattern, for keys (OVERRIDES) and for values (VALUES, LENGTHS)
+# pattern to replacement, for key=value texts: OVERRIDES for keys, VALUES and LENGTHS for values
 OVERRIDES = {
     r"(?<=\.)every_images$": "every_examples",
     r"^budget\.images$": "budget.examples",
@@ -92,7 +93,7 @@ def current_override(text: str) -> str:
     prefix = name.removesuffix(key)
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
         return f"{prefix}lesson{equals}{value}"  # other values choose an Optuna study
-    if key == "evaluation":  # protocol=<data set> is its protocol too
+    if key == "evaluation":  # its values are data sets, whose names protocol= accepts too
         return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
         key = re.sub(old, new, key)
@@ -104,7 +105,7 @@ def current_override(text: str) -> str:
 
 
 def current_batch(tensors: dict[str, T]) -> dict[str, T]:
-    """Return a saved batch: its tensors under the current names of their keys."""
+    """Return a saved batch with the current names of its keys."""
     return {BATCH_KEYS.get(key, key): value for key, value in tensors.items()}
 
 
@@ -155,7 +156,7 @@ def _renamed(
             names.get(key, key): inner(value, key)
             for key, value in content.items()
             if key not in names
-            or names[key] not in content  # if both names exist, keep the new one's value
+            or names[key] not in content  # if both names exist, keep the new name's value
         }
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]

@@ -30,7 +30,7 @@ class RunRecord:
 
     Raises:
         HeldError: another process has opened this run's record.
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written, or its run.json is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,10 +39,9 @@ class RunRecord:
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
             part.unlink(missing_ok=True)  # left by a process that was killed while writing
         machine.forget_peak_memory()  # the peak of an earlier run in this process
-        before = read_record(folder) if self.path.exists() else {}
-        self._seconds_before = float(before.get("seconds", 0.0))
+        self.data: dict[str, Any] = read_record(folder) if self.path.exists() else {}
+        self._seconds_before = float(self.data.get("seconds", 0.0))
         self._started = time.monotonic()
-        self.data: dict[str, Any] = before
 
     def start(self, name: str, seed: int, **more: Any) -> None:
         """Write the record of a run that begins or is resumed; `more` are additional entries."""

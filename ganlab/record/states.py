@@ -27,8 +27,9 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
     """
     status = (read_record(folder) if record is None else record).get("status", "finished")
     if status == "running" and not is_held(folder):
-        now = read_record(folder).get("status")  # the run may have ended since `record` was read
-        return "killed" if now == "running" else now
+        # the run may have ended since `record` was read
+        status = read_record(folder).get("status")
+        return "killed" if status == "running" else status
     return status
 
 

@@ -44,7 +44,7 @@ class WandB(Logger):
         folder: the run's folder.
         name: the run's name at W&B; if None, it is CONFIG_NAME/FOLDER_NAME.
         project: the W&B project.
-        offline: whether to keep the run on this machine, for `ganlab wandb sync` to send.
+        offline: whether to keep the run on this machine until `ganlab wandb sync` sends it.
         entity: the W&B user or team; None for the account's default.
         group: name of a group of runs; a sweep sets it.
         job_type: role of the run in its group; a sweep sets it.
@@ -107,20 +107,20 @@ class WandB(Logger):
         Returns:
             A message for the user: where to see the run, or why it is logged offline.
         """
-        wanted = os.environ.get("WANDB_MODE", "")
-        if wanted == "disabled":
+        mode = os.environ.get("WANDB_MODE", "")
+        if mode == "disabled":
             return "Weights & Biases is off (WANDB_MODE=disabled)."
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keep_files_in_folder()
-        later = f"Send it with `ganlab wandb sync {self.folder}`."
-        message = f"Weights & Biases: offline in {self.folder / 'wandb'}. {later}"
-        if not self.offline and wanted not in ("offline", "dryrun"):
+        sync_hint = f"Send it with `ganlab wandb sync {self.folder}`."
+        message = f"Weights & Biases: offline in {self.folder / 'wandb'}. {sync_hint}"
+        if not self.offline and mode not in ("offline", "dryrun"):
             try:
                 self._open("online", config)
                 return f"Weights & Biases: {self.run.url}"
             except Exception as error:
                 message = f"Weights & Biases refused: {_reason(error)} The run is logged offline. "
-                message += f"`wandb login` logs in. {later}"
+                message += f"`wandb login` logs in. {sync_hint}"
                 self._tear_down()
         try:
             self._open("offline", config)
@@ -155,16 +155,16 @@ class WandB(Logger):
         """
         if self.run is None:
             return
-        again = f"`wandb sync --include-online {self.folder / 'wandb'}` sends what is missing."
+        sync_hint = f"`wandb sync --include-online {self.folder / 'wandb'}` sends what is missing."
         try:
-            with self.harmless(again):
+            with self.harmless(sync_hint):
                 self.run.summary["status"] = status
                 if error is not None:
                     self.run.summary["error"] = f"{type(error).__name__}: {error}"
                 self.run.summary["peak_memory_mib"] = peak_memory_mib()
                 if self.log_checkpoints:
                     self._send_checkpoints()
-            with self.harmless(again):
+            with self.harmless(sync_hint):
                 self.run.finish(exit_code=EXIT_CODES[status])
         finally:
             self._restore_environment()
@@ -199,17 +199,17 @@ class WandB(Logger):
             finish_timeout=0 if self.log_checkpoints else LAST_UPLOADS,
             finish_timeout_raises=True,
         )
-        before = self._read_identity()
+        old_identity = self._read_identity()
         title = self.title or "/".join(filter(None, (config.get("name"), self.folder.name)))
         self.run = wandb.init(
             dir=str(self.folder),
-            id=before.get("id") or secrets.token_hex(6),
+            id=old_identity.get("id") or secrets.token_hex(6),
             # works offline too: `wandb sync` then joins the parts of a resumed run
             resume="allow",
             reinit="create_new",  # never continue the run of another job in this process
             name=title,
             project=self.project,
-            entity=self.entity or before.get("entity"),
+            entity=self.entity or old_identity.get("entity"),
             group=self.group,
             job_type=self.job_type,
             tags=self._all_tags(config),
@@ -221,15 +221,15 @@ class WandB(Logger):
         self.run.define_metric(X)
         self.run.define_metric("*", step_metric=X)
         identity = {"id": self.run.id, "project": self.project, "entity": self.run.entity or None}
-        identity["url"] = self.run.url if mode == "online" else before.get("url")
+        identity["url"] = self.run.url if mode == "online" else old_identity.get("url")
         write_json(self.folder / "wandb.json", identity)
 
     def _read_identity(self) -> dict[str, Any]:
-        """Return the contents of `wandb.json`; {} if it is of another project or entity."""
+        """Return the contents of `wandb.json`; {} if missing or of another project or entity."""
         try:
-            before = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
-            is_same = before["project"] == self.project
-            return before if is_same and self.entity in (None, before["entity"]) else {}
+            identity = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
+            is_same = identity["project"] == self.project
+            return identity if is_same and self.entity in (None, identity["entity"]) else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

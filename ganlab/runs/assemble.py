@@ -33,7 +33,7 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     """Build the game, the data module (loaded), callbacks, loggers and trainer.
 
     Args:
-        config: plain, resolved and checked.
+        config: the configuration, plain, resolved and checked.
         further: additional callbacks, which run after those of the configuration.
     """
     torch.manual_seed(config["seed"])

@@ -54,7 +54,7 @@ def evaluate_run(
     checkpoint: str = "last",
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Score a run's model, and add the scores to its scores.json.
+    """Score a run's model, and add the scores to the run's scores.json.
 
     Args:
         folder: the run's folder.
@@ -63,16 +63,16 @@ def evaluate_run(
         device: a torch device; None for the fastest available one.
 
     Returns:
-        The entry of scores.json: checkpoint, protocol, seed, scores by name, ….
+        The entry of scores.json, with the keys `checkpoint`, `protocol`, `seed`, `scores` and more.
 
     Raises:
         GanlabError: a run, checkpoint, data set or protocol is missing or does not fit.
     """
     out = folder / "scores.json"
-    before = read_entries(out)
+    old_entries = read_entries(out)
     subject = run_subject(folder, checkpoint)
     (entry,) = evaluate(subject, make(protocol), [protocol.get("seed")], device)
-    write_entries(out, before, [entry])
+    write_entries(out, old_entries, [entry])
     return entry
 
 
@@ -136,11 +136,11 @@ def evaluate(
         device: a torch device; None for the fastest available one.
 
     Returns:
-        One entry of scores.json per seed: protocol, seed, scores by name, ….
+        One entry of scores.json per seed, with the keys `protocol`, `seed`, `scores` and more.
 
     Raises:
-        ConfigError: the protocol does not support folders; the device is unknown; or the model,
-            the data or the number of samples does not fit the protocol.
+        ConfigError: the protocol does not support folders; the device is unknown or not
+            available; or the model, the data or the number of samples does not fit the protocol.
         DataError: data, or weights of a feature network, are missing.
     """
     if subject.source and not hasattr(protocol, "score"):
@@ -172,7 +172,7 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
 
 
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training examples, if the protocol can find those.
+    """Draw some samples above their nearest training examples, if the protocol can find them.
 
     Args:
         subject: the scored subject.
@@ -222,15 +222,17 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     )
 
 
-def write_entries(path: Path, before: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+def write_entries(
+    path: Path, old_entries: list[dict[str, Any]], entries: list[dict[str, Any]]
+) -> None:
     """Write a scores.json; new entries replace old ones of the same model, protocol and seed.
 
     Args:
         path: the file.
-        before: the file's entries, see `read_entries`.
+        old_entries: the file's entries, see `read_entries`.
         entries: the new entries.
     """
-    kept = [old for old in before if not any(_is_same(old, new) for new in entries)]
+    kept = [old for old in old_entries if not any(_is_same(old, new) for new in entries)]
     write_json(path, {"evaluations": kept + entries})
 
 

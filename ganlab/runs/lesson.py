@@ -30,7 +30,7 @@ def run_lesson(config: dict[str, Any]) -> int:
     # only the main thread can set signal handlers
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread:  # let SIGTERM end the lesson as Ctrl-C does
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        old_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         record.start(config["name"], config["seed"], choices=config.get("choices"))
         write_config(folder, config)
@@ -55,7 +55,7 @@ def run_lesson(config: dict[str, Any]) -> int:
         raise
     finally:
         if in_main_thread:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, old_handler)
         record.end(status, reason)
     print(f"Finished in {record.data['seconds']:.0f} s.")
     print(f"  figure    {folder / 'figure.png'}")

@@ -48,7 +48,7 @@ class OtherRanks:
         """Stop watching.
 
         Args:
-            error: the exception that ended the main process; None without one.
+            error: the exception that ended the main process; None if no exception did.
 
         Returns:
             The error to report instead, if another rank's failure caused `error`; else None.
@@ -85,8 +85,9 @@ class OtherRanks:
 def exit_rank(error: BaseException) -> None:
     """Exit a failed process that is not the main process.
 
-    The error is printed, unless the main process prints it (errors that all ranks raise) or it only
-    follows from another rank's failure. Then the process gives the main process time to end first.
+    The error is printed, unless all ranks raise it, so that the main process prints it, or unless
+    it only follows from another rank's failure. Then the process gives the main process time to end
+    first.
 
     Raises:
         SystemExit: always.

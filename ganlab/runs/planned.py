@@ -27,7 +27,7 @@ class Outcome:
         folder: the run's folder.
         status: "finished", "failed", "pruned" (by a search), or "running" if another process
             trains the run.
-        error: the message of the error; None without one.
+        error: the error's message; None if no error occurred.
     """
 
     folder: Path
@@ -41,8 +41,9 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
     Args:
         folder: the run's folder; created if it does not exist.
         overrides: as for `ganlab train`.
-        of: the sweep, search or reproduction that the run is part of, for run.json: name, kind
-            ("sweep", "tune" or "reproduce"), group (at Weights & Biases; default: the name), ….
+        of: the sweep, search or reproduction that the run is part of, for run.json, with the keys
+            `name`, `kind` ("sweep", "tune" or "reproduce"), `group` (at Weights & Biases; default:
+            the name) and more.
 
     Returns:
         The plain configuration.
@@ -180,8 +181,8 @@ def _threads_restored() -> Iterator[None]:
     """Restore torch's number of threads at the end of the block."""
     import torch
 
-    before = torch.get_num_threads()
+    threads = torch.get_num_threads()
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

@@ -11,7 +11,7 @@ from ganlab.errors import ConfigError, RunError
 # the settings that may change on resume: they decide how a run is executed and watched
 FREE = (
     "budget",
-    "schedule",  # lengths to which schedules refer; a changed length shows at the schedules
+    "schedule",  # lengths that schedules refer to; a change is found in the schedules
     "trainer",
     "logger",
     "callbacks.progress",
@@ -43,7 +43,8 @@ def continued(
     Raises:
         RunError: the folder holds no run; the run is finished and no longer budget is given; or a
             setting outside `FREE` has changed. The message lists the changes.
-        ConfigError: an unknown key, or a budget that is not a number.
+        ConfigError: an unknown key, a text without `=`, a config group, or a budget that is not a
+            number.
     """
     from ganlab.record.run import read_config, read_record
 
@@ -58,7 +59,7 @@ def continued(
     ]
     if changed:
         raise RunError(
-            f"run: {folder} cannot be resumed with other settings; these differ:\n"
+            f"run: {folder} cannot be resumed with other settings; these settings differ:\n"
             + "\n".join(f"  {line}" for line in changed)
             + "\nResume it without these changes, or start a new run with another run_dir."
         )
@@ -75,9 +76,12 @@ def continued(
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
-    """Return the dotted keys at which two plain configurations differ.
+    """Return a pair of a dotted key and a text "key: old → new" for each difference.
 
-    Each key comes with a text "key: old → new".
+    Args:
+        old: a plain configuration.
+        new: another plain configuration.
+        path: the dotted key of both in the whole configurations.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = []

@@ -34,12 +34,12 @@ class Session:
     On exit, also after an error, the run's record receives the final status.
 
     Args:
-        config: plain and resolved.
+        config: the configuration, plain and resolved.
         resume: whether to resume from the newest checkpoint in the folder.
         *callbacks: callbacks in addition to the configuration's callbacks.
 
     Raises:
-        GanlabError: a folder in use, a missing data set, a loss that is not finite, ….
+        GanlabError: a folder in use, a missing data set, a loss that is not finite, or the like.
     """
 
     def __init__(self, config: dict[str, Any], resume: bool, *callbacks: Any) -> None:
@@ -168,7 +168,8 @@ class Session:
         if saved.get("model") != self.config["model"]:
             lines = [line for _, line in differences(saved.get("model"), self.config["model"])]
             raise CheckpointError(
-                f"checkpoint: {path} is of another model; these differ:\n  " + "\n  ".join(lines)
+                f"checkpoint: {path} belongs to another model; these settings differ:\n  "
+                + "\n  ".join(lines)
             )
         return path
 
@@ -219,11 +220,11 @@ class Session:
         if status == "finished":
             print(summary(self.folder))
         elif status != "pruned":  # a search itself prints that it has pruned a run
-            again = f"ganlab train run={self.folder} resume=true"
+            command = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
-            end = f"The run {status}. What it wrote is in {self.folder}."
+            text = f"The run {status}. What it wrote is in {self.folder}."
             with_hint = has_checkpoint and can_continue
-            self._say(f"{end} Continue it with\n  {again}" if with_hint else end)
+            self._say(f"{text} Continue it with\n  {command}" if with_hint else text)
 
 
 def is_keyboard_interrupt(error: BaseException | None) -> bool:

@@ -21,7 +21,7 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
         whether the configuration resumes a run.
 
     Raises:
-        ConfigError, RunError: an override is wrong.
+        ConfigError, RunError: an override is wrong, or the run cannot be resumed.
     """
     values = dict(text.partition("=")[::2] for text in overrides)
     if "sweep" in values:
@@ -30,23 +30,23 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
         return continued(Path(values["run"]), overrides), True
     if values.get("run"):
         raise ConfigError(
-            "run: is for continuing a run; add resume=true, or use run_dir= to name a folder."
+            "run: is for resuming a run; add resume=true, or name a folder with run_dir=DIR."
         )
     config = compose(overrides)
     config.run_dir = str(config.run_dir or new_folder(config.name))
     plain = to_plain(config)
     if plain.get("resume"):
         if not values.get("run_dir"):
-            raise ConfigError("resume: needs run=DIR, the folder of the run to continue.")
+            raise ConfigError("resume: needs run=DIR, the folder of the run to resume.")
         return continued(Path(plain["run_dir"]), [], plain), True
     return plain, False
 
 
 def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
-    """Train from a plain configuration; return 0 if the run finished, 130 if interrupted.
+    """Train from a plain configuration; return 130 if the run was interrupted, else 0.
 
     Args:
-        config: plain and resolved.
+        config: the configuration, plain and resolved.
         resume: whether to resume from the newest checkpoint in run_dir.
         *callbacks: Lightning callbacks in addition to the configuration's callbacks.
 

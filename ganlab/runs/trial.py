@@ -23,7 +23,7 @@ def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
     disturb a short measurement.
 
     Args:
-        config: plain and checked; it is not changed.
+        config: the configuration, plain and checked; it is not changed.
         *kept: names of callbacks to keep.
     """
     budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
@@ -37,7 +37,7 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
     The run's files are written to a new folder inside `run_dir`.
 
     Args:
-        config: plain and checked.
+        config: the configuration, plain and checked.
         *callbacks: callbacks in addition to the configuration's callbacks.
     """
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):

@@ -26,7 +26,8 @@ def run_job(config: Any) -> str:
     """Train one job, and return its final status.
 
     Args:
-        config: conf/sweep_job.yaml with values for folder (of the sweep), job (its number) and cwd.
+        config: conf/sweep_job.yaml with values for `folder` (the sweep's folder), `job` (the job's
+            number) and `cwd` (the working directory).
 
     Returns:
         The status; "planned" if the sweep was stopped before the job started.
@@ -104,7 +105,7 @@ def _free_gpu(folder: Path) -> Iterator[list[int] | None]:
 
 
 def _scores(folder: Path) -> str:
-    """Return the first three scores of a run, after a colon; "" if there are none."""
+    """Return the first three scores of a run, after a colon; "" if it has no scores."""
     scores = read_record(folder).get("scores") or {}
     texts = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
     return ": " + ", ".join(texts) if texts else ""

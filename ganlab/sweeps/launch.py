@@ -33,8 +33,9 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
         again: retry failed jobs too.
 
     Raises:
+        ConfigError: the settings of Hydra are wrong.
         HeldError: another process runs this sweep.
-        RunError: the launcher cannot start any job.
+        RunError: the folder holds no sweep, or the launcher cannot start any job.
     """
     from ganlab.record.lock import hold
     from ganlab.sweeps.plan import plan_missing
@@ -61,7 +62,8 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
 
 def _run_all(folder: Path, settings: list[str], again: bool) -> None:
     """Launch unfinished jobs until all have been run; retry a job once if its process died."""
-    crashes: Counter[int] = Counter()  # per job number, launches that failed after the job began
+    # job number to the number of launches that failed after the job began
+    crashes: Counter[int] = Counter()
     completed: set[int] = set()  # jobs whose launch ended without an error of the launcher
     while True:
         jobs = jobs_of(folder)

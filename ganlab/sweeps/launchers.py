@@ -71,9 +71,10 @@ def as_config_error(settings: list[str]) -> Iterator[None]:
 def own_settings(launcher: str, settings: list[str], jobs: list[Job]) -> list[str]:
     """Return ganlab's override for a launcher: the number of joblib's worker processes.
 
-    The number is at most the number of jobs. It is also at most the number of GPUs or cores,
-    divided by the devices per job. joblib limits the threads of each worker so that they share the
-    cores. The list is empty for other launchers, and if `settings` set the number.
+    The number is the number of jobs or, if lower, the number of GPUs or cores divided by the
+    devices per job; it is at least 1. joblib limits the threads of each worker so that
+    the workers share the cores. The list is empty for other launchers, and if `settings` set the
+    number.
     """
     if launcher != "joblib" or any("hydra.launcher.n_jobs=" in text for text in settings):
         return []

@@ -16,7 +16,9 @@ def sweep(argv: list[str]) -> int:
     the sweep.
 
     Raises:
-        ConfigError: the configuration of no job can be composed; nothing has been written then.
+        ConfigError: an argument is wrong, or no job has a valid configuration; nothing has been
+            written then.
+        RunError: the sweep's folder is in use or cannot be written, or no job can be started.
     """
     from ganlab.config.sweeps import is_of_hydra, with_sweep
     from ganlab.sweeps.launch import launch
@@ -30,7 +32,9 @@ def sweep(argv: list[str]) -> int:
     overrides = [text for text in overrides if not text.startswith("run_dir=")]
     for text in overrides:
         if text.startswith(("run=", "resume=")):
-            raise ConfigError(f"{text}: not for sweeps; resume one with `ganlab sweep resume DIR`.")
+            raise ConfigError(
+                f"{text}: not for sweeps; resume a sweep with `ganlab sweep resume DIR`."
+            )
     check_launcher(settings)
     jobs = plan.expand(overrides)
     first = plan.first_that_composes(jobs)

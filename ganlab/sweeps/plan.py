@@ -50,12 +50,12 @@ def expand(overrides: list[str]) -> list[list[str]]:
 
     Raises:
         ConfigError: an override cannot be parsed, names an unknown choice of its config group, has
-            no values, or has an interval of values.
+            no values, has an interval of values, or has an old name.
     """
     refuse_old_names(overrides)
     with initialized():
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # for glob(…)
-        choices: dict[str, list[str]] = {}  # per key; the last of equal keys counts, as in Hydra
+        choices: dict[str, list[str]] = {}  # of each key; if given twice, the last counts
         for override in (_parse(parser, text) for text in map(spelled_out, overrides)):
             key = override.get_key_element()
             if override.is_sweep_override():
@@ -126,7 +126,7 @@ def _is_planned(folder: Path) -> bool:
 
 
 def _remove_incomplete(record: Path) -> None:
-    """Delete a run.json that has no configuration beside it; rename a damaged one to *.damaged."""
+    """Delete a run.json without a config.yaml; rename a damaged run.json to run.json.damaged."""
     try:
         read_record(record.parent)
         record.unlink()
@@ -136,7 +136,7 @@ def _remove_incomplete(record: Path) -> None:
 
 
 def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
-    """Return the checked configuration of the first valid job, trying nine jobs at most.
+    """Return the checked configuration of the first valid job, trying up to nine jobs.
 
     Raises:
         ConfigError: none of the jobs is valid; the error is that of the first job.

@@ -1,4 +1,4 @@
-"""Checkpoints: when they are written, which are kept, and that a failure leaves a valid one."""
+"""Which checkpoints are written and kept, and that a failure leaves a valid checkpoint."""
 
 import math
 import os
@@ -22,15 +22,15 @@ def batches_in(path):
 
 
 class Saves(Checkpoints):
-    """Checkpoints that record the batch number of each save in `at`."""
+    """Checkpoints that record the batch number of each save in `batches`."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.at = []
+        self.batches = []
 
     def save(self, trainer, module):
         super().save(trainer, module)
-        self.at.append(module.batches_seen)
+        self.batches.append(module.batches_seen)
 
 
 @pytest.mark.parametrize("every", [1, 5])
@@ -38,8 +38,8 @@ def test_cadence_counts_examples_for_any_period_of_the_generator(tmp_path, every
     players = {"discriminator": Player(sgd()), "generator": Player(sgd(), every=every)}
     saves = Saves(tmp_path, every_examples=10, keep_every=20)
     fit(tiny_gan(players=players), Samples(tmp_path, every_examples=16), saves, batches=11)
-    # multiples of 10 examples are reached in batches 3 (12), 5 (20), 8 (32) and 10 (40); 11 is last
-    assert saves.at == [3, 5, 8, 10, 11]
+    # multiples of 10 examples are reached in batches 3 (12), 5 (20), 8 (32) and 10 (40)
+    assert saves.batches == [3, 5, 8, 10, 11]
     folder = tmp_path / "checkpoints"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["000000000020.ckpt", "000000000040.ckpt", "last.ckpt", "previous.ckpt"]
@@ -54,7 +54,7 @@ def test_cadence_counts_examples_for_any_period_of_the_generator(tmp_path, every
 def test_kept_checkpoints_have_their_own_cadence(tmp_path):
     saves = Saves(tmp_path, every_examples=None, keep_every=12)
     fit(tiny_gan(), saves, batches=10)
-    assert saves.at == [3, 6, 9, 10]
+    assert saves.batches == [3, 6, 9, 10]
     kept = sorted(p.stem for p in (tmp_path / "checkpoints").glob("0*.ckpt"))
     assert kept == ["000000000012", "000000000024", "000000000036"]
 
@@ -107,7 +107,7 @@ def test_non_finite_loss_leaves_checkpoints_and_a_picture(tmp_path):
 
 
 def test_nothing_is_saved_while_a_term_is_not_finite(tmp_path):
-    """The check for finite terms runs only now and then, but always before a checkpoint."""
+    """The check for finite terms does not run in every batch, but always before a checkpoint."""
     module = tiny_gan()
 
     class Late(Callback):
@@ -221,7 +221,8 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 def test_picture_of_a_conditional_model_has_a_column_per_class(tmp_path):
     fit(tiny_labelled(), Samples(tmp_path, None, n=7), batches=1, data=tiny_images())
     with Image.open(tmp_path / "samples" / "000000000004.png") as picture:
-        assert picture.size == (3 * 58 + 2, 3 * 58 + 2)  # 3 classes, 3 rows of 8 pixels seven times
+        # 3 rows of 3 classes; pictures of 8 pixels are enlarged to 56, with borders of 2
+        assert picture.size == (3 * 58 + 2, 3 * 58 + 2)
         assert picture.info["row_height"] == "58"
 
 

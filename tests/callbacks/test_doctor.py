@@ -17,7 +17,7 @@ from ganlab.record.run import RunRecord
 pytestmark = pytest.mark.usefixtures("no_curves")
 
 
-def two(discriminator=None, generator=None):
+def pair(discriminator=None, generator=None):
     """Return two players with SGD, changed by the given arguments."""
     return {
         "discriminator": Player(**{"optimizer": sgd(), **(discriminator or {})}),
@@ -68,7 +68,7 @@ def test_gradient_and_change_of_plain_descent(tmp_path):
                 joined = torch.cat([v.detach().flatten() for v in values])
                 seen[f"{name}/{role}"] = float(joined.norm())
 
-    players = two({"optimizer": sgd(0.5)}, {"optimizer": sgd(0.1)})
+    players = pair({"optimizer": sgd(0.5)}, {"optimizer": sgd(0.1)})
     row = rows(tmp_path, tiny_gan(players=players), 5, Recorded())[0]
     for role, rate in (("discriminator", 0.5), ("generator", 0.1)):
         gradient = seen[f"gradient/{role}"]
@@ -78,14 +78,14 @@ def test_gradient_and_change_of_plain_descent(tmp_path):
 
 
 def test_gradient_is_measured_before_clipping(tmp_path):
-    clipped = rows(tmp_path / "a", tiny_gan(players=two({"gradient_clip": 1e-6})), 5, Doctor())[0]
+    clipped = rows(tmp_path / "a", tiny_gan(players=pair({"gradient_clip": 1e-6})), 5, Doctor())[0]
     assert clipped["doctor/gradient/discriminator"] > 1e-3
     assert clipped["doctor/change/discriminator"] < 1e-5
 
 
-def test_rows_without_a_step_of_a_player_have_no_change_of_it(tmp_path):
+def test_rows_without_a_step_of_the_generator_log_no_change_of_it(tmp_path):
     """The discriminator has learning rate 0; the generator steps in batches 8 and 16 only."""
-    players = two({"optimizer": sgd(0.0)}, {"every": 8})
+    players = pair({"optimizer": sgd(0.0)}, {"every": 8})
     logged = rows(tmp_path, tiny_gan(players=players), 20, Doctor())
     assert all(row["doctor/change/discriminator"] == 0 for row in logged)
     assert all(row["doctor/gradient/discriminator"] > 0 for row in logged)
@@ -152,10 +152,10 @@ def test_copies_of_images_are_recognized_at_any_size():
 
 
 def test_doctor_does_not_change_training(tmp_path):
-    """It leaves weights, running statistics and the random numbers of dropout as they are."""
+    """Weights, running statistics and the random numbers of dropout stay the same."""
     states = []
     for callbacks in ([], [Doctor(every_examples=8)]):
-        module = tiny_labelled(players=two({"optimizer": adam()}, {"optimizer": adam()}))
+        module = tiny_labelled(players=pair({"optimizer": adam()}, {"optimizer": adam()}))
         rows(tmp_path / str(len(callbacks)), module, 12, *callbacks, data=tiny_images())
         states.append(module.state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
@@ -163,10 +163,10 @@ def test_doctor_does_not_change_training(tmp_path):
 
 @pytest.mark.parametrize("stop", [7, 8, 9, 11])
 def test_resumed_run_logs_the_same_rows(stop, tmp_path):
-    """Also if the generator's step of a row was taken before the interruption."""
+    """The rows are the same even if the generator took its step before the interruption."""
 
     def session(folder, batches, resume=False):
-        module = tiny_gan(players=two({"optimizer": adam()}, {"optimizer": adam(), "every": 3}))
+        module = tiny_gan(players=pair({"optimizer": adam()}, {"optimizer": adam(), "every": 3}))
         module.log_every = 5
         record = RunRecord(folder)
         record.start("test", 0)

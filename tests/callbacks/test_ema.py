@@ -1,4 +1,4 @@
-"""`EMA`: updates follow the player's steps, count examples, and are not trained."""
+"""`EMA`: updates follow the player's steps and count examples; EMA weights are not trained."""
 
 import functools
 
@@ -22,11 +22,11 @@ class Watch(Callback):
         self.raw, self.averaged = [], []
 
     def on_train_batch_end(self, trainer, module, *args):
-        for seen, network in (
+        for history, network in (
             (self.raw, module.generator),
             (self.averaged, module.averaged["generator"]),
         ):
-            seen.append([v.clone() for v in network.state_dict().values()])
+            history.append([v.clone() for v in network.state_dict().values()])
 
 
 def game(**generator):

@@ -1,4 +1,4 @@
-"""Every likely mistake: one clear message, a non-zero exit, and nothing lost."""
+"""Every likely mistake gives one clear message and a non-zero exit code, and loses nothing."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def cli(capsys):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, no_curves):
-    """Where a run has been trained into `run`, as its configuration says."""
+    """Folder with a finished run of four batches in `run`, a relative path in its config.yaml."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -41,7 +41,7 @@ def trained(tmp_path_factory, no_curves):
 
 @pytest.fixture
 def ring_run(trained, tmp_path, monkeypatch):
-    """A finished run of four batches, to be spoilt."""
+    """Copy of the finished run, which a test may damage."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(trained / "run", tmp_path / "run")
     return tmp_path / "run"
@@ -128,25 +128,25 @@ def ring_run(trained, tmp_path, monkeypatch):
 )
 def test_config_mistake(arguments, words, cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, said = cli("train", *arguments)
+    code, printed = cli("train", *arguments)
     assert code != 0
     for word in words:
-        assert word in said
-    assert "Traceback" not in said
+        assert word in printed
+    assert "Traceback" not in printed
     assert not list(tmp_path.iterdir())  # no half-made run is left behind
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_accelerator_that_is_not_there(cli):
-    code, said = cli("validate", "trainer=gpu")
+def test_accelerator_that_is_not_available(cli):
+    code, printed = cli("validate", "trainer=gpu")
     assert code != 0
-    assert "trainer=cpu" in said
+    assert "trainer=cpu" in printed
 
 
 def test_unknown_command(cli):
-    code, said = cli("trian")
+    code, printed = cli("trian")
     assert code != 0
-    assert "'train'" in said
+    assert "'train'" in printed
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,16 @@ def test_unknown_command(cli):
     ],
 )
 def test_sample_mistake(arguments, words, cli, ring_run):
-    code, said = cli("sample", f"run={ring_run}", *arguments)
+    code, printed = cli("sample", f"run={ring_run}", *arguments)
     assert code != 0
-    assert all(word in said for word in words)
+    assert all(word in printed for word in words)
 
 
 def test_batch_larger_than_the_data(cli, tmp_path):
-    code, said = cli("train", *RING, "data.samples=8", f"run_dir={tmp_path / 'run'}")
+    code, printed = cli("train", *RING, "data.samples=8", f"run_dir={tmp_path / 'run'}")
     assert code != 0
-    assert "16" in said
-    assert "8" in said
+    assert "16" in printed
+    assert "8" in printed
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["status"] == "failed"
     assert "DataError" in record["error"]
@@ -178,42 +178,42 @@ def test_batch_larger_than_the_data(cli, tmp_path):
 
 def test_data_root_without_the_files(cli, tmp_path):
     arguments = ["data=mnist", f"data.root={tmp_path}", "data.download=false"]
-    code, said = cli("train", *arguments, f"run_dir={tmp_path / 'run'}")
+    code, printed = cli("train", *arguments, f"run_dir={tmp_path / 'run'}")
     assert code != 0
-    assert "train-images-idx3-ubyte" in said
-    assert "missing" in said
+    assert "train-images-idx3-ubyte" in printed
+    assert "missing" in printed
 
 
 def test_finished_run(cli, ring_run):
-    code, said = cli("train", f"run={ring_run}", "resume=true")
+    code, printed = cli("train", f"run={ring_run}", "resume=true")
     assert code != 0
-    assert "has finished" in said
-    assert "budget." in said
+    assert "has finished" in printed
+    assert "budget." in printed
 
 
 def test_resume_into_a_changed_config(cli, ring_run):
-    code, said = cli("train", f"run={ring_run}", "resume=true", "model.generator.latent=3")
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "model.generator.latent=3")
     assert code != 0
-    assert "model.generator.latent: 16 → 3" in said
-    code, said = cli(
+    assert "model.generator.latent: 16 → 3" in printed
+    code, printed = cli(
         "train", *RING, "budget.batches=9", "seed=5", f"run_dir={ring_run}", "resume=true"
     )
     assert code != 0
-    assert "seed: 0 → 5" in said
+    assert "seed: 0 → 5" in printed
 
 
 @pytest.mark.parametrize("budget", ["budget.examples=abc", "budget.examples=[", "budget=null"])
 def test_resume_with_a_bad_value(budget, cli, ring_run):
-    code, said = cli("train", f"run={ring_run}", "resume=true", budget)
+    code, printed = cli("train", f"run={ring_run}", "resume=true", budget)
     assert code != 0
-    assert "budget" in said
+    assert "budget" in printed
 
 
 def test_run_that_was_moved(cli, ring_run, tmp_path):
-    """It goes on where it is now; nothing is written to where it was."""
+    """The run is resumed in its new folder; nothing is written to its old folder."""
     moved = ring_run.rename(tmp_path / "moved")
-    code, said = cli("train", f"run={moved}", "resume=true", "budget.batches=6")
-    assert code == 0, said
+    code, printed = cli("train", f"run={moved}", "resume=true", "budget.batches=6")
+    assert code == 0, printed
     assert not ring_run.exists()
     assert load_module(moved).batches_seen == 6
     assert (moved / "metrics.csv").read_text().count("\n") == 7
@@ -226,9 +226,9 @@ def test_regularizer_that_an_experiment_tunes_can_be_left_out(cli):
 
 def test_folder_that_holds_a_run(cli, ring_run):
     before = (ring_run / "run.json").read_bytes()
-    code, said = cli("train", *RING, "budget.batches=4", f"run_dir={ring_run}")
+    code, printed = cli("train", *RING, "budget.batches=4", f"run_dir={ring_run}")
     assert code != 0
-    assert "resume=true" in said
+    assert "resume=true" in printed
     assert (ring_run / "run.json").read_bytes() == before
 
 
@@ -240,49 +240,49 @@ def test_folder_that_another_process_writes(cli, ring_run):
     holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline().strip() == "held"
-        code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+        code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
     finally:
         holder.kill()
         holder.wait()
     assert code != 0
-    assert "another process" in said
+    assert "another process" in printed
 
 
 def test_checkpoint_cut_short(cli, ring_run):
-    """The one before it is used, and the run goes on to its end."""
-    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
-    assert code == 0, said
+    """The previous checkpoint is used, and the run continues to its end."""
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+    assert code == 0, printed
     last = ring_run / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.warns(UserWarning, match="cut short"):
         assert load_module(ring_run).batches_seen == 4
-    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=8")
-    assert code == 0, said
-    assert "last.ckpt is damaged" in said
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.batches=8")
+    assert code == 0, printed
+    assert "last.ckpt is damaged" in printed
     assert load_module(ring_run).batches_seen == 8
 
 
-def test_checkpoint_of_another_model(cli, ring_run, tmp_path):
+def test_resuming_from_a_checkpoint_of_another_model_is_refused(cli, ring_run, tmp_path):
     other = tmp_path / "other"
     arguments = [*RING, "model.generator.hidden=[8]", "budget.batches=2", f"run_dir={other}"]
     assert cli("train", *arguments)[0] == 0
-    ours = ring_run / "checkpoints" / "last.ckpt"
-    ours.write_bytes((other / "checkpoints" / "last.ckpt").read_bytes())
-    code, said = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
+    last = ring_run / "checkpoints" / "last.ckpt"
+    last.write_bytes((other / "checkpoints" / "last.ckpt").read_bytes())
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.batches=6")
     assert code != 0
-    assert "another model" in said
-    assert "hidden" in said
+    assert "another model" in printed
+    assert "hidden" in printed
 
 
 def test_loss_that_is_not_finite(cli, tmp_path):
-    """Names term, player and batch; leaves a checkpoint and the batch's samples."""
+    """The message names term, player and batch; a checkpoint and samples are written."""
     folder = tmp_path / "run"
     arguments = ["loss=lsgan", "model.players.discriminator.optimizer.lr=1e30", "budget.batches=50"]
-    code, said = cli("train", *RING, *arguments, f"run_dir={folder}")
+    code, printed = cli("train", *RING, *arguments, f"run_dir={folder}")
     assert code != 0
-    assert "'adversarial'" in said
-    assert "discriminator" in said or "generator" in said
-    assert "batch" in said
+    assert "'adversarial'" in printed
+    assert "discriminator" in printed or "generator" in printed
+    assert "batch" in printed
     assert (folder / "checkpoints" / "failed.ckpt").exists()
     assert list((folder / "samples").glob("*.png"))
     record = json.loads((folder / "run.json").read_text())
@@ -290,12 +290,12 @@ def test_loss_that_is_not_finite(cli, tmp_path):
     assert "NonFiniteLossError" in record["error"]
 
 
-def test_read_only_folder(cli, tmp_path):
-    """A folder that cannot be made: a path under a file, which even root cannot write."""
+def test_folder_that_cannot_be_made(cli, tmp_path):
+    """The path is below a file, so that even root cannot make the folder."""
     (tmp_path / "file").write_text("")
-    code, said = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path / 'file' / 'run'}")
+    code, printed = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path / 'file' / 'run'}")
     assert code != 0
-    assert "cannot be written" in said
+    assert "cannot be written" in printed
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")
@@ -309,37 +309,37 @@ def test_full_disk(cli, tmp_path):
     folder = disk / "run"
     try:
         cadence = ["callbacks.checkpoints.every_examples=16", "callbacks.checkpoints.keep_every=16"]
-        code, said = cli("train", *RING, *cadence, "budget.batches=200", f"run_dir={folder}")
+        code, printed = cli("train", *RING, *cadence, "budget.batches=200", f"run_dir={folder}")
         assert code != 0
-        assert "cannot be written" in said
-        assert "Traceback" not in said
+        assert "cannot be written" in printed
+        assert "Traceback" not in printed
         assert load_module(folder).batches_seen >= 1
         assert not list(Path(folder).rglob("*.part"))
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_folder_with_files_of_the_users_own_is_not_taken(tmp_path, cli):
+def test_a_folder_with_the_users_own_files_is_refused(tmp_path, cli):
     (tmp_path / "config.yaml").write_text("mine: 1\n")
-    code, said = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path}")
+    code, printed = cli("train", *RING, "budget.batches=2", f"run_dir={tmp_path}")
     assert code == 1
-    assert "holds config.yaml" in said
+    assert "holds config.yaml" in printed
     assert (tmp_path / "config.yaml").read_text() == "mine: 1\n"
 
 
-def test_a_checkpoint_of_another_model_is_not_taken(tmp_path, cli, ring_run):
+def test_sampling_from_a_checkpoint_of_another_model_is_refused(tmp_path, cli, ring_run):
     other = tmp_path / "other"
     small = ["model.generator.hidden=[8]", "budget.batches=2", f"run_dir={other}"]
     assert cli("train", *RING, *small)[0] == 0
-    code, said = cli("sample", f"run={ring_run}", f"checkpoint={other}/checkpoints/last.ckpt")
+    code, printed = cli("sample", f"run={ring_run}", f"checkpoint={other}/checkpoints/last.ckpt")
     assert code == 1
-    assert "belongs to another model" in said
+    assert "belongs to another model" in printed
 
 
 def test_a_checkpoint_that_holds_code_is_not_read(tmp_path, cli, ring_run):
     path = tmp_path / "code.ckpt"
     torch.save({"ganlab": Path("/")}, path)  # a class that is no plain container
-    code, said = cli("sample", f"run={ring_run}", f"checkpoint={path}")
+    code, printed = cli("sample", f"run={ring_run}", f"checkpoint={path}")
     assert code == 1
-    assert "could run its code" in said
-    assert "weights_only" not in said
+    assert "could run its code" in printed
+    assert "weights_only" not in printed

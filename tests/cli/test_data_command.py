@@ -23,7 +23,7 @@ def write(folder, names, *shape, first=0):
     Args:
         folder: where the pictures are written.
         names: file names.
-        shape: of the arrays.
+        shape: the shape of each picture's array.
         first: seed of the first picture; the seed of each further picture is 1 higher.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`ganlab doctor` on finished, failed and unwatched runs."""
+"""`ganlab doctor` on finished runs, failed runs, and runs without the doctor callback."""
 
 import json
 
@@ -25,9 +25,9 @@ def test_diagnosis_of_a_finished_run_is_printed_and_written(tmp_path, capsys):
     before = (folder / "metrics.csv").read_text()
     capsys.readouterr()
     assert doctor([f"run={folder}"]) == 0
-    said = capsys.readouterr().out
-    assert "finished, 480 examples" in said
-    assert "What the log does not show:" in said
+    printed = capsys.readouterr().out
+    assert "finished, 480 examples" in printed
+    assert "What the log does not show:" in printed
     written = json.loads((folder / "doctor.json").read_text())
     assert written["examples_seen"] == 480
     assert {"condition", "words", "evidence", "remedies", "kind"} == set(written["findings"][0])

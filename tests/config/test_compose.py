@@ -8,7 +8,7 @@ from ganlab.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("text", "whole"),
+    ("text", "full_text"),
     [
         ("protocol.samples=9", f"{PROTOCOL}.samples=9"),
         ("+protocol.samples=9", f"+{PROTOCOL}.samples=9"),
@@ -21,12 +21,12 @@ from ganlab.errors import ConfigError
         ("data.root=a=b", "data.root=a=b"),
     ],
 )
-def test_overrides_are_spelled_out(text, whole):
-    assert spelled_out(text) == whole
+def test_overrides_are_spelled_out(text, full_text):
+    assert spelled_out(text) == full_text
 
 
 @pytest.mark.parametrize("text", ["protocol.samples=9", "~protocol.samples"])
-def test_a_changed_protocol_is_named_so(text):
+def test_a_changed_protocol_has_changed_in_its_name(text):
     config = compose(["experiment=ring_hinge", "protocol=modes10k", text])
     assert OmegaConf.select(config, f"{PROTOCOL}.name").endswith(" (changed)")
 

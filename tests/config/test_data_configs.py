@@ -1,4 +1,4 @@
-"""Every file of conf/data has a description, keys that fit, and the declared shape."""
+"""Every file of conf/data has a description and all arguments, and builds data of its shape."""
 
 import pytest
 from hydra import compose
@@ -52,5 +52,5 @@ def test_a_config_builds_without_files(path, monkeypatch):
 
 
 def test_all_data_sets_have_a_config():
-    asked = "mnist mnist_5k fashion_mnist cifar10 celeba64 synthetic ring grid swiss_roll two_moons"
-    assert set(asked.split()) <= set(NAMES)
+    names = "mnist mnist_5k fashion_mnist cifar10 celeba64 synthetic ring grid swiss_roll two_moons"
+    assert set(names.split()) <= set(NAMES)

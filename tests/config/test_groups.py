@@ -58,15 +58,15 @@ def test_names_and_choices_are_bare_in_every_folder():
 def test_a_file_may_extend_another_file_of_its_group():
     """Hydra and the ledger both resolve `- cyclegan` in a defaults list."""
     assert compose(["experiment=cyclegan_maps"]).loss == compose(["experiment=cyclegan"]).loss
-    found = baselines()["cyclegan_maps"]
-    assert (found.model, found.data) == ("cyclegan", "maps_unpaired")
+    baseline = baselines()["cyclegan_maps"]
+    assert (baseline.model, baseline.data) == ("cyclegan", "maps_unpaired")
 
 
 def test_globs_match_bare_names():
     jobs = expand(["experiment=glob(ring_h*)", "seed=1,2"])
     assert jobs == [["experiment=ring_hinge", f"seed={seed}"] for seed in (1, 2)]
-    every = [job[0].partition("=")[2] for job in expand(["experiment=glob(*)"])]
-    assert every == options("experiment")
+    names = [job[0].partition("=")[2] for job in expand(["experiment=glob(*)"])]
+    assert names == options("experiment")
 
 
 def test_protocols_are_found_by_name():
@@ -109,7 +109,6 @@ def test_a_data_set_chosen_with_its_folder_has_its_protocol(choice):
     """The data set's file names the protocol."""
     config = compose([f"data={choice}"])
     assert config.choices.data == "mnist_5k"
-    assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
     assert config.callbacks.evaluation.protocol.name == "fd5k_train_mnist_5k"
 
 

@@ -35,7 +35,7 @@ def test_where_a_run_is_trained_does_not_change_the_recipe(override):
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "change"),
     [
         ("budget.batches=10", "budget.batches: 500000 → 10"),
         ("data.batch_size=32", "data.batch_size: 64 → 32"),
@@ -45,10 +45,10 @@ def test_where_a_run_is_trained_does_not_change_the_recipe(override):
         ("+trainer.limit_train_batches=3", "trainer.limit_train_batches: None → 3"),
     ],
 )
-def test_changes_are_named(override, said):
+def test_changes_are_named(override, change):
     base, new = composed(), composed(override)
     (only,) = changes(new, base)
-    assert only.endswith(said)
+    assert only.endswith(change)
     assert recipe_hash(new) != recipe_hash(base)
 
 
@@ -59,10 +59,10 @@ def test_the_recipe_counts_the_joint_batch_of_all_processes():
         new = composed(devices, half, "trainer.sync_batchnorm=true")
         assert changes(new, base) == []
         assert recipe_hash(new) == recipe_hash(base)
-        said = ["trainer.sync_batchnorm: None → false over 2 processes"]
-        assert changes(composed(devices, half), base) == said
-    whole = composed("trainer.devices=2", "trainer.sync_batchnorm=true")
-    assert changes(whole, base) == ["data.batch_size: 64 → 128"]
+        unsynchronised = changes(composed(devices, half), base)
+        assert unsynchronised == ["trainer.sync_batchnorm: None → false over 2 processes"]
+    doubled = composed("trainer.devices=2", "trainer.sync_batchnorm=true")
+    assert changes(doubled, base) == ["data.batch_size: 64 → 128"]
 
 
 def test_the_hash_of_a_recipe_never_changes():
@@ -86,7 +86,7 @@ def test_the_evaluation_counts_if_it_chooses_the_checkpoint():
 
 
 @pytest.mark.parametrize(
-    ("experiment", "place"),
+    ("experiment", "path"),
     [
         ("wgan_gp_cifar10", "model.players.generator.optimizer.lr"),
         ("quickstart", "model.players.discriminator.optimizer.lr"),
@@ -94,11 +94,11 @@ def test_the_evaluation_counts_if_it_chooses_the_checkpoint():
         ("ring_non_saturating", "loss.regularizers.instance_noise.sigma"),
     ],
 )
-def test_schedules_shrink_with_the_run(experiment, place):
+def test_schedules_shrink_with_the_run(experiment, path):
     """After the same fraction of the short and of the long run, schedules have the same value."""
 
     def schedule(config):
-        for key in place.split("."):
+        for key in path.split("."):
             config = config[key]
         made = make(config)
         made.examples_per_epoch = 1000
@@ -114,14 +114,14 @@ def test_schedules_shrink_with_the_run(experiment, place):
 
 
 def test_every_player_makes_at_least_one_step():
-    """A step needs as many moves as the player accumulates gradients of."""
+    """A step takes `every` · `accumulate` batches."""
     assert "budget.batches=5" in shortened(composed(), 1e-9)
-    averaged = composed("model.players.generator.accumulate=3")
-    assert "budget.batches=15" in shortened(averaged, 1e-9)
+    accumulating = composed("model.players.generator.accumulate=3")
+    assert "budget.batches=15" in shortened(accumulating, 1e-9)
 
 
-def test_cadences_shrink_with_the_run():
-    """Cadences of EMA weights, scores and checkpoints do not get below one batch."""
+def test_half_life_and_cadences_shrink_with_the_run():
+    """The cadences of scores and checkpoints are at least one batch."""
     for experiment, name, key in (
         ("quickstart", "ema", "half_life"),
         ("dcgan_cifar10", "evaluation", "every_examples"),
@@ -137,7 +137,7 @@ def test_cadences_shrink_with_the_run():
     assert short["schedule"] == {"epochs": 10, "decay_epochs": 10}
 
 
-def test_steps_in_a_list_cannot_be_shortened():
+def test_schedules_in_a_list_cannot_be_shortened():
     config = composed()
     config["loss"]["terms"] = [{"_target_": "ganlab.core.Ramp", "examples": 10}]
     with pytest.raises(ConfigError, match=r"loss\.terms"):

@@ -54,20 +54,20 @@ def test_arguments_that_are_not_passed_on_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"modes": 8, "batchsize": 3}, r"x.batchsize: Ring has no .*'batch_size'\?"),
         ({"modes": 8, "batch_size": "many"}, "x.batch_size: received 'many'.*a whole number"),
         ({"radius": "wide"}, "x.radius: received 'wide'.*a number"),
     ],
 )
-def test_mistakes_in_arguments_that_are_passed_on_are_found(config, said):
-    with pytest.raises(ConfigError, match=said):
+def test_mistakes_in_arguments_that_are_passed_on_are_found(config, message):
+    with pytest.raises(ConfigError, match=message):
         check_targets({"x": {"_target_": "ganlab.data.Ring", **config}})
 
 
 def test_other_keyword_arguments_are_not_checked():
-    """So for metrics and for classes of other packages; a data set refuses unknown arguments."""
+    """Metrics and classes of other packages may take any argument; data sets do not."""
     for target in ("ganlab.metrics.KernelDistance", "lightning.pytorch.profilers.PyTorchProfiler"):
         assert check_targets({"x": {"_target_": target, "anything": 1}}) is None
     with pytest.raises(ConfigError, match="anything"):

@@ -1,4 +1,4 @@
-"""Every experiment, model with every loss, data set and protocol composes and validates.
+"""Every experiment, every model with every loss, every data set and protocol is valid.
 
 Networks are built on the meta device. Nothing is trained and no data are read; tests/contract
 trains every experiment.
@@ -16,11 +16,11 @@ from ganlab.config.protocols import named_protocol
 from ganlab.config.targets import check_targets, locate
 from ganlab.core.build import make
 
-STUDIES = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
+LESSONS = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
 
 
 def checked(*overrides):
-    """Return a game on the meta device and its data; check that their types are the configured."""
+    """Return a game on the meta device and its data; check that both have the configured types."""
     config = plain(*overrides, "run_dir=unused")
     module, data = check(config)
     assert type(module) is locate(config["model"]["_target_"], "model")
@@ -31,12 +31,12 @@ def checked(*overrides):
     return module, data
 
 
-@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(STUDIES)))
+@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(LESSONS)))
 def test_experiment(experiment):
     checked(f"experiment={experiment}")
 
 
-@pytest.mark.parametrize("experiment", STUDIES)
+@pytest.mark.parametrize("experiment", LESSONS)
 def test_lesson(experiment):
     """Names and types of a lesson's arguments are right; tests/lectures checks its numbers."""
     assert check(to_plain(compose([f"experiment={experiment}", "run_dir=unused"]))) == (None, None)

@@ -1,4 +1,4 @@
-"""Every experiment, model, loss and regularizer trains two batches, and is what has trained."""
+"""Every experiment, model, loss and regularizer trains two batches and uses its parts."""
 
 import json
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_curves")]
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    """Trains what some overrides describe, made small, and looks at who has acted."""
+    """Function that trains a small version of a configuration, and checks which parts acted."""
 
     def run(*overrides):
         words = [*overrides, f"run_dir={tmp_path}"]
@@ -34,17 +34,17 @@ def trained(tmp_path, monkeypatch):
     return run
 
 
-STUDIES = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
+LESSONS = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
 
 
-@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(STUDIES)))
+@pytest.mark.parametrize("experiment", sorted(set(options("experiment")) - set(LESSONS)))
 def test_experiment(experiment, trained):
     trained(f"experiment={experiment}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", STUDIES)
-def test_study_takes_less_than_two_minutes(experiment, tmp_path):
+@pytest.mark.parametrize("experiment", LESSONS)
+def test_lesson_takes_less_than_two_minutes(experiment, tmp_path):
     config = to_plain(compose([f"experiment={experiment}", f"run_dir={tmp_path}"]))
     assert train(config) == 0
     assert (tmp_path / "figure.png").exists()
@@ -61,7 +61,7 @@ def test_model(model, trained):
 @pytest.mark.parametrize("loss", [name for name in options("loss") if name != "none"])
 @pytest.mark.parametrize("model", ["dcgan", "cdcgan", "pix2pix", "cyclegan"])
 def test_loss_with_images(loss, model, trained):
-    """Each loss prescribes what suits all kinds of networks alike."""
+    """The settings in a loss's file work with all kinds of networks."""
     trained(f"model={model}", f"loss={loss}", f"data={data_for(model)}")
 
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.contract
 
 SHORT = ["budget.batches=2", "log_every=1"]
 SMALL_SCORES = ["protocol.samples=200"]
-# what this machine may lack: the data, and the accelerator
+# experiment or data set whose files this machine may lack: overrides with other data
 OFFLINE = {"cifar10": ["data=synthetic"], "dcgan_celeba64": ["data=synthetic", "data.batch_size=2"]}
 
 
 def _shortened(words):
-    """A training command with two batches, on the CPU, without downloads."""
+    """Return a training command's words with two batches, on the CPU, without downloads."""
     words = [*words, "regularizer=[]"] if "sweep=ring_losses" in words else words
     composed = [word for word in words if word != "-m" and not word.startswith("hydra/")]
     config = compose(expand(with_sweep(composed)[1])[0] if "-m" in words else composed)
@@ -31,7 +31,7 @@ def _shortened(words):
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:
         name = "generator" if "generator" in config.model else "generator_ab"
         words = [*words, "data.size=32", f"model.{name}.features=8", "protocol.samples=2"]
-    if "test_samples" in config.data:  # drawn; enough for every score
+    if "test_samples" in config.data:  # generated data: enough for every score
         words = [*words, "data.test_samples=200"]
         words += ["data.samples=40"] if "samples" in config.data else []
     if config.callbacks.evaluation.get("protocol") and "protocol.samples=2" not in words:
@@ -51,7 +51,7 @@ def _shortened(words):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One working directory for all commands: later ones use the runs of earlier ones."""
+    """Working directory of all commands: later commands use the runs of earlier commands."""
     folder = tmp_path_factory.mktemp("readme")
     my = folder / "my"
     for index, image in enumerate(MNIST5k().train["example"][::40]):
@@ -74,7 +74,7 @@ def test_command(command, folder, monkeypatch):
     if "pip install" in command:
         command = command.partition("&&")[2].strip()
         if command == "pytest":
-            return  # this is it
+            return  # it would run this test again
     program, subcommand, *words = shlex.split(command)
     assert program == "ganlab"
     if "resume=true" in words:
@@ -82,7 +82,7 @@ def test_command(command, folder, monkeypatch):
     elif subcommand == "train":
         words = _shortened(words)
     elif subcommand == "evaluate" and "_mnist" in command:
-        words += ["protocol.samples=1300"]  # the fewest that all their metrics take
+        words += ["protocol.samples=1300"]  # the fewest samples that all metrics accept
     elif subcommand == "evaluate" and "protocol=hidden" in command:
         words += ["protocol.samples=20"]
     elif subcommand == "bench":
@@ -97,7 +97,7 @@ def test_command(command, folder, monkeypatch):
 
 
 def test_runs_that_the_readme_names(folder):
-    """After all of its commands, the runs and files that it promises are there."""
+    """After all commands of the README, the runs and files that it names exist."""
     record = json.loads((folder / "outputs" / "first" / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["counters"]["batches_seen"] == 4

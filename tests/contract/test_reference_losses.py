@@ -1,4 +1,4 @@
-"""Small games of every family: their first losses are those on record, and all their parts act."""
+"""Small games of every family have the recorded first losses, and use all their parts."""
 
 import json
 
@@ -11,7 +11,7 @@ from ganlab.config.compose import compose, to_plain
 
 @pytest.fixture(scope="module", params=GAMES)
 def played(request, tmp_path_factory, no_curves):
-    """A game's name, its folder after `ganlab train`, and who acted in it."""
+    """Return a game's name, its folder after `ganlab train`, and the record of what acted."""
     folder = tmp_path_factory.mktemp("reference") / request.param
     words = [*overrides(request.param), f"run_dir={folder}"]
     with pytest.MonkeyPatch.context() as patch:
@@ -22,11 +22,11 @@ def played(request, tmp_path_factory, no_curves):
 
 def test_first_losses_are_those_on_record(played):
     game, folder, _ = played
-    recorded, found = json.loads(RECORD.read_text())[game], first_losses(folder)
-    assert found.keys() == recorded.keys()
+    recorded, losses = json.loads(RECORD.read_text())[game], first_losses(folder)
+    assert losses.keys() == recorded.keys()
     for term, values in recorded.items():
         assert len(values) >= 4
-        assert found[term] == pytest.approx(values, rel=1e-5, abs=1e-12), term
+        assert losses[term] == pytest.approx(values, rel=1e-5, abs=1e-12), term
 
 
 def test_all_that_the_configuration_names_has_acted(played):

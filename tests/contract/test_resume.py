@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed equals one that was not, bit for bit."""
+"""A run that is stopped and resumed equals an uninterrupted run, bit for bit."""
 
 import functools
 
@@ -63,7 +63,7 @@ GAMES = {
     ),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
-# one of them is in every run of pytest
+# without -m contract, only one game is tested
 EACH = [pytest.param(n, marks=[] if n == "conditional" else pytest.mark.contract) for n in GAMES]
 DATA = {
     ("example", "label"): tiny_images,
@@ -73,7 +73,7 @@ DATA = {
 
 
 def train(folder, make, batches, resume=False):
-    """One session as `ganlab train` makes it; a row every 4 batches, one being open at the stop."""
+    """Train one session with a row every 4 batches; return the last checkpoint."""
     module = make()
     module.log_every = 4
     record = RunRecord(folder)
@@ -92,7 +92,7 @@ def train(folder, make, batches, resume=False):
 
 
 def assert_equal(one, two, path=""):
-    """Nested containers and tensors, the same to the last bit."""
+    """Check that nested containers and tensors are equal to the last bit."""
     assert type(one) is type(two), path
     if isinstance(one, dict):
         assert list(one) == list(two), path
@@ -116,7 +116,7 @@ def assert_same_run(straight, resumed):
         {name: state for name, state in c["callbacks"].items() if "Budget" not in name}
         for c in (straight, resumed)
     ]
-    assert_equal(*callbacks, "callbacks")  # the budget's seconds alone may differ
+    assert_equal(*callbacks, "callbacks")  # only the budget's seconds may differ
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -135,7 +135,7 @@ def test_stopped_and_resumed_equals_straight(name, tmp_path):
 
 @pytest.mark.contract
 def test_stopped_before_the_first_row_of_the_log(tmp_path):
-    """The end of a short run writes a row; a longer run has none there, nor has a resumed one."""
+    """The row that is written at the end of the first session is removed by the resume."""
     straight = train(tmp_path / "straight", GAMES["unconditional"], 10)
     train(tmp_path / "resumed", GAMES["unconditional"], 3)
     assert [row["examples_seen"] for row in read_metrics(tmp_path / "resumed")] == [12]
@@ -146,7 +146,7 @@ def test_stopped_before_the_first_row_of_the_log(tmp_path):
 
 @pytest.mark.contract
 def test_resuming_at_every_single_batch(tmp_path):
-    """Five sessions of one batch, across the end of an epoch (ten batches of four in 40)."""
+    """Five sessions of one batch, across the end of an epoch of ten batches."""
     straight = train(tmp_path / "straight", lambda: clipped(2), 13)
     train(tmp_path / "resumed", lambda: clipped(2), 8)
     for batches in range(9, 14):
@@ -155,7 +155,7 @@ def test_resuming_at_every_single_batch(tmp_path):
     assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "resumed")
 
 
-def test_schedules_go_on_after_a_resume(tmp_path):
+def test_schedules_continue_after_a_resume(tmp_path):
     """Loading a checkpoint replaces the optimizer's groups; the ramp must drive the new ones."""
     contents = train(tmp_path, GAMES["learning_rate_ramp"], 5)
     rates = [s["param_groups"][0]["lr"] for s in contents["optimizer_states"]]

@@ -1,6 +1,6 @@
-"""The networks of public CycleGAN and pix2pix checkpoints, nested as their keys say.
+"""The networks of public CycleGAN and pix2pix checkpoints, with the same keys.
 
-Written from the layout alone, with none of ganlab's code, so that tests can hold ganlab to it.
+They are written from the keys' layout without ganlab's code, so that tests can compare both.
 """
 
 import torch
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
 
 
 class Skip(nn.Module):
-    """A level of the U-Net, the deeper ones inside it: `model.{0…7}`."""
+    """A level of the U-Net, which contains the deeper levels: `model.{0…7}`."""
 
     def __init__(self, outer, inner, inputs=None, inside=None, norm="batch", drop=False, top=False):
         super().__init__()
@@ -85,7 +85,7 @@ class Skip(nn.Module):
 
 
 class UNet(nn.Module):
-    """`model.model.…`, 8 levels for 256 pixels."""
+    """`model.model.…`, with 8 levels for 256 pixels."""
 
     def __init__(self, inputs=3, outputs=3, levels=8, f=64, norm="batch", drop=True):
         super().__init__()
@@ -139,7 +139,7 @@ class Pixel(nn.Module):
 
 
 def randomised(network, seed=0):
-    """Weights, scales, biases and running statistics all different from what they start as."""
+    """Return the network with random weights, scales, biases and running statistics."""
     generator = torch.Generator()
     generator.manual_seed(seed)
     for name, tensor in network.state_dict().items():

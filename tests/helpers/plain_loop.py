@@ -1,6 +1,7 @@
-"""The plain DCGAN loop that ganlab's recipe is measured against: nothing but torch.
+"""A plain DCGAN loop that uses only torch, to compare ganlab's DCGAN recipe with.
 
-28 pixels, 32 features, batch 64, Adam(2e-4, β1 .5), N(0, .02), cross-entropy, one step each.
+Pictures have 28 pixels, networks 32 features, batches 64 examples. Weights start from N(0, 0.02).
+Both players use Adam (learning rate 2e-4, β₁ 0.5), cross-entropy, and one step per batch.
 """
 
 import time
@@ -43,7 +44,7 @@ def initialise(layer):
 
 
 def train(images, seconds, seed, batch=64):
-    """Train on uint8 images (N, 1, 28, 28) for some seconds; returns (generator, batches)."""
+    """Train on uint8 images (N, 1, 28, 28) for some seconds; return the generator and batches."""
     torch.manual_seed(seed)
     g, d = generator().apply(initialise), discriminator().apply(initialise)
     optimize_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -69,6 +70,6 @@ def train(images, seconds, seed, batch=64):
 
 @torch.no_grad()
 def samples(g, n, seed=0, latent=100):
-    """Images (n, 1, 28, 28) in [-1, 1]."""
+    """Return samples (n, 1, 28, 28) in [-1, 1]."""
     z = torch.randn(n, latent, 1, 1, generator=torch.Generator().manual_seed(seed))
     return torch.cat([g(part) for part in z.split(500)])

@@ -1,4 +1,4 @@
-"""The README's commands, in its order."""
+"""The README's text, and its commands in their order."""
 
 import re
 from pathlib import Path

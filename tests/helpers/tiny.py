@@ -1,4 +1,4 @@
-"""A tiny game and its trainer, for tests of everything that happens around a game."""
+"""Tiny games, data and trainers, for tests of callbacks, loggers, runs and the like."""
 
 import functools
 import os
@@ -19,7 +19,8 @@ from ganlab.networks import LabelledDiscriminator, LabelledGenerator, MLPDiscrim
 
 REPOSITORY = Path(__file__).parents[2]
 
-# of `ganlab train`: a run on points of a few milliseconds a batch, the generator moving rarely
+# arguments of `ganlab train`: a run on points with a few milliseconds per batch, in which the
+# generator takes a step only every 5 batches
 ARGUMENTS = [
     "model=mlp",
     "data=ring",
@@ -47,7 +48,7 @@ def adam(lr=1e-3, betas=(0.5, 0.999)):
 
 
 def tiny_gan(cls=GAN, players=None, seed=0, **options):
-    """A game on points of the plane, its weights a function of the seed alone."""
+    """Return a game on points of the plane; its initial weights are always the same."""
     torch.manual_seed(1234)
     module = cls(
         MLPGenerator(4, [2], [8], output="linear"),
@@ -60,7 +61,7 @@ def tiny_gan(cls=GAN, players=None, seed=0, **options):
 
 
 def tiny_labelled(players=None, dropout=0.3):
-    """A conditional game on the images of `tiny_images`, with batch norm and dropout."""
+    """Return a conditional game on images of `tiny_images`, with batch norm and dropout."""
     torch.manual_seed(1234)
     return GAN(
         LabelledGenerator(MLPGenerator(7, [1, 8, 8], [8], norm="batch"), classes=3),
@@ -76,7 +77,7 @@ def tiny_labelled(players=None, dropout=0.3):
 
 
 class Given(TensorDataModule):
-    """Images that a test has, as a data module."""
+    """Data module of the given images."""
 
     classes = None
 
@@ -101,7 +102,7 @@ def tiny_images(batch_size=4, samples=40, size=8, classes=3):
 
 
 def make_trainer(*callbacks, batches=None, logger=False, **options):
-    """A CPU trainer that runs for `batches`, or for the budget among the callbacks."""
+    """Return a CPU trainer with a budget of `batches`; if None, a callback must end the run."""
     budget = [Budget(batches=batches)] if batches else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,7 +120,7 @@ def make_trainer(*callbacks, batches=None, logger=False, **options):
 
 
 def fit(module, *callbacks, batches=None, data=None, ckpt_path=None, **options):
-    """Train for some batches, and give the trainer back."""
+    """Train a module, on `tiny_ring` by default, and return the trainer."""
     trainer = make_trainer(*callbacks, batches=batches, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -128,7 +129,7 @@ def fit(module, *callbacks, batches=None, data=None, ckpt_path=None, **options):
 
 
 def run_python(code_or_args, timeout=120, **options):
-    """A Python process in the repository: a script's text, or arguments of the interpreter."""
+    """Run a script's text, or Python with arguments, in the repository; return the process."""
     arguments = ["-c", code_or_args] if isinstance(code_or_args, str) else code_or_args
     return subprocess.run(
         [sys.executable, *arguments],
@@ -143,7 +144,7 @@ def run_python(code_or_args, timeout=120, **options):
 
 
 def start_python(arguments, folder=REPOSITORY, environment=None, **options):
-    """A Python process that goes on by itself, in a folder and with further variables."""
+    """Start Python with further environment variables; return the running process."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,

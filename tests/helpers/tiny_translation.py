@@ -20,7 +20,7 @@ def noise(rows, seed, channels=3, size=16):
 
 
 class TinyPairs(TranslationData):
-    """Twelve pairs of noise to train on and six to test."""
+    """Twelve training pairs and six test pairs of noise."""
 
     keys = provides = ("source", "target")
     has_pairs = True
@@ -32,7 +32,7 @@ class TinyPairs(TranslationData):
 
 
 class TinyDomains(TranslationData):
-    """Twelve pictures of a, eight of b; sixteen hidden pairs to test."""
+    """Twelve training pictures of domain a and eight of domain b; sixteen test pairs."""
 
     keys = provides = ("a", "b")
     has_pairs = independent = True

@@ -20,9 +20,8 @@ def test_values_of_the_same_step_share_a_row(logger, tmp_path):
     logger.log_metrics({"a": 0.1}, step=4)
     logger.log_metrics({"b": 2}, step=4)
     logger.log_metrics({"a": 0.3, "b": 4}, step=8)
-    assert read_metrics(tmp_path) == [
-        {"examples_seen": 4, "a": 0.1, "b": 2}
-    ]  # the row of 8 is not complete
+    # the row of 8 examples is not complete, and so not written
+    assert read_metrics(tmp_path) == [{"examples_seen": 4, "a": 0.1, "b": 2}]
     logger.finalize("success")
     assert logger.path.read_text() == "examples_seen,a,b\n4,0.1,2\n8,0.3,4\n"
 
@@ -43,22 +42,22 @@ def test_resume_drops_later_rows_and_their_columns(logger, tmp_path):
     for step in (4, 8, 12):
         logger.log_metrics({"a": step} | ({"late": 1} if step == 12 else {}), step=step)
     logger.save()
-    again = CSVLogger(tmp_path)
-    again.resume(8)
-    assert again.path.read_text() == "examples_seen,a\n4,4\n8,8\n"
-    again.log_metrics({"a": 12, "late": 1}, step=12)
-    again.save()
-    assert again.path.read_text() == "examples_seen,a,late\n4,4,\n8,8,\n12,12,1\n"
+    resumed = CSVLogger(tmp_path)
+    resumed.resume(8)
+    assert resumed.path.read_text() == "examples_seen,a\n4,4\n8,8\n"
+    resumed.log_metrics({"a": 12, "late": 1}, step=12)
+    resumed.save()
+    assert resumed.path.read_text() == "examples_seen,a,late\n4,4,\n8,8,\n12,12,1\n"
 
 
 def test_resume_from_before_the_first_row(logger, tmp_path):
     logger.log_metrics({"a": 1}, step=4)
     logger.save()
-    again = CSVLogger(tmp_path)
-    again.resume(0)
-    again.log_metrics({"b": 2}, step=2)
-    again.save()
-    assert again.path.read_text() == "examples_seen,b\n2,2\n"
+    resumed = CSVLogger(tmp_path)
+    resumed.resume(0)
+    resumed.log_metrics({"b": 2}, step=2)
+    resumed.save()
+    assert resumed.path.read_text() == "examples_seen,b\n2,2\n"
 
 
 @pytest.mark.parametrize("half", ["8,0.12", "8,", "8", "8,0.12,"])

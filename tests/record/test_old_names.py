@@ -146,17 +146,17 @@ def test_hashes_equal_those_of_the_version_with_images():
 
 
 def test_keys_are_renamed_and_back():
-    now = current(GAME)
-    assert now["budget"] == {"examples": 640, "batches": None}
-    assert now["callbacks"]["evaluation"]["every_examples"] == 320
-    assert now["model"]["lr"]["examples"] == 300
-    assert "study" not in now
-    assert now["lesson"] is None
-    assert original(now) == GAME
-    assert current(now) == now
+    new = current(GAME)
+    assert new["budget"] == {"examples": 640, "batches": None}
+    assert new["callbacks"]["evaluation"]["every_examples"] == 320
+    assert new["model"]["lr"]["examples"] == 300
+    assert "study" not in new
+    assert new["lesson"] is None
+    assert original(new) == GAME
+    assert current(new) == new
 
 
-def test_of_an_old_and_a_new_key_the_new_one_counts():
+def test_if_both_keys_exist_the_value_of_the_new_key_is_kept():
     assert current({"examples_seen": 9, "images_seen": 5}) == {"examples_seen": 9}
     assert current({"images_seen": 5, "examples_seen": 9}) == {"examples_seen": 9}
 
@@ -210,7 +210,7 @@ def test_an_old_timing_file_gets_a_new_header(tmp_path):
 
 
 def test_caches_are_shared_with_older_versions(tmp_path):
-    """A batch's key has a new name, but files still have the old name."""
+    """Files still have the key "image", whose new name is "example"."""
     write_cache(tmp_path / "x", {"example": torch.arange(3), "label": torch.arange(2)})
     assert set(load_file(tmp_path / "x")) == {"image", "label"}
     assert set(read_cache(tmp_path / "x")) == {"example", "label"}
@@ -237,13 +237,13 @@ def test_old_names_are_only_in_the_table():
 
 
 def test_a_renaming_does_not_change_the_recipe(tmp_path):
-    now = to_plain(compose(["experiment=segmenter_shapes", f"run_dir={tmp_path}"]))
-    OmegaConf.save(OmegaConf.create(original(now)), tmp_path / "config.yaml")
+    config = to_plain(compose(["experiment=segmenter_shapes", f"run_dir={tmp_path}"]))
+    OmegaConf.save(OmegaConf.create(original(config)), tmp_path / "config.yaml")
     text = (tmp_path / "config.yaml").read_text()
     assert "ganlab.networks.segmenter.Segmenter" in text
     assert "ganlab.reports.loggers.CSVLogger" in text
-    assert read_config(tmp_path) == now
-    assert changes(read_config(tmp_path), now) == []
+    assert read_config(tmp_path) == config
+    assert changes(read_config(tmp_path), config) == []
 
 
 def test_old_checkpoints_are_read(tmp_path):
@@ -252,7 +252,7 @@ def test_old_checkpoints_are_read(tmp_path):
 
 
 def test_overrides_may_name_old_targets():
-    """A sweep that an older version planned may contain them."""
+    """A sweep that an older version planned may contain such overrides."""
     config = to_plain(
         compose(["experiment=ring_hinge", "logger.csv._target_=ganlab.reports.loggers.CSVLogger"])
     )

@@ -35,9 +35,9 @@ def test_seconds_and_start_are_kept_on_resume(tmp_path):
     record._started -= 100
     record.end("interrupted")
     first = read_record(tmp_path)
-    again = RunRecord(tmp_path)
-    again.start("name", 0)
-    again.end("finished")
+    resumed = RunRecord(tmp_path)
+    resumed.start("name", 0)
+    resumed.end("finished")
     second = read_record(tmp_path)
     assert 100 <= first["seconds"] <= second["seconds"] < 200
     assert second["started"] == first["started"]
@@ -92,7 +92,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert json.loads(path.read_text()) == {"new": 1}
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts anew")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only on Linux")
 def test_peak_memory_is_that_of_the_run_and_not_of_an_earlier_one(tmp_path):
     """Runs in its own process, since other tests' memory would disturb the measurement."""
     done = run_python(f"""
@@ -107,8 +107,8 @@ del much
 RunRecord(Path({str(tmp_path)!r}) / "second").end("finished")
 """)
     assert done.returncode == 0, done.stderr
-    before, after = (read_record(tmp_path / n)["peak_memory_mib"] for n in ("first", "second"))
-    assert after < before - 200
+    first, second = (read_record(tmp_path / n)["peak_memory_mib"] for n in ("first", "second"))
+    assert second < first - 200
 
 
 def test_a_command_is_recorded_without_the_passwords_of_urls(tmp_path, monkeypatch):

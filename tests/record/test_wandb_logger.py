@@ -18,8 +18,8 @@ from ganlab.errors import ConfigError
 from ganlab.record.wandb_logger import WandB
 
 
-class Kept:
-    """Replaces a W&B run, and keeps what is logged."""
+class FakeRun:
+    """Replaces a W&B run, and records what is logged."""
 
     def __init__(self):
         self.logged, self.summary, self.exit_codes = [], {}, []
@@ -34,9 +34,9 @@ class Kept:
         return [(row["examples_seen"], row[key]) for row in self.logged if key in row]
 
 
-def kept(folder):
+def fake_logger(folder):
     logger = WandB(folder)
-    logger.run = Kept()
+    logger.run = FakeRun()
     return logger
 
 
@@ -69,10 +69,10 @@ def test_wandb_never_asks_for_a_login(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setattr("wandb.errors.term._isatty", lambda stream: True)
     logger = WandB(tmp_path / "run", tags=["t" * 100], offline=False)
-    said = logger.start({"name": "x", "choices": {"loss": "hinge", "experiment": None}})
+    message = logger.start({"name": "x", "choices": {"loss": "hinge", "experiment": None}})
     logger.finish("finished")
-    assert said.startswith("Weights & Biases refused: No API key configured.")
-    assert "`wandb login`" in said
+    assert message.startswith("Weights & Biases refused: No API key configured.")
+    assert "`wandb login`" in message
     (part,) = offline_runs(tmp_path / "run")
     assert list(part.run.tags) == ["t" * 64, "loss=hinge"]
     assert part.run.display_name == "x/run"
@@ -80,7 +80,7 @@ def test_wandb_never_asks_for_a_login(tmp_path, monkeypatch):
 
 
 def test_an_error_ends_the_logging_and_not_the_run(tmp_path, capsys):
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     run = logger.run
     run.log = lambda values: {}["gone"]
     for step in range(3):
@@ -98,7 +98,7 @@ def test_an_error_ends_the_logging_and_not_the_run(tmp_path, capsys):
     ("status", "code"), [("finished", 0), ("failed", 1), ("interrupted", 255), ("pruned", 255)]
 )
 def test_exit_code_and_summary_tell_how_a_run_ended(tmp_path, status, code):
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     run = logger.run
     logger.finish(status)
     assert (run.exit_codes, run.summary["status"]) == ([code], status)
@@ -107,16 +107,16 @@ def test_exit_code_and_summary_tell_how_a_run_ended(tmp_path, status, code):
 @pytest.mark.parametrize("offline", [True, False])
 def test_without_the_wandb_module_the_run_continues(tmp_path, monkeypatch, capsys, offline):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    logger, before = WandB(tmp_path, offline=offline), dict(os.environ)
+    logger, environment = WandB(tmp_path, offline=offline), dict(os.environ)
     assert logger.start({}).endswith("The run continues without W&B.")
     fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
     logger.finish("finished")
-    assert dict(os.environ) == before
+    assert dict(os.environ) == environment
     assert "Weights & Biases" not in capsys.readouterr().err
 
 
 def test_an_unfinished_upload_is_reported(tmp_path, capsys):
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     logger.run.finish = lambda exit_code: {}["too late"]
     logger.finish("finished")
     assert f"`wandb sync --include-online {tmp_path / 'wandb'}`" in capsys.readouterr().err
@@ -127,7 +127,7 @@ def test_a_wandb_process_that_does_not_end_is_not_waited_for(tmp_path, monkeypat
     never = threading.Event()
     monkeypatch.setattr("wandb.teardown", never.wait)
     monkeypatch.setattr("ganlab.record.wandb_logger.TEAR_DOWN", 0.05)
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     run = logger.run
     logger.finish("finished")
     assert run.exit_codes == [0]
@@ -146,7 +146,7 @@ def test_a_wandb_run_is_continued_only_in_its_project(tmp_path):
 
 
 def test_pictures_are_those_that_were_drawn_and_the_table_shows_the_grids_samples(tmp_path):
-    logger, module = kept(tmp_path), tiny_labelled()
+    logger, module = fake_logger(tmp_path), tiny_labelled()
     drawing = Samples(str(tmp_path), every_examples=8, n=6)
     fit(module, drawing, WandBMedia(logger, tmp_path, samples=5), batches=3, data=tiny_images())
     names = sorted(path.stem for path in (tmp_path / "samples").glob("*.png"))
@@ -163,7 +163,7 @@ def test_pictures_are_those_that_were_drawn_and_the_table_shows_the_grids_sample
 
 
 def test_a_translators_table_has_pictures_beside_their_translations(tmp_path):
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     drawing = Samples(str(tmp_path), every_examples=None, pictures=3)
     fit(
         tiny_pix2pix(),
@@ -178,7 +178,7 @@ def test_a_translators_table_has_pictures_beside_their_translations(tmp_path):
 
 
 def test_points_have_pictures_and_no_table(tmp_path):
-    logger = kept(tmp_path)
+    logger = fake_logger(tmp_path)
     fit(tiny_gan(), Samples(str(tmp_path)), WandBMedia(logger, tmp_path), batches=1)
     assert [at for at, _ in logger.run.get("samples/grid")] == [0, 4]
     assert logger.run.get("samples/table") == []
@@ -191,7 +191,7 @@ def test_a_picture_that_cannot_be_sent_does_not_end_the_training(
     """The parameters are pictures at the start, after a batch, and at the end."""
     monkeypatch.setattr("wandb.Image", lambda image, caption=None: 1 / (broken not in str(image)))
     module, drawing = tiny_labelled(), Samples(str(tmp_path), every_examples=8, n=6)
-    fit(module, drawing, WandBMedia(kept(tmp_path), tmp_path), batches=3, data=tiny_images())
+    fit(module, drawing, WandBMedia(fake_logger(tmp_path), tmp_path), batches=3, data=tiny_images())
     assert module.examples_seen == 12
     assert capsys.readouterr().err.count("Weights & Biases: division by zero.") == 1
 

@@ -29,8 +29,8 @@ def wait_for(path, process, seconds=90):
     while not path.exists():
         if process.poll() is not None or time.monotonic() > end:
             process.kill()
-            said = process.communicate()[1][-3000:]
-            pytest.fail(f"no {path.name}; exit code {process.returncode}:\n{said}")
+            errors = process.communicate()[1][-3000:]
+            pytest.fail(f"no {path.name}; exit code {process.returncode}:\n{errors}")
         time.sleep(0.02)
 
 
@@ -69,14 +69,14 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path):
 
 
 @pytest.mark.contract
-def test_sigterm_leaves_a_checkpoint_and_says_so(tmp_path):
+def test_sigterm_leaves_a_checkpoint_and_says_how_to_resume(tmp_path):
     folder = tmp_path / "stopped"
     process = start(folder, 10**6)
     wait_for(folder / "checkpoints" / "last.ckpt", process)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"ganlab train run={folder} resume=true" in said
+    assert f"ganlab train run={folder} resume=true" in errors
     record = read_record(folder)
     assert (record["status"], record["error"]) == ("interrupted", None)
     saved = read_checkpoint(folder / "checkpoints" / "last.ckpt")["ganlab"]["counters"]

@@ -32,7 +32,7 @@ TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + 
 ]
 SHORT = "budget.batches=10"
 SLURM = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_JOB_NAME": "gan", "SLURM_NNODES": "1"}
-PORT = str(20000 + os.getpid() % 10000)  # srun would choose the port by the job's number
+PORT = str(20000 + os.getpid() % 10000)  # srun would derive the port from the job's number
 GANLAB = ["-m", "ganlab", "train"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *GANLAB]
 
@@ -57,6 +57,7 @@ def start(folder, arguments, **environment):
 
 
 def task(rank, tasks):
+    """Return the environment variables that srun sets for a task."""
     return {
         **SLURM,
         "SLURM_NTASKS": str(tasks),
@@ -94,8 +95,8 @@ def is_left(process):
 
 
 def end(process):
-    out, said = process.communicate(timeout=180)
-    return SimpleNamespace(code=process.returncode, out=out, said=said)
+    out, err = process.communicate(timeout=180)
+    return SimpleNamespace(code=process.returncode, out=out, err=err)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def files(run):
 @pytest.mark.parametrize("by", ["torchrun", "srun"])
 def test_one_run_with_one_set_of_files(runs, by):
     ends = [runs.ends[name] for name in runs.ends if name.startswith(by)]
-    assert [one.code for one in ends] == [0] * len(ends), ends[0].said
+    assert [one.code for one in ends] == [0] * len(ends), ends[0].err
     run = only_run(runs.root / by)
     record = read_record(run)
     assert (record["status"], record["error"]) == ("finished", None)
@@ -161,9 +162,9 @@ def test_one_run_with_one_set_of_files(runs, by):
 @pytest.mark.parametrize("by", ["torchrun", "srun"])
 def test_only_one_process_prints(runs, by):
     out = "".join(one.out for name, one in runs.ends.items() if name.startswith(by))
-    said = "".join(one.said for name, one in runs.ends.items() if name.startswith(by))
+    err = "".join(one.err for name, one in runs.ends.items() if name.startswith(by))
     assert out.count("Finished") == 1
-    assert said.count("loading the data") == said.count("writing to") == 1
+    assert err.count("loading the data") == err.count("writing to") == 1
 
 
 def test_launchers_give_checkpoints_with_the_same_names(runs):
@@ -182,7 +183,7 @@ def test_launchers_give_checkpoints_with_the_same_names(runs):
 
 @pytest.mark.parametrize("by", ["torchrun", "srun"])
 def test_scores_are_those_of_one_process(runs, by):
-    """Each process has generated a part of the samples, with the same running statistics."""
+    """Each process generated a part of the samples, with the same running statistics."""
     run = only_run(runs.root / by)
     config = read_config(run)
     data = make(config["data"])
@@ -197,11 +198,11 @@ def test_scores_are_those_of_one_process(runs, by):
 
 
 def test_a_planned_run_is_stopped_and_resumed(runs):
-    """It is planned with two processes, and resumed with one in a Slurm job of one task."""
+    """The run is planned with two processes, and resumed as a Slurm job with one task."""
     folder = runs.root / "stopped" / "run"
-    assert runs.ends["stopped"].code == 130, runs.ends["stopped"].said
+    assert runs.ends["stopped"].code == 130, runs.ends["stopped"].err
     assert runs.stopped["status"] == "interrupted"
-    assert runs.ends["resumed"].code == 0, runs.ends["resumed"].said
+    assert runs.ends["resumed"].code == 0, runs.ends["resumed"].err
     record = read_record(folder)
     assert record["status"] == "finished"
     before = runs.stopped["counters"]["examples_seen"]
@@ -217,14 +218,14 @@ def test_a_process_that_dies_ends_the_run_and_is_named(runs):
     record = read_record(runs.root / "killed" / "run")
     assert record["status"] == "failed"
     assert "The process of rank 1 was killed by signal 9." in record["error"]
-    assert "The process of rank 1 was killed by signal 9." in one.said
+    assert "The process of rank 1 was killed by signal 9." in one.err
 
 
 def test_a_failing_main_process_leaves_no_process_waiting(runs):
-    """It fails while drawing a picture, which only the main process does."""
+    """The main process fails while drawing a picture, which other processes do not do."""
     one = runs.ends["failing"]
     assert one.code == 1
-    assert "ValueError: no picture" in one.said
+    assert "ValueError: no picture" in one.err
     record = read_record(runs.root / "failing" / "run")
     assert (record["status"], record["error"]) == ("failed", "ValueError: no picture")
     assert not any(runs.left.values())

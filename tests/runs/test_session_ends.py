@@ -15,11 +15,11 @@ from ganlab.errors import CheckpointError, NonFiniteLossError
 from ganlab.record.run import read_record
 from ganlab.runs.train import prepare, train
 
-NOISY = [a for a in ARGUMENTS if "samples.every" not in a]
+DRAWING = [a for a in ARGUMENTS if "samples.every" not in a]
 
 
 def run(folder, *more, batches=6):
-    return train(*prepare([*NOISY, f"budget.batches={batches}", f"run_dir={folder}", *more]))
+    return train(*prepare([*DRAWING, f"budget.batches={batches}", f"run_dir={folder}", *more]))
 
 
 def test_finished(tmp_path, capsys):
@@ -77,8 +77,8 @@ def test_a_damaged_last_checkpoint_is_skipped(tmp_path):
 def test_checkpoint_of_another_model_in_the_folder(tmp_path):
     run(tmp_path / "one")
     run(tmp_path / "two", "model.generator.hidden=[16]")
-    stolen = (tmp_path / "two" / "checkpoints" / "last.ckpt").read_bytes()
-    (tmp_path / "one" / "checkpoints" / "last.ckpt").write_bytes(stolen)
+    foreign = (tmp_path / "two" / "checkpoints" / "last.ckpt").read_bytes()
+    (tmp_path / "one" / "checkpoints" / "last.ckpt").write_bytes(foreign)
     with pytest.raises(CheckpointError, match=r"another model(.|\n)*hidden: \[16\] → \[8\]"):
         train(*prepare([f"run={tmp_path / 'one'}", "resume=true", "budget.batches=8"]))
     assert read_record(tmp_path / "one")["status"] == "failed"

@@ -93,7 +93,7 @@ def test_killed_sweep_is_resumed(tmp_path, monkeypatch):
 
 
 def test_job_with_two_ranks(tmp_path):
-    """All ranks of a job use the job's folder, and create no folder beside the sweep."""
+    """All ranks of a job use the job's folder, and create no other folder."""
     words = ["trainer=ddp_cpu", "seed=2", "budget.batches=4"]
     finished(run(tmp_path / "sweep", *words))
     assert states(tmp_path / "sweep") == ["finished"]

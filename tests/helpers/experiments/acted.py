@@ -1,11 +1,11 @@
-"""Watches a training for what its configuration names: whether each part is there and has acted.
+"""Checks that a training used every part that its configuration names.
 
     acted = Acted(config, monkeypatch)  # before the training
     train(config)
-    acted.check()  # after it
+    acted.check()  # after the training
 
-It knows the configuration, the classes that it names, and what is logged; that the game hands its
-parts on as it should is what it looks for. For one session from the start, with a row a batch.
+The expected values are derived from the configuration, from recorded calls of the named classes,
+and from the log. The run must be new, with one session and `log_every=1`.
 """
 
 import functools
@@ -26,10 +26,10 @@ MATRICES = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Embedding)
 
 
 class Acted(Callback):
-    """See the module.
+    """Records what a training does, and compares it with the configuration.
 
     Args:
-        config: plain and resolved, as `train` gets it.
+        config: the plain configuration that is passed to `train`.
         patch: pytest's monkeypatch.
     """
 
@@ -55,14 +55,14 @@ class Acted(Callback):
     # --- while it trains -----------------------------------------------------------------------
 
     def on_train_start(self, trainer, pl_module):
-        """From now on note which layers run."""
+        """Record from now on which layers run."""
         self.module, self.trainer = pl_module, trainer
         self.before = {n: p.detach().clone() for n, p in pl_module.named_parameters()}
         for name, layer in self._layers():
             layer.register_forward_hook(functools.partial(self._ran, name))
 
     def _layers(self):
-        """All that have weights of their own."""
+        """Return name and layer of all layers with weights of their own."""
         return [
             (name, layer)
             for name, layer in self.module.named_modules()
@@ -74,20 +74,20 @@ class Acted(Callback):
             self.ran.add(name)
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-        """Note the options that a player steps with."""
+        """Record the optimizer's options at a player's step."""
         role = pl_module.roles[[o is optimizer for o in trainer.optimizers].index(True)]
         options = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
         options = {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in options.items()}
         self.steps.append((role, *self._counters(), options))
 
-    # --- what must have been -------------------------------------------------------------------
+    # --- checks after the training -------------------------------------------------------------
 
     def check(self):
-        """Raise an AssertionError for whatever the configuration names and did not act."""
+        """Raise an AssertionError if a part of the configuration was not used as configured."""
         self.rows = read_metrics(Path(self.config["run_dir"]))
         self.batches = len(self.rows)
         assert self.batches == self.module.batches_seen > 1
-        alone = self.model.get("objective") in ("l1", "l2")  # then nobody discriminates
+        alone = self.model.get("objective") in ("l1", "l2")  # no discriminator
         self.roles = [r for r in self.model["players"] if r != "discriminator" or not alone]
         assert set(self.module.roles) == set(self.roles)
         _is(self.module, self.model)
@@ -109,12 +109,14 @@ class Acted(Callback):
         return [batch for batch in range(self.batches) if (batch + 1) % every == 0]
 
     def _check_networks(self):
-        """Of the type that is named; every layer ran in training, and every network has moved."""
+        """Check that networks have the named types, all layers ran, and all weights changed."""
         players = [(role, self.model["players"][role]) for role in self.roles]
         played = {name for role, player in players for name in player.get("modules") or [role]}
         for name, part in self.model.items():
             if name != "contrast" and isinstance(part, dict) and "_target_" in part:
-                assert name in played or set(self.roles) == {"generator"}, f"nobody plays {name}"
+                assert name in played or set(self.roles) == {"generator"}, (
+                    f"no player trains {name}"
+                )
                 if name in played:
                     _is(getattr(self.module, name), part)
         asleep = {name for name, _ in self._layers()} - self.ran
@@ -128,7 +130,7 @@ class Acted(Callback):
         return self.trainer.optimizers[list(self.module.roles).index(role)]
 
     def _check_player(self, role):
-        """Its optimizer, what it trains, and when it moved."""
+        """Check a player's optimizer, its weights, and in which batches it took steps."""
         part, optimizer = self.model["players"][role], self._optimizer(role)
         assert type(optimizer) is locate(part["optimizer"]["_target_"], role)
         names = part.get("modules") or [role]
@@ -144,23 +146,23 @@ class Acted(Callback):
                 assert all(options[key] == value for *_, options in made), key
 
     def _check_losses(self):
-        """Asked by each player whenever it moves, and what it says is what is logged."""
+        """Check that each player calls its loss in all due batches; compare results and log."""
         for role, calls in self.calls.get(("loss", "adversarial"), {}).items():
             if role not in self.roles or set(self.roles) == {"generator"}:
                 continue
             assert {call.batch for call in calls} >= set(self._due(role)), role
             for batch in self._due(role):
                 assert self._logged(batch, f"{role}/adversarial")
-                said = [float(call.result) for call in calls if call.batch == batch]
-                if self.model["_target_"] == "ganlab.families.GAN":  # the others weigh and add
+                results = [float(call.result) for call in calls if call.batch == batch]
+                if self.model["_target_"] == "ganlab.families.GAN":  # others weight and add losses
                     (logged,) = self._logged(batch, f"{role}/adversarial")
-                    assert pytest.approx(logged, rel=1e-5, abs=1e-7) in said
+                    assert pytest.approx(logged, rel=1e-5, abs=1e-7) in results
         for path in (("loss", "unrolling"), ("model", "contrast")):
             for calls in self.calls.get(path, {}).values():
                 assert {call.batch for call in calls} == set(self._due("generator")), path
 
     def _logged(self, batch, name):
-        """A term's values in a batch: one, or one for each of several discriminators."""
+        """Return a term's logged values in a batch, one for each discriminator."""
         row = self.rows[batch]
         return [v for k, v in row.items() if k == name or k.startswith(f"{name}_")]
 
@@ -184,14 +186,14 @@ class Acted(Callback):
             for network in networks:
                 assert all(p.abs().max() <= part["bound"] for p in network.parameters())
         else:
-            assert cls.__name__ == "SpectralNorm", f"nobody watches a {cls.__name__}"
+            assert cls.__name__ == "SpectralNorm", f"no check for a {cls.__name__}"
             for network in networks:
                 layers = [m for m in network.modules() if isinstance(m, MATRICES)]
                 assert layers
                 assert all(hasattr(layer, "parametrizations") for layer in layers)
 
     def _check_penalty(self, name, part, calls, networks):
-        """Asked in the steps that it is due in, and logged as it weighs there."""
+        """Check that a penalty is called in due batches only, and logged with its weight."""
         step, due = 0, []
         often = self.model["players"]["discriminator"].get("accumulate", 1)
         for moves, batch in enumerate(self._due("discriminator"), 1):
@@ -209,7 +211,7 @@ class Acted(Callback):
             assert sorted(found) == pytest.approx(sorted(expected), rel=1e-5, abs=1e-12), name
 
     def _check_schedule(self, path, schedule):
-        """In effect whenever it was read, in the end, and in the log."""
+        """Check a schedule's values at each use, at the end, and in the log."""
         where, data = ".".join(map(str, path)), self.trainer.datamodule
         per_epoch = data.batches_per_epoch * data.batch_size
         batch = self.module.examples_in_batch
@@ -228,12 +230,12 @@ class Acted(Callback):
             )
             read = [(seen, value[place[0]] if place else value) for seen, value in read]
         else:
-            assert path[:-1] in self.calls, f"nobody watches {where}"
+            assert path[:-1] in self.calls, f"no calls of {where} are recorded"
             name = ".".join(path[1:])
             calls = [call for calls in self.calls[path[:-1]].values() for call in calls]
             assert calls, f"{where} was never read"
             read = [(call.examples, call.settings[path[-1]]) for call in calls]
-            if path[0] == "callbacks":  # they read it when the batch has been counted
+            if path[0] == "callbacks":  # callbacks run after the batch has been counted
                 read = [(seen - batch, value) for seen, value in read]
             read.append((self.module.examples_seen - batch, vars(calls[-1].of)[path[-1]]))
         assert read[-1][1] != at(0), f"{where} does not change in this run"
@@ -244,7 +246,7 @@ class Acted(Callback):
 
 
 def _is(thing, part):
-    """Of the type that is named, inside too."""
+    """Check that an object, and its inner network, have the named types."""
     assert type(thing) is locate(part["_target_"], "part")
     inner = part.get("network")
     if isinstance(inner, dict) and "_target_" in inner:

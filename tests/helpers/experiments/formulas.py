@@ -1,4 +1,4 @@
-"""What a scheduled scalar shall be, written anew from the configuration alone."""
+"""Expected values of scheduled settings, computed independently of ganlab's schedules."""
 
 import math
 
@@ -6,7 +6,7 @@ SCHEDULES = {f"ganlab.core.{name}" for name in ("Ramp", "Steps", "LinearDecay")}
 
 
 def scheduled(node, path=()):
-    """Path and configuration of every schedule in plain containers."""
+    """Return path and configuration of every schedule in plain containers."""
     if isinstance(node, dict) and node.get("_target_") in SCHEDULES:
         return [(path, node)]
     items = node.items() if isinstance(node, dict) else enumerate(node)
@@ -15,7 +15,7 @@ def scheduled(node, path=()):
 
 
 def value_of(schedule, examples, examples_per_epoch):
-    """The scalar after `examples` examples."""
+    """Return the expected value of a schedule after `examples` examples."""
     kind = schedule["_target_"].rpartition(".")[2]
     if kind == "Steps":
         return schedule["values"][len([at for at in schedule["at"] if examples >= at])]
@@ -34,7 +34,7 @@ def value_of(schedule, examples, examples_per_epoch):
 
 
 def hastened(node, examples):
-    """The same schedules, over within a run of so many examples: each changes before its end."""
+    """Shorten all schedules in `node`, so that they change within a run of `examples` examples."""
     for _, schedule in scheduled(node):
         kind = schedule["_target_"].rpartition(".")[2]
         if kind == "LinearDecay":  # this many examples may be a small part of an epoch

@@ -1,12 +1,12 @@
-"""Eleven small games, two regularizers and two schedules each, whose losses are on record.
+"""Eleven small games, most with two regularizers and two schedules, whose losses are recorded.
 
-`tests/contract/test_reference_losses.py` plays them. To write the record anew, after a change that
-is meant to change what is computed:
+`tests/contract/test_reference_losses.py` compares new losses with the record. After a change that
+is meant to change the losses, write a new record with
 
-    python tests/helpers/reference_games.py
+    python tests/helpers/experiments/reference_games.py
 
-All is in float64. In float32 processors that round differently part ways within ten batches of an
-unpaired game, by a tenth; in float64 by 1e-10.
+Everything is in float64. After ten batches of an unpaired game, losses on processors that round
+differently differ by a tenth in float32, but only by 1e-10 in float64.
 """
 
 import json
@@ -53,12 +53,12 @@ SMALL_POINTS = ["data.batch_size=64", "data.samples=5000"]
 SMALL_DISCRIMINATOR = ["model.discriminator.features=8", "model.discriminator.layers=2"]
 BOTH_DISCRIMINATORS = ["model.discriminator_a.features=8", "model.discriminator_a.layers=2"]
 PAIRS = ["data=shapes", *SMALL_SHAPES]
-STRANGERS = ["data=shapes_unpaired", "loss=lsgan", *SMALL_SHAPES]
+UNPAIRED = ["data=shapes_unpaired", "loss=lsgan", *SMALL_SHAPES]
 GENERATOR = LR.format("generator", ramp("1e-3", "1e-5", 60, "cosine", 4))
 DISCRIMINATOR = LR.format("discriminator", steps([5e-4, 1e-4], [26]))
 
 GAMES = {
-    # R1 is due in every 4th step; the half-life of the average is scheduled too
+    # R1 is due in every 4th step; the half-life of the EMA weights is scheduled too
     "gan": [
         *("model=gan", *SMALL_DIGITS, "model.generator.hidden=[256,256]"),
         *("regularizer=[r1,weight_decay]", "loss.regularizers.r1.every=4"),
@@ -72,7 +72,7 @@ GAMES = {
         LR.format("discriminator", steps([5e-4, 2e-4, 1e-4], [100, 400])),
         weight("gradient_penalty", ramp(1.0, 10.0, 500, "exponential")),
     ],
-    # the generator moves in every 5th batch
+    # the generator takes a step in every 5th batch
     "dcgan_wgan_gp": [
         *("model=dcgan", "loss=wgan_gp", *SMALL_DIGITS, "regularizer=[weight_decay]"),
         *("model.generator.features=8", "model.discriminator.features=8"),
@@ -100,22 +100,22 @@ GAMES = {
     ],
     # both pools are full after 3 batches; the generators' gradient is clipped
     "cyclegan": [
-        *("model=cyclegan", *STRANGERS, *BOTH_DISCRIMINATORS, "model.pool_size=5"),
+        *("model=cyclegan", *UNPAIRED, *BOTH_DISCRIMINATORS, "model.pool_size=5"),
         *("model.generator_ab.features=8", "model.generator_ab.blocks=1"),
         "model.players.generator.gradient_clip=1.0",
         *("regularizer=[r1,weight_decay]", weight("r1", ramp(1.0, 0.1, 30))),
         *(GENERATOR, DISCRIMINATOR),
     ],
     "cut": [
-        *("model=cut", *STRANGERS, *SMALL_DISCRIMINATOR),
+        *("model=cut", *UNPAIRED, *SMALL_DISCRIMINATOR),
         *("model.layers=[0,4,7,10]", "model.patches=16", "model.head_features=16"),
         *("model.generator.features=8", "model.generator.blocks=1"),
         "regularizer=[gradient_penalty,weight_decay]",
         *(GENERATOR, weight("gradient_penalty", ramp(1.0, 0.1, 30))),
     ],
-    # its discriminators begin nearly flat: only a heavy R1 is felt
+    # the discriminators are nearly flat at the start, so that only a large weight of R1 matters
     "munit": [
-        *("model=munit", *STRANGERS, *BOTH_DISCRIMINATORS),
+        *("model=munit", *UNPAIRED, *BOTH_DISCRIMINATORS),
         *("model.generator_ab.features=8", "model.generator_ab.blocks=1"),
         "model.generator_ab.style_features=16",
         *("regularizer=[r1,weight_decay]", GENERATOR, weight("r1", ramp(3e4, 3e3, 30))),
@@ -138,20 +138,20 @@ GAMES = {
 
 
 def overrides(game):
-    """What `ganlab train` is given, without a folder; a game's own value wins."""
+    """Return a game's arguments of `ganlab train`; the game's values replace those of COMMON."""
     texts = [*COMMON, *GAMES[game]]
     return list({text.partition("=")[0]: text for text in texts}.values())
 
 
 class Double(Callback):
-    """Batches in float64."""
+    """Converts batches to float64."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         batch |= {k: v.double() for k, v in batch.items() if v.is_floating_point()}
 
 
 def play(game, folder, patch):
-    """`ganlab train` of a game, with pytest's monkeypatch."""
+    """Run `ganlab train` for a game; `patch` is pytest's monkeypatch."""
     assemble = session.assemble
     patch.setattr(session, "assemble", lambda config, *more: assemble(config, *more, Double()))
     patch.setattr(torch.Tensor, "float", torch.Tensor.double)
@@ -163,7 +163,7 @@ def play(game, folder, patch):
 
 
 def first_losses(folder, digits=7):
-    """The first ten values of each loss term of a run: of the columns <player>/<term>."""
+    """Return the first ten values of each loss term of a run (columns <player>/<term>)."""
     rows = read_metrics(folder)
     names = dict.fromkeys(name for row in rows for name in row)
     players = {name.partition("/")[0] for name in names if name.endswith("/steps")}

@@ -1,4 +1,4 @@
-"""Configurations of the catalogue made small enough to train two batches, without files."""
+"""Shrinks configurations, so that they train two batches in a moment and without data files."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from helpers.experiments.formulas import hastened
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.targets import locate
 
-# sets that are drawn or installed, in place of those whose files are elsewhere
+# data set that needs files, to a generated data set that replaces it
 DRAWN = {
     "ganlab.data.PairedImages": "ganlab.data.Shapes",
     "ganlab.data.UnpairedImages": "ganlab.data.ShapesUnpaired",
@@ -21,14 +21,14 @@ TRANSLATED = {
 }
 POINTS = {"mlp"}
 ELSEWHERE = {
-    "shape_segments": "it is for experiment=segmenter_shapes",
+    "shape_segments": "it is used by experiment=segmenter_shapes",
     "digit_classifier": "it is trained by experiment=features_mnist",
     "shape_segmenter": "it is trained by experiment=segmenter_shapes",
 }
 
 
 def plain(*overrides):
-    """A whole configuration, with a folder where a data set asks for one of the user's own."""
+    """Return a plain configuration; a data set that needs a user's folder gets the name of one."""
     config = to_plain(compose(list(overrides)))
     if config["data"].get("root", "") is None:
         config["data"]["root"] = "unused"
@@ -37,7 +37,7 @@ def plain(*overrides):
 
 @cache
 def data_for(model):
-    """A set that a model can be trained on, without files."""
+    """Return the name of a data set that a model can be trained on."""
     target = locate(compose([f"model={model}"]).model._target_, "model")
     if "source" in target.needs:
         return "shapes"
@@ -47,9 +47,9 @@ def data_for(model):
 
 
 def shrunk(config):
-    """A few samples of the same shape and classes in place of the data, and narrow networks.
+    """Return a configuration with few examples of the same shape, and with narrow networks.
 
-    Every schedule is over within the run.
+    Every schedule changes within the run.
     """
     data = config["data"]
     if data["_target_"] in DRAWN:

@@ -1,4 +1,4 @@
-"""Notes what the parts of a game are asked: by methods of the classes that a config names."""
+"""Records calls of methods of the classes that a configuration names."""
 
 import functools
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from ganlab.regularizers.base import GradientPenaltyBase, Penalty
 
 @dataclass
 class Call:
-    """Of a spied method.
+    """One call of a recorded method.
 
     Attributes:
-        batch, examples: how many had been seen.
-        of: the object.
-        settings: what the object held.
-        given: its first argument, if a tensor.
-        result: what it gave.
+        batch: batches seen at the call.
+        examples: examples seen at the call.
+        of: the object whose method was called.
+        settings: the object's attributes after the call.
+        given: the first argument; a copy if it is a tensor.
+        result: the returned value; a copy if it is a tensor.
     """
 
     batch: int
@@ -31,12 +32,14 @@ class Call:
 
 
 def spy(patch, part, counters):
-    """Lists of calls, by method, of objects that have a part's class and settings.
+    """Return a dict from methods to lists of their calls, for objects that a part describes.
+
+    The lists grow during the training.
 
     Args:
         patch: pytest's monkeypatch.
         part: a configuration with a `_target_`.
-        counters: gives batches and examples seen; None as long as nothing is to be noted.
+        counters: function that returns batches and examples seen, or None to record nothing.
     """
     cls = locate(part["_target_"], "part")
     calls = {method: [] for method in _asked(cls)}
@@ -60,7 +63,7 @@ def _spied(cls, method, part, counters, seen):
 
 
 def _asked(cls):
-    """What a part of its class is asked for while it trains."""
+    """Return the names of the methods of a class that a training calls."""
     if issubclass(cls, Penalty):
         return ["of_gradients" if issubclass(cls, GradientPenaltyBase) else "of_parameters"]
     if issubclass(cls, Regularizer):
@@ -71,7 +74,7 @@ def _asked(cls):
 
 
 def _has_settings(thing, part):
-    """Whether it has kept the arguments of its configuration, as far as it keeps them by name."""
+    """Whether the attributes of `thing` equal the settings of `part` with the same names."""
     kept = vars(thing)
     return all(
         kept[key] == value

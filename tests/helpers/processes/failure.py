@@ -1,4 +1,4 @@
-"""Run by tests/runs/test_launchers.py as `ganlab`: the first process fails at a look at samples."""
+"""`ganlab` whose rank 0 fails when it draws samples; tests/runs/test_launchers.py runs it."""
 
 import sys
 

@@ -27,7 +27,7 @@ from ganlab.regularizers import R1
 
 
 def players(generator=(), discriminator=()):
-    """Plain descent; one player accumulates, the other moves rarely and is clipped."""
+    """Return players with SGD: one accumulates gradients, one steps every 2 batches and clips."""
     return {
         "discriminator": Player(sgd(0.01), discriminator, accumulate=2),
         "generator": Player(sgd(0.01), generator, every=2, gradient_clip=0.5),
@@ -108,7 +108,7 @@ FAMILIES = {
 
 
 def synchronised(n):
-    """Batch norm of both shapes in both players, and a penalty that goes back through it twice."""
+    """Return a game with batch norm in both networks, and a penalty with second derivatives."""
     torch.manual_seed(1234)
     module = GAN(
         DCGANGenerator(16, channels=1, latent=3, features=4),
@@ -121,7 +121,7 @@ def synchronised(n):
 
 
 def pooled(n):
-    """A game that remembers earlier pictures."""
+    """Return a game with pools of earlier pictures."""
     both = {
         "generator": Player(adam(), GENERATORS),
         "discriminator": Player(adam(), DISCRIMINATORS),

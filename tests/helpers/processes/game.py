@@ -1,9 +1,9 @@
 """Plays games one after another in one of several processes, for tests/core.
 
-usage: game.py FOLDER RANK RANKS PORT [GAME …]: some of `FAMILIES`, or all there is
+usage: game.py FOLDER RANK RANKS PORT [GAME …]: plays these games of `FAMILIES`, or all games
 
-Everything is in float64, also what insists on single precision. In float32 processes and one differ
-by rounding, of 1e-7, in which a small mistake in a gradient would go unseen.
+Everything is in float64, even code that calls `Tensor.float`. In float32, rounding changes results
+by 1e-7 when several processes share the work, which would hide small mistakes in gradients.
 """
 
 import json
@@ -28,11 +28,12 @@ BATCHES = 6
 
 
 class Process:
-    """This process, one of those that play a game together.
+    """This process, one of `ranks` processes that train games together.
 
     Args:
-        folder: for what tests are to look at.
-        rank, ranks: of the process.
+        folder: where files for the tests are written.
+        rank: rank of this process.
+        ranks: number of processes.
     """
 
     def __init__(self, folder, rank, ranks):
@@ -40,7 +41,7 @@ class Process:
         self.notes = {}
 
     def play(self, name, module, data, *callbacks, budget=None, folder=None, **options):
-        """Train and keep the state."""
+        """Train, write the final state to a file, and note counters; return the module."""
         if self.ranks > 1:
             options["strategy"] = "ddp_find_unused_parameters_true"
         module.log_every = 2
@@ -63,7 +64,7 @@ class Process:
 
 
 def start(folder, rank, ranks, port, *games):
-    """This file, in a process of its own."""
+    """Start a process that runs this file, and return it."""
     arguments = [__file__, *map(str, (folder, rank, ranks, port)), *games]
     return start_python(arguments, stderr=subprocess.PIPE)
 
@@ -88,9 +89,10 @@ def main(folder, rank, ranks, games=()):
 
 
 def layer_differences(rank):
-    """How far a synchronised layer, of 3 samples here and 5 there, is from one of all 8.
+    """Return the relative differences of a synchronised layer and a plain layer.
 
-    In its output, in gradients of first and second order, and in its running statistics.
+    The synchronised layer gets 3 samples on rank 0 and 5 on rank 1, the plain layer all 8. Compared
+    are outputs, gradients of first and second order, and running statistics.
     """
     torch.manual_seed(0)
     x, one = torch.randn(8, 4, 5).add_(3).requires_grad_(), torch.nn.BatchNorm1d(4)
@@ -109,7 +111,7 @@ def layer_differences(rank):
 
 
 def alone(process):
-    """What has no counterpart in one process."""
+    """Play games that are compared with nothing in a single process."""
     process.notes["layer"] = layer_differences(process.rank)
     draws = []
 
@@ -122,7 +124,7 @@ def alone(process):
     process.notes["own"]["draws"] = [draw.tolist() for draw in draws]
     process.play("own_statistics", *synchronised(2))
 
-    # clocks of two processes never agree: here one's time is over when the other's has hardly begun
+    # clocks of two processes differ: here the time of rank 1 is over long before that of rank 0
     budget = Budget(examples=10**6, minutes=60)
     if process.rank == 1:
         budget.limits["minutes"] = 0.005
@@ -136,7 +138,7 @@ def alone(process):
     resumed = {"ckpt_path": process.checkpoint("parts"), "folder": "parts"}
     process.play("resumed", *pooled(2), **resumed)
 
-    # a checkpoint of one kind of batch norm goes on as the other
+    # runs with synchronised batch norm resume without it, and vice versa
     for name, one, other in (("there", True, False), ("back", False, True)):
         process.play(f"{name}_1", *synchronised(2), plugins=[BatchNormSync(one)], folder=name)
         resumed = {"ckpt_path": process.checkpoint(name), "folder": name}
@@ -151,7 +153,7 @@ def alone(process):
 
 @contextmanager
 def double_precision():
-    """Within it, all is in float64."""
+    """Compute everything in float64 within the block."""
     single = torch.Tensor.float
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double
@@ -164,7 +166,7 @@ def double_precision():
 
 @contextmanager
 def joint_draws(rank, ranks):
-    """Within it, processes draw the latents of the joint batch, and each takes its share."""
+    """Let each process sample random numbers of the joint batch, and use its share of them."""
     draw, rank_of = torch.randn, AdversarialModule.global_rank
 
     def randn(*shape, generator=None, **options):
@@ -176,7 +178,7 @@ def joint_draws(rank, ranks):
 
     like = torch.randn_like
     torch.randn, torch.randn_like = randn, lambda x: randn(x.shape)
-    AdversarialModule.global_rank = property(lambda self: 0)  # of the seed of each batch
+    AdversarialModule.global_rank = property(lambda self: 0)  # same seed on all ranks
     try:
         yield
     finally:
@@ -185,7 +187,7 @@ def joint_draws(rank, ranks):
 
 
 def weights(module):
-    """All that players train, as one vector."""
+    """Return all trained weights as one vector."""
     own = [p.detach().flatten() for role in module.roles for p in module.parameters_of[role]]
     return torch.cat(own)
 

@@ -1,4 +1,4 @@
-"""Run by tests/metrics/protocols/test_distributed_scores.py, once in each process: scores a model.
+"""Scores a model; tests/metrics/protocols/test_distributed_scores.py runs it in each process.
 
 usage: scores.py FOLDER RANK RANKS
 """
@@ -30,7 +30,7 @@ class Projection(Extractor):
 
 
 def protocol():
-    """Every kind of state: sums, lists, and children."""
+    """Return a protocol whose metrics have every kind of state: sums, lists and submodules."""
     return SampleProtocol(
         "distributed",
         {

@@ -1,4 +1,4 @@
-"""A small driver of Debian's chromium, by its debugging pipe; nothing but the standard library."""
+"""A small driver of Debian's chromium over its debugging pipe; needs only the standard library."""
 
 import base64
 import contextlib
@@ -21,20 +21,20 @@ SHIFT = 8
 
 
 def find_browser():
-    """The path of a chromium, None where there is none."""
+    """Return the path of a chromium; None if no chromium is installed."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class BrowserError(AssertionError):
-    """The browser refused, ended, or a script in the page threw."""
+    """The browser refused a command or ended, or a script in the page threw."""
 
 
 class Browser:
     """One browser with one page.
 
     Attributes:
-        problems: errors that the page's scripts threw or the console shows, since `open`.
-        requests: addresses that the page asked for, since `open`, itself and data apart.
+        problems: errors of the page's scripts and messages on the console, since `open`.
+        requests: URLs that the page has requested since `open`, except its own and data URLs.
     """
 
     def __init__(self, program, seconds=30.0):
@@ -61,7 +61,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def close(self):
-        """End the browser, kindly and else by force, and remove what it wrote."""
+        """Close the browser, kill it if it does not end, and remove its files."""
         with contextlib.suppress(BrowserError, OSError):
             self._session = None
             self.call("Browser.close")
@@ -103,20 +103,20 @@ class Browser:
         self._note(message.get("method"), message.get("params", {}))
         return message
 
-    def _note(self, event, told):
+    def _note(self, event, details):
         if event == "Runtime.exceptionThrown":
-            self.problems.append(str(told["exceptionDetails"]))
-        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.problems.append(told["entry"]["text"])
-        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
-            self.problems.append(str(told["args"]))
+            self.problems.append(str(details["exceptionDetails"]))
+        elif event == "Log.entryAdded" and details["entry"]["level"] in ("error", "warning"):
+            self.problems.append(details["entry"]["text"])
+        elif event == "Runtime.consoleAPICalled" and details["type"] in ("error", "warning"):
+            self.problems.append(str(details["args"]))
         elif event == "Network.requestWillBeSent":
-            url = told["request"]["url"]
+            url = details["request"]["url"]
             if not url.startswith("data:") and url.partition("#")[0] != self._url:
                 self.requests.append(url)
 
     def open(self, path):
-        """Open a file and wait until the page says that it is ready; the milliseconds it took."""
+        """Open a file, wait until the page is ready, and return the milliseconds until then."""
         self.problems, self.requests, self._url = [], [], Path(path).resolve().as_uri()
         self.call("Page.navigate", url=self._url)
         self.wait("document.documentElement?.dataset.ready")
@@ -131,7 +131,7 @@ class Browser:
             time.sleep(0.02)
 
     def evaluate(self, expression):
-        """The value of a JavaScript expression (or of its promise), as JSON carries it."""
+        """Return the value of a JavaScript expression, or of its promise, converted by JSON."""
         result = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -141,7 +141,7 @@ class Browser:
         return result["result"].get("value")
 
     def press(self, *keys, shift=False):
-        """Press keys one after the other, as a person does."""
+        """Press keys one after the other."""
         for key in keys:
             told = {"key": key, "code": "Space" if key == " " else key}
             told |= {"windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))}
@@ -156,7 +156,7 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def look(self, width=1280, height=900, dark=False):
-        """Set the window's size, and whether the system is dark."""
+        """Set the window's size, and whether the system has a dark theme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -168,6 +168,6 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def screenshot(self, path, whole=True):
-        """Write a PNG of the whole page, or of what the window shows."""
+        """Write a PNG of the whole page or, if not `whole`, of the part that the window shows."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
         Path(path).write_bytes(base64.b64decode(data["data"]))

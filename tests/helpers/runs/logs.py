@@ -1,4 +1,4 @@
-"""Logs of runs, made up, for tests of the doctor."""
+"""Invented logs of runs, for tests of the doctor."""
 
 from ganlab.reports.doctor.diagnosis import examine
 from ganlab.reports.doctor.evidence import Evidence
@@ -26,9 +26,11 @@ HEALTHY = {
 
 
 def log(changes=(), rows=ROWS, record=None, **config):
-    """A healthy run with some columns changed: to a number, a list of values, or None to leave out.
+    """Return the evidence of a healthy run with some columns changed.
 
-    A list is spread over the rows, so that [a, b] changes in the middle.
+    Args:
+        changes: maps a column to a number, to a list that is spread over the rows ([a, b] changes
+            in the middle), or to None to leave the column out.
     """
     columns = HEALTHY | dict(changes)
 
@@ -48,7 +50,7 @@ def main_finding(*args, **options):
 
 
 def scored(curve, name="frechet_distance_digits", **changes):
-    """A run of ten rows a score."""
+    """Return a run with the scores of `curve`, one in every tenth row."""
     run = log(changes, rows=10 * len(curve))
     for row, value in zip(run.rows[9::10], curve, strict=True):
         row[name] = value

@@ -1,4 +1,4 @@
-"""Folders as runs leave them, without any training: for tests of what reads many of them."""
+"""Writes run folders with curves and pictures but without training, for tests that read many."""
 
 import json
 import math
@@ -30,9 +30,10 @@ model:
 def sample_run(
     folder, number=0, *, name="sample", rows=40, pictures=3, side=116, more="", extra=0, **record
 ):
-    """A finished run of 3,200 examples a row, with losses, `extra` more quantities, and scores.
+    """Write the folder of a finished run with a row every 3,200 examples, and return the folder.
 
-    Losses are `number` + 1 and fall; `fd` is logged with every tenth row.
+    The log has falling losses that start at about `number` + 1, `extra` more quantities, and the
+    score `fd` in every tenth row.
     """
     folder = Path(folder)
     (folder / "samples").mkdir(parents=True)

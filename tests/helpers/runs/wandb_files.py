@@ -10,7 +10,7 @@ from wandb.proto import wandb_internal_pb2
 
 @dataclass
 class Logged:
-    """All that one `.wandb` file tells of a run."""
+    """The contents of one `.wandb` file."""
 
     run: object = None
     config: dict = field(default_factory=dict)
@@ -21,12 +21,12 @@ class Logged:
     exit_codes: list = field(default_factory=list)
 
     def rows(self, key):
-        """The (examples_seen, value) of a quantity."""
+        """Return the pairs (examples_seen, value) of a quantity."""
         return [(row["examples_seen"], row[key]) for row in self.history if key in row]
 
 
 def offline_runs(folder):
-    """What W&B runs were logged in a run's folder, in the order of their start."""
+    """Return the contents of the W&B files in a run's folder, oldest first."""
     files = Path(folder).glob("wandb/offline-run-*/run-*.wandb")
     return [read(path) for path in sorted(files, key=lambda path: path.stat().st_mtime_ns)]
 
@@ -66,7 +66,7 @@ def _update(values, items):
 
 
 def _records(path):
-    """LevelDB's log format, after a header of seven bytes."""
+    """Yield the records of a file in LevelDB's log format, after a header of seven bytes."""
     content, at, parts = Path(path).read_bytes(), 7, b""
     while at + 7 <= len(content):
         if 32768 - at % 32768 < 7:  # no header fits in what is left of the block
@@ -75,7 +75,7 @@ def _records(path):
         length, kind = struct.unpack("<HB", content[at + 4 : at + 7])
         parts += content[at + 7 : at + 7 + length]
         at += 7 + length
-        if kind in (1, 4):  # a whole record, or its last part
+        if kind in (1, 4):  # a complete record, or the last part of a record
             record = wandb_internal_pb2.Record()
             record.ParseFromString(parts)
             parts = b""

@@ -1,4 +1,4 @@
-"""Run folders as a training writes them, without a training."""
+"""Writes run folders like those of a training, without training."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ CONFIG = {
 
 
 def score(value, better=True, **protocol):
-    """An entry of run.json's scores."""
+    """Return an entry of `scores` in run.json."""
     return {
         "value": value,
         "protocol": PROTOCOL | protocol,
@@ -45,13 +45,13 @@ def score(value, better=True, **protocol):
 
 
 def write_run(folder, *, seed=0, loss="hinge", scores=None, settings=None, choices=None, **record):
-    """A finished run's folder.
+    """Write the folder of a finished run, and return the folder.
 
     Args:
-        scores: of run.json; a number is that of high_quality.
-        settings: dotted keys to put into the configuration.
-        choices: beside model=mlp, data=ring and the loss.
-        **record: in place of entries of run.json.
+        scores: the scores in run.json; a number is the value of `high_quality`.
+        settings: maps dotted keys of the configuration to values.
+        choices: added to model=mlp, data=ring and the loss.
+        **record: entries that replace those of run.json.
     """
     folder.mkdir(parents=True)
     if isinstance(scores, (int, float)):
@@ -90,7 +90,7 @@ def write_run(folder, *, seed=0, loss="hinge", scores=None, settings=None, choic
 
 
 def write_evaluations(folder, *entries):
-    """scores.json; each entry is (scores, its other keys)."""
+    """Write scores.json; each entry is a pair of the scores and a dict of the other keys."""
     evaluations = [
         {"protocol": "modes10k", "checkpoint": "last", SEEN: 51200, "scores": scores} | more
         for scores, more in entries
