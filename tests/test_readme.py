@@ -10,7 +10,7 @@ from ganlab.cli import COMMANDS as PROGRAM
 from ganlab.config.checks import check
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.groups import options
-from ganlab.config.sweeps import with_sweep
+from ganlab.config.sweeps import merge_sweep
 from ganlab.sweeps.plan import expand
 
 # options that the README leaves out: for the classifiers that ship with ganlab, or no choice
@@ -43,7 +43,7 @@ def test_configurations_of_training_commands_are_valid(words):
     overrides = [
         word for word in words if word != "-m" and not word.startswith(("hydra/", "trainer="))
     ]
-    jobs = expand(with_sweep(overrides)[1]) if "-m" in words else [overrides]
+    jobs = expand(merge_sweep(overrides)[1]) if "-m" in words else [overrides]
     assert len(jobs) > 1 or "-m" not in words
     for job in {" ".join(job): job for job in (jobs[0], jobs[-1])}.values():
         config = to_plain(compose([*job, "run_dir=unused"]))

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from ganlab.errors import ConfigError
-from ganlab.runs.trial import fit, quiet
+from ganlab.runs.trial import fit, without_callbacks
 
 FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
 
@@ -65,7 +65,7 @@ def measure(
     from ganlab.benchmark.parts import time_parts
     from ganlab.benchmark.reference import AlternatingLoops, peak_memory
 
-    silent = quiet(config, "ema")
+    silent = without_callbacks(config, "ema")
     pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision)
     fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference

@@ -42,7 +42,7 @@ class WandBMedia(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Send the picture of the untrained generator."""
         if pl_module.examples_seen == 0:
-            with self.logger.harmless():
+            with self.logger.without_failing():
                 self._send_grid(pl_module)
 
     def on_train_batch_end(
@@ -51,7 +51,7 @@ class WandBMedia(Callback):
         """Send the scores and the picture of this batch, if they exist."""
         if not self.logger.is_live:
             return
-        with self.logger.harmless():
+        with self.logger.without_failing():
             if pl_module.scored_at == pl_module.examples_seen:
                 self._send_scores(trainer)
             self._send_grid(pl_module)
@@ -60,7 +60,7 @@ class WandBMedia(Callback):
         """Send the contact sheet and the table of single samples."""
         if not self.logger.is_live:
             return
-        with self.logger.harmless():
+        with self.logger.without_failing():
             from wandb import Image
 
             self.logger.summarise({"batches_seen": pl_module.batches_seen})

@@ -22,7 +22,7 @@ def _precision(text: str) -> str:
 ARGUMENTS = {
     "json": Argument(boolean, "true to print one JSON object", False),
     "batches": Argument(count, "batches per block (default: the number that takes about 2 s)"),
-    "blocks": Argument(count, "blocks per loop; blocks of both loops alternate", 7),
+    "blocks": Argument(count, "timed blocks of each loop; the loops alternate", 7),
     "reference": Argument(
         _precision,
         "precision of the reference loop, 32-true or bf16-mixed (default: trainer.precision)",
@@ -33,7 +33,10 @@ ARGUMENTS = {
 def main(argv: list[str]) -> int:
     """Measure and print; further arguments are overrides as in `ganlab train`."""
     if wants_help(argv):
-        purpose = "time the training loop. Arguments: any key=value of `ganlab train`, and"
+        purpose = (
+            "time the training loop against a reference loop, written by hand. Arguments: any "
+            "key=value of `ganlab train`, and"
+        )
         print(usage("bench", purpose, ARGUMENTS))
         return 0
     for text in argv:

@@ -89,7 +89,8 @@ def pair(argv: list[str]) -> int:
 
 def _text(result: DataCheck) -> str:
     total = sum(folder.pictures for folder in result.folders)
-    lines = [f"{result.root}: {total:,} pictures in {len(result.folders):,} folders"]
+    folders = "1 folder" if len(result.folders) == 1 else f"{len(result.folders):,} folders"
+    lines = [f"{result.root}: {total:,} pictures in {folders}"]
     shown = result.folders[:20]
     width = max((len(str(f.path.relative_to(result.root))) for f in shown), default=0)
     for folder in shown:

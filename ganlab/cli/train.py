@@ -14,7 +14,7 @@ HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
   regularizer=[a,b]       regularizers in addition to those of the loss
   trainer=cpu|gpu|…       where to train; trainer.precision=bf16-mixed, trainer.devices=2, …
   budget.examples=        length of the run; also budget.batches, .epochs and .minutes. The run ends
-                          when it reaches the first of the given budgets
+                          when it reaches the first limit; without any, after 3 minutes
   seed=  run_dir=         seed of the run, and the folder that the run is written to
   logger=wandb            also log to Weights & Biases (offline); likewise logger=tensorboard
   dry_run=true            print what would be done and how long it would take, and stop

@@ -21,9 +21,7 @@ ARGUMENTS = {
         natural, "pixels that neighbouring tiles share (default: a quarter of tile)"
     ),
     "seed": Argument(seed, "seed of the model's noise, if it has any", 0),
-    "max_pixels": Argument(
-        count, "largest allowed number of pixels of a picture (default: 67108864)", 2**26
-    ),
+    "max_pixels": Argument(count, "largest allowed number of pixels of a picture", 2**26),
     "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
 }
 NOTES = """

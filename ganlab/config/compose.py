@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ganlab.config.groups import bare, check_choice, groups, protocol_of
+from ganlab.config.groups import bare_names, check_choice, groups, protocol_of
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current, refuse_old_names
@@ -104,7 +104,7 @@ def spelled_out(override: str) -> str:
     key = name.lstrip("+~")
     prefix = name.removesuffix(key)
     if key in groups():
-        value = bare(key, value)
+        value = bare_names(key, value)
     for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
         if key == group:
             return f"{prefix}{group}@{path}{equals}{value}"

@@ -63,7 +63,7 @@ def protocol_of(data: str) -> Path | None:
     return file_of("protocol", named[1]) if named else None
 
 
-def bare(group: str, value: str) -> str:
+def bare_names(group: str, value: str) -> str:
     """Return a choice, or several choices separated by commas, without their folders.
 
     Texts that are not choices of the group are returned unchanged.

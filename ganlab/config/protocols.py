@@ -8,7 +8,7 @@ from hydra import compose
 from omegaconf import OmegaConf
 
 from ganlab.config.compose import check_key, merge, register_resolvers
-from ganlab.config.groups import bare, check_choice
+from ganlab.config.groups import bare_names, check_choice
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError
 
@@ -20,7 +20,7 @@ def named_protocol(name: str) -> dict[str, Any]:
         ConfigError: there is no such protocol; the message suggests the nearest name.
     """
     check_choice("protocol", name)
-    return _composed("protocol", bare("protocol", name))
+    return _composed("protocol", bare_names("protocol", name))
 
 
 def chosen(base: dict[str, Any] | None, arguments: list[str]) -> dict[str, Any]:

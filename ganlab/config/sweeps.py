@@ -27,7 +27,7 @@ def read_sweep(name: str) -> tuple[list[str], dict[str, str]]:
     }
 
 
-def with_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
+def merge_sweep(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return a sweep's name, and the sweep's overrides merged with the user's overrides.
 
     The user's override wins if both have the same key. Without sweep=NAME the name is None.

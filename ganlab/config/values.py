@@ -20,7 +20,7 @@ def boolean(text: str) -> bool:
     return values[text.lower()]
 
 
-def whole(text: str) -> int:
+def integer(text: str) -> int:
     """Return the whole number that a text stands for."""
     try:
         return int(text)
@@ -38,21 +38,21 @@ def number(text: str) -> float:
 
 def count(text: str) -> int:
     """Return the whole number ≥ 1 that a text stands for."""
-    if (n := whole(text)) < 1:
+    if (n := integer(text)) < 1:
         raise ValueError(f"received {n}; needs 1 or more")
     return n
 
 
 def natural(text: str) -> int:
     """Return the whole number ≥ 0 that a text stands for."""
-    if (n := whole(text)) < 0:
+    if (n := integer(text)) < 0:
         raise ValueError(f"received {n}; needs 0 or more")
     return n
 
 
 def seed(text: str) -> int:
     """Return the seed that a text stands for: a whole number from 0 to 2³² − 1."""
-    if not 0 <= (n := whole(text)) < 2**32:
+    if not 0 <= (n := integer(text)) < 2**32:
         raise ValueError(f"received {n}; needs 0 … {2**32 - 1}")
     return n
 

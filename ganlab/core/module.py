@@ -131,7 +131,7 @@ class AdversarialModule(AveragedModule):
         terms = getattr(self, f"{role}_loss")(batch)
         loss = self._total(role, terms)
         self.manual_backward(loss / player.accumulate if player.accumulate > 1 else loss)
-        if player.moves(self.batches_seen + 1) % player.accumulate == 0:
+        if player.due_batches(self.batches_seen + 1) % player.accumulate == 0:
             optimizer = self.optimizers_in_order()[index]
             optimizer.step()
             optimizer.zero_grad()

@@ -59,7 +59,7 @@ class Player:
         """Whether the player is trained in this batch (counted from 0)."""
         return (batch + 1) % self.every == 0
 
-    def moves(self, batches: int) -> int:
+    def due_batches(self, batches: int) -> int:
         """Return how many of the first `batches` batches are due."""
         return batches // self.every
 

@@ -133,7 +133,7 @@ class Translator(AdversarialModule):
             ConfigError: an unknown direction, or pictures of a shape that the network refuses.
         """
         chosen = self.direction(direction)
-        one_by_one = self.draws or self.norm_at_test == "batch"
+        one_by_one = self.is_random or self.norm_at_test == "batch"
         with self.translating(chosen.generator, ema) as generator:
             parts = []
             for index, part in enumerate(x.split(1 if one_by_one else batch_size)):
@@ -142,7 +142,7 @@ class Translator(AdversarialModule):
         return torch.cat(parts)
 
     @property
-    def draws(self) -> bool:
+    def is_random(self) -> bool:
         """Whether translations are random, by dropout or by a latent."""
         generators = (self.get_submodule(d.generator) for d in self.directions.values())
         return self.dropout_at_test or any(hasattr(network, "latent") for network in generators)

@@ -14,7 +14,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from ganlab.data.batches import Crops, TensorBatches, count_batches, rows
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.errors import DataError, one_of
 from ganlab.modalities import Modality, of_shape
 from ganlab.record.old_names import original_batch
@@ -54,8 +54,8 @@ class TensorDataModule(LightningDataModule):
 
     def __init__(self, *, batch_size: int = 64, seed: int = 0) -> None:
         super().__init__()
-        self.batch_size = whole("batch_size", batch_size, 1)
-        self.seed = whole("seed", seed, 0)
+        self.batch_size = check_integer("batch_size", batch_size, 1)
+        self.seed = check_integer("seed", seed, 0)
         self.start_batch = 0
         self._splits: dict[str, dict[str, Tensor]] = {}
         self._hashes: dict[str, str] = {}

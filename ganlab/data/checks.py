@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganlab.errors import ConfigError, one_of
 
 
-def whole(name: str, value: object, low: int, high: int | None = None) -> int:
+def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
     """Return `value` if it is an integer in [low, high].
 
     Args:
@@ -26,7 +26,7 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     return value
 
 
-def positive(name: str, value: object, zero: bool = False) -> float:
+def check_positive(name: str, value: object, zero: bool = False) -> float:
     """Return `value` as a float.
 
     Raises:

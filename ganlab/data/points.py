@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import check_classes, positive, whole
+from ganlab.data.checks import check_classes, check_integer, check_positive
 from ganlab.errors import one_of
 from ganlab.modalities import POINTS
 
@@ -48,7 +48,7 @@ class Points(TensorDataModule):
         classes: int | None = None,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        self.samples = whole("samples", samples, 1)
+        self.samples = check_integer("samples", samples, 1)
         one_of("data.dimensions", dimensions, (2,))
         check_classes(classes, self.classes, self.title)
 
@@ -113,9 +113,9 @@ class Ring(Mixture):
     def __init__(
         self, modes: int = 8, radius: float = 2.0, sigma: float = 0.02, **common: Any
     ) -> None:
-        self.modes = self.truth = whole("modes", modes, 1)
-        self.radius = positive("radius", radius)
-        self.sigma = positive("sigma", sigma, zero=True)
+        self.modes = self.truth = check_integer("modes", modes, 1)
+        self.radius = check_positive("radius", radius)
+        self.sigma = check_positive("sigma", sigma, zero=True)
         super().__init__(**common)
 
     @property
@@ -141,10 +141,10 @@ class Grid(Mixture):
     def __init__(
         self, side: int = 5, spacing: float = 2.0, sigma: float = 0.05, **common: Any
     ) -> None:
-        self.side = whole("side", side, 1)
+        self.side = check_integer("side", side, 1)
         self.modes = self.truth = side * side
-        self.spacing = positive("spacing", spacing)
-        self.sigma = positive("sigma", sigma, zero=True)
+        self.spacing = check_positive("spacing", spacing)
+        self.sigma = check_positive("sigma", sigma, zero=True)
         super().__init__(**common)
 
     @property
@@ -171,8 +171,8 @@ class SwissRoll(Points):
     provides = ("example",)
 
     def __init__(self, radius: float = 2.0, noise: float = 0.05, **common: Any) -> None:
-        self.radius = positive("radius", radius)
-        self.noise = positive("noise", noise, zero=True)
+        self.radius = check_positive("radius", radius)
+        self.noise = check_positive("noise", noise, zero=True)
         super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -195,7 +195,7 @@ class TwoMoons(Points):
     truth = 2
 
     def __init__(self, noise: float = 0.05, **common: Any) -> None:
-        self.noise = positive("noise", noise, zero=True)
+        self.noise = check_positive("noise", noise, zero=True)
         super().__init__(**common)
 
     def draw(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:

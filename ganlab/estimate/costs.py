@@ -20,7 +20,7 @@ from ganlab.core.build import make
 from ganlab.data.batches import rows
 from ganlab.errors import DataError
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
-from ganlab.runs.trial import fit, now, quiet
+from ganlab.runs.trial import fit, now, without_callbacks
 
 WARM_UP = 3  # minimum number of batches before the measurement
 BATCHES = 10  # minimum number of measured batches
@@ -103,7 +103,7 @@ def measure(
     moved = relocated(config, str(config["run_dir"]), folder) | {"logger": {}}
     moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     measurement = Measurement(moved, refused)
-    silent = quiet(moved, "ema", "doctor")
+    silent = without_callbacks(moved, "ema", "doctor")
     # the time of the doctor's rows is part of a batch's time; its samples are timed separately
     if "every_examples" in (silent["callbacks"]["doctor"] or {}):
         doctor = silent["callbacks"]["doctor"] | {"every_examples": None}

@@ -133,7 +133,7 @@ def length_of(
         batches=batches,
         examples=batches * size,
         epochs=batches / per_epoch,
-        steps={r: p.moves(batches) // p.accumulate for r, p in module.players.items()},
+        steps={r: p.due_batches(batches) // p.accumulate for r, p in module.players.items()},
         calls=calls,
         seconds=seconds,
     )

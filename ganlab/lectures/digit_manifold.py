@@ -120,7 +120,7 @@ def lesson(
     ]
     walks = [
         [_path(module, *pairs[:, i], 8, spherical), _path_of_pixels(*(e[i] for e in ends), 8)]
-        for i in different(classifier, *ends)[:2]
+        for i in rank_different_pairs(classifier, *ends)[:2]
     ]
     return Lesson(_draw(kinds, walks, numbers), numbers, sentences)
 
@@ -187,7 +187,9 @@ def distance_to(features: Tensor, known: Tensor, itself: bool = False) -> Tensor
     return torch.cat(nearest)[:, int(itself)]
 
 
-def different(classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Tensor) -> list[int]:
+def rank_different_pairs(
+    classifier: Callable[..., tuple[Tensor, Tensor]], a: Tensor, b: Tensor
+) -> list[int]:
     """Return the indices i of pairs a[i], b[i]: first those that show two different, clear digits.
 
     Only the first 200 pairs are ranked, by the lower of the classifier's two confidences; pairs

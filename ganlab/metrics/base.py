@@ -20,7 +20,7 @@ class Extractor(nn.Module):
         title: the extractor's name in a score's protocol.
         hash: first 16 hex digits of the SHA-256 of its weights.
         resizer: how images are resized, a name in `ganlab.metrics.features.resizers.RESIZERS`.
-        at_once: batch size of the forward pass, which bounds the memory.
+        batch_size: batch size of the forward pass, which bounds the memory.
         width: number of features.
         classes: number of logits; None if the network has no logits.
         published: established names of scores that use this network, e.g.
@@ -33,7 +33,7 @@ class Extractor(nn.Module):
     resizer: str
     width: int
     classes: int | None = None
-    at_once: int = 500
+    batch_size: int = 500
     published: ClassVar[dict[str, str]] = {}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -87,7 +87,7 @@ class SampleMetric(Metric):
             missing name means None.
         min_samples: smallest number of real examples, and of samples, that the metric accepts;
             `bind` may set it.
-        instead: what to use if there are fewer samples, for the error message.
+        alternative: what to use if there are fewer samples, for the error message.
     """
 
     full_state_update = False
@@ -100,7 +100,7 @@ class SampleMetric(Metric):
     other_higher_is_better: ClassVar[dict[str, bool]] = {}
     title: str
     min_samples: int = 2
-    instead: str = "more samples"
+    alternative: str = "more samples"
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Set what depends on the extractor and the data module; called once, before `update`."""
@@ -131,7 +131,7 @@ class SampleMetric(Metric):
             if count < self.min_samples:
                 raise ConfigError(
                     f"{self.title}: {count:,} {name} are too few; it needs {self.min_samples:,} or "
-                    f"more. Raise {setting}, or use {self.instead}."
+                    f"more. Raise {setting}, or use {self.alternative}."
                 )
 
 

@@ -33,7 +33,7 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
     return status
 
 
-def look(folder: Path) -> tuple[str, dict[str, Any]]:
+def state_and_record(folder: Path) -> tuple[str, dict[str, Any]]:
     """Return a run's state and record; never raise a RunError.
 
     If run.json does not exist, the state is "missing" and the record is empty. If it cannot be

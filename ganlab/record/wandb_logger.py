@@ -134,14 +134,14 @@ class WandB(Logger):
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values (numbers, pictures, tables) at `step` examples."""
         if self.is_live:
-            with self.harmless():
+            with self.without_failing():
                 self.run.log({**metrics, X: step})
 
     @rank_zero_only
     def summarise(self, values: Mapping[str, Any]) -> None:
         """Write values to the run's summary; they replace older values of the same name."""
         if self.is_live:
-            with self.harmless():
+            with self.without_failing():
                 for key, value in values.items():
                     self.run.summary[key] = value
 
@@ -157,21 +157,21 @@ class WandB(Logger):
             return
         sync_hint = f"`wandb sync --include-online {self.folder / 'wandb'}` sends what is missing."
         try:
-            with self.harmless(sync_hint):
+            with self.without_failing(sync_hint):
                 self.run.summary["status"] = status
                 if error is not None:
                     self.run.summary["error"] = f"{type(error).__name__}: {error}"
                 self.run.summary["peak_memory_mib"] = peak_memory_mib()
                 if self.log_checkpoints:
                     self._send_checkpoints()
-            with self.harmless(sync_hint):
+            with self.without_failing(sync_hint):
                 self.run.finish(exit_code=EXIT_CODES[status])
         finally:
             self._restore_environment()
             self._tear_down()
 
     @contextmanager
-    def harmless(self, then: str = "The run continues without W&B.") -> Iterator[None]:
+    def without_failing(self, then: str = "The run continues without W&B.") -> Iterator[None]:
         """Catch an error within the block and stop logging; print the error if it is the first.
 
         Args:
@@ -274,7 +274,7 @@ class WandB(Logger):
             return
 
         def tear_down() -> None:
-            with self.harmless():
+            with self.without_failing():
                 wandb.teardown()
 
         # wandb.teardown waits for W&B's process, which may never end after a server's refusal

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.groups import bare, file_of, options
+from ganlab.config.groups import bare_names, file_of, options
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current
 from ganlab.record.plain_yaml import parse
@@ -41,7 +41,7 @@ def baseline_named(name: str) -> Baseline:
         ConfigError: there is no such experiment, or it has no baseline; the message suggests the
             nearest name that has one.
     """
-    known, name = baselines(), bare("experiment", name)
+    known, name = baselines(), bare_names("experiment", name)
     if name not in known:
         why = "has no baseline" if name in options("experiment") else "is no experiment"
         raise ConfigError(

@@ -54,12 +54,14 @@ class Reproduction:
         base, self.config = self._composed(self.run_overrides[:1]), self._composed()
         self.protocol = self._protocol()
         self.module, self.data = check(self.config)
-        self.asked = changes(self.config, base, self.baseline.checkpoint == "best")
+        self.requested_changes = changes(self.config, base, self.baseline.checkpoint == "best")
         self.unscored: dict[int, str] = {}  # maps a seed to the error of its evaluation
         if self.protocol is not None:
             self._check_score()
             if self.protocol.get("name", "").endswith("(changed)"):
-                self.asked.append(f"the protocol by {' '.join(self.protocol_overrides)}")
+                self.requested_changes.append(
+                    f"the protocol by {' '.join(self.protocol_overrides)}"
+                )
         if self.scale != 1:
             self.run_overrides += [
                 *shortened(self.config, self.scale),
@@ -76,7 +78,9 @@ class Reproduction:
     @property
     def changed(self) -> list[str]:
         """Differences of the overrides, and of the planned runs, from the baseline's recipe."""
-        return self.asked + [text for run in self.runs for text in run.changes(self.config)]
+        return self.requested_changes + [
+            text for run in self.runs for text in run.changes(self.config)
+        ]
 
     @property
     def recipe_hash(self) -> str | None:

@@ -9,7 +9,7 @@ from ganlab.config.moved_folder import relocated
 from ganlab.errors import ConfigError, RunError
 
 # the settings that may change on resume: they decide how a run is executed and watched
-FREE = (
+MAY_DIFFER = (
     "budget",
     "schedule",  # lengths that schedules refer to; a change is found in the schedules
     "trainer",
@@ -42,7 +42,7 @@ def continued(
 
     Raises:
         RunError: the folder holds no run; the run is finished and no longer budget is given; or a
-            setting outside `FREE` has changed. The message lists the changes.
+            setting outside `MAY_DIFFER` has changed. The message lists the changes.
         ConfigError: an unknown key, a text without `=`, a config group, or a budget that is not a
             number.
     """
@@ -55,7 +55,9 @@ def continued(
     new |= {"resume": True, "run": None, "run_dir": str(folder), "name": config["name"]}
     _check_budget(new.get("budget"))
     changed = [
-        line for key, line in differences(config, new) if not any(_inside(key, f) for f in FREE)
+        line
+        for key, line in differences(config, new)
+        if not any(_inside(key, f) for f in MAY_DIFFER)
     ]
     if changed:
         raise RunError(

@@ -27,7 +27,8 @@ def summary(folder: Path) -> str:
         f"  folder    {folder}",
     ]
     if picture := best_picture(folder):
-        best = " (the best by score)" if record.get("best") else ""
+        is_best = int(picture.stem) == (record.get("best") or {}).get("examples_seen")
+        best = " (the best by score)" if is_best else ""
         lines.append(f"  samples   {picture}{best}")
     if (sheet := folder / "contact_sheet.png").exists():
         lines.append(f"  history   {sheet}")

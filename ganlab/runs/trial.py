@@ -16,7 +16,7 @@ from ganlab.record.run import RunRecord
 from ganlab.runs.assemble import assemble
 
 
-def quiet(config: dict[str, Any], *kept: str) -> dict[str, Any]:
+def without_callbacks(config: dict[str, Any], *kept: str) -> dict[str, Any]:
     """Return the configuration with a budget of 60 minutes and without most callbacks.
 
     Callbacks for pictures, scores and the progress bar run at their own cadence, which would

@@ -15,10 +15,10 @@ from typing import Any
 
 from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
-from ganlab.record.states import look
+from ganlab.record.states import state_and_record
 from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.sweeps.job import STOP, run_job
-from ganlab.sweeps.launchers import as_config_error, launcher_of, own_settings
+from ganlab.sweeps.launchers import as_config_error, launcher_of, worker_override
 
 MAX_CRASHES = 2  # a job is marked as failed when its process has died this often
 UNFINISHED = ("planned", "killed", "interrupted")
@@ -133,7 +133,7 @@ def _report_crash(job: Job, last: bool) -> None:
 
 
 def _state(job: Job) -> str:
-    return look(job.folder)[0]
+    return state_and_record(job.folder)[0]
 
 
 def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception | None:
@@ -148,7 +148,7 @@ def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Ex
     from ganlab.private import run_hydra
 
     launcher = launcher_of(settings)
-    hydra_overrides = [*settings, *own_settings(launcher, settings, jobs)]
+    hydra_overrides = [*settings, *worker_override(launcher, settings, jobs)]
     numbers = ",".join(str(job.number) for job in jobs)
     arguments = [
         "ganlab train",

@@ -68,7 +68,7 @@ def as_config_error(settings: list[str]) -> Iterator[None]:
         raise ConfigError(f"{given}: {str(error).splitlines()[0]}") from None
 
 
-def own_settings(launcher: str, settings: list[str], jobs: list[Job]) -> list[str]:
+def worker_override(launcher: str, settings: list[str], jobs: list[Job]) -> list[str]:
     """Return ganlab's override for a launcher: the number of joblib's worker processes.
 
     The number is the number of jobs or, if lower, the number of GPUs or cores divided by the

@@ -20,14 +20,14 @@ def sweep(argv: list[str]) -> int:
             written then.
         RunError: the sweep's folder is in use or cannot be written, or no job can be started.
     """
-    from ganlab.config.sweeps import is_of_hydra, with_sweep
+    from ganlab.config.sweeps import is_of_hydra, merge_sweep
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
 
     plan.check_started_once()
     overrides = [text for text in argv if text not in ("-m", "--multirun")]
     settings = [text for text in overrides if is_of_hydra(text)]
-    name, overrides = with_sweep([text for text in overrides if text not in settings])
+    name, overrides = merge_sweep([text for text in overrides if text not in settings])
     folders = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
     overrides = [text for text in overrides if not text.startswith("run_dir=")]
     for text in overrides:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ganlab.record.states import look
+from ganlab.record.states import state_and_record
 from ganlab.record.sweep import jobs_of
 
 
@@ -19,7 +19,7 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
     """
     rows, counts = [], Counter[str]()
     for job in jobs_of(folder):
-        state, record = look(job.folder)
+        state, record = state_and_record(job.folder)
         counts[state] += 1
         rows.append([str(job.number), state, _progress(record), " ".join(job.differing)])
         if error := record.get("error"):
@@ -42,7 +42,7 @@ def print_end(folder: Path, interrupted: bool) -> int:
     table, counts = status_table(folder)
     print(table)
     print(f"{describe_counts(counts)}. The sweep is in {folder}.")
-    if any(look(job.folder)[1].get("scores") for job in jobs_of(folder)):
+    if any(state_and_record(job.folder)[1].get("scores") for job in jobs_of(folder)):
         print(f"  ganlab compare {folder}")
     if set(counts) == {"finished"}:
         return 0

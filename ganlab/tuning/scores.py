@@ -15,7 +15,7 @@ from ganlab.core.build import make
 from ganlab.errors import ConfigError, nearest
 from ganlab.metrics import Protocol
 from ganlab.reports.comparison.scores import direction_of, quality_rank
-from ganlab.tuning.space import Space, ends
+from ganlab.tuning.space import Space, first_and_last
 
 
 def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
@@ -28,7 +28,7 @@ def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
         ConfigError: a key or option is unknown, or both configurations are invalid.
     """
     _check_choices(space)
-    first, last = ends(space)
+    first, last = first_and_last(space)
     try:
         return _checked([*fixed, *first])
     except ConfigError as error:

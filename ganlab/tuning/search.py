@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from ganlab.callbacks.pruning import Pruning
-from ganlab.config.sweeps import with_sweep
+from ganlab.config.sweeps import merge_sweep
 from ganlab.errors import ConfigError
 from ganlab.record.run import read_record
 from ganlab.runs.planned import plan, run_planned
@@ -36,7 +36,7 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
     """
     sweep, startup = arguments["sweep"], arguments["startup"]
     _say("ganlab: reading the configuration …")
-    _, overrides = with_sweep([*([f"sweep={sweep}"] if sweep else []), *overrides])
+    _, overrides = merge_sweep([*([f"sweep={sweep}"] if sweep else []), *overrides])
     fixed, space = split_space(overrides)
     if not (name := arguments["study"] or sweep):
         raise ConfigError("study: a search needs a name; give study=NAME, or sweep=NAME.")

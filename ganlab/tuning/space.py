@@ -61,7 +61,7 @@ def suggest(trial: Trial, space: Space) -> list[str]:
     ]
 
 
-def ends(space: Space) -> tuple[list[str], list[str]]:
+def first_and_last(space: Space) -> tuple[list[str], list[str]]:
     """Return overrides that set each key to its first value, and overrides for the last values."""
     pairs = {
         key: (distribution.choices[0], distribution.choices[-1])

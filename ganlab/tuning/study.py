@@ -18,7 +18,7 @@ from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
 # keys that say how a trial is executed; they may differ between the processes of one search
-FREE = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
+MAY_DIFFER = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any], space: Space) -> list
         lines.append(f"score: {old['score']} → {new['score']}")
     before, after = _by_key(old["fixed"]), _by_key(new["fixed"])
     for key in dict.fromkeys([*before, *after]):
-        is_free = any(key == free or key.startswith(f"{free}.") for free in FREE)
+        is_free = any(key == free or key.startswith(f"{free}.") for free in MAY_DIFFER)
         if before.get(key) != after.get(key) and not is_free and key not in space:
             lines.append(f"{key}: {before.get(key, 'not set')} → {after.get(key, 'not set')}")
     old_space = {key: json_to_distribution(text) for key, text in old["space"].items()}

@@ -8,7 +8,7 @@ from helpers.readme import COMMANDS
 
 from ganlab.cli import main
 from ganlab.config.compose import compose
-from ganlab.config.sweeps import with_sweep
+from ganlab.config.sweeps import merge_sweep
 from ganlab.data import MNIST5k, Shapes
 from ganlab.modalities.grid import save_png
 from ganlab.sweeps.plan import expand
@@ -25,7 +25,7 @@ def _shortened(words):
     """Return a training command's words with two batches, on the CPU, without downloads."""
     words = [*words, "regularizer=[]"] if "sweep=ring_losses" in words else words
     composed = [word for word in words if word != "-m" and not word.startswith("hydra/")]
-    config = compose(expand(with_sweep(composed)[1])[0] if "-m" in words else composed)
+    config = compose(expand(merge_sweep(composed)[1])[0] if "-m" in words else composed)
     if config.get("lesson"):
         return words
     if "PairedImages" in config.data._target_ or "UnpairedImages" in config.data._target_:

@@ -30,7 +30,7 @@ def build(optimizer, *parameters):
 def test_moves_count_the_batches_in_which_the_player_is_due(every):
     player = Player(optimizer=Adam, every=every)
     due = [player.is_due(batch) for batch in range(60)]
-    assert [player.moves(n) for n in range(61)] == [sum(due[:n]) for n in range(61)]
+    assert [player.due_batches(n) for n in range(61)] == [sum(due[:n]) for n in range(61)]
     assert [batch for batch, is_due in enumerate(due) if is_due] == list(
         range(every - 1, 60, every)
     )
@@ -40,8 +40,8 @@ def test_a_generator_is_trained_after_each_fifth_critic_step():
     """WGAN, algorithm 1: five critic steps come first."""
     critic, generator = Player(optimizer=Adam), Player(optimizer=Adam, every=5)
     due = [batch for batch in range(20) if generator.is_due(batch)]
-    assert [critic.moves(batch + 1) for batch in due] == [5, 10, 15, 20]
-    assert [generator.moves(batch + 1) for batch in due] == [1, 2, 3, 4]
+    assert [critic.due_batches(batch + 1) for batch in due] == [5, 10, 15, 20]
+    assert [generator.due_batches(batch + 1) for batch in due] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -159,14 +159,14 @@ def test_output_folder_that_is_a_file_is_refused(b_to_a_run, tmp_path, capsys):
 def test_messages_about_wrong_values():
     from ganlab.cli.arguments import parse
     from ganlab.cli.export import ARGUMENTS
-    from ganlab.config.values import count, device_named, number, whole
+    from ganlab.config.values import count, device_named, integer, number
 
     with pytest.raises(ConfigError, match=r"Did you mean 'safetensors'\? It is"):
         parse(["run=x", "format=safetensor"], ARGUMENTS)
-    for parser, said in ((whole, "a whole number"), (count, "a whole number"), (number, "number")):
+    for parser, said in ((integer, "a whole number"), (count, "a whole number"), (number, "number")):
         with pytest.raises(ValueError, match=f"^received 'x'; needs .*{said}$"):
             parser("x")
-    assert (whole("-3"), number("0.5"), device_named("cpu")) == (-3, 0.5, "cpu")
+    assert (integer("-3"), number("0.5"), device_named("cpu")) == (-3, 0.5, "cpu")
     for device in ("meta", "gpu", "hpu", "cdua"):
         with pytest.raises(ConfigError, match="allowed cpu, cuda, mps, xpu"):
             device_named(device)

@@ -23,7 +23,7 @@ from ganlab.runs.planned import plan
 
 pytestmark = pytest.mark.contract
 
-TRAIN = [a for a in ARGUMENTS if not a.startswith(("evaluation", "trainer"))] + [
+TRAIN = [a for a in ARGUMENTS if not a.startswith(("protocol", "trainer"))] + [
     "trainer=ddp_cpu",
     "protocol=modes10k",
     "protocol.samples=200",

@@ -6,14 +6,14 @@ import pytest
 from helpers.tiny import ARGUMENTS
 
 from ganlab.cli import main
-from ganlab.config.sweeps import read_sweep, with_sweep
+from ganlab.config.sweeps import merge_sweep, read_sweep
 from ganlab.errors import ConfigError, HeldError
 from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
 from ganlab.record.states import state_of
 from ganlab.record.sweep import Job, jobs_of
 from ganlab.sweeps.job import _free_gpu
-from ganlab.sweeps.launchers import check_launcher, own_settings
+from ganlab.sweeps.launchers import check_launcher, worker_override
 from ganlab.sweeps.plan import expand
 from ganlab.sweeps.table import status_table
 
@@ -60,7 +60,7 @@ def test_unknown_key_writes_nothing(tmp_path, monkeypatch, capsys):
 
 def test_command_line_replaces_values_of_the_sweep_file():
     overrides, params = read_sweep("ring_losses")
-    name, words = with_sweep(["sweep=ring_losses", "seed=7", "log_every=9"])
+    name, words = merge_sweep(["sweep=ring_losses", "seed=7", "log_every=9"])
     assert name == "ring_losses"
     expected = [f"{k}={v}" for k, v in params.items() if k != "seed"]
     assert words == [*overrides, *expected, "seed=7", "log_every=9"]
@@ -189,9 +189,9 @@ def test_joblib_starts_as_many_processes_as_devices_allow(
     monkeypatch.setattr("torch.cuda.is_available", lambda: gpus > 0)
     monkeypatch.setattr("ganlab.sweeps.launchers.read_config", lambda folder: {"trainer": trainer})
     listed = [Job(number, tmp_path / str(number), [], []) for number in range(jobs)]
-    assert own_settings("joblib", [], listed) == [f"hydra.launcher.n_jobs={processes}"]
-    assert own_settings("joblib", ["hydra.launcher.n_jobs=3"], listed) == []
-    assert own_settings("basic", [], listed) == []
+    assert worker_override("joblib", [], listed) == [f"hydra.launcher.n_jobs={processes}"]
+    assert worker_override("joblib", ["hydra.launcher.n_jobs=3"], listed) == []
+    assert worker_override("basic", [], listed) == []
 
 
 def test_simultaneous_jobs_get_different_gpus(swept, monkeypatch):

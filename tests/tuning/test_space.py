@@ -12,7 +12,7 @@ from optuna.distributions import (  # noqa: E402
 from ganlab.errors import ConfigError  # noqa: E402
 from ganlab.record.machine import without_password  # noqa: E402
 from ganlab.tuning.scores import direction, example  # noqa: E402
-from ganlab.tuning.space import changes, ends, split_space, suggest  # noqa: E402
+from ganlab.tuning.space import changes, first_and_last, split_space, suggest  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,10 @@ def test_suggestions_are_overrides_and_do_not_change():
     assert [text.partition("=")[0] for text in said] == ["loss", "n", "lr"]
     assert suggest(optuna.Trial(study, trial._trial_id), space) == said
     assert float(said[2].partition("=")[2]) == trial.params["lr"]
-    assert ends(space) == (["loss=hinge", "n=1", "lr=1e-06"], ["loss=wgan", "n=8", "lr=1e-05"])
+    assert first_and_last(space) == (
+        ["loss=hinge", "n=1", "lr=1e-06"],
+        ["loss=wgan", "n=8", "lr=1e-05"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,9 +92,9 @@ def test_only_ranges_may_become_wider(old, new, changed):
 
 
 def test_sweep_of_digits_is_valid_and_has_scores_during_training():
-    from ganlab.config.sweeps import with_sweep
+    from ganlab.config.sweeps import merge_sweep
 
-    fixed, space = split_space(with_sweep(["sweep=wgan_gp_mnist_5k"])[1])
+    fixed, space = split_space(merge_sweep(["sweep=wgan_gp_mnist_5k"])[1])
     config, protocol = example(fixed, space)
     assert direction(config, protocol, None) == ("frechet_distance_digits", False)
     assert config["budget"]["examples"] >= 4 * config["callbacks"]["evaluation"]["every_examples"]

@@ -27,7 +27,7 @@ def draw_tree(entries: Iterable[tuple[Path | str, str]]) -> str:
     return "\n".join(f"  {path:<{width}}   ({state})" for path, state in rows)
 
 
-def found(path: Path) -> str:
+def state_of(path: Path) -> str:
     """Return "found" or "missing", the state of a path for `draw_tree`."""
     return "found" if path.exists() else "missing"
 

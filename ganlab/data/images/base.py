@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import TensorDataModule
-from ganlab.data.checks import check_classes, whole
+from ganlab.data.checks import check_classes, check_integer
 from ganlab.errors import DataError, one_of
 from ganlab.modalities import IMAGE
 
@@ -51,11 +51,11 @@ class ImageDataModule(TensorDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        self.size = whole("size", size, 4, MAX_SIZE)
+        self.size = check_integer("size", size, 4, MAX_SIZE)
         one_of("data.channels", channels, self.channels_allowed)
         self.channels = channels
         check_classes(classes, self.truth, self.title)
-        self.limit = None if limit is None else whole("limit", limit, 1)
+        self.limit = None if limit is None else check_integer("limit", limit, 1)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.data.images.base import ImageDataModule
 from ganlab.data.readers.celeba_files import (
     ATTRIBUTES,
@@ -82,7 +82,7 @@ class CelebA(ImageDataModule):
                 "pictures without and with the attribute. Set data.classes=2."
             )
         self.root = Path(root).expanduser()
-        self.crop = None if crop is None else whole("crop", crop, 1)
+        self.crop = None if crop is None else check_integer("crop", crop, 1)
         one_of("data.test_split", test_split, ("test", "val"))
         one_of("data.cache", cache, ("disk", "memory"))
         self.test_split, self.cache, self.skip_corrupt = test_split, cache, skip_corrupt

@@ -12,9 +12,9 @@ from ganlab.data.archives.files import (
     damaged,
     download,
     draw_tree,
-    found,
     md5_of,
     read_bytes,
+    state_of,
     unpack,
 )
 from ganlab.data.images.base import ImageDataModule
@@ -99,7 +99,7 @@ class CIFAR10(ImageDataModule):
 
     def _explain(self, reason: str) -> str:
         names = [name for files in _FILES.values() for name in files]
-        tree = draw_tree((self.root / name, found(self.root / name)) for name in names)
+        tree = draw_tree((self.root / name, state_of(self.root / name)) for name in names)
         pickles = ""
         if (self.root / _PICKLES).exists():
             pickles = (

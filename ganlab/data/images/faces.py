@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data.archives.files import cache_folder
 from ganlab.data.archives.part_folders import part_folder
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.data.images.celeba import CelebA
 from ganlab.data.images.face_drawing import ATTRIBUTES as DRAWN
 from ganlab.data.images.face_drawing import POSE, draw_faces, imagine_faces
@@ -69,8 +69,8 @@ class CartoonFaces(CelebA):
         batch_size: int = 128,
         seed: int = 0,
     ) -> None:
-        whole("size", size, *SIZES)
-        self.samples = whole("samples", samples, _MIN_SAMPLES)
+        check_integer("size", size, *SIZES)
+        self.samples = check_integer("samples", samples, _MIN_SAMPLES)
         parent = cache_folder() / "cartoon_faces" if root is None else Path(root).expanduser()
         super().__init__(
             root=str(parent / f"{samples}_{size}_v{_VERSION}"),
@@ -117,9 +117,9 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
         DataError: if the folder exists, or cannot be written.
     """
     folder = Path(folder).expanduser()
-    whole("samples", n, _MIN_SAMPLES)
-    whole("size", size, *SIZES)
-    whole("seed", seed, 0)
+    check_integer("samples", n, _MIN_SAMPLES)
+    check_integer("size", size, *SIZES)
+    check_integer("seed", seed, 0)
     if folder.exists():
         raise DataError(f"{folder} exists already; faces need a new folder. Give another path.")
     try:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.data.images.base import MAX_SIZE, ImageDataModule
 from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.folder_splits import (
@@ -72,14 +72,14 @@ class ImageFolder(PictureFiles, ImageDataModule):
             )
         self.root = Path(root).expanduser().absolute()
         super().__init__(size=size, channels=channels, **common)
-        self.truth = None if classes is None else whole("classes", classes, 1)
+        self.truth = None if classes is None else check_integer("classes", classes, 1)
         one_of("data.fit", fit, FITS)
         if fit == "none" and load_size is not None:
             raise ConfigError(
                 f"data.load_size: received {load_size}, but data.fit=none changes no size. Set "
                 "data.load_size=null, or data.fit=crop."
             )
-        self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
+        self.load_size = check_integer("load_size", load_size or size, size, 2 * MAX_SIZE)
         self.fit, self.flip = fit, flip
         self.decoder = Decoder(channels, self.background, self.max_pixels)
         self.class_names: tuple[str, ...] = ()

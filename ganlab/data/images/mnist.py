@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlab.data.archives.files import damaged, download, draw_tree, found, read_bytes
+from ganlab.data.archives.files import damaged, download, draw_tree, read_bytes, state_of
 from ganlab.data.images.base import ImageDataModule
 from ganlab.errors import DataError
 
@@ -125,7 +125,7 @@ class MNIST(ImageDataModule):
     def _explain(self, reason: str) -> str:
         names = [name for split in _PREFIX for name in _names(split)]
         tree = draw_tree(
-            (self.folder / name, found(self._find(name) or self.folder / name)) for name in names
+            (self.folder / name, state_of(self._find(name) or self.folder / name)) for name in names
         )
         return (
             f"data.root: no complete {self.name} under {self.root}. Expected, plain or with .gz,\n"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.data.images.base import ImageDataModule
 
 _CHUNK = 1 << 24  # pixel values computed at a time
@@ -44,8 +44,8 @@ class Synthetic(ImageDataModule):
         samples: int = 512,
         **common: Any,
     ) -> None:
-        self.truth = whole("classes", classes, 1)
-        self.samples = whole("samples", samples, 1)
+        self.truth = check_integer("classes", classes, 1)
+        self.samples = check_integer("samples", samples, 1)
         super().__init__(size=size, channels=channels, classes=classes, **common)
 
     def read(self, split: str) -> dict[str, Tensor]:

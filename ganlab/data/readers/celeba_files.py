@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from ganlab.data.archives.files import damaged, draw_tree, found, safe_name
+from ganlab.data.archives.files import damaged, draw_tree, safe_name, state_of
 from ganlab.data.archives.unpacking import DAMAGE, unpacked
 from ganlab.errors import DataError, first_few
 
@@ -45,10 +45,10 @@ def check_files(folder: Path) -> None:
     tree = draw_tree(
         [
             (pictures / "*.jpg", "found" if _holds_pictures(pictures) else "missing"),
-            (archive, f"{found(archive)}, may replace the .jpg files"),
-            (folder / PARTITION, found(folder / PARTITION)),
-            (folder / ATTRIBUTES, f"{found(folder / ATTRIBUTES)}, optional"),
-            (folder / IDENTITIES, f"{found(folder / IDENTITIES)}, optional"),
+            (archive, f"{state_of(archive)}, may replace the .jpg files"),
+            (folder / PARTITION, state_of(folder / PARTITION)),
+            (folder / ATTRIBUTES, f"{state_of(folder / ATTRIBUTES)}, optional"),
+            (folder / IDENTITIES, f"{state_of(folder / IDENTITIES)}, optional"),
         ]
     )
     raise DataError(

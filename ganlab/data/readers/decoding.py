@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageColor, UnidentifiedImageError
 from torch import Tensor
 
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.errors import ConfigError, DataError, one_of
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -68,7 +68,7 @@ class Decoder:
     ) -> None:
         one_of("data.channels", channels, tuple(MODES))
         self.channels = channels
-        self.max_pixels = whole("max_pixels", max_pixels, 1)
+        self.max_pixels = check_integer("max_pixels", max_pixels, 1)
         try:
             self.background = ImageColor.getrgb(background)[:3]
         except (ValueError, AttributeError, TypeError) as error:

@@ -53,7 +53,7 @@ def named(folder: Path, paths: Sequence[Path], suffix: str) -> dict[str, Path]:
     return by_name
 
 
-def without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
+def files_without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[str]:
     """Return the files of `a` without a partner in `b`, with a hint if only the case differs."""
 
     def shown(name: str, path: Path) -> str:
@@ -73,8 +73,8 @@ def _describe_mismatch(
 ) -> str:
     lines = []
     for folder, other, alone in (
-        (a_folder, b_folder, without_partner(a, b)),
-        (b_folder, a_folder, without_partner(b, a)),
+        (a_folder, b_folder, files_without_partner(a, b)),
+        (b_folder, a_folder, files_without_partner(b, a)),
     ):
         if alone:
             lines.append(

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate, pad
 
 from ganlab.core.randomness import mix
 from ganlab.data.archives.files import cache_folder
-from ganlab.data.checks import positive, whole
+from ganlab.data.checks import check_integer, check_positive
 from ganlab.data.images.base import MAX_SIZE, fit_images
 from ganlab.data.images.mnist_5k import MNIST5k
 from ganlab.data.readers.caching import read_cache, write_cache
@@ -52,11 +52,11 @@ class _Digits(TranslationData):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        self.size = whole("size", size, 4, MAX_SIZE)
+        self.size = check_integer("size", size, 4, MAX_SIZE)
         one_of("data.channels", channels, (1,))
         one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.channels, self.direction = channels, direction
-        self.test_samples = whole("test_samples", test_samples, 1, self.max_test_samples)
+        self.test_samples = check_integer("test_samples", test_samples, 1, self.max_test_samples)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -121,7 +121,7 @@ class Edges2Digits(_Digits):
         super().__init__(test_samples=test_samples, batch_size=batch_size, **common)
         one_of("data.source_channels", source_channels, (1,))
         self.source_channels = source_channels
-        self.threshold = positive("threshold", threshold)
+        self.threshold = check_positive("threshold", threshold)
 
     def load(self, split: str) -> dict[str, Tensor]:
         """Return the edges, digits and labels of a split."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlab.data.base import SPLITS
 from ganlab.data.batches import Crops
-from ganlab.data.checks import whole
+from ganlab.data.checks import check_integer
 from ganlab.data.images.base import MAX_SIZE
 from ganlab.data.readers.decoding import Decoder
 from ganlab.data.readers.folder_splits import split_by_hash
@@ -76,9 +76,9 @@ class TranslationFiles(PictureFiles, TranslationData):
         self.archive = archive
         one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.direction = direction
-        self.size = whole("size", size, 4, MAX_SIZE)
+        self.size = check_integer("size", size, 4, MAX_SIZE)
         load_size = round(size * 286 / 256) if load_size is None and fit != "none" else load_size
-        self.load_size = whole("load_size", load_size or size, size, 2 * MAX_SIZE)
+        self.load_size = check_integer("load_size", load_size or size, size, 2 * MAX_SIZE)
         one_of("data.fit", fit, FITS)
         if fit == "none" and self.load_size != size:
             raise ConfigError(

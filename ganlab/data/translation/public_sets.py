@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.data.archives.files import IF_DAMAGED, download, draw_tree, found
+from ganlab.data.archives.files import IF_DAMAGED, download, draw_tree, state_of
 from ganlab.data.archives.unpacking import unpacked
 from ganlab.data.readers.folder_walk import draw_found
 from ganlab.data.readers.layouts import Kind, find_layout
@@ -188,7 +188,7 @@ def _archive(name: str) -> _Archive:
 
 def _explain(archive: _Archive, root: Path, reason: str) -> str:
     tree = draw_tree(
-        [(path, found(path)) for path in (*archive.folders(root)[:2], *archive.files(root))]
+        [(path, state_of(path)) for path in (*archive.folders(root)[:2], *archive.files(root))]
     )
     return (
         f"data.root: no {archive.name} of {archive.paper} under {root}. Expected one of\n{tree}\n"
@@ -199,7 +199,7 @@ def _explain(archive: _Archive, root: Path, reason: str) -> str:
 
 
 def _explain_cityscapes(archive: _Archive, root: Path) -> str:
-    tree = draw_tree((path, found(path)) for path in archive.folders(root)[:2])
+    tree = draw_tree((path, state_of(path)) for path in archive.folders(root)[:2])
     return (
         f"data.root: no cityscapes under {root}. Expected one of\n{tree}\nThe licence forbids "
         "redistribution, so no server offers the set any more. Register at "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.core.randomness import mix
 from ganlab.data.base import SPLITS, TensorDataModule
-from ganlab.data.checks import check_classes, positive, whole
+from ganlab.data.checks import check_classes, check_integer, check_positive
 from ganlab.data.translation.base import TranslationData
 from ganlab.data.translation.shape_scenes import (
     HUES,
@@ -67,12 +67,12 @@ class DrawnScenes(TranslationData):
         super().__init__(batch_size=batch_size, seed=seed)
         one_of("data.channels", channels, (3,))
         self.channels = channels
-        self.size = whole("size", size, *_SIZES)
+        self.size = check_integer("size", size, *_SIZES)
         self.counts = {
-            "train": whole("samples", samples, 1),
-            "test": whole("test_samples", test_samples, 1),
+            "train": check_integer("samples", samples, 1),
+            "test": check_integer("test_samples", test_samples, 1),
         }
-        self.hues = whole("hues", hues, 1, len(HUES))
+        self.hues = check_integer("hues", hues, 1, len(HUES))
         one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.direction = direction
 
@@ -132,8 +132,10 @@ class Shapes(DrawnScenes):
     ) -> None:
         super().__init__(**common)
         one_of("data.source_channels", source_channels, (3,))
-        self.source_channels, self.turn = source_channels, positive("turn", turn, zero=True)
-        self.period = 5 * max(1.0, self.size / 64) if period is None else positive("period", period)
+        self.source_channels, self.turn = source_channels, check_positive("turn", turn, zero=True)
+        self.period = (
+            5 * max(1.0, self.size / 64) if period is None else check_positive("period", period)
+        )
 
     @property
     def has_segments(self) -> bool:

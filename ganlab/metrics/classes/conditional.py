@@ -62,7 +62,7 @@ class ClassFrechetDistance(KeptSamples):
     scores = ("class_frechet_distance",)
     each = ("class_frechet_distance",)
     title = "intra-class Fréchet distance"
-    instead = "frechet_distance, which takes all classes together"
+    alternative = "frechet_distance, which takes all classes together"
 
     def __init__(self, classes: int | None = None, **options: Any) -> None:
         super().__init__(most=None, **options)
@@ -112,7 +112,8 @@ class ClassFrechetDistance(KeptSamples):
                     raise ConfigError(
                         f"{self.title}: class {k} has {len(of_class)} "
                         f"{'real examples' if real else 'generated samples'}; needs 2 or more. "
-                        f"Raise protocol.{'real_' if real else ''}samples, or use {self.instead}."
+                        f"Raise protocol.{'real_' if real else ''}samples, or use "
+                        f"{self.alternative}."
                     )
                 distance.update(of_class, real=real)
             distances.append(distance.compute())
@@ -140,7 +141,7 @@ class _ByClass(SampleMetric):
 
     uses_real = False
     higher_is_better = True
-    instead = "features of a classifier of fewer classes"
+    alternative = "features of a classifier of fewer classes"
 
     def _allocate(self, classes: int, *states: str) -> None:
         self.classes, self.min_samples = classes, 10 * classes

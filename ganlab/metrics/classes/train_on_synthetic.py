@@ -69,7 +69,7 @@ class TrainOnSynthetic(SampleMetric):
     inputs = ("samples", "labels")
     scores = ("train_on_synthetic",)
     title = "accuracy on real samples after training on generated ones"
-    instead = "label_consistency, which trains nothing"
+    alternative = "label_consistency, which trains nothing"
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class BinnedProportions(KeptFeaturesOrSamples):
     scores = ("ndb_share", "binned_jsd")
     higher_is_better = False
     other_higher_is_better = {"binned_jsd": False}
-    instead = "precision and recall, or fewer bins"
+    alternative = "precision and recall, or fewer bins"
 
     def __init__(
         self,

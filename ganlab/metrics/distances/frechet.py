@@ -45,7 +45,7 @@ class FrechetDistance(SampleMetric):
     higher_is_better = False
     scores = ("frechet_distance",)
     title = "Fréchet distance"
-    instead = "kernel_distance, which is unbiased for few samples"
+    alternative = "kernel_distance, which is unbiased for few samples"
 
     def __init__(self, dimensions: int | None = None, **options: Any) -> None:
         super().__init__(**options)

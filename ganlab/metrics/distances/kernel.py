@@ -36,7 +36,7 @@ class KernelDistance(KeptSamples):
     higher_is_better = False
     scores = ("kernel_distance", "kernel_distance_std")
     title = "kernel distance"
-    instead = "a smaller subset_size"
+    alternative = "a smaller subset_size"
 
     def __init__(self, subsets: int = 100, subset_size: int = 1000, **options: Any) -> None:
         super().__init__(most=None, **options)

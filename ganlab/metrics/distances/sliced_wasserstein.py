@@ -61,7 +61,7 @@ def _sorted(values: Tensor) -> Tensor:
 
 class _Sliced(KeptSamples):
     higher_is_better = False
-    instead = "kernel_distance, which is unbiased for few samples"
+    alternative = "kernel_distance, which is unbiased for few samples"
 
     def __init__(self, most: int, directions: int, seed: int, **options: Any) -> None:
         super().__init__(most, seed, **options)

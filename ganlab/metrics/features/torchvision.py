@@ -34,7 +34,7 @@ class TorchvisionClassifier(FrozenExtractor):
         DataError: the weights cannot be downloaded or read, or are those of another network.
     """
 
-    at_once = 50
+    batch_size = 50
 
     def __init__(
         self,

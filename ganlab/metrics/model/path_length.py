@@ -56,7 +56,7 @@ class PerceptualPathLength(ModelMetric):
 
     depends_on_sampling = True
     higher_is_better = False
-    instead = "more pairs (pairs=2000)"
+    alternative = "more pairs (pairs=2000)"
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class RealSamples:
         names = {"example": "samples", "label": "labels"}
         return {names[key]: x[start:stop] for key, x in rows.items() if key in names}
 
-    def seen(
+    def features_and_labels(
         self,
         split: str | None,
         start: int,
@@ -61,7 +61,7 @@ class RealSamples:
         def extract() -> dict[str, Tensor]:
             steps = range(0, stop - start, CHUNK)
             chunks = [
-                look(extractor, part["samples"][first : first + CHUNK], device)
+                extract_features(extractor, part["samples"][first : first + CHUNK], device)
                 for first in (track(steps, "features of real examples") if track else steps)
             ]
             tensors = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
@@ -88,12 +88,14 @@ class RealSamples:
         }
 
 
-def look(extractor: Extractor, images: Tensor, device: torch.device | str) -> dict[str, Tensor]:
+def extract_features(
+    extractor: Extractor, images: Tensor, device: torch.device | str
+) -> dict[str, Tensor]:
     """Return "features" of uint8 images, and "logits" if the extractor has them, on the CPU.
 
     Metrics need them on the CPU, as they compute in float64, which not every device supports.
     """
-    pairs = [extractor(part.to(device)) for part in images.split(extractor.at_once)]
+    pairs = [extractor(part.to(device)) for part in images.split(extractor.batch_size)]
     tensors = {"features": torch.cat([features for features, _ in pairs]).cpu()}
     logits = [logits for _, logits in pairs if logits is not None]
     return tensors | ({"logits": torch.cat(logits).cpu()} if logits else {})

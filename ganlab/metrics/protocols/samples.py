@@ -15,7 +15,7 @@ from ganlab.core.batch_norm import MODES, BatchNormMode
 from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_samples, check_split
-from ganlab.metrics.protocols.real import CHUNK, RealSamples, look
+from ganlab.metrics.protocols.real import CHUNK, RealSamples, extract_features
 from ganlab.metrics.protocols.requirements import (
     check_generates,
     check_labelled,
@@ -199,7 +199,7 @@ class SampleProtocol(Protocol):
                 part = source.part(first, min(first + CHUNK, stop))
                 inputs = {key: tensor.cpu() for key, tensor in part.items()}
                 if any(map(needs_features, fed)):
-                    inputs |= look(self.extractor, part["samples"], device)
+                    inputs |= extract_features(self.extractor, part["samples"], device)
                 _feed(fed, inputs, real=False)
             for metric in metrics:
                 if isinstance(metric, ModelMetric):  # every rank computes the complete metric
@@ -229,7 +229,7 @@ class SampleProtocol(Protocol):
             return None
         queries = fake.cpu()
         if needs_features(metric):
-            queries = look(self.extractor, fake, fake.device)["features"]
+            queries = extract_features(self.extractor, fake, fake.device)["features"]
         index, _ = metric.neighbours(queries)
         training = self._real.data.reference("train")
         return fake.cpu(), training[index.cpu()]
@@ -243,7 +243,9 @@ class SampleProtocol(Protocol):
                 continue
             start, stop = share(self._real.count(split), rank, ranks)
             if any(needs_features(metric) for metric in fed):
-                inputs = self._real.seen(split, start, stop, self.extractor, device, track)
+                inputs = self._real.features_and_labels(
+                    split, start, stop, self.extractor, device, track
+                )
             else:
                 inputs = self._real.part(split, start, stop)
             for first in range(0, stop - start, CHUNK):

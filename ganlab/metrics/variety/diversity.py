@@ -79,7 +79,7 @@ class MSSSIMDiversity(KeptSamples):
     title = "MS-SSIM of pairs"
     higher_is_better = False
     min_samples = 100
-    instead = "pairwise_distance_ratio"
+    alternative = "pairwise_distance_ratio"
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class PairwiseDistance(KeptSamples):
     inputs = ("samples",)
     scores = ("pairwise_distance_ratio",)
     title = "pairwise distance of generated samples relative to real ones"
-    instead = "pictures of the samples: a distance needs two samples"
+    alternative = "pictures of the samples: a distance needs two samples"
 
     def __init__(
         self, pairs: int = 10_000, seed: int = 0, most: int = 16_384, **options: Any

@@ -37,7 +37,7 @@ class InceptionScore(SampleMetric):
     higher_is_better = True
     scores = ("inception_score", "inception_score_std")
     title = "Inception Score"
-    instead = "fewer splits"
+    alternative = "fewer splits"
     logits: list[Tensor] | Tensor
 
     def __init__(self, splits: int = 10, **options: Any) -> None:

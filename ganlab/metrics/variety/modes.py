@@ -40,7 +40,7 @@ class ModeCoverage(SampleMetric):
     other_higher_is_better = {"high_quality": True}
     scores = ("modes", "high_quality")
     title = "mode coverage"
-    instead = "data with fewer modes"
+    alternative = "data with fewer modes"
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class StackedModes(SampleMetric):
     scores = ("stacked_modes", "stacked_kl")
     title = "modes of Stacked MNIST"
     min_samples = 10_000
-    instead = "mode coverage on data=grid, which has 25 modes"
+    alternative = "mode coverage on data=grid, which has 25 modes"
 
     def __init__(self, weights: str | Path | None = None, **options: Any) -> None:
         super().__init__(**options)

@@ -46,7 +46,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
     other_higher_is_better = {"copies": False}
     real_split = "train"
     min_samples = 100
-    instead = "the pictures of nearest neighbours, which need no statistics"
+    alternative = "the pictures of nearest neighbours, which need no statistics"
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ class _Neighbourhoods(KeptSamples):
         if k < 1:
             raise ConfigError(f"{type(self).__name__}: received k={k}; needs 1 or more.")
         self.k, self.memory_mib, self.min_samples = k, memory_mib, k + 1
-        self.instead = "a smaller k, or kernel_distance, which is unbiased for few samples"
+        self.alternative = "a smaller k, or kernel_distance, which is unbiased for few samples"
 
     def update(self, features: Tensor, real: bool) -> None:
         """Add features (N, D) of real examples or generated samples; see `KeptSamples.keep`."""

@@ -16,7 +16,7 @@ from ganlab.networks.init import Init, initialise
 MOST_LAYERS = 7
 
 
-def field_of(layers: int) -> int:
+def receptive_field_of(layers: int) -> int:
     """Return the side in pixels of the receptive field of a `PatchGAN` with `layers` halvings."""
     return 9 * 2**layers - 2
 
@@ -28,7 +28,7 @@ def layers_for(field: int) -> int:
         ConfigError: `field` is not 16, 34, 70, 142, 286, 574 or 1150; the message names the
             nearest of these numbers.
     """
-    fields = {field_of(layers): layers for layers in range(1, MOST_LAYERS + 1)}
+    fields = {receptive_field_of(layers): layers for layers in range(1, MOST_LAYERS + 1)}
     if field in fields:
         return fields[field]
     near = min(fields, key=lambda f: abs(f - field)) if isinstance(field, (int, float)) else 70
@@ -81,7 +81,7 @@ class PatchGAN(nn.Module):
         self.in_channels = check_count("in_channels", in_channels)
         self.features = check_count("features", features)
         self.layers = check_count("layers", layers, 1, MOST_LAYERS)
-        self.receptive_field = field_of(layers)
+        self.receptive_field = receptive_field_of(layers)
         self.padding = check_count("padding", padding, 1, 2)
         self.least = (5 - 2 * padding) * 2**layers
         self.norm = norm
@@ -136,8 +136,8 @@ class ImageGAN(PatchGAN):
         norm: Norm = "batch",
         init: Init = "dcgan",
     ) -> None:
-        check_count("size", size, 8, field_of(MOST_LAYERS))
-        enough = (n for n in range(1, MOST_LAYERS + 1) if field_of(n) >= size)
+        check_count("size", size, 8, receptive_field_of(MOST_LAYERS))
+        enough = (n for n in range(1, MOST_LAYERS + 1) if receptive_field_of(n) >= size)
         super().__init__(in_channels, features, next(enough), norm, init)
 
 

@@ -160,7 +160,7 @@ def varying_keys(runs: Sequence[ComparedRun], given: Set[str] = frozenset()) -> 
 
 def _differs(runs: Sequence[ComparedRun], key: str) -> bool:
     """Whether the values of a key differ between runs, apart from seeds that are the run's seed."""
-    plain = {comparable(value_of(run, key)) for run in runs}
+    plain = {hashable(value_of(run, key)) for run in runs}
     return len(plain) > 1 and len({compared_value(run, key) for run in runs}) > 1
 
 
@@ -191,15 +191,15 @@ def compared_value(run: ComparedRun, key: str) -> Any:
     Other seeds, such as data.seed, give `RUN_SEED` if they equal the run's seed or are missing.
     """
     value = shown_value(run, key)
-    return RUN_SEED if value is None and key.endswith(".seed") else comparable(value)
+    return RUN_SEED if value is None and key.endswith(".seed") else hashable(value)
 
 
-def comparable(value: Any) -> Any:
+def hashable(value: Any) -> Any:
     """Return a hashable value; 1 and 1.0 give equal values, 1 and True do not."""
     if isinstance(value, dict):
-        return ("dict", frozenset((key, comparable(item)) for key, item in value.items()))
+        return ("dict", frozenset((key, hashable(item)) for key, item in value.items()))
     if isinstance(value, (list, tuple)):
-        return ("list", *map(comparable, value))
+        return ("list", *map(hashable, value))
     return ("bool", value) if isinstance(value, bool) else value
 
 

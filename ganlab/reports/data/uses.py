@@ -18,7 +18,7 @@ from ganlab.data.readers.celeba_files import (
 )
 from ganlab.data.readers.folder_splits import class_of, find_splits
 from ganlab.data.readers.layouts import Layout, find_layout, sets_below
-from ganlab.data.readers.pairing import named, without_partner
+from ganlab.data.readers.pairing import files_without_partner, named
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import DataError, first_few
 from ganlab.reports.data.command import root_argument, train_pairs
@@ -199,7 +199,7 @@ def _shared_names(layout: Layout) -> float:
         files = {side: list_pictures(folder) for side, folder in sides.items()}
         a, b = named(sides["a"], files["a"], "_A"), named(sides["b"], files["b"], "_B")
         total += max(len(a), len(b))
-        shared += len(a) - len(without_partner(a, b))
+        shared += len(a) - len(files_without_partner(a, b))
     return shared / max(total, 1)
 
 

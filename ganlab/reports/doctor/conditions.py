@@ -29,7 +29,7 @@ ON_MODES = 0.3  # minimum high_quality to call missing modes collapse; below it,
 ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
 FEW_IMAGES = 2000  # maximum of training examples that D may memorise; runs are too short for more
 PASSES = 150  # minimum passes over the training examples before D may have memorised them
-KNOWN = 0.95  # minimum separation of a D that memorised them; with enough examples below 0.9
+MEMORISED = 0.95  # minimum separation of a D that memorised them; with enough examples below 0.9
 COPY_DISTANCE = 0.5  # maximum of doctor/nearest_training for copies; about 1 without copies
 COPY_SHARE = 0.1  # minimum share of copies among the samples; among new real examples 0.01
 # oscillation: separation changes between below 0.5 - margin and above 0.5 + margin
@@ -237,7 +237,7 @@ def memorisation(run: Evidence) -> Finding | None:
     are_copies = ratio <= COPY_DISTANCE or bool(copies)
     # a critic may separate real from generated samples well without having memorised any
     is_small = total <= FEW_IMAGES and passes >= PASSES and not run.is_critic
-    is_memorised = is_small and separation is not None and separation >= KNOWN
+    is_memorised = is_small and separation is not None and separation >= MEMORISED
     if not are_copies and not is_memorised:
         return None
     who = "generator repeats" if are_copies else "discriminator has memorised"

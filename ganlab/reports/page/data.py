@@ -14,7 +14,7 @@ from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunSco
 from ganlab.reports.comparison.facts import value_of
 from ganlab.reports.comparison.groups import counts
 from ganlab.reports.comparison.scores import direction_of, quality_rank
-from ganlab.reports.comparison.settings import comparable
+from ganlab.reports.comparison.settings import hashable
 from ganlab.reports.comparison.table import Table
 from ganlab.reports.doctor.diagnosis import examine
 from ganlab.reports.doctor.evidence import Evidence
@@ -223,7 +223,7 @@ def _settings(runs: tuple[ComparedRun, ...], more: list[str]) -> dict[str, Any]:
             if key not in run_settings:
                 of.append(-1)
                 continue
-            of.append(indices.setdefault(comparable(run_settings[key]), len(indices)))
+            of.append(indices.setdefault(hashable(run_settings[key]), len(indices)))
             if of[-1] == len(texts):
                 texts.append(text_of(run_settings[key]))
         settings[key] = {"values": texts, "of": 0 if set(of) == {0} else of}

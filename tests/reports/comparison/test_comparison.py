@@ -14,7 +14,7 @@ from ganlab.errors import RunError
 from ganlab.reports.comparison.comparison import read_comparison
 from ganlab.reports.comparison.groups import tabulate
 from ganlab.reports.comparison.runs import labelled
-from ganlab.reports.comparison.settings import comparable, read_yaml, short_names
+from ganlab.reports.comparison.settings import hashable, read_yaml, short_names
 
 
 def test_reads_what_a_run_recorded(tmp_path):
@@ -218,8 +218,8 @@ def test_equal_lists_are_one_setting(tmp_path):
     (key,) = read_comparison([tmp_path]).varying
     assert key == "model.widths"
     assert read_comparison([tmp_path / "0", tmp_path / "1"]).varying == ()
-    assert comparable([1, [True]]) != comparable([1, [1]])
-    assert comparable({"a": [1], "b": 2}) == comparable({"b": 2.0, "a": [1.0]})
+    assert hashable([1, [True]]) != hashable([1, [1]])
+    assert hashable({"a": [1], "b": 2}) == hashable({"b": 2.0, "a": [1.0]})
 
 
 def test_settings_that_follow_from_choices_are_left_out_unless_overridden(tmp_path):
