@@ -163,7 +163,7 @@ def test_messages_about_wrong_values():
 
     with pytest.raises(ConfigError, match=r"Did you mean 'safetensors'\? It is"):
         parse(["run=x", "format=safetensor"], ARGUMENTS)
-    for parser, said in ((integer, "a whole number"), (count, "a whole number"), (number, "number")):
+    for parser, said in ((integer, "a whole number"), (count, "whole number"), (number, "number")):
         with pytest.raises(ValueError, match=f"^received 'x'; needs .*{said}$"):
             parser("x")
     assert (integer("-3"), number("0.5"), device_named("cpu")) == (-3, 0.5, "cpu")
