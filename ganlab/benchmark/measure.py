@@ -65,7 +65,7 @@ def measure(
     from ganlab.benchmark.parts import time_parts
     from ganlab.benchmark.reference import AlternatingLoops, peak_memory
 
-    silent = without_callbacks(config, "ema")
+    silent = without_callbacks(config, kept=("ema",))
     pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision)
     fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference

@@ -1,4 +1,4 @@
-"""Recipes, the settings that decide a run's result: comparing and shortening them."""
+"""Recipes, the settings that decide a run's result: comparing recipes, and shortening runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError
 from ganlab.ranks import devices_of
 from ganlab.record.old_names import original
 
-# sections and keys that do not change a result: where and how fast a run is trained, what it logs
+# keys that are not part of a recipe: seeds, where and how fast a run is trained, its log
 IGNORED = (
     "baseline",
     "callbacks",
@@ -46,7 +46,7 @@ EXCEPTIONS = (
     "trainer.overfit_batches",
     "trainer.precision",
 )
-# keys that also change the result if it is the best checkpoint: they decide which one is best
+# keys that count too if the best checkpoint is scored: they decide which checkpoint is best
 EXCEPTIONS_FOR_BEST = (
     "callbacks.evaluation",
     "callbacks.checkpoints.monitor",
@@ -57,8 +57,8 @@ EXCEPTIONS_FOR_BEST = (
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
     """Return the settings that decide a run's result, as a dict from dotted keys to values.
 
-    data.batch_size is the number of examples on all ranks together. If several ranks train without
-    sync_batchnorm, the recipe says so, because the result differs from a single process's result.
+    In a recipe, data.batch_size is the number of examples on all ranks together. If several ranks
+    train without sync_batchnorm, the recipe says so: the result differs from that of one process.
 
     Args:
         config: the configuration, plain and resolved.

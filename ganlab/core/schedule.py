@@ -63,7 +63,7 @@ class Ramp(Schedule):
                 raise ConfigError(
                     f"Ramp.{name}: received {value}; needs a number of examples, "
                     f"{'above 0' if name == 'examples' else '0 or more'}. "
-                    "A part of the whole run needs budget.examples to be set."
+                    "A length given as a fraction of the run needs budget.examples to be set."
                 )
         if shape not in ("linear", "cosine", "exponential"):
             raise ConfigError(

@@ -185,7 +185,8 @@ class SwissRoll(Points):
 class TwoMoons(Points):
     """Two interleaved half circles of radius 1; the label is the moon's index.
 
-    Moon 0 is (cos a, sin a) and moon 1 is (1 - cos a, 0.5 - sin a) for a uniform in [0, π].
+    Moon 0 is (cos a, sin a) and moon 1 is (1 - cos a, 0.5 - sin a), with the angle a uniform in
+    [0, π].
 
     Args:
         noise: the standard deviation of each coordinate, at least 0.

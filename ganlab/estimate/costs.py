@@ -51,7 +51,7 @@ class CallbackCost:
 class Costs:
     """The costs that were measured, in one process.
 
-    On CUDA, memory in MiB is the memory of the device, otherwise of the whole process.
+    The fields in MiB count the device's memory on CUDA, else the whole process's memory.
 
     Attributes:
         device: the model's device.
@@ -103,8 +103,8 @@ def measure(
     moved = relocated(config, str(config["run_dir"]), folder) | {"logger": {}}
     moved["trainer"] = moved["trainer"] | {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     measurement = Measurement(moved, refused)
-    silent = without_callbacks(moved, "ema", "doctor")
-    # the time of the doctor's rows is part of a batch's time; its samples are timed separately
+    silent = without_callbacks(moved, kept=("ema", "doctor"))
+    # the doctor's log rows count as batch time; its generated samples are timed separately
     if "every_examples" in (silent["callbacks"]["doctor"] or {}):
         doctor = silent["callbacks"]["doctor"] | {"every_examples": None}
         silent["callbacks"] = silent["callbacks"] | {"doctor": doctor}
@@ -115,13 +115,15 @@ def measure(
 def period_of(config: dict[str, Any]) -> int:
     """Return the number of batches after which the schedule of steps repeats, limited to 100.
 
-    It is the period of all players' steps and of all lazy regularizers together.
+    It is the period of all players' steps and of all lazy regularizers together. A regularizer's
+    `every` counts steps of the discriminator.
     """
-    players = (config["model"].get("players") or {}).values()
+    players = config["model"].get("players") or {}
     regularizers = ((config.get("loss") or {}).get("regularizers") or {}).values()
-    counts = [player.get("every", 1) * player.get("accumulate", 1) for player in players]
-    counts += [regularizer.get("every", 1) for regularizer in regularizers if regularizer]
-    return min(math.lcm(*counts), LONGEST_PERIOD)
+    counts = {k: p.get("every", 1) * p.get("accumulate", 1) for k, p in players.items()}
+    per_step = counts.get("discriminator", 1)
+    lazy = [per_step * r.get("every", 1) for r in regularizers if r]
+    return min(math.lcm(*counts.values(), *lazy), LONGEST_PERIOD)
 
 
 class Measurement(Callback):

@@ -120,7 +120,7 @@ class MUNIT(Translator):
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Return rows of pictures, and of their translations in sampled and in encoded styles.
 
-        Styles are encoded from the batch's pictures of the target domain.
+        The encoded styles are those of the batch's pictures of the target domain.
         """
         rows: dict[str, Tensor] = {}
         rng = torch.Generator().manual_seed(seed)

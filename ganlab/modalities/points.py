@@ -28,7 +28,7 @@ class Points(Modality):
         return examples.is_floating_point() and examples.dim() == 2
 
     def draw(self, samples: Tensor, path: Path, options: PictureOptions = NO_OPTIONS) -> None:
-        """Plot generated points of the plane; plot real points and scores too if they are given."""
+        """Plot generated points of the plane, and what `options` has: real points, D's scores."""
         if samples.shape[1] != 2:
             raise ConfigError(
                 f"out: received {path} for points with {samples.shape[1]} coordinates; allowed "
@@ -55,7 +55,7 @@ class Points(Modality):
 
     def save(self, sample: Tensor, path: Path) -> None:
         raise ConfigError(
-            f"out: received the folder {path.parent}; allowed for points {self.files}."
+            f"out: received the folder {path.parent}; points allow only {self.files}."
         )
 
     def arrays(self, samples: Tensor) -> dict[str, np.ndarray]:

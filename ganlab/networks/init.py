@@ -1,4 +1,4 @@
-"""Initialisations of weights from papers.
+"""Published initialisations of weights.
 
 A network calls `initialise(self, init)` at the end of its constructor.
 """
@@ -31,11 +31,12 @@ NORMS = (
 
 
 def _he(layer: nn.Module) -> Tensor:
-    """Sample N(0, 2 / fan_in) in place; fan_in is the number of inputs that an output sums over."""
+    """Sample normal numbers of variance 2 / fan_in in place; an output sums over fan_in inputs."""
     weight = layer.weight
     if isinstance(layer, nn.Embedding):
         fan_in = weight.shape[1]
-    elif isinstance(layer, TRANSPOSED):  # (in, out / groups, *kernel); a stride skips kernel values
+    elif isinstance(layer, TRANSPOSED):  # (in, out / groups, *kernel)
+        # with a stride, an output uses only a part of the kernel
         fan_in = weight.numel() / weight.shape[1] / layer.groups / math.prod(layer.stride)
     else:
         fan_in = weight.numel() / weight.shape[0]

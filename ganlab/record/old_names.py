@@ -93,7 +93,7 @@ def current_override(text: str) -> str:
     prefix = name.removesuffix(key)
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
         return f"{prefix}lesson{equals}{value}"  # other values choose an Optuna study
-    if key == "evaluation":  # its values are data sets, whose names protocol= accepts too
+    if key == "evaluation":  # evaluation= took a data set's name, as protocol= does
         return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
     for old, new in OVERRIDES.items():
         key = re.sub(old, new, key)
@@ -123,7 +123,7 @@ def refuse_old_names(texts: Iterable[str]) -> None:
     """
     for text in texts:
         if (new := current_override(text)) != text:
-            raise ConfigError(f"{text}: this has a new name. Give {new}")
+            raise ConfigError(f"{text}: this has been renamed. Write {new}")
 
 
 def _current_target(name: str) -> str:

@@ -9,7 +9,8 @@ measurement:
 - fractions and accuracies: 0.03;
 - distances over a few hundred test pictures, where research groups differ by 10 % or more: the
   difference between the groups, or, if it is unknown, 10 in the unit of the score;
-- a failure: a tolerance within which every score is a failure; a comment in the file says why;
+- a recipe that is claimed to fail: a tolerance so small that every score within it is a failure;
+  a comment in the file says why;
 - our own short experiments, which have no published score: the target is the mean over seeds 0, 1
   and 2, and the tolerance is `short_tolerance` of the three scores.
 
@@ -213,7 +214,9 @@ def judge(
 
 
 def _distance(baseline: Baseline, excess: float) -> str:
-    target = f"{baseline.target:g}" if baseline.published else f"our own {baseline.target:g}"
+    target = (
+        f"{baseline.target:g}" if baseline.published else f"our earlier mean {baseline.target:g}"
+    )
     if abs(excess) <= 1e-4 * abs(baseline.target):
         return f"equal to {target}"
     return f"{abs(excess):.3g} {'worse' if excess > 0 else 'better'} than {target}"

@@ -172,7 +172,7 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
 
 
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
-    """Draw some samples above their nearest training examples, if the protocol can find them.
+    """Save a picture of some samples above their nearest training examples, if these can be found.
 
     Args:
         subject: the scored subject.

@@ -126,7 +126,9 @@ class Session:
         except Exception as print_error:  # not raised: the record says how the run ended
             traceback.print_exc()
             print(
-                f"The run {status}; its summary failed: {print_error}", file=sys.stderr, flush=True
+                f"The run has ended ({status}); its summary failed: {print_error}",
+                file=sys.stderr,
+                flush=True,
             )
         if self.others:
             self.others.end(failed=error is not None)
@@ -222,7 +224,7 @@ class Session:
         elif status != "pruned":  # a search itself prints that it has pruned a run
             command = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
-            text = f"The run {status}. What it wrote is in {self.folder}."
+            text = f"The run has ended ({status}). What it wrote is in {self.folder}."
             with_hint = has_checkpoint and can_continue
             self._say(f"{text} Continue it with\n  {command}" if with_hint else text)
 

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ganlab.record.run import RunRecord
 from ganlab.runs.assemble import assemble
 
 
-def without_callbacks(config: dict[str, Any], *kept: str) -> dict[str, Any]:
+def without_callbacks(config: dict[str, Any], *, kept: Sequence[str]) -> dict[str, Any]:
     """Return the configuration with a budget of 60 minutes and without most callbacks.
 
     Callbacks for pictures, scores and the progress bar run at their own cadence, which would
@@ -24,7 +25,7 @@ def without_callbacks(config: dict[str, Any], *kept: str) -> dict[str, Any]:
 
     Args:
         config: the configuration, plain and checked; it is not changed.
-        *kept: names of callbacks to keep.
+        kept: names of callbacks to keep.
     """
     budget = {"_target_": "ganlab.callbacks.Budget", "minutes": 60}
     callbacks = config.get("callbacks") or {}

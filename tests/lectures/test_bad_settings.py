@@ -18,7 +18,7 @@ BAD = {
     },
     "mode_collapse": {
         "remedies": [[], ["prayer"]],
-        "batches": [0, 2],  # 3 snapshots
+        "batches": [0, 2],  # 2 is less than the default of 3 snapshots
         "snapshots": [0],
         "sigma": [0],
     },

@@ -175,7 +175,7 @@ def test_old_overrides_are_read_but_refused_on_a_command_line(old, new):
     assert current({"overrides": [old]}) == {"overrides": [new]}
     with pytest.raises(ConfigError) as raised:
         refuse_old_names([new, old])
-    assert str(raised.value).endswith(f"Give {new}")
+    assert str(raised.value).endswith(f"Write {new}")
 
 
 @pytest.mark.parametrize("text", SAME)

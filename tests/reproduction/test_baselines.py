@@ -90,7 +90,7 @@ def test_failure_needs_a_failing_mean_of_the_seeds_that_did_not_diverge():
 def test_verdict_marks_a_target_of_our_own():
     """Our own target must not look like a published score."""
     words = judge(baseline(published=[]), [20.0]).sentence
-    assert words == "reproduced: equal to our own 20, one seed, tolerance 1"
+    assert words == "reproduced: equal to our earlier mean 20, one seed, tolerance 1"
 
 
 @pytest.mark.parametrize(

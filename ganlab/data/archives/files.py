@@ -33,7 +33,7 @@ def state_of(path: Path) -> str:
 
 
 def md5_of(path: Path) -> str:
-    """Return a file's MD5 in hex: it detects damage, and publishers give no stronger hash."""
+    """Return a file's MD5 in hex: enough to detect damage; most data sets publish no other hash."""
     return _digest(path, "md5")
 
 

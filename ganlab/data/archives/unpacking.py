@@ -36,12 +36,12 @@ def unpacked(archive: Path, beside: Path, most_bytes: int) -> Iterator[Path]:
     """Yield a folder with every file of a .tar.gz or .zip, and remove it when the block ends.
 
     The archive's checksums are verified: gzip's for the whole stream, a zip's for each file.
-    Folders that killed processes left are removed first, see `part_folder`.
+    Leftover folders of killed processes are removed first, see `part_folder`.
 
     Args:
         archive: the archive; its contents decide whether it is a .zip or a .tar.gz.
-        beside: the path that the contents are to get. The folder lies next to this path, so that
-            the contents can be moved without copying.
+        beside: the path to which the caller will move the contents. The folder lies next to
+            this path, so that the contents can be moved without copying.
         most_bytes: the largest number of bytes that all files may have together.
 
     Raises:

@@ -33,8 +33,8 @@ class ImageFolder(PictureFiles, ImageDataModule):
 
     If `train/` and `test/` (or `val/`) exist, they are the splits; otherwise a hash of the files'
     names selects the test files. With `classes`, the folders directly below the split (or the root)
-    are the classes, sorted by name, and batches have "label". Scores use whole pictures of `size`;
-    training batches use random crops of pictures of `load_size`.
+    are the classes, sorted by name, and batches have "label". Scores use pictures
+    fitted to `size`; training batches use random crops of pictures of `load_size`.
 
     Args:
         root: the folder of the pictures; required.
@@ -100,7 +100,7 @@ class ImageFolder(PictureFiles, ImageDataModule):
 
     @property
     def title(self) -> str:
-        """The class's name and the folder's path."""
+        """The name of the Python class, and the folder's path."""
         return f"{type(self).__name__} {self.root}"
 
     def fetch(self, split: str) -> None:

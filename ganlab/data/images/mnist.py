@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, from torchvision's files and mirrors, read without torchvision."""
+"""MNIST and Fashion-MNIST, in torchvision's layout and from its mirrors, read by ganlab."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class MNIST(ImageDataModule):
 
 
 class FashionMNIST(MNIST):
-    """Ten kinds of clothes, in files as those of MNIST: Xiao et al. 2017 (arXiv:1708.07747).
+    """Ten kinds of clothes, in the file format of MNIST: Xiao et al. 2017 (arXiv:1708.07747).
 
     Files, plain or with .gz: `root/FashionMNIST/raw/…` with MNIST's names. Arguments and errors are
     as in `MNIST`. Only the .gz files have published MD5s, which are checked at their download.
@@ -184,7 +184,9 @@ def read_idx(path: Path, shape: tuple[int, ...], published: int, md5: str | None
         raise damaged(path, f"its images are {found_shape[0]}×{found_shape[1]}, not 28×28")
     length = header + count * math.prod(shape)
     if len(data) != length or count == 0:
-        raise damaged(path, f"it has {len(data)} bytes, not the {length} of its {count} entries")
+        raise damaged(
+            path, f"it has {len(data)} bytes and states {count} entries, which take {length}"
+        )
     if md5 and count == published and hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
         raise damaged(path, "its contents are not the published ones")
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)[header:].view(count, *shape)

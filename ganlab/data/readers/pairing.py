@@ -57,7 +57,9 @@ def files_without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[
     """Return the files of `a` without a partner in `b`, with a hint if only the case differs."""
 
     def shown(name: str, path: Path) -> str:
-        return (Path(name).parent / path.name).as_posix()  # the name may lack a suffix
+        return (
+            Path(name).parent / path.name
+        ).as_posix()  # the key lacks the ending, and perhaps _A
 
     same = {name.casefold(): shown(name, path) for name, path in b.items()}
     return [
@@ -127,7 +129,7 @@ class PartnerDecoder(Decoder):
     """A decoder of pictures whose partners, in another folder, must have equal size.
 
     Args:
-        partners: maps each file that is decoded to its partner's file.
+        partners: for each file to decode, the file of its partner.
         channels, background, max_pixels: as in `Decoder`.
     """
 

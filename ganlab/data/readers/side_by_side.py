@@ -19,7 +19,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
     """Write each pair of two folders as one PNG, A left of B; write all pairs or none.
 
     Files of the same name are pairs, see `match_files`. Files in `train/`, `val/` or `test/` are
-    written to the folder of that name; names of deeper folders become a part of the file's name.
+    written to the folder of that name; names of all other folders become a part of the file's name.
     All PNGs have colour if any picture has, and alpha if any picture has transparency.
 
     Args:
@@ -40,7 +40,7 @@ def write_pairs(a_folder: Path, b_folder: Path, out: Path) -> dict[str, int]:
             raise DataError(f"{folder} is not a folder of pictures: {state}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(
-            f"{out} already exists and is not overwritten. Empty it, or choose another folder."
+            f"{out} already exists and is not overwritten. Remove it, or choose another folder."
         )
     a, b = list_pictures(a_folder), list_pictures(b_folder)
     for folder, paths in ((a_folder, a), (b_folder, b)):

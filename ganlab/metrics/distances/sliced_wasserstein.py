@@ -35,7 +35,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
     Args:
         x: points (N, D), float32.
         y: points (N, D), float32.
-        directions: columns (D, M) of length 1.
+        directions: (D, M), each column a unit vector.
 
     Returns:
         A scalar, float64 on the CPU.
@@ -49,7 +49,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
 
 def _sorted(values: Tensor) -> Tensor:
-    """Return (M, N) with each row sorted, on the CPU in place.
+    """Return (M, N) with each row sorted; on the CPU, `values` is sorted in place.
 
     NumPy's sort is about ten times as fast as torch's on a CPU.
     """
@@ -146,8 +146,8 @@ class SlicedWasserstein(_Sliced):
     of every image. The patches of real images and those of generated images are normalised
     separately: per level and channel, by mean and standard deviation over all patches. So the
     scores do not see a change of brightness or contrast that is common to all images. Distances
-    are multiplied by 1,000. The largest level shows differences in details and noise, the smallest
-    level differences in overall structure.
+    are multiplied by 1,000. The largest level shows differences in details and noise; the smallest
+    level shows differences in overall structure.
 
     Levels are added as long as both sides of a level have at least `smallest` pixels. The paper's
     smallest level has 16 pixels. The default of 14 gives the same levels for powers of two, and a
@@ -156,9 +156,9 @@ class SlicedWasserstein(_Sliced):
 
     Args:
         images: largest number of real, and of generated, images to compare; 16,384 in the paper.
-        patches: patches per image and level; 128 in the paper. Raising `images` makes the
-            scores more precise than raising `patches`. Eight times as many patches take minutes on
-            a CPU.
+        patches: patches per image and level; 128 in the paper. Raising `images` improves
+            precision more than raising `patches` does. With eight times the default number of
+            patches, a score takes minutes on a CPU.
         directions: number of random directions.
         smallest: smallest side of the last level, in pixels; 7 or more.
         seed: seed of patches, directions and subsets.

@@ -33,7 +33,7 @@ class Source(Protocol):
     class_names: tuple[str, ...]
 
     def count(self, wanted: int | None) -> int:
-        """Return the number of samples if `wanted` are requested; None requests all."""
+        """Return how many samples the source gives if `wanted` are requested; None requests all."""
 
     def open(self, n: int) -> AbstractContextManager[None]:
         """Return a context within which `part` can return any of `n` samples."""

@@ -14,7 +14,7 @@ from ganlab.networks.init import Init, initialise
 
 
 def sample_positions(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
-    """Return random positions for each map (N, C, H, W): int64 (min(patches, H·W),) in [0, H·W).
+    """Return random positions of maps (N, C, H, W): int64 below H·W, shape (min(patches, H·W),).
 
     The positions are sampled without replacement by torch's default generator of the maps' device.
     All images of a batch have the same positions.
@@ -23,7 +23,7 @@ def sample_positions(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
 
 
 class PatchHeads(nn.Module):
-    """Two-layer perceptrons, one for each feature map, whose output vectors have length 1.
+    """Two-layer perceptrons, one for each feature map, whose output vectors have L2 norm 1.
 
     The heads H_l of Park et al. 2020 (arXiv:2007.15651): Linear, ReLU, Linear, normalisation.
 

@@ -32,8 +32,8 @@ def tabulate(
     Args:
         comparison: the runs.
         group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
-        score: the main score; None for the score that judges quality best among those that all runs
-            with ranked scores have.
+        score: the main score; None for the best measure of quality among the scores that all runs
+            with ranked scores share.
 
     Raises:
         ConfigError: a key or score is unknown (the message names the nearest known one), or a key
@@ -42,10 +42,10 @@ def tabulate(
     runs, notes = comparison.runs, []
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
     main, others = _chosen(runs, score, notes)
-    scored = [(run, s) for run in runs for s in run.scores if s.name == main and counts(run, s)]
-    like_scores = comparable(s for _, s in scored)
+    scored = [(run, s) for run in runs for s in run.scores if s.name == main and is_ranked(run, s)]
+    comparable_groups = comparable(s for _, s in scored)
     parts, shown = [], set()
-    for members in like_scores:
+    for members in comparable_groups:
         inside = [run for run, s in scored if any(s is member for member in members)]
         shown |= {id(run) for run in inside}
         parts.append(_part(inside, members[0], main, others, keys, notes))
@@ -53,11 +53,11 @@ def tabulate(
     parts = _with_unscored(parts, unscored, keys, main)
     _note_uncounted(runs, main, notes)
     _note_pooled(parts, [key for key in comparison.varying if key not in keys], notes)
-    unlike = [difference(like_scores[0][0], members[0]) for members in like_scores[1:]]
+    unlike = [difference(comparable_groups[0][0], members[0]) for members in comparable_groups[1:]]
     return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
 
 
-def counts(run: ComparedRun, score: RunScore) -> bool:
+def is_ranked(run: ComparedRun, score: RunScore) -> bool:
     """Whether a score is ranked: its run has finished, or it was taken by `ganlab evaluate`."""
     return run.state == "finished" or score.taken == "evaluate"
 
@@ -87,7 +87,7 @@ def _chosen(
     runs: Sequence[ComparedRun], score: str | None, notes: list[str]
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return the main score, and the other scores that all runs with the main score have."""
-    of_runs = [{s.name for s in run.scores if counts(run, s)} for run in runs]
+    of_runs = [{s.name for s in run.scores if is_ranked(run, s)} for run in runs]
     of_runs = [names for names in of_runs if names]
     known = sorted(set().union(*of_runs), key=lambda name: (quality_rank(name), name))
     if score is not None and score not in known:
@@ -116,35 +116,37 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
 
 def _part(
     runs: Sequence[ComparedRun],
-    like_score: RunScore,
+    reference_score: RunScore,
     main: str,
     others: Sequence[str],
     keys: Sequence[str],
     notes: list[str],
 ) -> Part:
-    """Return the groups of runs whose main score has the protocol of `like_score`.
+    """Return the groups of runs whose main score has the protocol of `reference_score`.
 
     Other scores are left out, with a note, if their protocol differs between these runs.
     """
-    alike = {main: like_score}
+    alike = {main: reference_score}
     for name in others:
-        scores = [s for run in runs for s in run.scores if s.name == name and counts(run, s)]
+        scores = [s for run in runs for s in run.scores if s.name == name and is_ranked(run, s)]
         kinds = comparable(scores)
         if len(kinds) == 1:
             alike[name] = kinds[0][0]
             continue
-        note = f"{name} is left out: its protocol differs between runs. See --score {name}."
+        note = f"{name} is left out: its protocol differs. To compare it, choose --score {name}."
         if note not in notes:
             notes.append(note)
     groups = [
         _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
     ]
-    directions = {s.better for run in runs for s in run.scores if difference(s, like_score) is None}
+    directions = {
+        s.better for run in runs for s in run.scores if difference(s, reference_score) is None
+    }
     better = next(iter(directions - {None}), None)
     if better:
         groups.sort(key=lambda g: g.scores[main].mean, reverse=better == "higher")
-    protocol = {key: value for key, value in like_score.protocol.items() if key != "seed"}
-    return Part(protocol, like_score.protocol_name, tuple(groups), better)
+    protocol = {key: value for key, value in reference_score.protocol.items() if key != "seed"}
+    return Part(protocol, reference_score.protocol_name, tuple(groups), better)
 
 
 def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
@@ -152,7 +154,7 @@ def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
         name: s.value
         for name, reference in alike.items()
         for s in run.scores
-        if difference(s, reference) is None and counts(run, s)
+        if difference(s, reference) is None and is_ranked(run, s)
     }
 
 
@@ -193,7 +195,7 @@ def _group(
 def _with_unscored(
     parts: list[Part], unscored: Sequence[ComparedRun], keys: Sequence[str], main: str | None
 ) -> list[Part]:
-    """Add the runs without a ranked score to the groups of equal values; return all parts."""
+    """Add runs without a ranked score to the groups with equal `keys`, or to new groups."""
     rest = {}
     for members in _split(unscored, keys):
         group = _group(members, keys)
@@ -229,7 +231,7 @@ def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[s
     def scores(run: ComparedRun) -> list[RunScore]:
         return [s for s in run.scores if main in (None, s.name)]
 
-    uncounted = [r for r in runs if scores(r) and not any(counts(r, s) for s in scores(r))]
+    uncounted = [r for r in runs if scores(r) and not any(is_ranked(r, s) for s in scores(r))]
     if uncounted:
         by_state = Counter(run.state for run in uncounted)
         states = ", ".join(f"{n} {state}" for state, n in by_state.items())
@@ -263,7 +265,7 @@ def _note_pooled(parts: Sequence[Part], pooled_keys: Sequence[str], notes: list[
         trials = [
             (run.seed, *(compared_value(run, key) for key in pooled_keys))
             for run in group.runs
-            if run.seed is not None and any(counts(run, s) for s in run.scores)
+            if run.seed is not None and any(is_ranked(run, s) for s in run.scores)
         ]
         n_repeated += len(set(trials)) < len(trials)
     if n_repeated:

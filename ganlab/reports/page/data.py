@@ -12,7 +12,7 @@ from ganlab.errors import GanlabError
 from ganlab.record.log import read_metrics
 from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, difference
 from ganlab.reports.comparison.facts import value_of
-from ganlab.reports.comparison.groups import counts
+from ganlab.reports.comparison.groups import is_ranked
 from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.reports.comparison.settings import hashable
 from ganlab.reports.comparison.table import Table
@@ -195,7 +195,7 @@ def _kinds(
                     "kind": index,
                     "value": score.value,
                     "taken": score.taken,
-                    "counts": counts(runs[number], score),
+                    "counts": is_ranked(runs[number], score),
                 }
             )
     return kinds, scores_by_run
