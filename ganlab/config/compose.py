@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ganlab.config.groups import bare_names, check_choice, groups, protocol_of
+from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current, refuse_old_names
@@ -53,43 +54,13 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         with open_dict(config):
             del config["hydra"]
-            _check_sections(config)
-            if name == "train" and "budget.minutes" not in {t.split("=")[0] for t in overrides}:
-                _limit_minutes(config)
+            check_sections(config)
+            if name == "train" and not any(t.startswith("budget.minutes=") for t in overrides):
+                limit_minutes(config)
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
             _check_is_read(config, overrides)
     return config
-
-
-def _check_sections(config: Any) -> None:
-    """Raise if a section of the configuration is a value or a list in place of a mapping."""
-    patterns = ("budget", "callbacks", "callbacks.*", "data", "loss", "loss.regularizers")
-    patterns += ("loss.regularizers.*", "model", "model.players", "model.players.*", "trainer")
-    for pattern in (*patterns, "model.players.*.optimizer"):
-        for path, value in _matching(config, pattern.split(".")):
-            if value is not None and not OmegaConf.is_dict(value):
-                raise ConfigError(
-                    f"{path}: received {value!r}; needs settings, not a single value. Give "
-                    f"{path}.KEY=… for a setting in it."
-                )
-
-
-def _matching(node: Any, parts: list[str], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield path and value of each entry below `node` whose path has the form of `parts`."""
-    if not parts:
-        yield path, node
-    elif OmegaConf.is_dict(node):
-        for key in node if parts[0] == "*" else [parts[0]]:
-            if key in node and not OmegaConf.is_interpolation(node, key):
-                yield from _matching(node[key], parts[1:], f"{path}.{key}" if path else str(key))
-
-
-def _limit_minutes(config: Any) -> None:
-    """Limit a run without any other limit to three minutes."""
-    limits = OmegaConf.to_container(config.budget) if config.get("budget") else None
-    if limits and all(value is None for key, value in limits.items() if key != "_target_"):
-        config.budget.minutes = 3
 
 
 def check_overrides(overrides: list[str]) -> None:

@@ -57,9 +57,8 @@ def files_without_partner(a: Mapping[str, Path], b: Mapping[str, Path]) -> list[
     """Return the files of `a` without a partner in `b`, with a hint if only the case differs."""
 
     def shown(name: str, path: Path) -> str:
-        return (
-            Path(name).parent / path.name
-        ).as_posix()  # the key lacks the ending, and perhaps _A
+        # the key lacks the ending, and perhaps _A
+        return (Path(name).parent / path.name).as_posix()
 
     same = {name.casefold(): shown(name, path) for name, path in b.items()}
     return [

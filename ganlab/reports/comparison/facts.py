@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 # Entries of a protocol that comparable scores need not share: "seed", since scores are averaged
 # over evaluation seeds, and "protocol", since the protocol's name only abbreviates other entries.
@@ -112,13 +114,16 @@ def difference(a: RunScore, b: RunScore) -> str | None:
     )
 
 
-def comparable(scores: Iterable[RunScore]) -> list[list[RunScore]]:
-    """Divide scores of one name into groups of comparable scores, the largest group first."""
-    groups: list[list[RunScore]] = []
-    for score in scores:
-        group = next((members for members in groups if difference(members[0], score) is None), None)
-        groups.append([score]) if group is None else group.append(score)
-    return sorted(groups, key=len, reverse=True)
+def comparable(
+    items: Iterable[T], score_of: Callable[[T], RunScore] = lambda s: s
+) -> list[list[T]]:
+    """Divide scores, or items that have a score, into groups of comparable scores."""
+    groups: list[list[T]] = []
+    for item in items:
+        score = score_of(item)
+        group = next((g for g in groups if difference(score_of(g[0]), score) is None), None)
+        groups.append([item]) if group is None else group.append(item)
+    return groups
 
 
 def value_of(run: ComparedRun, key: str) -> Any:

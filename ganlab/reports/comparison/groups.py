@@ -43,7 +43,7 @@ def tabulate(
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
     main, others = _chosen(runs, score, notes)
     scored = [(run, s) for run in runs for s in run.scores if s.name == main and is_ranked(run, s)]
-    comparable_groups = comparable(s for _, s in scored)
+    comparable_groups = sorted(comparable(s for _, s in scored), key=len, reverse=True)
     parts, shown = [], set()
     for members in comparable_groups:
         inside = [run for run, s in scored if any(s is member for member in members)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -10,7 +9,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from ganlab.record.old_names import SEEN
-from ganlab.reports.comparison.facts import RunScore, difference
+from ganlab.reports.comparison.facts import RunScore, comparable, difference
 
 # Prefix of a score's name: whether higher is better. The score that judges quality best is first.
 SCORES = {
@@ -93,20 +92,11 @@ def scores_of(
             )
             continue
         evaluated += [_Taken(score, seen) for score in taken]
-    known = [_newest(members) for members in _comparable(evaluated)]
+    known = [_newest(members) for members in comparable(evaluated, lambda taken: taken.score)]
     rest = [
         t.score for t in trained if not any(difference(t.score, score) is None for score in known)
     ]
     return tuple(sorted((*rest, *known), key=lambda score: (quality_rank(score.name), score.name)))
-
-
-def _comparable(taken: Iterable[_Taken]) -> Iterator[list[_Taken]]:
-    """Yield the groups of comparable scores."""
-    groups: list[list[_Taken]] = []
-    for item in taken:
-        members = next((g for g in groups if difference(g[0].score, item.score) is None), None)
-        groups.append([item]) if members is None else members.append(item)
-    yield from groups
 
 
 def _newest(members: list[_Taken]) -> RunScore:
