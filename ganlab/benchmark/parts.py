@@ -74,17 +74,13 @@ class PartTimers(Callback):
 
         object.__setattr__(holder, name, timed)
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Discard the times of the warm-up when it is over."""
         if pl_module.batches_seen == self.batches:
             self.seconds.clear()
             self._started = now(self.device)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Stop after the measured batches."""
         if pl_module.batches_seen == 2 * self.batches:
             self._total = now(self.device) - self._started

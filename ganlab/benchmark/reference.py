@@ -159,17 +159,13 @@ class AlternatingLoops(Callback):
         self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
         self._count, self._started = 0, now(pl_module.device)
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Start counting calls once all blocks are timed."""
         if len(self.ours) >= self.blocks:
             self._counter = Calls()
             self._counter.start()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Run a block of the reference loop after each block of ganlab's loop."""
         if self._counter is not None:
             self.calls["ours"] = self._counter.stop()
@@ -228,7 +224,5 @@ class _Alone(Callback):
             trainer.should_stop = True
             trainer.fit_loop.epoch_loop.max_steps = 0
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         trainer.should_stop = pl_module.batches_seen >= self.batches or self.which == "reference"

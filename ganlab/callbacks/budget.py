@@ -51,9 +51,7 @@ class Budget(Callback):
         if self._is_spent(trainer, pl_module, agree=True):
             trainer.should_stop = True
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Ask the trainer to stop when a limit is reached."""
         agree = pl_module.batches_seen % pl_module.log_every == 0
         if self._is_spent(trainer, pl_module, agree):

@@ -102,9 +102,7 @@ class Checkpoints(Callback):
 
     # --- saving ----------------------------------------------------------------------------------
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Save if a checkpoint is due or best, or if the run is about to stop."""
         if self._is_interrupted(trainer, pl_module):
             self.interrupted_by = self.interrupted_by or "another rank"

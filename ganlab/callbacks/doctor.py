@@ -67,9 +67,7 @@ class Doctor(Callback):
                 self._measured[f"gradient/{role}"] = norm / _scale(trainer, optimizer)
                 self._before[role] = _some_weights(pl_module, role)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Measure the change of weights; log and sample if due."""
         watched, pl_module.watched = pl_module.watched, {}
         batch = pl_module.batches_seen - 1

@@ -71,9 +71,7 @@ class EMA(Callback):
         return 0.5 ** (since / half_life)
 
     @torch.no_grad()
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Update the average if a player that trains an averaged network has taken a step."""
         if pl_module.steps == self._steps or not self._has_stepped(pl_module):
             return

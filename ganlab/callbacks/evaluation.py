@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, Trainer
 from ganlab.callbacks.cadence import crossed
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-from ganlab.metrics import Protocol, Score
+from ganlab.metrics import Protocol, Score, Work
 
 
 class Evaluation(Callback):
@@ -46,16 +46,13 @@ class Evaluation(Callback):
         trainer.strategy.barrier("ganlab_evaluation")
         self.protocol.prepare(trainer.datamodule)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Score the model if due or at the end; all ranks share the work and get the scores."""
         if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
-        self.scores = self.protocol.evaluate(
-            pl_module, trainer.datamodule, trainer.global_rank, trainer.world_size
-        )
+        work = Work(trainer.global_rank, trainer.world_size)
+        self.scores = self.protocol.evaluate(pl_module, trainer.datamodule, work)
         pl_module.scored_at = pl_module.examples_seen
         pl_module.log_values({name: score.value for name, score in self.scores.items()})
         self.seconds += time.monotonic() - started

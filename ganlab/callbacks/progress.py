@@ -66,9 +66,7 @@ class Progress(Callback):
         else:
             print("training: first batch …", file=sys.stderr, flush=True)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Update the bar or print a line if due; otherwise only read the clock."""
         if not self.enabled or time.monotonic() < self._next:
             return

@@ -33,9 +33,7 @@ class Pruning(Callback):
         self.score, self.judge = score, judge
         self.pruned = False
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Call `judge` if there is a new score.
 
         Raises:

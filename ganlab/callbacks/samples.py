@@ -59,9 +59,7 @@ class Samples(Callback):
         if pl_module.examples_seen == 0:
             self.draw(trainer, pl_module)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Draw if a picture is due, if the model was scored, or if the run is about to stop."""
         is_scored = pl_module.scored_at == pl_module.examples_seen
         if crossed(pl_module, self.every_examples) or is_scored or trainer.should_stop:

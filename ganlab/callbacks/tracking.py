@@ -46,9 +46,7 @@ class Tracking(Callback):
         self._next = time.monotonic() + self.seconds
         self._last = (time.monotonic(), pl_module.examples_seen)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Update the record if due, or if the run is about to stop."""
         if time.monotonic() >= self._next or trainer.should_stop:
             self.update(trainer, pl_module)

@@ -45,9 +45,7 @@ class WandBMedia(Callback):
             with self.logger.without_failing():
                 self._send_grid(pl_module)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Send the scores and the picture of this batch, if they exist."""
         if not self.logger.is_live:
             return

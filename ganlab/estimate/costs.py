@@ -19,6 +19,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import make
 from ganlab.data.batches import rows
 from ganlab.errors import DataError
+from ganlab.metrics import Work
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
 from ganlab.runs.trial import fit, now, without_callbacks
 
@@ -148,9 +149,7 @@ class Measurement(Callback):
         forget_peak_memory()
         self.costs.before = self._peak(device)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: AdversarialModule, *args: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Start the measurement after the warm-up, and end it after enough batches."""
         done = pl_module.batches_seen - self.warm_up
         if done == 0:
@@ -185,10 +184,10 @@ class Measurement(Callback):
         if "evaluation" in chosen:
             protocol = make(chosen["evaluation"]).protocol
             limit = time.monotonic() + SCORES_WITHIN
-            evaluate = lambda: protocol.evaluate(  # noqa: E731 (called twice by _time)
-                module, trainer.datamodule, track=lambda steps, _: _until(limit, steps)
+            work = Work(track=lambda steps, _: _until(limit, steps))
+            self._time(
+                "evaluation", module, lambda: protocol.evaluate(module, trainer.datamodule, work)
             )
-            self._time("evaluation", module, evaluate)
         folder = Path(self.config["run_dir"])
         files = {
             "samples": next(folder.glob("samples/*.png"), None),

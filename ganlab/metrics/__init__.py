@@ -19,7 +19,7 @@ from ganlab.metrics.pairs.palettes import PaletteSegmenter
 from ganlab.metrics.pairs.segmentation import PictureSegmenter, SegmentationAccuracy, ShapeSegmenter
 from ganlab.metrics.pairs.sharpness import EdgeSharpness
 from ganlab.metrics.protocols.accuracy import AccuracyProtocol
-from ganlab.metrics.protocols.protocol import Protocol, Score
+from ganlab.metrics.protocols.protocol import Protocol, Score, Work
 from ganlab.metrics.protocols.samples import SampleProtocol
 from ganlab.metrics.protocols.sources import FolderSamples, ModelSamples
 from ganlab.metrics.protocols.translation import TranslatedSamples, TranslationProtocol
@@ -74,5 +74,6 @@ __all__ = [
     "TrainOnSynthetic",
     "TranslatedSamples",
     "TranslationProtocol",
+    "Work",
     "frechet_distance",
 ]

@@ -155,25 +155,15 @@ class ModelMetric(SampleMetric):
         This is called before weights and files are loaded.
         """
 
-    def measure(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        extractor: Extractor | None,
-        *,
-        seed: int,
-        ema: bool,
-        truncation: float | None = None,
-    ) -> None:
+    def measure(self, source: Any, data: Any, extractor: Extractor | None) -> None:
         """Measure the model and call `update` with the result.
 
         Args:
-            module: the trained model; its state, including train or eval mode, is left unchanged.
+            source: the protocol's `ModelSamples`: its `module`, whose state, including train or
+                eval mode, is left unchanged; its `seed` of everything random; its `ema` and
+                `truncation`.
             data: the data module, whose splits `data.split(name)` loads.
             extractor: the protocol's extractor, on the module's device; None if it has none.
-            seed: seed of everything random.
-            ema: whether to use the EMA weights, if the model has them.
-            truncation: truncation of the latents; None for no truncation.
         """
         raise NotImplementedError
 

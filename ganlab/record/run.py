@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,15 +108,19 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise RunError(f"run: {path} is damaged: {error}.") from error
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict[str, Any]:
     """Return the resolved configuration of a run.
 
+    Args:
+        folder: the run's folder.
+        parse: what returns the content of YAML under current names; None for `plain_yaml.parse`.
+
     Raises:
-        RunError: the folder's `config.yaml` does not exist or is damaged.
+        RunError: the folder's `config.yaml` does not exist, is damaged or cannot be read.
     """
     import yaml
 
-    from ganlab.record.plain_yaml import parse
+    from ganlab.record import plain_yaml
 
     path = folder / "config.yaml"
     if not path.exists():
@@ -124,12 +129,13 @@ def read_config(folder: Path) -> dict[str, Any]:
             "outputs/<experiment>/<date>_<time>/."
         )
     try:
-        config = parse(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RunError(f"run: {path} is damaged: {str(error).splitlines()[0]}.") from error
-    if not isinstance(config, dict):
-        raise RunError(f"run: {path} is damaged: it is not the configuration of a run.")
-    return current(config)
+        text = path.read_text(encoding="utf-8")
+        config = parse(text) if parse else current(plain_yaml.parse(text))
+    except (yaml.YAMLError, OSError, ValueError) as error:
+        raise RunError(f"run: {path} is damaged: {' '.join(str(error).split())[:200]}.") from error
+    if not isinstance(config, dict) or not config:
+        raise RunError(f"run: {path} is damaged: it holds no settings.")
+    return config
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from ganlab.core.load import load_module
 from ganlab.data import FolderData
 from ganlab.errors import ConfigError
 from ganlab.files import write_json
-from ganlab.metrics import FolderSamples
+from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
 from ganlab.record.old_names import SEEN
@@ -157,11 +157,11 @@ def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) ->
     started = time.monotonic()
     with _progress() as track:
         if subject.source:
-            scores = protocol.score(subject.source, subject.data, device, track=track)
+            scores = protocol.score(subject.source, subject.data, device, Work(track=track))
         else:
             module = subject.module.to(device)
             protocol.check(module, subject.data)
-            scores = protocol.evaluate(module, subject.data, track=track)
+            scores = protocol.evaluate(module, subject.data, Work(track=track))
     return subject.described | {
         "protocol": getattr(protocol, "name", "accuracy"),
         "seed": seed,

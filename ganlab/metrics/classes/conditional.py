@@ -143,6 +143,14 @@ class _ByClass(SampleMetric):
     higher_is_better = True
     alternative = "features of a classifier of fewer classes"
 
+    def __init__(self, classes: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if classes is not None:
+            self._set_classes(classes)
+
+    def _set_classes(self, classes: int) -> None:
+        raise NotImplementedError
+
     def _allocate(self, classes: int, *states: str) -> None:
         self.classes, self.min_samples = classes, 10 * classes
         for state in states:
@@ -169,11 +177,6 @@ class LabelConsistency(_ByClass):
     scores = ("label_consistency",)
     each = ("label_consistency",)
     title = "label consistency"
-
-    def __init__(self, classes: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        if classes is not None:
-            self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Take the data's number of classes, and check that the classifier has this many."""
@@ -244,11 +247,6 @@ class ClassShares(_ByClass):
     scores = ("classes_present",)
     each = ("class_share",)
     title = "class shares"
-
-    def __init__(self, classes: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        if classes is not None:
-            self._set_classes(classes)
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Take the number of classes from the extractor, which must be a classifier."""

@@ -95,27 +95,21 @@ class PerceptualPathLength(ModelMetric):
                 "Leave this metric out (protocol.metrics.<name>=null)."
             )
 
-    def measure(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        extractor: Extractor | None,
-        *,
-        seed: int,
-        ema: bool,
-        truncation: float | None = None,
-    ) -> None:
+    def measure(self, source: Any, data: Any, extractor: Extractor | None) -> None:
         """Generate pairs of samples at nearby latents and update with their distances.
 
         For the arguments see `ModelMetric.measure`.
         """
+        module = source.module
         if isinstance(self.distance, nn.Module):
             self.distance.to(module.device)
-        latents, labels = module.draw_inputs(2 * self.pairs, seed=seed, truncation=truncation)
+        latents, labels = module.draw_inputs(
+            2 * self.pairs, seed=source.seed, truncation=source.truncation
+        )
         start, end = latents.double().chunk(2)
         t = torch.rand(
             (self.pairs, *[1] * (start.dim() - 1)),
-            generator=torch.Generator().manual_seed(mix(seed, self.pairs)),
+            generator=torch.Generator().manual_seed(mix(source.seed, self.pairs)),
             dtype=torch.float64,
         )
         path = lerp if module.latents == "uniform" else slerp
@@ -127,7 +121,7 @@ class PerceptualPathLength(ModelMetric):
                 inputs = {"latents": torch.cat([before[part], after[part]])}
                 if labels is not None:
                     inputs["labels"] = labels[: self.pairs][part].repeat(2)
-                samples = module.sample(**inputs, ema=ema, batch_size=2 * _BATCH)
+                samples = module.sample(**inputs, ema=source.ema, batch_size=2 * _BATCH)
                 self.update(self.distance(*samples.chunk(2)))
 
     def update(self, distances: Tensor) -> None:

@@ -86,29 +86,21 @@ class LinearProbe(ModelMetric):
             return
         raise ConfigError(f"{self.title}: {problem}, or leave this metric out.")
 
-    def measure(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        extractor: Extractor | None,
-        *,
-        seed: int,
-        ema: bool,
-        truncation: float | None = None,
-    ) -> None:
+    def measure(self, source: Any, data: Any, extractor: Extractor | None) -> None:
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
         Raises:
             ConfigError: there are too few training examples, or none remain for the test.
         """
-        fitted, tested = self._examples(data, seed)
+        module = source.module
+        fitted, tested = self._examples(data, source.seed)
         splits = ("train", "test") if self.has_test else ("train",)
         self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(mix(seed, 0x72616E646F6D))
+            torch.default_generator.manual_seed(mix(source.seed, 0x72616E646F6D))
             untrained = build_module(module.config).discriminator.to(module.device)
         hits = []
-        with module.evaluating("discriminator", ema) as trained:
+        with module.evaluating("discriminator", source.ema) as trained:
             for network in (trained, untrained.eval()):
                 features_of = partial(hidden_features, network)
                 hits.append(self._hits(features_of, fitted, tested, data.modality, module.device))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
-from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_split
+from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.modalities.pixels import normalise
 
 
@@ -35,14 +35,7 @@ class AccuracyProtocol(Protocol):
         """Load the test set."""
         data.split("test")
 
-    def evaluate(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        rank: int = 0,
-        ranks: int = 1,
-        track: Track | None = None,
-    ) -> dict[str, Score]:
+    def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the score `accuracy`, in [0, 1]; every rank evaluates all images."""
         images, labels = data.test["example"], data.test["label"]
         accuracy = module.accuracy(normalise(images), labels, self.ema)

@@ -9,7 +9,36 @@ from typing import Any
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 
-Track = Callable[[Iterable[int], str], Iterable[int]]
+
+def _untracked(steps: Iterable[int], what: str) -> Iterable[int]:
+    return steps
+
+
+@dataclass(frozen=True)
+class Work:
+    """A process's part of the work, and how its progress is shown.
+
+    Args:
+        rank: rank of this process, 0 … ranks − 1.
+        ranks: number of processes that share the work.
+        track: wraps a loop over samples to show its progress; its second argument describes the
+            loop.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+    track: Callable[[Iterable[int], str], Iterable[int]] = _untracked
+
+    def share(self, n: int) -> tuple[int, int]:
+        """Return start and stop of this process's part of n samples.
+
+        Parts are contiguous, so that gathering them in the order of the ranks keeps the samples'
+        order.
+        """
+        return self.rank * n // self.ranks, (self.rank + 1) * n // self.ranks
+
+
+ALONE = Work()
 
 
 @dataclass(frozen=True)
@@ -47,6 +76,9 @@ class Score:
         return cls(**{names.get(key, key): value for key, value in score.items()})
 
 
+Scores = dict[str, Score]
+
+
 class Protocol:
     """The recipe by which scores of a model on a data set are taken.
 
@@ -66,23 +98,13 @@ class Protocol:
     def prepare(self, data: Any) -> None:
         """Load what the scores need of the real data, so that errors occur early."""
 
-    def evaluate(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        rank: int = 0,
-        ranks: int = 1,
-        track: Track | None = None,
-    ) -> dict[str, Score]:
+    def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the scores of `module` on the data module `data`, by name. All ranks call this.
 
         Args:
             module: the trained model.
             data: the data module.
-            rank: rank of this process, 0 … ranks − 1.
-            ranks: number of processes that share the work.
-            track: wraps a loop over samples to show its progress; its second argument describes
-                the loop. None shows nothing.
+            work: this process's part of the work.
         """
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlab.errors import DataError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.features.cache import cached_features
-from ganlab.metrics.protocols.protocol import Track
+from ganlab.metrics.protocols.protocol import Work
 
 CHUNK = 512  # samples or examples that are processed at once
 
@@ -53,7 +53,7 @@ class RealSamples:
         stop: int,
         extractor: Extractor,
         device: torch.device | str,
-        track: Track | None = None,
+        work: Work,
     ) -> dict[str, Tensor]:
         """Return `part` with "features", and "logits" if the extractor has them; cached on disk."""
         part = self.part(split, start, stop)
@@ -62,7 +62,7 @@ class RealSamples:
             steps = range(0, stop - start, CHUNK)
             chunks = [
                 extract_features(extractor, part["samples"][first : first + CHUNK], device)
-                for first in (track(steps, "features of real examples") if track else steps)
+                for first in work.track(steps, "features of real examples")
             ]
             tensors = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
             if not tensors["features"].isfinite().all():

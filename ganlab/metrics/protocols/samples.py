@@ -14,7 +14,15 @@ from ganlab.core import AdversarialModule
 from ganlab.core.batch_norm import MODES, BatchNormMode
 from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
-from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_samples, check_split
+from ganlab.metrics.protocols.protocol import (
+    ALONE,
+    Protocol,
+    Score,
+    Scores,
+    Work,
+    check_samples,
+    check_split,
+)
 from ganlab.metrics.protocols.real import CHUNK, RealSamples, extract_features
 from ganlab.metrics.protocols.requirements import (
     check_generates,
@@ -24,7 +32,7 @@ from ganlab.metrics.protocols.requirements import (
     named,
     needs_features,
 )
-from ganlab.metrics.protocols.sources import ModelSamples, Source, share
+from ganlab.metrics.protocols.sources import ModelSamples, Source
 from ganlab.metrics.variety.nearest import NearestNeighbours
 from ganlab.modalities import IMAGE
 
@@ -136,16 +144,9 @@ class SampleProtocol(Protocol):
                 metric.check_counts(examples, fake)
         self._real = real
 
-    def evaluate(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        rank: int = 0,
-        ranks: int = 1,
-        track: Track | None = None,
-    ) -> dict[str, Score]:
+    def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the scores of a trained model. All ranks must call this."""
-        return self.score(self.source(module), data, module.device, rank, ranks, track)
+        return self.score(self.source(module), data, module.device, work)
 
     def source(self, module: AdversarialModule) -> ModelSamples:
         """Return the samples of a trained model that this protocol scores."""
@@ -156,19 +157,15 @@ class SampleProtocol(Protocol):
         source: Source,
         data: Any,
         device: torch.device | str = "cpu",
-        rank: int = 0,
-        ranks: int = 1,
-        track: Track | None = None,
-    ) -> dict[str, Score]:
+        work: Work = ALONE,
+    ) -> Scores:
         """Return the scores of any generated samples. All ranks must call this.
 
         Args:
             source: source of the generated samples.
             data: data module of the real examples.
             device: device of the extractor.
-            rank: rank of this process, 0 … ranks − 1.
-            ranks: number of processes that share the work.
-            track: wraps a loop over samples to show its progress, see `Protocol.evaluate`.
+            work: this process's part of the work.
 
         Raises:
             ConfigError: a metric does not support the samples or the model.
@@ -189,13 +186,13 @@ class SampleProtocol(Protocol):
         if self.extractor is not None:
             self.extractor.to(device)
         if not self._has_real_examples:
-            self._feed_real(device, rank, ranks, track)
+            self._feed_real(device, work)
         metrics = [_copy_sharing_tensors(metric) for metric in self.metrics.values()]
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
-        start, stop = share(n, rank, ranks) if fed else (0, 0)
+        start, stop = work.share(n) if fed else (0, 0)
         steps = range(start, stop, CHUNK)
         with source.open(n):
-            for first in track(steps, "generated samples") if track else steps:
+            for first in work.track(steps, "generated samples"):
                 part = source.part(first, min(first + CHUNK, stop))
                 inputs = {key: tensor.cpu() for key, tensor in part.items()}
                 if any(map(needs_features, fed)):
@@ -203,11 +200,10 @@ class SampleProtocol(Protocol):
                 _feed(fed, inputs, real=False)
             for metric in metrics:
                 if isinstance(metric, ModelMetric):  # every rank computes the complete metric
-                    options = {"seed": self.seed, "ema": self.ema, "truncation": self.truncation}
-                    metric.measure(source.module, data, self.extractor, **options)
-        scores: dict[str, Score] = {}
+                    metric.measure(source, data, self.extractor)
+        scores: Scores = {}
         for metric in metrics:
-            is_shared = ranks > 1 and not isinstance(metric, ModelMetric)
+            is_shared = work.ranks > 1 and not isinstance(metric, ModelMetric)
             metric.distributed_available_fn = partial(bool, is_shared)
             if is_shared:
                 metric.to(device)  # the ranks communicate between their devices
@@ -234,17 +230,15 @@ class SampleProtocol(Protocol):
         training = self._real.data.reference("train")
         return fake.cpu(), training[index.cpu()]
 
-    def _feed_real(
-        self, device: torch.device | str, rank: int, ranks: int, track: Track | None
-    ) -> None:
+    def _feed_real(self, device: torch.device | str, work: Work) -> None:
         for split in (None, "train", "test"):  # None for the protocol's split
             fed = [m for m in self.metrics.values() if m.uses_real and m.real_split == split]
             if not fed:
                 continue
-            start, stop = share(self._real.count(split), rank, ranks)
+            start, stop = work.share(self._real.count(split))
             if any(needs_features(metric) for metric in fed):
                 inputs = self._real.features_and_labels(
-                    split, start, stop, self.extractor, device, track
+                    split, start, stop, self.extractor, device, work
                 )
             else:
                 inputs = self._real.part(split, start, stop)

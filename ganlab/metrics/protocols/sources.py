@@ -195,11 +195,3 @@ def check_finite(samples: Tensor) -> None:
             "not finite, so there is no score: the generator has diverged. Use an earlier "
             "checkpoint (checkpoint=best)."
         )
-
-
-def share(n: int, rank: int, ranks: int) -> tuple[int, int]:
-    """Return start and stop of a rank's part of n samples.
-
-    Parts are contiguous, so that gathering them in the order of the ranks keeps the samples' order.
-    """
-    return rank * n // ranks, (rank + 1) * n // ranks

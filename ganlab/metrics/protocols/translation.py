@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlab.core import AdversarialModule, Direction, Translator
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
-from ganlab.metrics.protocols.protocol import Protocol, Score, Track, check_split
+from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.metrics.protocols.samples import SampleProtocol
 from ganlab.metrics.protocols.sources import check_finite
 from ganlab.modalities.pixels import denormalise, normalise
@@ -129,23 +129,16 @@ class TranslationProtocol(Protocol):
                 protocol.prepare(data.domain(key))
                 self._protocols[key] = protocol
 
-    def evaluate(
-        self,
-        module: AdversarialModule,
-        data: Any,
-        rank: int = 0,
-        ranks: int = 1,
-        track: Track | None = None,
-    ) -> dict[str, Score]:
+    def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the scores of a trained translator. All ranks must call this."""
         self.prepare(data)
-        scores: dict[str, Score] = {}
+        scores: Scores = {}
         for name, way in module.directions.items():
             source = TranslatedSamples(
                 module, data, name, self.split, self.seed, self.ema, self._inputs()
             )
             way_scores = self._protocols[way.target].score(
-                source, data.domain(way.target), module.device, rank, ranks, track
+                source, data.domain(way.target), module.device, work
             )
             if len(module.directions) > 1:
                 way_scores = {

@@ -42,10 +42,6 @@ class MultiScale(nn.Module):
         in_channels, features, layers, norm, init, padding: see `PatchGAN`.
         scales: the number of PatchGANs.
 
-    Attributes:
-        receptive_fields: the side of each scale's receptive field, in pixels of the full picture.
-            The pixels that the 3 × 3 poolings add at the borders are not counted.
-
     Raises:
         ConfigError: a count or name that is not allowed.
     """
@@ -66,9 +62,6 @@ class MultiScale(nn.Module):
             PatchGAN(in_channels, features, layers, norm, init, padding)
             for _ in range(check_count("scales", scales))
         )
-        self.receptive_fields = [
-            scale.receptive_field * 2**level for level, scale in enumerate(self.scales)
-        ]
 
     def forward(
         self, x: Tensor, features: bool = False

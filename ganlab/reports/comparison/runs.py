@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
-from ganlab.record.run import read_record
+from ganlab.record.run import read_config, read_record
 from ganlab.record.states import state_of
 from ganlab.reports.comparison.facts import ComparedRun
 from ganlab.reports.comparison.scores import is_number, scores_of
-from ganlab.reports.comparison.settings import choices_of, given_keys, read_yaml, settings_of
+from ganlab.reports.comparison.settings import choices_of, given_keys, parse_sections, settings_of
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _read_into(found: Found, folder: Path) -> None:
 def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[ComparedRun, set[str]]:
     """Return a run, with None for missing facts, and the keys of its overrides."""
     try:
-        config = read_yaml(folder / "config.yaml")
+        config = read_config(folder, parse_sections)
     except RunError as error:
         config = {}
         notes.append(f"{_without_key(error)} The settings of this run are unknown.")

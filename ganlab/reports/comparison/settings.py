@@ -6,12 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ganlab.errors import RunError
 from ganlab.record.old_names import KEYS_OF, current
 from ganlab.record.plain_yaml import parse
 from ganlab.reports.comparison.facts import ComparedRun, value_of
@@ -47,32 +45,18 @@ MAIN_CHOICES = ("model", "loss", "regularizer", "data")
 _SECTION = re.compile(r"^(?=\w)", re.MULTILINE)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return a run's config.yaml. Do not modify the result: configs with equal sections share them.
+def parse_sections(text: str) -> Any:
+    """Parse a config.yaml section by section, with a cache: most runs have equal sections.
 
-    Raises:
-        RunError: the file is missing, cannot be read, or holds no settings.
+    Configurations with equal sections share them, so do not modify the result.
     """
-    try:
-        content = _parsed(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
-    if not isinstance(content, dict) or not content:
-        raise RunError(f"{path} is damaged: it holds no settings.")
-    return {KEYS_OF["run_dir"].get(key, key): value for key, value in content.items()}
-
-
-def _parsed(text: str) -> Any:
-    """Parse each top-level section separately, with a cache: most runs have equal sections."""
     config: dict[str, Any] = {}
     try:
         for section in filter(None, _SECTION.split(text)):
             config |= _parsed_section(section)
     except (yaml.YAMLError, TypeError):  # not written by ganlab, e.g. with anchors
         return current(parse(text))
-    return config
+    return {KEYS_OF["run_dir"].get(key, key): value for key, value in config.items()}
 
 
 @lru_cache(maxsize=8192)

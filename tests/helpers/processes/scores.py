@@ -11,7 +11,7 @@ import torch
 from helpers.tiny import tiny_images, tiny_labelled
 
 from ganlab import metrics
-from ganlab.metrics import Extractor, SampleProtocol
+from ganlab.metrics import Extractor, SampleProtocol, Work
 
 
 class Projection(Extractor):
@@ -59,7 +59,7 @@ def main(folder, rank, ranks):
             "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=ranks
         )
     data = tiny_images(samples=121)
-    scores = protocol().evaluate(tiny_labelled().eval(), data, rank, ranks)
+    scores = protocol().evaluate(tiny_labelled().eval(), data, Work(rank, ranks))
     values = {name: score.value for name, score in scores.items()}
     (folder / f"scores{rank}of{ranks}.json").write_text(json.dumps(values))
 

@@ -12,6 +12,7 @@ from ganlab.core import Player
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
 from ganlab.losses import NonSaturating
+from ganlab.metrics import ModelSamples
 from ganlab.metrics.model.path_length import PerceptualPathLength, SquaredPixels, lerp, slerp
 from ganlab.networks import MLPDiscriminator
 
@@ -45,7 +46,7 @@ def gan(latents="uniform", classes=None, factor=1.0):
 
 def measured(module, **options):
     metric = PerceptualPathLength(**{"pairs": 500, **options})
-    metric.measure(module, None, None, seed=3, ema=True)
+    metric.measure(ModelSamples(module, seed=3), None, None)
     return metric
 
 

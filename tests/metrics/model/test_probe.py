@@ -10,7 +10,7 @@ from torch import nn
 from ganlab.core.build import build_module
 from ganlab.data import MNIST5k, Ring, SwissRoll
 from ganlab.errors import ConfigError
-from ganlab.metrics import DigitFeatures
+from ganlab.metrics import DigitFeatures, ModelSamples
 from ganlab.metrics.model.probe import LinearProbe, hidden_features, ridge_classifier
 from ganlab.networks import DCGANDiscriminator, MLPDiscriminator
 
@@ -40,7 +40,7 @@ def probe(module, data, seed=0, **options):
     metric = LinearProbe(**options)
     metric.bind(None, data)
     metric.check_model(module, data)
-    metric.measure(module, data, None, seed=seed, ema=True)
+    metric.measure(ModelSamples(module, seed), data, None)
     return metric, {name: value.item() for name, value in metric.compute().items()}
 
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 from helpers.tiny import Given, tiny_labelled
 
-from ganlab.metrics import FolderSamples, ModelSamples
-from ganlab.metrics.protocols.sources import share
+from ganlab.metrics import FolderSamples, ModelSamples, Work
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def test_with_batch_statistics_a_sample_always_has_the_same_batch(n, module):
     source = ModelSamples(module, batch_norm="batch")
     with source.open(n):
         together = source.part(0, n)
-        parts = [source.part(*share(n, rank, 2)) for rank in range(2)]
+        parts = [source.part(*Work(rank, 2).share(n)) for rank in range(2)]
     for key in ("samples", "labels"):
         assert torch.equal(together[key], torch.cat([part[key] for part in parts]))
     assert source.protocol_entries()["batch_norm"] == "statistics of batches of 256"
@@ -39,7 +38,7 @@ def test_a_part_of_a_folder_is_a_random_subset():
 
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_parts_of_ranks_are_contiguous_and_complete(ranks, module):
-    parts = [share(10, rank, ranks) for rank in range(ranks)]
+    parts = [Work(rank, ranks).share(10) for rank in range(ranks)]
     assert [i for start, stop in parts for i in range(start, stop)] == list(range(10))
     source = ModelSamples(module, seed=1)
     with source.open(10):

@@ -11,10 +11,11 @@ from helpers.tiny import run_python
 from omegaconf import OmegaConf
 
 from ganlab.errors import RunError
+from ganlab.record.run import read_config
 from ganlab.reports.comparison.comparison import read_comparison
 from ganlab.reports.comparison.groups import tabulate
 from ganlab.reports.comparison.runs import labelled
-from ganlab.reports.comparison.settings import hashable, read_yaml, short_names
+from ganlab.reports.comparison.settings import hashable, parse_sections, short_names
 
 
 def test_reads_what_a_run_recorded(tmp_path):
@@ -260,9 +261,13 @@ def test_settings_come_back_as_omegaconf_wrote_them(tmp_path):
     config = {"some": {"values": VALUES, "text": "é\nb"}, "n": 64, "last": {"empty": {}}}
     path = tmp_path / "config.yaml"
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-    assert read_yaml(path) == config
+    assert read_config(tmp_path, parse_sections) == config
     path.write_text("a: 1e-5\nb: &x 2026-11-22\nc: *x\n")  # edited by hand
-    assert read_yaml(path) == {"a": 1e-5, "b": "2026-11-22", "c": "2026-11-22"}
+    assert read_config(tmp_path, parse_sections) == {
+        "a": 1e-5,
+        "b": "2026-11-22",
+        "c": "2026-11-22",
+    }
 
 
 def test_short_names_of_settings_are_unique():
