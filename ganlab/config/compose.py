@@ -50,7 +50,9 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             config = hydra_compose(name, overrides, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             _explain(overrides, name)
-            raise ConfigError(str(error).splitlines()[0]) from None
+            parts = [str(e).splitlines()[0].rstrip(".") for e in (error, error.__cause__) if e]
+            text = ": ".join(parts).replace("is not in struct", "does not exist")
+            raise ConfigError(f"{text}.") from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         with open_dict(config):
             del config["hydra"]

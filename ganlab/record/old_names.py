@@ -94,7 +94,8 @@ def current_override(text: str) -> str:
     if key == "study" and (value == "null" or value.startswith("{") or name.startswith("~")):
         return f"{prefix}lesson{equals}{value}"  # other values choose an Optuna study
     if key == "evaluation":  # evaluation= took a data set's name, as protocol= does
-        return f"protocol={'none' if name.startswith('~') or value == 'null' else value}"
+        is_off = name.startswith("~") or value == "null"
+        return "protocol=none" if is_off else f"protocol{equals}{value}"
     for old, new in OVERRIDES.items():
         key = re.sub(old, new, key)
     for old, new in VALUES.items():

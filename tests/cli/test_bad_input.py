@@ -118,6 +118,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["experiment=cyclegan_shapes", "schedule=linear_decay"], ["learning rates of its own"]),
         (["lesson=5"], ["lesson", "experiment=lecture/dirac"]),
         (["evaluation=none"], ["evaluation=none", "renamed", "Write protocol=none"]),
+        (["budget={exmples: 9}"], ["'budget'", "Key 'exmples' does not exist"]),
         (["budget.images=9"], ["budget.images=9", "renamed", "Write budget.examples=9"]),
         (["experiment=features_mnist", "data=mnist_5k"], ["MNIST5k", "test split"]),
         (["callbacks.evaluation.protocol.samples=1"], ["samples", "2 or more"]),
