@@ -31,8 +31,8 @@ ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
     "format": Argument(
         _format,
-        "pth (all networks that the layout can hold, in the layout of the authors' code of "
-        "CycleGAN and pix2pix), onnx, torch_export or safetensors",
+        "pth (the files of the CycleGAN and pix2pix authors' code, for all networks that these "
+        "can hold), onnx, torch_export or safetensors",
         REQUIRED,
     ),
     "out": Argument(

@@ -16,7 +16,7 @@ HELP = """ganlab reproduce list             list published scores, and the score
 ganlab reproduce NAME [options]   train experiment NAME, which must have a baseline; score it with
                                   the baseline's protocol, and say whether it is reproduced
 
-  --seeds 3        3 means seeds 0,1,2; a text with a comma is a list of seeds: 0,5 or "7,"
+  --seeds 3        3 means seeds 0,1,2; a list has a comma: 0,5, or "7," for seed 7 alone
                    (default: 1)
   --scale 0.01     fraction of the recipe's length, for a quick check that gives no verdict
   out=DIR          folder of the reproduction (default: outputs/reproduce/NAME/<date>_<time>);

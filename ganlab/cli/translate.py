@@ -29,9 +29,9 @@ The generator needs sides of at least 32 pixels that are a multiple of 4 (a ResN
 downsamplings) or of 2**depth (a U-Net; 256 at full depth). Other pictures are padded by reflection,
 and the results are cropped. Pictures of more than 1,048,576 pixels are translated in tiles of
 512×512 pixels whose overlaps are blended. With tile=SIDE, every picture with a side above SIDE is
-translated in tiles of SIDE pixels; tile=131072 turns tiling off. Each tile is translated alone:
-instance normalisation, and the batch normalisation of pix2pix, use the statistics of the tile.
-Colours may therefore drift across a large picture; larger tiles reduce this.
+translated in tiles of SIDE pixels; a SIDE above every picture's turns tiling off. Each tile is
+translated alone: instance normalisation, and the batch normalisation of pix2pix, use the statistics
+of the tile. Colours may therefore drift across a large picture; larger tiles reduce this.
 """
 
 
