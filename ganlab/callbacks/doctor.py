@@ -13,7 +13,7 @@ from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
 
-MAX_SAMPLES = 256  # generated, and compared with the same number of real examples
+MAX_SAMPLES = 256  # their median distances are divided by those of as many real examples
 MAX_TRAINING_EXAMPLES = 10_000  # among which nearest neighbours are searched
 MAX_SCORES = 1024  # scores of real examples, and scores of samples, for the separation
 WEIGHTS = 100_000  # approximate number of weights per player whose change is measured
@@ -22,7 +22,7 @@ WEIGHTS = 100_000  # approximate number of weights per player whose change is me
 class Doctor(Callback):
     """Logs the condition of a run, in the columns `doctor/…` of the log.
 
-    Each row has:
+    A row has, where they apply:
 
     - `separation`, `real_accuracy` and `fake_accuracy` of the newest discriminator scores that the
       module has passed to `AdversarialModule.watch`;

@@ -14,7 +14,7 @@ from ganlab.errors import one_of
 from ganlab.files import atomic
 from ganlab.record.machine import git_commit
 
-# keys of the configuration that do not change the trained weights
+# keys of the configuration that the hash leaves out
 IGNORED = (
     "run",
     "run_dir",
@@ -32,7 +32,8 @@ class ExportWeights(Callback):
     """Writes `<name>.safetensors` at the end of the run.
 
     The file holds the EMA weights if the network is averaged, else the raw weights. Its metadata
-    holds the newest scores, and hashes of the configuration and of the training data.
+    holds the newest scores, but not those of single classes or directions, and hashes of the
+    configuration and of the training data.
 
     Args:
         folder: the run's folder.
@@ -77,9 +78,10 @@ class ExportWeights(Callback):
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """Return 16 hex digits of the SHA-256 of the settings that determine a run's result.
+    """Return 16 hex digits of the SHA-256 of the settings of model, data, losses and budget.
 
     The order of keys, the keys in `IGNORED`, and `data.root` and `data.download` do not matter.
+    Some ignored settings do change the weights, such as `trainer.precision` and `callbacks.ema`.
     """
     kept = {k: v for k, v in config.items() if k not in IGNORED}
     if kept.get("data"):

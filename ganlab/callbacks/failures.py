@@ -1,4 +1,4 @@
-"""Logs errors of actions after a failed training, so that the failure itself is reported."""
+"""Logs errors in writing files after a failed training, so that they do not hide the failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ _LOG = logging.getLogger("ganlab")
 
 @contextmanager
 def logged_failure(what: str) -> Iterator[None]:
-    """Log an exception of the `with` block, not raise it; `what` names what the block writes."""
+    """Log an exception of the `with` block instead of raising it.
+
+    Args:
+        what: what the block writes, for the message.
+    """
     try:
         yield
     except Exception:

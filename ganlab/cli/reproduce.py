@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
 
     Returns:
         0 if all seeds are trained and scored, whatever the verdict; 1 if a seed is not; 130 after
-        Ctrl-C.
+        Ctrl-C; 2 without arguments. With `dry_run=true`, the exit code of the dry run.
     """
     if wants_help(argv) or not argv:
         print(HELP)

@@ -1,4 +1,4 @@
-"""The sections of a composed configuration: each is a mapping, and a run has a limit."""
+"""Checks that sections of a configuration are mappings; limits the length of a run."""
 
 from __future__ import annotations
 

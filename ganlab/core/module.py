@@ -170,10 +170,9 @@ class AdversarialModule(AveragedModule):
         if bad is not None:
             role, _, term = bad.name.partition("/")
             raise NonFiniteLossError(
-                f"The term {term!r} of player {role!r} became {bad.value} at batch "
-                f"{bad.batch} ({self.examples_seen:,} examples). Lower the player's learning "
-                f"rate, clip its gradient (model.players.{role}.gradient_clip=1.0), or add a "
-                "regularizer."
+                f"The term {term!r} of player {role!r} became {bad.value} at batch {bad.batch}; "
+                f"found after {self.examples_seen:,} examples. Lower the player's learning rate, "
+                f"clip its gradient (model.players.{role}.gradient_clip=1.0), or add a regularizer."
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -206,7 +205,7 @@ class AdversarialModule(AveragedModule):
             self._require_gradients_of(*before)
 
     def shared(self, key: str, of: str, make: Callable[[], T]) -> T:
-        """Return the result of `make()`, computed once per batch and kept until `of` is trained.
+        """Return the result of `make()`, kept within the batch until `of` is trained.
 
         If player `of` is still to be trained in this batch, the result carries gradients of its
         parameters, and other players must detach the result. Otherwise it has no gradient.

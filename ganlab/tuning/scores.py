@@ -64,7 +64,8 @@ def direction(config: dict[str, Any], protocol: Protocol, score: str | None) -> 
             f"protocol: neither higher nor lower is better for its scores ({', '.join(names)}). "
             "Choose another protocol=NAME."
         )
-    pattern = f"{score.rpartition('/')[0]}/*"  # e.g. for the score of one class
+    # the name under which a protocol lists the scores of all classes
+    pattern = f"{score.rpartition('/')[0]}/*"
     if score not in names and pattern not in names:
         raise ConfigError(
             f"score: received {score!r}; the protocol's scores are {', '.join(names)}."
@@ -129,7 +130,7 @@ def _better(name: str, protocol: Protocol) -> bool | None:
         for metric in getattr(protocol, "metrics", {}).values()
         for score in metric.scores
     }
-    # the protocol may append e.g. the feature extractor to the name that the metric gives a score
+    # a score's name may be the metric's name for it, extended by the name of the features
     for prefix in sorted(by_prefix, key=len, reverse=True):
         if name.startswith(prefix):
             return by_prefix[prefix]

@@ -253,7 +253,7 @@ class Poisoned(GAN):
 def test_a_loss_that_is_not_finite_stops_the_run():
     module = tiny_gan(Poisoned, players(2))
     with pytest.raises(
-        NonFiniteLossError, match=r"'penalty' of player 'generator' .* nan at batch 6 "
+        NonFiniteLossError, match=r"'penalty' of player 'generator' .* nan at batch 6;"
     ):
         fit(module, batches=20)
     assert module.steps == {"discriminator": 6, "generator": 2}
@@ -265,7 +265,7 @@ def test_on_an_accelerator_the_batch_of_a_bad_loss_is_still_named():
     for batch, value in ((3, 1.0), (6, float("inf")), (9, float("nan"))):
         module._window.add("discriminator/lazy", torch.tensor(value), batch)
     with pytest.raises(
-        NonFiniteLossError, match=r"'lazy' of player 'discriminator' .* inf at batch 6 "
+        NonFiniteLossError, match=r"'lazy' of player 'discriminator' .* inf at batch 6;"
     ):
         module.check_finite()
 
