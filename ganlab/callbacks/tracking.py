@@ -37,7 +37,7 @@ class Tracking(Callback):
         self._evaluated_before = float(record.data.get("evaluation_seconds", 0.0))
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Continue the logs from the row of the checkpoint."""
+        """Continue the logs after the last row before the checkpoint."""
         for logger in trainer.loggers:
             if isinstance(logger, (CSVLogger, TensorBoard)):
                 logger.resume(pl_module.logged_at)

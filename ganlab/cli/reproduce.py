@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
     if len(positional) != 1:
         raise ConfigError(
             f"reproduce: received {' '.join(positional) or 'no name'}; give the name of one "
-            "experiment, or list."
+            "experiment, or the word list."
         )
     from ganlab.reproduction.ledger import baseline_named
 

@@ -38,7 +38,7 @@ def _matching(node: Any, parts: list[str], path: str = "") -> Iterator[tuple[str
 
 
 def limit_minutes(config: Any) -> None:
-    """Limit a run without any other limit to three minutes."""
+    """Give a run that has no limit one of three minutes."""
     limits = OmegaConf.to_container(config.budget) if config.get("budget") else None
     if limits and all(value is None for key, value in limits.items() if key != "_target_"):
         config.budget.minutes = 3

@@ -141,8 +141,8 @@ class AdversarialModule(AveragedModule):
         self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if of != role}
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Log at the end of a run that has no log row yet; all ranks must call this."""
-        if self.trainer.should_stop and not self.logged_at:
+        """Log the losses at the end of a run of less than `log_every` batches, on all ranks."""
+        if self.trainer.should_stop and self.batches_seen < self.log_every:
             self.flush_log()
 
     def after_step(self, role: str) -> None:

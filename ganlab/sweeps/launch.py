@@ -25,7 +25,7 @@ UNFINISHED = ("planned", "killed", "interrupted")
 
 
 def launch(folder: Path, settings: list[str], again: bool = False) -> int:
-    """Run the unfinished jobs of a sweep; return 0 if all jobs have finished.
+    """Run the unfinished jobs of a sweep; return 0 if all jobs have finished, 130 after Ctrl-C.
 
     Args:
         folder: the sweep's folder; jobs without a complete plan are planned first.
@@ -62,7 +62,7 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
 
 def _run_all(folder: Path, settings: list[str], again: bool) -> None:
     """Launch unfinished jobs until all have been run; retry a job once if its process died."""
-    # job number to the number of launches that failed after the job began
+    # for each job, how many launches failed after the job had begun
     crashes: Counter[int] = Counter()
     completed: set[int] = set()  # jobs whose launch ended without an error of the launcher
     while True:

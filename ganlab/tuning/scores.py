@@ -18,7 +18,7 @@ from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.tuning.space import Space, first_and_last
 
 
-def example(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
+def trial_config(fixed: list[str], space: Space) -> tuple[dict[str, Any], Protocol]:
     """Return the plain configuration of one valid trial, and the protocol of its scores.
 
     In this trial every setting to search over has its first value. If that configuration is

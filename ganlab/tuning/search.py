@@ -17,7 +17,7 @@ from ganlab.errors import ConfigError
 from ganlab.record.run import read_record
 from ganlab.runs.planned import plan, run_planned
 from ganlab.tuning.report import draw, report
-from ganlab.tuning.scores import direction, example, examples_between_scores
+from ganlab.tuning.scores import direction, examples_between_scores, trial_config
 from ganlab.tuning.space import split_space, suggest
 from ganlab.tuning.study import Search, open_search, take
 
@@ -45,7 +45,7 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
             "sweep: there is nothing to search over; give sweep=NAME, or key=a,b, "
             "key=interval(0.1,0.9) or key=tag(log,interval(1e-4,1e-2))."
         )
-    config, protocol = example(fixed, space)
+    config, protocol = trial_config(fixed, space)
     score, more_is_better = direction(config, protocol, arguments["score"])
     every = examples_between_scores(config) if arguments["prune"] else 0
     opened = open_search(

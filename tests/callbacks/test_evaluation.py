@@ -72,3 +72,10 @@ def test_impossible_protocol_is_refused_before_training():
     assert module.batches_seen == 0
     with pytest.raises(ConfigError, match="every_examples"):
         Evaluation(protocol(), every_examples=0)
+
+
+def test_a_run_of_few_batches_logs_its_losses_beside_its_scores():
+    module = tiny_gan()
+    fit(module, Evaluation(protocol()), batches=3)
+    assert module.latest["generator/steps"] == 3
+    assert "discriminator/adversarial" in module.latest

@@ -11,7 +11,7 @@ from optuna.distributions import (  # noqa: E402
 
 from ganlab.errors import ConfigError  # noqa: E402
 from ganlab.record.machine import without_password  # noqa: E402
-from ganlab.tuning.scores import direction, example  # noqa: E402
+from ganlab.tuning.scores import direction, trial_config  # noqa: E402
 from ganlab.tuning.space import changes, first_and_last, split_space, suggest  # noqa: E402
 
 
@@ -95,7 +95,7 @@ def test_sweep_of_digits_is_valid_and_has_scores_during_training():
     from ganlab.config.sweeps import merge_sweep
 
     fixed, space = split_space(merge_sweep(["sweep=wgan_gp_mnist_5k"])[1])
-    config, protocol = example(fixed, space)
+    config, protocol = trial_config(fixed, space)
     assert direction(config, protocol, None) == ("frechet_distance_digits", False)
     assert config["budget"]["examples"] >= 4 * config["callbacks"]["evaluation"]["every_examples"]
     assert {"model.players.generator.every"} < set(space)
@@ -105,13 +105,13 @@ def test_direction_is_that_of_the_metric():
     from helpers.tiny import ARGUMENTS
 
     own = [text for text in ARGUMENTS if not text.startswith("evaluation")]
-    config, protocol = example([*own, "protocol=modes10k", "budget.batches=1"], {})
+    config, protocol = trial_config([*own, "protocol=modes10k", "budget.batches=1"], {})
     assert direction(config, protocol, None) == ("high_quality", True)
     assert direction(config, protocol, "modes") == ("modes", True)
     with pytest.raises(ConfigError, match="modes, high_quality"):
         direction(config, protocol, "fid")
     with pytest.raises(ConfigError, match="protocol: none"):
-        example([*own, "protocol=none", "budget.batches=1"], {})
+        trial_config([*own, "protocol=none", "budget.batches=1"], {})
 
 
 def test_passwords_are_not_shown():
