@@ -278,7 +278,7 @@ def test_missing_data_and_weights_are_reported_together_before_training(cli, tmp
     [
         (["wgan_gp_cifa"], "Did you mean 'wgan_gp_cifar10'?"),
         (["ring_hinge"], "'ring_hinge' has no baseline"),
-        ([NAME, "quickstart"], "give the name of one experiment, or list"),
+        ([NAME, "quickstart"], "give the name of one experiment, or the word list"),
         ([NAME, "--seeds", "x"], "seeds: received 'x'"),
         ([NAME, "--seeds", "0"], "seeds: received 0"),
         ([NAME, "--seeds", "1,1"], "different whole numbers"),
