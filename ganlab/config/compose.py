@@ -50,8 +50,8 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             config = hydra_compose(name, overrides, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             _explain(overrides, name)
-            parts = [str(e).splitlines()[0].rstrip(".") for e in (error, error.__cause__) if e]
-            text = ": ".join(parts).replace("is not in struct", "does not exist")
+            texts = [str(e).partition("\n")[0].rstrip(".") for e in (error, error.__cause__) if e]
+            text = ": ".join(filter(None, texts)).replace("is not in struct", "does not exist")
             raise ConfigError(f"{text}.") from None
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         with open_dict(config):

@@ -131,7 +131,9 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
     try:
         text = path.read_text(encoding="utf-8")
         config = parse(text) if parse else current(plain_yaml.parse(text))
-    except (yaml.YAMLError, OSError, ValueError) as error:
+    except OSError as error:
+        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, ValueError) as error:
         raise RunError(f"run: {path} is damaged: {' '.join(str(error).split())[:200]}.") from error
     if not isinstance(config, dict) or not config:
         raise RunError(f"run: {path} is damaged: it holds no settings.")

@@ -119,7 +119,9 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
         config = read_config(folder, parse_sections)
     except RunError as error:
         config = {}
-        notes.append(f"{_without_key(error)} The settings of this run are unknown.")
+        is_there = (folder / "config.yaml").exists()
+        problem = _without_key(error) if is_there else f"{folder} has no config.yaml."
+        notes.append(f"{problem} The settings of this run are unknown.")
     if config.get("lesson"):
         notes.append(f"{folder}: holds a lesson (a lecture's figure), which has no scores.")
     elif record.get("imported"):

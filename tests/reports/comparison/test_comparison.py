@@ -270,6 +270,12 @@ def test_settings_come_back_as_omegaconf_wrote_them(tmp_path):
     }
 
 
+def test_a_run_without_its_configuration_is_still_a_run(tmp_path):
+    (write_run(tmp_path / "a") / "config.yaml").unlink()
+    notes = read_comparison([tmp_path]).notes
+    assert f"{tmp_path / 'a'} has no config.yaml. The settings of this run are unknown." in notes
+
+
 def test_short_names_of_settings_are_unique():
     keys = ["loss", "a.generator.optimizer.lr", "a.critic.optimizer.lr", "data.n"]
     assert short_names(keys, ["n"]) == {
