@@ -25,6 +25,7 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
     unlike = {
         "trainer.precision": precision not in ("32", "bf16-mixed"),
         "compile": bool(config.get("compile")),
+        "model.phases": bool(model.get("phases")),
         "model.players.discriminator.every": players["discriminator"].get("every", 1) != 1,
     }
     for role, player in players.items():

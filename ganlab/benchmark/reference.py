@@ -63,7 +63,7 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
     if copy:
         generator, discriminator = deepcopy(generator), deepcopy(discriminator)
     loss, regularizers = module.adversarial, module.regularizers
-    every = module.players["generator"].every
+    every = next(phase.every for phase in module.phases if phase.name == "generator")
     images, labels = data.train["example"], data.train.get("label")
     size, n = data.batch_size, len(data.train["example"])
     conditional = module.classes is not None

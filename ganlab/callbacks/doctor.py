@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from ganlab.core import AdversarialModule, Player
+from ganlab.core import AdversarialModule
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
@@ -99,9 +99,10 @@ class Doctor(Callback):
 
     def _is_last_step(self, module: AdversarialModule, role: str, batch: int) -> bool:
         """Whether batch number `batch` (from 0) has the player's last step before the next row."""
-        period = _period(module.players[role])
-        row = (batch // module.log_every + 1) * module.log_every
-        return batch + 1 == row // period * period
+        steps = module.steps_after(role, batch + 1)
+        if steps == module.steps_after(role, batch):
+            return False
+        return steps == module.steps_after(role, (batch // module.log_every + 1) * module.log_every)
 
     def _measure(self, module: AdversarialModule, watched: dict[str, Tensor]) -> None:
         for role, before in self._before.items():
@@ -205,11 +206,6 @@ def boundary_of(loss: AdversarialLoss | None) -> float | None:
     if isinstance(loss, LeastSquares):
         return (loss.a + loss.b) / 2
     return 0.0 if isinstance(loss, (NonSaturating, Hinge)) else None
-
-
-def _period(player: Player) -> int:
-    """Return the number of batches from one step of the player to the next."""
-    return player.every * player.accumulate
 
 
 def _some_weights(module: AdversarialModule, role: str) -> Tensor:

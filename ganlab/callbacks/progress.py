@@ -82,13 +82,15 @@ class Progress(Callback):
 
     def _describe(self, module: AdversarialModule, seconds: float) -> str:
         rate = (module.examples_seen - self._examples) / seconds
-        players = [
-            name if player.every == 1 else f"{name} 1/{player.every}"
-            for name, player in module.players.items()
+        seen = module.examples_seen, module.batches_seen
+        phases = [
+            phase.name if phase.every == 1 else f"{phase.name} 1/{phase.every}"
+            for phase in module.phases
+            if phase.is_active(*seen)
         ]
         losses = [f"{role} {total:.3g}" for role, total in _totals(module).items()]
         return "  ".join(
-            [f"{module.examples_seen:,} examples", f"{rate:,.0f}/s", f"steps: {', '.join(players)}"]
+            [f"{module.examples_seen:,} examples", f"{rate:,.0f}/s", f"steps: {', '.join(phases)}"]
             + (["loss: " + ", ".join(losses)] if losses else [])
         )
 

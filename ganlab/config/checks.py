@@ -42,8 +42,12 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
                 f"{group}=null or ~{group}.{needed}."
             )
     sections = {k: v for k, v in config.items() if k != "choices"}
+    players = config["model"].get("players")
+    bound = ("players", "phases")  # not arguments of the model
+    sections["model"] = {k: v for k, v in config["model"].items() if k not in bound}
     loss = {k for k, v in (config.get("loss") or {}).items() if v is not None}
     check_targets(sections, given={"model": tuple(loss)})
+    check_targets(players, "model.players")
     _check_loss(config, loss)
     _check_trainer(config["trainer"], config)
 

@@ -95,13 +95,16 @@ def spelled_out(override: str) -> str:
 
     `experiment=lecture/dirac` becomes experiment=dirac, `protocol=x` becomes
     protocol@callbacks.evaluation.protocol=x, and `features.weights=x` becomes
-    callbacks.evaluation.protocol.features.weights=x. Other overrides are returned unchanged.
+    callbacks.evaluation.protocol.features.weights=x. `model.phases.x.every=2` gets a ++. Other
+    overrides are returned unchanged.
     """
     name, equals, value = override.partition("=")
     key = name.lstrip("+~")
     prefix = name.removesuffix(key)
     if key in groups():
         value = bare_names(key, value)
+    if not prefix and key.split(".")[:2] == ["model", "phases"]:
+        return f"++{key}{equals}{value}"  # config files leave out phases that are not changed
     for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
         if key == group:
             return f"{prefix}{group}@{path}{equals}{value}"

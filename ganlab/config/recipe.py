@@ -121,7 +121,7 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
 
     The overrides change the budget, and the arguments that classes list in `lengths` and
     `cadences`: lengths of schedules, the half-life of the EMA weights, and how often scores and
-    checkpoints are taken.
+    checkpoints are taken; and the starts and ends of phases.
     A budget of examples or batches still allows one optimizer step of every player.
 
     Args:
@@ -131,8 +131,10 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
     Raises:
         ConfigError: a schedule inside a list, which overrides cannot change.
     """
-    players = (config.get("model") or {}).get("players") or {}
+    model = config.get("model") or {}
+    players, phases = model.get("players") or {}, _phases(model)
     needed = [(p.get("every") or 1) * (p.get("accumulate") or 1) for p in players.values()]
+    needed += [phase.get("every") or 1 for phase in phases.values()]
     batches = max(needed, default=1)
     minimum = {"examples": batches * config["data"]["batch_size"], "batches": batches}
     budget = {k: v for k, v in config["budget"].items() if k != "_target_" and v is not None}
@@ -151,7 +153,23 @@ def shortened(config: dict[str, Any], scale: float) -> list[str]:
             texts.append(f"++{path}=[{','.join(f'{v * scale:.12g}' for v in value)}]")
         elif isinstance(value, (int, float)) and value:
             texts.append(f"++{path}={value * scale:.12g}")
+    for name, phase in phases.items():
+        for key in ("start", "until"):
+            if phase.get(key):
+                texts.append(f"++model.phases.{name}.{key}={phase[key] * scale:.12g}")
+            if batches := phase.get(f"{key}_batches"):
+                short = max(round(batches * scale), 1)
+                texts.append(f"++model.phases.{name}.{key}_batches={short}")
     return texts
+
+
+def _phases(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields of the phases that a family declares, as the configuration changes them."""
+    phases = {name: dict(changes or {}) for name, changes in (model.get("phases") or {}).items()}
+    if "_target_" in model:
+        for phase in getattr(locate(model["_target_"], "model"), "phases", ()):
+            phases[phase.name] = vars(phase) | phases.get(phase.name, {})
+    return phases
 
 
 def _declared(attribute: str, node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

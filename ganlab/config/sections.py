@@ -18,6 +18,7 @@ def check_sections(config: Any) -> None:
     """
     patterns = ("budget", "callbacks", "callbacks.*", "data", "loss", "loss.regularizers")
     patterns += ("loss.regularizers.*", "model", "model.players", "model.players.*", "trainer")
+    patterns += ("model.phases", "model.phases.*")
     for pattern in (*patterns, "model.players.*.optimizer"):
         for path, value in _matching(config, pattern.split(".")):
             if value is not None and not OmegaConf.is_dict(value):

@@ -16,15 +16,19 @@ from ganlab.errors import ConfigError, GanlabError
 def build_module(config: dict[str, Any]) -> AdversarialModule:
     """Build the game that a run's configuration describes, on the default device.
 
-    `model` is instantiated with the parts of `loss` as additional arguments. The module keeps the
-    resolved configuration and adds it to every checkpoint.
+    `model` is instantiated without `players` and `phases`, and with the parts of `loss` as
+    additional arguments; then the players and phases are bound. The module keeps the resolved
+    configuration and adds it to every checkpoint.
 
     Args:
         config: plain containers, resolved; at least `model`, and the parts of `loss` that `model`
             needs.
     """
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
-    module: AdversarialModule = make(config["model"], **parts)
+    model = {k: v for k, v in config["model"].items() if k not in ("players", "phases")}
+    module: AdversarialModule = make(model, **parts)
+    players = {name: make(player) for name, player in config["model"].get("players", {}).items()}
+    module.bind(players, config["model"].get("phases"))
     module.config = config
     module.seed = int(config.get("seed", 0))
     module.log_every = int(config.get("log_every", 50))

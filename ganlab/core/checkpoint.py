@@ -1,12 +1,16 @@
-"""Checks that a checkpoint belongs to a model."""
+"""What a game reads from a checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from ganlab.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from ganlab.core.module import AdversarialModule
 
 
 def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor]) -> None:
@@ -31,3 +35,26 @@ def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tenso
             f"checkpoint: belongs to another model; {len(differing)} of {len(names)} tensors "
             f"differ:\n{shown}\nUse the run's own config.yaml, or start a new run."
         )
+
+
+def unfinished_gradients(
+    module: AdversarialModule, state: Mapping[str, Any]
+) -> dict[str, dict[str, Tensor]]:
+    """Return the gradients of unfinished accumulation, by phase and name of the parameter.
+
+    Older checkpoints have them by name alone; there, no parameter belonged to two phases.
+
+    Args:
+        module: the game, with its phases.
+        state: what the game has written to the checkpoint.
+    """
+    pending = state["pending_gradients"]
+    if not any(isinstance(value, Tensor) for value in pending.values()):
+        return dict(pending)
+    names = {parameter: name for name, parameter in module.named_parameters()}
+    by_phase = {}
+    for phase in module.phases:
+        own = [names[p] for player in phase.players for p in module.parameters_of[player]]
+        if found := {name: pending[name] for name in own if name in pending}:
+            by_phase[phase.name] = found
+    return by_phase

@@ -1,7 +1,4 @@
-"""A player of a game: what it trains, with which optimizer, and in which batches.
-
-A player's role is its name: the name of its loss method, and its key in `model.players`.
-"""
+"""Players of a game: what each trains, and with which optimizer."""
 
 from __future__ import annotations
 
@@ -25,12 +22,10 @@ class Player:
             torch.optim.Adam. Any of its scalars may be a `Schedule`.
         modules: names of the submodules that this player trains. If empty, the player trains the
             submodule that has the player's name.
-        every: a number n ≥ 1; the player is due in every nth batch only. With n = 5, a generator is
-            trained once after every five critic steps.
+        every: `every` of the phase that has the player's name, see `Phase`.
         gradient_clip: largest norm of the gradient of all the player's parameters together; None
             for no clipping.
         accumulate: number of due batches whose gradients are averaged for one optimizer step.
-        jointly: names of submodules that this player may share with another player.
 
     Raises:
         ConfigError: `every` or `accumulate` below 1, or a clip that is not positive.
@@ -41,7 +36,6 @@ class Player:
     every: int = 1
     gradient_clip: float | None = None
     accumulate: int = 1
-    jointly: Sequence[str] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
         for name in ("every", "accumulate"):
@@ -54,14 +48,6 @@ class Player:
                 f"player.gradient_clip: received {self.gradient_clip}; needs a norm above 0, "
                 "or null for no clipping."
             )
-
-    def is_due(self, batch: int) -> bool:
-        """Whether the player is trained in this batch (counted from 0)."""
-        return (batch + 1) % self.every == 0
-
-    def due_batches(self, batches: int) -> int:
-        """Return how many of the first `batches` batches are due."""
-        return batches // self.every
 
     def build_optimizer(
         self, name: str, parameters: list[nn.Parameter], scheduled: ScheduledScalars
@@ -134,30 +120,25 @@ def _at_start(value: Any) -> Any:
 
 
 def assign_parameters(
-    module: nn.Module, roles: Sequence[str], players: Mapping[str, Player]
+    module: nn.Module, players: Mapping[str, Player]
 ) -> dict[str, list[nn.Parameter]]:
-    """Return a dict that maps each role to the parameters that its player trains.
+    """Return a dict that maps each player's name to the parameters that it trains.
 
     A player trains those parameters of its submodules that require gradients.
 
     Raises:
-        ConfigError: a player is missing, is unknown, has no parameters, or names an unknown
-            submodule. Or a trainable parameter has no player. Or two players train a parameter,
-            and neither has its submodule in `jointly`.
+        ConfigError: a player has no parameters, or names an unknown submodule; or a trainable
+            parameter has no player.
     """
-    known = f"the players of {type(module).__name__} are {', '.join(roles)}."
-    for name in players:
-        if name not in roles:
-            hint = nearest(name, list(roles))
-            raise ConfigError(f"model.players: received {name!r}; {known}{hint}")
-    for role in roles:
-        if role not in players:
+    parameters = {name: _parameters_of(module, name, player) for name, player in players.items()}
+    trained = {parameter for of_player in parameters.values() for parameter in of_player}
+    for name, child in module.named_children():
+        if any(p.requires_grad and p not in trained for p in child.parameters()):
             raise ConfigError(
-                f"model.players.{role}: missing; {known} Add a Player with an optimizer."
+                f"model.players: no player trains {name}. Add {name} to the submodules of a player "
+                f"({', '.join(players)}): model.players.<player>.modules=[…,{name}]. For a network "
+                "that is to stay fixed, call requires_grad_(False)."
             )
-    parameters = {role: _parameters_of(module, role, players[role]) for role in roles}
-    _check_no_overlap(module, players, parameters)
-    _check_all_trained(module, roles, parameters)
     return parameters
 
 
@@ -177,40 +158,3 @@ def _parameters_of(module: nn.Module, role: str, player: Player) -> list[nn.Para
             "submodule with parameters that require gradients."
         )
     return list(parameters)
-
-
-def _check_all_trained(
-    module: nn.Module, roles: Sequence[str], parameters: dict[str, list[nn.Parameter]]
-) -> None:
-    trained = {parameter for of_role in parameters.values() for parameter in of_role}
-    for name, child in module.named_children():
-        if any(p.requires_grad and p not in trained for p in child.parameters()):
-            raise ConfigError(
-                f"model.players: no player trains {name}. Add {name} to the submodules of a player "
-                f"({', '.join(roles)}): model.players.<player>.modules=[…,{name}]."
-            )
-
-
-def _check_no_overlap(
-    module: nn.Module, players: Mapping[str, Player], parameters: dict[str, list[nn.Parameter]]
-) -> None:
-    children = dict(module.named_children())
-    declared: set[nn.Parameter] = set()
-    for role, player in players.items():
-        for name in player.jointly:
-            if name not in children:
-                raise ConfigError(
-                    f"model.players.{role}.jointly: {type(module).__name__} has no submodule "
-                    f"{name!r}; it has {', '.join(children)}.{nearest(name, list(children))}"
-                )
-            declared.update(children[name].parameters())
-    owner: dict[nn.Parameter, str] = {}
-    for role, trained in parameters.items():
-        for parameter in trained:
-            first = owner.setdefault(parameter, role)
-            if first != role and parameter not in declared:
-                name = next(n for n, p in module.named_parameters() if p is parameter)
-                raise ConfigError(
-                    f"model.players: {name} is trained by both {first!r} and {role!r}. If both "
-                    f"should train it, list its submodule in model.players.{role}.jointly."
-                )

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.module import AdversarialModule, Batch
-from ganlab.core.player import Player
 from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss
@@ -80,20 +79,18 @@ class Translator(AdversarialModule):
 
     def declare_game(
         self,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None,
         *discriminators: nn.Module,
         **scheduled: Any,
     ) -> None:
-        """Keep the adversarial loss with its regularizers, and call `declare_players`.
+        """Keep the adversarial loss with its regularizers, and follow all schedules.
 
-        Call this once all submodules are registered and `set_weights` has been called.
+        Call this once `set_weights` has been called.
         """
         self.adversarial = adversarial
         self.adversary = Adversary(adversarial, regularizers, *discriminators)
-        self.declare_players(
-            players,
+        self.schedule(
             adversarial=adversarial,
             regularizers=self.adversary.regularizers,
             **scheduled,

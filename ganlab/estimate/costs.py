@@ -113,16 +113,20 @@ def measure(
     return measurement.costs, parts.module
 
 
-def period_of(config: dict[str, Any]) -> int:
+def period_of(module: AdversarialModule, loss: dict[str, Any] | None) -> int:
     """Return the number of batches after which the schedule of steps repeats, limited to 100.
 
-    It is the period of all players' steps and of all lazy regularizers together. A regularizer's
-    `every` counts steps of the discriminator.
+    It is the period of the steps of all phases and of all lazy regularizers together. A
+    regularizer's `every` counts steps of the discriminator.
+
+    Args:
+        module: the game.
+        loss: the configuration's section `loss`.
     """
-    players = config["model"].get("players") or {}
-    regularizers = ((config.get("loss") or {}).get("regularizers") or {}).values()
-    counts = {k: p.get("every", 1) * p.get("accumulate", 1) for k, p in players.items()}
+    players = module.players
+    counts = {p.name: p.every * players[p.players[0]].accumulate for p in module.phases}
     per_step = counts.get("discriminator", 1)
+    regularizers = ((loss or {}).get("regularizers") or {}).values()
     lazy = [per_step * r.get("every", 1) for r in regularizers if r]
     return min(math.lcm(*counts.values(), *lazy), LONGEST_PERIOD)
 
@@ -137,13 +141,13 @@ class Measurement(Callback):
 
     def __init__(self, config: dict[str, Any], refused: dict[Path, str]) -> None:
         self.config, self.refused = config, refused
-        self.period = period_of(config)
-        self.warm_up = -(-WARM_UP // self.period) * self.period
-        self.batches = -(-BATCHES // self.period) * self.period
-        self.costs = Costs(warm_up=self.warm_up)
+        self.costs = Costs()
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Record the memory that loading took."""
+        """Record the memory that loading took, and choose how many batches are measured."""
+        self.period = period_of(pl_module, self.config.get("loss"))
+        self.warm_up = self.costs.warm_up = -(-WARM_UP // self.period) * self.period
+        self.batches = -(-BATCHES // self.period) * self.period
         device = pl_module.device
         self.costs.loading = self._peak(device)
         forget_peak_memory()

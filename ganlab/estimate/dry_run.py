@@ -133,7 +133,7 @@ def length_of(
         batches=batches,
         examples=batches * size,
         epochs=batches / per_epoch,
-        steps={r: p.due_batches(batches) // p.accumulate for r, p in module.players.items()},
+        steps={role: module.steps_after(role, batches, size) for role in module.roles},
         calls=calls,
         seconds=seconds,
     )

@@ -128,6 +128,8 @@ def _length(config: dict[str, Any], estimate: Estimate) -> list[str]:
         ):
             if player.get(key, 1) != 1:
                 steps[role] += ", " + text.format(player[key])
+    for name, changed in (config["model"].get("phases") or {}).items():
+        steps[f"phase {name}"] = ", ".join(f"{key}={value}" for key, value in changed.items())
     about = "about " if "minutes" in length.limit else ""
     lines = [
         f"\nLength\n  {length.limit} ends the run after {about}{length.batches:,} batches, "

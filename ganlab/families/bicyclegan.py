@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
-from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core import Batch, Direction, Translator
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, kl_to_standard_normal
 from ganlab.networks import draw_latents
@@ -44,8 +44,6 @@ class BicycleGAN(Translator):
         discriminator_encoded, discriminator_random: map targets to scores of any shape, or to a
             list of scores of several scales. The first discriminator sees pictures of encoded
             latents, the second pictures of sampled latents; neither sees the source (section 4).
-        players: the optimizers of "generator", with `modules: [generator, encoder]`, and of
-            "discriminator", with `modules: [discriminator_encoded, discriminator_random]`.
         adversarial: the adversarial loss.
         regularizers: the discriminators' regularizers, by name.
         adversarial_weight: weight of the generator's adversarial terms.
@@ -70,7 +68,6 @@ class BicycleGAN(Translator):
         encoder: nn.Module,
         discriminator_encoded: nn.Module,
         discriminator_random: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         adversarial_weight: float = 1.0,
@@ -94,7 +91,7 @@ class BicycleGAN(Translator):
         self.generator, self.encoder = generator, encoder
         self.discriminator_encoded = discriminator_encoded
         self.discriminator_random = discriminator_random
-        self.declare_game(players, adversarial, regularizers, *self._discriminators().values())
+        self.declare_game(adversarial, regularizers, *self._discriminators().values())
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing targets from both kinds of generated pictures."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
-from ganlab.core import AdversarialModule, Batch, Player
+from ganlab.core import AdversarialModule, Batch
 from ganlab.errors import ConfigError
 
 
@@ -17,7 +17,6 @@ class Classifier(AdversarialModule):
 
     Args:
         network: maps images (N, C, H, W) in [−1, 1] to logits (N, classes).
-        players: the optimizer of "network".
         shift: largest random shift of each training image, in pixels; 0 for no shift.
         smoothing: label smoothing, in [0, 1).
     """
@@ -29,13 +28,11 @@ class Classifier(AdversarialModule):
     def __init__(
         self,
         network: nn.Module,
-        players: Mapping[str, Player],
         shift: int = 0,
         smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         self.network, self.shift, self.smoothing = network, shift, smoothing
-        self.declare_players(players)
 
     def network_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the labels."""

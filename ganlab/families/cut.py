@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core import Batch, Direction, Translator
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, PatchNCE
 from ganlab.networks import PatchHeads, sample_positions
@@ -34,8 +34,6 @@ class CUT(Translator):
             `ResNetGenerator`, or another network with `layers` and `encode(x, layers)`.
         discriminator: maps pictures of b to scores of any shape, or to a list of scores of several
             scales.
-        players: the optimizers of "generator", with `modules: [generator, heads]`, and of
-            "discriminator".
         adversarial: the adversarial loss.
         regularizers: the discriminator's regularizers, by name.
         contrast: the contrastive loss (default: `PatchNCE()`).
@@ -66,7 +64,6 @@ class CUT(Translator):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         contrast: PatchNCE | None = None,
@@ -96,7 +93,7 @@ class CUT(Translator):
         self.heads = PatchHeads(_channels(generator, self.layers), head_features)
         self.contrast = contrast or PatchNCE()
         self.flip_equivariance = flip_equivariance
-        self.declare_game(players, adversarial, regularizers, discriminator, contrast=self.contrast)
+        self.declare_game(adversarial, regularizers, discriminator, contrast=self.contrast)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing pictures of b from translations of a."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
-from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core import Batch, Direction, Translator
 from ganlab.core.pool import ImagePool
 from ganlab.core.processes import gather_on_rank_0
 from ganlab.core.randomness import mix
@@ -30,8 +30,6 @@ class CycleGAN(Translator):
         generator_ab: maps pictures (N, C, H, W) of a to pictures of b, both in [−1, 1].
         generator_ba: maps pictures of b to pictures of a.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape.
-        players: the optimizers of "generator" and "discriminator"; their `modules` name both
-            generators and both discriminators.
         adversarial: the adversarial loss.
         regularizers: the discriminators' regularizers, by name.
         adversarial_weight: weight of the generators' adversarial terms.
@@ -62,7 +60,6 @@ class CycleGAN(Translator):
         generator_ba: nn.Module,
         discriminator_a: nn.Module,
         discriminator_b: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         adversarial_weight: float = 1.0,
@@ -82,7 +79,7 @@ class CycleGAN(Translator):
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
         self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # a batch's number and fakes
-        self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
+        self.declare_game(adversarial, regularizers, discriminator_a, discriminator_b)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the adversarial, cycle and identity losses of both generators.

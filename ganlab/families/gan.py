@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganlab.core import AdversarialModule, Batch, Player
+from ganlab.core import AdversarialModule, Batch
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Unrolling
 from ganlab.modalities import Modality, of_shape
@@ -24,7 +24,6 @@ class GAN(AdversarialModule):
     Args:
         generator: maps z (N, latent) [, label (N,)] to samples (N, *shape).
         discriminator: maps samples (N, *shape) [, label (N,)] to scores (N,).
-        players: the optimizers of "discriminator" and "generator", in any order.
         adversarial: the adversarial loss.
         regularizers: the discriminator's regularizers, by name.
         latents: distribution of z: "normal" for N(0, 1), or "uniform" in [−1, 1].
@@ -41,7 +40,6 @@ class GAN(AdversarialModule):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         latents: Literal["normal", "uniform"] = "normal",
@@ -60,7 +58,7 @@ class GAN(AdversarialModule):
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
         self.latents, self.unrolling = latents, unrolling
         self.regularizers.prepare(discriminator)
-        self.declare_players(players, adversarial=adversarial, regularizers=self.regularizers.named)
+        self.schedule(adversarial=adversarial, regularizers=self.regularizers.named)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real examples from generated samples."""

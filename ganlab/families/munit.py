@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core import Batch, Direction, Translator
 from ganlab.losses import AdversarialLoss
 from ganlab.regularizers import Regularizer
 
@@ -40,8 +40,6 @@ class MUNIT(Translator):
             `decode(content, style)` returns pictures of the target domain; see `StyledResNet`.
         discriminator_a, discriminator_b: map pictures of the domain to scores of any shape, or to
             a list of scores of several scales.
-        players: the optimizers of "generator" and "discriminator"; their `modules` name both
-            generators and both discriminators.
         adversarial: the adversarial loss (equation 4).
         regularizers: the discriminators' regularizers, by name.
         adversarial_weight: weight of the generators' adversarial terms.
@@ -68,7 +66,6 @@ class MUNIT(Translator):
         generator_ba: nn.Module,
         discriminator_a: nn.Module,
         discriminator_b: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         adversarial_weight: float = 1.0,
@@ -85,7 +82,7 @@ class MUNIT(Translator):
         )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.declare_game(players, adversarial, regularizers, discriminator_a, discriminator_b)
+        self.declare_game(adversarial, regularizers, discriminator_a, discriminator_b)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing the pictures of each domain from translations."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
-from ganlab.core import Batch, Direction, Player, Translator
+from ganlab.core import Batch, Direction, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss
@@ -28,8 +28,6 @@ class Pix2Pix(Translator):
         generator: maps sources (N, C, H, W) to targets (N, C', H, W), both in [−1, 1].
         discriminator: maps pairs (N, C + C', H, W) to scores of any shape, or to a list of scores
             of several scales. If not `conditional`, it takes only targets.
-        players: the optimizers of "discriminator" and "generator". The optimizer of
-            "discriminator" is ignored for an objective without a discriminator.
         adversarial: the adversarial loss; may be None for the objectives "l1" and "l2".
         regularizers: the discriminator's regularizers, by name.
         objective: "l1_gan" is the paper's objective (equation 4). "l1" and "l2" train the generator
@@ -55,7 +53,6 @@ class Pix2Pix(Translator):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        players: Mapping[str, Player],
         adversarial: AdversarialLoss | None = None,
         regularizers: Mapping[str, Regularizer | None] | None = None,
         objective: Objective = "l1_gan",
@@ -79,12 +76,11 @@ class Pix2Pix(Translator):
         self._check(objective, adversarial, discriminator)
         if self.adversarial is None:  # the generator's loss would not use a discriminator
             self.roles = ("generator",)
-            players = {role: player for role, player in players.items() if role != "discriminator"}
-            _check_alone(self.weights, regularizers, players)
-            self.declare_players(players, weights=self.weights)
+            _check_alone(self.weights, regularizers)
+            self.schedule(weights=self.weights)
         else:
             self.discriminator = discriminator
-            self.declare_game(players, adversarial, regularizers, discriminator)
+            self.declare_game(adversarial, regularizers, discriminator)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real pairs from pairs with a generated target."""
@@ -158,7 +154,6 @@ class Pix2Pix(Translator):
 def _check_alone(
     weights: Mapping[str, float],
     regularizers: Mapping[str, Regularizer | None] | None,
-    players: Mapping[str, Player],
 ) -> None:
     """Raise for settings that have no meaning if the generator is the only player."""
     alone = "with model.objective=l1 or l2 the generator is the only player"
@@ -173,10 +168,4 @@ def _check_alone(
             f"model: {alone}, so it needs reconstruction_weight above 0 and "
             f"feature_matching_weight 0; received {weights['reconstruction']} and "
             f"{weights['feature_matching']}."
-        )
-    generator = players.get("generator")
-    if generator is not None and generator.every > 1:
-        raise ConfigError(
-            f"model.players.generator.every: received {generator.every}; {alone}, so the "
-            "skipped batches would train nothing. Set `every` to 1, or choose another objective."
         )

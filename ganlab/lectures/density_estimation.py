@@ -165,13 +165,14 @@ def _train_gan(
     rate = Ramp(lr, 0.0, examples=half, delay=half)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        module = GAN(
+        game = GAN(
             MLPGenerator(4, [1], [64, 64], activation="relu", output="linear"),
             MLPDiscriminator([1], [64, 64], activation="leaky_relu"),
-            {"discriminator": adam(rate, (0.0, 0.99)), "generator": adam(rate, (0.0, 0.99))},
             NonSaturating(),
             {"r1": R1(weight=1.0)},
         )
+    players = {role: adam(rate, (0.0, 0.99)) for role in game.roles}
+    module = game.bind(players)
     play(module, Numbers(data, batch_size, seed), batches, seed)
     return module.sample(draws, seed=seed, batch_size=draws).double().flatten()
 

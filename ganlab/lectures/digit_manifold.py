@@ -133,16 +133,14 @@ def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> 
 
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        module = GAN(
+        game = GAN(
             DCGANGenerator(28, 1, latent, features),
             DCGANDiscriminator(28, 1, features, norm="none", init="he"),
-            {
-                "discriminator": adam(rate(2e-3), (0.0, 0.99)),
-                "generator": adam(rate(4e-3), (0.0, 0.99)),
-            },
             NonSaturating(),
             {"r1": R1(weight=1.0, every=16)},
         )
+    rates = {"discriminator": rate(2e-3), "generator": rate(4e-3)}
+    module = game.bind({role: adam(lr, (0.0, 0.99)) for role, lr in rates.items()})
     play(module.to(memory_format=torch.channels_last), data, images // data.batch_size, seed)
     return module
 

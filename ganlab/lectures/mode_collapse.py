@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ganlab.core import Player
 from ganlab.data import Ring
 from ganlab.errors import one_of
 from ganlab.families import GAN
@@ -131,14 +132,21 @@ def _games(steps: int) -> dict[str, Callable[..., GAN]]:
     }
 
 
-def _game(*, width: int, seed: int, minibatch_std: bool = False, **parts: Any) -> GAN:
+def _game(
+    *,
+    width: int,
+    seed: int,
+    players: dict[str, Player],
+    minibatch_std: bool = False,
+    **parts: Any,
+) -> GAN:
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         generator = MLPGenerator(16, [2], [width, width], output="linear")
         discriminator = MLPDiscriminator(
             [2], [width, width], activation="tanh", minibatch_std=minibatch_std
         )
-    return GAN(generator, discriminator, **parts)
+    return GAN(generator, discriminator, **parts).bind(players)
 
 
 def _draw(

@@ -92,9 +92,8 @@ def test_buffers_are_averaged_and_integers_copied():
     module = GAN(
         MLPGenerator(4, [2], [8], norm="batch"),
         MLPDiscriminator([2], [8]),
-        {"discriminator": Player(sgd()), "generator": Player(sgd())},
         NonSaturating(),
-    )
+    ).bind({"discriminator": Player(sgd()), "generator": Player(sgd())})
     fit(module, EMA(1000, None), batches=5)
     raw, averaged = module.generator.state_dict(), module.averaged["generator"].state_dict()
     counts = [k for k in raw if "num_batches_tracked" in k]
@@ -119,7 +118,7 @@ def test_average_is_in_no_optimizer_and_is_used_for_samples():
 def test_network_of_a_classifier_is_averaged():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
     players = {"network": Player(functools.partial(torch.optim.Adam, lr=1e-2))}
-    module = Classifier(network, players)
+    module = Classifier(network).bind(players)
     fit(module, EMA(10**6, None), batches=2, data=tiny_images())
     averaged = module.averaged["network"][1].weight
     assert not torch.equal(averaged, network[1].weight)

@@ -31,7 +31,7 @@ def same(**options):
 def classifier():
     torch.manual_seed(1234)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.2), torch.nn.Linear(64, 3))
-    return Classifier(network, {"network": Player(adam())}, shift=1)
+    return Classifier(network, shift=1).bind({"network": Player(adam())})
 
 
 def clipped(critic_steps):

@@ -172,16 +172,15 @@ def test_frozen_weights_of_a_network_stay_frozen():
     networks = module.generator, module.discriminator
     frozen = networks[0].layers[0].weight.requires_grad_(False)
     before = frozen.clone()
-    game = GAN(*networks, players(), NonSaturating())
+    game = GAN(*networks, NonSaturating()).bind(players())
     fit(game, batches=3)
     assert torch.equal(frozen, before)
     assert not frozen.requires_grad
 
 
-def test_a_joint_submodule_is_trained_by_both_players():
+def test_a_submodule_of_two_players_is_trained_by_both():
     both = players()
     both["discriminator"].modules = ["discriminator", "generator"]
-    both["discriminator"].jointly = ["generator"]
     game = tiny_gan(players=both)
     seen = []
     game.generator.register_forward_hook(

@@ -35,17 +35,18 @@ class Pairs(TensorDataModule):
 def bicycle(make=sgd, discriminator=PatchGAN, norm="instance", **options):
     torch.manual_seed(1234)
     judges = [discriminator(features=4, layers=1, norm="instance") for _ in range(2)]
-    return BicycleGAN(
+    module = BicycleGAN(
         LatentUNet(16, latent=3, in_channels=1, features=4, norm=norm),
         ResidualEncoder(16, latent=3, features=4),
         *judges,
-        {
-            "discriminator": Player(
-                make(), modules=["discriminator_encoded", "discriminator_random"]
-            ),
-            "generator": Player(make(), modules=["generator", "encoder"]),
-        },
         **{"adversarial": LeastSquares(), **options},
+    )
+    judges = ["discriminator_encoded", "discriminator_random"]
+    return module.bind(
+        {
+            "discriminator": Player(make(), modules=judges),
+            "generator": Player(make(), modules=["generator", "encoder"]),
+        }
     )
 
 
@@ -61,7 +62,7 @@ def start(module, *moving):
     """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
-    module._moved.clear()
+    module._remaining = module.phases
     return module
 
 
@@ -249,10 +250,9 @@ def test_latents_cover_the_variety_of_targets():
         LatentUNet(16, latent=2, in_channels=1, out_channels=1, features=8),
         ResidualEncoder(16, channels=1, latent=2, features=8),
         *(PatchGAN(1, features=8, layers=2, norm="instance") for _ in range(2)),
-        bicycle(adam).players,
         LeastSquares(),
         adversarial_weight=2.0,
-    )
+    ).bind(bicycle(adam).players)
     data = Squares(batch_size=16)
     fit(module, batches=1500, data=data)
     source, target = (data.test[key][:64] / 127.5 - 1 for key in ("source", "target"))
@@ -277,7 +277,7 @@ def test_arguments_and_data_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"model.encoder.latent: received 5; .* takes 3"):
         BicycleGAN(
             module.generator, ResidualEncoder(16, latent=5), *[module.discriminator_random] * 2,
-            {}, LeastSquares(),
+            LeastSquares(),
         )  # fmt: skip
     with pytest.raises(ConfigError, match=r"model.kl_weight: received -1"):
         bicycle(kl_weight=-1)

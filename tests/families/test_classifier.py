@@ -16,7 +16,7 @@ def classifier(features=64, **options):
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(features, 3))
     players = {"network": Player(functools.partial(torch.optim.Adam, lr=1e-2))}
-    return Classifier(network, players, **options)
+    return Classifier(network, **options).bind(players)
 
 
 def test_learns_the_classes():

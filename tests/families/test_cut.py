@@ -19,13 +19,9 @@ from ganlab.regularizers import R1
 
 def cut(make=sgd, norm="instance", **options):
     torch.manual_seed(1234)
-    return CUT(
+    module = CUT(
         ResNetGenerator(features=4, blocks=3, norm=norm),
         PatchGAN(features=4, layers=1, norm="instance"),
-        {
-            "discriminator": Player(make()),
-            "generator": Player(make(), modules=["generator", "heads"]),
-        },
         **{
             "adversarial": LeastSquares(),
             "layers": (0, 4, 7, 10),
@@ -33,6 +29,12 @@ def cut(make=sgd, norm="instance", **options):
             "head_features": 8,
             **options,
         },
+    )
+    return module.bind(
+        {
+            "discriminator": Player(make()),
+            "generator": Player(make(), modules=["generator", "heads"]),
+        }
     )
 
 
@@ -45,7 +47,7 @@ def start(module, *moving):
     """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
-    module._moved.clear()
+    module._remaining = module.phases
     return module
 
 

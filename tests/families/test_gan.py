@@ -72,9 +72,9 @@ def test_labels_that_do_not_fit_are_refused():
 def test_networks_must_take_the_same_classes():
     module = tiny_labelled()
     with pytest.raises(ConfigError, match="the generator takes 3 classes and the discriminator no"):
-        GAN(module.generator, MLPDiscriminator([1, 8, 8]), module.players, NonSaturating())
+        GAN(module.generator, MLPDiscriminator([1, 8, 8]), NonSaturating())
     with pytest.raises(ConfigError, match="the generator takes no classes"):
-        GAN(MLPGenerator(4, [1, 8, 8]), module.discriminator, module.players, NonSaturating())
+        GAN(MLPGenerator(4, [1, 8, 8]), module.discriminator, NonSaturating())
 
 
 def test_conditional_game_shows_both_players_the_real_labels():

@@ -34,16 +34,18 @@ class Unpaired(TensorDataModule):
 def munit(make=sgd, discriminator=PatchGAN, **options):
     torch.manual_seed(1234)
     small = {"latent": 3, "features": 4, "blocks": 1, "style_features": 8}
-    return MUNIT(
+    module = MUNIT(
         StyledResNet(1, 3, **small),
         StyledResNet(3, 1, **small),
         discriminator(1, features=4, layers=1, norm="none"),
         discriminator(3, features=4, layers=1, norm="none"),
+        **{"adversarial": LeastSquares(), **options},
+    )
+    return module.bind(
         {
             "discriminator": Player(make(), modules=["discriminator_a", "discriminator_b"]),
             "generator": Player(make(), modules=["generator_ab", "generator_ba"]),
-        },
-        **{"adversarial": LeastSquares(), **options},
+        }
     )
 
 
@@ -58,7 +60,7 @@ def start(module, *moving):
     """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
-    module._moved.clear()
+    module._remaining = module.phases
     return module
 
 

@@ -85,7 +85,7 @@ def test_both_players_move_with_one_fake_and_the_generators_loss_reaches_only_it
     assert all(not torch.equal(p, before[n]) for n, p in module.named_parameters())
     module._require_gradients_of("generator")
     module._shared.clear()
-    module._moved.clear()
+    module._remaining = module.phases
     found, _ = terms(module, "generator")
     sum(found.values()).backward()
     assert all(p.grad is None for p in module.discriminator.parameters())
@@ -164,4 +164,4 @@ def test_arguments_that_do_not_fit_are_refused():
         tiny_pix2pix(discriminator=PixelGAN(6, features=4), feature_matching_weight=1.0)
     module = tiny_pix2pix(adversarial=None, objective="l1")
     with pytest.raises(ConfigError, match="received 'critic'"):
-        Pix2Pix(module.generator, None, {"critic": Player(adam())}, objective="l1")
+        Pix2Pix(module.generator, None, objective="l1").bind({"critic": Player(adam())})

@@ -47,23 +47,22 @@ def adam(lr=1e-3, betas=(0.5, 0.999)):
     return functools.partial(torch.optim.Adam, lr=lr, betas=betas)
 
 
-def tiny_gan(cls=GAN, players=None, seed=0, **options):
+def tiny_gan(cls=GAN, players=None, phases=None, seed=0, **options):
     """Return a game on points of the plane; its initial weights are always the same."""
     torch.manual_seed(1234)
     module = cls(
         MLPGenerator(4, [2], [8], output="linear"),
         MLPDiscriminator([2], [8], activation="tanh"),
-        players or {"discriminator": Player(sgd()), "generator": Player(sgd())},
         **{"adversarial": NonSaturating(), **options},
     )
     module.seed = seed
-    return module
+    return module.bind(players or {role: Player(sgd()) for role in module.roles}, phases)
 
 
 def tiny_labelled(players=None, dropout=0.3):
     """Return a conditional game on images of `tiny_images`, with batch norm and dropout."""
     torch.manual_seed(1234)
-    return GAN(
+    module = GAN(
         LabelledGenerator(MLPGenerator(7, [1, 8, 8], [8], norm="batch"), classes=3),
         LabelledDiscriminator(
             MLPDiscriminator([64 + 3], [8], dropout=dropout),
@@ -71,9 +70,9 @@ def tiny_labelled(players=None, dropout=0.3):
             how="concat",
             shape=[1, 8, 8],
         ),
-        players or {"discriminator": Player(sgd()), "generator": Player(sgd())},
         NonSaturating(smoothing=0.1, flip=0.1),
     )
+    return module.bind(players or {role: Player(sgd()) for role in module.roles})
 
 
 class Given(TensorDataModule):

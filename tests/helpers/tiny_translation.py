@@ -44,28 +44,30 @@ class TinyDomains(TranslationData):
         return {"a": noise(a, seed), "b": noise(b, seed + 1)}
 
 
-def tiny_pix2pix(norm="batch", discriminator_norm="batch", players=None, dropout=True, **options):
+def tiny_pix2pix(
+    norm="batch", discriminator_norm="batch", players=None, phases=None, dropout=True, **options
+):
     torch.manual_seed(1234)
-    return Pix2Pix(
+    module = Pix2Pix(
         UNetGenerator(16, features=4, norm=norm, dropout=dropout),
         options.pop("discriminator", None)
         or PatchGAN(6, features=4, layers=1, norm=discriminator_norm),
-        players or {role: Player(adam()) for role in ("generator", "discriminator")},
         options.pop("adversarial", NonSaturating()),
         **options,
     )
+    return module.bind(players or {role: Player(adam()) for role in module.roles}, phases)
 
 
 def tiny_cyclegan(cls=CycleGAN, norm="instance", generator=None, discriminator=None, **options):
     torch.manual_seed(1234)
-    return cls(
+    players = options.pop("players", None) or {
+        "generator": Player(adam(), modules=GENERATORS, **(generator or {})),
+        "discriminator": Player(adam(), modules=DISCRIMINATORS, **(discriminator or {})),
+    }
+    module = cls(
         *(ResNetGenerator(features=4, blocks=1, norm=norm) for _ in range(2)),
         *(PatchGAN(3, features=4, layers=1, norm=norm) for _ in range(2)),
-        options.pop("players", None)
-        or {
-            "generator": Player(adam(), modules=GENERATORS, **(generator or {})),
-            "discriminator": Player(adam(), modules=DISCRIMINATORS, **(discriminator or {})),
-        },
         options.pop("adversarial", LeastSquares()),
         **options,
     )
+    return module.bind(players)

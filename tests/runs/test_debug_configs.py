@@ -56,9 +56,8 @@ def duel(overfit):
     module = GAN(
         MLPGenerator(64, [64], [64], output="linear"),
         MLPDiscriminator([64], [64]),
-        {"discriminator": Player(adam(5e-3)), "generator": Player(adam(1e-12))},
         NonSaturating(),
-    )
+    ).bind({"discriminator": Player(adam(5e-3)), "generator": Player(adam(1e-12))})
     seen, data = Seen(), Given(module.sample(400, seed=3).detach())
     data.batch_size = 4
     make_trainer(seen, batches=BATCHES, overfit_batches=overfit).fit(module, datamodule=data)

@@ -43,8 +43,8 @@ def classifier(n):
     torch.manual_seed(1234)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.Tanh())
     network.append(torch.nn.Linear(8, 3))
-    module = Classifier(network, {"network": Player(sgd(), accumulate=2)}, smoothing=0.1)
-    return module, tiny_images(n)
+    module = Classifier(network, smoothing=0.1)
+    return module.bind({"network": Player(sgd(), accumulate=2)}), tiny_images(n)
 
 
 def pix2pix(n):
@@ -62,14 +62,13 @@ def cut(n):
     module = CUT(
         ResNetGenerator(features=4, blocks=3, norm="instance"),
         PatchGAN(features=4, layers=1, norm="instance"),
-        players(["generator", "heads"]),
         LeastSquares(),
         layers=(0, 4, 7, 10),
         patches=16,
         head_features=8,
         flip_equivariance=True,
     )
-    return module, TinyDomains(batch_size=n)
+    return module.bind(players(["generator", "heads"])), TinyDomains(batch_size=n)
 
 
 def bicyclegan(n):
@@ -78,10 +77,10 @@ def bicyclegan(n):
         LatentUNet(16, latent=3, features=4, norm="instance"),
         ResidualEncoder(16, latent=3, features=4),
         *(PatchGAN(features=4, layers=1, norm="instance") for _ in range(2)),
-        players(["generator", "encoder"], ["discriminator_encoded", "discriminator_random"]),
         LeastSquares(),
     )
-    return module, TinyPairs(batch_size=n)
+    both = players(["generator", "encoder"], ["discriminator_encoded", "discriminator_random"])
+    return module.bind(both), TinyPairs(batch_size=n)
 
 
 def munit(n):
@@ -90,10 +89,9 @@ def munit(n):
     module = MUNIT(
         *(StyledResNet(**small) for _ in range(2)),
         *(PatchGAN(features=4, layers=1, norm="none") for _ in range(2)),
-        players(GENERATORS, DISCRIMINATORS),
         LeastSquares(),
     )
-    return module, TinyDomains(batch_size=n)
+    return module.bind(players(GENERATORS, DISCRIMINATORS)), TinyDomains(batch_size=n)
 
 
 FAMILIES = {
@@ -113,11 +111,10 @@ def synchronised(n):
     module = GAN(
         DCGANGenerator(16, channels=1, latent=3, features=4),
         DCGANDiscriminator(16, channels=1, features=4),
-        players(),
         NonSaturating(),
         {"r1": R1(0.5, every=2)},
     )
-    return module, tiny_images(n, size=16)
+    return module.bind(players()), tiny_images(n, size=16)
 
 
 def pooled(n):

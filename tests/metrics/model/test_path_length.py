@@ -35,13 +35,13 @@ def gan(latents="uniform", classes=None, factor=1.0):
     torch.manual_seed(0)
     discriminator = MLPDiscriminator([12], [4])
     discriminator.classes = classes
-    return GAN(
+    module = GAN(
         Linear(8, 12, classes, factor),
         discriminator,
-        {"discriminator": Player(sgd()), "generator": Player(sgd())},
         NonSaturating(),
         latents=latents,
     )
+    return module.bind({role: Player(sgd()) for role in module.roles})
 
 
 def measured(module, **options):

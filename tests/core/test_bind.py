@@ -32,52 +32,34 @@ def test_unknown_submodule():
 class Two(AdversarialModule):
     roles = ("a", "b")
 
-    def __init__(self, players, a, b):
+    def __init__(self, a, b):
         super().__init__()
         self.a, self.b = a, b
-        self.declare_players(players)
+
+    def a_loss(self, batch):
+        return {"loss": self.a(batch["example"]).sum()}
+
+    b_loss = a_loss
 
 
 def test_empty_player():
     with pytest.raises(ConfigError, match=r"model\.players\.b: has no parameters"):
-        Two({"a": Player(sgd()), "b": Player(sgd())}, nn.Linear(1, 1), nn.ReLU())
+        Two(nn.Linear(1, 1), nn.ReLU()).bind({"a": Player(sgd()), "b": Player(sgd())})
 
 
 def test_player_whose_parameters_are_all_frozen():
     frozen = nn.Linear(1, 1).requires_grad_(False)
     with pytest.raises(ConfigError, match=r"model\.players\.b: has no parameters"):
-        Two({"a": Player(sgd()), "b": Player(sgd())}, nn.Linear(1, 1), frozen)
-
-
-def test_overlap_is_refused_unless_declared():
-    trunk = nn.Linear(1, 1)
-    a, b = nn.Sequential(trunk, nn.Linear(1, 1)), nn.Sequential(trunk)
-    with pytest.raises(ConfigError, match=r"trained by both 'a' and 'b'"):
-        Two({"a": Player(sgd()), "b": Player(sgd())}, a, b)
-    module = Two({"a": Player(sgd()), "b": Player(sgd(), jointly=["b"])}, a, b)
-    assert len(module.parameters_of["a"]) == 4
-    assert len(module.parameters_of["b"]) == 2
-
-
-def test_unknown_shared_submodule():
-    with pytest.raises(ConfigError, match=r"players\.b\.jointly: Two has no submodule 'bb'"):
-        Two(
-            {"a": Player(sgd()), "b": Player(sgd(), jointly=["bb"])},
-            nn.Linear(1, 1),
-            nn.Linear(1, 1),
-        )
+        Two(nn.Linear(1, 1), frozen).bind({"a": Player(sgd()), "b": Player(sgd())})
 
 
 def test_gradients_are_required_again_for_the_trained_player_after_a_nested_block():
     """The two players share parameters."""
     trunk = nn.Linear(1, 1)
-    module = Two(
-        {"a": Player(sgd()), "b": Player(sgd(), jointly=["a", "b"])},
-        nn.Sequential(trunk),
-        nn.Sequential(trunk, nn.Linear(1, 1)),
-    )
+    module = Two(nn.Sequential(trunk), nn.Sequential(trunk, nn.Linear(1, 1)))
+    module.bind({"a": Player(sgd()), "b": Player(sgd())})
     module._require_gradients_of("a")
-    with module.gradients_of("b", required=True):
+    with module._gradients_of("b"):
         assert torch.is_grad_enabled()
         assert all(p.requires_grad for p in module.b.parameters())
     assert [p.requires_grad for p in module.b.parameters()] == [True, True, False, False]
