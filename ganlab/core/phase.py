@@ -45,11 +45,11 @@ class Phase:
         if not isinstance(self.every, int) or self.every < 1:
             raise self._error("every", "a whole number of batches, 1 or more")
         for start, until in (("start", "until"), ("start_batches", "until_batches")):
-            if not getattr(self, start) >= 0:
-                raise self._error(start, "0 or more")
-            end = getattr(self, until)
-            if end is not None and not end > getattr(self, start):
-                raise self._error(until, f"more than {start} ({getattr(self, start)}), or null")
+            begin, end = getattr(self, start), getattr(self, until)
+            if not isinstance(begin, (int, float)) or not begin >= 0:
+                raise self._error(start, "a number, 0 or more")
+            if end is not None and not (isinstance(end, (int, float)) and end > begin):
+                raise self._error(until, f"more than {start} ({begin}), or null")
         for limit in ("start", "until"):
             if getattr(self, limit) and getattr(self, f"{limit}_batches"):
                 raise self._error(limit, f"no value, or no {limit}_batches: give only one of both")
@@ -101,6 +101,12 @@ def changed_phases(
     """
     names = [phase.name for phase in phases]
     known = f"the phases are {', '.join(names)}."
+    for name, change in changes.items():
+        if change is not None and not isinstance(change, Mapping):
+            raise ConfigError(
+                f"model.phases.{name}: received {change!r}; needs settings, e.g. "
+                f"model.phases.{name}.every=2."
+            )
     given = {name: dict(change or {}) for name, change in changes.items()}
     allowed = [field.name for field in fields(Phase) if field.name not in ("name", "players")]
     for name, change in given.items():
@@ -138,10 +144,13 @@ def check_phases(
     """Raise unless a game can train in these phases.
 
     Raises:
-        ConfigError: a phase has no loss; two players of a phase train a parameter or accumulate
-            differently; or a game of one phase skips batches.
+        ConfigError: two phases have one name; a phase has no loss; two players of a phase train a
+            parameter or accumulate differently; or a game of one phase skips batches.
     """
     title = type(module).__name__
+    names = [phase.name for phase in phases]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"{title}: two phases are called {repeated!r}; give each its own name.")
     for phase in phases:
         losses = [f"{name}_loss" for name in phase.players]
         if not (hasattr(module, f"{phase.name}_loss") or all(hasattr(module, n) for n in losses)):

@@ -1,4 +1,4 @@
-"""Players: when they are due, and the optimizers that they build."""
+"""Players, and the optimizers that they build."""
 
 import copy
 from functools import partial
@@ -23,27 +23,6 @@ def build(optimizer, *parameters):
     return player.build_optimizer("generator", list(parameters) or [weight()], scheduled), scheduled
 
 
-# --- when ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("every", range(1, 8))
-def test_moves_count_the_batches_in_which_the_player_is_due(every):
-    player = Player(optimizer=Adam, every=every)
-    due = [player.is_due(batch) for batch in range(60)]
-    assert [player.due_batches(n) for n in range(61)] == [sum(due[:n]) for n in range(61)]
-    assert [batch for batch, is_due in enumerate(due) if is_due] == list(
-        range(every - 1, 60, every)
-    )
-
-
-def test_a_generator_is_trained_after_each_fifth_critic_step():
-    """WGAN, algorithm 1: five critic steps come first."""
-    critic, generator = Player(optimizer=Adam), Player(optimizer=Adam, every=5)
-    due = [batch for batch in range(20) if generator.is_due(batch)]
-    assert [critic.due_batches(batch + 1) for batch in due] == [5, 10, 15, 20]
-    assert [generator.due_batches(batch + 1) for batch in due] == [1, 2, 3, 4]
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -59,9 +38,6 @@ def test_errors_name_argument_value_and_allowed(options, words):
         Player(optimizer=Adam, **options)
     for word in words:
         assert word in str(error.value)
-
-
-# --- optimizers ---------------------------------------------------------------------------------
 
 
 def test_options_reach_the_optimizer():

@@ -24,7 +24,7 @@ class Labels(nn.Module):
 
 def classifier(**options):
     torch.manual_seed(0)
-    return Classifier(Labels(), {"network": Player(sgd(0.5), **options)})
+    return Classifier(Labels()).bind({"network": Player(sgd(0.5), **options)})
 
 
 def test_two_accumulated_batches_equal_one_of_twice_the_size():

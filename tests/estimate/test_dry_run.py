@@ -3,11 +3,13 @@
 import json
 
 import pytest
-from helpers.tiny import ARGUMENTS
+from helpers.tiny import ARGUMENTS, tiny_gan
+from torch.optim import SGD
 
 from ganlab.cli import main
 from ganlab.config.checks import check
 from ganlab.config.moved_folder import relocated
+from ganlab.core import Player
 from ganlab.core.build import build_module
 from ganlab.errors import DataError
 from ganlab.estimate import costs
@@ -182,9 +184,8 @@ def test_moments_are_batches_that_reach_a_multiple_of_a_cadence():
 
 
 def test_small_parts():
-    player = {"every": 2, "accumulate": 3}
-    config = {"model": {"players": {"a": player}}, "loss": {"regularizers": {"r": {"every": 4}}}}
-    assert period_of(config) == 12
+    both = {"discriminator": Player(SGD, every=2, accumulate=3), "generator": Player(SGD)}
+    assert period_of(tiny_gan(players=both), {"regularizers": {"r": {"every": 4}}}) == 24
     moved = relocated({"a": ["out/run", "out/run/x", "out/runs", 3]}, "out/run", "t")
     assert moved == {"a": ["t", "t/x", "out/runs", 3]}
     assert CallbackCost(3.0, 1.0).times(0) == 0

@@ -231,10 +231,10 @@ def test_a_relativistic_loss():
 def test_arguments_and_data_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"MLPGenerator, which has no `encode`"):
         cut().__class__(
-            MLPGenerator(4, [3, 16, 16]), PatchGAN(features=4), {}, adversarial=LeastSquares()
+            MLPGenerator(4, [3, 16, 16]), PatchGAN(features=4), adversarial=LeastSquares()
         )
     with pytest.raises(ConfigError, match=r"received UNetGenerator"):
-        CUT(UNetGenerator(16, features=4), PatchGAN(features=4), {}, LeastSquares())
+        CUT(UNetGenerator(16, features=4), PatchGAN(features=4), LeastSquares())
     with pytest.raises(ConfigError, match=r"layers: received \[0, 99\]"):
         cut(layers=(0, 99))
     with pytest.raises(ConfigError, match=r"model.patches: received 1"):
