@@ -108,6 +108,11 @@ class Game(LoggedModule):
             for role, player in self.players.items()
         ]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no phase can be due any more."""
+        return all(phase.is_over(self.examples_seen, self.batches_seen) for phase in self.phases)
+
     def steps_after(self, player: str, batches: int, examples: int | None = None) -> int:
         """Return how many optimizer steps a player takes in the first batches of a run.
 

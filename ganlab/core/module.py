@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
@@ -76,9 +75,8 @@ class AdversarialModule(Game):
         broadcast_buffers(self)
         self.batches_seen += 1
         self.examples_seen += self.examples_in_batch
-        if all(phase.is_over(self.examples_seen, self.batches_seen) for phase in self.phases):
+        if self.is_over:
             self.trainer.should_stop = True  # before the callbacks, which act at the end of a run
-            rank_zero_info("All phases have ended, and with them the run.")
         if self.batches_seen % self.log_every == 0:
             self.flush_log()
 

@@ -39,7 +39,7 @@ KEYS_OF = {
     "budget": {"images": "examples"},
     "ganlab.core.Ramp": {"images": "examples"},
     "ganlab.core.schedule.Ramp": {"images": "examples"},
-    "ganlab.core.Player": {"shared": "jointly"},
+    "ganlab.core.Player": {"shared": None, "jointly": None},  # has no effect any more
     "run_dir": {"study": "lesson"},
 }
 # pattern to replacement, for key=value texts: OVERRIDES for keys, VALUES and LENGTHS for values
@@ -48,7 +48,6 @@ OVERRIDES = {
     r"^budget\.images$": "budget.examples",
     r"^((?:model|loss|callbacks)\.(?!.*\bprotocol\.).+)\.images$": r"\1.examples",
     r"^study\.": "lesson.",
-    r"^(model\.players\.\w+)\.shared$": r"\1.jointly",
 }
 VALUES = {
     r"\$\{budget\.images\}": "${budget.examples}",
@@ -58,12 +57,14 @@ LENGTHS = r"([{,]\s*)images(\s*:)", r"\1examples\2"  # only if the value is a bu
 BATCH_KEYS = {"image": "example"}
 SEEN = "images_seen"  # entries of scores.json keep this old key, which users' programs read
 
+REMOVED = r"[+~]*model\.players\.\w+\.(shared|jointly)="  # key=value texts without effect
+
 _TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
 _TO_STUDY = r"^(ganlab\.lectures\.\w+\.)lesson$", r"\1study"
 _ORIGINAL_TARGETS = {new: old for old, new in reversed(TARGETS.items())}
 _ORIGINAL_KEYS = {new: old for old, new in KEYS.items()}
 _ORIGINAL_KEYS_OF = {
-    parent: {new: old for old, new in names.items()} for parent, names in KEYS_OF.items()
+    parent: {new: old for old, new in names.items() if new} for parent, names in KEYS_OF.items()
 }
 # modules of these packages have moved to sub-folders; the packages themselves export the classes
 _FLAT = r"ganlab\.(data|metrics|networks)\.([a-z_0-9]+)\.([A-Z]\w*)"
@@ -123,6 +124,11 @@ def refuse_old_names(texts: Iterable[str]) -> None:
         ConfigError: a text has an old name; the message shows the text with the new name.
     """
     for text in texts:
+        if re.match(REMOVED, text):
+            raise ConfigError(
+                f"{text}: any players may train the same submodule, in different phases. Leave "
+                "this out."
+            )
         if (new := current_override(text)) != text:
             raise ConfigError(f"{text}: this has been renamed. Write {new}")
 
@@ -139,7 +145,7 @@ def _renamed(
     content: Any,
     target: Callable[[str], str],
     keys: dict[str, str],
-    keys_of: dict[str, dict[str, str]],
+    keys_of: dict[str, dict[str, str | None]],
     override: Callable[[str], str],
     parent: str = "",
 ) -> Any:
@@ -147,7 +153,8 @@ def _renamed(
         if key == "_target_" and isinstance(value, str):
             return target(value)
         if key in _TEXTS and isinstance(value, list):
-            return [override(text) if isinstance(text, str) else text for text in value]
+            texts = [override(text) if isinstance(text, str) else text for text in value]
+            return [text for text in texts if not re.match(REMOVED, str(text))]
         return _renamed(value, target, keys, keys_of, override, key)
 
     if isinstance(content, dict):
@@ -157,7 +164,7 @@ def _renamed(
             names.get(key, key): inner(value, key)
             for key, value in content.items()
             if key not in names
-            or names[key] not in content  # if both names exist, keep the new name's value
+            or (names[key] and names[key] not in content)  # if both exist, keep the new name's
         }
     if isinstance(content, list):
         return [_renamed(value, target, keys, keys_of, override, parent) for value in content]

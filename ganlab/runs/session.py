@@ -92,6 +92,8 @@ class Session:
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
         stopped = any(c.interrupted_by for c in checkpoints)
         self.interrupted = stopped and budget.spent(module) < 1
+        if module.is_over:
+            self._say("All phases of the game have ended, and with them the run.")
         self.pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
 
     def __exit__(

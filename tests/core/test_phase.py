@@ -76,7 +76,10 @@ def test_changes_of_a_configuration():
     for changes, words in (
         ({"c": {"every": 2}}, "received 'c'; the phases are a, b"),
         ({"b": {"evry": 2}}, "no such key.*Did you mean 'every'"),
-        ({"a": {"every": 2}}, "model.players.a.every and model.phases.a.every: both are given"),
+        (
+            {"a": {"every": 2}},
+            "model.phases.a.every: model.players.a.every is 3 and means the same",
+        ),
         ({"b": 5}, "model.phases.b: received 5"),
     ):
         with pytest.raises(ConfigError, match=words):

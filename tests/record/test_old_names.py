@@ -66,7 +66,6 @@ OVERRIDES = {
     "x={_target_: ganlab.core.Ramp, images: 9}": "x={_target_: ganlab.core.Ramp, examples: 9}",
     "x.delay=${budget.images}": "x.delay=${budget.examples}",
     "study.images=640": "lesson.images=640",
-    "+model.players.critic.shared=[a]": "+model.players.critic.jointly=[a]",
     "evaluation=ring": "protocol=ring",
     "++evaluation=none": "protocol=none",
     "~evaluation": "protocol=none",
@@ -143,6 +142,18 @@ def test_hashes_equal_those_of_the_version_with_images():
     assert recipe_hash(GAME) == recipe_hash(current(GAME)) == "8c1e1cbb9cbc565d"
     assert recipe_hash(GAME, best=True) == recipe_hash(current(GAME), True) == "2d565db083dbbe9f"
     assert Ring(samples=100).content_hash() == "b3ad799130f13bdf"
+
+
+def test_keys_without_effect_are_left_out():
+    player = {"_target_": "ganlab.core.Player", "modules": ["a"], "shared": ["a"]}
+    assert current({"players": {"critic": player}})["players"]["critic"] == {
+        "_target_": "ganlab.core.Player",
+        "modules": ["a"],
+    }
+    texts = ["seed=1", "+model.players.critic.shared=[a]"]
+    assert current({"overrides": texts}) == {"overrides": ["seed=1"]}
+    with pytest.raises(ConfigError, match="Leave this out"):
+        refuse_old_names(texts)
 
 
 def test_keys_are_renamed_and_back():
