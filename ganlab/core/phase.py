@@ -128,8 +128,8 @@ def changed_phases(
             )
         if "every" in given.setdefault(name, {}):
             raise ConfigError(
-                f"model.phases.{name}.every: model.players.{name}.every is {player.every} and means "
-                f"the same. Change only model.players.{name}.every."
+                f"model.phases.{name}.every: model.players.{name}.every is {player.every} and "
+                f"means the same. Change only model.players.{name}.every."
             )
         given[name]["every"] = player.every
     return tuple(replace(phase, **given.get(phase.name, {})) for phase in phases)

@@ -4,6 +4,8 @@ import functools
 
 import pytest
 import torch
+from helpers.games import Pretrained, Simultaneous, infogan, vaegan
+from helpers.processes.families import lazy
 from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
@@ -61,6 +63,16 @@ GAMES = {
     "cyclegan_of_uneven_players": lambda: tiny_cyclegan(
         pool_size=6, generator={"every": 2}, discriminator={"every": 3}
     ),
+    "several_players": lambda: vaegan(adam, accumulate=4),
+    "simultaneous": lambda: tiny_gan(Simultaneous, same()),
+    "two_windows_of_a_player": lazy,
+    "a_phase_that_ends": lambda: tiny_gan(Pretrained, same(), {"likelihood": {"until": 68}}),
+    "a_border_of_phases": lambda: tiny_gan(
+        Pretrained,
+        same(accumulate=2),
+        {"likelihood": {"until": 60}, "discriminator": {"start": 60}, "generator": {"start": 60}},
+    ),
+    "infogan": infogan,
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
 # without -m contract, only one game is tested

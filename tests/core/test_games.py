@@ -2,75 +2,29 @@
 
 import copy
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
-from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_ring
+from helpers.games import InfoGAN, Lazy, Pretrained, Simultaneous, infogan, vaegan
+from helpers.tiny import fit, sgd, tiny_gan, tiny_ring
+from lightning.pytorch.plugins import MixedPrecision
 from torch import nn
-from torch.nn.functional import cross_entropy, mse_loss, softplus
 
-from ganlab.core import AdversarialModule, Phase, Player
+from ganlab.core import Phase, Player
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
 from ganlab.losses import Wasserstein
 
-
-def noise(module, *shape):
-    """Return the same normal numbers whenever a batch is repeated."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(module.batches_seen))
-
-
-def linear(inputs, outputs):
-    return nn.Sequential(nn.Linear(inputs, 6), nn.Tanh(), nn.Linear(6, outputs))
-
-
 # --- several players from one graph ---------------------------------------------------------------
-
-
-class VAEGAN(AdversarialModule):
-    """Larsen et al. 2016 (arXiv:1512.09300), algorithm 1, without the discriminator's features."""
-
-    phases = (Phase("autoencoder", players=("encoder", "decoder")), Phase("discriminator"))
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(1234)
-        self.encoder, self.decoder, self.discriminator = linear(2, 4), linear(2, 2), linear(2, 1)
-
-    def autoencoder_loss(self, batch):
-        mean, log_variance = self.encoder(batch["example"]).chunk(2, 1)
-        z = mean + (log_variance / 2).exp() * noise(self, len(mean), 2)
-        made = self.decoder(z)
-        reconstruction = mse_loss(made, batch["example"])
-        prior = (mean**2 + log_variance.exp() - 1 - log_variance).mean() / 2
-        return {
-            "encoder": {"prior": prior, "reconstruction": reconstruction},
-            "decoder": {
-                "reconstruction": 0.1 * reconstruction,
-                "adversarial": softplus(-self.discriminator(made)).mean(),
-            },
-        }
-
-    def discriminator_loss(self, batch):
-        with torch.no_grad():
-            made = self.decoder(noise(self, len(batch["example"]), 2))
-        real = softplus(-self.discriminator(batch["example"])).mean()
-        return {"adversarial": real + softplus(self.discriminator(made)).mean()}
-
-
-def vaegan(make=sgd, **options):
-    module = VAEGAN()
-    return module.bind(
-        {role: Player(make(), **options) for role in ("encoder", "decoder", "discriminator")}
-    )
 
 
 def test_each_player_gets_the_gradient_of_its_own_terms_alone():
     module, data = vaegan(lambda: sgd(1.0)), tiny_ring(batch_size=8)
-    before = copy.deepcopy(module)
-    seen = []
-    module.begin_phase = lambda name: None
+    noise = torch.randn(8, 2)
+    module.draw = lambda n: noise
+    before, seen = copy.deepcopy(module), []
     original = module.autoencoder_loss
     module.autoencoder_loss = lambda batch: seen.append(batch) or original(batch)
     fit(module, batches=1, data=data)
@@ -95,6 +49,26 @@ def test_a_loss_without_one_of_its_players_is_refused():
         fit(module, batches=1)
 
 
+class Scaled(MixedPrecision):
+    """Mixed precision whose only effect is to scale losses, and to double the scale at updates."""
+
+    def __init__(self):
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=1)
+        super().__init__("16-mixed", "cpu", scaler)
+
+    def forward_context(self):
+        return nullcontext()
+
+
+def test_a_gradient_scaler_is_updated_once_for_the_players_of_a_phase():
+    plain, scaled, plugin = vaegan(gradient_clip=0.05), vaegan(gradient_clip=0.05), Scaled()
+    fit(plain, batches=3)
+    fit(scaled, batches=3, plugins=[plugin])
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(scaled.state_dict()[name], value, rtol=1e-5, atol=1e-7)
+    assert plugin.scaler.get_scale() == 8 * 2 ** (2 * 3)  # two phases in each of three batches
+
+
 class Point(nn.Module):
     """A generator whose only sample is θ."""
 
@@ -115,10 +89,6 @@ class Zeros(TensorDataModule):
 
     def load(self, split):
         return {"example": torch.zeros(160, 1)}
-
-
-class Simultaneous(GAN):
-    phases = (Phase("both", players=("discriminator", "generator")),)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -148,31 +118,6 @@ def test_simultaneous_gradient_descent_turns_the_dirac_game_outwards(accumulate)
 # --- other networks and other phases -----------------------------------------------------------
 
 
-class InfoGAN(GAN):
-    """Chen et al. 2016 (arXiv:1606.03657), equation 6, with a network of its own for Q."""
-
-    roles = ("discriminator", "generator")
-
-    def __init__(self, *args, weight=1.0, **options):
-        super().__init__(*args, **options)
-        self.q, self.weight = linear(2, 2), weight
-
-    def generator_loss(self, batch):
-        code = torch.arange(len(batch["example"])) % 2
-        z = noise(self, len(code), 4)
-        z[:, 0] = code
-        guess = cross_entropy(self.q(self.generator(z)), code)
-        return super().generator_loss(batch) | {"information": self.weight * guess}
-
-
-def infogan():
-    players = {
-        "discriminator": Player(adam()),
-        "generator": Player(adam(), modules=["generator", "q"]),
-    }
-    return tiny_gan(InfoGAN, players)
-
-
 def test_a_subclass_adds_a_network_after_the_constructor_of_its_base():
     module = infogan()
     before = copy.deepcopy(module.q.state_dict())
@@ -180,24 +125,6 @@ def test_a_subclass_adds_a_network_after_the_constructor_of_its_base():
     assert all(not torch.equal(x, before[name]) for name, x in module.q.state_dict().items())
     with pytest.raises(ConfigError, match="no player trains q"):
         tiny_gan(InfoGAN)
-
-
-class Pretrained(GAN):
-    """A generator that first learns by likelihood, then from the discriminator."""
-
-    phases = (
-        Phase("likelihood", players=("generator",), until=20),
-        Phase("discriminator", start=20),
-        Phase("generator", start=20, every=2),
-    )
-    begun = ()
-
-    def likelihood_loss(self, batch):
-        made = self.generator(noise(self, len(batch["example"]), 4))
-        return {"likelihood": mse_loss(made, batch["example"])}
-
-    def begin_phase(self, name):
-        self.begun = (*self.begun, (name, self.batches_seen))
 
 
 def test_one_phase_ends_and_others_begin():
@@ -214,21 +141,6 @@ def test_a_run_ends_with_its_last_phase():
     fit(module, batches=50, data=tiny_ring(batch_size=4))
     assert module.batches_seen == 5
     assert module.steps == {"discriminator": 3, "generator": 5}
-
-
-class Lazy(GAN):
-    """StyleGAN2's lazy R1 (arXiv:1912.04958, appendix B) as a phase of the discriminator."""
-
-    phases = (
-        Phase("discriminator"),
-        Phase("r1", players=("discriminator",), every=4),
-        Phase("generator"),
-    )
-
-    def r1_loss(self, batch):
-        real = batch["example"].detach().requires_grad_()
-        (slope,) = torch.autograd.grad(self.score(real).sum(), real, create_graph=True)
-        return {"r1": slope.square().sum(1).mean()}
 
 
 def test_several_phases_of_a_player_share_its_optimizer():

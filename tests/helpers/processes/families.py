@@ -1,6 +1,7 @@
 """A tiny game of each family, without batch norm, for tests/helpers/processes/game.py."""
 
 import torch
+from helpers.games import Lazy, Simultaneous, vaegan
 from helpers.tiny import adam, sgd, tiny_gan, tiny_images, tiny_ring
 from helpers.tiny_translation import (
     DISCRIMINATORS,
@@ -94,6 +95,16 @@ def munit(n):
     return module.bind(players(GENERATORS, DISCRIMINATORS)), TinyDomains(batch_size=n)
 
 
+def of_points(module):
+    return lambda n: (module(), tiny_ring(batch_size=n, samples=64))
+
+
+def lazy():
+    """Return a game in which two phases of a player accumulate gradients side by side."""
+    both = {"discriminator": Player(sgd(), accumulate=2), "generator": Player(sgd())}
+    return tiny_gan(Lazy, both, phases={"r1": {"every": 1}})
+
+
 FAMILIES = {
     "gan": gan,
     "classifier": classifier,
@@ -102,6 +113,9 @@ FAMILIES = {
     "cut": cut,
     "bicyclegan": bicyclegan,
     "munit": munit,
+    "several_players": of_points(vaegan),
+    "simultaneous": of_points(lambda: tiny_gan(Simultaneous)),
+    "several_phases": of_points(lazy),
 }
 
 
