@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlab.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from ganlab.core.module import AdversarialModule
+    from ganlab.core.game import Game
 
 
 def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor]) -> None:
@@ -37,9 +37,7 @@ def check_state_fits(model: Mapping[str, Tensor], checkpoint: Mapping[str, Tenso
         )
 
 
-def unfinished_gradients(
-    module: AdversarialModule, state: Mapping[str, Any]
-) -> dict[str, dict[str, Tensor]]:
+def unfinished_gradients(module: Game, state: Mapping[str, Any]) -> dict[str, dict[str, Tensor]]:
     """Return the gradients of unfinished accumulation, by phase and name of the parameter.
 
     Older checkpoints have them by name alone; there, no parameter belonged to two phases.
