@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -78,9 +79,13 @@ class Phase:
         if not self.start and self.until is None and not self.start_batches:
             return min(batches, self.until_batches or batches) // self.every
         first = max(self.start_batches, -(-self.start // examples))
-        ends = [batches, self.until_batches, self.until and -(-self.until // examples)]
-        last = min(end for end in ends if end is not None)
+        last = min(batches, self.last_batch(examples))
         return max(int(last // self.every - first // self.every), 0)
+
+    def last_batch(self, examples: int) -> float:
+        """Return after how many batches, each of `examples` examples, it ends; inf for never."""
+        ends = self.until_batches, self.until and -(-self.until // examples)
+        return min((end for end in ends if end is not None), default=math.inf)
 
 
 def changed_phases(

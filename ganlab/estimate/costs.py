@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from ganlab.config.moved_folder import relocated
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Phase
 from ganlab.core.build import make
 from ganlab.data.batches import rows
 from ganlab.errors import DataError
@@ -144,7 +144,12 @@ class Measurement(Callback):
         self.costs = Costs()
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Record the memory that loading took, and choose how many batches are measured."""
+        """Record the memory that loading took, and choose how many batches are measured.
+
+        The measured batches have all phases, whenever these begin and end in the run.
+        """
+        self._phases = pl_module.phases
+        pl_module.phases = tuple(Phase(p.name, p.players, p.every) for p in self._phases)
         self.period = period_of(pl_module, self.config.get("loss"))
         self.warm_up = self.costs.warm_up = -(-WARM_UP // self.period) * self.period
         self.batches = -(-BATCHES // self.period) * self.period
@@ -172,6 +177,10 @@ class Measurement(Callback):
             # at the end of a run all callbacks act, whatever their cadence
             trainer.should_stop = True
             self._call_callbacks(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
+        """Give the game its phases back."""
+        pl_module.phases = self._phases
 
     def _peak(self, device: torch.device) -> float:
         if device.type == "cuda":

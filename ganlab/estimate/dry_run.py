@@ -121,15 +121,16 @@ def length_of(
         for name, limit in limits.items()
         if limit is not None
     }
+    needed["phases"] = max(phase.last_batch(size) for phase in module.phases)
     limit = min(needed, key=needed.get)
-    batches = needed[limit]
+    batches = int(needed[limit])
     calls = {name: len(moments(every, size, batches)) for name, every in cadences.items()}
     if "samples" in calls:
         calls["samples"] += 1  # before the first batch
     seconds = batches * costs.seconds
     seconds += sum(cost.times(calls[name]) for name, cost in costs.callbacks.items())
     return Length(
-        limit=f"budget.{limit}={limits[limit]}",
+        limit="the last phase" if limit == "phases" else f"budget.{limit}={limits[limit]}",
         batches=batches,
         examples=batches * size,
         epochs=batches / per_epoch,

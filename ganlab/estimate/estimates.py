@@ -13,7 +13,7 @@ class Length:
     """How long a run is.
 
     Attributes:
-        limit: the limit of the budget that is reached first, e.g. "budget.batches=20".
+        limit: the limit that is reached first, e.g. "budget.batches=20", or "the last phase".
         batches: batches at the run's end.
         examples: examples at the run's end, over all ranks.
         epochs: epochs at the run's end.

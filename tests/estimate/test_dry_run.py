@@ -112,6 +112,15 @@ def test_the_first_limit_ends_the_run(limit, batches):
     assert found.epochs == batches / 25
 
 
+def test_the_end_of_the_last_phase_ends_the_run():
+    phases = ("model.phases.generator.until=90", "model.phases.discriminator.until_batches=3")
+    config = composed("budget.batches=100", *phases)
+    found = length_of(config, MEASURED, build_module(config))
+    assert (found.limit, found.batches) == ("the last phase", 12)
+    assert found.steps == {"discriminator": 3, "generator": 2}
+    assert estimate(config).length.limit == "the last phase"  # measured in more than 12 batches
+
+
 def test_time_counts_batches_and_callbacks():
     config = composed("budget.batches=100", "callbacks.checkpoints.every_examples=400")
     found = length_of(config, MEASURED, build_module(config))
