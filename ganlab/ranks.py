@@ -12,9 +12,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ganlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,21 @@ def _store() -> Any:
         wait_for_workers=False,
         multi_tenant=True,
     )
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Return the mean of a floating-point tensor over all ranks, without gradients.
+
+    All ranks must call this. Outside a run of several ranks, `value` itself is returned, detached.
+    """
+    from torch import distributed
+
+    value = value.detach()
+    if not distributed.is_available() or not distributed.is_initialized():
+        return value
+    total = value.clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
 
 
 def _leading_digits(text: str) -> str:
