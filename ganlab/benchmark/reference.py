@@ -15,6 +15,7 @@ from ganlab.benchmark.translation import cyclegan_loop, pix2pix_loop
 from ganlab.core import AdversarialModule
 from ganlab.families import GAN, CycleGAN, Pix2Pix
 from ganlab.record.machine import peak_memory_mib
+from ganlab.regularizers import Step
 from ganlab.runs.trial import fit, now
 
 
@@ -62,7 +63,7 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
     generator, discriminator = module.generator, module.discriminator
     if copy:
         generator, discriminator = deepcopy(generator), deepcopy(discriminator)
-    loss, regularizers = module.adversarial, module.regularizers
+    loss, regularizers = deepcopy((module.adversarial, module.regularizers))
     every = next(phase.every for phase in module.phases if phase.name == "generator")
     images, labels = data.train["example"], data.train.get("label")
     size, n = data.batch_size, len(data.train["example"])
@@ -79,6 +80,7 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
     state = {"step": 0, "order": torch.randperm(n), "at": 0}
 
     def score(x: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        x = regularizers.augment(x)
         return discriminator(x, y) if conditional else discriminator(x)
 
     def batch() -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -101,10 +103,9 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
             a, b = regularizers.inputs(real, fake, step)
             real_scores, fake_scores = score(a, y), score(b, y)
             total = loss.discriminator(real_scores, fake_scores)
-            if regularizers.named:
-                terms = regularizers.penalties(
-                    discriminator, lambda x, y=y: score(x, y), a, b, real_scores, fake_scores, step
-                )
+            if regularizers:
+                seen = a, b, real_scores, fake_scores, step
+                terms = regularizers.terms(Step(discriminator, lambda x, y=y: score(x, y), *seen))
                 total = sum(terms.values(), total)
             total.backward()
             optimize_d.step()
@@ -115,8 +116,8 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
                 real_scores = None
                 if loss.paired:
                     with torch.no_grad():
-                        real_scores = score(regularizers.perturb(real), y)
-                loss.generator(score(regularizers.perturb(fake), y), real_scores).backward()
+                        real_scores = score(real, y)
+                loss.generator(score(fake, y), real_scores).backward()
                 optimize_g.step()
                 optimize_g.zero_grad()
                 discriminator.requires_grad_(True)

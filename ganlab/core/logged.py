@@ -23,6 +23,7 @@ class LoggedModule(AveragedModule):
         batches_seen, examples_seen: counters; examples are counted over all ranks.
         examples_in_batch: number of examples in the newest batch, over all ranks.
         steps: number of optimizer steps of each player.
+        phase_steps: number of steps that the present phase has made before.
         scored_at: examples seen when the newest scores were taken; None before the first scores.
         logged_at: examples seen when values were last logged; 0 before the first log row.
         scheduled: the scalars that follow schedules.
@@ -37,6 +38,7 @@ class LoggedModule(AveragedModule):
         self.examples_seen = 0
         self.examples_in_batch = 0
         self.steps: dict[str, int] = {}
+        self.phase_steps = 0
         self.scored_at: int | None = None
         self.logged_at = 0
         self.scheduled = ScheduledScalars()
@@ -85,11 +87,19 @@ class LoggedModule(AveragedModule):
             )
 
     def flush_log(self) -> None:
-        """Log mean terms since the last row, and scheduled values; all ranks must call this."""
+        """Log mean terms since the last row, scheduled values, and states of losses.
+
+        A module's attribute `logged` names its logged buffers. All ranks must call this.
+        """
         if not self._window:
             return
         self.check_finite()
         values = self._window.take_means() | self.scheduled.values(self.examples_seen)
+        values |= {
+            f"{path}.{name}": float(getattr(module, name))
+            for path, module in self.named_modules()
+            for name in getattr(module, "logged", ())
+        }
         self.log_values(values | {f"{role}/steps": n for role, n in self.steps.items()})
 
     def log_values(self, values: dict[str, float]) -> None:

@@ -86,6 +86,7 @@ class AdversarialModule(Game):
         for name, gradient in self._unfinished.pop(phase.name, {}).items():
             parameters[name].grad = gradient
         window = self.players[phase.players[0]].accumulate
+        self.phase_steps = self.due_batches[phase.name] // window
         losses = {
             player: self.add_terms(player, terms, phase.name)
             for player, terms in self._terms(phase, batch).items()

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+from torch import nn
+
 from ganlab.errors import ConfigError
 
 
@@ -199,6 +201,9 @@ def _items(holder: Any) -> Iterator[tuple[Any, Any]]:
         yield from holder.items()
     elif isinstance(holder, list):
         yield from enumerate(holder)
+    elif isinstance(holder, nn.Module):
+        yield from ((key, value) for key, value in vars(holder).items() if key[0] != "_")
+        yield from holder.named_children()
     else:
         yield from vars(holder).items()
 

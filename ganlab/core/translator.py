@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from ganlab.augment import Augmentation
 from ganlab.core.batch_norm import batch_norm_statistics
 from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.randomness import seed_device
@@ -51,20 +53,20 @@ class Translator(AdversarialModule):
             attributes `in_channels` and `multiple`; height and width of a picture must be
             multiples of `multiple`.
         weights: maps names of loss terms to weights.
-        adversary: the adversarial loss and the discriminators' regularizers; not set if the game
-            has no discriminators.
+        adversaries: the adversarial loss and the regularizers of each discriminator, by the name of
+            its submodule.
 
     Raises:
         ConfigError: `norm_at_test` is unknown.
     """
 
     directions: Mapping[str, Direction] = {}
-    adversary: Adversary
 
     def __init__(self, dropout_at_test: bool = False, norm_at_test: NormAtTest = "running") -> None:
         super().__init__()
         one_of("model.norm_at_test", norm_at_test, get_args(NormAtTest))
         self.dropout_at_test, self.norm_at_test = dropout_at_test, norm_at_test
+        self.adversaries = nn.ModuleDict()
 
     def set_weights(self, **weights: float) -> None:
         """Keep the weights of a family's loss terms in `weights`; a weight may be a schedule.
@@ -80,27 +82,52 @@ class Translator(AdversarialModule):
     def declare_game(
         self,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None,
-        *discriminators: nn.Module,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None,
+        *discriminators: str,
         **scheduled: Any,
     ) -> None:
-        """Keep the adversarial loss with its regularizers, and follow all schedules.
+        """Give each discriminator the adversarial loss and regularizers; follow all schedules.
 
-        Call this once `set_weights` has been called.
+        Call this once `set_weights` has been called, with the names of the discriminators. Each has
+        a copy of the loss and of the regularizers, since these may have state.
         """
-        self.adversarial = adversarial
-        self.adversary = Adversary(adversarial, regularizers, *discriminators)
-        self.schedule(
-            adversarial=adversarial,
-            regularizers=self.adversary.regularizers,
-            **scheduled,
-            weights=self.weights,
+        for name in discriminators:
+            parts = deepcopy((adversarial, regularizers))
+            self.adversaries[name] = Adversary(*parts, self.get_submodule(name))
+        for adversary in self.adversaries.values():
+            self.schedule(adversarial=adversary.loss, regularizers=adversary.regularizers)
+        self.schedule(**scheduled, weights=self.weights)
+
+    def discriminator_terms(
+        self,
+        name: str,
+        real: Tensor,
+        fake: Tensor,
+        given: tuple[Tensor, ...] = (),
+        watch: bool = True,
+    ) -> dict[str, Tensor]:
+        """Return the loss terms of discriminator `name`; see `Adversary.discriminator_terms`.
+
+        With `watch`, callbacks see its scores. Scores of two discriminators are not comparable.
+        """
+        terms, scores = self.adversaries[name].discriminator_terms(
+            self.get_submodule(name), real, fake, self.phase_steps, given
         )
+        if watch:
+            self.watch(**scores)
+        return terms
+
+    def adversarial_loss(
+        self, name: str, fake: Tensor, real: Tensor, given: tuple[Tensor, ...] = ()
+    ) -> Tensor:
+        """Return the generator's loss against discriminator `name`; see `Adversary`."""
+        return self.adversaries[name].generator_loss(self.get_submodule(name), fake, real, given)
 
     def after_step(self, role: str) -> None:
         """Let regularizers constrain the discriminators' weights after an optimizer step."""
         if role == "discriminator":
-            self.adversary.constrain()
+            for name, adversary in self.adversaries.items():
+                adversary.regularizers.constrain(self.get_submodule(name))
 
     @torch.no_grad()
     def translate(

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import l1_loss
 
+from ganlab.augment import Augmentation
 from ganlab.core import Batch, Direction, Translator
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, kl_to_standard_normal
 from ganlab.networks import draw_latents
 from ganlab.regularizers import Regularizer
 
+KINDS = ("encoded", "random")  # of latents, and so of generated pictures
 STYLES = 4  # number of latents that `pictures` shows
 
 
@@ -69,7 +71,7 @@ class BicycleGAN(Translator):
         discriminator_encoded: nn.Module,
         discriminator_random: nn.Module,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         adversarial_weight: float = 1.0,
         reconstruction_weight: float = 10.0,
         kl_weight: float = 0.01,
@@ -91,19 +93,20 @@ class BicycleGAN(Translator):
         self.generator, self.encoder = generator, encoder
         self.discriminator_encoded = discriminator_encoded
         self.discriminator_random = discriminator_random
-        self.declare_game(adversarial, regularizers, *self._discriminators().values())
+        names = [f"discriminator_{kind}" for kind in KINDS]
+        self.declare_game(adversarial, regularizers, *names)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing targets from both kinds of generated pictures."""
-        made, step = self._made(batch), self.steps["discriminator"]
-        terms: dict[str, Tensor] = {}
-        for name, discriminator in self._discriminators().items():
-            losses, watched = self.adversary.discriminator_terms(
-                discriminator, batch["target"], getattr(made, name), step
+        made, terms = self._made(batch), {}
+        for kind in KINDS:
+            losses = self.discriminator_terms(
+                f"discriminator_{kind}",
+                batch["target"],
+                getattr(made, kind),
+                watch=kind == "random",  # the trained generator is used with sampled latents
             )
-            if name == "random":  # the trained generator is used with sampled latents
-                self.watch(**watched)
-            terms |= {f"{term}_{name}": value for term, value in losses.items()}
+            terms |= {f"{term}_{kind}": value for term, value in losses.items()}
         return terms
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -117,9 +120,9 @@ class BicycleGAN(Translator):
         if self.weights["latent"]:
             distance = l1_loss(self._encode_with_constants(made.random), made.latents)
             terms["latent"] = self.weights["latent"] * distance
-        for name, discriminator in self._discriminators().items():
-            loss = self.adversary.generator_loss(discriminator, getattr(made, name), target)
-            terms[f"adversarial_{name}"] = self.weights["adversarial"] * loss
+        for kind in KINDS:
+            loss = self.adversarial_loss(f"discriminator_{kind}", getattr(made, kind), target)
+            terms[f"adversarial_{kind}"] = self.weights["adversarial"] * loss
         return terms
 
     @torch.no_grad()
@@ -149,9 +152,6 @@ class BicycleGAN(Translator):
         target = torch.zeros(2, *shapes["target"], device=self.device)
         for name in ("encoder", "discriminator_encoded", "discriminator_random"):
             self.check_takes(name, self.get_submodule(name), target)
-
-    def _discriminators(self) -> dict[str, nn.Module]:
-        return {"encoded": self.discriminator_encoded, "random": self.discriminator_random}
 
     def _made(self, batch: Batch) -> _Made:
         """Return pictures of encoded and of sampled latents, made once for both players."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ganlab.augment import Augmentation
 from ganlab.core import Batch, Direction, Translator
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, PatchNCE
@@ -65,7 +66,7 @@ class CUT(Translator):
         generator: nn.Module,
         discriminator: nn.Module,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         contrast: PatchNCE | None = None,
         layers: Sequence[int] = (0, 4, 7, 10, 14),
         patches: int = 256,
@@ -93,25 +94,19 @@ class CUT(Translator):
         self.heads = PatchHeads(_channels(generator, self.layers), head_features)
         self.contrast = contrast or PatchNCE()
         self.flip_equivariance = flip_equivariance
-        self.declare_game(adversarial, regularizers, discriminator, contrast=self.contrast)
+        self.declare_game(adversarial, regularizers, "discriminator", contrast=self.contrast)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing pictures of b from translations of a."""
         fake = self._translated(batch).made[: len(batch["a"])]
-        terms, watched = self.adversary.discriminator_terms(
-            self.discriminator, batch["b"], fake, self.steps["discriminator"]
-        )
-        self.watch(**watched)
-        return terms
+        return self.discriminator_terms("discriminator", batch["b"], fake)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for fooling the discriminator and for keeping patches recognisable."""
         translated, n = self._translated(batch), len(batch["a"])
         terms = {}
         if self.weights["adversarial"]:
-            loss = self.adversary.generator_loss(
-                self.discriminator, translated.made[:n], batch["b"]
-            )
+            loss = self.adversarial_loss("discriminator", translated.made[:n], batch["b"])
             terms["adversarial"] = self.weights["adversarial"] * loss
         parts = {"contrastive": slice(0, n), "identity": slice(n, None)}
         parts = {name: part for name, part in parts.items() if self.weights[name]}

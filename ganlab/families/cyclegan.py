@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from ganlab.augment import Augmentation
 from ganlab.core import Batch, Direction, Translator
 from ganlab.core.pool import ImagePool
 from ganlab.core.processes import gather_on_rank_0
@@ -61,7 +62,7 @@ class CycleGAN(Translator):
         discriminator_a: nn.Module,
         discriminator_b: nn.Module,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         adversarial_weight: float = 1.0,
         cycle: Literal["l1", "l2"] = "l1",
         cycle_weight: float = 10.0,
@@ -79,7 +80,7 @@ class CycleGAN(Translator):
         self.cycle_distance = {"l1": l1_loss, "l2": mse_loss}[cycle]
         self.pools = {"a": ImagePool(pool_size), "b": ImagePool(pool_size)}
         self._newest: tuple[int, dict[str, Tensor]] = (-1, {})  # a batch's number and fakes
-        self.declare_game(adversarial, regularizers, discriminator_a, discriminator_b)
+        self.declare_game(adversarial, regularizers, "discriminator_a", "discriminator_b")
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the adversarial, cycle and identity losses of both generators.
@@ -102,8 +103,7 @@ class CycleGAN(Translator):
             terms["cycle_a"] = self.weights["cycle"] * self.cycle_distance(back_a, a)
             terms["cycle_b"] = self.weights["cycle"] * self.cycle_distance(back_b, b)
         for domain, fake in (("a", fake_a), ("b", fake_b)):
-            discriminator = self.get_submodule(f"discriminator_{domain}")
-            loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
+            loss = self.adversarial_loss(f"discriminator_{domain}", fake, batch[domain])
             terms[f"adversarial_{domain}"] = self.weights["adversarial"] * loss
         return terms
 
@@ -114,14 +114,12 @@ class CycleGAN(Translator):
         for index, domain in enumerate(("a", "b")):
             rng = torch.Generator()
             rng.manual_seed(mix(self.seed, self.global_rank, self.batches_seen, index, 0x706F6F6C))
-            losses, watched = self.adversary.discriminator_terms(
-                self.get_submodule(f"discriminator_{domain}"),
+            losses = self.discriminator_terms(
+                f"discriminator_{domain}",
                 batch[domain],
                 self.pools[domain].exchange(fakes[domain], rng),
-                self.steps["discriminator"],
+                watch=domain == "b",
             )
-            if domain == "b":  # scores of two discriminators are not comparable: watch one
-                self.watch(**watched)
             terms |= {f"{name}_{domain}": term for name, term in losses.items()}
         return terms
 

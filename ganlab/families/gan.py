@@ -8,11 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganlab.augment import Augmentation
 from ganlab.core import AdversarialModule, Batch
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Unrolling
 from ganlab.modalities import Modality, of_shape
-from ganlab.regularizers import Regularizer, Regularizers
+from ganlab.regularizers import Regularizer, Regularizers, Score, Step
 
 
 class GAN(AdversarialModule):
@@ -25,7 +26,7 @@ class GAN(AdversarialModule):
         generator: maps z (N, latent) [, label (N,)] to samples (N, *shape).
         discriminator: maps samples (N, *shape) [, label (N,)] to scores (N,).
         adversarial: the adversarial loss.
-        regularizers: the discriminator's regularizers, by name.
+        regularizers: the discriminator's regularizers and augmentations, by name.
         latents: distribution of z: "normal" for N(0, 1), or "uniform" in [−1, 1].
         unrolling: steps of the discriminator that the generator's loss looks ahead; None for no
             steps. These steps minimise the adversarial loss without the regularizers' penalties.
@@ -41,7 +42,7 @@ class GAN(AdversarialModule):
         generator: nn.Module,
         discriminator: nn.Module,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         latents: Literal["normal", "uniform"] = "normal",
         unrolling: Unrolling | None = None,
     ) -> None:
@@ -58,43 +59,42 @@ class GAN(AdversarialModule):
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
         self.latents, self.unrolling = latents, unrolling
         self.regularizers.prepare(discriminator)
-        self.schedule(adversarial=adversarial, regularizers=self.regularizers.named)
+        self.schedule(adversarial=adversarial, regularizers=self.regularizers)
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real examples from generated samples."""
-        label, step = self._label(batch), self.steps["discriminator"]
-        real, fake = self.regularizers.inputs(batch["example"], self._fake(batch), step)
-        real_scores, fake_scores = self.score(real, label), self.score(fake, label)
-        self.watch(real_scores=real_scores, fake_scores=fake_scores)
-        return {
-            "adversarial": self.adversarial.discriminator(real_scores, fake_scores),
-            **self.regularizers.penalties(
-                self.discriminator,
-                lambda samples: self.score(samples, label),
-                real,
-                fake,
-                real_scores,
-                fake_scores,
-                step,
-            ),
-        }
+        (latents, fake), score, number = self._made(batch), self._score(batch), self.phase_steps
+        real, fake = self.regularizers.inputs(batch["example"], fake, number)
+        step = Step(
+            self.discriminator,
+            score,
+            real,
+            fake,
+            score(real),
+            score(fake),
+            number,
+            self._label(batch),
+            latents,
+            lambda latents: self._generate(batch, latents),
+        )
+        self.watch(real_scores=step.real_scores, fake_scores=step.fake_scores)
+        loss = self.adversarial.discriminator(step.real_scores, step.fake_scores)
+        return {"adversarial": loss, **self.regularizers.terms(step)}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss for making the discriminator mistake samples for real examples."""
-        label, score = self._label(batch), self.score
-        fake = self.regularizers.perturb(self._fake(batch))
+        real, (_, fake), score = batch["example"], self._made(batch), self._score(batch)
         if self.unrolling:
-            real = self.regularizers.perturb(batch["example"])
-            score = self.unrolling.look_ahead(
-                self.discriminator,
-                lambda score: self.adversarial.discriminator(
-                    score(real, label), score(fake, label)
-                ),
-            )
-        fake_scores, real_scores = score(fake, label), None
+
+            def loss(ahead: Score) -> Tensor:
+                score = self._score(batch, ahead)
+                return self.adversarial.discriminator(score(real), score(fake))
+
+            score = self._score(batch, self.unrolling.look_ahead(self.discriminator, loss))
+        fake_scores, real_scores = score(fake), None
         if self.adversarial.paired:
             with torch.set_grad_enabled(self.unrolling is not None):
-                real_scores = score(self.regularizers.perturb(batch["example"]), label)
+                real_scores = score(real)
         return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
 
     def after_step(self, role: str) -> None:
@@ -206,14 +206,22 @@ class GAN(AdversarialModule):
                     f"model.discriminator: cannot take samples of shape {tuple(shape)}: {error}"
                 ) from error
 
-    def _fake(self, batch: Batch) -> Tensor:
-        """Return one sample for each example of this batch, made once for both players."""
-        label = [batch["label"]] if self.classes else []
-        return self.shared(
-            "fake",
-            of="generator",
-            make=lambda: self.generator(self.draw_latents(len(batch["example"])), *label),
-        )
+    def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return latents and their samples, one for each example, made once for both players."""
+
+        def make() -> tuple[Tensor, Tensor]:
+            latents = self.draw_latents(len(batch["example"]))
+            return latents, self._generate(batch, latents)
+
+        return self.shared("made", of="generator", make=make)
+
+    def _generate(self, batch: Batch, latents: Tensor) -> Tensor:
+        return self.generator(latents, *([batch["label"]] if self.classes else []))
+
+    def _score(self, batch: Batch, score: Score | None = None) -> Score:
+        """Return the function that scores augmented samples with a batch's labels."""
+        label, score = self._label(batch), score or self.score
+        return lambda samples: score(self.regularizers.augment(samples), label)
 
     def _label(self, batch: Batch) -> Tensor | None:
         return batch["label"] if self.classes else None

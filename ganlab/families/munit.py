@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
+from ganlab.augment import Augmentation
 from ganlab.core import Batch, Direction, Translator
 from ganlab.losses import AdversarialLoss
 from ganlab.regularizers import Regularizer
@@ -67,7 +68,7 @@ class MUNIT(Translator):
         discriminator_a: nn.Module,
         discriminator_b: nn.Module,
         adversarial: AdversarialLoss,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         adversarial_weight: float = 1.0,
         reconstruction_weight: float = 10.0,
         content_weight: float = 1.0,
@@ -82,19 +83,15 @@ class MUNIT(Translator):
         )
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
-        self.declare_game(adversarial, regularizers, discriminator_a, discriminator_b)
+        self.declare_game(adversarial, regularizers, "discriminator_a", "discriminator_b")
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing the pictures of each domain from translations."""
-        made, step = self._made(batch), self.steps["discriminator"]
-        terms: dict[str, Tensor] = {}
+        made, terms = self._made(batch), {}
         for domain in self.needs:
-            discriminator = self.get_submodule(f"discriminator_{domain}")
-            losses, watched = self.adversary.discriminator_terms(
-                discriminator, batch[domain], made.fakes[domain], step
+            losses = self.discriminator_terms(
+                f"discriminator_{domain}", batch[domain], made.fakes[domain], watch=domain == "b"
             )
-            if domain == "b":  # scores of two discriminators are not comparable: watch one
-                self.watch(**watched)
             terms |= {f"{name}_{domain}": term for name, term in losses.items()}
         return terms
 
@@ -108,8 +105,7 @@ class MUNIT(Translator):
             terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])
             terms[f"style_{domain}"] = l1_loss(style, made.styles[domain])
-            discriminator = self.get_submodule(f"discriminator_{domain}")
-            loss = self.adversary.generator_loss(discriminator, fake, batch[domain])
+            loss = self.adversarial_loss(f"discriminator_{domain}", fake, batch[domain])
             terms[f"adversarial_{domain}"] = loss
         return {name: self.weights[name[:-2]] * term for name, term in terms.items()}
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from ganlab.augment import Augmentation
 from ganlab.core import Batch, Direction, Translator
 from ganlab.core.translator import NormAtTest
 from ganlab.errors import ConfigError, one_of
@@ -54,7 +55,7 @@ class Pix2Pix(Translator):
         generator: nn.Module,
         discriminator: nn.Module,
         adversarial: AdversarialLoss | None = None,
-        regularizers: Mapping[str, Regularizer | None] | None = None,
+        regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None,
         objective: Objective = "l1_gan",
         reconstruction_weight: float = 100.0,
         discriminator_weight: float = 0.5,
@@ -65,7 +66,6 @@ class Pix2Pix(Translator):
     ) -> None:
         super().__init__(dropout_at_test, norm_at_test)
         self.generator = generator
-        self.adversarial = adversarial if "gan" in objective else None
         self.reconstruction = {"l1": l1_loss, "l2": mse_loss}.get(objective[:2])
         self.objective, self.conditional = objective, conditional
         self.set_weights(
@@ -74,39 +74,34 @@ class Pix2Pix(Translator):
             feature_matching=feature_matching_weight,
         )
         self._check(objective, adversarial, discriminator)
-        if self.adversarial is None:  # the generator's loss would not use a discriminator
+        if "gan" not in objective:  # the generator's loss would not use a discriminator
             self.roles = ("generator",)
             _check_alone(self.weights, regularizers)
             self.schedule(weights=self.weights)
         else:
             self.discriminator = discriminator
-            self.declare_game(adversarial, regularizers, discriminator)
+            self.declare_game(adversarial, regularizers, "discriminator")
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real pairs from pairs with a generated target."""
-        terms, watched = self.adversary.discriminator_terms(
-            self.discriminator,
-            batch["target"],
-            self._fake(batch),
-            self.steps["discriminator"],
-            view=lambda target: self._pair(batch["source"], target),
+        terms = self.discriminator_terms(
+            "discriminator", batch["target"], self._fake(batch), self._given(batch)
         )
-        self.watch(**watched)
         return {name: self.weights["discriminator"] * term for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for fooling the discriminator and for being close to the target."""
         fake, target, terms = self._fake(batch), batch["target"], {}
-        if self.adversarial is not None:
-            view = lambda target: self._pair(batch["source"], target)  # noqa: E731
+        if self.adversaries:
+            given = self._given(batch)
             if self.weights["feature_matching"]:
-                loss, distance = self.adversary.generator_and_matching_loss(
-                    self.discriminator, fake, target, view
+                adversary = self.adversaries["discriminator"]
+                terms["adversarial"], distance = adversary.generator_and_matching_loss(
+                    self.discriminator, fake, target, given
                 )
                 terms["feature_matching"] = self.weights["feature_matching"] * distance
             else:
-                loss = self.adversary.generator_loss(self.discriminator, fake, target, view)
-            terms["adversarial"] = loss
+                terms["adversarial"] = self.adversarial_loss("discriminator", fake, target, given)
         if self.reconstruction is not None:
             distance = self.reconstruction(fake, target)
             terms[self.objective[:2]] = self.weights["reconstruction"] * distance
@@ -120,12 +115,14 @@ class Pix2Pix(Translator):
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that both networks take the data's shapes."""
         super().check_data(shapes, provides)
-        if self.adversarial is not None:
-            source, target = (torch.zeros(2, *shapes[k], device=self.device) for k in self.needs)
-            self.check_takes("discriminator", self.discriminator, self._pair(source, target))
+        if self.adversaries:
+            zeros = {k: torch.zeros(2, *shapes[k], device=self.device) for k in self.needs}
+            seen = torch.cat([*self._given(zeros), zeros["target"]], 1)
+            self.check_takes("discriminator", self.discriminator, seen)
 
-    def _pair(self, source: Tensor, target: Tensor) -> Tensor:
-        return torch.cat([source, target], 1) if self.conditional else target
+    def _given(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return what the discriminator sees beside a target."""
+        return (batch["source"],) if self.conditional else ()
 
     def _fake(self, batch: Batch) -> Tensor:
         """Return the generated targets of this batch, made once for both players."""
@@ -153,7 +150,7 @@ class Pix2Pix(Translator):
 
 def _check_alone(
     weights: Mapping[str, float],
-    regularizers: Mapping[str, Regularizer | None] | None,
+    regularizers: Mapping[str, Regularizer | Augmentation | None] | None,
 ) -> None:
     """Raise for settings that have no meaning if the generator is the only player."""
     alone = "with model.objective=l1 or l2 the generator is the only player"

@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from ganlab.augment import Augmentation, InstanceNoise
 from ganlab.lectures.lesson import (
     Lesson,
     are_numbers,
@@ -36,11 +37,12 @@ from ganlab.regularizers import (
     R1,
     R2,
     GradientPenalty,
-    InstanceNoise,
+    LeCam,
     LocalPenalty,
     Regularizer,
     Regularizers,
     SpectralNorm,
+    Step,
     WeightClipping,
     WeightDecay,
 )
@@ -55,13 +57,14 @@ LOSSES: dict[str, AdversarialLoss] = {
     "relativistic_pairing": RelativisticPairing(),
     "relativistic_average": RelativisticAverage(),
 }
-REGULARIZERS: dict[str, Callable[[], Regularizer] | None] = {
+REGULARIZERS: dict[str, Callable[[], Regularizer | Augmentation] | None] = {
     "none": None,
     "r1": lambda: R1(weight=1.0),
     "r2": lambda: R2(weight=1.0),
     "zero_centered": lambda: GradientPenalty(weight=0.5, center=0.0),
     "instance_noise": lambda: InstanceNoise(sigma=1.0),
     "weight_decay": lambda: WeightDecay(weight=1.0),
+    "lecam": lambda: LeCam(weight=1.0),
     "gradient_penalty": lambda: GradientPenalty(weight=0.5, center=1.0),
     "dragan": lambda: LocalPenalty(weight=0.5, center=1.0),
     "weight_clipping": lambda: WeightClipping(bound=0.5),
@@ -202,17 +205,17 @@ def trajectory(
     data = torch.zeros(samples, 1)
 
     def score(x: Tensor) -> Tensor:
-        return critic(x).squeeze(1)
+        return critic(regularizers.augment(x)).squeeze(1)
 
     def discriminator_loss(step: int) -> Tensor:
         real, fake = regularizers.inputs(data, theta.expand(samples, 1), step)
         scores = score(real), score(fake)
-        penalties = regularizers.penalties(critic, score, real, fake, *scores, step)
-        return LOSSES[loss].discriminator(*scores) + sum(penalties.values())
+        terms = regularizers.terms(Step(critic, score, real, fake, *scores, step))
+        return LOSSES[loss].discriminator(*scores) + sum(terms.values())
 
     def generator_loss() -> Tensor:
-        fake = score(regularizers.perturb(theta.expand(samples, 1)))
-        real = score(regularizers.perturb(data)) if LOSSES[loss].paired else None
+        fake = score(theta.expand(samples, 1))
+        real = score(data) if LOSSES[loss].paired else None
         return LOSSES[loss].generator(fake, real)
 
     points = [(start[0], critic.weight.item())]

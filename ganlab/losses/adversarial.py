@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from ganlab.errors import ConfigError
 from ganlab.losses.labels import check_probability, flip_labels
 
 
-class AdversarialLoss:
+class AdversarialLoss(nn.Module):
     """The losses that discriminator and generator minimise.
+
+    A loss with state keeps it in buffers, changes it in `discriminator`, and averages over ranks
+    what it changes it by (`ganlab.ranks.mean_over_ranks`). Each discriminator then has a loss of
+    its own.
 
     Attributes:
         paired: whether the generator's loss also needs the scores of real examples.
+        logged: names of buffers of one element, whose values are logged.
     """
 
     paired = False
+    logged: tuple[str, ...] = ()
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the discriminator's loss, a scalar, from the scores of examples and samples."""
@@ -44,6 +50,7 @@ class NonSaturating(AdversarialLoss):
     """
 
     def __init__(self, smoothing: float = 0.0, flip: float = 0.0) -> None:
+        super().__init__()
         check_probability("smoothing", smoothing, 0.5)
         check_probability("flip", flip, 0.5)
         self.smoothing, self.flip = smoothing, flip
@@ -95,6 +102,7 @@ class LeastSquares(AdversarialLoss):
         flip: float = 0.0,
         generator_factor: float = 0.5,
     ) -> None:
+        super().__init__()
         check_probability("flip", flip, 0.5)
         if a == b:
             raise ConfigError(f"LeastSquares: a and b are both {a}; the labels must differ.")

@@ -23,6 +23,7 @@ TARGETS = {
     "ganlab.reports.loggers.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.reports.wandb_logger.WandB": "ganlab.record.wandb_logger.WandB",
     "ganlab.networks.segmenter.Segmenter": "ganlab.networks.Segmenter",
+    "ganlab.regularizers.InstanceNoise": "ganlab.augment.InstanceNoise",
 }
 KEYS = {  # old name to new name, for keys of all mappings and for columns of metrics.csv
     "images_seen": "examples_seen",

@@ -1,58 +1,59 @@
-"""Base classes of regularizers, and the application of several regularizers to a discriminator."""
+"""Base classes of regularizers, and the application of several regularizers to a network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from ganlab.augment import Augmentation, Inputs
 from ganlab.errors import ConfigError
+from ganlab.regularizers.step import Step, parts_of
 
-Score = Callable[[Tensor], Tensor]
 
+class Regularizer(nn.Module):
+    """A regularizer of a network; subclasses override some methods, which do nothing here.
 
-class Regularizer:
-    """A regularizer of a discriminator; subclasses override some methods, which do nothing here."""
+    It may have state in buffers; each network then has a regularizer of its own.
 
-    def prepare(self, discriminator: nn.Module) -> None:
+    Attributes:
+        logged: names of buffers of one element, whose values are logged.
+    """
+
+    logged: tuple[str, ...] = ()
+
+    def prepare(self, network: nn.Module) -> None:
         """Change the network, once, before training."""
 
-    def perturb(self, samples: Tensor) -> Tensor:
-        """Return what the discriminator sees instead of `samples`, real or generated."""
-        return samples
-
-    def constrain(self, discriminator: nn.Module) -> None:
-        """Change the weights after a step of the discriminator."""
+    def constrain(self, network: nn.Module) -> None:
+        """Change the weights after a step of the network."""
 
 
 class Penalty(Regularizer):
-    """A term of the discriminator's loss, computed at every step or at every n-th step.
+    """A term of the network's loss, computed at every step or at every n-th step.
 
     Args:
         weight: the factor of the term.
-        every: n: the term is computed at every n-th step only and multiplied by n (lazy
-            regularization: Karras et al. 2020, arXiv:1912.04958, section 3.1).
+        every: n: the term is computed at every n-th step of its phase only and multiplied by n
+            (lazy regularization: Karras et al. 2020, arXiv:1912.04958, section 3.1).
 
     Raises:
         ConfigError: `every` is below 1.
     """
 
     def __init__(self, weight: float = 1.0, every: int = 1) -> None:
+        super().__init__()
         if every < 1:
             raise ConfigError(f"{type(self).__name__}.every: received {every}; needs 1 or more.")
         self.weight, self.every = weight, every
 
-    def is_due(self, step: int) -> bool:
-        """Whether the term is computed at this step of the discriminator, counted from 0."""
-        return step % self.every == 0
+    def is_due(self, number: int) -> bool:
+        """Whether the term is computed at this step of the phase, counted from 0."""
+        return number % self.every == 0
 
-
-class ParameterPenalty(Penalty):
-    """A penalty on the weights of the discriminator."""
-
-    def of_parameters(self, discriminator: nn.Module) -> Tensor:
+    def term(self, step: Step) -> Tensor:
         """Return the unweighted term, a scalar."""
         raise NotImplementedError
 
@@ -67,107 +68,103 @@ class GradientPenaltyBase(Penalty):
 
     at: Literal["real", "fake"] | None = None
 
-    def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the points, of the shape of `real` and `fake`, where the gradient is taken."""
+    def points(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the points where the gradient is taken, of the shapes of `real` and `fake`."""
         raise NotImplementedError
 
     def of_gradients(self, gradients: Tensor) -> Tensor:
         """Return the unweighted term, a scalar, from gradients (N, D), one row per sample."""
         raise NotImplementedError
 
+    def term(self, step: Step) -> Tensor:
+        real, fake = parts_of(step.real), parts_of(step.fake)
+        if self.at and not torch.is_autocast_enabled(real[0].device.type):
+            is_real = self.at == "real"
+            scores = step.real_scores if is_real else step.fake_scores
+            return self.of_gradients(_gradients(scores, real if is_real else fake))
+        points = {"real": real, "fake": fake}[self.at] if self.at else self.points(real, fake)
+        with torch.autocast(real[0].device.type, enabled=False):
+            points = tuple(part.detach().float().requires_grad_() for part in points)
+            scores = step.score(points[0] if isinstance(step.real, Tensor) else points)
+            gradients = _gradients(scores, points)
+        return self.of_gradients(gradients)
 
-class Regularizers:
-    """Several named regularizers, applied to a discriminator."""
 
-    def __init__(self, regularizers: Mapping[str, Regularizer | None] | None = None) -> None:
-        self.named = {k: r for k, r in (regularizers or {}).items() if r is not None}
-        for name, regularizer in self.named.items():
-            if not isinstance(regularizer, Regularizer):
+class Regularizers(nn.ModuleDict):
+    """The regularizers and augmentations of one network, by name.
+
+    Args:
+        regularizers: the regularizers; None values are ignored.
+
+    Raises:
+        ConfigError: a value is neither a regularizer nor an augmentation, or a name is not allowed.
+    """
+
+    def __init__(
+        self, regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None
+    ) -> None:
+        named = {k: r for k, r in (regularizers or {}).items() if r is not None}
+        for name, regularizer in named.items():
+            if not isinstance(regularizer, (Regularizer, Augmentation)):
                 raise ConfigError(
                     f"loss.regularizers.{name}: received {type(regularizer).__name__}; needs a "
-                    "ganlab.regularizers.Regularizer."
+                    "ganlab.regularizers.Regularizer or a ganlab.augment.Augmentation."
                 )
-        self._perturbing = self._overriding("perturb")
-        self._constraining = self._overriding("constrain")
-        self._gradient = {k: r for k, r in self.named.items() if isinstance(r, GradientPenaltyBase)}
-        self._parameter = {k: r for k, r in self.named.items() if isinstance(r, ParameterPenalty)}
+        try:
+            super().__init__(named)
+        except KeyError as error:
+            raise ConfigError(f"loss.regularizers: {error.args[0]}. Choose another name.") from None
+        found = list(named.values())
+        self._regularizers = [r for r in found if isinstance(r, Regularizer)]
+        self._augmentations = [r for r in found if isinstance(r, Augmentation)]
+        self._penalties = {k: r for k, r in named.items() if isinstance(r, Penalty)}
+        self._gradient = [r for r in found if isinstance(r, GradientPenaltyBase)]
 
-    def _overriding(self, method: str) -> list[Regularizer]:
-        default = getattr(Regularizer, method)
-        return [r for r in self.named.values() if getattr(type(r), method) is not default]
-
-    def prepare(self, discriminator: nn.Module) -> None:
+    def prepare(self, network: nn.Module) -> None:
         """Let each regularizer change the network, once, before training."""
-        for regularizer in self.named.values():
-            regularizer.prepare(discriminator)
+        for regularizer in self._regularizers:
+            regularizer.prepare(network)
 
-    def perturb(self, samples: Tensor) -> Tensor:
-        """Return `samples`, changed by each regularizer in turn, as the discriminator's input."""
-        for regularizer in self._perturbing:
-            samples = regularizer.perturb(samples)
-        return samples
+    def augment(self, inputs: Inputs) -> Inputs:
+        """Return the inputs of the discriminator, changed by each augmentation in turn."""
+        for augmentation in self._augmentations:
+            inputs = augmentation(inputs)
+        return inputs
 
-    def constrain(self, discriminator: nn.Module) -> None:
-        """Let each regularizer change the weights after a step of the discriminator."""
-        for regularizer in self._constraining:
-            regularizer.constrain(discriminator)
+    def constrain(self, network: nn.Module) -> None:
+        """Let each regularizer change the weights after a step of the network."""
+        for regularizer in self._regularizers:
+            regularizer.constrain(network)
 
-    def inputs(self, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Return the inputs for a discriminator step: real and fake, perturbed and detached.
+    def inputs(self, real: Inputs, fake: Inputs, number: int) -> tuple[Inputs, Inputs]:
+        """Return real and generated inputs of a discriminator's step, without their graphs.
 
-        An input requires gradients if a due penalty takes its gradient at this input. `fake` gets
-        the type of `real`, because under autocast a generator's output is in half precision.
+        An input requires gradients if a due penalty takes its gradient at this input. Generated
+        inputs get the types of real ones, as under autocast a generator's output is in half
+        precision.
         """
-        real, fake = self.perturb(real).detach(), self.perturb(fake.detach().to(real.dtype))
-        at = {r.at for r in self._gradient.values() if r.is_due(step)}
-        return real.requires_grad_("real" in at), fake.requires_grad_("fake" in at)
+        at = {r.at for r in self._gradient if r.is_due(number)}
+        parts = zip(parts_of(fake), parts_of(real), strict=True)
+        fakes = [f.detach().to(r.dtype).requires_grad_("fake" in at) for f, r in parts]
+        reals = [part.detach().requires_grad_("real" in at) for part in parts_of(real)]
+        return (reals[0], fakes[0]) if isinstance(real, Tensor) else (tuple(reals), tuple(fakes))
 
-    def penalties(
-        self,
-        discriminator: nn.Module,
-        score: Score,
-        real: Tensor,
-        fake: Tensor,
-        real_scores: Tensor,
-        fake_scores: Tensor,
-        step: int,
-    ) -> dict[str, Tensor]:
-        """Return a dict that maps the name of each due penalty to its weighted term.
+    def terms(self, step: Step) -> dict[str, Tensor]:
+        """Return the weighted term of each due penalty by name; let augmentations adapt.
 
-        Args:
-            discriminator: the network, for penalties on its weights.
-            score: maps samples (N, …) to scores (N,); called with autocast off.
-            real: the real examples, as returned by `inputs`.
-            fake: the samples, as returned by `inputs`.
-            real_scores: the scores (N,) of `real`.
-            fake_scores: the scores (N,) of `fake`.
-            step: the number of steps that the discriminator has made.
+        Call this once a step. `step` has inputs that `inputs` returned.
         """
-        terms = {}
-        computed = {"real": (real, real_scores), "fake": (fake, fake_scores)}
-        autocast = torch.is_autocast_enabled(real.device.type)
-        for name, penalty in self._gradient.items():
-            if penalty.is_due(step):
-                if penalty.at and not autocast:
-                    points, scores = computed[penalty.at]
-                    gradients = _gradients(scores, points)
-                else:
-                    points = computed[penalty.at][0] if penalty.at else penalty.points(real, fake)
-                    gradients = _gradients_in_full_precision(score, points)
-                term = penalty.of_gradients(gradients.flatten(1))
-                terms[name] = penalty.weight * penalty.every * term
-        for name, penalty in self._parameter.items():
-            if penalty.is_due(step):
-                term = penalty.of_parameters(discriminator)
-                terms[name] = penalty.weight * penalty.every * term
+        terms = {
+            name: penalty.weight * penalty.every * penalty.term(step)
+            for name, penalty in self._penalties.items()
+            if penalty.is_due(step.number)
+        }
+        for augmentation in self._augmentations:
+            augmentation.update(step.real_scores)
         return terms
 
 
-def _gradients(scores: Tensor, points: Tensor) -> Tensor:
-    return torch.autograd.grad(scores.sum(), points, create_graph=True)[0]
-
-
-def _gradients_in_full_precision(score: Score, points: Tensor) -> Tensor:
-    with torch.autocast(points.device.type, enabled=False):
-        points = points.detach().float().requires_grad_()
-        return _gradients(score(points), points)
+def _gradients(scores: Tensor, points: tuple[Tensor, ...]) -> Tensor:
+    """Return the gradients (N, D) of scores (N,) with respect to all parts of the points."""
+    gradients = torch.autograd.grad(scores.sum(), points, create_graph=True)
+    return torch.cat([gradient.flatten(1) for gradient in gradients], 1)

@@ -1,4 +1,4 @@
-"""Constraints on the discriminator's weights, and noise on its inputs."""
+"""Constraints on the discriminator's weights, and a penalty on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.errors import ConfigError
-from ganlab.regularizers.base import ParameterPenalty, Regularizer
+from ganlab.regularizers.base import Penalty, Regularizer
 from ganlab.regularizers.spectral_norm import spectral_normalize
+from ganlab.regularizers.step import Step
 
 
 class WeightClipping(Regularizer):
@@ -23,13 +24,14 @@ class WeightClipping(Regularizer):
     """
 
     def __init__(self, bound: float = 0.01) -> None:
+        super().__init__()
         if isinstance(bound, (int, float)) and bound <= 0:
             raise ConfigError(f"WeightClipping.bound: received {bound}; needs a number above 0.")
         self.bound = bound
 
     @torch.no_grad()
-    def constrain(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
+    def constrain(self, network: nn.Module) -> None:
+        for parameter in network.parameters():
             parameter.clamp_(-self.bound, self.bound)
 
 
@@ -43,37 +45,16 @@ class SpectralNorm(Regularizer):
     """
 
     def __init__(self, iterations: int = 1) -> None:
+        super().__init__()
         self.iterations = iterations
 
-    def prepare(self, discriminator: nn.Module) -> None:
-        spectral_normalize(discriminator, self.iterations)
+    def prepare(self, network: nn.Module) -> None:
+        spectral_normalize(network, self.iterations)
 
 
-class WeightDecay(ParameterPenalty):
+class WeightDecay(Penalty):
     """Half the squared L2 norm of all parameters, including biases and the scales of norms."""
 
-    def of_parameters(self, discriminator: nn.Module) -> Tensor:
-        squares = [p.square().sum() for p in discriminator.parameters()]
+    def term(self, step: Step) -> Tensor:
+        squares = [p.square().sum() for p in step.network.parameters()]
         return 0.5 * torch.stack(squares).sum()
-
-
-class InstanceNoise(Regularizer):
-    """Gaussian noise on all inputs of the discriminator.
-
-    Arjovsky and Bottou 2017 (arXiv:1701.04862), section 3; Sønderby et al. 2017 (arXiv:1610.04490).
-    With a `Ramp` as `sigma` the noise decays.
-
-    Args:
-        sigma: the standard deviation, at least 0, in units of the normalised samples.
-
-    Raises:
-        ConfigError: `sigma` is negative.
-    """
-
-    def __init__(self, sigma: float = 0.1) -> None:
-        if isinstance(sigma, (int, float)) and sigma < 0:
-            raise ConfigError(f"InstanceNoise.sigma: received {sigma}; needs 0 or more.")
-        self.sigma = sigma
-
-    def perturb(self, samples: Tensor) -> Tensor:
-        return samples + self.sigma * torch.randn_like(samples) if self.sigma else samples

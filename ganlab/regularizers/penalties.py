@@ -10,12 +10,6 @@ from ganlab.errors import ConfigError
 from ganlab.regularizers.base import GradientPenaltyBase
 
 
-def _one_number_per_sample(samples: Tensor) -> Tensor:
-    """Return uniform numbers in [0, 1) of shape (N, 1, …) for samples (N, …)."""
-    shape = (len(samples), *[1] * (samples.dim() - 1))
-    return torch.rand(shape, device=samples.device, dtype=samples.dtype)
-
-
 class GradientPenalty(GradientPenaltyBase):
     """(‖∇D(x̂)‖₂ − center)², x̂ uniform on the line between a real example and a sample.
 
@@ -42,8 +36,13 @@ class GradientPenalty(GradientPenaltyBase):
             raise ConfigError(f"{type(self).__name__}.center: received {center}; needs 0 or more.")
         self.center, self.one_sided = center, one_sided
 
-    def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        return torch.lerp(fake, real, _one_number_per_sample(real))
+    def points(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        n = len(real[0])
+        share = torch.rand(n, device=real[0].device, dtype=real[0].dtype)  # for all parts alike
+        return tuple(
+            torch.lerp(f, r, share.to(r.dtype).view(n, *[1] * (r.dim() - 1)))
+            for f, r in zip(fake, real, strict=True)
+        )
 
     def of_gradients(self, gradients: Tensor) -> Tensor:
         if self.center == 0:  # squares, as the norm has no derivative at 0
@@ -81,8 +80,8 @@ class LocalPenalty(GradientPenalty):
         super().__init__(weight, center, one_sided, every)
         self.spread = spread
 
-    def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        return real + self.spread * real.std() * torch.rand_like(real)
+    def points(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(part + self.spread * part.std() * torch.rand_like(part) for part in real)
 
 
 class R1(GradientPenaltyBase):

@@ -15,6 +15,7 @@ from ganlab.config.groups import file_of, files, options
 from ganlab.config.protocols import named_protocol
 from ganlab.config.targets import check_targets, locate
 from ganlab.core.build import make
+from ganlab.losses import AdversarialLoss
 
 LESSONS = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
 
@@ -57,7 +58,8 @@ def test_protocol(name):
 def test_model_with_loss(model, loss):
     words = [f"model={model}", f"loss={loss}", f"data={data_for(model)}", "budget.examples=1000"]
     module, _ = checked(*words)
-    assert type(module.adversarial) is locate(_named(loss), "loss")
+    losses = [part for part in module.modules() if isinstance(part, AdversarialLoss)]
+    assert {type(part) for part in losses} == {locate(_named(loss), "loss")}
 
 
 @cache

@@ -9,6 +9,7 @@ from helpers.processes.families import lazy
 from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
+from ganlab.augment import InstanceNoise
 from ganlab.callbacks import EMA, Checkpoints, Tracking
 from ganlab.core import Player, Ramp, Steps
 from ganlab.core.load import read_checkpoint
@@ -17,7 +18,7 @@ from ganlab.losses import Wasserstein
 from ganlab.record.log import read_metrics
 from ganlab.record.loggers import CSVLogger
 from ganlab.record.run import RunRecord
-from ganlab.regularizers import GradientPenalty, InstanceNoise, WeightClipping
+from ganlab.regularizers import GradientPenalty, WeightClipping
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 

@@ -201,7 +201,8 @@ def terms_and_scores(module):
     data = batch()
     terms = start(module, "generator").generator_loss(data)
     made = module._made(data)
-    for name, judge in module._discriminators().items():
+    for name in ("encoded", "random"):
+        judge = module.get_submodule(f"discriminator_{name}")
         with torch.no_grad():
             yield terms[f"adversarial_{name}"], judge(getattr(made, name)), judge(data["target"])
 

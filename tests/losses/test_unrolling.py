@@ -62,7 +62,7 @@ def _generator_gradients(**options):
     module = tiny_gan(**options)
     batch = {"example": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
     latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
-    module.shared = lambda key, of, make: module.generator(latents)
+    module.shared = lambda key, of, make: (latents, module.generator(latents))
     module.generator_loss(batch)["adversarial"].backward()
     return [p.grad for p in module.generator.parameters()]
 
@@ -108,7 +108,7 @@ def test_with_labels():
     rng = torch.Generator().manual_seed(0)
     batch = {"example": torch.rand(4, 1, 8, 8, generator=rng), "label": torch.arange(4) % 3}
     fake = torch.rand(4, 1, 8, 8, generator=rng)
-    module.shared = lambda key, of, make: fake
+    module.shared = lambda key, of, make: (None, fake)
     unrolled = module.generator_loss(batch)["adversarial"]
     ahead = copy.deepcopy(module.discriminator)
     descent = torch.optim.SGD(ahead.parameters(), lr=0.3)

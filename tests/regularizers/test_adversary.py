@@ -4,11 +4,21 @@ import pytest
 import torch
 from torch import nn
 
+from ganlab.augment import Augmentation
 from ganlab.losses import Hinge, NonSaturating, RelativisticPairing, mean_scores
 from ganlab.networks import MultiScale, PatchGAN
-from ganlab.regularizers import R1, Adversary, GradientPenalty, WeightClipping
+from ganlab.regularizers import R1, Adversary, GradientPenalty
 
 REAL, FAKE = torch.randn(2, 4, 3, 24, 24).unbind(0)
+
+
+class TurnedBack(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x.flip(2))
 
 
 class Repeated(nn.Module):
@@ -50,19 +60,45 @@ def test_scores_of_several_scales_add_up():
     assert monitored["real_scores"].shape == (4, sum(part[0].numel() for part in scores))
 
 
-def test_the_generators_paired_loss_views_fake_and_real():
-    """`view` maps both inputs of the discriminator; only a paired loss needs the real scores."""
-    seen = []
-    network = PatchGAN(features=4, layers=1)
-    adversary = Adversary(RelativisticPairing(), {}, network)
-    adversary.generator_loss(network, FAKE, REAL, view=lambda x: seen.append(x) or x)
-    assert [id(x) for x in seen] == [id(FAKE), id(REAL)]
+class Turn(Augmentation):
+    """Turns the parts of a sample upside down, and records them."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def augment(self, parts):
+        self.seen.append(parts)
+        return tuple(part.flip(2) for part in parts)
 
 
-def test_every_discriminator_is_constrained():
-    networks = [PatchGAN(features=4, layers=1) for _ in range(2)]
-    Adversary(Hinge(), {"clip": WeightClipping(0.001)}, *networks).constrain()
-    assert all(p.abs().max() <= 0.001 for network in networks for p in network.parameters())
+def test_augmentations_change_samples_and_what_is_given_alike():
+    """Only a paired loss needs the real scores in the generator's loss."""
+    inputs, turn = [], Turn()
+    network = PatchGAN(features=4, layers=1, in_channels=6)
+    network.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    adversary = Adversary(RelativisticPairing(), {"turn": turn}, network)
+    adversary.generator_loss(network, FAKE, REAL, given=(REAL,))
+    assert [tuple(map(id, parts)) for parts in turn.seen] == [
+        (id(REAL), id(FAKE)),
+        (id(REAL), id(REAL)),
+    ]
+    assert torch.equal(inputs[0], torch.cat([REAL, FAKE], 1).flip(2))
+    adversary.discriminator_terms(network, REAL, FAKE, 0, given=(REAL,))
+    assert len(turn.seen) == 4
+
+
+@pytest.mark.parametrize("penalty", [R1(10.0), GradientPenalty(10.0)])
+def test_penalties_differentiate_through_augmentations(penalty):
+    """Turned inputs of a network that turns its inputs back have the penalty of plain inputs."""
+    network = PatchGAN(features=4, layers=1, norm="instance")
+    results = []
+    for regularizers, seen in (({}, network), ({"turn": Turn()}, TurnedBack(network))):
+        torch.manual_seed(1)
+        adversary = Adversary(Hinge(), {"penalty": penalty, **regularizers}, network)
+        terms, _ = adversary.discriminator_terms(seen, REAL, FAKE, 0)
+        results.append(terms)
+    torch.testing.assert_close(results[0], results[1])
 
 
 def test_the_matching_loss_of_one_scale_does_not_depend_on_the_batch_size():

@@ -5,14 +5,16 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from ganlab.augment import InstanceNoise
 from ganlab.core.schedule import Ramp, ScheduledScalars
 from ganlab.errors import ConfigError
 from ganlab.regularizers import (
     R1,
-    InstanceNoise,
+    LeCam,
     Regularizer,
     Regularizers,
     SpectralNorm,
+    Step,
     WeightClipping,
     WeightDecay,
 )
@@ -46,7 +48,7 @@ def test_weight_decay_is_half_the_squared_norm(critic):
     decay = Regularizers({"decay": WeightDecay(weight=0.2)})
     x = torch.randn(3, 2)
     real, fake = decay.inputs(x, x, 0)
-    terms = decay.penalties(critic, critic, real, fake, critic(real), critic(fake), 0)
+    terms = decay.terms(Step(critic, critic, real, fake, critic(real), critic(fake), 0))
     everything = torch.cat([p.detach().flatten() for p in critic.parameters()])
     torch.testing.assert_close(terms["decay"].detach(), 0.1 * everything.dot(everything))
     terms["decay"].backward()
@@ -71,7 +73,7 @@ def test_spectral_norm_is_applied_by_prepare(critic):
 def test_instance_noise_is_gaussian_of_its_sigma(sigma):
     torch.manual_seed(0)
     samples = torch.full((40_000,), 5.0)
-    noise = (InstanceNoise(sigma).perturb(samples) - samples) / sigma
+    noise = (InstanceNoise(sigma)(samples) - samples) / sigma
     assert noise.mean().item() == pytest.approx(0.0, abs=0.02)
     assert noise.std().item() == pytest.approx(1.0, rel=0.02)
     assert (noise**4).mean().item() == pytest.approx(3.0, rel=0.1)
@@ -81,7 +83,8 @@ def test_instance_noise_is_gaussian_of_its_sigma(sigma):
 def test_real_and_generated_samples_get_different_noise():
     torch.manual_seed(0)
     zeros = torch.zeros(1000)
-    real, fake = Regularizers({"noise": InstanceNoise(0.5)}).inputs(zeros, zeros, 0)
+    noise = Regularizers({"noise": InstanceNoise(0.5)})
+    real, fake = noise.augment(zeros), noise.augment(zeros)
     assert real.std().item() == pytest.approx(0.5, rel=0.1)
     assert fake.std().item() == pytest.approx(0.5, rel=0.1)
     assert torch.corrcoef(torch.stack([real, fake]))[0, 1].abs() < 0.15
@@ -90,18 +93,18 @@ def test_real_and_generated_samples_get_different_noise():
 def test_two_noises_add_their_variances():
     torch.manual_seed(0)
     both = Regularizers({"one": InstanceNoise(3.0), "other": InstanceNoise(4.0)})
-    assert both.perturb(torch.zeros(20_000)).std().item() == pytest.approx(5.0, rel=0.03)
+    assert both.augment(torch.zeros(20_000)).std().item() == pytest.approx(5.0, rel=0.03)
 
 
 def test_sigma_zero_is_the_identity_and_samples_nothing():
     samples, state = torch.randn(4), torch.get_rng_state()
-    assert InstanceNoise(0.0).perturb(samples) is samples
+    assert InstanceNoise(0.0)(samples) is samples
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_gradients_pass_through_noise():
     fake = torch.randn(3, requires_grad=True)
-    (gradient,) = torch.autograd.grad(InstanceNoise(0.3).perturb(fake).sum(), fake)
+    (gradient,) = torch.autograd.grad(InstanceNoise(0.3)(fake).sum(), fake)
     assert torch.equal(gradient, torch.ones(3))
 
 
@@ -113,9 +116,9 @@ def test_noise_decays_with_a_ramp():
     samples = torch.zeros(5000)
     for images, sigma in [(0, 0.4), (50, 0.4), (100, 0.2), (125, 0.1)]:
         scheduled.update(images)
-        assert noise.perturb(samples).std().item() == pytest.approx(sigma, rel=0.05)
+        assert noise(samples).std().item() == pytest.approx(sigma, rel=0.05)
     scheduled.update(150)
-    assert noise.perturb(samples) is samples
+    assert noise(samples) is samples
 
 
 # --- combinations -------------------------------------------------------------------------------
@@ -128,8 +131,10 @@ def test_no_regularizers_change_nothing(critic):
     for together in (Regularizers(), Regularizers({}), Regularizers({"r1": None})):
         real, fake = together.inputs(x, x, 0)
         assert torch.equal(real, x)
-        assert not together.named
-        assert together.penalties(critic, critic, real, fake, critic(real), critic(fake), 0) == {}
+        assert not together
+        step = Step(critic, critic, real, fake, critic(real), critic(fake), 0)
+        assert together.terms(step) == {}
+        assert together.augment(x) is x
         together.prepare(critic)
         together.constrain(critic)
     assert all(torch.equal(p, q) for p, q in zip(critic.parameters(), before, strict=True))
@@ -140,19 +145,16 @@ def test_terms_carry_the_names_of_the_config(critic):
         {"smooth": R1(), "noise": InstanceNoise(), "small": WeightDecay(every=2), "off": None}
     )
     x = torch.randn(3, 2)
-    for step, expected in [(0, {"smooth", "small"}), (1, {"smooth"})]:
-        real, fake = together.inputs(x, x, step)
-        scores = critic(real), critic(fake)
-        terms = together.penalties(critic, critic, real, fake, *scores, step)
-        assert terms.keys() == expected
+    for number, expected in [(0, {"smooth", "small"}), (1, {"smooth"})]:
+        real, fake = together.inputs(x, x, number)
+        step = Step(critic, critic, real, fake, critic(real), critic(fake), number)
+        assert together.terms(step).keys() == expected
 
 
 def test_the_base_regularizer_does_nothing(critic):
-    x = torch.randn(2, 2)
     before = [p.detach().clone() for p in critic.parameters()]
     Regularizer().prepare(critic)
     Regularizer().constrain(critic)
-    assert Regularizer().perturb(x) is x
     assert all(torch.equal(p, q) for p, q in zip(critic.parameters(), before, strict=True))
 
 
@@ -167,6 +169,8 @@ def test_the_base_regularizer_does_nothing(critic):
             lambda: Regularizers({"r1": 10.0}),
             ["loss.regularizers.r1", "float", "ganlab.regularizers.Regularizer"],
         ),
+        (lambda: Regularizers({"terms": R1()}), ["loss.regularizers", "terms", "another name"]),
+        (lambda: LeCam(decay=1.0), ["LeCam.decay", "1.0", "[0, 1)"]),
     ],
 )
 def test_errors_name_argument_value_and_allowed(build, words):

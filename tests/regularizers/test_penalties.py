@@ -6,7 +6,15 @@ from torch import nn
 
 from ganlab.core.schedule import Ramp, ScheduledScalars
 from ganlab.errors import ConfigError
-from ganlab.regularizers import R1, R2, GradientPenalty, LocalPenalty, Regularizers, WeightDecay
+from ganlab.regularizers import (
+    R1,
+    R2,
+    GradientPenalty,
+    LocalPenalty,
+    Regularizers,
+    Step,
+    WeightDecay,
+)
 from ganlab.regularizers.base import GradientPenaltyBase
 
 
@@ -42,7 +50,7 @@ def terms(regularizers, critic, real, fake, step=0):
     """The penalty terms of a discriminator's step, by name."""
     applied = Regularizers(regularizers)
     real, fake = applied.inputs(real, fake, step)
-    return applied.penalties(critic, critic, real, fake, critic(real), critic(fake), step)
+    return applied.terms(Step(critic, critic, real, fake, critic(real), critic(fake), step))
 
 
 def term(regularizer, critic, real, fake, step=0):
@@ -135,7 +143,7 @@ def test_points_lie_uniformly_between_real_and_generated():
     """x̂ = fake + t·(real − fake), with one t for all values of a sample."""
     torch.manual_seed(0)
     real, fake = torch.randn(4000, 1, 2, 2), torch.randn(4000, 1, 2, 2) + 9
-    t = ((GradientPenalty().points(real, fake) - fake) / (real - fake)).flatten(1)
+    t = ((GradientPenalty().points((real,), (fake,))[0] - fake) / (real - fake)).flatten(1)
     torch.testing.assert_close(t, t[:, :1].expand_as(t), atol=1e-4, rtol=0)
     assert t.min() >= -1e-4
     assert t.max() <= 1 + 1e-4
@@ -148,7 +156,7 @@ def test_points_of_dragan_surround_the_real_samples(spread):
     """Points are x + spread · std(x) · u, with u uniform in [0, 1) for each value."""
     torch.manual_seed(0)
     real = 3 * torch.randn(2000, 4) + 1
-    u = (LocalPenalty(spread=spread).points(real, None) - real) / (spread * real.std())
+    u = (LocalPenalty(spread=spread).points((real,), ())[0] - real) / (spread * real.std())
     assert u.min() >= -1e-4
     assert u.max() <= 1 + 1e-4
     assert u.mean().item() == pytest.approx(1 / 2, abs=0.02)
@@ -187,7 +195,7 @@ def test_r1_and_r2_need_no_further_forward_pass(penalty, data):
     applied = Regularizers({"it": penalty})
     real, fake = applied.inputs(*data, 0)
     scores = critic(real), critic(fake)
-    applied.penalties(critic, calls.append, real, fake, *scores, 0)
+    applied.terms(Step(critic, calls.append, real, fake, *scores, 0))
     assert not calls
 
 
@@ -261,7 +269,7 @@ def test_penalties_stay_in_float32_under_autocast(penalty, data):
     with torch.autocast("cpu", torch.bfloat16):
         real, fake = applied.inputs(*data, 0)
         scores = critic(real), critic(fake)
-        value = applied.penalties(critic, score, real, fake, *scores, 0)["it"]
+        value = applied.terms(Step(critic, score, real, fake, *scores, 0))["it"]
     assert scores[0].dtype == torch.bfloat16
     assert seen == [(False, torch.float32, torch.float32)]
     assert value.dtype == torch.float32

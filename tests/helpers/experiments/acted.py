@@ -174,9 +174,9 @@ class Acted(Callback):
         if issubclass(cls, Penalty):
             ((_, calls),) = methods.items()
             self._check_penalty(name, part, calls, len(networks))
-        elif "perturb" in methods:
-            assert {call.batch for call in methods["perturb"]} == set(range(self.batches))
-            for call in methods["perturb"]:
+        elif "forward" in methods:
+            assert {call.batch for call in methods["forward"]} == set(range(self.batches))
+            for call in methods["forward"]:
                 noise = float((call.result - call.given).std())
                 assert noise == pytest.approx(call.settings["sigma"], rel=0.5)
         elif "constrain" in methods:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ganlab.augment import Augmentation
 from ganlab.config.targets import locate
 from ganlab.regularizers import Regularizer
 from ganlab.regularizers.base import GradientPenaltyBase, Penalty
@@ -65,10 +66,11 @@ def _spied(cls, method, part, counters, seen):
 def _asked(cls):
     """Return the names of the methods of a class that a training calls."""
     if issubclass(cls, Penalty):
-        return ["of_gradients" if issubclass(cls, GradientPenaltyBase) else "of_parameters"]
+        return ["of_gradients" if issubclass(cls, GradientPenaltyBase) else "term"]
+    if issubclass(cls, Augmentation):
+        return ["forward"]
     if issubclass(cls, Regularizer):
-        every = ("perturb", "constrain")
-        return [name for name in every if getattr(cls, name) is not getattr(Regularizer, name)]
+        return ["constrain"] if cls.constrain is not Regularizer.constrain else []
     names = ("discriminator", "generator", "look_ahead", "decay", "__call__")
     return [name for name in names if name in dir(cls)]
 
