@@ -14,8 +14,7 @@ from torch import Tensor
 from ganlab.applications.large_pictures import check_tile, translate_picture
 from ganlab.applications.sheet import save_picture, save_sheet
 from ganlab.config.values import check_folder, device_named
-from ganlab.core import load
-from ganlab.core.translator import Translator
+from ganlab.core import Translates, load
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import ConfigError, DataError, first_few
@@ -66,7 +65,7 @@ def translate_folder(
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
     module = load.load_module(run, checkpoint)
-    if not isinstance(module, Translator):
+    if not isinstance(module, Translates):
         raise ConfigError(
             f"run: {run} holds a {type(module).__name__}, which translates nothing. Give the run "
             "of a model such as pix2pix or cyclegan."
@@ -159,7 +158,7 @@ def _name_results(paths: list[Path], source: Path, output: Path) -> list[Path]:
     return targets
 
 
-def _warn_of_random(folder: Path, module: Translator, generator: str) -> None:
+def _warn_of_random(folder: Path, module: Translates, generator: str) -> None:
     """Warn if a generator's weights are random: neither imported nor trained since the import."""
     if module.batches_seen or not (folder / "run.json").exists():
         return

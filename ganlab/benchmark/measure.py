@@ -5,17 +5,19 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from ganlab.config.targets import locate
 from ganlab.errors import ConfigError
 from ganlab.runs.trial import fit, without_callbacks
-
-FAMILIES = ("GAN", "CycleGAN", "Pix2Pix")
-
 
 BLOCK_SECONDS = 2.0  # the time that a block of batches takes by default
 
 
-def check_comparable(config: dict[str, Any], family: str) -> str:
-    """Return the precision of ganlab's loop, "32-true" or "bf16-mixed".
+def check_comparable(config: dict[str, Any], family: type) -> str:
+    """Return the precision of the reference loop, "32-true" or "bf16-mixed".
+
+    Args:
+        config: the configuration, plain and checked.
+        family: the model's class, one of `REFERENCE_LOOPS`.
 
     Raises:
         ConfigError: the reference loop does not support a setting.
@@ -31,7 +33,7 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
     for role, player in players.items():
         unlike[f"model.players.{role}.accumulate"] = player.get("accumulate", 1) != 1
         unlike[f"model.players.{role}.gradient_clip"] = player.get("gradient_clip") is not None
-    if family != "GAN":
+    if family.__name__ != "GAN":
         unlike |= {
             "model.players.generator.every": players["generator"].get("every", 1) != 1,
             "loss.regularizers": any((config["loss"].get("regularizers") or {}).values()),
@@ -49,25 +51,36 @@ def check_comparable(config: dict[str, Any], family: str) -> str:
 
 
 def measure(
-    config: dict[str, Any], batches: int | None, blocks: int, precision: str
+    config: dict[str, Any], batches: int | None, blocks: int, precision: str | None
 ) -> dict[str, Any]:
     """Time both loops in alternating blocks of batches; then time the parts of ganlab's loop.
+
+    A family of which `REFERENCE_LOOPS` has no loop is timed alone.
 
     Args:
         config: the configuration, plain and checked.
         batches: the number of batches in a block; None for blocks of about `BLOCK_SECONDS`.
         blocks: the number of pairs of blocks; the median of their ratios is reported.
-        precision: the precision of the reference loop.
+        precision: the precision of the reference loop; None for the trainer's.
 
     Returns:
         The measurements, for `ganlab bench`. Keys that begin with "reference_" belong to the
-        reference loop; "ratio" is ganlab's time divided by the reference loop's time.
+        reference loop; "ratio" is ganlab's time divided by the reference loop's time. A family
+        without a reference loop has neither.
+
+    Raises:
+        ConfigError: the reference loop does not support a setting, see `check_comparable`.
     """
     from ganlab.benchmark.parts import time_parts
-    from ganlab.benchmark.reference import AlternatingLoops, peak_memory
+    from ganlab.benchmark.reference import REFERENCE_LOOPS, AlternatingLoops, peak_memory
 
+    family = locate(config["model"]["_target_"], "model")
+    is_compared = family in REFERENCE_LOOPS
+    if is_compared:
+        trained_in = check_comparable(config, family)
+        precision = precision or trained_in
     silent = without_callbacks(config, kept=("ema",))
-    pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision)
+    pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision or "32-true")
     fit(silent, pairing)
     ours, reference = pairing.ours, pairing.reference
     size = pairing.examples_in_batch
@@ -75,24 +88,29 @@ def measure(
     reference_milliseconds = 1000 * statistics.median(reference)
     ratios = [a / b for a, b in zip(ours, reference, strict=True)]
     more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
-    memory = peak_memory(silent, more, precision)
-    return {
+    loops = ("ours", "reference") if is_compared else ("ours",)
+    memory = peak_memory(silent, more, precision or "32-true", loops)
+    measured = {
         "name": config["name"],
         "device": pairing.device,
         "precision": str(config["trainer"].get("precision")),
-        "reference_precision": precision,
-        "ratio": round(statistics.median(ratios), 4),
-        "ratio_min": round(min(ratios), 4),
-        "ratio_max": round(max(ratios), 4),
         "milliseconds_per_batch": round(milliseconds, 4),
-        "reference_milliseconds_per_batch": round(reference_milliseconds, 4),
         "examples_per_second": round(1000 * size / milliseconds, 1),
-        "reference_examples_per_second": round(1000 * size / reference_milliseconds, 1),
         "peak_memory_mib": memory["ours"],
-        "reference_peak_memory_mib": memory["reference"],
         "calls": pairing.calls["ours"],
-        "reference_calls": pairing.calls["reference"],
         "batches_per_block": pairing.batches,
         "blocks": blocks,
         "parts_milliseconds": time_parts(silent, max(more, pairing.batches)),
     }
+    if is_compared:
+        measured |= {
+            "reference_precision": precision,
+            "ratio": round(statistics.median(ratios), 4),
+            "ratio_min": round(min(ratios), 4),
+            "ratio_max": round(max(ratios), 4),
+            "reference_milliseconds_per_batch": round(reference_milliseconds, 4),
+            "reference_examples_per_second": round(1000 * size / reference_milliseconds, 1),
+            "reference_peak_memory_mib": memory["reference"],
+            "reference_calls": pairing.calls["reference"],
+        }
+    return measured

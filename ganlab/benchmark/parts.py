@@ -44,8 +44,10 @@ class PartTimers(Callback):
         """Wrap the parts of the loop in timers."""
         self.device = pl_module.device
         self.role = ""
-        for role in pl_module.roles:
-            self._wrap(pl_module, f"{role}_loss", f"{role}: forward", role)
+        for phase in pl_module.phases:
+            names = (phase.name,) if hasattr(pl_module, f"{phase.name}_loss") else phase.players
+            for name in names:
+                self._wrap(pl_module, f"{name}_loss", f"{name}: forward", name)
         self._wrap(pl_module, "manual_backward", ": backward")
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")

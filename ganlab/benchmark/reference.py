@@ -33,8 +33,7 @@ def reference_loop(
     Returns:
         A function that trains for a number of batches.
     """
-    loops = {GAN: gan_loop, CycleGAN: cyclegan_loop, Pix2Pix: pix2pix_loop}
-    train = loops[type(module)](module, data, copy)
+    train = REFERENCE_LOOPS[type(module)](module, data, copy)
 
     def run(batches: int) -> None:
         mixed = precision == "bf16-mixed"
@@ -128,8 +127,14 @@ def gan_loop(module: GAN, data: Any, copy: bool = True) -> Callable[[int], None]
     return train
 
 
+# subclasses of these have none, since they may play another game
+REFERENCE_LOOPS = {GAN: gan_loop, CycleGAN: cyclegan_loop, Pix2Pix: pix2pix_loop}
+
+
 class AlternatingLoops(Callback):
     """Runs a block of the reference loop after each block of ganlab's loop, and times both.
+
+    For a family without a reference loop, it times ganlab's loop alone.
 
     Args:
         batches: the number of batches in a block; None for blocks of about `seconds`.
@@ -156,8 +161,9 @@ class AlternatingLoops(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Build the reference loop over copies of the networks, and start the clock."""
-        self.device = str(pl_module.device)
-        self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
+        self.device, self.train = str(pl_module.device), None
+        if type(pl_module) in REFERENCE_LOOPS:
+            self.train = reference_loop(pl_module, trainer.datamodule, precision=self.precision)
         self._count, self._started = 0, now(pl_module.device)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
@@ -170,7 +176,8 @@ class AlternatingLoops(Callback):
         """Run a block of the reference loop after each block of ganlab's loop."""
         if self._counter is not None:
             self.calls["ours"] = self._counter.stop()
-            self.calls["reference"] = count_calls(lambda: self.train(1))
+            if self.train:
+                self.calls["reference"] = count_calls(lambda: self.train(1))
             trainer.should_stop = True
             return
         self._count += 1
@@ -180,26 +187,28 @@ class AlternatingLoops(Callback):
         ours = (now(device) - self._started) / self.batches
         self.examples_in_batch = pl_module.examples_in_batch
         started = now(device)
-        self.train(self.batches)
-        reference = (now(device) - started) / self.batches
+        if self.train:
+            self.train(self.batches)
         if self._warm:
             self.ours.append(ours)
-            self.reference.append(reference)
+            self.reference.append((now(device) - started) / self.batches)
         elif self.chosen is None:
             self.batches = max(2, int(self.seconds / ours))
         self._warm = True
         self._count, self._started = 0, now(device)
 
 
-def peak_memory(config: dict[str, Any], batches: int, precision: str) -> dict[str, float]:
-    """Return the peak memory in MiB of both loops, under the keys "ours" and "reference".
+def peak_memory(
+    config: dict[str, Any], batches: int, precision: str, loops: tuple[str, ...]
+) -> dict[str, float]:
+    """Return the peak memory in MiB of each of `loops`, "ours" or "reference".
 
     Each loop runs in its own process. On CUDA the memory is that of the tensors on the device,
     otherwise that of the whole process.
     """
     context = multiprocessing.get_context("spawn")
     result = {}
-    for which in ("ours", "reference"):
+    for which in loops:
         with context.Pool(1) as pool:
             result[which] = pool.apply(_peak_memory_of, (config, which, batches, precision))
     return result

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Generates
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
@@ -112,13 +112,14 @@ class Doctor(Callback):
         if "real_scores" in watched and "fake_scores" in watched:
             real, fake = (watched[f"{kind}_scores"].float() for kind in ("real", "fake"))
             self._measured["separation"] = separation(real, fake)
-            boundary = boundary_of(getattr(module, "adversarial", None))
+            losses = (part for part in module.modules() if isinstance(part, AdversarialLoss))
+            boundary = boundary_of(next(losses, None))
             if boundary is not None:
                 self._measured["real_accuracy"] = (real > boundary).float().mean()
                 self._measured["fake_accuracy"] = (fake < boundary).float().mean()
 
     def _log_distances(self, trainer: Trainer, module: AdversarialModule) -> None:
-        if not hasattr(module, "draw_inputs") or len(trainer.datamodule.reference("train")) < 2:
+        if not isinstance(module, Generates) or len(trainer.datamodule.reference("train")) < 2:
             return
         values = {}
         if trainer.is_global_zero:

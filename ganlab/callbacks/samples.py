@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
-from ganlab.core import AdversarialModule, Translator
+from ganlab.core import AdversarialModule, Generates, Scores, Translates
 from ganlab.errors import ConfigError
 from ganlab.modalities import POINTS, PictureOptions
 from ganlab.modalities.grid import save_rows
@@ -83,11 +84,11 @@ class Samples(Callback):
 
         Return None on ranks other than 0, and for models that neither sample nor translate.
         """
-        is_translator = isinstance(module, Translator)
-        if not trainer.is_global_zero or not (is_translator or hasattr(module, "draw_inputs")):
+        translates = isinstance(module, Translates)
+        if not trainer.is_global_zero or not (translates or isinstance(module, Generates)):
             return None
         path = self.folder / "samples" / f"{module.examples_seen:012d}.png"
-        if is_translator:
+        if translates:
             batch = self.batch(trainer.datamodule)
             save_rows(module.pictures(batch, seed=self.seed), path)
         elif (modality := trainer.datamodule.modality) is POINTS:
@@ -111,9 +112,10 @@ class Samples(Callback):
         return {k: data.modality.normalise(rows[k][: self.pictures]) for k in data.shapes}
 
 
-def _scorer(module: AdversarialModule):  # noqa: ANN202
+def _scorer(module: AdversarialModule) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    @torch.no_grad()
     def score(points: torch.Tensor) -> torch.Tensor:
-        with module.evaluating("discriminator") as discriminator:
-            return discriminator(points.to(module.device))
+        with module.evaluating("discriminator"):
+            return module.score(points.to(module.device))
 
-    return score
+    return score if isinstance(module, Scores) else None

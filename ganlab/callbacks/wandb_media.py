@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlab.callbacks.evaluation import Evaluation
 from ganlab.callbacks.failures import logged_failure
 from ganlab.callbacks.samples import Samples
-from ganlab.core import AdversarialModule, Translator
+from ganlab.core import AdversarialModule, Generates, Translates
 from ganlab.modalities import POINTS
 from ganlab.record.wandb_logger import WandB
 
@@ -107,9 +107,9 @@ class WandBMedia(Callback):
         modality = trainer.datamodule.modality
         from wandb import Image, Table
 
-        if isinstance(module, Translator):
+        if isinstance(module, Translates):
             titles, rows = _translations(drawing, trainer, module)
-        elif hasattr(module, "draw_inputs") and modality is not POINTS:
+        elif isinstance(module, Generates) and modality is not POINTS:
             titles, rows = _samples(drawing, module)
         else:
             return None
@@ -135,7 +135,7 @@ def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Ro
     ]
 
 
-def _translations(drawing: Samples, trainer: Trainer, module: Translator) -> tuple[list[str], Rows]:
+def _translations(drawing: Samples, trainer: Trainer, module: Translates) -> tuple[list[str], Rows]:
     """Return column titles and rows for pictures and their translations."""
     pictures = module.pictures(drawing.batch(trainer.datamodule), seed=drawing.seed)
     return ["picture", *pictures], [

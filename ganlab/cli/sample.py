@@ -43,13 +43,13 @@ def main(argv: list[str]) -> int:
     import torch
 
     from ganlab.applications.sample_files import write
-    from ganlab.core import Translator
+    from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
 
     module = load_module(arguments["run"], arguments["checkpoint"])
-    if not hasattr(module, "draw_inputs"):
+    if not isinstance(module, Generates):
         message = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
-        if isinstance(module, Translator):
+        if isinstance(module, Translates):
             raise ConfigError(
                 f"{message}. It translates pictures: ganlab translate run={arguments['run']} "
                 "input=DIR output=DIR"
@@ -63,7 +63,9 @@ def main(argv: list[str]) -> int:
     latents, labels = module.draw_inputs(
         arguments["n"], labels, latent_seed, arguments["truncation"]
     )
-    samples = module.sample(latents=latents, labels=labels, ema=arguments["ema"]).cpu()
+    samples = module.sample(
+        latents=latents, labels=labels, ema=arguments["ema"], truncation=arguments["truncation"]
+    ).cpu()
     out = arguments["out"] or arguments["run"] / "generated.png"
     write(samples, out, latents, labels, module.modality)
     print(f"{len(samples)} samples: {out}")

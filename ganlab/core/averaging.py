@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
-import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
@@ -44,7 +43,7 @@ class AveragedModule(LightningModule):
 
     @contextmanager
     def evaluating(self, name: str, ema: bool = True) -> Iterator[nn.Module]:
-        """Yield submodule `name` in evaluation mode, without gradients.
+        """Yield submodule `name` in evaluation mode.
 
         If `ema` is true and the submodule has an EMA copy, the copy is yielded instead.
         """
@@ -52,7 +51,6 @@ class AveragedModule(LightningModule):
         was_training = module.training
         module.eval()
         try:
-            with torch.no_grad():
-                yield module
+            yield module
         finally:
             module.train(was_training)

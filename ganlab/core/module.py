@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -233,8 +233,17 @@ class AdversarialModule(Game):
                     "classes for conditional models."
                 )
 
-    def sample(
-        self, n: int, *, labels: Tensor | None = None, seed: int | None = None, ema: bool = True
-    ) -> Tensor:
-        """Return `n` samples; raise a ConfigError unless a family overrides this."""
-        raise ConfigError(f"{type(self).__name__} does not generate samples.")
+    def check_takes(
+        self, name: str, network: Callable[..., Any], *inputs: Tensor
+    ) -> tuple[int, ...]:
+        """Return the shape of a network's output for inputs (N, …); () if it is not a Tensor.
+
+        Raises:
+            ConfigError: the network cannot take the inputs; the message calls it `name`.
+        """
+        try:
+            with torch.no_grad():
+                return tuple(getattr(network(*(x.to(self.device) for x in inputs)), "shape", ()))
+        except (RuntimeError, ValueError) as error:
+            shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
+            raise ConfigError(f"model.{name}: cannot take inputs of {shapes}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -245,19 +245,3 @@ class Translator(AdversarialModule):
                     "the model's channels and size follow the data's (out_channels: "
                     "${data.channels}, size: ${data.size})."
                 )
-
-    def check_takes(
-        self, name: str, network: Callable[[Tensor], Any], x: Tensor
-    ) -> tuple[int, ...]:
-        """Return the shape of a network's output for x (N, C, H, W); () if it is not a Tensor.
-
-        Raises:
-            ConfigError: the network cannot take x; the message calls the network `name`.
-        """
-        try:
-            with torch.no_grad():
-                return tuple(getattr(network(x), "shape", ()))
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f"model.{name}: cannot take pictures of shape {tuple(x.shape[1:])}: {error}"
-            ) from error

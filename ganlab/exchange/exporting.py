@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Translates
 from ganlab.errors import ConfigError, one_of
 from ganlab.exchange.graphs import WRITERS, as_used, example_inputs
 from ganlab.exchange.public_files import ROLES, read_tensors
@@ -26,7 +26,7 @@ def generator_of(module: AdversarialModule, direction: str | None) -> str:
         ConfigError: the direction is unknown, the model does not translate but a direction is
             given, or the model has no generator.
     """
-    if hasattr(module, "directions"):
+    if isinstance(module, Translates):
         return module.direction(direction).generator
     if direction is not None:
         raise ConfigError(
@@ -63,7 +63,7 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
     children = dict(module.named_children())
     model = "cyclegan" if "generator_ab" in children else "pix2pix"
     roles = {role: name for role, name in ROLES[model].items() if name in children}
-    if not hasattr(module, "directions") or not roles:
+    if not isinstance(module, Translates) or not roles:
         raise ConfigError(
             f"format: pth is the layout of CycleGAN and pix2pix; export a {type(module).__name__} "
             "as safetensors, torch_export or onnx."

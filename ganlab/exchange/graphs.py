@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Translates
 from ganlab.errors import ConfigError
 from ganlab.modalities import IMAGE
 
@@ -49,7 +49,7 @@ def example_inputs(
     """
     rng = torch.Generator()
     rng.manual_seed(0)
-    if not hasattr(module, "directions"):
+    if not isinstance(module, Translates):
         if size is not None:
             raise ConfigError(f"size: {name} makes samples of {network.shape}; leave it out.")
         inputs = {"z": torch.randn(2, network.latent, generator=rng)}

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from ganlab.core import AdversarialModule, Batch
-from ganlab.errors import ConfigError
 
 
 class Classifier(AdversarialModule):
@@ -43,23 +42,13 @@ class Classifier(AdversarialModule):
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the network takes the data's shape."""
         super().check_data(shapes, provides)
-        shape = shapes["example"]
-        try:
-            self.network(torch.zeros(2, *shape, device=self.device))
-        except RuntimeError as error:
-            raise ConfigError(
-                f"model.network: cannot take images of shape {tuple(shape)}: {error}"
-            ) from error
+        self.check_takes("network", self.network, torch.zeros(2, *shapes["example"]))
 
     @torch.no_grad()
-    def accuracy(self, images: Tensor, labels: Tensor, ema: bool = True) -> float:
-        """Return the share of images (N, C, H, W) in [−1, 1] that are classified correctly."""
+    def classify(self, examples: Tensor, *, ema: bool = True) -> Tensor:
+        """Return logits (N, classes) of images (N, C, H, W) in [−1, 1]."""
         with self.evaluating("network", ema) as network:
-            right = [
-                (network(x.to(self.device)).argmax(1) == y.to(self.device)).sum()
-                for x, y in zip(images.split(1000), labels.split(1000), strict=True)
-            ]
-        return float(torch.stack(right).sum()) / len(images)
+            return torch.cat([network(part.to(self.device)) for part in examples.split(1000)])
 
 
 def random_shift(images: Tensor, pixels: int) -> Tensor:

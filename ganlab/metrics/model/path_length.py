@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Generates
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric
@@ -89,7 +89,7 @@ class PerceptualPathLength(ModelMetric):
 
     def check_model(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError if the model has no latents."""
-        if not hasattr(module, "draw_inputs") or not hasattr(module, "latents"):
+        if not isinstance(module, Generates):
             raise ConfigError(
                 f"{self.title}: needs a model with latents; {type(module).__name__} has none. "
                 "Leave this metric out (protocol.metrics.<name>=null)."
@@ -121,7 +121,8 @@ class PerceptualPathLength(ModelMetric):
                 inputs = {"latents": torch.cat([before[part], after[part]])}
                 if labels is not None:
                     inputs["labels"] = labels[: self.pairs][part].repeat(2)
-                samples = module.sample(**inputs, ema=source.ema, batch_size=2 * _BATCH)
+                options = {"ema": source.ema, "truncation": source.truncation}
+                samples = module.sample(**inputs, **options, batch_size=2 * _BATCH)
                 self.update(self.distance(*samples.chunk(2)))
 
     def update(self, distances: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganlab.core import AdversarialModule
+from ganlab.core import AdversarialModule, Classifies
 from ganlab.errors import ConfigError
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.modalities.pixels import normalise
@@ -24,7 +24,7 @@ class AccuracyProtocol(Protocol):
 
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError if the model is not a classifier, or the data has no test split."""
-        if not hasattr(module, "accuracy"):
+        if not isinstance(module, Classifies):
             raise ConfigError(
                 f"evaluation: received a {type(module).__name__}; accuracy needs a classifier. "
                 "Choose another protocol, or protocol=none when training."
@@ -38,7 +38,8 @@ class AccuracyProtocol(Protocol):
     def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the score `accuracy`, in [0, 1]; every rank evaluates all images."""
         images, labels = data.test["example"], data.test["label"]
-        accuracy = module.accuracy(normalise(images), labels, self.ema)
+        predicted = module.classify(normalise(images), ema=self.ema).argmax(1).cpu()
+        accuracy = float((predicted == labels).float().mean())
         protocol = {
             "metric": "accuracy",
             "split": "test",

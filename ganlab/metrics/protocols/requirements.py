@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ganlab.core import Generates, Translates
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 
@@ -56,8 +57,9 @@ def check_no_translations(metrics: Mapping[str, SampleMetric]) -> None:
 
 def check_generates(module: Any) -> None:
     """Raise a ConfigError if a model does not generate samples from latents."""
-    if not hasattr(module, "draw_inputs"):
-        options = "pairs, hidden_pairs, cycle" if hasattr(module, "translate") else "accuracy"
+    if not isinstance(module, Generates):
+        translates = isinstance(module, Translates)
+        options = "pairs, hidden_pairs, cycle" if translates else "accuracy"
         raise ConfigError(
             f"evaluation: a {type(module).__name__} makes no samples. Choose a protocol that "
             f"supports it ({options}), or protocol=none when training."

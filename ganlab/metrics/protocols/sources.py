@@ -54,7 +54,7 @@ class ModelSamples:
     """Samples of a trained model, whose latents are all sampled at once from the seed.
 
     Args:
-        module: a model with the methods `draw_inputs` and `sample`, such as `families.GAN`.
+        module: a model that generates samples, see `Generates`.
         seed: seed of latents and labels.
         ema: whether to use the EMA weights, if the model has them.
         batch_norm: statistics of the generator's batch norm: "running", "batch" or "standing".
@@ -77,7 +77,7 @@ class ModelSamples:
         check_generates(module)
         self.module, self.seed, self.ema = module, seed, ema
         self.batch_norm, self.truncation = batch_norm, truncation
-        self.has_labels = bool(getattr(module, "classes", None))
+        self.has_labels = bool(module.classes)
 
     def count(self, wanted: int | None) -> int:
         """Return `wanted`.
@@ -121,7 +121,11 @@ class ModelSamples:
             first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
         labels = None if self._labels is None else self._labels[first:last]
         samples = self.module.sample(
-            latents=self._latents[first:last], labels=labels, ema=self.ema, batch_size=BATCH
+            latents=self._latents[first:last],
+            labels=labels,
+            ema=self.ema,
+            truncation=self.truncation,
+            batch_size=BATCH,
         )[start - first : stop - first]
         check_finite(samples)
         part = {"samples": self.module.modality.denormalise(samples)}

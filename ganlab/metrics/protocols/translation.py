@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ganlab.core import AdversarialModule, Direction, Translator
+from ganlab.core import AdversarialModule, Direction, Translates
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
@@ -82,7 +82,7 @@ class TranslationProtocol(Protocol):
 
     def check(self, module: AdversarialModule, data: Any) -> None:
         """Raise a ConfigError if the protocol does not support the model or the data."""
-        if not isinstance(module, Translator):
+        if not isinstance(module, Translates):
             raise ConfigError(
                 f"evaluation: a {type(module).__name__} translates no pictures. Choose a protocol "
                 "for samples (fd5k_train_mnist_5k, modes10k, …), or protocol=none when training."
@@ -179,7 +179,7 @@ class TranslatedSamples:
 
     def __init__(
         self,
-        module: Translator,
+        module: Translates,
         data: Any,
         direction: str,
         split: str,
@@ -245,7 +245,7 @@ def _in_direction(name: str, score: Score) -> Score:
     )
 
 
-def _reverse_of(module: Translator, way: Direction) -> str | None:
+def _reverse_of(module: Translates, way: Direction) -> str | None:
     """Return the name of the reverse direction; None if the model has none."""
     for name, other in module.directions.items():
         if (other.source, other.target) == (way.target, way.source):
