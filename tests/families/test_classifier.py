@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.tiny import fit, tiny_gan, tiny_images, tiny_ring
 
-from ganlab.core import Player
+from ganlab.core import Classifies, Generates, Player
 from ganlab.errors import ConfigError
 from ganlab.families import Classifier
 from ganlab.families.classifier import random_shift
@@ -56,7 +56,7 @@ def test_refuses_data_that_does_not_fit():
         classifier(features=10).check_data({"example": (1, 8, 8)}, ("example", "label"))
     with pytest.raises(ConfigError, match="'label'"):
         classifier().check_data({"example": (1, 8, 8)}, ("example",))
-    with pytest.raises(ConfigError, match="does not generate samples"):
-        classifier().sample(3)
+    assert isinstance(classifier(), Classifies)
+    assert not isinstance(classifier(), Generates)
     assert tiny_gan().needs == ("example",)
     assert tiny_ring().provides == ("example", "label")
