@@ -114,7 +114,7 @@ class AdversarialModule(Game):
     def _terms(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
         if loss := getattr(self, f"{phase.name}_loss", None):
             terms = loss(batch)
-            if len(phase.players) == 1:
+            if len(phase.players) == 1 and not isinstance(terms.get(phase.players[0]), dict):
                 return {phase.players[0]: terms}
             if set(terms) != set(phase.players):
                 raise ConfigError(

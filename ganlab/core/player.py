@@ -143,15 +143,21 @@ def assign_parameters(
 
 
 def _parameters_of(module: nn.Module, role: str, player: Player) -> list[nn.Parameter]:
-    children = dict(module.named_children())
+    submodules = dict(module.named_modules())
     parameters: dict[nn.Parameter, None] = {}
     for name in player.modules or (role,):
-        if name not in children:
+        if name not in submodules:
+            networks = [
+                n
+                for n, child in module.named_children()
+                if next(child.parameters(), None) is not None
+            ]
             raise ConfigError(
                 f"model.players.{role}.modules: {type(module).__name__} has no submodule "
-                f"{name!r}; it has {', '.join(children)}.{nearest(name, list(children))}"
+                f"{name!r}; it has {', '.join(networks)}.{nearest(name, networks)}"
             )
-        parameters.update(dict.fromkeys(p for p in children[name].parameters() if p.requires_grad))
+        trained = (p for p in submodules[name].parameters() if p.requires_grad)
+        parameters.update(dict.fromkeys(trained))
     if not parameters:
         raise ConfigError(
             f"model.players.{role}: has no parameters to train. A player needs at least one "

@@ -96,12 +96,13 @@ class Pix2Pix(Translator):
             given = self._given(batch)
             if self.weights["feature_matching"]:
                 adversary = self.adversaries["discriminator"]
-                terms["adversarial"], distance = adversary.generator_and_matching_loss(
+                loss, distance = adversary.generator_and_matching_loss(
                     self.discriminator, fake, target, given
                 )
                 terms["feature_matching"] = self.weights["feature_matching"] * distance
             else:
-                terms["adversarial"] = self.adversarial_loss("discriminator", fake, target, given)
+                loss = self.adversarial_loss("discriminator", fake, target, given)
+            terms["adversarial"] = loss
         if self.reconstruction is not None:
             distance = self.reconstruction(fake, target)
             terms[self.objective[:2]] = self.weights["reconstruction"] * distance

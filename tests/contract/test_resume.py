@@ -4,7 +4,10 @@ import functools
 
 import pytest
 import torch
-from helpers.games import Pretrained, Simultaneous, infogan, vaegan
+from helpers.games.players import Pretrained, Simultaneous, infogan, vaegan
+from helpers.games.sequences import seqgan
+from helpers.games.several import growing, madgan
+from helpers.games.terms import LazyPaths, began, pair_critic
 from helpers.processes.families import lazy
 from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
@@ -18,7 +21,7 @@ from ganlab.losses import Wasserstein
 from ganlab.record.log import read_metrics
 from ganlab.record.loggers import CSVLogger
 from ganlab.record.run import RunRecord
-from ganlab.regularizers import GradientPenalty, WeightClipping
+from ganlab.regularizers import GradientPenalty, LeCam, WeightClipping
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -74,6 +77,13 @@ GAMES = {
         {"likelihood": {"until": 60}, "discriminator": {"start": 60}, "generator": {"start": 60}},
     ),
     "infogan": infogan,
+    "likelihood_then_adversarial": lambda: seqgan(until=60),
+    "several_generators": madgan,
+    "growing": lambda: growing(length=48),
+    "pairs": pair_critic,
+    "path_length": lambda: tiny_gan(LazyPaths, same()),
+    "began": began,
+    "lecam": lambda: tiny_gan(players=same(), regularizers={"lecam": LeCam(every=2)}),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
 # without -m contract, only one game is tested

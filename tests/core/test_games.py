@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from helpers.games import InfoGAN, Lazy, Pretrained, Simultaneous, infogan, vaegan
+from helpers.games.players import InfoGAN, Lazy, Pretrained, Simultaneous, infogan, vaegan
 from helpers.tiny import fit, sgd, tiny_gan, tiny_ring
 from lightning.pytorch.plugins import MixedPrecision
 from torch import nn

@@ -1,7 +1,10 @@
 """A tiny game of each family, without batch norm, for tests/helpers/processes/game.py."""
 
 import torch
-from helpers.games import Lazy, Simultaneous, vaegan
+from helpers.games.players import Lazy, Simultaneous, infogan, vaegan
+from helpers.games.sequences import seqgan
+from helpers.games.several import growing, madgan
+from helpers.games.terms import LazyPaths, began, pair_critic
 from helpers.tiny import adam, sgd, tiny_gan, tiny_images, tiny_ring
 from helpers.tiny_translation import (
     DISCRIMINATORS,
@@ -24,7 +27,7 @@ from ganlab.networks import (
     ResNetGenerator,
     StyledResNet,
 )
-from ganlab.regularizers import R1
+from ganlab.regularizers import R1, LeCam
 
 
 def players(generator=(), discriminator=()):
@@ -116,6 +119,14 @@ FAMILIES = {
     "several_players": of_points(vaegan),
     "simultaneous": of_points(lambda: tiny_gan(Simultaneous)),
     "several_phases": of_points(lazy),
+    "infogan": of_points(infogan),
+    "likelihood_then_adversarial": of_points(lambda: seqgan(until=12)),
+    "several_generators": of_points(madgan),
+    "growing": of_points(lambda: growing(length=8)),
+    "pairs": of_points(pair_critic),
+    "path_length": of_points(lambda: tiny_gan(LazyPaths)),
+    "began": of_points(began),
+    "lecam": of_points(lambda: tiny_gan(regularizers={"lecam": LeCam(decay=0.5)})),
 }
 
 

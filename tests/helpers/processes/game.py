@@ -167,22 +167,30 @@ def double_precision():
 @contextmanager
 def joint_draws(rank, ranks):
     """Let each process sample random numbers of the joint batch, and use its share of them."""
-    draw, rank_of = torch.randn, AdversarialModule.global_rank
+    rank_of = AdversarialModule.global_rank
 
-    def randn(*shape, generator=None, **options):
-        shape = shape[0] if isinstance(shape[0], (tuple, list, torch.Size)) else shape
-        if generator is not None:
-            return draw(shape, generator=generator, **options)
-        whole = draw(shape[0] * ranks, *shape[1:], **options)
-        return whole.chunk(ranks)[rank]
+    def joint(draw):
+        def drawn(*shape, generator=None, **options):
+            shape = shape[0] if isinstance(shape[0], (tuple, list, torch.Size)) else shape
+            if generator is not None or not shape:
+                return draw(shape, generator=generator, **options)
+            whole = draw((shape[0] * ranks, *shape[1:]), **options)
+            return whole.chunk(ranks)[rank]
 
-    like = torch.randn_like
-    torch.randn, torch.randn_like = randn, lambda x: randn(x.shape)
+        return drawn
+
+    before = {name: getattr(torch, name) for name in ("randn", "rand", "randn_like", "rand_like")}
+    torch.randn, torch.rand = joint(before["randn"]), joint(before["rand"])
+    torch.randn_like, torch.rand_like = (
+        (lambda x: torch.randn(x.shape)),
+        (lambda x: torch.rand(x.shape)),
+    )
     AdversarialModule.global_rank = property(lambda self: 0)  # same seed on all ranks
     try:
         yield
     finally:
-        torch.randn, torch.randn_like = draw, like
+        for name, function in before.items():
+            setattr(torch, name, function)
         AdversarialModule.global_rank = rank_of
 
 
