@@ -14,6 +14,7 @@ from ganlab.augment.transforms import SYM6, change_pictures, recolor, rotation, 
 from ganlab.errors import ConfigError
 from ganlab.ranks import mean_over_ranks
 
+Change = Callable[[Tensor], Tensor]
 SMALLEST = 7  # pixels a side that the low-pass filter needs
 
 
@@ -103,24 +104,9 @@ class ADA(Augmentation):
         self.register_buffer("lowpass", torch.tensor(SYM6), persistent=False)
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        samples, device = len(parts[0]), parts[0].device
-        changes: list[Callable[[Tensor], Tensor]] = []
-        if self.blitting:
-            changes.append(self._draw_turn(samples, device))
-        if self.blitting or self.geometry:
-            changes.append(self._draw_warp(samples, device))
-        if self.color:
-            changes.append(self._draw_colors(samples, device))
-
-        def change(pictures: Tensor) -> Tensor:
-            self._check(pictures)
-            changed = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
-            for each in changes:
-                changed = each(changed)
-            return changed.to(pictures.dtype)
-
-        with torch.autocast(device.type, enabled=False):
-            return change_pictures("ADA", parts, change)
+        with torch.autocast(parts[0].device.type, enabled=False):
+            changes = self._draw(len(parts[0]), parts[0].device)
+            return change_pictures("ADA", parts, partial(self._change, changes=changes))
 
     @torch.no_grad()
     def update(self, real_scores: Tensor) -> None:
@@ -140,7 +126,7 @@ class ADA(Augmentation):
         self.sums.copy_(torch.where(is_due, 0, sums))
         self.steps.copy_(torch.where(is_due, 0, steps))
 
-    def _check(self, pictures: Tensor) -> None:
+    def _change(self, pictures: Tensor, changes: list[Change]) -> Tensor:
         channels, height, width = pictures.shape[1:]
         if self.color and channels not in (1, 3):
             raise ConfigError(
@@ -152,18 +138,32 @@ class ADA(Augmentation):
                 f"ADA: received pictures of {height} × {width} pixels; needs at least "
                 f"{SMALLEST} × {SMALLEST}."
             )
+        changed = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
+        for change in changes:
+            changed = change(changed)
+        return changed.to(pictures.dtype)
+
+    def _draw(self, samples: int, device: torch.device) -> list[Change]:
+        changes = []
+        if self.blitting:
+            changes.append(self._draw_turn(samples, device))
+        if self.blitting or self.geometry:
+            changes.append(self._draw_warp(samples, device))
+        if self.color:
+            changes.append(self._draw_colors(samples, device))
+        return changes
 
     def _sometimes(self, drawn: Tensor, otherwise: float, p: Tensor | None = None) -> Tensor:
         """Return `drawn` (N, …) for a sample with probability p, else the neutral value."""
         acts = torch.rand(len(drawn), device=drawn.device) < (self.p if p is None else p)
         return torch.where(acts.view(-1, *[1] * (drawn.dim() - 1)), drawn, otherwise)
 
-    def _draw_turn(self, samples: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    def _draw_turn(self, samples: int, device: torch.device) -> Change:
         flips = self._sometimes(torch.randint(2, (samples,), device=device), 0)
         quarters = self._sometimes(torch.randint(4, (samples,), device=device), 0)
         return partial(turn, flips=flips, quarters=quarters)
 
-    def _draw_warp(self, samples: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    def _draw_warp(self, samples: int, device: torch.device) -> Change:
         """Draw the maps from positions in the result to positions in the picture.
 
         The picture is translated by whole pixels, scaled, rotated, scaled along its axes, rotated,
@@ -196,7 +196,7 @@ class ADA(Augmentation):
 
         return move
 
-    def _draw_colors(self, samples: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    def _draw_colors(self, samples: int, device: torch.device) -> Change:
         def normal(deviation: float) -> Tensor:
             return self._sometimes(torch.randn(samples, device=device) * deviation, 0)
 
