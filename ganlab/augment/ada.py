@@ -42,9 +42,9 @@ class ADA(Augmentation):
     need not be. p stays in [0, 1]; the authors' code bounds it from below only, and so needs
     longer to come back from above 1, where it acts as 1.
 
-    Pictures are (N, 3, H, W) or (N, 1, H, W), with sides of at least 7 pixels; hue and saturation
-    leave those of one channel unchanged. All pictures of a sample change alike; translations are
-    relative to the size of each. Mirroring and quarter turns copy pixels. All other blitting and
+    Pictures are (N, C, H, W) in [-1, 1], with sides of at least 7 pixels. Colours need C of 1 or 3;
+    hue and saturation leave pictures of one channel unchanged. All pictures of a sample change
+    alike; translations are relative to the size of each. Mirroring and quarter turns copy pixels. All other blitting and
     geometry is one affine map a sample, see `warp`. The authors' code differs in two details: it
     resamples mirrored and turned pictures too, which blurs them; and it mirrors at most one width
     beyond a border, with zeros farther out.

@@ -1,8 +1,8 @@
 """Differentiable transforms of pictures, each with its own parameters for every sample.
 
-Pictures are (N, C, H, W), floating point. Parameters are tensors whose first dimension is N. All
-functions keep shape and dtype, pass gradients of any order to the pictures and none to the
-parameters, and never wait for the device.
+Pictures are (N, C, H, W), floating point. Parameters are tensors whose first dimension is N. The
+results have the pictures' dtype, pass gradients of any order to them, and never wait for the
+device.
 """
 
 from __future__ import annotations

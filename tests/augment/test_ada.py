@@ -76,6 +76,16 @@ def test_geometry_has_its_deviations():
     assert angles.std().item() == pytest.approx(2 * pi / sqrt(12), rel=0.06)
 
 
+def test_eight_orientations_are_equally_likely():
+    """Read off the quadrants' values, whose middles keep them when the picture moves."""
+    torch.manual_seed(0)
+    quadrants = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).repeat_interleave(8, 0)
+    pictures = quadrants.repeat_interleave(8, 1).expand(2000, 1, 16, 16)
+    seen = fixed(1.0, "blitting")(pictures)[:, 0, [4, 4, 11, 11], [4, 11, 4, 11]].round()
+    _, counts = seen.unique(dim=0, return_counts=True)
+    assert counts.tolist() == pytest.approx([250] * 8, abs=4 * 250**0.5)
+
+
 def test_blitting_moves_by_at_most_an_eighth():
     torch.manual_seed(0)
     picture = torch.zeros(1000, 1, 16, 16)
