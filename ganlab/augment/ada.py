@@ -44,10 +44,10 @@ class ADA(Augmentation):
 
     Pictures are (N, C, H, W) in [-1, 1], with sides of at least 7 pixels. Colours need C of 1 or 3;
     hue and saturation leave pictures of one channel unchanged. All pictures of a sample change
-    alike; translations are relative to the size of each. Mirroring and quarter turns copy pixels. All other blitting and
-    geometry is one affine map a sample, see `warp`. The authors' code differs in two details: it
-    resamples mirrored and turned pictures too, which blurs them; and it mirrors at most one width
-    beyond a border, with zeros farther out.
+    alike; translations are relative to the size of each. Mirroring and quarter turns copy pixels.
+    All other blitting and geometry is one affine map a sample, see `warp`. The authors' code
+    differs in two details: it resamples mirrored and turned pictures too, which blurs them; and it
+    mirrors at most one width beyond a border, with zeros farther out.
 
     Args:
         target: the mean of sign(D(real)) that p is adapted to, in [-1, 1].
