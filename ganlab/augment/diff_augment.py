@@ -1,0 +1,104 @@
+"""DiffAugment: strong augmentation of real and generated pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ganlab.augment.base import Augmentation
+from ganlab.augment.transforms import change_pictures, pick
+from ganlab.errors import one_of
+
+
+class DiffAugment(Augmentation):
+    """Random colour, translation and cutout of all pictures that the discriminator sees.
+
+    Zhao et al. 2020 (arXiv:2006.10738), section 3, with the ranges and the order of the authors'
+    code (mit-han-lab/data-efficient-gans, DiffAugment_pytorch.py). Every change acts on every
+    sample. Pictures are (N, C, H, W), in [-1, 1] before it. All pictures of a sample change alike.
+
+    Args:
+        policy: the changes, in the order in which they act: "color", see `change_color`;
+            "translation", see `translate`; "cutout", see `cut_out`.
+
+    Raises:
+        ConfigError: `policy` has another value. Or, when called: no part of the samples is
+            pictures.
+    """
+
+    def __init__(self, policy: Sequence[str] = ("color", "translation", "cutout")) -> None:
+        super().__init__()
+        policy = [policy] if isinstance(policy, str) else policy
+        self.policy = tuple(one_of("DiffAugment.policy", name, CHANGES) for name in policy)
+
+    def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        for name in self.policy:
+            uniform = torch.rand(3, len(parts[0]), device=parts[0].device)
+            parts = change_pictures("DiffAugment", parts, partial(CHANGES[name], uniform=uniform))
+        return parts
+
+
+def change_color(pictures: Tensor, uniform: Tensor) -> Tensor:
+    """Return pictures with another brightness, then saturation, then contrast.
+
+    Brightness adds a number in [-0.5, 0.5). Saturation multiplies each pixel's difference from the
+    mean of its channels by one in [0, 2). Contrast multiplies the difference from the picture's
+    mean by one in [0.5, 1.5).
+
+    Args:
+        pictures: (N, C, H, W).
+        uniform: (3, N), in [0, 1).
+    """
+    brightness, saturation, contrast = uniform.to(pictures.dtype)[..., None, None, None]
+    pictures = pictures + brightness - 0.5
+    pixel = pictures.mean(1, keepdim=True)
+    pictures = pixel + 2 * saturation * (pictures - pixel)
+    mean = pictures.mean((1, 2, 3), keepdim=True)
+    return mean + (contrast + 0.5) * (pictures - mean)
+
+
+def translate(pictures: Tensor, uniform: Tensor) -> Tensor:
+    """Return pictures moved by whole pixels, at most 1/8 of each side; what enters is 0.
+
+    Args:
+        pictures: (N, C, H, W).
+        uniform: (2 or more, N), in [0, 1).
+    """
+    positions, is_inside = [], []
+    for side, u in zip(pictures.shape[2:], uniform, strict=False):
+        most = int(side / 8 + 0.5)
+        shift = (u * (2 * most + 1)).long() - most
+        position = torch.arange(side, device=u.device) - shift[:, None]
+        positions.append(position.clamp(0, side - 1))
+        is_inside.append((position >= 0) & (position < side))
+    moved = pick(pictures, positions[0][:, :, None], positions[1][:, None])
+    return moved * (is_inside[0][:, None, :, None] & is_inside[1][:, None, None])
+
+
+def cut_out(pictures: Tensor, uniform: Tensor) -> Tensor:
+    """Return pictures with a rectangle of half of each side set to 0.
+
+    The rectangle's centre is anywhere in the picture, so up to half of each of its sides can lie
+    outside.
+
+    Args:
+        pictures: (N, C, H, W).
+        uniform: (2 or more, N), in [0, 1).
+    """
+    is_cut = []
+    for side, u in zip(pictures.shape[2:], uniform, strict=False):
+        length = int(side / 2 + 0.5)
+        start = (u * (side + 1 - length % 2)).long() - length // 2
+        position = torch.arange(side, device=u.device) - start[:, None]
+        is_cut.append((position >= 0) & (position < length))
+    return pictures * ~(is_cut[0][:, None, :, None] & is_cut[1][:, None, None])
+
+
+CHANGES: dict[str, Callable[..., Tensor]] = {
+    "color": change_color,
+    "translation": translate,
+    "cutout": cut_out,
+}
