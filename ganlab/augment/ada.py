@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from math import pi
 
@@ -104,7 +105,9 @@ class ADA(Augmentation):
         self.register_buffer("lowpass", torch.tensor(SYM6), persistent=False)
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        with torch.autocast(parts[0].device.type, enabled=False):
+        device_type = parts[0].device.type
+        has_autocast = torch.amp.is_autocast_available(device_type)  # the meta device has not
+        with torch.autocast(device_type, enabled=False) if has_autocast else nullcontext():
             changes = self._draw(len(parts[0]), parts[0].device)
             return change_pictures("ADA", parts, partial(self._change, changes=changes))
 

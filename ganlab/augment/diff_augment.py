@@ -36,7 +36,7 @@ class DiffAugment(Augmentation):
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for name in self.policy:
-            uniform = torch.rand(3, len(parts[0]), device=parts[0].device)
+            uniform = torch.rand(len(parts[0]), 3, device=parts[0].device).T
             parts = change_pictures("DiffAugment", parts, partial(CHANGES[name], uniform=uniform))
         return parts
 

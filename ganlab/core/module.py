@@ -244,6 +244,8 @@ class AdversarialModule(Game):
         try:
             with torch.no_grad():
                 return tuple(getattr(network(*(x.to(self.device) for x in inputs)), "shape", ()))
+        except ConfigError:
+            raise
         except (RuntimeError, ValueError) as error:
             shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
             raise ConfigError(f"model.{name}: cannot take inputs of {shapes}: {error}") from error

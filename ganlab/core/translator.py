@@ -230,8 +230,11 @@ class Translator(AdversarialModule):
         return self.translate(x, name, ema=ema, seed=seed).cpu()
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
-        """Check the batch keys, and that generators turn source shapes into target shapes."""
+        """Check the batch keys, the generators' input and output shapes, and augmentations."""
         super().check_data(shapes, provides)
+        pictures = tuple(torch.zeros(2, *shapes[key], device=self.device) for key in self.needs)
+        for adversary in self.adversaries.values():
+            adversary.regularizers.augment(pictures)
         for direction in self.directions.values():
             x = torch.zeros(2, *shapes[direction.source], device=self.device)
             network = self.get_submodule(direction.generator)

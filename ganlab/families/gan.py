@@ -107,8 +107,9 @@ class GAN(LatentModel):
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that both networks fit the data's shape."""
         super().check_data(shapes, provides)
-        label = [torch.zeros(2, dtype=torch.long)] if self.classes else []
-        self.check_takes("discriminator", self.score, torch.zeros(2, *shapes["example"]), *label)
+        real, label = torch.zeros(2, *shapes["example"]), torch.zeros(2, dtype=torch.long)
+        score = self._score({"label": label.to(self.device)})
+        self.check_takes("discriminator", score, real)
 
     def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return latents and their samples, one for each example, made once for both players."""

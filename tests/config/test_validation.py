@@ -15,6 +15,7 @@ from ganlab.config.groups import file_of, files, options
 from ganlab.config.protocols import named_protocol
 from ganlab.config.targets import check_targets, locate
 from ganlab.core.build import make
+from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss
 
 LESSONS = [name for name, path in files("experiment").items() if path.parent.name == "lecture"]
@@ -69,7 +70,20 @@ def _named(loss):
 
 @pytest.mark.parametrize("regularizer", options("regularizer"))
 def test_regularizer(regularizer):
-    checked("model=mlp", "data=ring", f"regularizer=[{regularizer}]")
+    checked("model=dcgan", "data=mnist", f"regularizer=[{regularizer}]")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=mlp", "data=ring", "regularizer=[ada]"],
+        ["model=mlp", "data=ring", "regularizer=[r1,diff_augment]"],
+        ["model=cyclegan", "data=unpaired", "data.channels=2", "regularizer=[ada]"],
+    ],
+)
+def test_augmentations_that_need_pictures(words):
+    with pytest.raises(ConfigError, match=r"needs pictures \(N, C, H, W\)|ADA.color: received"):
+        checked(*words)
 
 
 @pytest.mark.parametrize("data", [d for d in options("data") if d not in ELSEWHERE])

@@ -8,7 +8,7 @@ from helpers.games.players import Pretrained, Simultaneous, infogan, vaegan
 from helpers.games.sequences import seqgan
 from helpers.games.several import growing, madgan
 from helpers.games.terms import LazyPaths, began, pair_critic
-from helpers.processes.families import lazy
+from helpers.processes.families import adaptive, lazy
 from helpers.tiny import adam, fit, sgd, tiny_gan, tiny_images, tiny_labelled, tiny_ring
 from helpers.tiny_translation import TinyDomains, TinyPairs, tiny_cyclegan, tiny_pix2pix
 
@@ -83,6 +83,7 @@ GAMES = {
     "pairs": pair_critic,
     "path_length": lambda: tiny_gan(LazyPaths, same()),
     "began": began,
+    "ada": adaptive,
     "lecam": lambda: tiny_gan(players=same(), regularizers={"lecam": LeCam(every=2)}),
     "momentum": lambda: tiny_gan(players=same(optimizer=sgd(momentum=0.9), gradient_clip=0.1)),
 }
@@ -107,7 +108,7 @@ def train(folder, make, batches, resume=False):
         Tracking(record, seconds=0),
     ]
     checkpoint = folder / "checkpoints" / "last.ckpt" if resume else None
-    data = DATA.get(module.needs, tiny_ring)()
+    data = DATA.get(module.needs, tiny_images if make is adaptive else tiny_ring)()
     logger = CSVLogger(folder)
     fit(module, *callbacks, batches=batches, data=data, ckpt_path=checkpoint, logger=[logger])
     record.end("finished")

@@ -15,6 +15,7 @@ from helpers.tiny_translation import (
     tiny_pix2pix,
 )
 
+from ganlab.augment import ADA, DiffAugment
 from ganlab.core import Player
 from ganlab.families import CUT, GAN, MUNIT, BicycleGAN, Classifier
 from ganlab.losses import LeastSquares, NonSaturating
@@ -22,6 +23,8 @@ from ganlab.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
     LatentUNet,
+    MLPDiscriminator,
+    MLPGenerator,
     PatchGAN,
     ResidualEncoder,
     ResNetGenerator,
@@ -108,6 +111,19 @@ def lazy():
     return tiny_gan(Lazy, both, phases={"r1": {"every": 1}})
 
 
+def adaptive():
+    """Return a game on pictures whose augmentation adapts within a few batches."""
+    torch.manual_seed(1234)
+    regularizers = {
+        "ada": ADA(target=0.1, examples=24, interval=2, p=0.3),
+        "differentiable": DiffAugment(["cutout"]),
+        "r1": R1(0.5, every=2),
+    }
+    networks = MLPGenerator(4, [1, 8, 8], [8]), MLPDiscriminator([1, 8, 8], [8], activation="tanh")
+    module = GAN(*networks, NonSaturating(), regularizers)
+    return module.bind({role: Player(sgd()) for role in module.roles})
+
+
 FAMILIES = {
     "gan": gan,
     "classifier": classifier,
@@ -127,6 +143,7 @@ FAMILIES = {
     "path_length": of_points(lambda: tiny_gan(LazyPaths)),
     "began": of_points(began),
     "lecam": of_points(lambda: tiny_gan(regularizers={"lecam": LeCam(decay=0.5)})),
+    "ada": lambda n: (adaptive(), tiny_images(n)),
 }
 
 

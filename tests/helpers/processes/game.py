@@ -179,12 +179,18 @@ def joint_draws(rank, ranks):
 
         return drawn
 
-    before = {name: getattr(torch, name) for name in ("randn", "rand", "randn_like", "rand_like")}
+    names = ("randn", "rand", "randn_like", "rand_like", "randint")
+    before = {name: getattr(torch, name) for name in names}
     torch.randn, torch.rand = joint(before["randn"]), joint(before["rand"])
-    torch.randn_like, torch.rand_like = (
-        (lambda x: torch.randn(x.shape)),
-        (lambda x: torch.rand(x.shape)),
-    )
+    torch.randn_like = lambda x: torch.randn(x.shape)
+    torch.rand_like = lambda x: torch.rand(x.shape)
+
+    def randint(*bounds_and_shape, **options):
+        *bounds, shape = bounds_and_shape
+        draw = lambda shape, **options: before["randint"](*bounds, shape, **options)  # noqa: E731
+        return joint(draw)(shape, **options)
+
+    torch.randint = randint
     AdversarialModule.global_rank = property(lambda self: 0)  # same seed on all ranks
     try:
         yield
