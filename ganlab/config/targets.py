@@ -122,7 +122,8 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a dict that maps the names of a callable's arguments to their parameters.
 
-    For a class whose constructor takes `**common`, the arguments of its base class are included.
+    For a class whose constructor takes `**common`, or any `*args` and `**options`, the arguments of
+    its base class are included.
     """
     parameters = dict(inspect.signature(target).parameters)
     for base in _constructors(target)[1:]:
@@ -137,15 +138,18 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
     """Return the constructors that take a class's arguments, or the function itself.
 
-    A constructor with `**common` passes these arguments to the constructor of the base class, which
-    is then the next in the list.
+    A constructor with `**common`, or with `*args` and `**options` of any name, passes these
+    arguments to the constructor of the base class, which is then the next in the list.
     """
     if not inspect.isclass(target):
         return [target]
     chain: list[Callable[..., Any]] = []
     for init in (vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)):
         chain.append(init)
-        if "common" not in inspect.signature(init).parameters:
+        parameters = list(inspect.signature(init).parameters.values())
+        kinds = {parameter.kind for parameter in parameters}
+        passes_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+        if not passes_all and "common" not in [p.name for p in parameters]:
             break
     return chain
 

@@ -61,7 +61,7 @@ class GAN(LatentModel):
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real examples from generated samples."""
-        (latents, fake), score, number = self._made(batch), self._score(batch), self.phase_steps
+        (latents, fake), score, number = self.made(batch), self._score(batch), self.phase_steps
         real, fake = self.regularizers.inputs(batch["example"], fake, number)
         step = Step(
             self.discriminator,
@@ -81,7 +81,7 @@ class GAN(LatentModel):
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss for making the discriminator mistake samples for real examples."""
-        real, (_, fake), score = batch["example"], self._made(batch), self._score(batch)
+        real, (_, fake), score = batch["example"], self.made(batch), self._score(batch)
         if self.unrolling:
 
             def loss(ahead: Score) -> Tensor:
@@ -111,7 +111,7 @@ class GAN(LatentModel):
         score = self._score({"label": label.to(self.device)})
         self.check_takes("discriminator", score, real)
 
-    def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def made(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return latents and their samples, one for each example, made once for both players."""
 
         def make() -> tuple[Tensor, Tensor]:

@@ -22,6 +22,11 @@ class Deeper(Passing):
         super().__init__(size=size, **common)
 
 
+class Subclass(Passing):
+    def __init__(self, *args, added, **options) -> None:
+        super().__init__(*args, **options)
+
+
 class Keeping(Base):
     def __init__(self, **options) -> None:
         super().__init__(options["size"])
@@ -33,6 +38,7 @@ def test_arguments_include_those_that_a_constructor_passes_on():
     assert list(parameters_of(Deeper)) == ["size", "colour", "seed"]
     assert parameters_of(Deeper)["size"].default == 3
     assert list(parameters_of(Keeping)) == ["options"]
+    assert list(parameters_of(Subclass)) == ["added", "colour", "size", "seed"]
     assert list(parameters_of(len)) == ["obj"]
 
 

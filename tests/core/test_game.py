@@ -73,7 +73,7 @@ class Inspected(GAN):
 
     def discriminator_loss(self, batch):
         self.look("discriminator")
-        self.graphs.append(self._made(batch)[1].requires_grad)
+        self.graphs.append(self.made(batch)[1].requires_grad)
         # generating fakes must not change which parameters require gradients
         self.look("discriminator")
         return super().discriminator_loss(batch)
@@ -130,12 +130,12 @@ def test_fakes_are_made_again_after_the_generator_has_moved():
         roles = ("generator", "discriminator")
 
         def discriminator_loss(self, batch):
-            fake = self._made(batch)[1]
+            fake = self.made(batch)[1]
             asked.append((fake.requires_grad, fake))
             return super().discriminator_loss(batch)
 
         def generator_loss(self, batch):
-            asked.append((True, self._made(batch)[1]))
+            asked.append((True, self.made(batch)[1]))
             return super().generator_loss(batch)
 
     fit(tiny_gan(Reversed), batches=1)
@@ -148,7 +148,7 @@ def test_shared_fakes_give_the_gradients_of_two_forwards():
     """With the same latents and generator weights, sharing does not change gradients."""
 
     class Separate(GAN):
-        def _made(self, batch):
+        def made(self, batch):
             z = torch.randn(
                 len(batch["example"]), 4, generator=torch.Generator().manual_seed(self.batches_seen)
             )

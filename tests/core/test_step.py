@@ -90,7 +90,7 @@ class RecordedScores(GAN):
     """Records the scores of fakes in the generator's loss, after the discriminator's step."""
 
     def generator_loss(self, batch):
-        fake = self._made(batch)[1].detach()
+        fake = self.made(batch)[1].detach()
         self.seen = self.score(fake).detach()
         with torch.autocast("cpu", enabled=False):
             weights = [p.detach().clone() for p in self.discriminator.parameters()]

@@ -260,7 +260,8 @@ def memorisation(run: Evidence) -> Finding | None:
         evidence,
         [
             "Train on more examples (data.limit=null), or with fewer passes (budget.examples).",
-            "Augment the discriminator's inputs, or hold it back: a larger regularizer=[r1].",
+            "Augment the discriminator's inputs (regularizer=[ada] for pictures), or hold it back "
+            "(a larger regularizer=[r1]).",
             "Use smaller networks.",
         ],
     )
