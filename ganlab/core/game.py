@@ -40,8 +40,8 @@ class Game(LoggedModule):
         self.due_batches: dict[str, int] = {}
         self._unfinished: dict[str, dict[str, Tensor]] = {}  # gradients, by phase and parameter
         self._shared: dict[str, tuple[tuple[str, ...], Any]] = {}
-        self._remaining: tuple[Phase, ...] = ()  # due phases of this batch, the present one first
-        self._training: tuple[str, ...] = ()  # players whose parameters require gradients
+        self._remaining: list[Phase] = []  # due phases of this batch, the present one first
+        self._training: list[str] = []  # players whose parameters require gradients
 
     def schedule(self, **holders: Any) -> None:
         """Let the scalars of objects (losses, regularizers, …) follow their `Schedule`s."""
@@ -89,6 +89,7 @@ class Game(LoggedModule):
         self.parameters_of = parameters_of
         self.steps = dict.fromkeys(roles, 0)
         self.due_batches = {phase.name: 0 for phase in bound}
+        self._training = list(roles)
         return self
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -113,6 +114,14 @@ class Game(LoggedModule):
         """Whether no phase can be due any more."""
         return all(phase.is_over(self.examples_seen, self.batches_seen) for phase in self.phases)
 
+    @property
+    def phase_steps(self) -> int:
+        """Number of optimizer steps that the present phase has made before; 0 outside a batch."""
+        if not self._remaining:
+            return 0
+        phase = self._remaining[0]
+        return self.due_batches[phase.name] // self.players[phase.players[0]].accumulate
+
     def steps_after(self, player: str, batches: int, examples: int | None = None) -> int:
         """Return how many optimizer steps a player takes in the first batches of a run.
 
@@ -133,18 +142,18 @@ class Game(LoggedModule):
     # --- gradients, and what phases share within a batch ----------------------------------------
 
     def _require_gradients_of(self, *players: str) -> None:
-        self._training = players
-        for parameters in self.parameters_of.values():
-            for parameter in parameters:
+        for player in self._training:
+            for parameter in self.parameters_of[player]:
                 parameter.requires_grad_(False)
         for player in players:
             for parameter in self.parameters_of[player]:
                 parameter.requires_grad_(True)
+        self._training[:] = players  # in place, since modules are slow to set attributes
 
     @contextmanager
     def _gradients_of(self, *players: str) -> Iterator[None]:
         """In the block, let only these players' parameters require gradients."""
-        before = self._training
+        before = tuple(self._training)
         self._require_gradients_of(*players)
         try:
             with torch.set_grad_enabled(bool(players)):

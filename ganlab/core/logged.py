@@ -23,7 +23,6 @@ class LoggedModule(AveragedModule):
         batches_seen, examples_seen: counters; examples are counted over all ranks.
         examples_in_batch: number of examples in the newest batch, over all ranks.
         steps: number of optimizer steps of each player.
-        phase_steps: number of steps that the present phase has made before.
         scored_at: examples seen when the newest scores were taken; None before the first scores.
         logged_at: examples seen when values were last logged; 0 before the first log row.
         scheduled: the scalars that follow schedules.
@@ -38,7 +37,6 @@ class LoggedModule(AveragedModule):
         self.examples_seen = 0
         self.examples_in_batch = 0
         self.steps: dict[str, int] = {}
-        self.phase_steps = 0
         self.scored_at: int | None = None
         self.logged_at = 0
         self.scheduled = ScheduledScalars()

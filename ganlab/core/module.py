@@ -64,13 +64,13 @@ class AdversarialModule(Game):
             if phase.name not in self._begun and phase.is_active(*seen):
                 self._begun.add(phase.name)
                 self.begin_phase(phase.name)
-        self._remaining = tuple(phase for phase in self.phases if phase.is_due(*seen))
+        self._remaining[:] = (phase for phase in self.phases if phase.is_due(*seen))
         self.examples_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
         self._phase_of.clear()
         self._shared.clear()
         while self._remaining:
-            self._play(self._remaining[0], batch)
-            self._remaining = self._remaining[1:]
+            self._play_phase(self._remaining[0], batch)
+            del self._remaining[0]
         self._shared.clear()
         broadcast_buffers(self)
         self.batches_seen += 1
@@ -80,16 +80,15 @@ class AdversarialModule(Game):
         if self.batches_seen % self.log_every == 0:
             self.flush_log()
 
-    def _play(self, phase: Phase, batch: Batch) -> None:
+    def _play_phase(self, phase: Phase, batch: Batch) -> None:
         self._require_gradients_of(*phase.players)
         parameters = dict(self.named_parameters()) if phase.name in self._unfinished else {}
         for name, gradient in self._unfinished.pop(phase.name, {}).items():
             parameters[name].grad = gradient
         window = self.players[phase.players[0]].accumulate
-        self.phase_steps = self.due_batches[phase.name] // window
         losses = {
             player: self.add_terms(player, terms, phase.name)
-            for player, terms in self._terms(phase, batch).items()
+            for player, terms in self._terms_of(phase, batch).items()
         }
         if window > 1:
             losses = {player: loss / window for player, loss in losses.items()}
@@ -99,7 +98,7 @@ class AdversarialModule(Game):
             add_gradients(self.trainer, losses, self.parameters_of)
         self.due_batches[phase.name] += 1
         if self.due_batches[phase.name] % window == 0:
-            self._step(phase.players)
+            self._step_players(phase.players)
         else:  # set aside, so that another phase may move the same parameters meanwhile
             self._unfinished[phase.name] = {
                 name: parameter.grad
@@ -108,10 +107,12 @@ class AdversarialModule(Game):
             }
             for parameter in self.parameters():
                 parameter.grad = None
-        moved = set(phase.players)
-        self._shared = {key: (of, v) for key, (of, v) in self._shared.items() if not moved & {*of}}
+        for key in [
+            k for k, (of, _) in self._shared.items() if not {*of}.isdisjoint(phase.players)
+        ]:
+            del self._shared[key]
 
-    def _terms(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
+    def _terms_of(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
         if loss := getattr(self, f"{phase.name}_loss", None):
             terms = loss(batch)
             if len(phase.players) == 1 and not isinstance(terms.get(phase.players[0]), dict):
@@ -125,7 +126,7 @@ class AdversarialModule(Game):
             return terms
         return {player: getattr(self, f"{player}_loss")(batch) for player in phase.players}
 
-    def _step(self, players: tuple[str, ...]) -> None:
+    def _step_players(self, players: tuple[str, ...]) -> None:
         optimizers = dict(zip(self.roles, self.optimizers_in_order(), strict=True))
         with one_scaler_update(self.trainer) if len(players) > 1 else nullcontext():
             for player in players:
@@ -244,8 +245,6 @@ class AdversarialModule(Game):
         try:
             with torch.no_grad():
                 return tuple(getattr(network(*(x.to(self.device) for x in inputs)), "shape", ()))
-        except ConfigError:
-            raise
         except (RuntimeError, ValueError) as error:
             shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
             raise ConfigError(f"model.{name}: cannot take inputs of {shapes}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -61,34 +62,21 @@ class GAN(LatentModel):
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing real examples from generated samples."""
-        (latents, fake), score, number = self.made(batch), self._score(batch), self.phase_steps
-        real, fake = self.regularizers.inputs(batch["example"], fake, number)
-        step = Step(
-            self.discriminator,
-            score,
-            real,
-            fake,
-            score(real),
-            score(fake),
-            number,
-            self._label(batch),
-            latents,
-            lambda latents: self._generate(batch, latents),
-        )
+        step = self._seen(batch)
         self.watch(real_scores=step.real_scores, fake_scores=step.fake_scores)
         loss = self.adversarial.discriminator(step.real_scores, step.fake_scores)
         return {"adversarial": loss, **self.regularizers.terms(step)}
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss for making the discriminator mistake samples for real examples."""
-        real, (_, fake), score = batch["example"], self.made(batch), self._score(batch)
+        real, (_, fake), score = batch["example"], self.made(batch), self._score_of(batch)
         if self.unrolling:
 
             def loss(ahead: Score) -> Tensor:
-                score = self._score(batch, ahead)
+                score = self._score_of(batch, ahead)
                 return self.adversarial.discriminator(score(real), score(fake))
 
-            score = self._score(batch, self.unrolling.look_ahead(self.discriminator, loss))
+            score = self._score_of(batch, self.unrolling.look_ahead(self.discriminator, loss))
         fake_scores, real_scores = score(fake), None
         if self.adversarial.paired:
             with torch.set_grad_enabled(self.unrolling is not None):
@@ -102,14 +90,14 @@ class GAN(LatentModel):
 
     def score(self, samples: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the discriminator's scores (N,) of samples (N, *shape)."""
-        return self.discriminator(samples, label) if self.classes else self.discriminator(samples)
+        return self.discriminator(samples, *() if label is None else (label,))
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that both networks fit the data's shape."""
         super().check_data(shapes, provides)
-        real, label = torch.zeros(2, *shapes["example"]), torch.zeros(2, dtype=torch.long)
-        score = self._score({"label": label.to(self.device)})
-        self.check_takes("discriminator", score, real)
+        label = [torch.zeros(2, dtype=torch.long)] if self.classes else []
+        real = self.regularizers.augment(torch.zeros(2, *shapes["example"], device=self.device))
+        self.check_takes("discriminator", self.score, real, *label)
 
     def made(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return latents and their samples, one for each example, made once for both players."""
@@ -121,12 +109,30 @@ class GAN(LatentModel):
         return self.shared("made", of="generator", make=make)
 
     def _generate(self, batch: Batch, latents: Tensor) -> Tensor:
-        return self.generator(latents, *([batch["label"]] if self.classes else []))
+        label = self._label(batch)
+        return self.generator(latents, *() if label is None else (label,))
 
-    def _score(self, batch: Batch, score: Score | None = None) -> Score:
+    def _seen(self, batch: Batch) -> Step:
+        """Return what the discriminator sees in its step."""
+        (latents, fake), score = self.made(batch), self._score_of(batch)
+        real, fake = self.regularizers.inputs(batch["example"], fake, self.phase_steps)
+        return Step(
+            self.discriminator,
+            score,
+            real,
+            fake,
+            real_scores=score(real),
+            fake_scores=score(fake),
+            number=self.phase_steps,
+            labels=self._label(batch),
+            latents=latents,
+            generate=partial(self._generate, batch),
+        )
+
+    def _score_of(self, batch: Batch, score: Score | None = None) -> Score:
         """Return the function that scores augmented samples with a batch's labels."""
         label, score = self._label(batch), score or self.score
         return lambda samples: score(self.regularizers.augment(samples), label)
 
     def _label(self, batch: Batch) -> Tensor | None:
-        return batch["label"] if self.classes else None
+        return batch["label"] if "label" in self.needs else None

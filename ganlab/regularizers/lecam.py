@@ -15,9 +15,9 @@ from ganlab.regularizers.step import Step
 class LeCam(Penalty):
     """E[(D(x) − α_F)²] + E[(D(G(z)) − α_R)²], with running means α of the discriminator's scores.
 
-    R_LC of Tseng et al. 2021 (arXiv:2104.03310), section 3. α_R is the running mean of scores of real
-    examples, and α_F that of samples; both are averaged over ranks and include the present step.
-    They have no bias towards the initial 0 (Kingma and Ba 2015, arXiv:1412.6980, section 3).
+    R_LC of Tseng et al. 2021 (arXiv:2104.03310), section 3. α_R is the running mean of the scores
+    of real examples, and α_F that of samples. Both are averaged over ranks and include the present
+    step. They have no bias towards the initial 0 (Kingma and Ba 2015, arXiv:1412.6980, section 3).
 
     Args:
         weight: λ.

@@ -47,7 +47,7 @@ def start(module, *moving):
     """Prepare the game for a player's loss as the base class does."""
     module._require_gradients_of(*moving)
     module._shared.clear()
-    module._remaining = module.phases
+    module._remaining = list(module.phases)
     return module
 
 

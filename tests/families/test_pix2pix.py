@@ -85,7 +85,7 @@ def test_both_players_move_with_one_fake_and_the_generators_loss_reaches_only_it
     assert all(not torch.equal(p, before[n]) for n, p in module.named_parameters())
     module._require_gradients_of("generator")
     module._shared.clear()
-    module._remaining = module.phases
+    module._remaining = list(module.phases)
     found, _ = terms(module, "generator")
     sum(found.values()).backward()
     assert all(p.grad is None for p in module.discriminator.parameters())
