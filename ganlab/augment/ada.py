@@ -37,7 +37,7 @@ class ADA(Augmentation):
     - colour: brightness of deviation 0.2, contrast 2ˢ with s of deviation 0.5, reflection along
       the grey axis, rotation about it, saturation 2ˢ with s of deviation 1.
 
-    Every `interval` steps, p rises by (real examples since the last change) / `examples` if the
+    Every `interval` batches, p rises by (real examples since the last change) / `examples` if the
     mean of sign(D(real)) over these examples, `mean_sign`, is above `target`, and falls by as much
     if it is below. So scores must be positive for what looks real, which a Wasserstein critic's
     need not be. p stays in [0, 1]; the authors' code bounds it from below only, and so needs
@@ -53,7 +53,7 @@ class ADA(Augmentation):
     Args:
         target: the mean of sign(D(real)) that p is adapted to, in [-1, 1].
         examples: the real examples in which p can rise from 0 to 1; None for a fixed p.
-        interval: the discriminator's steps between changes of p, at least 1.
+        interval: the discriminator's batches between changes of p, at least 1.
         p: the probability at the start, in [0, 1].
         blitting: whether to mirror, turn, and translate by whole pixels.
         geometry: whether to scale, rotate, and translate by parts of pixels.

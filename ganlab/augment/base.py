@@ -35,7 +35,7 @@ class Augmentation(nn.Module):
         raise NotImplementedError
 
     def update(self, real_scores: Tensor) -> None:
-        """Adapt to the scores (N,) of real examples; called once a step of the discriminator.
+        """Adapt to the scores (N,) of real examples.
 
-        All ranks call this.
+        Called once for each batch of the discriminator's phase, on all ranks.
         """

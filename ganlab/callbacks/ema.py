@@ -84,11 +84,8 @@ class EMA(Callback):
         self.last_examples = examples
 
     def _has_stepped(self, module: AdversarialModule) -> bool:
-        for role, player in module.players.items():
-            trained = set(player.modules or (role,))
-            if trained & set(module.averaged) and module.steps[role] != self._steps.get(role):
-                return True
-        return False
+        stepped = [role for role, n in module.steps.items() if n != self._steps.get(role)]
+        return any(module.trains(role, name) for role in stepped for name in module.averaged)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the examples seen at the last update."""

@@ -48,9 +48,10 @@ class AveragedModule(LightningModule):
         If `ema` is true and the submodule has an EMA copy, the copy is yielded instead.
         """
         module = self.averaged[name] if ema and name in self.averaged else self.get_submodule(name)
-        was_training = module.training
+        modes = {part: part.training for part in module.modules()}
         module.eval()
         try:
             yield module
         finally:
-            module.train(was_training)
+            for part, was_training in modes.items():
+                part.training = was_training

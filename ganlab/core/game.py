@@ -41,7 +41,7 @@ class Game(LoggedModule):
         self._unfinished: dict[str, dict[str, Tensor]] = {}  # gradients, by phase and parameter
         self._shared: dict[str, tuple[tuple[str, ...], Any]] = {}
         self._remaining: list[Phase] = []  # due phases of this batch, the present one first
-        self._training: list[str] = []  # players whose parameters require gradients
+        self._moving: list[str] = []  # players whose parameters require gradients
 
     def schedule(self, **holders: Any) -> None:
         """Let the scalars of objects (losses, regularizers, …) follow their `Schedule`s."""
@@ -54,6 +54,8 @@ class Game(LoggedModule):
         phases: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Bound:
         """Give the game its players; call this once, before `fit`. Return the game.
+
+        Players train the parameters that require gradients now; freeze a network before.
 
         Args:
             players: a `Player` for each name in `roles`, in any order.
@@ -89,8 +91,19 @@ class Game(LoggedModule):
         self.parameters_of = parameters_of
         self.steps = dict.fromkeys(roles, 0)
         self.due_batches = {phase.name: 0 for phase in bound}
-        self._training = list(roles)
+        self._moving = list(roles)
         return self
+
+    def setup(self, stage: str) -> None:
+        """Let all players' parameters require gradients, as a strategy such as DDP must see them.
+
+        Afterwards only the moving players' parameters do.
+        """
+        self._require_gradients_of(*self.players)
+
+    def trains(self, player: str, name: str) -> bool:
+        """Whether a player trains the network `name`, or a part of it."""
+        return name in {m.partition(".")[0] for m in self.players[player].modules or (player,)}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return one optimizer for each player, in the order of `roles`.
@@ -142,18 +155,18 @@ class Game(LoggedModule):
     # --- gradients, and what phases share within a batch ----------------------------------------
 
     def _require_gradients_of(self, *players: str) -> None:
-        for player in self._training:
+        for player in self._moving:
             for parameter in self.parameters_of[player]:
                 parameter.requires_grad_(False)
         for player in players:
             for parameter in self.parameters_of[player]:
                 parameter.requires_grad_(True)
-        self._training[:] = players  # in place, since modules are slow to set attributes
+        self._moving[:] = players  # in place, since modules are slow to set attributes
 
     @contextmanager
     def _gradients_of(self, *players: str) -> Iterator[None]:
         """In the block, let only these players' parameters require gradients."""
-        before = tuple(self._training)
+        before = tuple(self._moving)
         self._require_gradients_of(*players)
         try:
             with torch.set_grad_enabled(bool(players)):
@@ -162,7 +175,9 @@ class Game(LoggedModule):
             self._require_gradients_of(*before)
 
     def shared(self, key: str, of: str | Sequence[str], make: Callable[[], T]) -> T:
-        """Return the result of `make()`, kept within the batch until a player in `of` has moved.
+        """Return the result of `make()`, kept within the batch until a player in `of` trains.
+
+        Outside a training step, nothing is kept.
 
         Args:
             key: a name for the result.
@@ -170,6 +185,8 @@ class Game(LoggedModule):
             make: makes the result. It carries gradients of those of the players that this phase or
                 a later due phase of the batch moves; other phases must detach it.
         """
+        if not self._remaining:
+            return make()
         if key not in self._shared:
             owners = (of,) if isinstance(of, str) else tuple(of)
             moving = {player for phase in self._remaining for player in phase.players}

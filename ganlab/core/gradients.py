@@ -66,6 +66,18 @@ def scaler_of(trainer: Trainer) -> Any | None:
     return getattr(trainer.precision_plugin, "scaler", None)
 
 
+def scaled(trainer: Trainer, gradient: Tensor) -> Tensor:
+    """Return a gradient that `unscaled` returned, times the gradient scaler's present scale."""
+    scaler = scaler_of(trainer)
+    return gradient if scaler is None else scaler.scale(gradient)
+
+
+def unscaled(trainer: Trainer, gradient: Tensor) -> Tensor:
+    """Return a gradient divided by the gradient scaler's scale, which other steps may change."""
+    scaler = scaler_of(trainer)
+    return gradient if scaler is None else gradient / scaler.scale(gradient.new_ones(()))
+
+
 @contextmanager
 def one_scaler_update(trainer: Trainer) -> Iterator[None]:
     """In the block, let several optimizers step with one scale; update the scale at the end.

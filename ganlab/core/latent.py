@@ -99,11 +99,13 @@ class LatentModel(AdversarialModule):
             batch_size: samples generated per forward pass.
 
         Raises:
-            ConfigError: labels for an unconditional model, labels outside 0 … classes − 1, or
-                `truncation` below 0.05.
+            ConfigError: neither `n` nor labels nor latents, labels for an unconditional model,
+                labels outside 0 … classes − 1, or `truncation` below 0.05.
         """
         if latents is None:
-            n = n if n is not None else len(labels) if labels is not None else 0
+            if n is None and labels is None:
+                raise ConfigError("n: missing; give n, labels or latents.")
+            n = len(labels) if n is None else n
             latents, labels = self.draw_inputs(n, labels, seed, truncation)
         elif self.classes and labels is None:
             labels = torch.arange(len(latents)) % self.classes

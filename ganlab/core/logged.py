@@ -49,10 +49,22 @@ class LoggedModule(AveragedModule):
         """Keep the named terms of a player's loss for the log, and return their sum.
 
         Raises:
-            ConfigError: another phase has returned a term of this name in the same batch.
+            ConfigError: the terms are not scalars by name, or another phase has returned a term of
+                this name in the same batch.
             NonFiniteLossError: a term is not finite.
         """
+        if not isinstance(terms, dict) or not terms:
+            raise ConfigError(
+                f"{type(self).__name__}: the loss of {player!r} in phase {phase!r} is {terms!r}; "
+                "needs at least one term, {name: scalar}."
+            )
         for term, value in terms.items():
+            if not isinstance(value, Tensor) or value.dim():
+                what = tuple(value.shape) if isinstance(value, Tensor) else repr(value)
+                raise ConfigError(
+                    f"{type(self).__name__}: the term {term!r} of {player!r} in phase {phase!r} is "
+                    f"{what}; needs a tensor with one number and no dimension. Take its mean."
+                )
             name = f"{player}/{term}"
             if self._phase_of.setdefault(name, phase) != phase:
                 raise ConfigError(

@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ganlab.core.checkpoint import check_state_fits, unfinished_gradients
 from ganlab.core.game import Game
-from ganlab.core.gradients import add_gradients, one_scaler_update
+from ganlab.core.gradients import add_gradients, one_scaler_update, scaled, unscaled
 from ganlab.core.phase import Phase
 from ganlab.core.processes import broadcast_buffers
 from ganlab.core.randomness import mix, seed_device
@@ -56,14 +56,17 @@ class AdversarialModule(Game):
     # --- one batch ---------------------------------------------------------------------------
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Train the players of every due phase once, in the order of `phases`."""
-        seed_device(self.device, mix(self.seed, self.global_rank, self.batches_seen))
+        """Play every phase that is due, in the order of `phases`."""
         self.scheduled.update(self.examples_seen)
         seen = self.examples_seen, self.batches_seen
         for phase in self.phases:
-            if phase.name not in self._begun and phase.is_active(*seen):
+            if phase.is_over(*seen):
+                self._unfinished.pop(phase.name, None)
+            elif phase.name not in self._begun and phase.is_active(*seen):
                 self._begun.add(phase.name)
+                seed_device(self.device, mix(self.seed, self.batches_seen, 0x6265676E))
                 self.begin_phase(phase.name)
+        seed_device(self.device, mix(self.seed, self.global_rank, self.batches_seen))
         self._remaining[:] = (phase for phase in self.phases if phase.is_due(*seen))
         self.examples_in_batch = len(batch[self.needs[0]]) * self.trainer.world_size
         self._phase_of.clear()
@@ -84,7 +87,7 @@ class AdversarialModule(Game):
         self._require_gradients_of(*phase.players)
         parameters = dict(self.named_parameters()) if phase.name in self._unfinished else {}
         for name, gradient in self._unfinished.pop(phase.name, {}).items():
-            parameters[name].grad = gradient
+            parameters[name].grad = scaled(self.trainer, gradient)
         window = self.players[phase.players[0]].accumulate
         losses = {
             player: self.add_terms(player, terms, phase.name)
@@ -101,7 +104,7 @@ class AdversarialModule(Game):
             self._step_players(phase.players)
         else:  # set aside, so that another phase may move the same parameters meanwhile
             self._unfinished[phase.name] = {
-                name: parameter.grad
+                name: unscaled(self.trainer, parameter.grad)
                 for name, parameter in self.named_parameters()
                 if parameter.grad is not None
             }
@@ -115,13 +118,14 @@ class AdversarialModule(Game):
     def _terms_of(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
         if loss := getattr(self, f"{phase.name}_loss", None):
             terms = loss(batch)
-            if len(phase.players) == 1 and not isinstance(terms.get(phase.players[0]), dict):
+            is_dict = isinstance(terms, dict)
+            if len(phase.players) == 1 and not (is_dict and terms.keys() == {*phase.players}):
                 return {phase.players[0]: terms}
-            if set(terms) != set(phase.players):
+            if not is_dict or terms.keys() != {*phase.players}:
+                received = f"losses of {', '.join(terms)}" if is_dict else type(terms).__name__
                 raise ConfigError(
-                    f"{type(self).__name__}.{phase.name}_loss: returned losses of "
-                    f"{', '.join(terms)}; needs {{player: {{term: scalar}}}} for each of "
-                    f"{', '.join(phase.players)}."
+                    f"{type(self).__name__}.{phase.name}_loss: returned {received}; needs "
+                    f"{{player: {{term: scalar}}}} for each of {', '.join(phase.players)}."
                 )
             return terms
         return {player: getattr(self, f"{player}_loss")(batch) for player in phase.players}
@@ -145,7 +149,8 @@ class AdversarialModule(Game):
     def begin_phase(self, name: str) -> None:
         """Do nothing; families override this, e.g. to copy weights when a phase begins.
 
-        It is called once, before the first batch in which the phase is active.
+        It is called once, before the first batch in which the phase is active. Random numbers in
+        it are the same on all ranks.
         """
 
     def after_step(self, player: str) -> None:

@@ -76,8 +76,7 @@ class Phase:
 
     def due_batches(self, batches: int, examples: int) -> int:
         """Return how many of the first `batches` batches, each of `examples` examples, are due."""
-        if not self.start and self.until is None and not self.start_batches:
-            return min(batches, self.until_batches or batches) // self.every
+        examples = max(examples, 1)  # 0 before the first batch
         first = max(self.start_batches, -(-self.start // examples))
         last = min(batches, self.last_batch(examples))
         return max(int(last // self.every - first // self.every), 0)

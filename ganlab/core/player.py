@@ -132,8 +132,9 @@ def assign_parameters(
     """
     parameters = {name: _parameters_of(module, name, player) for name, player in players.items()}
     trained = {parameter for of_player in parameters.values() for parameter in of_player}
-    for name, child in module.named_children():
-        if any(p.requires_grad and p not in trained for p in child.parameters()):
+    for parameter_name, parameter in module.named_parameters():
+        if parameter.requires_grad and parameter not in trained:
+            name = parameter_name.partition(".")[0]
             raise ConfigError(
                 f"model.players: no player trains {name}. Add {name} to the submodules of a player "
                 f"({', '.join(players)}): model.players.<player>.modules=[…,{name}]. For a network "

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import setitem
 from typing import Any, Literal
 
 from torch import nn
@@ -163,13 +165,13 @@ class ScheduledScalars:
 
         Args:
             name: prefix of the scalars' names in the log.
-            holder: the object; objects of ganlab inside it are searched too.
+            holder: the object; modules, and objects of ganlab, inside it are searched too.
         """
         for key, value in list(_items(holder)):
             path = f"{name}.{key}"
             if isinstance(value, Schedule):
                 self.drive(path, value, _setter(holder, key))
-            elif isinstance(value, (dict, list)) or (
+            elif isinstance(value, (dict, list, nn.Module)) or (
                 hasattr(value, "__dict__") and type(value).__module__.startswith("ganlab.")
             ):
                 self.bind(path, value)
@@ -209,6 +211,5 @@ def _items(holder: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _setter(holder: Any, key: Any) -> Callable[[float], None]:
-    if isinstance(holder, (dict, list)):
-        return lambda value: holder.__setitem__(key, value)
-    return lambda value: setattr(holder, key, value)
+    # partials, since a deepcopy of a game copies their arguments
+    return partial(setitem if isinstance(holder, (dict, list)) else setattr, holder, key)

@@ -117,7 +117,7 @@ class Translator(AdversarialModule):
             self.watch(**scores)
         return terms
 
-    def adversarial_loss(
+    def loss_against(
         self, name: str, fake: Tensor, real: Tensor, given: tuple[Tensor, ...] = ()
     ) -> Tensor:
         """Return the generator's loss against discriminator `name`; see `Adversary`."""
@@ -125,8 +125,8 @@ class Translator(AdversarialModule):
 
     def after_step(self, role: str) -> None:
         """Let regularizers constrain the discriminators' weights after an optimizer step."""
-        if role == "discriminator":
-            for name, adversary in self.adversaries.items():
+        for name, adversary in self.adversaries.items():
+            if self.trains(role, name):
                 adversary.regularizers.constrain(self.get_submodule(name))
 
     @torch.no_grad()

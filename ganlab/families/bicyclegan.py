@@ -93,8 +93,7 @@ class BicycleGAN(Translator):
         self.generator, self.encoder = generator, encoder
         self.discriminator_encoded = discriminator_encoded
         self.discriminator_random = discriminator_random
-        names = [f"discriminator_{kind}" for kind in KINDS]
-        self.declare_game(adversarial, regularizers, *names)
+        self.declare_game(adversarial, regularizers, *(f"discriminator_{kind}" for kind in KINDS))
 
     def discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses for distinguishing targets from both kinds of generated pictures."""
@@ -121,7 +120,7 @@ class BicycleGAN(Translator):
             distance = l1_loss(self._encode_with_constants(made.random), made.latents)
             terms["latent"] = self.weights["latent"] * distance
         for kind in KINDS:
-            loss = self.adversarial_loss(f"discriminator_{kind}", getattr(made, kind), target)
+            loss = self.loss_against(f"discriminator_{kind}", getattr(made, kind), target)
             terms[f"adversarial_{kind}"] = self.weights["adversarial"] * loss
         return terms
 

@@ -106,7 +106,7 @@ class CUT(Translator):
         translated, n = self._translated(batch), len(batch["a"])
         terms = {}
         if self.weights["adversarial"]:
-            loss = self.adversarial_loss("discriminator", translated.made[:n], batch["b"])
+            loss = self.loss_against("discriminator", translated.made[:n], batch["b"])
             terms["adversarial"] = self.weights["adversarial"] * loss
         parts = {"contrastive": slice(0, n), "identity": slice(n, None)}
         parts = {name: part for name, part in parts.items() if self.weights[name]}

@@ -103,7 +103,7 @@ class CycleGAN(Translator):
             terms["cycle_a"] = self.weights["cycle"] * self.cycle_distance(back_a, a)
             terms["cycle_b"] = self.weights["cycle"] * self.cycle_distance(back_b, b)
         for domain, fake in (("a", fake_a), ("b", fake_b)):
-            loss = self.adversarial_loss(f"discriminator_{domain}", fake, batch[domain])
+            loss = self.loss_against(f"discriminator_{domain}", fake, batch[domain])
             terms[f"adversarial_{domain}"] = self.weights["adversarial"] * loss
         return terms
 

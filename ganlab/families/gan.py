@@ -85,7 +85,7 @@ class GAN(LatentModel):
 
     def after_step(self, role: str) -> None:
         """Let regularizers constrain the discriminator's weights after its optimizer step."""
-        if role == "discriminator":
+        if self.trains(role, "discriminator"):
             self.regularizers.constrain(self.discriminator)
 
     def score(self, samples: Tensor, label: Tensor | None = None) -> Tensor:

@@ -105,7 +105,7 @@ class MUNIT(Translator):
             terms[f"reconstruction_{domain}"] = l1_loss(made.reconstructed[domain], batch[domain])
             terms[f"content_{other}"] = l1_loss(content, made.content[other])
             terms[f"style_{domain}"] = l1_loss(style, made.styles[domain])
-            loss = self.adversarial_loss(f"discriminator_{domain}", fake, batch[domain])
+            loss = self.loss_against(f"discriminator_{domain}", fake, batch[domain])
             terms[f"adversarial_{domain}"] = loss
         return {name: self.weights[name[:-2]] * term for name, term in terms.items()}
 

@@ -101,7 +101,7 @@ class Pix2Pix(Translator):
                 )
                 terms["feature_matching"] = self.weights["feature_matching"] * distance
             else:
-                loss = self.adversarial_loss("discriminator", fake, target, given)
+                loss = self.loss_against("discriminator", fake, target, given)
             terms["adversarial"] = loss
         if self.reconstruction is not None:
             distance = self.reconstruction(fake, target)

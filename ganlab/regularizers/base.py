@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from ganlab.augment import Augmentation, Inputs
 from ganlab.errors import ConfigError
 from ganlab.regularizers.step import Step, parts_of
+
+T = TypeVar("T")
 
 
 class Regularizer(nn.Module):
@@ -104,6 +106,10 @@ class Regularizers(nn.ModuleDict):
         self, regularizers: Mapping[str, Regularizer | Augmentation | None] | None = None
     ) -> None:
         named = {k: r for k, r in (regularizers or {}).items() if r is not None}
+        if "adversarial" in named:
+            raise ConfigError(
+                "loss.regularizers.adversarial: the adversarial loss has this name. Choose another."
+            )
         for name, regularizer in named.items():
             if not isinstance(regularizer, (Regularizer, Augmentation)):
                 raise ConfigError(
@@ -114,26 +120,21 @@ class Regularizers(nn.ModuleDict):
             super().__init__(named)
         except KeyError as error:
             raise ConfigError(f"loss.regularizers: {error.args[0]}. Choose another name.") from None
-        found = list(named.values())
-        self._regularizers = [r for r in found if isinstance(r, Regularizer)]
-        self._augmentations = [r for r in found if isinstance(r, Augmentation)]
-        self._penalties = {k: r for k, r in named.items() if isinstance(r, Penalty)}
-        self._gradient = [r for r in found if isinstance(r, GradientPenaltyBase)]
 
     def prepare(self, network: nn.Module) -> None:
         """Let each regularizer change the network, once, before training."""
-        for regularizer in self._regularizers:
+        for regularizer in self._all(Regularizer):
             regularizer.prepare(network)
 
     def augment(self, inputs: Inputs) -> Inputs:
         """Return the inputs of the discriminator, changed by each augmentation in turn."""
-        for augmentation in self._augmentations:
+        for augmentation in self._all(Augmentation):
             inputs = augmentation(inputs)
         return inputs
 
     def constrain(self, network: nn.Module) -> None:
         """Let each regularizer change the weights after a step of the network."""
-        for regularizer in self._regularizers:
+        for regularizer in self._all(Regularizer):
             regularizer.constrain(network)
 
     def inputs(self, real: Inputs, fake: Inputs, number: int) -> tuple[Inputs, Inputs]:
@@ -143,7 +144,7 @@ class Regularizers(nn.ModuleDict):
         inputs get the types of real ones, as under autocast a generator's output is in half
         precision.
         """
-        at = {r.at for r in self._gradient if r.is_due(number)}
+        at = {r.at for r in self._all(GradientPenaltyBase) if r.is_due(number)}
         parts = zip(parts_of(fake), parts_of(real), strict=True)
         fakes = [f.detach().to(r.dtype).requires_grad_("fake" in at) for f, r in parts]
         reals = [part.detach().requires_grad_("real" in at) for part in parts_of(real)]
@@ -152,16 +153,19 @@ class Regularizers(nn.ModuleDict):
     def terms(self, step: Step) -> dict[str, Tensor]:
         """Return the weighted term of each due penalty by name; let augmentations adapt.
 
-        Call this once a step. `step` has inputs that `inputs` returned.
+        Call this once for each batch of the phase. `step` has inputs that `inputs` returned.
         """
         terms = {
             name: penalty.weight * penalty.every * penalty.term(step)
-            for name, penalty in self._penalties.items()
-            if penalty.is_due(step.number)
+            for name, penalty in self.items()
+            if isinstance(penalty, Penalty) and penalty.is_due(step.number)
         }
-        for augmentation in self._augmentations:
+        for augmentation in self._all(Augmentation):
             augmentation.update(step.real_scores)
         return terms
+
+    def _all(self, kind: type[T]) -> list[T]:
+        return [r for r in self.values() if isinstance(r, kind)]
 
 
 def _gradients(scores: Tensor, points: tuple[Tensor, ...]) -> Tensor:

@@ -39,7 +39,7 @@ class LeCam(Penalty):
         self, weight: float = 0.3, decay: float = 0.99, one_sided: bool = False, every: int = 1
     ) -> None:
         super().__init__(weight, every)
-        if not 0 <= decay < 1:
+        if isinstance(decay, (int, float)) and not 0 <= decay < 1:
             raise ConfigError(f"LeCam.decay: received {decay}; needs a number in [0, 1).")
         self.decay, self.one_sided = decay, one_sided
         for name in ("real_mean", "fake_mean", "seen"):  # seen: 1 − decayᵗ after t steps

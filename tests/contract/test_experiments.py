@@ -67,4 +67,6 @@ def test_loss_with_images(loss, model, trained):
 
 @pytest.mark.parametrize("regularizer", options("regularizer"))
 def test_regularizer(regularizer, trained):
-    trained("model=mlp", "data=grid", f"regularizer=[{regularizer}]")
+    needs_pictures = regularizer in ("ada", "diff_augment")
+    parts = ("model=dcgan", "data=synthetic") if needs_pictures else ("model=mlp", "data=grid")
+    trained(*parts, f"regularizer=[{regularizer}]")

@@ -69,6 +69,18 @@ def test_a_gradient_scaler_is_updated_once_for_the_players_of_a_phase():
     assert plugin.scaler.get_scale() == 8 * 2 ** (2 * 3)  # two phases in each of three batches
 
 
+def test_an_unfinished_window_keeps_its_gradient_when_the_scale_changes():
+    """The generator's steps change the scale between the batches of the discriminator's window."""
+    results = []
+    for plugins in ([], [Scaled()]):
+        players = {"discriminator": Player(sgd(), accumulate=4), "generator": Player(sgd())}
+        module = tiny_gan(players=players)
+        fit(module, batches=8, plugins=plugins)
+        results.append(module.state_dict())
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-5, atol=1e-7)
+
+
 class Point(nn.Module):
     """A generator whose only sample is θ."""
 

@@ -56,10 +56,10 @@ class Stages(nn.Module):
     def __init__(self, stages=3):
         super().__init__()
         self.stages = nn.ModuleList(linear(2, 2) for _ in range(stages))
-        self.shares = [1.0] + [0.0] * (stages - 1)
+        self.register_buffer("shares", torch.tensor([1.0] + [0.0] * (stages - 1)))
 
     def forward(self, z):
-        for share, stage in zip(self.shares, self.stages, strict=True):
+        for share, stage in zip(self.shares.tolist(), self.stages, strict=True):
             if share:
                 z = z + share * stage(z)
         return z
@@ -81,11 +81,10 @@ class Growing(GAN):
         ]
         self.phases = (Phase("discriminator"), *self.stages)
 
-    def training_step(self, batch, batch_idx):
+    def on_train_batch_start(self, batch, batch_idx):
         for i, stage in enumerate(self.stages[1:], 1):
             share = (self.examples_seen - stage.start) / self.fade
             self.generator.shares[i] = min(max(share, 0.0), 1.0)
-        super().training_step(batch, batch_idx)
 
     def begin_phase(self, name):
         self.begun.append((name, self.batches_seen))
