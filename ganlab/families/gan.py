@@ -17,7 +17,12 @@ from ganlab.regularizers import Regularizer, Regularizers, Score, Step
 
 
 class GAN(LatentModel):
-    """A generator against a discriminator (or critic), as in algorithm 1 of the paper.
+    """A generator against a discriminator (or critic): algorithm 1 of the paper.
+
+    A batch is a step of the discriminator, and then one of the generator, see
+    `AdversarialModule.training_step`. The paper's k steps of the discriminator (n_critic in WGAN)
+    are `every` of the generator's player. In a batch of both, the generator's step uses the samples
+    of the discriminator's step again; the paper samples new latents.
 
     If the networks take labels, it is the conditional GAN of Mirza and Osindero 2014
     (arXiv:1411.1784): both players see the label of the real example.
@@ -48,11 +53,11 @@ class GAN(LatentModel):
     ) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
-        others = getattr(discriminator, "classes", None)
-        if self.classes != others:
+        scored = getattr(discriminator, "classes", None)
+        if self.classes != scored:
             raise ConfigError(
                 f"model: the generator takes {self.classes or 'no'} classes and the discriminator "
-                f"{others or 'no'}; both must take the same number."
+                f"{scored or 'no'}; both must take the same number."
             )
         self.needs = ("example", "label") if self.classes else ("example",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)

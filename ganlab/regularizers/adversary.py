@@ -61,11 +61,11 @@ class Adversary(nn.Module):
             "real_scores" and "fake_scores" (N, S), where S counts the positions of all scales.
         """
         real, fake = self.regularizers.inputs(real, fake, number)
-        inputs = self._seen(real, given), self._seen(fake, given)
+        inputs = self._input(real, given), self._input(fake, given)
         real_scores, fake_scores = in_one_pass(discriminator, *inputs)
         step = Step(
             discriminator,
-            lambda samples: mean_scores(discriminator(self._seen(samples, given))),
+            lambda samples: mean_scores(discriminator(self._input(samples, given))),
             real,
             fake,
             mean_scores(real_scores),
@@ -83,10 +83,10 @@ class Adversary(nn.Module):
         self, discriminator: nn.Module, fake: Tensor, real: Tensor, given: tuple[Tensor, ...] = ()
     ) -> Tensor:
         """Return the generator's adversarial loss, a scalar; see `discriminator_terms`."""
-        scores = [discriminator(self._seen(fake, given))]
+        scores = [discriminator(self._input(fake, given))]
         if self.loss.paired:
             with torch.no_grad():
-                scores.append(discriminator(self._seen(real, given)))
+                scores.append(discriminator(self._input(real, given)))
         return over_scales(self.loss.generator, *scores)
 
     def generator_and_matching_loss(
@@ -99,16 +99,16 @@ class Adversary(nn.Module):
         arXiv:1711.11585, equation 4). With `features=True`, the discriminator must return its
         scores and all its maps.
         """
-        scores, fake_maps = discriminator(self._seen(fake, given), features=True)
+        scores, fake_maps = discriminator(self._input(fake, given), features=True)
         with torch.no_grad():
-            real_scores, real_maps = discriminator(self._seen(real, given), features=True)
+            real_scores, real_maps = discriminator(self._input(real, given), features=True)
         arguments = [scores, real_scores] if self.loss.paired else [scores]
         distances = [l1_loss(a, b) for a, b in zip(fake_maps, real_maps, strict=True)]
         scales = 1 if isinstance(scores, Tensor) else len(scores)
         matching = torch.stack(distances).sum() / scales
         return over_scales(self.loss.generator, *arguments), matching
 
-    def _seen(self, samples: Tensor, given: tuple[Tensor, ...]) -> Tensor:
+    def _input(self, samples: Tensor, given: tuple[Tensor, ...]) -> Tensor:
         """Return what the discriminator sees: given pictures and samples, augmented alike."""
         if not given:
             return self.regularizers.augment(samples)

@@ -38,9 +38,9 @@ class GradientPenalty(GradientPenaltyBase):
 
     def points(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         n = len(real[0])
-        share = torch.rand(n, device=real[0].device, dtype=real[0].dtype)  # for all parts alike
+        epsilon = torch.rand(n, device=real[0].device, dtype=real[0].dtype)  # for all parts alike
         return tuple(
-            torch.lerp(f, r, share.to(r.dtype).view(n, *[1] * (r.dim() - 1)))
+            torch.lerp(f, r, epsilon.to(r.dtype).view(n, *[1] * (r.dim() - 1)))
             for f, r in zip(fake, real, strict=True)
         )
 

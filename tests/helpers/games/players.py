@@ -14,10 +14,11 @@ def linear(inputs, outputs):
 
 
 class VAEGAN(AdversarialModule):
-    """Larsen et al. 2016 (arXiv:1512.09300), algorithm 1, without the discriminator's features."""
+    """Larsen et al. 2016 (arXiv:1512.09300), algorithm 1: three players, one graph."""
 
-    phases = (Phase("autoencoder", players=("encoder", "decoder")), Phase("discriminator"))
+    phases = (Phase("all", players=("encoder", "decoder", "discriminator")),)
     averaged_modules = ("decoder",)
+    gamma = 0.1
 
     def __init__(self):
         super().__init__()
@@ -27,25 +28,21 @@ class VAEGAN(AdversarialModule):
     def draw(self, n):
         return torch.randn(n, 2, device=self.device)
 
-    def autoencoder_loss(self, batch):
-        mean, log_variance = self.encoder(batch["example"]).chunk(2, 1)
-        z = mean + (log_variance / 2).exp() * self.draw(len(mean))
-        made = self.decoder(z)
-        reconstruction = mse_loss(made, batch["example"])
-        prior = (mean**2 + log_variance.exp() - 1 - log_variance).mean() / 2
+    def all_loss(self, batch):
+        x, features = batch["example"], self.discriminator[:2]
+        mean, log_variance = self.encoder(x).chunk(2, 1)
+        z = mean + (log_variance / 2).exp() * self.draw(len(x))
+        prior = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+        reconstructed = self.decoder(z)
+        likelihood = mse_loss(features(reconstructed), features(x)) / 2
+        sampled = self.decoder(self.draw(len(x)))
+        real, *fakes = map(self.discriminator, (x, reconstructed, sampled))
+        cross_entropy = softplus(-real).mean() + sum(softplus(fake).mean() for fake in fakes)
         return {
-            "encoder": {"prior": prior, "reconstruction": reconstruction},
-            "decoder": {
-                "reconstruction": 0.1 * reconstruction,
-                "adversarial": softplus(-self.discriminator(made)).mean(),
-            },
+            "encoder": {"prior": prior, "likelihood": likelihood},
+            "decoder": {"likelihood": self.gamma * likelihood, "adversarial": -cross_entropy},
+            "discriminator": {"adversarial": cross_entropy},
         }
-
-    def discriminator_loss(self, batch):
-        with torch.no_grad():
-            made = self.decoder(self.draw(len(batch["example"])))
-        real = softplus(-self.discriminator(batch["example"])).mean()
-        return {"adversarial": real + softplus(self.discriminator(made)).mean()}
 
 
 def vaegan(make=sgd, **options):
