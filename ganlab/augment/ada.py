@@ -51,7 +51,7 @@ class ADA(Augmentation):
     mirrors at most one width beyond a border, with zeros farther out.
 
     Args:
-        target: the mean of sign(D(real)) that p is adapted to, in [-1, 1].
+        target: the mean of sign(D(real)) that p is adapted to, in [-1, 1]; may be a schedule.
         examples: the real examples in which p can rise from 0 to 1; None for a fixed p.
         interval: the discriminator's batches between changes of p, at least 1.
         p: the probability at the start, in [0, 1].
@@ -88,10 +88,15 @@ class ADA(Augmentation):
     ) -> None:
         super().__init__()
         for name, value, is_allowed, allowed in (
-            ("target", target, _is_within(target, -1, 1), "a number from -1 to 1"),
+            (
+                "target",
+                target,
+                callable(target) or _is_within(target, -1, 1),
+                "a number from -1 to 1",
+            ),
             ("examples", examples, examples is None or examples > 0, "more than 0, or null"),
             ("interval", interval, interval >= 1, "1 or more"),
-            ("p", p, _is_within(p, 0, 1), "a number from 0 to 1"),
+            ("p", p, _is_within(p, 0, 1), "a number from 0 to 1, and no schedule"),
         ):
             if not is_allowed:
                 raise ConfigError(f"ADA.{name}: received {value}; needs {allowed}.")

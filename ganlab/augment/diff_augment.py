@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.augment.base import Augmentation
 from ganlab.augment.transforms import change_pictures, pick
-from ganlab.errors import one_of
+from ganlab.errors import ConfigError, one_of
 
 
 class DiffAugment(Augmentation):
@@ -25,13 +25,17 @@ class DiffAugment(Augmentation):
             "translation", see `translate`; "cutout", see `cut_out`.
 
     Raises:
-        ConfigError: `policy` has another value. Or, when called: no part of the samples is
-            pictures.
+        ConfigError: `policy` is empty or has another value. Or, when called: no part of the samples
+            is pictures.
     """
 
     def __init__(self, policy: Sequence[str] = ("color", "translation", "cutout")) -> None:
         super().__init__()
         policy = [policy] if isinstance(policy, str) else policy
+        if not policy:
+            raise ConfigError(
+                f"DiffAugment.policy: received none; needs one or more of {', '.join(CHANGES)}."
+            )
         self.policy = tuple(one_of("DiffAugment.policy", name, CHANGES) for name in policy)
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -48,7 +48,7 @@ class PartTimers(Callback):
             names = (phase.name,) if hasattr(pl_module, f"{phase.name}_loss") else phase.players
             for name in names:
                 self._wrap(pl_module, f"{name}_loss", f"{name}: forward", name)
-        self._wrap(pl_module, "manual_backward", ": backward")
+        self._wrap(pl_module, "_backward", ": backward")
         self._wrap(pl_module, "flush_log", "log")
         self._wrap(trainer.datamodule, "on_after_batch_transfer", "data")
         for optimizer in pl_module.optimizers_in_order():

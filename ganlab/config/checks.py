@@ -74,6 +74,8 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
     made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}
+    if "ema" in made:
+        module.start_averaging()
     names: tuple[str, ...] = ()
     if "evaluation" in made:
         made["evaluation"].protocol.check(module, data)

@@ -122,34 +122,35 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return a dict that maps the names of a callable's arguments to their parameters.
 
-    For a class whose constructor takes `**common`, or any `*args` and `**options`, the arguments of
-    its base class are included.
+    For a class whose constructor takes `**common`, the arguments of its base class are included. So
+    they are for `**options` of any name, but the class may give some of these itself, or take
+    others; then the last entry is `**options`.
     """
     parameters = dict(inspect.signature(target).parameters)
     for base in _constructors(target)[1:]:
-        parameters = {
-            n: p for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        }
-        inherited = list(inspect.signature(base).parameters.items())[1:]  # without self
-        parameters |= {n: p for n, p in inherited if n not in parameters}
+        options = [p for p in parameters.values() if p.kind is p.VAR_KEYWORD and p.name != "common"]
+        variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        parameters = {n: p for n, p in parameters.items() if p.kind not in variable}
+        inherited = list(inspect.signature(base).parameters.values())[1:]  # without self
+        if options:
+            inherited = [p if p.kind in variable else p.replace(default=None) for p in inherited]
+        for parameter in (*inherited, *options):
+            parameters.setdefault(parameter.name, parameter)
     return parameters
 
 
 def _constructors(target: Callable[..., Any]) -> list[Callable[..., Any]]:
     """Return the constructors that take a class's arguments, or the function itself.
 
-    A constructor with `**common`, or with `*args` and `**options` of any name, passes these
-    arguments to the constructor of the base class, which is then the next in the list.
+    A constructor with `**common`, or `**options` of any name, passes these arguments to the
+    constructor of the base class, which is then the next in the list.
     """
     if not inspect.isclass(target):
         return [target]
     chain: list[Callable[..., Any]] = []
     for init in (vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)):
         chain.append(init)
-        parameters = list(inspect.signature(init).parameters.values())
-        kinds = {parameter.kind for parameter in parameters}
-        passes_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
-        if not passes_all and "common" not in [p.name for p in parameters]:
+        if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values()):
             break
     return chain
 

@@ -9,6 +9,8 @@ from copy import deepcopy
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from ganlab.errors import ConfigError
+
 
 class AveragedModule(LightningModule):
     """A LightningModule that holds EMA weights, which the callback `EMA` updates.
@@ -29,8 +31,18 @@ class AveragedModule(LightningModule):
         self.averaged = nn.ModuleDict()
 
     def start_averaging(self) -> None:
-        """Copy the submodules in `averaged_modules` to `averaged`, for `EMA` to update."""
+        """Copy the submodules in `averaged_modules` to `averaged`, for `EMA` to update.
+
+        Raises:
+            ConfigError: there is no such submodule.
+        """
+        networks = dict(self.named_children())
         for name in self.averaged_modules:
+            if name not in networks:
+                raise ConfigError(
+                    f"{type(self).__name__}.averaged_modules: received {name!r}, which is no "
+                    "network of the model. Give names of networks, or () for no EMA weights."
+                )
             if name not in self.averaged:
                 copy = deepcopy(self.get_submodule(name)).eval().requires_grad_(False)
                 self.averaged[name] = copy

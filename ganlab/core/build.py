@@ -27,6 +27,9 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
     model = {k: v for k, v in config["model"].items() if k not in ("players", "phases")}
     module: AdversarialModule = make(model, **parts)
+    if not hasattr(module, "due_batches"):
+        title = type(module).__name__
+        raise ConfigError(f"model: the constructor of {title} must call super().__init__() first.")
     players = {name: make(player) for name, player in config["model"].get("players", {}).items()}
     module.bind(players, config["model"].get("phases"))
     module.config = config

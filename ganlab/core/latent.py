@@ -60,7 +60,7 @@ class LatentModel(AdversarialModule):
         rng = torch.Generator().manual_seed(seed)
         latents = self.draw_latents(n, rng)
         if truncation is not None and not self._truncates_itself:
-            if truncation < 0.05:
+            if not truncation >= 0.05:
                 raise ConfigError(
                     f"truncation: received {truncation}; needs at least 0.05 (with less, hardly "
                     "any latent is left), or null for no truncation."

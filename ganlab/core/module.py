@@ -95,10 +95,7 @@ class AdversarialModule(Game):
         }
         if window > 1:
             losses = {player: loss / window for player, loss in losses.items()}
-        if len(losses) == 1:
-            self.manual_backward(losses[phase.players[0]])
-        else:
-            add_gradients(self.trainer, losses, self.parameters_of)
+        self._backward(losses)
         self.due_batches[phase.name] += 1
         if self.due_batches[phase.name] % window == 0:
             self._step_players(phase.players)
@@ -114,6 +111,18 @@ class AdversarialModule(Game):
             k for k, (of, _) in self._shared.items() if not {*of}.isdisjoint(phase.players)
         ]:
             del self._shared[key]
+
+    def _backward(self, losses: dict[str, Tensor]) -> None:
+        for player, loss in losses.items():
+            if not loss.requires_grad:
+                raise ConfigError(
+                    f"{type(self).__name__}: the loss of {player!r} does not depend on a parameter "
+                    f"that it trains. Is it detached, or computed under torch.no_grad()?"
+                )
+        if len(losses) == 1:
+            self.manual_backward(next(iter(losses.values())))
+        else:
+            add_gradients(self.trainer, losses, self.parameters_of)
 
     def _terms_of(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
         if loss := getattr(self, f"{phase.name}_loss", None):

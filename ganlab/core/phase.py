@@ -42,9 +42,14 @@ class Phase:
     until_batches: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "players", tuple(self.players) or (self.name,))
-        if not isinstance(self.every, int) or self.every < 1:
-            raise self._error("every", "a whole number of batches, 1 or more")
+        players = (self.players,) if isinstance(self.players, str) else tuple(self.players)
+        object.__setattr__(self, "players", players or (self.name,))
+        for key in ("every", "start_batches", "until_batches"):
+            value, least = getattr(self, key), int(key == "every")
+            if value is None and key == "until_batches":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise self._error(key, f"a whole number of batches, {least} or more")
         for start, until in (("start", "until"), ("start_batches", "until_batches")):
             begin, end = getattr(self, start), getattr(self, until)
             if not isinstance(begin, (int, float)) or not begin >= 0:
@@ -165,8 +170,8 @@ def check_phases(
         windows = {name: players[name].accumulate for name in phase.players}
         if len(set(windows.values())) > 1:
             raise ConfigError(
-                f"model.players.{phase.players[-1]}.accumulate: the players of phase "
-                f"{phase.name!r} accumulate differently ({windows}); give all the same number."
+                f"model.players: the players of phase {phase.name!r} accumulate differently "
+                f"({windows}); give all the same `accumulate`."
             )
         owner: dict[nn.Parameter, str] = {}
         for player in phase.players:

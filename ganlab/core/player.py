@@ -39,9 +39,10 @@ class Player:
 
     def __post_init__(self) -> None:
         for name in ("every", "accumulate"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) < 1 or getattr(self, name) != int(getattr(self, name)):
                 raise ConfigError(
-                    f"player.{name}: received {getattr(self, name)}; needs 1 or more."
+                    f"player.{name}: received {getattr(self, name)}; needs a whole number, 1 or "
+                    "more."
                 )
         if self.gradient_clip is not None and self.gradient_clip <= 0:
             raise ConfigError(

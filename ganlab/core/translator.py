@@ -218,16 +218,11 @@ class Translator(AdversarialModule):
     def pictures(self, batch: Batch, *, ema: bool = True, seed: int = 0) -> dict[str, Tensor]:
         """Return a dict that maps titles to rows of pictures (N, C, H, W) in [−1, 1]."""
         rows = {}
-        for direction in self.directions.values():
-            x = batch[direction.source]
-            rows[direction.source] = x
-            name = f"{direction.source} → {direction.target}"
-            rows[name] = self._translate_in(direction, x, ema, seed)
+        for name, direction in self.directions.items():
+            rows[direction.source] = x = batch[direction.source]
+            title = f"{direction.source} → {direction.target}"
+            rows[title] = self.translate(x, name, ema=ema, seed=seed).cpu()
         return rows
-
-    def _translate_in(self, direction: Direction, x: Tensor, ema: bool, seed: int) -> Tensor:
-        name = next(name for name, other in self.directions.items() if other == direction)
-        return self.translate(x, name, ema=ema, seed=seed).cpu()
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, the generators' input and output shapes, and augmentations."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganlab.augment import Augmentation
 from ganlab.core import Batch, LatentModel
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss, Unrolling
 from ganlab.regularizers import Regularizer, Regularizers, Score, Step
 
@@ -37,7 +37,7 @@ class GAN(LatentModel):
             steps. These steps minimise the adversarial loss without the regularizers' penalties.
 
     Raises:
-        ConfigError: the networks do not take the same number of classes.
+        ConfigError: the networks do not take the same number of classes, or unknown `latents`.
     """
 
     roles = ("discriminator", "generator")
@@ -61,7 +61,8 @@ class GAN(LatentModel):
             )
         self.needs = ("example", "label") if self.classes else ("example",)
         self.adversarial, self.regularizers = adversarial, Regularizers(regularizers)
-        self.latents, self.unrolling = latents, unrolling
+        self.latents = one_of("model.latents", latents, ("normal", "uniform"))
+        self.unrolling = unrolling
         self.regularizers.prepare(discriminator)
         self.schedule(adversarial=adversarial, regularizers=self.regularizers)
 

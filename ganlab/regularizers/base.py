@@ -42,13 +42,15 @@ class Penalty(Regularizer):
             (lazy regularization: Karras et al. 2020, arXiv:1912.04958, section 3.1).
 
     Raises:
-        ConfigError: `every` is below 1.
+        ConfigError: `every` is below 1, or `weight` below 0.
     """
 
     def __init__(self, weight: float = 1.0, every: int = 1) -> None:
         super().__init__()
         if every < 1:
             raise ConfigError(f"{type(self).__name__}.every: received {every}; needs 1 or more.")
+        if isinstance(weight, (int, float)) and weight < 0:
+            raise ConfigError(f"{type(self).__name__}.weight: received {weight}; needs 0 or more.")
         self.weight, self.every = weight, every
 
     def is_due(self, number: int) -> bool:

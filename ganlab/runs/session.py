@@ -92,6 +92,9 @@ class Session:
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
         stopped = any(c.interrupted_by for c in checkpoints)
         self.interrupted = stopped and budget.spent(module) < 1
+        for phase in module.phases:
+            if not module.due_batches[phase.name]:
+                self._say(f"The phase {phase.name} was not due in any batch of the run.")
         if module.is_over:
             self._say("All phases of the game have ended, and with them the run.")
         self.pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)

@@ -54,6 +54,9 @@ def test_start_counts_and_until_does_not():
     [
         ({"every": 0}, ["model.phases.x.every", "received 0", "1 or more"]),
         ({"every": 1.5}, ["model.phases.x.every", "received 1.5"]),
+        ({"every": True}, ["model.phases.x.every", "received True"]),
+        ({"start_batches": 2.5}, ["model.phases.x.start_batches", "received 2.5"]),
+        ({"until_batches": 2.5}, ["model.phases.x.until_batches", "received 2.5"]),
         ({"start": -1}, ["model.phases.x.start", "received -1"]),
         ({"start": "5"}, ["model.phases.x.start", "received '5'"]),
         ({"start": 9, "until": 9}, ["model.phases.x.until", "received 9", "more than start (9)"]),

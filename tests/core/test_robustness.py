@@ -11,6 +11,7 @@ from torch import nn
 
 from ganlab.callbacks import EMA
 from ganlab.core import Phase, Player, Ramp
+from ganlab.core.build import build_module
 from ganlab.errors import ConfigError
 from ganlab.families import GAN
 from ganlab.regularizers import R1, Penalty, Regularizers, WeightClipping
@@ -137,6 +138,19 @@ def test_regularizers_can_be_added_and_removed():
         Regularizers({"adversarial": R1()})
 
 
+def test_only_networks_of_the_game_can_be_averaged():
+    module = tiny_gan()
+    module.averaged_modules = ("generator", "encodr")
+    with pytest.raises(ConfigError, match="averaged_modules: received 'encodr'"):
+        fit(module, EMA(10, None), batches=1)
+
+
+def test_a_constructor_that_forgets_its_base_is_named():
+    config = {"_target_": "helpers.games.mistakes.Forgetful"}
+    with pytest.raises(ConfigError, match=r"Forgetful must call super\(\).__init__\(\)"):
+        build_module({"model": config})
+
+
 def test_steps_are_foreseen_before_the_first_batch():
     module = tiny_gan(phases={"generator": {"start": 20}})
     assert module.steps_after("discriminator", 3) == 3
@@ -151,6 +165,7 @@ def test_steps_are_foreseen_before_the_first_batch():
         (lambda loss: {"x": loss["adversarial"].expand(3)}, r"the term 'x' .* is \(3,\); needs"),
         (lambda loss: {"x": 1.0}, "the term 'x' .* is 1.0; needs a tensor"),
         (lambda loss: None, "is None; needs at least one term"),
+        (lambda loss: {"x": loss["adversarial"].detach()}, "does not depend on a parameter"),
     ],
 )
 def test_a_loss_that_is_no_dict_of_scalars_is_refused(terms, words):
