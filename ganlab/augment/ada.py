@@ -24,13 +24,14 @@ def _is_within(value: object, low: float, high: float) -> bool:
 
 
 class ADA(Augmentation):
-    """Random changes of pictures, more of them the more the discriminator overfits.
+    """Random changes of pictures, whose probability rises when the discriminator overfits.
 
     Karras et al. 2020 (arXiv:2006.06676), section 3 and appendix B, with the groups "bgc" of
     transforms and the constants of the authors' code (NVlabs/stylegan2-ada-pytorch,
-    training/augment.py). Each transform changes each sample with probability p:
+    training/augment.py). Each transform is drawn for each sample with probability p:
 
-    - blitting: mirroring, quarter turns, translation by whole pixels, up to 1/8 of each side;
+    - blitting: mirroring (a half of the time), quarter turns (0 to 3), translation by whole pixels,
+      up to 1/8 of each side;
     - geometry: scaling by 2ˢ, scaling of the two axes by 2ˢ and 2⁻ˢ, with s of deviation 0.2,
       rotation before and after it, each with probability 1 − √(1 − p), translation with deviation
       1/8 of each side;
@@ -39,9 +40,10 @@ class ADA(Augmentation):
 
     Every `interval` batches, p rises by (real examples since the last change) / `examples` if the
     mean of sign(D(real)) over these examples, `mean_sign`, is above `target`, and falls by as much
-    if it is below. So scores must be positive for what looks real, which a Wasserstein critic's
-    need not be. p stays in [0, 1]; the authors' code bounds it from below only, and so needs
-    longer to come back from above 1, where it acts as 1.
+    if it is below. So scores must be positive for what looks real and negative for what does not,
+    which Wasserstein and relativistic losses, and least squares with labels 0 and 1, do not ensure.
+    p stays in [0, 1]; the authors' code bounds it from below only, and so needs longer to come back
+    from above 1, where it acts as 1.
 
     Pictures are (N, C, H, W) in [-1, 1], with sides of at least 7 pixels. Colours need C of 1 or 3;
     hue and saturation leave pictures of one channel unchanged. All pictures of a sample change
@@ -104,9 +106,9 @@ class ADA(Augmentation):
         self.blitting, self.geometry, self.color = blitting, geometry, color
         self.register_buffer("p", torch.tensor(float(p)))
         self.register_buffer("mean_sign", torch.zeros(()))
-        # of sign(D(real)) and of real examples since p's last change, means over ranks
+        # sum of sign(D(real)), and number of real examples, since p last changed: means over ranks
         self.register_buffer("sums", torch.zeros(2))
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # since then
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # batches
         self.register_buffer("lowpass", torch.tensor(SYM6), persistent=False)
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -128,7 +130,7 @@ class ADA(Augmentation):
         mean_sign = sums[0] / sums[1]
         change = torch.sign(mean_sign - self.target) * sums[1] * (ranks / self.examples)
         steps = self.steps + 1
-        is_due = steps >= self.interval  # stays on the device, which nothing waits for
+        is_due = steps >= self.interval  # a tensor, so that the CPU need not wait for the device
         self.p.copy_(torch.where(is_due, (self.p + change).clamp(0, 1), self.p))
         self.mean_sign.copy_(torch.where(is_due, mean_sign, self.mean_sign))
         self.sums.copy_(torch.where(is_due, 0, sums))
@@ -144,7 +146,7 @@ class ADA(Augmentation):
         if min(height, width) < SMALLEST:
             raise ConfigError(
                 f"ADA: received pictures of {height} × {width} pixels; needs at least "
-                f"{SMALLEST} × {SMALLEST}."
+                f"{SMALLEST} × {SMALLEST}. Use larger pictures, or remove ADA."
             )
         changed = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
         for change in changes:

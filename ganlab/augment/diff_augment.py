@@ -49,8 +49,8 @@ def change_color(pictures: Tensor, uniform: Tensor) -> Tensor:
     """Return pictures with another brightness, then saturation, then contrast.
 
     Brightness adds a number in [-0.5, 0.5). Saturation multiplies each pixel's difference from the
-    mean of its channels by one in [0, 2). Contrast multiplies the difference from the picture's
-    mean by one in [0.5, 1.5).
+    mean of its channels by a number in [0, 2). Contrast multiplies the difference from the
+    picture's mean by a number in [0.5, 1.5).
 
     Args:
         pictures: (N, C, H, W).
@@ -65,7 +65,7 @@ def change_color(pictures: Tensor, uniform: Tensor) -> Tensor:
 
 
 def translate(pictures: Tensor, uniform: Tensor) -> Tensor:
-    """Return pictures moved by whole pixels, at most 1/8 of each side; what enters is 0.
+    """Return pictures moved by up to 1/8 of each side, rounded to whole pixels; what enters is 0.
 
     Args:
         pictures: (N, C, H, W).

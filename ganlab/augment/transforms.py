@@ -72,7 +72,8 @@ def fold(position: Tensor, size: int) -> Tensor:
 def turn(pictures: Tensor, flips: Tensor, quarters: Tensor) -> Tensor:
     """Return pictures mirrored left to right, then turned anticlockwise by quarters of a circle.
 
-    Pixels are copied, never blended. What a turned picture of unequal sides lacks is mirrored.
+    Pixels are copied, never blended. Where a turned picture that is not square does not cover the
+    result, it is mirrored.
 
     Args:
         pictures: (N, C, H, W).
@@ -98,7 +99,7 @@ def rotation(angle: Tensor) -> Tensor:
 
 
 def warp(pictures: Tensor, matrix: Tensor, offset: Tensor, lowpass: Tensor) -> Tensor:
-    """Return pictures whose value at q is the input's at matrix·q + offset, without aliasing.
+    """Return pictures whose value at q is the input's at matrix·q + offset, with little aliasing.
 
     Positions (x, y) are in pixels from the picture's centre; y points down. Beyond its border a
     picture is mirrored at the centres of the outermost pixels. The picture is supersampled
@@ -153,7 +154,7 @@ class _Sample(torch.autograd.Function):
     """Bilinear `grid_sample` with gradients of any order to the picture and none to the grid.
 
     The backward pass of torch 2.5's own cannot be differentiated. The map is linear in the
-    picture, so its backward pass is the transposed map, and that one's is this map again.
+    picture, so its backward pass is the transposed map, whose backward pass is this map.
     """
 
     @staticmethod

@@ -58,7 +58,7 @@ class Game(LoggedModule):
         Players train the parameters that require gradients now; freeze a network before.
 
         Args:
-            players: a `Player` for each name in `roles`, in any order.
+            players: a `Player` for each player of the phases, in any order.
             phases: changed fields of phases by the phase's name, e.g. {"generator": {"every": 5}}.
 
         Raises:
@@ -73,9 +73,9 @@ class Game(LoggedModule):
         declared = self.phases or tuple(Phase(role) for role in self.roles)
         roles = tuple(dict.fromkeys(name for phase in declared for name in phase.players))
         known = f"the players of {title} are {', '.join(roles)}."
-        unused = {*type(self).roles, *(n for p in type(self).phases for n in p.players)}
+        declared_by_class = {*type(self).roles, *(n for p in type(self).phases for n in p.players)}
         for name in players:
-            if name not in roles and name not in unused:
+            if name not in roles and name not in declared_by_class:
                 hint = nearest(name, list(roles))
                 raise ConfigError(f"model.players: received {name!r}; {known}{hint}")
         for role in roles:
@@ -95,9 +95,9 @@ class Game(LoggedModule):
         return self
 
     def setup(self, stage: str) -> None:
-        """Let all players' parameters require gradients, as a strategy such as DDP must see them.
+        """Let all players' parameters require gradients, because DDP must see them.
 
-        Afterwards only the moving players' parameters do.
+        In training, only those of the present phase's players do.
         """
         self._require_gradients_of(*self.players)
 
@@ -113,9 +113,10 @@ class Game(LoggedModule):
         """
         if not self.players:
             title = type(self).__name__
+            names = dict.fromkeys(n for p in self.phases for n in p.players) or self.roles
             raise ConfigError(
                 f"players: this {title} has none. Call bind(players) once before fit; players: "
-                f"{', '.join(self.roles)}."
+                f"{', '.join(names)}."
             )
         return [
             player.build_optimizer(role, self.parameters_of[role], self.scheduled)
@@ -182,8 +183,8 @@ class Game(LoggedModule):
         Args:
             key: a name for the result.
             of: the player, or players, whose networks `make` uses.
-            make: makes the result. It carries gradients of those of the players that this phase or
-                a later due phase of the batch moves; other phases must detach it.
+            make: makes the result. Gradients flow through it to those players in `of` that train
+                in this or a later phase of the batch; other phases must detach it.
         """
         if not self._remaining:
             return make()

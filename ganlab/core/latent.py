@@ -94,7 +94,7 @@ class LatentModel(AdversarialModule):
             ema: whether to use the network's EMA weights if it has them.
             truncation: entries of sampled latents outside [−truncation, truncation] are sampled
                 again until all are inside (Brock et al. 2019, arXiv:1809.11096, section 3.1). For a
-                network with its own truncation, the network's ψ, also for given latents.
+                network with its own truncation, the network's ψ; else ignored for given latents.
             gradients: whether gradients flow to `latents`, and to weights that require gradients.
             batch_size: samples generated per forward pass.
 
@@ -123,6 +123,12 @@ class LatentModel(AdversarialModule):
         """Check the batch keys, and that the network makes samples of the data's shape."""
         super().check_data(shapes, provides)
         network, shape = self.get_submodule(self.samples_from), tuple(shapes["example"])
+        if missing := [name for name in ("latent", "shape") if not hasattr(network, name)]:
+            raise ConfigError(
+                f"model.{self.samples_from}: a {type(network).__name__} has no attribute "
+                f"{missing[0]}. Set latent and shape (and classes, if it takes labels) in its "
+                "constructor."
+            )
         inputs = [torch.zeros(2, network.latent), torch.zeros(2, dtype=torch.long)]
         inputs = inputs if self.classes else inputs[:1]
         made = self.check_takes(self.samples_from, network, *inputs)
@@ -130,7 +136,7 @@ class LatentModel(AdversarialModule):
             raise ConfigError(
                 f"model.{self.samples_from}: makes samples of shape {made[1:]}, but the data has "
                 f"{shape}. Let the model's size and channels follow the data's "
-                "(size: ${data.size}, channels: ${data.channels})."
+                "(size: ${data.size}, channels: ${data.channels}, shape: [${data.dimensions}])."
             )
 
     @property
@@ -145,5 +151,5 @@ class LatentModel(AdversarialModule):
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
             raise ConfigError(
                 f"labels: received {int(labels.min())} … {int(labels.max())}; "
-                f"allowed 0 … {self.classes - 1}."
+                f"choose labels from 0 to {self.classes - 1}."
             )

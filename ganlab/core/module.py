@@ -23,7 +23,7 @@ Batch = dict[str, Tensor]
 
 
 class AdversarialModule(Game):
-    """A game between players, each minimising its own loss in turn.
+    """A game between players, each minimising its own loss, in turn or together.
 
     A family registers its networks and sets `phases`, or only `roles` for one phase of each player.
     For each phase it defines a method `<phase>_loss(batch)`, which returns the named terms of the
@@ -198,7 +198,8 @@ class AdversarialModule(Game):
         """
         if "ganlab" not in checkpoint:
             raise CheckpointError(
-                "checkpoint: this file was not written by ganlab (it has no counters or config)."
+                "checkpoint: this file was not written by ganlab (it has no counters or config). "
+                "Choose a checkpoint of a run, below its folder's checkpoints/."
             )
         checkpoint |= {
             key: current(checkpoint[key]) for key in ("ganlab", "callbacks") if key in checkpoint
@@ -259,6 +260,6 @@ class AdversarialModule(Game):
         try:
             with torch.no_grad():
                 return tuple(getattr(network(*(x.to(self.device) for x in inputs)), "shape", ()))
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, TypeError) as error:
             shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
             raise ConfigError(f"model.{name}: cannot take inputs of {shapes}: {error}") from error

@@ -11,7 +11,7 @@ from torch import Tensor
 class Generates(Protocol):
     """A game that makes samples from latents; see `LatentModel`, which implements it.
 
-    It has the attributes `classes`, `latents` and `modality`, too.
+    It also has the attributes `classes`, `latents` and `modality`, which isinstance does not check.
     """
 
     def draw_inputs(

@@ -65,7 +65,7 @@ class Phase:
         return ConfigError(f"model.phases.{self.name}.{key}: received {value!r}; needs {needed}.")
 
     def is_active(self, examples: int, batches: int) -> bool:
-        """Whether the phase is active in the batch after `examples` examples and `batches`."""
+        """Whether the phase is active in the next batch after these examples and batches."""
         has_begun = self.start <= examples and self.start_batches <= batches
         return has_begun and not self.is_over(examples, batches)
 
@@ -76,7 +76,7 @@ class Phase:
         )
 
     def is_due(self, examples: int, batches: int) -> bool:
-        """Whether the phase is due in the batch after `examples` examples and `batches`."""
+        """Whether the phase is due in the batch after `examples` examples and `batches` batches."""
         return (batches + 1) % self.every == 0 and self.is_active(examples, batches)
 
     def due_batches(self, batches: int, examples: int) -> int:

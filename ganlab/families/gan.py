@@ -19,7 +19,7 @@ from ganlab.regularizers import Regularizer, Regularizers, Score, Step
 class GAN(LatentModel):
     """A generator against a discriminator (or critic): algorithm 1 of the paper.
 
-    A batch is a step of the discriminator, and then one of the generator, see
+    In each batch the discriminator takes a step, then the generator, see
     `AdversarialModule.training_step`. The paper's k steps of the discriminator (n_critic in WGAN)
     are `every` of the generator's player. In a batch of both, the generator's step uses the samples
     of the discriminator's step again; the paper samples new latents.
@@ -85,7 +85,7 @@ class GAN(LatentModel):
             score = self._score_of(batch, self.unrolling.look_ahead(self.discriminator, loss))
         fake_scores, real_scores = score(fake), None
         if self.adversarial.paired:
-            with torch.set_grad_enabled(self.unrolling is not None):
+            with torch.set_grad_enabled(self.unrolling is not None):  # unrolled, D depends on G
                 real_scores = score(real)
         return {"adversarial": self.adversarial.generator(fake_scores, real_scores)}
 

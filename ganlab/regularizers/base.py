@@ -140,10 +140,10 @@ class Regularizers(nn.ModuleDict):
             regularizer.constrain(network)
 
     def inputs(self, real: Inputs, fake: Inputs, number: int) -> tuple[Inputs, Inputs]:
-        """Return real and generated inputs of a discriminator's step, without their graphs.
+        """Return real and generated inputs of a discriminator's step, detached.
 
         An input requires gradients if a due penalty takes its gradient at this input. Generated
-        inputs get the types of real ones, as under autocast a generator's output is in half
+        inputs get the dtypes of real ones, because under autocast a generator's output is in half
         precision.
         """
         at = {r.at for r in self._all(GradientPenaltyBase) if r.is_due(number)}

@@ -21,13 +21,13 @@ class LeCam(Penalty):
 
     Args:
         weight: λ.
-        decay: the factor of the running means at each step, in [0, 1).
+        decay: what remains of the running means each time the term is computed, in [0, 1).
         one_sided: whether scores of real examples below α_F, and scores of samples above α_R, are
             not penalised, as in the authors' code.
         every: see `Penalty`.
 
     Raises:
-        ConfigError: `decay` is outside [0, 1), or `every` below 1.
+        ConfigError: `decay` is outside [0, 1), `weight` below 0, or `every` below 1.
     """
 
     logged = ("real_mean", "fake_mean")

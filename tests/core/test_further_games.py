@@ -82,7 +82,7 @@ def test_path_length_of_a_linear_generator():
     latents = torch.randn(20_000, 2).requires_grad_()
     none = torch.zeros(0)
     known = {"latents": latents, "generate": lambda z: z @ matrix.T}
-    path_length = PathLength(decay=1.0)
+    path_length = PathLength(rate=1.0)
     value = path_length.term(Step(nn.Identity(), None, none, none, none, none, 0, **known))
     mean = path_length.mean.item()
     assert value.item() + mean**2 == pytest.approx(25.0, rel=0.05)  # E‖Jᵀy‖² = var + mean²

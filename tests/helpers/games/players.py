@@ -37,11 +37,11 @@ class VAEGAN(AdversarialModule):
         likelihood = mse_loss(features(reconstructed), features(x)) / 2
         sampled = self.decoder(self.draw(len(x)))
         real, *fakes = map(self.discriminator, (x, reconstructed, sampled))
-        cross_entropy = softplus(-real).mean() + sum(softplus(fake).mean() for fake in fakes)
+        discrimination = softplus(-real).mean() + sum(softplus(fake).mean() for fake in fakes)
         return {
             "encoder": {"prior": prior, "likelihood": likelihood},
-            "decoder": {"likelihood": self.gamma * likelihood, "adversarial": -cross_entropy},
-            "discriminator": {"adversarial": cross_entropy},
+            "decoder": {"likelihood": self.gamma * likelihood, "adversarial": -discrimination},
+            "discriminator": {"adversarial": discrimination},
         }
 
 
@@ -82,7 +82,7 @@ def infogan():
 
 
 class Pretrained(GAN):
-    """A generator that first learns by likelihood, then from the discriminator."""
+    """A generator that first minimises a squared distance, then learns from the discriminator."""
 
     phases = (
         Phase("likelihood", players=("generator",), until=20),
@@ -100,7 +100,7 @@ class Pretrained(GAN):
 
 
 class Lazy(GAN):
-    """StyleGAN2's lazy R1 (arXiv:1912.04958, appendix B) as a phase of the discriminator."""
+    """StyleGAN2's lazy R1 (arXiv:1912.04958, appendix B) as a phase, without its factors."""
 
     phases = (
         Phase("discriminator"),

@@ -58,9 +58,9 @@ class SeqGAN(AdversarialModule):
         """The policy gradient of equation 6, with the reward of whole sequences."""
         made = self.generator.write(len(batch["example"]))
         reward = self.score(made).sigmoid()
-        logits = self.generator(made).log_softmax(2)
-        likelihood = logits.gather(2, made[..., None]).sum((1, 2))
-        return {"policy": -(likelihood * reward.detach()).mean()}
+        log_probabilities = self.generator(made).log_softmax(2)
+        log_likelihood = log_probabilities.gather(2, made[..., None]).sum((1, 2))
+        return {"policy": -(log_likelihood * reward.detach()).mean()}
 
     def score(self, tokens, label=None):
         """Return scores (N,) of tokens (N, LENGTH)."""

@@ -1,4 +1,4 @@
-"""Several generators, several stages: the number of networks and phases is an instance's choice."""
+"""Games whose constructors decide how many networks and phases there are."""
 
 import torch
 from helpers.games.players import linear
@@ -68,8 +68,8 @@ class Stages(nn.Module):
 class Growing(GAN):
     """Progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2) with a phase a stage.
 
-    A stage begins as a copy of the stage before. It lasts `length` examples, and fades in over
-    three quarters of them.
+    Unlike the paper's, a stage begins as a copy of the stage before. It lasts `length` examples, and
+    fades in over three quarters of them.
     """
 
     def __init__(self, *args, length, **options):

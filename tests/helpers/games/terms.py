@@ -58,9 +58,9 @@ class PathLength(Penalty):
 
     logged = ("mean",)
 
-    def __init__(self, weight=2.0, decay=0.01):
+    def __init__(self, weight=2.0, rate=0.01):
         super().__init__(weight)
-        self.decay = decay
+        self.rate = rate
         self.register_buffer("mean", torch.zeros(()))
 
     def term(self, step):
@@ -69,7 +69,7 @@ class PathLength(Penalty):
             (made * torch.randn_like(made)).sum(), step.latents, create_graph=True
         )
         lengths = slope.square().sum(1).sqrt()
-        self.mean.lerp_(mean_over_ranks(lengths.mean()), self.decay)
+        self.mean.lerp_(mean_over_ranks(lengths.mean()), self.rate)
         return (lengths - self.mean).square().mean()
 
 
