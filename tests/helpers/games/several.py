@@ -68,7 +68,7 @@ class Stages(nn.Module):
 class Growing(GAN):
     """Progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2) with a phase a stage.
 
-    Unlike the paper's, a stage begins as a copy of the stage before. It lasts `length` examples, and
+    Unlike in the paper, a stage begins as a copy of the one before. It lasts `length` examples, and
     fades in over three quarters of them.
     """
 
