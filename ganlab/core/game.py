@@ -40,6 +40,7 @@ class Game(LoggedModule):
         self.due_batches: dict[str, int] = {}
         self._unfinished: dict[str, dict[str, Tensor]] = {}  # gradients, by phase and parameter
         self._shared: dict[str, tuple[tuple[str, ...], Any]] = {}
+        self._trained: dict[str, set[str]] = {}  # names of the networks that a player trains
         self._remaining: list[Phase] = []  # due phases of this batch, the present one first
         self._moving: list[str] = []  # players whose parameters require gradients
 
@@ -92,6 +93,10 @@ class Game(LoggedModule):
         self.steps = dict.fromkeys(roles, 0)
         self.due_batches = {phase.name: 0 for phase in bound}
         self._moving = list(roles)
+        self._trained = {
+            name: {module.partition(".")[0] for module in player.modules or (name,)}
+            for name, player in chosen.items()
+        }
         return self
 
     def setup(self, stage: str) -> None:
@@ -103,7 +108,7 @@ class Game(LoggedModule):
 
     def trains(self, player: str, name: str) -> bool:
         """Whether a player trains the network `name`, or a part of it."""
-        return name in {m.partition(".")[0] for m in self.players[player].modules or (player,)}
+        return name in self._trained[player]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return one optimizer for each player, in the order of `roles`.

@@ -41,7 +41,7 @@ class LatentModel(AdversarialModule):
 
     def draw_latents(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Return sampled latents (n, latent); `generator` defaults to torch's random generator."""
-        shape = (n, self.get_submodule(self.samples_from).latent)
+        shape = (n, getattr(self, self.samples_from).latent)
         device = self.device if generator is None else generator.device
         if self.latents == "uniform":
             return torch.rand(shape, generator=generator, device=device) * 2 - 1

@@ -126,10 +126,10 @@ class AdversarialModule(Game):
 
     def _terms_of(self, phase: Phase, batch: Batch) -> dict[str, dict[str, Tensor]]:
         if loss := getattr(self, f"{phase.name}_loss", None):
-            terms = loss(batch)
+            terms, player = loss(batch), phase.players[0]
             is_dict = isinstance(terms, dict)
-            if len(phase.players) == 1 and not (is_dict and terms.keys() == {*phase.players}):
-                return {phase.players[0]: terms}
+            if len(phase.players) == 1 and not (is_dict and isinstance(terms.get(player), dict)):
+                return {player: terms}
             if not is_dict or terms.keys() != {*phase.players}:
                 received = f"losses of {', '.join(terms)}" if is_dict else type(terms).__name__
                 raise ConfigError(

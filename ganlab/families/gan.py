@@ -137,8 +137,8 @@ class GAN(LatentModel):
 
     def _score_of(self, batch: Batch, score: Score | None = None) -> Score:
         """Return the function that scores augmented samples with a batch's labels."""
-        label, score = self._label(batch), score or self.score
-        return lambda samples: score(self.regularizers.augment(samples), label)
+        label, score, augment = self._label(batch), score or self.score, self.regularizers.augment
+        return lambda samples: score(augment(samples), label)
 
     def _label(self, batch: Batch) -> Tensor | None:
         return batch["label"] if "label" in self.needs else None
