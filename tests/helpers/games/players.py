@@ -34,9 +34,10 @@ class VAEGAN(AdversarialModule):
         z = mean + (log_variance / 2).exp() * self.draw(len(x))
         prior = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
         reconstructed = self.decoder(z)
-        likelihood = mse_loss(features(reconstructed), features(x)) / 2
+        likelihood = (features(reconstructed) - features(x)).square().sum(1).mean() / 2
         sampled = self.decoder(self.draw(len(x)))
         real, *fakes = map(self.discriminator, (x, reconstructed, sampled))
+        # −L_GAN
         discrimination = softplus(-real).mean() + sum(softplus(fake).mean() for fake in fakes)
         return {
             "encoder": {"prior": prior, "likelihood": likelihood},
