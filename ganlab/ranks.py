@@ -183,12 +183,20 @@ def mean_over_ranks(value: Tensor) -> Tensor:
     """
     from torch import distributed
 
-    value = value.detach()
-    if not distributed.is_available() or not distributed.is_initialized():
-        return value
-    total = value.clone()
+    ranks = number_of_ranks()
+    if ranks == 1:
+        return value.detach()
+    total = value.detach().clone()
     distributed.all_reduce(total)
-    return total / distributed.get_world_size()
+    return total.div_(ranks)
+
+
+def number_of_ranks() -> int:
+    """Return the number of processes that train together; 1 before they are connected."""
+    from torch import distributed
+
+    is_connected = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if is_connected else 1
 
 
 def _leading_digits(text: str) -> str:

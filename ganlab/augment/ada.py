@@ -8,12 +8,12 @@ from functools import partial
 from math import pi
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from ganlab.augment.base import Augmentation
 from ganlab.augment.transforms import SYM6, change_pictures, recolor, rotation, turn, warp
 from ganlab.errors import ConfigError
-from ganlab.ranks import mean_over_ranks
+from ganlab.ranks import mean_over_ranks, number_of_ranks
 
 Change = Callable[[Tensor], Tensor]
 SMALLEST = 7  # pixels a side that the low-pass filter needs
@@ -125,10 +125,8 @@ class ADA(Augmentation):
         count = len(real_scores)
         mean = real_scores.float().sign().mean()
         sums = self.sums + mean_over_ranks(torch.stack((mean, torch.ones_like(mean))) * count)
-        is_parallel = distributed.is_available() and distributed.is_initialized()
-        ranks = distributed.get_world_size() if is_parallel else 1
         mean_sign = sums[0] / sums[1]
-        change = torch.sign(mean_sign - self.target) * sums[1] * (ranks / self.examples)
+        change = torch.sign(mean_sign - self.target) * sums[1] * (number_of_ranks() / self.examples)
         steps = self.steps + 1
         is_due = steps >= self.interval  # a tensor, so that the CPU need not wait for the device
         self.p.copy_(torch.where(is_due, (self.p + change).clamp(0, 1), self.p))

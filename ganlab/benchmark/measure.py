@@ -22,6 +22,8 @@ def check_comparable(config: dict[str, Any], family: type) -> str:
     Raises:
         ConfigError: the reference loop does not support a setting.
     """
+    from ganlab.families import GAN
+
     model, players = config["model"], config["model"]["players"]
     precision = str(config["trainer"].get("precision")).replace("32-true", "32")
     unlike = {
@@ -33,7 +35,7 @@ def check_comparable(config: dict[str, Any], family: type) -> str:
     for role, player in players.items():
         unlike[f"model.players.{role}.accumulate"] = player.get("accumulate", 1) != 1
         unlike[f"model.players.{role}.gradient_clip"] = player.get("gradient_clip") is not None
-    if family.__name__ != "GAN":
+    if family is not GAN:
         unlike |= {
             "model.players.generator.every": players["generator"].get("every", 1) != 1,
             "loss.regularizers": any((config["loss"].get("regularizers") or {}).values()),
@@ -82,11 +84,8 @@ def measure(
     silent = without_callbacks(config, kept=("ema",))
     pairing = AlternatingLoops(batches, blocks, BLOCK_SECONDS, precision or "32-true")
     fit(silent, pairing)
-    ours, reference = pairing.ours, pairing.reference
     size = pairing.examples_in_batch
-    milliseconds = 1000 * statistics.median(ours)
-    reference_milliseconds = 1000 * statistics.median(reference)
-    ratios = [a / b for a, b in zip(ours, reference, strict=True)]
+    milliseconds = 1000 * statistics.median(pairing.ours)
     more = max(2, min(20, round(1e4 / milliseconds)))  # batches in about ten seconds
     loops = ("ours", "reference") if is_compared else ("ours",)
     memory = peak_memory(silent, more, precision or "32-true", loops)
@@ -103,6 +102,8 @@ def measure(
         "parts_milliseconds": time_parts(silent, max(more, pairing.batches)),
     }
     if is_compared:
+        reference_milliseconds = 1000 * statistics.median(pairing.reference)
+        ratios = [a / b for a, b in zip(pairing.ours, pairing.reference, strict=True)]
         measured |= {
             "reference_precision": precision,
             "ratio": round(statistics.median(ratios), 4),

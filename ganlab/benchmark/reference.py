@@ -186,12 +186,14 @@ class AlternatingLoops(Callback):
         device = pl_module.device
         ours = (now(device) - self._started) / self.batches
         self.examples_in_batch = pl_module.examples_in_batch
-        started = now(device)
+        reference = []
         if self.train:
+            started = now(device)
             self.train(self.batches)
+            reference = [(now(device) - started) / self.batches]
         if self._warm:
             self.ours.append(ours)
-            self.reference.append((now(device) - started) / self.batches)
+            self.reference += reference
         elif self.chosen is None:
             self.batches = max(2, int(self.seconds / ours))
         self._warm = True

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.distributed
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
+
+from ganlab.ranks import mean_over_ranks
 
 
 def add_gradients(
@@ -25,19 +26,19 @@ def add_gradients(
         losses: the loss of each player, by name.
         parameters_of: the parameters of each player, by name.
     """
-    scaler, last = scaler_of(trainer), len(losses) - 1
+    last = len(losses) - 1
     parameters: list[nn.Parameter] = []
     gradients: list[Tensor | None] = []
     for index, (player, loss) in enumerate(losses.items()):
         parameters += parameters_of[player]
         gradients += torch.autograd.grad(
-            loss if scaler is None else scaler.scale(loss),
+            scaled(trainer, loss),
             parameters_of[player],
             retain_graph=index < last,
             allow_unused=True,
         )
     if trainer.world_size > 1:
-        gradients = _averaged(parameters, gradients, trainer.world_size)
+        gradients = _averaged(parameters, gradients)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is not None:
             before = parameter.grad
@@ -45,18 +46,17 @@ def add_gradients(
 
 
 def _averaged(
-    parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], ranks: int
+    parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
     """Return the mean gradients; None where the loss of no rank depends on the parameter."""
     present = parameters[0].new_tensor([float(g is not None) for g in gradients])
     parts = [
         torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)
     ]
-    flat = torch.cat([present, *(part.flatten() for part in parts)])
-    torch.distributed.all_reduce(flat)
+    flat = mean_over_ranks(torch.cat([present, *(part.flatten() for part in parts)]))
     present, *means = flat.split([len(parts), *(part.numel() for part in parts)])
     return [
-        (mean / ranks).view_as(parameter) if is_present else None
+        mean.view_as(parameter) if is_present else None
         for parameter, mean, is_present in zip(parameters, means, present.tolist(), strict=True)
     ]
 
@@ -66,10 +66,10 @@ def scaler_of(trainer: Trainer) -> Any | None:
     return getattr(trainer.precision_plugin, "scaler", None)
 
 
-def scaled(trainer: Trainer, gradient: Tensor) -> Tensor:
-    """Return a gradient that `unscaled` returned, times the gradient scaler's present scale."""
+def scaled(trainer: Trainer, value: Tensor) -> Tensor:
+    """Return a loss, or a gradient that `unscaled` returned, times the scaler's present scale."""
     scaler = scaler_of(trainer)
-    return gradient if scaler is None else scaler.scale(gradient)
+    return value if scaler is None else scaler.scale(value)
 
 
 def unscaled(trainer: Trainer, gradient: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlab.core.module import AdversarialModule
 from ganlab.errors import ConfigError
@@ -32,16 +32,16 @@ class LatentModel(AdversarialModule):
     @property
     def classes(self) -> int | None:
         """Number of classes of a conditional model, else None."""
-        return getattr(self.get_submodule(self.samples_from), "classes", None)
+        return getattr(self._network, "classes", None)
 
     @property
     def modality(self) -> Modality:
         """The modality of the samples, which the network's output shape determines."""
-        return of_shape(self.get_submodule(self.samples_from).shape)
+        return of_shape(self._network.shape)
 
     def draw_latents(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Return sampled latents (n, latent); `generator` defaults to torch's random generator."""
-        shape = (n, getattr(self, self.samples_from).latent)
+        shape = (n, self._network.latent)
         device = self.device if generator is None else generator.device
         if self.latents == "uniform":
             return torch.rand(shape, generator=generator, device=device) * 2 - 1
@@ -122,7 +122,7 @@ class LatentModel(AdversarialModule):
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:
         """Check the batch keys, and that the network makes samples of the data's shape."""
         super().check_data(shapes, provides)
-        network, shape = self.get_submodule(self.samples_from), tuple(shapes["example"])
+        network, shape = self._network, tuple(shapes["example"])
         if missing := [name for name in ("latent", "shape") if not hasattr(network, name)]:
             raise ConfigError(
                 f"model.{self.samples_from}: a {type(network).__name__} has no attribute "
@@ -140,8 +140,12 @@ class LatentModel(AdversarialModule):
             )
 
     @property
+    def _network(self) -> nn.Module:
+        return getattr(self, self.samples_from)
+
+    @property
     def _truncates_itself(self) -> bool:
-        return hasattr(self.get_submodule(self.samples_from), "truncated")
+        return hasattr(self._network, "truncated")
 
     def _check_labels(self, labels: Tensor | None) -> None:
         if labels is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -141,7 +140,7 @@ class AdversarialModule(Game):
 
     def _step_players(self, players: tuple[str, ...]) -> None:
         optimizers = dict(zip(self.roles, self.optimizers_in_order(), strict=True))
-        with one_scaler_update(self.trainer) if len(players) > 1 else nullcontext():
+        with one_scaler_update(self.trainer):
             for player in players:
                 optimizers[player].step()
                 optimizers[player].zero_grad()
