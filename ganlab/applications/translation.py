@@ -38,6 +38,7 @@ def translate_folder(
     seed: int = 0,
     max_pixels: int = 2**26,
     device: str | None = None,
+    trust: bool = False,
 ) -> tuple[str, list[tuple[Path, Path]], dict[Path, str]]:
     """Translate pictures of any size; write a PNG for each picture, and a sheet of the first few.
 
@@ -53,6 +54,7 @@ def translate_folder(
         seed: the seed of the noise of models that use noise.
         max_pixels: a file whose header states more pixels counts as unreadable.
         device: the device, such as "cpu"; None for the fastest available.
+        trust: whether the run may name classes that are not part of ganlab.
 
     Returns:
         The direction; each translated picture with its result; and for each picture that could not
@@ -64,7 +66,7 @@ def translate_folder(
     """
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
-    module = load.load_module(run, checkpoint)
+    module = load.load_module(run, checkpoint, trust)
     if not isinstance(module, Translates):
         raise ConfigError(
             f"run: {run} holds a {type(module).__name__}, which translates nothing. Give the run "

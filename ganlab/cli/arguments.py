@@ -26,6 +26,11 @@ class Argument:
 
 
 REQUIRED = object()
+TRUST = Argument(
+    boolean,
+    "true for a run, from someone you trust, that uses code of other packages: it is executed",
+    False,
+)
 
 
 def wants_help(argv: list[str]) -> bool:

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, parse, usage, wants_help
+from ganlab.cli.arguments import TRUST, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, seeds
 from ganlab.errors import ConfigError
 
@@ -31,6 +31,7 @@ ARGUMENTS = {
     "out": Argument(
         Path, "file for the scores (default: scores.json in the folder of the run or of generated=)"
     ),
+    "trust": TRUST,
 }
 OVERRIDES_HELP = """
   protocol.key=value, features.key=value and data.root=DIR change single settings, e.g.
@@ -38,7 +39,7 @@ OVERRIDES_HELP = """
 """
 FOLDER_PROTOCOL = "folders_inception"  # default for two folders
 GENERATION = ("seed", "ema", "batch_norm", "truncation")  # protocol settings of sampling
-ONLY_FOR_RUNS = ("checkpoint", "seeds", "data", *(f"protocol.{key}" for key in GENERATION))
+ONLY_FOR_RUNS = ("checkpoint", "seeds", "data", "trust", *(f"protocol.{key}" for key in GENERATION))
 
 
 def main(argv: list[str]) -> int:
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     from ganlab.config.compose import is_about_protocol
     from ganlab.config.protocols import chosen
     from ganlab.config.targets import check_targets
-    from ganlab.record.run import read_config
+    from ganlab.record.stored import stored_config
 
     protocol_overrides = [text for text in argv if is_about_protocol(text)]
     data_overrides = [text for text in argv if text.partition("=")[0].startswith("data.")]
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> int:
     arguments = parse([text for text in argv if text not in overrides], ARGUMENTS)
     _check(arguments, argv)
     if arguments["run"]:
-        callbacks = read_config(arguments["run"]).get("callbacks") or {}
+        callbacks = stored_config(arguments["run"], arguments["trust"]).get("callbacks") or {}
         default = (callbacks.get("evaluation") or {}).get("protocol")
     else:
         default = None
@@ -74,7 +75,9 @@ def main(argv: list[str]) -> int:
 
     old_entries = evaluation.read_entries(out)
     if run := arguments["run"]:
-        subject = evaluation.run_subject(run, arguments["checkpoint"], data_overrides)
+        subject = evaluation.run_subject(
+            run, arguments["checkpoint"], data_overrides, arguments["trust"]
+        )
     else:
         folders = arguments["real"], arguments["generated"]
         subject = evaluation.folders_subject(*folders, arguments["skip_corrupt"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, check_folder
 from ganlab.errors import ConfigError, nearest
 
@@ -50,6 +50,7 @@ ARGUMENTS = {
     ),
     "ema": Argument(boolean, "true for EMA weights if available, false for raw weights", True),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
+    "trust": TRUST,
 }
 # maps an argument to the formats that do not support it
 NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
     from ganlab.core.load import load_module
     from ganlab.exchange import exporting
 
-    module = load_module(arguments["run"], arguments["checkpoint"])
+    module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     file_format, ema = arguments["format"], arguments["ema"]
     out = arguments["out"] or arguments["run"] / "exported"
     if file_format == "pth":

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.cli.arguments import TRUST, Argument, parse, split_options, wants_help
 from ganlab.config.values import boolean, check_folder, count, number, seeds
 from ganlab.errors import ConfigError
 from ganlab.record.machine import without_password
@@ -48,6 +48,7 @@ ARGUMENTS = {
     "scale": Argument(_scale, "a fraction of the recipe's length, e.g. 0.01"),
     "out": Argument(Path, "a new folder, or the folder of an interrupted reproduction"),
     "dry_run": Argument(boolean, "true to print what would be done, and stop", False),
+    "trust": TRUST,
 }
 # keys that the user must not override, nor add as +key or delete as ~key: the command sets them
 RESERVED = ("seed", "run_dir", "name", "experiment", "run", "resume", *ARGUMENTS)
@@ -106,6 +107,7 @@ def _reproduce(
         arguments["scale"],
         overrides,
         ["ganlab", "reproduce", *map(without_password, argv)],
+        arguments["trust"],
     )
     if arguments["dry_run"]:
         from ganlab.estimate.dry_run import dry_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, count, number, seed
 from ganlab.errors import ConfigError
 
@@ -31,6 +31,7 @@ ARGUMENTS = {
         "x.png for a grid, x.npz for arrays, or a folder for one picture per sample (default: "
         "generated.png in the run's folder)",
     ),
+    "trust": TRUST,
 }
 
 
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
     from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
 
-    module = load_module(arguments["run"], arguments["checkpoint"])
+    module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     if not isinstance(module, Generates):
         message = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
         if isinstance(module, Translates):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ganlab.cli.arguments import wants_help
 from ganlab.config.sweeps import is_of_hydra
+from ganlab.config.values import split_trust
 from ganlab.errors import ConfigError, GanlabError, one_of
 
 HELP = """ganlab sweep status DIR [DIR …]       show the state and progress of the jobs of sweeps
 ganlab sweep resume DIR [hydra/…=…]   train all unfinished jobs, and retry failed jobs; an
-                                      interrupted job continues from its last checkpoint
+                                      interrupted job continues from its last checkpoint. A sweep
+                                      that uses code of other packages also needs trust=true
 
 `ganlab train -m key=a,b,c` starts a sweep, see ganlab train --help. `resume` uses the launcher
 that the sweep was started with; hydra/launcher=joblib, for example, chooses another launcher.
@@ -24,13 +26,15 @@ def main(argv: list[str]) -> int:
         print(HELP)
         return 0 if argv else 2
     command, rest = argv[0], argv[1:]
-    commands = {"status": _status, "resume": _resume}
-    one_of("sweep", command, commands)
+    one_of("sweep", command, ("status", "resume"))
+    trust, rest = split_trust(rest)
     settings = [text for text in rest if is_of_hydra(text)]
     folders = [Path(text) for text in rest if text not in settings]
     if not folders:
         raise ConfigError(f"sweep {command}: folder missing; give the sweep's folder, outputs/….")
-    return commands[command](folders, settings)
+    if command == "resume":
+        return _resume(folders, settings, bool(trust))
+    return _status(folders, settings)
 
 
 def _status(folders: list[Path], settings: list[str]) -> int:
@@ -50,19 +54,18 @@ def _status(folders: list[Path], settings: list[str]) -> int:
     return code
 
 
-def _resume(folders: list[Path], settings: list[str]) -> int:
-    from ganlab.record.sweep import read_sweep_file
+def _resume(folders: list[Path], settings: list[str], trust: bool) -> int:
     from ganlab.sweeps.launch import launch
-    from ganlab.sweeps.launchers import check_launcher
+    from ganlab.sweeps.launchers import check_launcher, stored_settings
     from ganlab.sweeps.plan import check_started_once
 
     check_started_once()
     code = 0
     for folder in folders:
         try:
-            chosen = settings or read_sweep_file(folder).get("launcher") or []
+            chosen = settings or stored_settings(folder, trust)
             check_launcher(chosen)
-            folder_code = launch(folder, chosen, again=True)
+            folder_code = launch(folder, chosen, again=True, trust=trust)
         except GanlabError as error:
             print(f"ganlab sweep: {error}", file=sys.stderr)
             folder_code = 1

@@ -22,7 +22,8 @@ HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
   -m key=a,b,c            a sweep: one run for each combination. hydra/launcher=joblib trains
                           several runs at once, hydra/launcher=submitit_slurm on a cluster;
                           sweep=NAME reads the values from a file of conf/sweep
-  run=DIR resume=true     resume a run in its folder; a finished run needs a longer budget
+  run=DIR resume=true     resume a run in its folder; a finished run needs a longer budget. A run
+                          that uses code of other packages also needs trust=true
 
 Ctrl-C ends a run after the current batch and saves a checkpoint. Ctrl-C again ends it at once.
 """

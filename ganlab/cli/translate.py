@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, count, natural, seed
 
 ARGUMENTS = {
@@ -23,6 +23,7 @@ ARGUMENTS = {
     "seed": Argument(seed, "seed of the model's noise, if it has any", 0),
     "max_pixels": Argument(count, "largest allowed number of pixels of a picture", 2**26),
     "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
+    "trust": TRUST,
 }
 NOTES = """
 The generator needs sides of at least 32 pixels that are a multiple of 4 (a ResNet with 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+import os
 import re
 from collections.abc import Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -20,6 +22,7 @@ from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.record.old_names import current, refuse_old_names
+from ganlab.record.stored import absolute
 
 # path of the protocol in a run's configuration, to which `protocol=` and `features=` refer
 PROTOCOL = "callbacks.evaluation.protocol"
@@ -180,12 +183,18 @@ def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
         )
 
 
-def to_plain(config: Any) -> dict[str, Any]:
-    """Return plain containers with every interpolation resolved.
+def to_plain(config: Any, base: Path | None = None) -> dict[str, Any]:
+    """Return plain containers with every interpolation resolved, and with absolute paths.
+
+    Args:
+        config: a composed configuration; its `run_dir` is made absolute in place.
+        base: the folder that relative paths begin in; None for the working directory.
 
     Raises:
         ConfigError: an interpolation refers to a missing key, or a mandatory value is missing.
     """
+    if isinstance(config.get("run_dir"), str):
+        config.run_dir = os.path.abspath(config.run_dir)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -201,7 +210,7 @@ def to_plain(config: Any) -> dict[str, Any]:
             "model=mlp, a conditional model needs data with classes, and a translator needs pairs "
             "(data=paired, data=shapes) or two sets (data=unpaired, data=shapes_unpaired)."
         ) from None
-    return _without_unchosen(current(plain))
+    return absolute(_without_unchosen(current(plain)), base or Path.cwd())
 
 
 def _explain(overrides: list[str], name: str) -> None:

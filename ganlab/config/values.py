@@ -20,6 +20,20 @@ def boolean(text: str) -> bool:
     return values[text.lower()]
 
 
+def split_trust(texts: list[str]) -> tuple[bool | None, list[str]]:
+    """Return the value of the argument `trust=`, None if it is not given, and the other arguments.
+
+    Raises:
+        ConfigError: the value is not true or false.
+    """
+    others = [text for text in texts if not text.startswith("trust=")]
+    given = [text.partition("=")[2] for text in texts if text.startswith("trust=")]
+    try:
+        return (boolean(given[-1]) if given else None), others
+    except ValueError as error:
+        raise ConfigError(f"trust: {error}.") from None
+
+
 def integer(text: str) -> int:
     """Return the whole number that a text stands for."""
     try:

@@ -13,7 +13,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
 from ganlab.record.old_names import current
-from ganlab.record.run import read_config
+from ganlab.record.stored import differences, stored_config
 
 CHECKPOINTS = ("last", "previous")
 
@@ -70,19 +70,50 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModule:
+def check_belongs(checkpoint: dict[str, Any], config: dict[str, Any], title: str, of: str) -> None:
+    """Raise if a checkpoint was written with another model or loss than a configuration has.
+
+    Args:
+        checkpoint: the contents, see `read_checkpoint`.
+        config: the configuration, plain and resolved.
+        title: the checkpoint, for the message.
+        of: the configuration, for the message.
+
+    Raises:
+        CheckpointError: the message lists the settings that differ.
+    """
+    saved = checkpoint["ganlab"].get("config") or {}
+    lines = [
+        line
+        for part in ("model", "loss")
+        for _, line in differences(saved.get(part), config.get(part), part)
+    ]
+    if lines:
+        raise CheckpointError(
+            f"{title} belongs to another model than that {of}; these settings differ:\n  "
+            + "\n  ".join(lines)
+            + "\nGive the run that the checkpoint belongs to."
+        )
+
+
+def load_module(
+    folder: str | Path, checkpoint: str = "last", trust: bool = False
+) -> AdversarialModule:
     """Return a run's model with its trained weights, in evaluation mode on the CPU.
 
     Args:
         folder: the run's folder.
         checkpoint: "last" (the newest that can be read), "best", "previous", or a file.
+        trust: whether the run may name classes that are not part of ganlab: building the model
+            runs their code.
 
     Raises:
-        RunError: the folder is not a run's folder, or its config.yaml is damaged.
+        RunError: the folder is not a run's folder, its config.yaml is damaged, or it may not be
+            built; see `ganlab.record.stored.stored_config`.
         CheckpointError: the checkpoint is missing or damaged, or belongs to another model.
     """
     folder = Path(folder)
-    config = read_config(folder)
+    config = stored_config(folder, trust)
     if checkpoint == "last":
         newest = newest_checkpoint(folder)
         if newest is None:
@@ -94,13 +125,8 @@ def load_module(folder: str | Path, checkpoint: str = "last") -> AdversarialModu
     else:
         named = folder / "checkpoints" / f"{checkpoint}.ckpt"
         contents = read_checkpoint(named if named.exists() else Path(checkpoint))
-    saved_config = contents["ganlab"]["config"] or {}
-    if saved_config.get("model") != config.get("model"):
-        raise CheckpointError(
-            f"checkpoint: {checkpoint} belongs to another model than {folder}. Give the run "
-            "that the checkpoint belongs to."
-        )
-    module = build_module(saved_config)
+    check_belongs(contents, config, f"checkpoint: {checkpoint}", f"of {folder}")
+    module = build_module(config)
     module.on_load_checkpoint(contents)
     module.load_state_dict(contents["state_dict"])
     return module.eval()

@@ -14,13 +14,13 @@ import torch.hub
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from ganlab.config.moved_folder import relocated
 from ganlab.core import AdversarialModule, Phase
 from ganlab.core.build import make
 from ganlab.data.batches import rows
 from ganlab.errors import DataError
 from ganlab.metrics import Work
 from ganlab.record.machine import forget_peak_memory, peak_memory_mib
+from ganlab.record.stored import relocated
 from ganlab.runs.trial import fit, now, without_callbacks
 
 WARM_UP = 3  # minimum number of batches before the measurement

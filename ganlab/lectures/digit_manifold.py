@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlab.core import AdversarialModule, Ramp
 from ganlab.data import MNIST5k
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, RunError
 from ganlab.families import GAN
 from ganlab.lectures.lesson import Lesson, adam, new_figure, play, require_counts
 from ganlab.losses import NonSaturating
@@ -63,8 +63,13 @@ def lesson(
     data = MNIST5k(batch_size=batch_size, seed=seed)
     if run:
         from ganlab.core.load import load_module
+        from ganlab.record.stored import TRUST_HINT
 
-        module = load_module(run)
+        try:
+            module = load_module(run)
+        except RunError as error:
+            reason = str(error).replace(TRUST_HINT, "A lesson uses only models of ganlab itself.")
+            raise ConfigError(f"lesson.run: {reason}") from None
         if (shape := getattr(getattr(module, "generator", None), "shape", None)) != (1, 28, 28):
             raise ConfigError(
                 f"lesson.run: the model of {run} has samples of shape {shape}; needs (1, 28, 28). "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ def read_sweep_file(folder: Path) -> dict[str, Any]:
         content = current(json.loads(path.read_text(encoding="utf-8")))
         if not content["jobs"] or not all(job["overrides"] is not None for job in content["jobs"]):
             raise KeyError("jobs")
+        for job in content["jobs"]:
+            if not re.fullmatch(r"\w[\w.-]*", job["folder"]):
+                raise ValueError(f"{job['folder']!r} is no name of a job's folder")
         return content
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(

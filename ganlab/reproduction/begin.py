@@ -25,6 +25,7 @@ def begin(
     scale: float | None,
     overrides: list[str],
     command: list[str],
+    trust: bool = False,
 ) -> Reproduction:
     """Return a new reproduction of a baseline, or the reproduction that the folder holds.
 
@@ -35,6 +36,8 @@ def begin(
         scale: fraction of the recipe's length in (0, 1]; None for 1.
         overrides: overrides of the experiment and of the protocol.
         command: the command as it was typed, for the record.
+        trust: whether the overrides that the folder holds may name classes that are not part of
+            ganlab; overrides that are given may.
 
     Raises:
         ConfigError: a setting is wrong, or differs from the start of the resumed reproduction.
@@ -53,6 +56,8 @@ def begin(
         "protocol_overrides": protocol_overrides or None,
     }
     plan = _read_plan(folder, baseline.name)
+    kept = [key for key in ("overrides", "protocol_overrides") if plan and plan[key]]
+    trust = trust or all(settings[key] is not None for key in kept)
     if plan:
         settings = _resumed_settings(folder, plan, settings)
     return Reproduction(
@@ -64,6 +69,7 @@ def begin(
         settings["protocol_overrides"] or [],
         plan["command"] if plan else command,
         plan["data_hash"] if plan else "",
+        trust,
     )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.moved_folder import relocated
 from ganlab.config.recipe import changes
 from ganlab.files import finite, write_json
 from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
+from ganlab.record.stored import relocated
 from ganlab.reproduction.baselines import Baseline
 
 # file for the score measured by the reproduction; scores.json is not used, since it may hold

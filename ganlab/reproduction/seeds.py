@@ -18,6 +18,7 @@ from ganlab.core.build import make
 from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.files import finite, write_json
 from ganlab.record.run import timestamp
+from ganlab.record.stored import check_stored, needs_trust
 from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
 from ganlab.reproduction.seed_run import SeedRun
 from ganlab.runs.evaluation import evaluate_run
@@ -37,6 +38,11 @@ class Reproduction:
         protocol_overrides: overrides `protocol.…=` and `features.…=` for scoring.
         command: the command as it was typed.
         data_hash: hash of the training data; "" if unknown.
+        trust: whether the overrides may name classes that are not part of ganlab.
+
+    Raises:
+        RunError: the overrides name such a class, or something else that a stored configuration
+            may not hold, and `trust` is false.
     """
 
     folder: Path
@@ -47,12 +53,15 @@ class Reproduction:
     protocol_overrides: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
     data_hash: str = ""
+    trust: bool = True
 
     def __post_init__(self) -> None:
         name = self.baseline.name
         self.run_overrides = [f"experiment={name}", *self.overrides]
+        self._refuse_foreign({"overrides": self.overrides + self.protocol_overrides})
         base, self.config = self._composed(self.run_overrides[:1]), self._composed()
         self.protocol = self._protocol()
+        self._refuse_foreign(self.config | {"protocol": self.protocol})
         self.module, self.data = check(self.config)
         self.requested_changes = changes(self.config, base, self.baseline.checkpoint == "best")
         self.unscored: dict[int, str] = {}  # maps a seed to the error of its evaluation
@@ -69,6 +78,10 @@ class Reproduction:
                 f"++baseline.scale={self.scale:g}",
             ]
             self.config = self._composed()
+
+    def _refuse_foreign(self, config: dict[str, Any]) -> None:
+        if not self.trust:
+            check_stored(config, f"out: {self.folder / 'sweep.json'}", self.folder)
 
     def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
         composed = compose(overrides or self.run_overrides)
@@ -218,15 +231,17 @@ class Reproduction:
         Raises:
             KeyboardInterrupt: Ctrl-C; the reproduction can be resumed.
         """
+        trust = self.trust and needs_trust(self.config, self.folder)
         for number, run in enumerate(self.runs):
             if not run.is_trained:
                 _say(f"{self.title}: seed {run.seed} ({number + 1} of {len(self.seeds)})")
-                run_planned(run.folder)
+                run_planned(run.folder, trust=trust)
             if run.is_trained and not run.is_scored:
                 name = self.protocol.get("name", self.baseline.protocol)
                 _say(f"{self.title}: scores of seed {run.seed} with {name} …")
                 try:
-                    run.keep(evaluate_run(run.folder, self.protocol, self.baseline.checkpoint))
+                    checkpoint = self.baseline.checkpoint
+                    run.keep(evaluate_run(run.folder, self.protocol, checkpoint, trust=trust))
                 except GanlabError as error:
                     self.unscored[run.seed] = str(error)
                     _say(run.why_missing(str(error)))

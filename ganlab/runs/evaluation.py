@@ -26,7 +26,8 @@ from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
 from ganlab.record.old_names import SEEN
-from ganlab.record.run import read_config, timestamp
+from ganlab.record.run import timestamp
+from ganlab.record.stored import stored_config
 
 
 @dataclass
@@ -53,6 +54,7 @@ def evaluate_run(
     protocol: dict[str, Any],
     checkpoint: str = "last",
     device: str | None = None,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Score a run's model, and add the scores to the run's scores.json.
 
@@ -61,6 +63,7 @@ def evaluate_run(
         protocol: plain configuration of the protocol, see `ganlab.config.protocols.chosen`.
         checkpoint: last, best, previous, or a checkpoint's file.
         device: a torch device; None for the fastest available one.
+        trust: whether the run may name classes that are not part of ganlab.
 
     Returns:
         The entry of scores.json, with the keys `checkpoint`, `protocol`, `seed`, `scores` and more.
@@ -70,28 +73,31 @@ def evaluate_run(
     """
     out = folder / "scores.json"
     old_entries = read_entries(out)
-    subject = run_subject(folder, checkpoint)
+    subject = run_subject(folder, checkpoint, trust=trust)
     (entry,) = evaluate(subject, make(protocol), [protocol.get("seed")], device)
     write_entries(out, old_entries, [entry])
     return entry
 
 
-def run_subject(folder: Path, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Subject:
+def run_subject(
+    folder: Path, checkpoint: str = "last", overrides: Sequence[str] = (), trust: bool = False
+) -> Subject:
     """Return a run's model and data as a subject for `evaluate`.
 
     Args:
         folder: the run's folder.
         checkpoint: last, best, previous, or a checkpoint's file.
         overrides: texts `data.key=value` that change the data that the model is scored against.
+        trust: whether the run may name classes that are not part of ganlab.
 
     Raises:
         GanlabError: the run, the checkpoint or a key does not exist.
     """
-    base = OmegaConf.create({"data": read_config(folder)["data"]})
+    base = OmegaConf.create({"data": stored_config(folder, trust)["data"]})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])
     config = merge(base, overrides, resolve=True)
-    module = load_module(folder, checkpoint)
+    module = load_module(folder, checkpoint, trust)
     return Subject(
         f"{folder}, {checkpoint} checkpoint, {module.examples_seen:,} examples",
         {"checkpoint": checkpoint, SEEN: module.examples_seen},

@@ -35,7 +35,13 @@ class Outcome:
     error: str | None = None
 
 
-def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None) -> dict[str, Any]:
+def plan(
+    folder: Path,
+    overrides: list[str],
+    *,
+    of: dict[str, Any] | None = None,
+    base: Path | None = None,
+) -> dict[str, Any]:
     """Write the configuration of a run into its folder; nothing is trained.
 
     Args:
@@ -44,6 +50,7 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
         of: the sweep, search or reproduction that the run is part of, for run.json, with the keys
             `name`, `kind` ("sweep", "tune" or "reproduce"), `group` (at Weights & Biases; default:
             the name) and more.
+        base: the folder that relative paths begin in; None for the working directory.
 
     Returns:
         The plain configuration.
@@ -52,14 +59,29 @@ def plan(folder: Path, overrides: list[str], *, of: dict[str, Any] | None = None
         ConfigError: an override is mistyped, or values do not fit.
         RunError: the folder holds a run that has begun, or cannot be written.
     """
-    composed = compose(overrides)
-    composed.run_dir = str(folder)
-    config = to_plain(composed)
+    config = composed(folder, overrides, of, base)
+    write_plan(folder, config, of)
+    return config
+
+
+def composed(
+    folder: Path,
+    overrides: list[str],
+    of: dict[str, Any] | None = None,
+    base: Path | None = None,
+) -> dict[str, Any]:
+    """Return the plain configuration of a run in a folder; the arguments are those of `plan`.
+
+    Raises:
+        ConfigError: an override is mistyped, or values do not fit.
+    """
+    tree = compose(overrides)
+    tree.run_dir = str(folder)
+    config = to_plain(tree, base)
     wandb = (config.get("logger") or {}).get("wandb")
     if wandb and of:
         wandb["group"] = wandb.get("group") or of.get("group", of["name"])
         wandb["job_type"] = wandb.get("job_type") or of["kind"]
-    write_plan(folder, config, of)
     return config
 
 
@@ -83,7 +105,9 @@ def write_plan(folder: Path, config: dict[str, Any], of: dict[str, Any] | None =
     write_json(folder / "run.json", record)
 
 
-def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None) -> Outcome:
+def run_planned(
+    folder: Path, *callbacks: Any, devices: list[int] | None = None, trust: bool = False
+) -> Outcome:
     """Train a planned run, or resume a run that was stopped, in this process.
 
     A run over several processes is trained in a separate process, which starts its ranks. Nothing
@@ -93,6 +117,7 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
         folder: the run's folder.
         *callbacks: additional Lightning callbacks; not supported by runs over several processes.
         devices: indices of the accelerators to use; if None, trainer.devices is used.
+        trust: whether the run may name classes that are not part of ganlab.
 
     Returns:
         How the run ended. Errors are printed and written to run.json, and not raised.
@@ -103,7 +128,7 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
     try:
         if (status := read_record(folder).get("status")) in ("finished", "pruned"):
             return Outcome(folder, status)
-        config = continued(folder, [])
+        config = continued(folder, [], trust=trust)
         if devices is not None:
             config["trainer"]["devices"] = devices
         if str((config.get("trainer") or {}).get("strategy")).startswith("ddp"):
@@ -112,7 +137,7 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
                     "trainer.strategy: a search can prune only runs with one process; choose "
                     "trainer=auto, or prune=false."
                 )
-            code = _train_in_new_process(folder)
+            code = _train_in_new_process(folder, trust)
         else:
             with _threads_restored():
                 code = train(config, True, *callbacks)
@@ -131,13 +156,14 @@ def run_planned(folder: Path, *callbacks: Any, devices: list[int] | None = None)
     return _failed(folder, record.get("error") or f"exit code {code}")
 
 
-def _train_in_new_process(folder: Path) -> int:
+def _train_in_new_process(folder: Path, trust: bool) -> int:
     """Train in a new process, and return its exit code.
 
     Ctrl-C also reaches the new process. So this process keeps waiting until the new process has
     ended. A second Ctrl-C terminates the new process.
     """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
+    command += ["trust=true"] if trust else []
     process = subprocess.Popen(command, stdout=_file(sys.stdout), stderr=_file(sys.stderr))
     interrupted = False
     while True:

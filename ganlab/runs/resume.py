@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.moved_folder import relocated
 from ganlab.errors import ConfigError, RunError
+from ganlab.record.stored import differences, stored_config
 
 # the settings that may change on resume: they decide how a run is executed and watched
 MAY_DIFFER = (
@@ -31,28 +32,34 @@ MAY_DIFFER = (
 
 
 def continued(
-    folder: Path, overrides: list[str], wanted: dict[str, Any] | None = None
+    folder: Path,
+    overrides: list[str],
+    wanted: dict[str, Any] | None = None,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Return the configuration with which to resume the run in `folder`.
 
     Args:
         folder: the run's folder.
         overrides: key=value texts that change the run's config.yaml.
-        wanted: the complete new configuration; if it is given, `overrides` are ignored.
+        wanted: the complete new configuration; if it is given, `overrides` are ignored, and
+            nothing is built from the run's config.yaml.
+        trust: whether the run may name classes that are not part of ganlab.
 
     Raises:
-        RunError: the folder holds no run; the run is finished and no longer budget is given; or a
-            setting outside `MAY_DIFFER` has changed. The message lists the changes.
+        RunError: the folder holds no run, or one that may not be built; the run is finished and no
+            longer budget is given; or a setting outside `MAY_DIFFER` has changed. The message lists
+            the changes.
         ConfigError: an unknown key, a text without `=`, a config group, or a budget that is not a
             number.
     """
-    from ganlab.record.run import read_config, read_record
+    from ganlab.record.run import read_record
 
-    config = {"dry_run": False} | read_config(folder)  # older runs lack this key
-    config = relocated(config, str(config.get("run_dir")), str(folder))
+    stored = stored_config(folder, trust or wanted is not None)
+    config = {"dry_run": False} | stored  # older runs lack this key
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
-    new |= {"resume": True, "run": None, "run_dir": str(folder), "name": config["name"]}
+    new |= {"resume": True, "run": None, "run_dir": os.path.abspath(folder), "name": config["name"]}
     _check_budget(new.get("budget"))
     changed = [
         line
@@ -75,23 +82,6 @@ def continued(
             f"budget.examples={2 * seen['examples_seen']}."
         )
     return new
-
-
-def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, str]]:
-    """Return a pair of a dotted key and a text "key: old → new" for each difference.
-
-    Args:
-        old: a plain configuration.
-        new: another plain configuration.
-        path: the dotted key of both in the whole configurations.
-    """
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = []
-        for key in [*old, *(k for k in new if k not in old)]:
-            inner = f"{path}.{key}" if path else str(key)
-            pairs += differences(old.get(key), new.get(key), inner)
-        return pairs
-    return [] if old == new else [(path, f"{path}: {old!r} → {new!r}")]
 
 
 def _check_budget(budget: Any) -> None:

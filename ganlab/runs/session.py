@@ -13,14 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
-from ganlab.core.load import newest_checkpoint
-from ganlab.errors import CheckpointError, GanlabError, NonFiniteLossError, RunError
+from ganlab.core.load import check_belongs, newest_checkpoint
+from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble
 from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
-from ganlab.runs.resume import differences
 from ganlab.runs.summary import summary
 
 # loggers whose messages go to log.txt
@@ -171,13 +170,7 @@ class Session:
         path, contents = newest
         if path.stem != "last":
             self._say(f"last.ckpt is damaged or missing; resuming from {path}, the previous one.")
-        saved = contents["ganlab"]["config"] or {}
-        if saved.get("model") != self.config["model"]:
-            lines = [line for _, line in differences(saved.get("model"), self.config["model"])]
-            raise CheckpointError(
-                f"checkpoint: {path} belongs to another model; these settings differ:\n  "
-                + "\n  ".join(lines)
-            )
+        check_belongs(contents, self.config, f"checkpoint: {path}", f"of {self.folder}")
         return path
 
     def _log_config(self, loggers: list[Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.config.compose import compose, to_plain
+from ganlab.config.values import split_trust
 from ganlab.errors import ConfigError
 from ganlab.runs.resume import continued
 
@@ -14,7 +15,8 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
     """Return arguments for `train`, as in `train(*prepare(["experiment=quickstart"]))`.
 
     Args:
-        overrides: as on the command line; `run=DIR` with `resume=true` resumes a run.
+        overrides: as on the command line; `run=DIR` with `resume=true` resumes a run, and
+            `trust=true` allows that run to name classes that are not part of ganlab.
 
     Returns:
         The plain configuration, whose run_dir is a new folder unless the overrides name one; and
@@ -23,11 +25,12 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
     Raises:
         ConfigError, RunError: an override is wrong, or the run cannot be resumed.
     """
+    trust, overrides = split_trust(overrides)
     values = dict(text.partition("=")[::2] for text in overrides)
     if "sweep" in values:
         raise ConfigError("sweep: is for several runs; add -m, or use `ganlab tune`.")
     if values.get("run") and values.get("resume", "").lower() in ("true", "1", "yes"):
-        return continued(Path(values["run"]), overrides), True
+        return continued(Path(values["run"]), overrides, trust=bool(trust)), True
     if values.get("run"):
         raise ConfigError(
             "run: is for resuming a run; add resume=true, or name a folder with run_dir=DIR."
@@ -35,6 +38,10 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
     config = compose(overrides)
     config.run_dir = str(config.run_dir or new_folder(config.name))
     plain = to_plain(config)
+    if trust is not None:
+        raise ConfigError(
+            "trust: is for a run that is resumed with run=DIR resume=true; leave it out here."
+        )
     if plain.get("resume"):
         if not values.get("run_dir"):
             raise ConfigError("resume: needs run=DIR, the folder of the run to resume.")

@@ -27,7 +27,7 @@ def run_job(config: Any) -> str:
 
     Args:
         config: conf/sweep_job.yaml with values for `folder` (the sweep's folder), `job` (the job's
-            number) and `cwd` (the working directory).
+            number), `cwd` (the working directory) and `trust`.
 
     Returns:
         The status; "planned" if the sweep was stopped before the job started.
@@ -35,14 +35,14 @@ def run_job(config: Any) -> str:
     previous_folder, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
-        return _run(Path(config.folder), config.job)
+        return _run(Path(config.folder), config.job, config.trust)
     finally:
         os.chdir(previous_folder)
         if os.getppid() != parent:  # the sweep's process was killed: end this worker too
             os._exit(1)
 
 
-def _run(folder: Path, number: int) -> str:
+def _run(folder: Path, number: int, trust: bool) -> str:
     in_sweep_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():
@@ -52,7 +52,7 @@ def _run(folder: Path, number: int) -> str:
     started = time.monotonic()
     try:
         run = run_planned if in_sweep_process else _run_in_worker
-        status = run(from_here(job.folder)).status
+        status = run(from_here(job.folder), trust=trust).status
     except KeyboardInterrupt:
         if in_sweep_process:
             raise
@@ -62,7 +62,7 @@ def _run(folder: Path, number: int) -> str:
     return status
 
 
-def _run_in_worker(folder: Path) -> Outcome:
+def _run_in_worker(folder: Path, trust: bool) -> Outcome:
     """Train while other jobs share the terminal: write the output to screen.txt, print errors."""
     with (
         _free_gpu(folder) as devices,
@@ -70,7 +70,7 @@ def _run_in_worker(folder: Path) -> Outcome:
         redirect_stdout(screen),
         redirect_stderr(screen),
     ):
-        outcome = run_planned(folder, devices=devices)
+        outcome = run_planned(folder, devices=devices, trust=trust)
     if outcome.error:
         print(f"job {folder.name}: {outcome.error}", file=sys.stderr, flush=True)
     return outcome

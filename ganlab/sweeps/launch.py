@@ -16,7 +16,7 @@ from typing import Any
 from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
 from ganlab.record.states import state_and_record
-from ganlab.record.sweep import Job, jobs_of, read_sweep_file
+from ganlab.record.sweep import Job, jobs_of
 from ganlab.sweeps.job import STOP, run_job
 from ganlab.sweeps.launchers import as_config_error, launcher_of, worker_override
 
@@ -24,18 +24,23 @@ MAX_CRASHES = 2  # a job is marked as failed when its process has died this ofte
 UNFINISHED = ("planned", "killed", "interrupted")
 
 
-def launch(folder: Path, settings: list[str], again: bool = False) -> int:
+def launch(
+    folder: Path, settings: list[str], again: bool = False, trust: bool | None = None
+) -> int:
     """Run the unfinished jobs of a sweep; return 0 if all jobs have finished, 130 after Ctrl-C.
 
     Args:
         folder: the sweep's folder; jobs without a complete plan are planned first.
         settings: overrides of Hydra's settings, such as hydra/launcher=joblib.
         again: retry failed jobs too.
+        trust: whether the jobs' configurations may name classes that are not part of ganlab. None
+            for a sweep whose overrides the user has just typed: what these name is trusted.
 
     Raises:
         ConfigError: the settings of Hydra are wrong.
         HeldError: another process runs this sweep.
-        RunError: the folder holds no sweep, or the launcher cannot start any job.
+        RunError: the folder holds no sweep, or one that may not be built; or the launcher cannot
+            start any job.
     """
     from ganlab.record.lock import hold
     from ganlab.sweeps.plan import plan_missing
@@ -50,8 +55,8 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
     with lock:
         (folder / STOP).unlink(missing_ok=True)
         try:
-            plan_missing(folder)
-            _run_all(folder, settings, again)
+            trusted = plan_missing(folder, trust)
+            _run_all(folder, settings, again, trusted)
         except KeyboardInterrupt:
             print_end(folder, interrupted=True)
             return 130
@@ -60,7 +65,7 @@ def launch(folder: Path, settings: list[str], again: bool = False) -> int:
     return print_end(folder, interrupted)
 
 
-def _run_all(folder: Path, settings: list[str], again: bool) -> None:
+def _run_all(folder: Path, settings: list[str], again: bool, trust: bool) -> None:
     """Launch unfinished jobs until all have been run; retry a job once if its process died."""
     # for each job, how many launches failed after the job had begun
     crashes: Counter[int] = Counter()
@@ -87,7 +92,7 @@ def _run_all(folder: Path, settings: list[str], again: bool) -> None:
         # when a worker dies the launcher aborts other jobs too: retry all these jobs one by one
         ready = [job for job in ready if crashes[job.number]][:1] or ready
         records = {job.number: _record_text(job) for job in ready}
-        error = _launch_with_hydra(folder, ready, settings)
+        error = _launch_with_hydra(folder, ready, settings, trust)
         if (folder / STOP).exists():
             return
         if error is None:
@@ -136,7 +141,9 @@ def _state(job: Job) -> str:
     return state_and_record(job.folder)[0]
 
 
-def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Exception | None:
+def _launch_with_hydra(
+    folder: Path, jobs: list[Job], settings: list[str], trust: bool
+) -> Exception | None:
     """Run the jobs with Hydra's launcher; return the launcher's exception, or None.
 
     Raises:
@@ -155,7 +162,8 @@ def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Ex
         "-m",
         f"job={numbers}",
         f"folder={_quoted(folder.absolute())}",
-        f"cwd={_quoted(_working_directory(folder))}",
+        f"cwd={_quoted(Path.cwd())}",
+        f"trust={trust}",
         *(text for text in hydra_overrides if not text.startswith("hydra.sweep.dir=")),
     ]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting
@@ -173,12 +181,6 @@ def _launch_with_hydra(folder: Path, jobs: list[Job], settings: list[str]) -> Ex
         # written by Hydra; useless, since it holds the jobs' numbers but not their overrides
         (folder / "multirun.yaml").unlink(missing_ok=True)
     return None
-
-
-def _working_directory(folder: Path) -> Path:
-    """Return the working directory of a sweep's jobs: where the sweep was started, if it exists."""
-    start = Path(read_sweep_file(folder).get("cwd") or ".")
-    return start if start.is_dir() else Path.cwd()
 
 
 def _quoted(path: Path) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 from hydra import compose
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config.source import initialized
-from ganlab.errors import ConfigError, one_of
+from ganlab.errors import ConfigError, RunError, one_of
 from ganlab.ranks import devices_of
 from ganlab.record.run import read_config
-from ganlab.record.sweep import Job
+from ganlab.record.stored import TRUST_HINT
+from ganlab.record.sweep import Job, read_sweep_file
 
 LAUNCHERS = {  # launcher to the pip extra of ganlab that installs it
     "basic": None,
@@ -29,6 +32,56 @@ def launcher_of(settings: list[str]) -> str:
     """Return the launcher that Hydra's overrides choose; "basic" by default."""
     chosen = [text.partition("=")[2] for text in settings if text.startswith("hydra/launcher=")]
     return chosen[-1] if chosen else "basic"
+
+
+# settings of launchers that hold no commands, paths or code
+PLAIN_SETTINGS = (
+    "account",
+    "array_parallelism",
+    "constraint",
+    "cpus_per_gpu",
+    "cpus_per_task",
+    "gpus_per_node",
+    "gpus_per_task",
+    "max_num_timeout",
+    "mem_gb",
+    "mem_per_cpu",
+    "mem_per_gpu",
+    "n_jobs",
+    "name",
+    "nodes",
+    "partition",
+    "qos",
+    "tasks_per_node",
+    "timeout_min",
+)
+
+
+def stored_settings(folder: Path, trust: bool = False) -> list[str]:
+    """Return the overrides of Hydra's settings that a sweep was started with.
+
+    Args:
+        folder: the sweep's folder.
+        trust: whether the settings may hold commands, paths and code.
+
+    Raises:
+        RunError: the folder holds no sweep; or, without `trust`, a setting is not one of
+            `PLAIN_SETTINGS` with a plain value.
+    """
+    settings = read_sweep_file(folder).get("launcher") or []
+    for text in settings:
+        key, _, value = str(text).partition("=")
+        allowed = key == "hydra/launcher" or (
+            key.startswith("hydra.launcher.")
+            and key.count(".") == 2
+            and key.rpartition(".")[2] in PLAIN_SETTINGS
+        )
+        if not trust and not (allowed and re.fullmatch(r"[\w.:@-]*", value)):
+            raise RunError(
+                f"sweep: {folder / 'sweep.json'}: the launcher's setting {text} may hold a command "
+                f"or code. Give the launcher yourself, e.g. hydra/launcher=basic. {TRUST_HINT}"
+            )
+    return settings
 
 
 def check_launcher(settings: list[str]) -> None:

@@ -49,8 +49,8 @@ def sweep(argv: list[str]) -> int:
 
 def _dry_run(jobs: list[list[str]], first: dict[str, Any], folders: list[str]) -> int:
     """List the jobs, print what the first valid job would do, and return the exit code."""
-    from ganlab.config.moved_folder import relocated
     from ganlab.estimate.dry_run import dry_run
+    from ganlab.record.stored import relocated
 
     print(f"{len(jobs)} jobs:")
     for number, overrides in enumerate(jobs):

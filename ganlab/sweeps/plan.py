@@ -26,6 +26,7 @@ from ganlab.ranks import launched
 from ganlab.record.machine import command_line
 from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
+from ganlab.record.stored import check_stored, needs_trust, stored_config
 from ganlab.record.sweep import jobs_of, read_sweep_file
 from ganlab.runs.planned import plan
 from ganlab.runs.train import new_folder
@@ -91,16 +92,32 @@ def _parse(parser: Any, text: str) -> Any:
     return override
 
 
-def plan_missing(folder: Path) -> None:
+def plan_missing(folder: Path, trust: bool | None = None) -> bool:
     """Plan all jobs without a complete plan; record jobs with invalid configurations as failed.
 
+    Args:
+        folder: the sweep's folder.
+        trust: see `ganlab.sweeps.launch.launch`.
+
+    Returns:
+        Whether jobs may name classes that are not part of ganlab: `trust`, or for None whether the
+        overrides name some.
+
     Raises:
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written; or, with `trust` false, overrides or planned jobs
+            name what may not be built. Nothing is written then.
     """
     content, jobs = read_sweep_file(folder), jobs_of(folder)
     missing = [job for job in jobs if not _is_planned(job.folder)]
+    if trust is False:
+        for job in jobs:
+            source = f"sweep: {folder / 'sweep.json'}"
+            check_stored({"overrides": job.overrides}, source, folder)
+            if job not in missing:
+                stored_config(job.folder)
     if len(missing) > 20:
         print(f"ganlab: planning {len(missing)} runs …", file=sys.stderr, flush=True)
+    base, trusted = Path(content.get("cwd") or "."), bool(trust)
     for job in missing:
         _remove_incomplete(job.folder / "run.json")
         sweep_info = {
@@ -111,11 +128,13 @@ def plan_missing(folder: Path) -> None:
             "overrides": job.differing,
         }
         try:
-            plan(job.folder, job.overrides, of=sweep_info)
+            config = plan(job.folder, job.overrides, of=sweep_info, base=base)
+            trusted = trusted or (trust is None and needs_trust(config, job.folder))
         except ConfigError as error:
             print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
             record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": sweep_info}
             write_json(job.folder / "run.json", record | {"name": content["name"]})
+    return trusted
 
 
 def _is_planned(folder: Path) -> bool:

@@ -15,7 +15,8 @@ from ganlab.callbacks.pruning import Pruning
 from ganlab.config.sweeps import merge_sweep
 from ganlab.errors import ConfigError
 from ganlab.record.run import read_record
-from ganlab.runs.planned import plan, run_planned
+from ganlab.record.stored import needs_trust
+from ganlab.runs.planned import composed, run_planned, write_plan
 from ganlab.tuning.report import draw, report
 from ganlab.tuning.scores import direction, examples_between_scores, trial_config
 from ganlab.tuning.space import split_space, suggest
@@ -86,21 +87,24 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
     searched, folder = suggest(trial, search.space), search.run_of(trial)
     is_resumed = (folder / "run.json").exists()
     _say(f"\ntrial {trial.number}{' is resumed' if is_resumed else ''}: {', '.join(searched)}")
-    if not is_resumed:
-        sweep = {
-            "kind": "tune",
-            "name": search.folder.name,
-            "study": search.folder.name,
-            "job": trial.number,
-            "trial": trial.number,
-            "overrides": searched,
-        }
-        try:
-            plan(folder, [*search.fixed, *searched], of=sweep)
-        except ConfigError as error:
-            _fail(search, trial, str(error))
-            return
-    outcome = run_planned(folder, *([_pruning(search, trial)] if prune else []))
+    sweep = {
+        "kind": "tune",
+        "name": search.folder.name,
+        "study": search.folder.name,
+        "job": trial.number,
+        "trial": trial.number,
+        "overrides": searched,
+    }
+    overrides = [*search.fixed, *searched]
+    try:
+        config = composed(folder, overrides, sweep)
+        if not is_resumed:
+            write_plan(folder, config, sweep)
+    except ConfigError as error:
+        _fail(search, trial, str(error))
+        return
+    callbacks = [_pruning(search, trial)] if prune else []
+    outcome = run_planned(folder, *callbacks, trust=needs_trust(config, folder))
     if outcome.status == "failed":
         _fail(search, trial, outcome.error or "failed")
     elif outcome.status == "pruned":

@@ -53,7 +53,7 @@ class Game(Translator):
 @pytest.fixture
 def run(monkeypatch):
     """Arguments of a command that loads `Game` as its run."""
-    monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: Game())
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda *_: Game())
     return ["translate", "run=anything", "device=cpu"]
 
 
@@ -222,9 +222,7 @@ def test_other_runtime_errors_are_not_caught(run, tmp_path, monkeypatch):
 
 
 def test_run_of_a_model_that_does_not_translate_is_refused(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(
-        "ganlab.core.load.load_module", lambda folder, checkpoint: AdversarialModule()
-    )
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda *_: AdversarialModule())
     path = write(tmp_path / "x.png")
     assert main(["translate", "run=other", f"input={path}", f"output={tmp_path / 'out'}"]) == 1
     assert "run: other holds a AdversarialModule, which translates nothing" in (

@@ -8,7 +8,6 @@ from torch.optim import SGD
 
 from ganlab.cli import main
 from ganlab.config.checks import check
-from ganlab.config.moved_folder import relocated
 from ganlab.core import Player
 from ganlab.core.build import build_module
 from ganlab.errors import DataError
@@ -16,6 +15,7 @@ from ganlab.estimate import costs
 from ganlab.estimate.costs import CallbackCost, Costs, period_of
 from ganlab.estimate.dry_run import dry_run, estimate, length_of, moments
 from ganlab.estimate.report import describe, tree
+from ganlab.record.stored import relocated
 from ganlab.runs.train import prepare, train
 
 

@@ -137,7 +137,7 @@ def test_resuming_with_other_settings_is_refused(cli, tmp_path):
 def test_failed_seed_is_recorded_as_missing(cli, trained, tmp_path, monkeypatch):
     folder = tmp_path / "r"
 
-    def fails(path, *_):
+    def fails(path, **_):
         RunRecord(path).end("failed", "DataError: the disk is gone")
 
     monkeypatch.setattr(seeds, "run_planned", fails)
@@ -151,9 +151,9 @@ def test_scores_are_taken_once(cli, tmp_path, monkeypatch):
     """During training, or after training if the run has no evaluation; never twice."""
     calls, real = [], seeds.evaluate_run
 
-    def evaluate_run(*arguments):
+    def evaluate_run(*arguments, **options):
         calls.append(arguments)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(seeds, "evaluate_run", evaluate_run)
     assert cli(NAME, f"out={tmp_path / 'a'}", "budget.batches=10", *TINY)[0] == 0
@@ -217,10 +217,10 @@ def test_failed_evaluation_is_reported_and_the_other_seeds_are_scored(cli, tmp_p
     """A score of NaN counts as diverged."""
     real = seeds.evaluate_run
 
-    def evaluate_run(folder, *arguments):
+    def evaluate_run(folder, *arguments, **options):
         if folder.name == "0":
             raise ConfigError("protocol: no such weights.")
-        entry = real(folder, *arguments)
+        entry = real(folder, *arguments, **options)
         entry["scores"]["high_quality"]["value"] = math.nan
         return entry
 

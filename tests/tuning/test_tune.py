@@ -87,7 +87,7 @@ def test_a_failed_trial_is_recorded_and_the_search_continues(study_folder, capsy
 def pretend(value, monkeypatch):
     """Replace runs by ones that end at once with a score."""
 
-    def run(folder, *callbacks):
+    def run(folder, *callbacks, **_):
         record = RunRecord(folder)
         record.start("x", 0)
         record.write(scores={"high_quality": {"value": value}})
@@ -131,7 +131,7 @@ def test_pruned_trial_stops_where_the_pruner_says(study_folder, monkeypatch, cap
 
 
 def test_an_interrupted_trial_is_resumed(study_folder, monkeypatch, capsys):
-    def stop(folder, *callbacks):
+    def stop(folder, *callbacks, **_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tune_search, "run_planned", stop)
