@@ -70,7 +70,7 @@ SOURCES = ("root", "weights", "run")
 def stored_config(folder: Path, trust: bool = False) -> dict[str, Any]:
     """Return the configuration of a run, with which objects may be built.
 
-    Paths in the run's folder are those of the folder's present place. Downloads are switched off.
+    Paths in the run's folder are those of the folder's present place.
 
     Args:
         folder: the run's folder.
@@ -85,8 +85,6 @@ def stored_config(folder: Path, trust: bool = False) -> dict[str, Any]:
         config = relocated(config, old, os.path.abspath(folder))
     if not trust:
         check_stored(config, f"run: {folder / 'config.yaml'}", Path(folder))
-        if isinstance(data := config.get("data"), dict) and data.get("download"):
-            config["data"] = data | {"download": False}
     return config
 
 

@@ -1,0 +1,271 @@
+"""Runs, sweeps and checkpoints from elsewhere execute nothing, and write nothing elsewhere."""
+
+import json
+import shutil
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ganlab.cli import main
+
+pytestmark = pytest.mark.usefixtures("no_curves")
+
+TARGET = "hostile_module.act"
+CALL = {"_target_": TARGET}
+OPTIMIZER = "model.players.generator.optimizer"
+# all places of a configuration from which an object is built, and what is put there
+PLACES = {
+    "model": CALL,
+    "model._target_": TARGET,
+    "model.generator": CALL,
+    "model.generator.further": [[CALL]],
+    "model.players.generator": CALL,
+    "model.players.generator._target_": TARGET,
+    OPTIMIZER: CALL | {"_partial_": True},
+    f"{OPTIMIZER}.lr": CALL,
+    "model.phases": {"generator": {"every": CALL}},
+    "loss.adversarial": CALL,
+    "loss.regularizers": {"r1": CALL},
+    "data": CALL,
+    "data.cache": CALL,
+    "budget": CALL,
+    "budget.batches": CALL,
+    "callbacks.ema": CALL,
+    "callbacks.evaluation": CALL,
+    "callbacks.evaluation.protocol.metrics": {"score": CALL},
+    "callbacks.evaluation.protocol.features": CALL | {"_partial_": True},
+    "callbacks.samples.folder": CALL,
+    "trainer": CALL,
+    "trainer.accelerator": CALL,
+    "trainer.plugins": [CALL],
+    "logger.csv": CALL,
+    "logger.further": CALL,
+    "lesson": CALL,
+    "seed": CALL,
+    "name": CALL,
+    "model.generator.latent": "${oc.env:HOSTILE}",
+    "name ": "${oc.env:HOSTILE}",
+    "callbacks.samples.folder ": "ELSEWHERE",
+    "callbacks.checkpoints.folder": "ELSEWHERE",
+    "logger.csv.folder": "ELSEWHERE",
+    "trainer.default_root_dir": "ELSEWHERE",
+}
+BUILDING = {  # commands that build objects of a run
+    "sample": "sample run=run n=2",
+    "evaluate": "evaluate run=run",
+    "evaluate other protocol": "evaluate run=run protocol=modes10k protocol.samples=10",
+    "export": "export run=run format=safetensors",
+    "translate": "translate run=run input=run output=translated",
+    "resume": "train run=run resume=true budget.batches=4",
+    "dry run": "train run=run resume=true budget.batches=4 dry_run=true",
+    "lesson": "train experiment=lecture/digit_manifold lesson.run=run run_dir=lesson",
+    "sweep": "sweep resume sweep",
+}
+READING = {  # commands that only read records
+    "compare": "compare .",
+    "page": "compare . --html page.html",
+    "doctor": "doctor run=run",
+    "status": "sweep status sweep",
+}
+RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
+
+
+@pytest.fixture
+def cli(capsys):
+    """Function that runs a command; returns its exit code and its stderr."""
+
+    def run(*argv):
+        code = main([str(word) for word in argv])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, no_curves):
+    """Folder with a finished run, and a sweep of one job."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", *RING, "budget.batches=2", "run_dir=run"]) == 0
+        assert main(["train", "-m", *RING, "budget.batches=2", "run_dir=sweep"]) == 0
+    return folder
+
+
+@pytest.fixture
+def here(trained, tmp_path, monkeypatch):
+    """Folder with copies of the run and the sweep, and the module that `TARGET` names."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained / "run", tmp_path / "run")
+    shutil.copytree(trained / "sweep", tmp_path / "sweep")
+    code = tmp_path / "code"
+    code.mkdir()
+    text = f"open({str(tmp_path / 'executed')!r}, 'w')\ndef act(*_, **__):\n    return None\n"
+    (code / "hostile_module.py").write_text(text)
+    monkeypatch.syspath_prepend(str(code))
+    yield tmp_path
+    sys.modules.pop("hostile_module", None)
+
+
+def put(config, place, value, elsewhere):
+    """Set the entry of a configuration at a dotted path."""
+    *parts, last = place.strip().split(".")
+    for part in parts:
+        if not isinstance(config.get(part), dict):
+            config[part] = {}
+        config = config[part]
+    config[last] = str(elsewhere) if value == "ELSEWHERE" else deepcopy(value)
+
+
+def rewrite(path, place, value, elsewhere):
+    config = yaml.safe_load(path.read_text())
+    put(config, place, value, elsewhere)
+    path.write_text(yaml.safe_dump(config))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_command_builds_what_a_run_names(place, here, cli, monkeypatch):
+    """Every command refuses the run in one sentence, which names the place; records still read."""
+    monkeypatch.setenv("HOSTILE", "secret")
+    for run in ("run", "sweep/0"):
+        rewrite(here / run / "config.yaml", place, PLACES[place], here / "elsewhere")
+    record = here / "sweep" / "0" / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "interrupted"}))
+    before = {path: path.read_bytes() for path in here.rglob("*.*") if path.is_file()}
+    for command in (*BUILDING.values(), *READING.values()):
+        code, printed = cli(*command.split())
+        assert not (here / "executed").exists(), command
+        assert not (here / "elsewhere").exists(), command
+        assert "Traceback" not in printed
+        assert "secret" not in printed
+        if command in BUILDING.values():
+            assert code == 1, command
+            assert place.strip() in printed, command
+            hint = "A lesson uses only" if "lesson" in command else "add trust=true."
+            assert hint in printed, command
+    assert {path: path.read_bytes() for path in before} == before
+
+
+GAME = [place for place in PLACES if place.split(".")[0] in ("model", "loss")]
+
+
+@pytest.mark.parametrize("places", [*([place] for place in GAME), sorted(set(PLACES) - set(GAME))])
+def test_no_command_builds_what_a_checkpoint_names(places, here, cli, monkeypatch):
+    """A checkpoint's own configuration is compared with the run's, and never built."""
+    monkeypatch.setenv("HOSTILE", "secret")
+    path = here / "run" / "checkpoints" / "last.ckpt"
+    contents = torch.load(path, weights_only=True)
+    for place in places:
+        put(contents["ganlab"]["config"], place, PLACES[place], here / "elsewhere")
+    other = here / "downloaded.ckpt"
+    torch.save(contents, other)
+    commands = [f"{BUILDING[name]} checkpoint={other}" for name in ("sample", "evaluate", "export")]
+    for command in (*commands, BUILDING["sample"], BUILDING["resume"]):
+        code, printed = cli(*command.split())
+        assert not (here / "executed").exists(), command
+        assert not (here / "elsewhere").exists(), command
+        assert code == (1 if places[0] in GAME else 0), printed
+        assert code == 0 or "belongs to another model" in printed
+        if command == commands[-1]:  # the remaining commands read it as the run's own checkpoint
+            shutil.copy(other, path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("launcher", ["hydra/launcher=joblib", "hydra.launcher._target_=hostile_module.act"]),
+        ("launcher", ["hydra/launcher=submitit_local", "hydra.launcher.setup=[touch executed]"]),
+        ("launcher", ["hydra/launcher=submitit_local", "hydra.launcher.partition='a\nb'"]),
+        ("launcher", ["hydra.job.env_set.PATH=."]),
+        ("overrides", [*RING, "model.generator._target_=hostile_module.act"]),
+        ("overrides", [*RING, "+model.generator.further={_target_: hostile_module.act}"]),
+        ("overrides", [*RING, "name=${oc.env:HOSTILE}"]),
+        ("folder", "../elsewhere"),
+        ("folder", "/elsewhere"),
+        ("cwd", "code"),
+    ],
+)
+def test_a_sweep_from_elsewhere(key, value, here, cli, monkeypatch):
+    """Its launcher's settings, overrides, folders and working directory execute nothing."""
+    monkeypatch.setenv("HOSTILE", "secret")
+    path = here / "sweep" / "sweep.json"
+    content = json.loads(path.read_text())
+    (content["jobs"][0] if key in ("overrides", "folder") else content)[key] = value
+    path.write_text(json.dumps(content))
+    shutil.rmtree(here / "sweep" / "0")
+    code, printed = cli("sweep", "resume", "sweep")
+    assert code == (0 if key == "cwd" else 1), printed
+    assert not (here / "executed").exists()
+    assert not (here / "elsewhere").exists()
+    assert not (here.parent / "elsewhere").exists()
+    assert "secret" not in printed + "".join(p.read_text() for p in here.rglob("config.yaml"))
+    assert "Traceback" not in printed
+
+
+def test_a_reproduction_from_elsewhere(here, cli):
+    """Overrides that its folder holds may name no other code; overrides that are typed may."""
+    tiny = ["budget.batches=2", "data.samples=300", "protocol.samples=100"]
+    arguments = ["reproduce", "ring_wgan_gp", "out=r", "scale=1"]
+    own = "model.generator._target_=hostile_module.act"
+    code, printed = cli(*arguments, *tiny, "dry_run=true")
+    assert code == 0, printed
+    plan = {
+        "name": "reproduce/ring_wgan_gp",
+        "kind": "reproduce",
+        "experiment": "ring_wgan_gp",
+        "seeds": [0],
+        "scale": 1,
+        "overrides": [*tiny[:2], own],
+        "protocol_overrides": [],
+        "jobs": [{"job": 0, "folder": "0", "overrides": []}],
+    }
+    Path("r").mkdir()
+    Path("r/sweep.json").write_text(json.dumps(plan))
+    code, printed = cli("reproduce", "ring_wgan_gp", "out=r")
+    assert code == 1
+    assert "model.generator._target_ names hostile_module.act" in printed
+    assert not (here / "executed").exists()
+    cli("reproduce", "ring_wgan_gp", "out=r", "trust=true")
+    assert (here / "executed").exists()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate", "resume", "sweep"])
+def test_own_code_is_built_with_trust(command, here, cli):
+    """trust=true builds the user's own class, in the command and in the jobs that it starts."""
+    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
+    (here / "code" / "own_module.py").write_text(own)
+    for run in ("run", "sweep/0"):
+        path = here / run / "config.yaml"
+        rewrite(path, "model.generator._target_", "own_module.Own", None)
+        checkpoint = here / run / "checkpoints" / "last.ckpt"
+        contents = torch.load(checkpoint, weights_only=True)
+        put(contents["ganlab"]["config"], "model.generator._target_", "own_module.Own", None)
+        torch.save(contents, checkpoint)
+    record = here / "sweep" / "0" / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "interrupted"}))
+    words = BUILDING[command].split()
+    code, printed = cli(*words)
+    assert code == 1
+    assert "own_module.Own" in printed
+    code, printed = cli(*words, "trust=true")
+    assert code == 0, printed
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_jobs_inherit_the_trust_of_what_is_typed(launcher, here, cli, monkeypatch):
+    """A class that is typed on the command line of a sweep is built in its jobs."""
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
+    (here / "code" / "own_module.py").write_text(own)
+    monkeypatch.setenv("PYTHONPATH", str(here / "code"))
+    words = [*RING, "budget.batches=1", "model.generator._target_=own_module.Own"]
+    code, printed = cli("train", "-m", *words, "run_dir=own", f"hydra/launcher={launcher}")
+    assert code == 0, printed
+    code, printed = cli("sweep", "resume", "own")
+    assert code == 1
+    assert "own_module.Own" in printed
