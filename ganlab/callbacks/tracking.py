@@ -73,7 +73,12 @@ class Tracking(Callback):
             self.record.data["evaluation_seconds"] = round(
                 self._evaluated_before + evaluation.seconds, 3
             )
-        self.record.write(counters=counters, scores=scores or self.record.data["scores"])
+        has_checkpoint = (self.record.folder / "checkpoints" / "last.ckpt").exists()
+        self.record.write(
+            counters=counters,
+            has_checkpoint=has_checkpoint or self.record.data.get("has_checkpoint", False),
+            scores=scores or self.record.data["scores"],
+        )
         now, (last_time, last_examples) = time.monotonic(), self._last
         if module.examples_seen > last_examples:
             rate = (module.examples_seen - last_examples) / (now - last_time)

@@ -44,6 +44,12 @@ class RunRecord:
         self._seconds_before = float(self.data.get("seconds", 0.0))
         self._started = time.monotonic()
 
+    def restart(self) -> None:
+        """Forget an earlier run in this folder, which ended before its first batch."""
+        self.data, self._seconds_before = {}, 0.0
+        for name in ("metrics.csv", "timing.csv"):
+            (self.folder / name).unlink(missing_ok=True)
+
     def start(self, name: str, seed: int, **more: Any) -> None:
         """Write the record of a run that begins or is resumed; `more` are additional entries."""
         self.data |= {

@@ -9,6 +9,8 @@ from ganlab.errors import RunError
 from ganlab.record.lock import is_held
 from ganlab.record.run import read_record
 
+# files that only a run writes
+FILES = ("config.yaml", "metrics.csv", "checkpoints")
 State = Literal["planned", "running", "finished", "interrupted", "failed", "killed", "pruned"]
 
 
@@ -31,6 +33,22 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
         status = read_record(folder).get("status")
         return "killed" if status == "running" else status
     return status
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Whether a folder holds no run, or only one that ended before its first batch.
+
+    Whether another process is about to train the run is known only to who holds the folder's lock.
+
+    Raises:
+        RunError: the folder's run.json is damaged.
+    """
+    if not (folder / "run.json").exists():
+        return not any((folder / name).exists() for name in FILES)
+    record = read_record(folder)
+    has_ended = record.get("status") in ("failed", "interrupted", "running")
+    seen = (record.get("counters") or {}).get("batches_seen")
+    return has_ended and seen == 0 and not (folder / "checkpoints" / "last.ckpt").exists()
 
 
 def state_and_record(folder: Path) -> tuple[str, dict[str, Any]]:

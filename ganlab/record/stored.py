@@ -100,7 +100,7 @@ def check_stored(config: Any, source: str, folder: Path) -> None:
         if isinstance(value, str) and "${" in value:
             reason = f"holds {value!r}, which would read other settings or the environment"
         elif key == "_target_" and not may_build(value):
-            reason = f"names {value}, which is not part of ganlab: building it would run its code"
+            reason = f"names {value}, which is not in ganlab's list: building it would run its code"
         elif key == "_args_" and not str(node.get("_target_")).startswith("torch.nn."):
             reason = "gives arguments without names, which cannot be checked"
         elif key in WRITTEN and value is not None and not _is_inside(key, value, folder):

@@ -29,12 +29,14 @@ class Assembly:
     loggers: list[Any]
 
 
-def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
-    """Build the game, the data module (loaded), callbacks, loggers and trainer.
+def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any]:
+    """Return the game, and the data module with its data loaded; nothing is written to the run.
 
     Args:
         config: the configuration, plain, resolved and checked.
-        further: additional callbacks, which run after those of the configuration.
+
+    Raises:
+        GanlabError: the data are missing or do not fit.
     """
     torch.manual_seed(config["seed"])
     if config.get("threads"):
@@ -47,6 +49,20 @@ def assemble(config: dict[str, Any], *further: Callback) -> Assembly:
     data.prepare_data()
     data.setup("fit")
     module.scheduled.set_epoch_length(data.batches_per_epoch * data.batch_size)
+    return module, data
+
+
+def assemble(
+    config: dict[str, Any], module: AdversarialModule, data: Any, *further: Callback
+) -> Assembly:
+    """Build callbacks, loggers and trainer.
+
+    Args:
+        config: the configuration, plain, resolved and checked.
+        module: the game.
+        data: the data module, see `load`.
+        further: additional callbacks, which run after those of the configuration.
+    """
     callbacks = [make(config["budget"])]
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:

@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from contextlib import suppress
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,8 +18,9 @@ from ganlab.core.load import check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.run import RunRecord, write_config
+from ganlab.record.states import FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
-from ganlab.runs.assemble import assemble
+from ganlab.runs.assemble import assemble, load
 from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
 from ganlab.runs.summary import summary
 
@@ -30,7 +32,8 @@ DATA = "ganlab.data"  # logger whose messages are printed too
 class Session:
     """A training from a checked plain configuration, used as a context manager.
 
-    On exit, also after an error, the run's record receives the final status.
+    Nothing is written before the data, the checkpoint and the lock of the folder are known to be
+    good. On exit, also after an error, the run's record receives the final status.
 
     Args:
         config: the configuration, plain and resolved.
@@ -47,46 +50,37 @@ class Session:
         self.is_main = is_main()
         self.exit_code = 1
         self.interrupted = self.pruned = False
-        self.has_begun = False
+        self.record: RunRecord | None = None  # of the main process, once it holds the folder
+        self.is_recorded = False  # whether the record says that this session has begun
         self.loggers: list[Any] = []
         self.others: OtherRanks | None = None
 
     def __enter__(self) -> Session:
         check_launch(self.config["trainer"])
         end_on_slurms_signal()
-        if not self.resume and self.is_main:
+        if self.is_main and self.resume:
+            self.record = RunRecord(self.folder)
+        elif self.is_main:
             self._refuse_other_run()
-        self.record = RunRecord(self.folder) if self.is_main else None
-        try:
-            if self.record:
-                self.has_begun = "started" in self.record.data
-                self.record.start(
-                    self.config["name"],
-                    self.config["seed"],
-                    choices=self.config.get("choices"),
-                    baseline=self.config.get("baseline"),
-                )
-                write_config(self.folder, self.config)
-            self._log_to_file()
-            os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for the other ranks of this run
-        except BaseException:
-            if self.record:
-                self.record.close()
-            raise
+        self._log_to_memory()
+        os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for the other ranks of this run
         return self
 
     def fit(self) -> None:
         """Build everything and train."""
         self._say(f"{self.config['name']}: loading the data …")
+        module, data = load(self.config)
+        path = self._checkpoint() if self.resume else None
+        if self.is_main:
+            self._begin(data)
         tracking = [Tracking(self.record)] if self.record else []
-        parts = assemble(self.config, *self.callbacks, *tracking)
-        module, self.loggers = parts.module, parts.loggers
+        parts = assemble(self.config, module, data, *self.callbacks, *tracking)
+        self.loggers = parts.loggers
         self._log_config(parts.loggers)
-        path = self._checkpoint(module)
         self._say(f"{self.config['name']}: writing to {self.folder}")
         if self.is_main and parts.trainer.world_size > 1:
             self.others = OtherRanks(parts.trainer, self._say_failed)
-        parts.trainer.fit(module, datamodule=parts.data, ckpt_path=path, weights_only=True)
+        parts.trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
         stopped = any(c.interrupted_by for c in checkpoints)
@@ -119,6 +113,10 @@ class Session:
             error = rank_failure or error
         os.environ.pop("GANLAB_RUN_DIR", None)
         self._stop_logging()
+        if self.is_main and not self.is_recorded:
+            if self.record:
+                self.record.close()
+            return stopped
         if self.record:
             try:
                 message = None if error is None else f"{type(error).__name__}: {error}"
@@ -146,25 +144,69 @@ class Session:
 
     # --- details -------------------------------------------------------------------------------
 
+    def _begin(self, data: Any) -> None:
+        """Take the folder, and write the run's record and configuration.
+
+        Raises:
+            RunError: the folder is in use, cannot be written or holds another run; or the training
+                data are not those of the resumed run.
+        """
+        if not self.record:
+            self.record = RunRecord(self.folder)
+            self._refuse_other_run()  # which may have begun while the data were loaded
+            self.record.restart()
+        data_hash = data.content_hash("train") if hasattr(data, "content_hash") else None
+        before = self.record.data.get("data_hash")
+        if None not in (before, data_hash) and before != data_hash:
+            raise RunError(
+                f"data: the training data differ from those that {self.folder} was trained on "
+                f"(their hash was {before}, now it is {data_hash}). Restore those data, or give "
+                "their folder with data.root=DIR; else start a new run."
+            )
+        self.record.start(
+            self.config["name"],
+            self.config["seed"],
+            choices=self.config.get("choices"),
+            baseline=self.config.get("baseline"),
+            data_hash=data_hash,
+        )
+        self.is_recorded = True
+        write_config(self.folder, self.config)
+        self._log_to_file()
+
     def _refuse_other_run(self) -> None:
+        if holds_nothing(self.folder):
+            return
         if (self.folder / "run.json").exists():
             raise RunError(
                 f"run_dir: {self.folder} holds a run already. Continue it with "
                 f"`ganlab train run={self.folder} resume=true`, or choose another folder."
             )
-        for name in ("config.yaml", "metrics.csv", "checkpoints"):
+        for name in FILES:
             if (self.folder / name).exists():
                 raise RunError(
                     f"run_dir: {self.folder} holds {name} but no run.json. A new run would "
                     f"overwrite {name}. Choose another folder."
                 )
 
-    def _checkpoint(self, module: Any) -> Path | None:
-        if not self.resume:
-            return None
+    def _checkpoint(self) -> Path | None:
+        """Return the checkpoint to resume from; None if the run has not saved any yet.
+
+        Raises:
+            CheckpointError: the checkpoints cannot be read, or belong to another model.
+            RunError: the run has saved checkpoints, and none is left.
+        """
         newest = newest_checkpoint(self.folder)
         if newest is None:
-            if self.has_begun:
+            record = self.record.data if self.record else {}
+            batches = (record.get("counters") or {}).get("batches_seen", 0)
+            if record.get("has_checkpoint", batches > 0):
+                raise RunError(
+                    f"run: {self.folder} has trained {batches:,} batches, but its checkpoints are "
+                    f"gone. Put them back into {self.folder / 'checkpoints'}, or start a new run "
+                    "in another folder."
+                )
+            if "started" in record:
                 self._say("No checkpoint yet: the run starts from the beginning.")
             return None
         path, contents = newest
@@ -178,30 +220,39 @@ class Session:
             if isinstance(logger, WandB) and (message := logger.start(self.config)):
                 self._say(message)
 
-    def _log_to_file(self) -> None:
-        """Send Lightning's messages and Python's warnings to log.txt instead of the screen."""
-        self._handler = (
-            logging.FileHandler(self.folder / "log.txt", encoding="utf-8") if self.is_main else None
+    def _log_to_memory(self) -> None:
+        """Keep Lightning's messages and Python's warnings off the screen, until log.txt exists."""
+        self._handler: logging.Handler = (
+            MemoryHandler(1000, flushLevel=logging.CRITICAL + 1)
+            if self.is_main
+            else logging.NullHandler()
         )
         logging.captureWarnings(True)
         for name in LOGGED:
             logger = logging.getLogger(name)
-            logger.handlers = [self._handler] if self._handler else [logging.NullHandler()]
+            logger.handlers = [self._handler]
             logger.propagate = False
             logger.setLevel(logging.INFO)
-        if self._handler:
-            formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-            self._handler.setFormatter(formatter)
+        if self.is_main:
             # users should see how a folder is read, what is skipped, and what is downloaded
             logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
         warnings.filterwarnings("default", category=UserWarning)
 
+    def _log_to_file(self) -> None:
+        """Write the messages so far, and from now on, to log.txt."""
+        file = logging.FileHandler(self.folder / "log.txt", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._handler.setTarget(file)
+        self._handler.close()  # which writes its messages
+        self._handler = file
+        for name in LOGGED:
+            logging.getLogger(name).handlers = [file]
+
     def _stop_logging(self) -> None:
         logging.captureWarnings(False)
-        if self._handler:
-            for name in (*LOGGED, DATA):
-                logging.getLogger(name).handlers = []
-            self._handler.close()
+        for name in (*LOGGED, DATA):
+            logging.getLogger(name).handlers = []
+        self._handler.close()
 
     def _say(self, text: str) -> None:
         if self.is_main:

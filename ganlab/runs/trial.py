@@ -14,7 +14,7 @@ import torch
 
 from ganlab.callbacks import Tracking
 from ganlab.record.run import RunRecord
-from ganlab.runs.assemble import assemble
+from ganlab.runs.assemble import assemble, load
 
 
 def without_callbacks(config: dict[str, Any], *, kept: Sequence[str]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def fit(config: dict[str, Any], *callbacks: Any) -> Any:
     record = RunRecord(folder)
     try:
         record.start(config["name"], config["seed"])
-        parts = assemble(config, Tracking(record), *callbacks)
+        parts = assemble(config, *load(config), Tracking(record), *callbacks)
         parts.trainer.fit(parts.module, datamodule=parts.data)
     finally:
         record.close()

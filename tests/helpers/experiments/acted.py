@@ -47,7 +47,7 @@ class Acted(Callback):
             path: spy(patch, part, self._counters) for path, part in parts.items() if part
         }
         assemble = session.assemble
-        patch.setattr(session, "assemble", lambda config, *more: assemble(config, *more, self))
+        patch.setattr(session, "assemble", lambda *parts: assemble(*parts, self))
 
     def _counters(self):
         return self.module and (self.module.batches_seen, self.module.examples_seen)

@@ -153,7 +153,7 @@ class Double(Callback):
 def play(game, folder, patch):
     """Run `ganlab train` for a game; `patch` is pytest's monkeypatch."""
     assemble = session.assemble
-    patch.setattr(session, "assemble", lambda config, *more: assemble(config, *more, Double()))
+    patch.setattr(session, "assemble", lambda *parts: assemble(*parts, Double()))
     patch.setattr(torch.Tensor, "float", torch.Tensor.double)
     torch.set_default_dtype(torch.float64)
     try:
