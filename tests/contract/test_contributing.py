@@ -43,7 +43,7 @@ def test_each_kind_trains_and_samples(chosen, logged, folder):
     own = f"hydra.searchpath=[file://{folder}/conf]"
     run(folder, "-m", "ganlab", "train", own, *chosen.split(), *SHORT, f"run_dir={name}")
     assert logged in (folder / name / "metrics.csv").read_text().partition("\n")[0]
-    run(folder, "-m", "ganlab", "sample", f"run={name}", "n=4", "out=points.npz")
+    run(folder, "-m", "ganlab", "sample", "trust=true", f"run={name}", "n=4", "out=points.npz")
 
 
 def test_the_family_is_short_and_its_test_passes(folder):
