@@ -9,6 +9,8 @@ from typing import Any
 
 from ganlab.data.archives.files import cache_folder
 from ganlab.estimate.estimates import Estimate
+from ganlab.files import from_here
+from ganlab.record.states import holds_nothing
 
 LABELS = {
     "evaluation": "scores",
@@ -181,9 +183,9 @@ def _cost(estimate: Estimate, name: str) -> str:
 
 
 def _folder(config: dict[str, Any]) -> list[str]:
-    folder = Path(config["run_dir"])
+    folder = from_here(Path(config["run_dir"]))
     state = ""
-    if (folder / "run.json").exists() and not config.get("resume"):
+    if not config.get("resume") and not holds_nothing(folder):
         state = " (already holds a run: training will refuse it)"
     elif config.get("resume"):
         state = " (resumes the run there; the numbers above are for the whole run)"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganlab.core.build import make
 from ganlab.errors import RunError
-from ganlab.files import atomic, write_json
+from ganlab.files import atomic, from_here, write_json
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import holds_nothing
 from ganlab.runs.session import is_keyboard_interrupt
@@ -23,7 +23,7 @@ def run_lesson(config: dict[str, Any]) -> int:
         RunError: the folder holds a run, or cannot be written.
         KeyboardInterrupt: Ctrl-C or SIGTERM ended the lesson.
     """
-    folder = Path(config["run_dir"])
+    folder = from_here(Path(config["run_dir"]))
     if not config.get("resume") and not holds_nothing(folder):
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)

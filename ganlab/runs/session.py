@@ -16,6 +16,7 @@ from typing import Any
 from ganlab.callbacks import Budget, Checkpoints, Tracking
 from ganlab.core.load import check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
+from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import FILES, holds_nothing
@@ -46,7 +47,7 @@ class Session:
 
     def __init__(self, config: dict[str, Any], resume: bool, *callbacks: Any) -> None:
         self.config, self.resume, self.callbacks = config, resume, callbacks
-        self.folder = Path(config["run_dir"])
+        self.folder = from_here(Path(config["run_dir"]))
         self.is_main = is_main()
         self.exit_code = 1
         self.interrupted = self.pruned = False
@@ -63,7 +64,7 @@ class Session:
         elif self.is_main:
             self._refuse_other_run()
         self._log_to_memory()
-        os.environ["GANLAB_RUN_DIR"] = str(self.folder)  # for the other ranks of this run
+        os.environ["GANLAB_RUN_DIR"] = self.config["run_dir"]  # for the other ranks of this run
         return self
 
     def fit(self) -> None:

@@ -90,7 +90,7 @@ def test_exported_tensors_are_compared_by_bytes(b_to_a_run, tmp_path, capsys, mo
     module = load_module(b_to_a_run)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
-    monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: module)
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda *_: module)
     out = tmp_path / ("out" if form == "pth" else "g.safetensors")
     assert main(["export", f"run={b_to_a_run}", f"format={form}", f"out={out}"]) == 0
     assert "read back without a difference" in capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_graph_of_a_diverged_network_is_refused(b_to_a_run, tmp_path, capsys, mo
     module = load_module(b_to_a_run)
     with torch.no_grad():
         next(module.generator_ab.parameters()).fill_(float("nan"))
-    monkeypatch.setattr("ganlab.core.load.load_module", lambda folder, checkpoint: module)
+    monkeypatch.setattr("ganlab.core.load.load_module", lambda *_: module)
     words = ["format=torch_export", f"out={tmp_path / 'g.pt2'}", "size=32"]
     assert main(["export", f"run={b_to_a_run}", *words]) == 1
     assert "run: generator_ab returns NaN" in capsys.readouterr().err
