@@ -74,8 +74,8 @@ def continued(
         )
     if config.get("lesson") and record.get("status") == "finished":
         raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
-    if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"]):
-        seen = record["counters"]
+    seen = record.get("counters")
+    if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"], seen):
         raise RunError(
             f"run: {folder} has finished ({seen['examples_seen']:,} examples, "
             f"{seen['batches_seen']:,} batches). To continue it, give a longer budget, e.g. "
@@ -101,10 +101,20 @@ def _inside(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
 
 
-def _is_longer(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    changed = [limit for limit in _limits(new) if old.get(limit) != new[limit]]
+def _is_longer(old: dict[str, Any], new: dict[str, Any], seen: dict[str, Any]) -> bool:
+    """Whether a finished run would train further with a new budget.
+
+    Args:
+        old: the run's budget.
+        new: the new budget.
+        seen: the run's counters. Limits of other units are compared with the old ones.
+    """
+    done = {"examples": seen["examples_seen"], "batches": seen["batches_seen"]}
+    limits = {name: new[name] for name in _limits(new) if new[name] is not None}
+    changed = [name for name in _limits(new) if old.get(name) != new[name]]
     return bool(changed) and all(
-        new.get(limit) is None or new[limit] > (old.get(limit) or 0) for limit in changed
+        value > done[name] if name in done else name not in changed or value > (old.get(name) or 0)
+        for name, value in limits.items()
     )
 
 

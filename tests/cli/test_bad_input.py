@@ -197,6 +197,14 @@ def test_finished_run(cli, ring_run):
     assert "budget." in printed
 
 
+def test_budget_that_a_finished_run_has_used_already(cli, ring_run):
+    """A budget in another unit is compared with what was trained, not with the old budget."""
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.examples=64")
+    assert code != 0
+    assert "has finished (64 examples" in printed
+    assert cli("train", f"run={ring_run}", "resume=true", "budget.examples=80")[0] == 0
+
+
 def test_resume_into_a_changed_config(cli, ring_run):
     code, printed = cli("train", f"run={ring_run}", "resume=true", "model.generator.latent=3")
     assert code != 0
