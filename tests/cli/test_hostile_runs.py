@@ -1,6 +1,7 @@
 """Runs, sweeps and checkpoints from elsewhere execute nothing, and write nothing elsewhere."""
 
 import json
+import os
 import shutil
 import sys
 from copy import deepcopy
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from helpers.tiny import REPOSITORY
 
 from ganlab.cli import main
 
@@ -269,3 +271,18 @@ def test_jobs_inherit_the_trust_of_what_is_typed(launcher, here, cli, monkeypatc
     code, printed = cli("sweep", "resume", "own")
     assert code == 1
     assert "own_module.Own" in printed
+
+
+@pytest.mark.contract
+def test_ranks_and_trials_inherit_the_trust_of_what_is_typed(here, cli, monkeypatch):
+    """A job over two processes, and a trial, build the user's own class."""
+    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
+    (here / "code" / "own_module.py").write_text(own)
+    monkeypatch.setenv("PYTHONPATH", f"{here / 'code'}{os.pathsep}{REPOSITORY}")
+    words = [*RING, "budget.batches=2", "model.generator._target_=own_module.Own"]
+    code, printed = cli("train", "-m", *words, "trainer=ddp_cpu", "run_dir=two")
+    assert code == 0, printed
+    pytest.importorskip("optuna")
+    words += ["protocol.samples=50", "loss=hinge,non_saturating"]
+    code, printed = cli("tune", *words, "trials=2", "study=own", "score=high_quality")
+    assert code == 0, printed
