@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary file's path; when the block ends, the file replaces `target`.
 
     Readers of `target`, and other processes that write it, never see a half-written file. On
-    failure the temporary file is deleted, and an older `target` stays untouched.
+    failure the temporary file is deleted, and an older `target` stays untouched. When the block has
+    ended, the file is on the disk: it survives a crash of the machine.
 
     Raises:
         OSError: the folder cannot be made, or the file cannot be written.
@@ -32,12 +35,36 @@ def replacing(target: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.chmod(0o644)
         part.replace(target)
+        _sync_names(target.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's contents, or the names in a folder, are on the disk.
+
+    Raises:
+        OSError: they cannot be written to the disk.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_names(folder: Path) -> None:
+    """Call `sync` for a folder, if the file system supports this."""
+    if os.name == "nt":
+        return
+    try:
+        sync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
 
 
 @contextmanager
@@ -60,6 +87,22 @@ def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
         if any(sign in str(error) for sign in ("file write failed", "unexpected pos", "iostream")):
             raise cannot_write(path, error, hint) from error
         raise
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, atomically; where links are not possible, copy the file.
+
+    Only for a `source` that is never changed in place: that would change `target` too.
+
+    Raises:
+        RunError: `target` cannot be written; an older `target` is untouched.
+    """
+    with atomic(target) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:  # e.g. FAT, or a network disk
+            shutil.copyfile(source, temporary)
 
 
 def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -16,17 +15,20 @@ from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError, one_of
-from ganlab.files import atomic
+from ganlab.files import atomic, link, sync
 from ganlab.private import checkpoint_of
+from ganlab.signals import handled_by
 
 
 class Checkpoints(Callback):
     """Writes `checkpoints/last.ckpt`, and keeps the checkpoint before it as `previous.ckpt`.
 
     It saves at the end of a batch: every `every_examples` examples, at the end of the budget, and
-    on SIGINT or SIGTERM, after which the run stops. After an exception it writes `failed.ckpt`,
-    which may be from the middle of a batch and is meant for inspection only. Files are written
-    atomically.
+    on the signals of `ganlab.signals`, after which the run stops. After an exception it writes
+    `failed.ckpt`, which may be from the middle of a batch and is meant for inspection only.
+
+    Whenever the process is killed, there is a `last.ckpt` that can be loaded: a new checkpoint
+    replaces it only when it is on the disk. If it cannot be written, both older files stay.
 
     Args:
         folder: the run's folder.
@@ -62,35 +64,28 @@ class Checkpoints(Callback):
         self.best: float | None = None
         self.best_examples: int | None = None
         self.interrupted_by: str | None = None
-        self._handlers: dict[int, Any] = {}
+        self._handlers = ExitStack()
 
     # --- signals -------------------------------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Install handlers for SIGINT and SIGTERM.
+        """Install the handlers of signals.
 
-        The first signal stops the run at the end of the batch, the second one at once. Handlers
-        that are installed in earlier hooks get wrapped by a handler of Lightning that raises.
+        The first signal stops the run at the end of the batch; a second SIGINT or SIGTERM stops it
+        at once. Handlers that are installed in earlier hooks get wrapped by a handler of Lightning
+        that raises.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._handlers[number] = signal.signal(number, self._interrupt)
-            except ValueError:  # not the main thread: the program that runs it handles signals
-                return
+        self._handlers.enter_context(handled_by(self._interrupt))
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted_by:
+        name = signal.Signals(number).name
+        if self.interrupted_by and name != "SIGHUP":  # a shell and the system may both send SIGHUP
             raise KeyboardInterrupt
-        self.interrupted_by = signal.Signals(number).name
+        self.interrupted_by = self.interrupted_by or name
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Restore the previous signal handlers."""
-        self._release_signals()
-
-    def _release_signals(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+        self._handlers.close()
 
     def _is_interrupted(self, trainer: Trainer, module: AdversarialModule) -> bool:
         if trainer.world_size == 1:
@@ -121,14 +116,14 @@ class Checkpoints(Callback):
         self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException
     ) -> None:
         """Write `failed.ckpt`; the other checkpoints stay as they are."""
-        self._release_signals()  # Lightning calls no teardown after an exception
+        self._handlers.close()  # Lightning calls no teardown after an exception
         is_failure = isinstance(exception, Exception) and trainer.optimizers
         if is_failure and trainer.is_global_zero:
             with logged_failure("failed.ckpt"):
                 self._write(trainer, "failed.ckpt")
 
     def save(self, trainer: Trainer, module: AdversarialModule) -> None:
-        """Write `last.ckpt`, and rename the old `last.ckpt` to `previous.ckpt`."""
+        """Write `last.ckpt`, and keep the old `last.ckpt` as `previous.ckpt`."""
         module.check_finite()
         for logger in trainer.loggers:  # a resumed run will not log these rows again
             logger.save()
@@ -142,12 +137,12 @@ class Checkpoints(Callback):
             with atomic(path) as temporary:
                 trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, temporary)
                 if name_of_old and path.exists():
-                    os.replace(path, path.with_name(name_of_old))
+                    sync(temporary)  # before the oldest checkpoint is given up
+                    link(path, path.with_name(name_of_old))
 
     def _keep_as(self, trainer: Trainer, name: str) -> None:
         if trainer.is_global_zero:
-            with atomic(self.folder / name) as temporary:
-                shutil.copyfile(self.folder / "last.ckpt", temporary)
+            link(self.folder / "last.ckpt", self.folder / name)
 
     def _is_best(self, module: AdversarialModule) -> bool:
         if self.monitor is None or module.scored_at != module.examples_seen:

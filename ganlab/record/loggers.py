@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from ganlab.files import cannot_write, write_text
+from ganlab.files import cannot_write, sync, write_text
 from ganlab.private import hide_after
 from ganlab.record.log import X, read_metrics
 
@@ -47,7 +47,7 @@ class CSVLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add values to the row of `step` examples; a row is written when the next row begins."""
         if self._row and self._row[X] != step:
-            self.save()
+            self._write_row()
         self._row |= {X: step, **metrics}
 
     def resume(self, examples_seen: int) -> None:
@@ -60,20 +60,28 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the current row."""
-        if not self._row:
+        """Write the current row, and wait until the file is on the disk."""
+        self._write_row()
+        try:
+            if self.path.exists():
+                sync(self.path)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def _write_row(self) -> None:
+        row, self._row = self._row, {}  # a row that could not be written is not tried again
+        if not row:
             return
-        if new := [key for key in self._row if key not in self._columns]:
+        if new := [key for key in row if key not in self._columns]:
             rows = read_metrics(self.path.parent) if self._columns else []
             self._columns += new
-            self._rewrite([*rows, self._row])
-        else:
-            try:
-                with open(self.path, "a", newline="", encoding="utf-8") as file:
-                    csv.DictWriter(file, self._columns, lineterminator="\n").writerow(self._row)
-            except OSError as error:
-                raise cannot_write(self.path, error) from error
-        self._row = {}
+            self._rewrite([*rows, row])
+            return
+        try:
+            with open(self.path, "a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ganlab.files import atomic, from_here, write_json
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import holds_nothing
 from ganlab.runs.session import is_keyboard_interrupt
+from ganlab.signals import handled_by
 
 
 def run_lesson(config: dict[str, Any]) -> int:
@@ -21,43 +21,38 @@ def run_lesson(config: dict[str, Any]) -> int:
 
     Raises:
         RunError: the folder holds a run, or cannot be written.
-        KeyboardInterrupt: Ctrl-C or SIGTERM ended the lesson.
+        KeyboardInterrupt: Ctrl-C or another signal of `ganlab.signals` ended the lesson.
     """
     folder = from_here(Path(config["run_dir"]))
     if not config.get("resume") and not holds_nothing(folder):
         raise RunError(f"run_dir: {folder} holds a run already. Choose another folder.")
     record = RunRecord(folder)
     status, reason = "failed", None
-    # only the main thread can set signal handlers
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread:  # let SIGTERM end the lesson as Ctrl-C does
-        old_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        record.start(config["name"], config["seed"], choices=config.get("choices"))
-        write_config(folder, config)
-        if config.get("threads"):
-            import torch
+    with handled_by(signal.default_int_handler):  # all end the lesson as Ctrl-C does
+        try:
+            record.start(config["name"], config["seed"], choices=config.get("choices"))
+            write_config(folder, config)
+            if config.get("threads"):
+                import torch
 
-            torch.set_num_threads(config["threads"])
-        print(f"{config['name']}: this takes up to two minutes …", file=sys.stderr, flush=True)
-        lesson = make(config["lesson"])(seed=config["seed"])
-        with atomic(folder / "figure.png") as temporary:
-            lesson.figure.savefig(temporary, format="png", dpi=110)
-        write_json(folder / "numbers.json", lesson.numbers)
-        record.data["numbers"] = lesson.numbers
-        status = "finished"
-    except (KeyboardInterrupt, SystemExit) as error:
-        if not is_keyboard_interrupt(error):
+                torch.set_num_threads(config["threads"])
+            print(f"{config['name']}: this takes up to two minutes …", file=sys.stderr, flush=True)
+            lesson = make(config["lesson"])(seed=config["seed"])
+            with atomic(folder / "figure.png") as temporary:
+                lesson.figure.savefig(temporary, format="png", dpi=110)
+            write_json(folder / "numbers.json", lesson.numbers)
+            record.data["numbers"] = lesson.numbers
+            status = "finished"
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not is_keyboard_interrupt(error):
+                raise
+            status = "interrupted"
+            raise KeyboardInterrupt from None
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
             raise
-        status = "interrupted"
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, old_handler)
-        record.end(status, reason)
+        finally:
+            record.end(status, reason)
     print(f"Finished in {record.data['seconds']:.0f} s.")
     print(f"  figure    {folder / 'figure.png'}")
     width = max(map(len, lesson.numbers))

@@ -1,5 +1,7 @@
 """Which checkpoints are written and kept, and that a failure leaves a valid checkpoint."""
 
+import errno
+import itertools
 import math
 import os
 import signal
@@ -132,14 +134,33 @@ class Signals(Callback):
                 os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", ENDING)
 def test_signal_ends_the_run_with_a_checkpoint_and_restores_handlers(tmp_path, number):
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    before = [signal.getsignal(n) for n in ENDING]
     module, checkpoints = tiny_gan(), Checkpoints(tmp_path)
     fit(module, Signals(number), checkpoints, batches=50)
     assert checkpoints.interrupted_by == signal.Signals(number).name
     assert module.batches_seen == batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+    assert [signal.getsignal(n) for n in ENDING] == before
+
+
+def test_closed_terminal_that_sends_two_signals_ends_the_run_with_a_checkpoint(tmp_path):
+    """The shell and the system may both send SIGHUP; systemd sends SIGHUP after SIGTERM."""
+    signals = Signals(signal.SIGTERM, signal.SIGHUP, signal.SIGHUP)
+    fit(tiny_gan(), signals, Checkpoints(tmp_path), batches=50)
+    assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
+
+
+def test_closed_terminal_is_ignored_under_nohup(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        fit(tiny_gan(), Signals(signal.SIGHUP), Checkpoints(tmp_path), batches=5)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 5
 
 
 def test_second_signal_ends_the_run_at_once_and_restores_handlers(tmp_path):
@@ -171,8 +192,78 @@ def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
         newest_checkpoint(tmp_path)
 
 
+def killed_at(call, folder):
+    """Train in a child process that dies right before a system call; return whether it did.
+
+    Args:
+        call: which of the calls, counted from 0.
+        folder: the run's folder.
+    """
+    calls = itertools.count()
+
+    def dying(function):
+        def wrapped(*args, **options):
+            if next(calls) == call:
+                os._exit(9)
+            return function(*args, **options)
+
+        return wrapped
+
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    try:
+        for name in ("fsync", "link", "replace", "unlink"):
+            setattr(os, name, dying(getattr(os, name)))
+        fit(tiny_gan(), Checkpoints(folder, every_examples=4), batches=3)
+    finally:
+        os._exit(0)
+
+
+def test_a_kill_at_any_moment_of_a_save_leaves_last_and_previous(tmp_path):
+    """Once a checkpoint is written there is always one; once two are, there are always two."""
+    for call in itertools.count():
+        folder = tmp_path / str(call) / "checkpoints"
+        was_killed = killed_at(call, folder.parent)
+        paths = [folder / "last.ckpt", folder / "previous.ckpt"]
+        found = [batches_in(path) if path.exists() else None for path in paths]
+        assert found in ([None, None], [1, None], [1, 1], [2, 1], [2, 2], [3, 2])
+        if not was_killed:
+            break
+    assert found == [3, 2]
+    assert call > 15
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
+def test_checkpoint_that_does_not_reach_the_disk_replaces_no_other(tmp_path, monkeypatch, error):
+    class Failing(Callback):
+        def on_train_batch_start(self, trainer, module, *args):
+            if module.batches_seen == 3:
+
+                def fsync(handle):
+                    raise OSError(error, os.strerror(error))
+
+                monkeypatch.setattr(os, "fsync", fsync)
+
+    checkpoints = Checkpoints(tmp_path, every_examples=4)
+    with pytest.raises(RunError, match=rf"last\.ckpt: cannot be written: {os.strerror(error)}"):
+        fit(tiny_gan(), Failing(), checkpoints, batches=9)
+    folder = tmp_path / "checkpoints"
+    assert sorted(path.name for path in folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
+    assert [batches_in(folder / f"{name}.ckpt") for name in ("last", "previous")] == [3, 2]
+
+
+def test_disk_without_links_keeps_copies(tmp_path, monkeypatch):
+    def link(*args):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    fit(tiny_gan(), Checkpoints(tmp_path, every_examples=4, keep_every=4), batches=3)
+    folder = tmp_path / "checkpoints"
+    assert [batches_in(folder / f"{name}.ckpt") for name in ("last", "previous")] == [3, 2]
+    assert [batches_in(path) for path in sorted(folder.glob("0*.ckpt"))] == [1, 2, 3]
+
+
 def test_previous_checkpoint_is_used_if_last_is_missing(tmp_path):
-    """A kill between the two renames of a save leaves no last.ckpt."""
     fit(tiny_gan(), Checkpoints(tmp_path, every_examples=8), batches=5)
     (tmp_path / "checkpoints" / "last.ckpt").unlink()
     assert newest_checkpoint(tmp_path)[0].name == "previous.ckpt"
