@@ -47,7 +47,9 @@ class Budget(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Start the clock; stop the trainer if a resumed run has spent the budget already."""
         self._started = time.monotonic()
-        self._batches_per_epoch = trainer.datamodule.batches_per_epoch
+        data = trainer.datamodule
+        # counted in examples, since a run may be resumed with another number of processes
+        self._examples_per_epoch = data.batches_per_epoch * data.batch_size * trainer.world_size
         if self._is_spent(trainer, pl_module, agree=True):
             trainer.should_stop = True
 
@@ -79,7 +81,7 @@ class Budget(Callback):
         if name == "batches":
             return module.batches_seen
         if name == "epochs":
-            return module.batches_seen / self._batches_per_epoch
+            return module.examples_seen / self._examples_per_epoch
         return (self._seconds_before + time.monotonic() - self._started) / 60
 
     def state_dict(self) -> dict[str, Any]:

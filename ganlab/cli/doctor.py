@@ -21,8 +21,8 @@ def main(argv: list[str]) -> int:
 
     run = Evidence.read(folder)
     findings = examine(run)
-    name, status = run.record.get("name", folder), run.record.get("status", "unknown")
-    print(f"{name}: {status}, {run.examples:,} examples in the log.")
+    name = run.record.get("name", folder)
+    print(f"{name}: {run.record['status']}, {run.examples:,} examples in the log.")
     print(as_text(findings))
     print(f"Wrote {write_findings(folder, findings, run.examples)}")
     return 0

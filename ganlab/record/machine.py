@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -60,6 +62,44 @@ def _cuda() -> Any | None:
     """Return torch.cuda if it is in use, else None, without importing torch."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch and torch.cuda.is_initialized() else None
+
+
+def process(pid: int) -> dict[str, Any] | None:
+    """Return what tells a process from others with its number; None if it has ended.
+
+    Numbers of processes are used again, and each container counts its own. The dict has the name of
+    the machine, its boot, the container's namespace, and when the process was started, in ticks
+    since the boot. Only on Linux; elsewhere None.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
+    state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    if state in ("Z", "X"):  # it has ended, and its parent has not yet asked for its exit code
+        return None
+    return {
+        "host": socket.gethostname(),
+        "boot": boot,
+        "namespace": namespace,
+        "started": int(fields[18]),
+    }
+
+
+def has_ended(pid: int, known: dict[str, Any] | None) -> bool:
+    """Whether a process has ended; False if it ran in another machine or container.
+
+    Args:
+        pid: the number of the process.
+        known: what `process` has returned for it; None if unknown.
+    """
+    here = process(os.getpid())
+    if not isinstance(known, dict) or here is None:
+        return False
+    is_here = all(known.get(key) == here[key] for key in ("host", "boot", "namespace"))
+    return is_here and process(pid) != known
 
 
 def accelerator() -> str | None:

@@ -68,6 +68,7 @@ class RunRecord:
                 "accelerator": machine.accelerator(),
             },
             "pid": os.getpid(),
+            "process": machine.process(os.getpid()),
             "command": machine.command_line(),
             **more,
         }

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ganlab.errors import RunError
 from ganlab.record.lock import is_held
+from ganlab.record.machine import has_ended
 from ganlab.record.run import read_record
 
 # files that only a run writes
@@ -17,8 +18,9 @@ State = Literal["planned", "running", "finished", "interrupted", "failed", "kill
 def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
     """Return the state of the run in a folder.
 
-    The state is "killed" if the record says "running" but no process holds the folder's lock: the
-    process ended before it could write another status.
+    The state is "killed" if the record says "running", but no process holds the folder's lock or
+    the process that wrote the record has ended: it ended before it could write another status. The
+    second happens where other processes of the run still live, or a disk has no locks that work.
 
     Args:
         folder: the run's folder.
@@ -27,11 +29,16 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
     Raises:
         RunError: run.json does not exist or is damaged.
     """
-    status = (read_record(folder) if record is None else record).get("status", "finished")
-    if status == "running" and not is_held(folder):
-        # the run may have ended since `record` was read
-        status = read_record(folder).get("status")
-        return "killed" if status == "running" else status
+    record = read_record(folder) if record is None else record
+    status = record.get("status", "finished")
+    if status == "running" and (
+        not is_held(folder) or has_ended(record.get("pid", 0), record.get("process"))
+    ):
+        # the run may have ended, or been resumed, since `record` was read
+        newer = read_record(folder)
+        if newer.get("process") == record.get("process"):
+            status = newer.get("status")
+            return "killed" if status == "running" else status
     return status
 
 

@@ -82,6 +82,25 @@ class OtherRanks:
                 return
 
 
+def end_with_main_process() -> None:
+    """Let a rank that Lightning has started end `PATIENCE` seconds after the main process.
+
+    When the main process is killed, a rank that waits for it in a collective operation may notice
+    this late or never.
+    """
+    if launched().by != "ganlab" or not int(os.environ.get("LOCAL_RANK") or 0):
+        return  # started by a user or a launcher
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        time.sleep(PATIENCE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="ganlab-main-process").start()
+
+
 def exit_rank(error: BaseException) -> None:
     """Exit a failed process that is not the main process.
 

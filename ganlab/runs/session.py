@@ -22,7 +22,12 @@ from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble, load
-from ganlab.runs.other_ranks import OtherRanks, end_on_slurms_signal, exit_rank
+from ganlab.runs.other_ranks import (
+    OtherRanks,
+    end_on_slurms_signal,
+    end_with_main_process,
+    exit_rank,
+)
 from ganlab.runs.summary import summary
 
 # loggers whose messages go to log.txt
@@ -81,6 +86,8 @@ class Session:
         self._say(f"{self.config['name']}: writing to {self.folder}")
         if self.is_main and parts.trainer.world_size > 1:
             self.others = OtherRanks(parts.trainer, self._say_failed)
+        if not self.is_main:
+            end_with_main_process()
         parts.trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))

@@ -26,6 +26,14 @@ def test_first_limit_reached(limits, batches):
     assert budget.spent(module) >= 1
 
 
+def test_epochs_count_what_other_numbers_of_processes_have_seen():
+    """Two processes saw 5 batches of 8 examples, one epoch; one process trains the second epoch."""
+    module = tiny_gan()
+    module.batches_seen, module.examples_seen = 5, 40
+    fit(module, Budget(epochs=2))
+    assert (module.batches_seen, module.examples_seen) == (15, 80)
+
+
 def test_run_ends_after_the_given_minutes(monkeypatch):
     clock = iter(range(0, 10_000, 6))  # each call of monotonic() adds 6 seconds
     monkeypatch.setattr("ganlab.callbacks.budget.time.monotonic", lambda: float(next(clock)))

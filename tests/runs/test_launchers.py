@@ -19,6 +19,7 @@ from ganlab.core.build import make
 from ganlab.core.load import load_module, read_checkpoint
 from ganlab.record.log import read_metrics
 from ganlab.record.run import read_config, read_record
+from ganlab.record.states import state_of
 from ganlab.runs.planned import plan
 
 pytestmark = pytest.mark.contract
@@ -101,7 +102,7 @@ def end(process):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Return runs started by torchrun and srun, a run that is stopped, and two that fail."""
+    """Return runs started by torchrun and srun, a run that is stopped, and three that fail."""
     root = tmp_path_factory.mktemp("launched")
     processes = {"torchrun": start(root / "torchrun", [*TORCHRUN, *TRAIN, SHORT])}
     for rank in (0, 1):
@@ -112,6 +113,7 @@ def runs(tmp_path_factory):
     processes["stopped"] = start(root / "stopped", [*GANLAB, "run=run", "resume=true"])
     long = [*TRAIN, "budget.batches=1000000", "run_dir=run"]
     processes["killed"] = start(root / "killed", [*GANLAB, *long])
+    processes["orphaned"] = start(root / "orphaned", [*GANLAB, *long])
     failing = [str(REPOSITORY / "tests" / "helpers" / "processes" / "failure.py"), "train", *long]
     failing.append("callbacks.samples.every_examples=160")
     processes["failing"] = start(root / "failing", failing)
@@ -121,12 +123,18 @@ def runs(tmp_path_factory):
         wait_for_rows(root / "killed" / "run", processes["killed"])
         (other,) = children(processes["killed"])
         os.kill(other, signal.SIGKILL)
+        wait_for_rows(root / "orphaned" / "run", processes["orphaned"])
+        processes["orphaned"].kill()
         ends = {name: end(process) for name, process in processes.items()}
         stopped = read_record(root / "stopped" / "run")
-        more = [*GANLAB, "run=run", "resume=true", "trainer.devices=1", "trainer.strategy=auto"]
-        more.append(f"budget.examples={stopped['counters']['examples_seen'] + 40}")
+        seen = stopped["counters"]["examples_seen"]
+        more = [*GANLAB, "run=run", "resume=true", f"budget.examples={seen + 40}"]
+        alone = [*more, "trainer.devices=1", "trainer.strategy=auto"]
         left = {name: is_left(process) for name, process in processes.items()}
-        ends["resumed"] = end(start(root / "stopped", more, **task(0, 1)))
+        ends["resumed"] = end(start(root / "stopped", alone, **task(0, 1)))
+        ddp = ["trainer.devices=2", "trainer.strategy=ddp_find_unused_parameters_true"]
+        more[-1] = f"budget.examples={seen + 40 + 48}"
+        ends["resumed by two"] = end(start(root / "stopped", [*more, *ddp]))
     finally:
         for process in processes.values():
             with suppress(ProcessLookupError):
@@ -198,15 +206,17 @@ def test_scores_are_those_of_one_process(runs, by):
 
 
 def test_a_planned_run_is_stopped_and_resumed(runs):
-    """The run is planned with two processes, and resumed as a Slurm job with one task."""
+    """Planned with two processes; resumed as a Slurm job with one task, and by two processes."""
     folder = runs.root / "stopped" / "run"
     assert runs.ends["stopped"].code == 130, runs.ends["stopped"].err
     assert runs.stopped["status"] == "interrupted"
     assert runs.ends["resumed"].code == 0, runs.ends["resumed"].err
+    assert runs.ends["resumed by two"].code == 0, runs.ends["resumed by two"].err
     record = read_record(folder)
     assert record["status"] == "finished"
-    before = runs.stopped["counters"]["examples_seen"]
-    assert record["counters"]["examples_seen"] == before + 40
+    before, after = runs.stopped["counters"], record["counters"]
+    assert after["batches_seen"] == before["batches_seen"] + 40 // 8 + 48 // 16
+    assert after["examples_seen"] == before["examples_seen"] + 40 + 48
     assert [path.name for path in (runs.root / "stopped").iterdir()] == ["run"]
     seen = [row["examples_seen"] for row in read_metrics(folder)]
     assert seen == sorted(set(seen))
@@ -219,6 +229,12 @@ def test_a_process_that_dies_ends_the_run_and_is_named(runs):
     assert record["status"] == "failed"
     assert "The process of rank 1 was killed by signal 9." in record["error"]
     assert "The process of rank 1 was killed by signal 9." in one.err
+
+
+def test_a_main_process_that_dies_leaves_no_process_and_a_run_that_counts_as_killed(runs):
+    assert runs.ends["orphaned"].code == -signal.SIGKILL
+    assert state_of(runs.root / "orphaned" / "run") == "killed"
+    assert not runs.left["orphaned"]
 
 
 def test_a_failing_main_process_leaves_no_process_waiting(runs):

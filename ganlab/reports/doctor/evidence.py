@@ -13,6 +13,7 @@ from typing import Any
 from ganlab.errors import RunError
 from ganlab.record.log import X, read_metrics
 from ganlab.record.run import read_config, read_record
+from ganlab.record.states import state_of
 from ganlab.reports.comparison.scores import SCORES
 
 # Losses with a fixed boundary between the scores of real and generated samples. With these losses
@@ -79,6 +80,7 @@ class Evidence:
                 file is damaged; or the run has logged nothing although it has not failed.
         """
         record, config = read_record(folder), read_config(folder)
+        record["status"] = state_of(folder, record)
         if config.get("lesson"):
             raise RunError(f"run: {folder} holds a lesson; look at {folder / 'figure.png'}.")
         try:
@@ -93,7 +95,7 @@ class Evidence:
         if not rows and record.get("status") != "failed":
             raise RunError(
                 f"run: {folder} has logged nothing yet (its status is "
-                f"{record.get('status', 'unknown')}); a row is logged every "
+                f"{record['status']}); a row is logged every "
                 f"{config.get('log_every', 50)} batches. Try again later, or resume the run."
             )
         return cls(rows, record, config)
