@@ -90,7 +90,7 @@ def _reproduce(
 ) -> int:
     from ganlab.reproduction.begin import begin
     from ganlab.reproduction.report import report
-    from ganlab.runs.train import new_folder
+    from ganlab.runs.train import new_folder, removed_after_error
 
     for text in overrides:
         if text.partition("=")[0].lstrip("+~").partition("@")[0] in RESERVED:
@@ -98,18 +98,20 @@ def _reproduce(
                 f"{text}: is set by ganlab reproduce, whose arguments are seeds=, scale=, "
                 "out=DIR and dry_run=true. Leave it out."
             )
-    folder = arguments["out"] or new_folder(f"reproduce/{baseline.name}")
+    name, is_dry = f"reproduce/{baseline.name}", arguments["dry_run"]
+    folder = arguments["out"] or new_folder(name, make=not is_dry)
     check_folder("out", folder)
-    reproduction = begin(
-        baseline,
-        folder,
-        arguments["seeds"],
-        arguments["scale"],
-        overrides,
-        ["ganlab", "reproduce", *map(without_password, argv)],
-        arguments["trust"],
-    )
-    if arguments["dry_run"]:
+    with removed_after_error(folder):
+        reproduction = begin(
+            baseline,
+            folder,
+            arguments["seeds"],
+            arguments["scale"],
+            overrides,
+            ["ganlab", "reproduce", *map(without_password, argv)],
+            arguments["trust"],
+        )
+    if is_dry:
         from ganlab.estimate.dry_run import dry_run
 
         print(f"{reproduction.title}, seeds {', '.join(map(str, reproduction.seeds))}. Each seed:")
@@ -122,7 +124,8 @@ def _reproduce(
         )
     command = f"ganlab reproduce {baseline.name} out={folder}"
     try:
-        path = reproduction.carry_out()
+        with removed_after_error(folder):
+            path = reproduction.carry_out()
     except KeyboardInterrupt:
         if (folder / "sweep.json").exists():
             print(f"Interrupted. Resume with\n  {command}", file=sys.stderr)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.values import split_trust
 from ganlab.errors import ConfigError
+from ganlab.files import cannot_write
 from ganlab.runs.resume import continued
 
 
@@ -20,7 +24,7 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
 
     Returns:
         The plain configuration, whose run_dir is a new folder unless the overrides name one; and
-        whether the configuration resumes a run.
+        whether the configuration resumes a run. The new folder is made, except for a dry run.
 
     Raises:
         ConfigError, RunError: an override is wrong, or the run cannot be resumed.
@@ -36,12 +40,14 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
             "run: is for resuming a run; add resume=true, or name a folder with run_dir=DIR."
         )
     config = compose(overrides)
-    config.run_dir = str(config.run_dir or new_folder(config.name))
-    plain = to_plain(config)
     if trust is not None:
         raise ConfigError(
             "trust: is for a run that is resumed with run=DIR resume=true; leave it out here."
         )
+    if not config.run_dir:
+        config.run_dir = str(new_folder(config.name, make=not config.dry_run))
+    with removed_after_error(Path(config.run_dir)):
+        plain = to_plain(config)
     if plain.get("resume"):
         if not values.get("run_dir"):
             raise ConfigError("resume: needs run=DIR, the folder of the run to resume.")
@@ -68,30 +74,62 @@ def train(config: dict[str, Any], resume: bool = False, *callbacks: Any) -> int:
         )
     from ganlab.config.checks import check
 
-    check(config)
-    if config.get("lesson"):
-        from ganlab.runs.lesson import run_lesson
+    with removed_after_error(Path(config["run_dir"])):
+        check(config)
+        if config.get("lesson"):
+            from ganlab.runs.lesson import run_lesson
 
-        return run_lesson(config)
-    from ganlab.runs.session import Session
+            return run_lesson(config)
+        from ganlab.runs.session import Session
 
-    with Session(config, resume, *callbacks) as session:
-        session.fit()
-    return session.exit_code
+        with Session(config, resume, *callbacks) as session:
+            session.fit()
+        return session.exit_code
 
 
-def new_folder(name: str) -> Path:
-    """Return outputs/<name>/<date>_<time>, with a number appended if that folder exists."""
-    import os
+def new_folder(name: str, make: bool = True) -> Path:
+    """Return outputs/<name>/<date>_<time>, with a number appended if that folder exists.
+
+    Args:
+        name: the name of a run, a sweep or the like.
+        make: whether to make the folder, so that no other process gets the same one.
+
+    Raises:
+        RunError: the folder cannot be made.
+    """
     import time
 
-    from ganlab.ranks import text_of_main_process
+    from ganlab.ranks import is_main, text_of_main_process
 
     if chosen := os.environ.get("GANLAB_RUN_DIR"):  # chosen by the main process of this run
         return Path(chosen)
-    base = Path("outputs") / name / time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder, number = base, 1
-    while folder.exists():
+    base = folder = Path("outputs") / name / time.strftime("%Y-%m-%d_%H-%M-%S")
+    number = 1
+    while is_main() and not _is_free(folder, make):
         number += 1
         folder = base.with_name(f"{base.name}_{number}")
     return Path(text_of_main_process(str(folder)))
+
+
+@contextmanager
+def removed_after_error(folder: Path) -> Iterator[None]:
+    """If the block raises an error, remove the folder and its parents, as far as they are empty."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.removedirs(folder)
+        raise
+
+
+def _is_free(folder: Path, make: bool) -> bool:
+    if not make:
+        return not folder.exists()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return True

@@ -7,8 +7,6 @@ so that `ganlab sweep resume` can continue a killed sweep.
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,9 @@ from ganlab.config.compose import compose, spelled_out, to_plain
 from ganlab.config.groups import check_choice, groups
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, RunError
-from ganlab.files import cannot_write, write_json
+from ganlab.files import write_json
 from ganlab.ranks import launched
+from ganlab.record.lock import hold
 from ganlab.record.machine import command_line
 from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
@@ -195,7 +194,8 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
         jobs: overrides of each job.
 
     Raises:
-        RunError: the folder holds a sweep or a run already, or cannot be written.
+        RunError: the folder holds a sweep or a run already, another process writes to it, or it
+            cannot be written.
     """
     folder = Path(given[-1]) if given else new_folder(name)
     if (folder / "run.json").exists():
@@ -211,20 +211,11 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
             for number, overrides in enumerate(jobs)
         ],
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".sweep.{os.getpid()}.part"
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        try:
-            # atomic, and fails if another process has just written the file
-            os.link(part, folder / "sweep.json")
-        finally:
-            part.unlink()
-    except FileExistsError:
-        raise RunError(
-            f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
-            f"{folder}`, or choose another folder."
-        ) from None
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    with hold(folder):
+        if (folder / "sweep.json").exists():
+            raise RunError(
+                f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
+                f"{folder}`, or choose another folder."
+            )
+        write_json(folder / "sweep.json", content)
     return folder
