@@ -41,7 +41,11 @@ Then look at ganlab list experiments, or ganlab <command> --help
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 only without errors."""
     # do not call `list()` in this file: importing ganlab.cli.list shadows the builtin
-    argv = sys.argv[1:] if argv is None else argv
+    if argv is None:  # called as a program
+        from ganlab.screen import protect_output
+
+        protect_output()
+        argv = sys.argv[1:]
     if not argv or argv[0] in ("-h", "--help", "help"):
         width = max(map(len, COMMANDS))
         print(HELP.format(commands="\n".join(f"  {k:<{width}}  {v}" for k, v in COMMANDS.items())))
@@ -52,8 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         print(__version__)
         return 0
     command, rest = argv[0], argv[1:]
-    from ganlab.errors import GanlabError, nearest
+    from ganlab.errors import GanlabError, RunError, nearest
     from ganlab.ranks import is_main
+    from ganlab.screen import lost_output
 
     if command not in COMMANDS:
         hint = nearest(command, [*COMMANDS])
@@ -63,19 +68,16 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     import importlib
-    import os
     import warnings
 
     warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
     module = MODULES.get(command, command)
     try:
         code = importlib.import_module(f"ganlab.cli.{module}").main(rest)
-        sys.stdout.flush()
+        # the result of a training is in its folder
+        if command != "train" and (error := lost_output()):
+            raise RunError(f"the output could not be written: {error.strerror}.")
         return code
-    except BrokenPipeError:  # e.g. `ganlab … | head`
-        # Python flushes stdout at exit: without this it would report the broken pipe again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except GanlabError as error:
         if is_main():
             print(f"ganlab {command}: {error}", file=sys.stderr)
