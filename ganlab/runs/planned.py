@@ -17,6 +17,7 @@ from ganlab.files import write_json
 from ganlab.record.run import RunRecord, read_record, write_config
 from ganlab.runs.resume import continued
 from ganlab.runs.train import train
+from ganlab.signals import handled_by
 
 
 @dataclass(frozen=True)
@@ -159,20 +160,16 @@ def run_planned(
 def _train_in_new_process(folder: Path, trust: bool) -> int:
     """Train in a new process, and return its exit code.
 
-    Ctrl-C also reaches the new process. So this process keeps waiting until the new process has
-    ended. A second Ctrl-C terminates the new process.
+    Signals that end a run are passed on, and waited for. Those of a terminal reach this process
+    alone, so that the new process gets each of them once.
     """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
     command += ["trust=true"] if trust else []
-    process = subprocess.Popen(command, stdout=_file(sys.stdout), stderr=_file(sys.stderr))
-    interrupted = False
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            if interrupted:
-                process.terminate()
-            interrupted = True
+    process = subprocess.Popen(
+        command, stdout=_file(sys.stdout), stderr=_file(sys.stderr), start_new_session=True
+    )
+    with handled_by(lambda number, _: process.send_signal(number)):
+        return process.wait()
 
 
 def _file(stream: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -18,6 +20,7 @@ from ganlab.record.lock import hold
 from ganlab.record.run import read_config, read_record
 from ganlab.record.sweep import jobs_of
 from ganlab.runs.planned import Outcome, run_planned
+from ganlab.screen import protect_output
 
 STOP = ".stop"  # while this file exists in the sweep's folder, no further job starts
 
@@ -27,7 +30,8 @@ def run_job(config: Any) -> str:
 
     Args:
         config: conf/sweep_job.yaml with values for `folder` (the sweep's folder), `job` (the job's
-            number), `cwd` (the working directory) and `trust`.
+            number), `cwd` (the working directory), `trust` and `pid` (the number of the sweep's
+            process).
 
     Returns:
         The status; "planned" if the sweep was stopped before the job started.
@@ -35,15 +39,55 @@ def run_job(config: Any) -> str:
     previous_folder, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
-        return _run(Path(config.folder), config.job, config.trust)
+        with _ending_with_sweep(Path(config.folder), config.pid):
+            is_alone = os.getpid() != config.pid
+            return _run(Path(config.folder), config.job, config.trust, is_alone)
     finally:
         os.chdir(previous_folder)
         if os.getppid() != parent:  # the sweep's process was killed: end this worker too
             os._exit(1)
 
 
-def _run(folder: Path, number: int, trust: bool) -> str:
-    in_sweep_process = HydraConfig.get().runtime.choices["hydra/launcher"] == "basic"
+@contextmanager
+def _ending_with_sweep(folder: Path, pid: int) -> Iterator[None]:
+    """Let a job in a worker of joblib end with the sweep, as Ctrl-C ends it.
+
+    Signals of the terminal reach the sweep's process alone, so that a job gets only this one.
+
+    Args:
+        folder: the sweep's folder.
+        pid: the number of the sweep's process, the parent of joblib's workers.
+    """
+    if _launcher() != "joblib" or os.getpid() == pid:  # joblib runs a single job without a worker
+        yield
+        return
+    protect_output()
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            if (folder / STOP).exists() or os.getppid() != pid:
+                os.kill(os.getpid(), signal.SIGINT)  # interrupts the main thread's waiting too
+                return
+
+    thread = threading.Thread(target=watch, daemon=True, name="ganlab-sweep")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _launcher() -> str:
+    return HydraConfig.get().runtime.choices["hydra/launcher"]
+
+
+def _run(folder: Path, number: int, trust: bool, is_alone: bool) -> str:
+    """Train job `number`; `is_alone` says whether this process is another one than the sweep's."""
+    in_sweep_process = _launcher() == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():
         return "planned"
@@ -54,7 +98,7 @@ def _run(folder: Path, number: int, trust: bool) -> str:
         run = run_planned if in_sweep_process else _run_in_worker
         status = run(from_here(job.folder), trust=trust).status
     except KeyboardInterrupt:
-        if in_sweep_process:
+        if not is_alone:
             raise
         status = "interrupted"
     summary = f"job {job.number}: {status} after {time.monotonic() - started:.0f} s"
@@ -86,9 +130,12 @@ def _free_gpu(folder: Path) -> Iterator[list[int] | None]:
     Args:
         folder: the job's folder; lock files in its parent mark the GPUs in use.
     """
-    launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
     trainer = read_config(folder).get("trainer") or {}
-    if launcher != "joblib" or trainer.get("accelerator") == "cpu" or trainer.get("devices") != 1:
+    if (
+        _launcher() != "joblib"
+        or trainer.get("accelerator") == "cpu"
+        or trainer.get("devices") != 1
+    ):
         yield None
         return
     import torch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from ganlab.config.source import composing
 from ganlab.errors import ConfigError, HeldError, RunError
 from ganlab.record.states import state_and_record
 from ganlab.record.sweep import Job, jobs_of
+from ganlab.signals import handled_by
 from ganlab.sweeps.job import STOP, run_job
 from ganlab.sweeps.launchers import as_config_error, launcher_of, worker_override
 
@@ -164,6 +164,7 @@ def _launch_with_hydra(
         f"folder={_quoted(folder.absolute())}",
         f"cwd={_quoted(Path.cwd())}",
         f"trust={trust}",
+        f"pid={os.getpid()}",
         *(text for text in hydra_overrides if not text.startswith("hydra.sweep.dir=")),
     ]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting
@@ -190,12 +191,13 @@ def _quoted(path: Path) -> str:
 
 @contextmanager
 def _stopping(folder: Path, launcher: str) -> Iterator[None]:
-    """Handle Ctrl-C for a sweep whose jobs run in other processes.
+    """Handle Ctrl-C and the other signals that end a sweep whose jobs run in other processes.
 
-    The first Ctrl-C prevents the start of further jobs; the second raises KeyboardInterrupt. With
-    the basic launcher the jobs run in this process and handle Ctrl-C themselves.
+    The first signal prevents the start of further jobs, and joblib's jobs end; the second raises
+    KeyboardInterrupt. With the basic launcher the jobs run in this process and handle signals
+    themselves.
     """
-    if launcher == "basic" or threading.current_thread() is not threading.main_thread():
+    if launcher == "basic":
         yield
         return
     effect = {
@@ -203,15 +205,14 @@ def _stopping(folder: Path, launcher: str) -> Iterator[None]:
         "submitit_local": "running jobs end, and can be resumed from their last checkpoint",
     }.get(launcher, "running jobs continue")
 
-    def stop(*_: Any) -> None:
+    def stop(number: int, _: Any) -> None:
         if (folder / STOP).exists():
+            if signal.Signals(number).name == "SIGHUP":  # a closed terminal may send it repeatedly
+                return
             raise KeyboardInterrupt
         (folder / STOP).touch()
         message = f"\nNo further job will start; {effect}. Press Ctrl-C again to exit at once."
         print(message, file=sys.stderr, flush=True)
 
-    previous_handler = signal.signal(signal.SIGINT, stop)
-    try:
+    with handled_by(stop):
         yield
-    finally:
-        signal.signal(signal.SIGINT, previous_handler)

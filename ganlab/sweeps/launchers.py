@@ -106,7 +106,7 @@ def check_launcher(settings: list[str]) -> None:
             "hydra/launcher=submitit_slurm: Slurm is not available (no srun). Start the sweep on "
             "a login node of the cluster, or use hydra/launcher=joblib."
         )
-    given = ["job=0", "folder=.", "cwd=.", *settings]
+    given = ["job=0", "folder=.", "cwd=.", "pid=0", *settings]
     with initialized(), as_config_error(settings):
         compose("sweep_job", given, return_hydra_config=True)
 

@@ -11,6 +11,7 @@ import pytest
 from helpers.tiny import ARGUMENTS, start_python
 
 from ganlab.cli import main
+from ganlab.core.load import read_checkpoint
 from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
 from ganlab.record.states import state_of
@@ -72,6 +73,40 @@ def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
     assert states(folder) == ["finished"] * 3
     rows = [row["examples_seen"] for row in read_metrics(folder / "0")]
     assert rows == sorted(set(rows))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweeps_process_is_signalled(
+    tmp_path, number
+):
+    """The sweep's process waits for them; if it is killed, they end without it."""
+    folder = tmp_path / "sweep"
+    words = ["seed=1,2,3", "budget.batches=1000000", "hydra/launcher=joblib"]
+    process = run(folder, *words, "hydra.launcher.n_jobs=2")
+    for job in "01":
+        wait_for_checkpoint(folder / job, process)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    if number == signal.SIGKILL:
+        until = time.monotonic() + 30
+        while "running" in states(folder) and time.monotonic() < until:
+            time.sleep(0.1)
+    else:
+        assert process.returncode == 130, printed[-3000:]
+    assert states(folder) == ["interrupted", "interrupted", "planned"]
+    for job in "01":
+        saved = read_checkpoint(folder / job / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
+        assert saved == read_record(folder / job)["counters"]
+
+
+def test_a_signal_ends_a_job_with_two_ranks_with_a_checkpoint(tmp_path):
+    """The job is trained in another process, which only this signal reaches."""
+    process = run(tmp_path / "sweep", "trainer=ddp_cpu", "seed=2,3", "budget.batches=1000000")
+    wait_for_checkpoint(tmp_path / "sweep" / "0", process)
+    process.terminate()
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, printed[-3000:]
+    assert states(tmp_path / "sweep") == ["interrupted", "planned"]
 
 
 def test_killed_sweep_is_resumed(tmp_path, monkeypatch):
