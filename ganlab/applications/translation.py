@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganlab.applications.large_pictures import check_tile, translate_picture
 from ganlab.applications.sheet import save_picture, save_sheet
-from ganlab.config.values import check_folder, device_named
+from ganlab.config.values import check_folder, check_unmixed, device_named
 from ganlab.core import Translates, load
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
@@ -45,7 +45,8 @@ def translate_folder(
     Args:
         run: the folder of a translator's run.
         input: a picture, or a folder of pictures.
-        output: the folder for the results.
+        output: the folder for the results. If `input` is a folder, this one may hold nothing else
+            than results of the same pictures, which are replaced.
         direction: the direction, such as "a_to_b"; None for the model's first direction.
         checkpoint: "last", "best", or a checkpoint's file.
         ema: whether to use EMA weights, if the checkpoint has some.
@@ -66,6 +67,8 @@ def translate_folder(
     """
     paths = _find_pictures(input, output)
     targets = _name_results(paths, input, output)
+    if input.is_dir():
+        check_unmixed("output", output, [*targets, output / _SHEET])
     module = load.load_module(run, checkpoint, trust)
     if not isinstance(module, Translates):
         raise ConfigError(

@@ -56,7 +56,11 @@ class Samples(Callback):
         self.n, self.points, self.pictures, self.seed = n, points, pictures, seed
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
-        """Draw samples of the untrained generator."""
+        """Draw samples of the untrained generator; drop pictures from after the checkpoint."""
+        if trainer.is_global_zero:  # as the rows of metrics.csv, see CSVLogger.resume
+            for path in (self.folder / "samples").glob("*.png"):
+                if path.stem.isdigit() and int(path.stem) > pl_module.examples_seen:
+                    path.unlink()
         if pl_module.examples_seen == 0:
             self.draw(trainer, pl_module)
 

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
-from ganlab.config.values import boolean, count, number, seed
+from ganlab.config.values import boolean, check_unmixed, count, number, seed
 from ganlab.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ ARGUMENTS = {
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
     "out": Argument(
         Path,
-        "x.png for a grid, x.npz for arrays, or a folder for one picture per sample (default: "
+        "x.png for a grid, x.npz for arrays, or a new folder for one picture per sample (default: "
         "generated.png in the run's folder)",
     ),
     "trust": TRUST,
@@ -41,6 +41,9 @@ def main(argv: list[str]) -> int:
         print(usage("sample", "make samples with a trained model.", ARGUMENTS))
         return 0
     arguments = parse(argv, ARGUMENTS)
+    out = arguments["out"] or arguments["run"] / "generated.png"
+    if not out.suffix:
+        check_unmixed("out", out)
     import torch
 
     from ganlab.applications.sample_files import write
@@ -67,7 +70,6 @@ def main(argv: list[str]) -> int:
     samples = module.sample(
         latents=latents, labels=labels, ema=arguments["ema"], truncation=arguments["truncation"]
     ).cpu()
-    out = arguments["out"] or arguments["run"] / "generated.png"
     write(samples, out, latents, labels, module.modality)
     print(f"{len(samples)} samples: {out}")
     return 0

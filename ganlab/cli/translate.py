@@ -11,7 +11,10 @@ ARGUMENTS = {
     "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
     "input": Argument(Path, "a picture, or a folder of pictures with its sub-folders", REQUIRED),
     "output": Argument(
-        Path, "folder for the results: x.png for each x.*, and an overview sheet.png", REQUIRED
+        Path,
+        "folder for the results: x.png for each x.*, and an overview sheet.png; older results of "
+        "the same pictures are replaced, other files are refused",
+        REQUIRED,
     ),
     "direction": Argument(str, "a direction, e.g. a_to_b (default: the model's first direction)"),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),

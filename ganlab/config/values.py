@@ -5,9 +5,10 @@ The parsers raise a ValueError that says what was received and what is needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from ganlab.errors import ConfigError, one_of
+from ganlab.errors import ConfigError, first_few, one_of
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -94,6 +95,27 @@ def check_folder(key: str, folder: Path) -> None:
     for path in (folder, *folder.parents):
         if path.is_file():
             raise ConfigError(f"{key}: {path} is a file; name a folder.")
+
+
+def check_unmixed(key: str, folder: Path, results: Iterable[Path] = ()) -> None:
+    """Raise if results in a folder would be mixed with older files.
+
+    Args:
+        key: the argument's name, for the message.
+        folder: the folder, which may exist.
+        results: files that may be replaced; hidden files do not count.
+
+    Raises:
+        ConfigError: the folder holds other files, or cannot be made.
+    """
+    check_folder(key, folder)
+    found = {path for path in folder.rglob("*") if not path.is_dir()} - {*results}
+    names = [path.relative_to(folder) for path in found]
+    if others := sorted(str(n) for n in names if not any(part[0] == "." for part in n.parts)):
+        raise ConfigError(
+            f"{key}: {folder} holds other files ({first_few(others, 3)}), and a later score would "
+            "be of old and new files. Name another folder, or empty this one."
+        )
 
 
 def device_named(name: str | None) -> str:

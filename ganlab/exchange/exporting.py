@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlab.core import AdversarialModule, Translates
-from ganlab.errors import ConfigError, one_of
+from ganlab.errors import ConfigError, first_few, one_of
 from ganlab.exchange.graphs import WRITERS, as_used, example_inputs
 from ganlab.exchange.public_files import ROLES, read_tensors
 from ganlab.exchange.public_layout import read_public, write_public
@@ -55,8 +55,9 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
         A line for each network: its file, or why it is left out.
 
     Raises:
-        ConfigError: `folder` is named like a file, the model is neither CycleGAN nor pix2pix, the
-            layout cannot hold a generator, or a file read back differs from its network.
+        ConfigError: `folder` is named like a file or holds other networks, the model is neither
+            CycleGAN nor pix2pix, the layout cannot hold a generator, or a file read back differs
+            from its network.
     """
     if folder.suffix == ".pth":
         raise ConfigError(f"out: received {folder}; pth writes several files, give a folder.")
@@ -77,8 +78,14 @@ def export_public(module: AdversarialModule, folder: Path, ema: bool = True) -> 
                 raise
             # a discriminator: the authors' code translates without it
             lines.append(f"{name} is left out: {error}")
+    paths = {role: folder / f"latest_net_{role}.pth" for role in states}
+    if others := sorted(path.name for path in {*folder.glob("*.pth")} - {*paths.values()}):
+        raise ConfigError(
+            f"out: {folder} holds other networks ({first_few(others)}), which an import would mix "
+            "with the exported ones. Name another folder, or remove them."
+        )
     for role, state in states.items():
-        path = folder / f"latest_net_{role}.pth"
+        path = paths[role]
         with atomic(path) as temporary:
             torch.save(state, temporary)
         network = network_of(module, roles[role], ema)

@@ -53,6 +53,16 @@ def test_cadence_counts_examples_for_any_period_of_the_generator(tmp_path, every
     assert (tmp_path / "contact_sheet.png").exists()
 
 
+def test_pictures_from_after_the_checkpoint_are_dropped(tmp_path):
+    """As rows of the log are, since another training may follow the checkpoint."""
+    samples = Samples(tmp_path, every_examples=4)
+    fit(tiny_gan(), samples, Checkpoints(tmp_path, every_examples=8), batches=5)
+    last = tmp_path / "checkpoints" / "previous.ckpt"
+    fit(tiny_gan(), Samples(tmp_path, None), batches=4, ckpt_path=last)
+    pictures = sorted(int(path.stem) for path in (tmp_path / "samples").glob("*.png"))
+    assert pictures == [0, 4, 8, 12, 16]
+
+
 def test_kept_checkpoints_have_their_own_cadence(tmp_path):
     saves = Saves(tmp_path, every_examples=None, keep_every=12)
     fit(tiny_gan(), saves, batches=10)

@@ -73,6 +73,20 @@ def test_sample_writes_single_pictures_or_a_grid(conditional_run, tmp_path):
     assert Image.open(tmp_path / "g.png").mode == "RGB"
 
 
+def test_samples_are_not_mixed_with_the_files_of_a_folder(conditional_run, tmp_path, capsys):
+    words = ["sample", f"run={conditional_run}", "n=3", f"out={tmp_path / 'folder'}"]
+    assert main(words) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "folder").iterdir()}
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "folder holds other files (0_" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "folder").iterdir()} == before
+    for path in before:
+        path.unlink()
+    (tmp_path / "folder" / ".hidden").write_text("")
+    assert main(words) == 0
+
+
 def test_samples_of_a_2d_model_are_written_as_points(tmp_path):
     run = tmp_path / "run"
     arguments = ["experiment=ring_hinge", "budget.batches=2", "data.samples=600"]

@@ -97,6 +97,17 @@ def test_results_of_a_folder_keep_its_sub_folders(run, tmp_path):
     assert read(out / "x.png")[:, 0, 0].tolist() == [245, 235, 225]
 
 
+def test_results_are_not_mixed_with_those_of_other_pictures(run, tmp_path, capsys):
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    write(inputs / "x.png")
+    write(out / "deep" / "old.png")
+    old = (out / "deep" / "old.png").read_bytes()
+    assert main([*run, f"input={inputs}", f"output={out}"]) == 1
+    assert "holds other files (deep/old.png)" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == {out / "deep/old.png": old}
+    assert main([*run, f"input={inputs / 'x.png'}", f"output={out}"]) == 0  # a single picture
+
+
 def test_result_has_as_many_channels_as_the_generator(run, tmp_path):
     """Direction b_to_a takes grey pictures: the luma of a colour picture is inverted."""
     path = write(tmp_path / "x.png", colour=(90, 90, 90))

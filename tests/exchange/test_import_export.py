@@ -94,6 +94,11 @@ def test_import_and_export_reproduce_the_files(which, request, capsys):
     _, files, run = request.getfixturevalue(which)
     assert main(["export", f"run={run}", "format=pth"]) == 0
     assert "without a difference" in capsys.readouterr().out
+    other = run / "exported" / "latest_net_G_other.pth"
+    other.write_bytes(b"")
+    assert main(["export", f"run={run}", "format=pth"]) == 1
+    assert "holds other networks (latest_net_G_other.pth)" in capsys.readouterr().err
+    other.unlink()
     written = {path.name for path in (run / "exported").glob("*.pth")}
     assert written == {path.name for path in files.iterdir()}
     for path in files.iterdir():
