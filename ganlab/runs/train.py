@@ -14,6 +14,9 @@ from ganlab.errors import ConfigError
 from ganlab.files import cannot_write
 from ganlab.runs.resume import continued
 
+# folders that this process has made, and the working directories of that time
+_made: dict[Path, Path] = {}
+
 
 def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
     """Return arguments for `train`, as in `train(*prepare(["experiment=quickstart"]))`.
@@ -113,12 +116,19 @@ def new_folder(name: str, make: bool = True) -> Path:
 
 @contextmanager
 def removed_after_error(folder: Path) -> Iterator[None]:
-    """If the block raises an error, remove the folder and its parents, as far as they are empty."""
+    """If the block raises an error, remove the folder if `new_folder` has made it and it is empty.
+
+    Then its parents below the working directory of that time are removed too, if they are empty.
+    """
     try:
         yield
     except BaseException:
+        path = Path(os.path.abspath(folder))
+        working = _made.pop(path, path)
         with suppress(OSError):
-            os.removedirs(folder)
+            while path != working:
+                path.rmdir()
+                path = path.parent
         raise
 
 
@@ -132,4 +142,5 @@ def _is_free(folder: Path, make: bool) -> bool:
         return False
     except OSError as error:
         raise cannot_write(folder, error) from error
+    _made[Path(os.path.abspath(folder))] = Path.cwd()
     return True

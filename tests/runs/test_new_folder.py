@@ -25,7 +25,7 @@ def place(tmp_path, monkeypatch):
 def test_names_of_the_same_second_step_aside_before_anything_is_written(place):
     names = [prepare(SHORT)[0]["run_dir"] for _ in range(3)]
     base = "outputs/mlp_ring_wgan_gp/2000-01-01_00-00-00"
-    assert names == [base, f"{base}_2", f"{base}_3"]
+    assert names == [str(place / name) for name in (base, f"{base}_2", f"{base}_3")]
     sweeps = [str(plan.write([], "mlp_ring_wgan_gp", [], [[], []])) for _ in range(2)]
     assert sweeps == [f"{base}_4", f"{base}_5"]
 
@@ -37,10 +37,13 @@ def test_a_folder_that_another_process_makes_at_the_same_moment_is_not_taken(pla
 
 
 def test_no_folder_is_left_by_a_dry_run_or_a_failed_start(place):
-    assert prepare([*SHORT, "dry_run=true"])[0]["run_dir"].startswith("outputs/")
+    assert prepare([*SHORT, "dry_run=true"])[0]["run_dir"].startswith(str(place / "outputs"))
     assert main(["train", *SHORT, "callbacks.samples.n=none"]) == 1
     assert main(["reproduce", "ring_wgan", "modle=3"]) == 1
     assert not any(place.iterdir())
+    (place / "mine").mkdir()
+    assert main(["train", *SHORT, "callbacks.samples.n=none", "run_dir=mine"]) == 1
+    assert (place / "mine").exists()
 
 
 def test_place_that_cannot_be_written(place):
