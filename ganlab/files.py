@@ -1,4 +1,9 @@
-"""Atomic writing of files, with errors that a user can understand."""
+"""Writing of files: atomic, not through symbolic links, with errors that a user can understand.
+
+A folder that holds a run, a sweep or a study may be reached through a symbolic link, but nothing is
+written through a link inside it. Hard links cannot be told from other files: a log that is a hard
+link is appended to. All other files are replaced, which leaves the old file as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ganlab.errors import RunError
 
@@ -28,7 +33,9 @@ def replacing(target: Path) -> Iterator[Path]:
 
     Raises:
         OSError: the folder cannot be made, or the file cannot be written.
+        RunError: the target's folder is a symbolic link inside the folder of a run.
     """
+    _refuse_linked_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     os.close(handle)
@@ -123,16 +130,66 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Append to a text file.
+    """Append to a text file; see `open_to_append`."""
+    with open_to_append(path) as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a text file, made if it is missing, to append to it.
 
     Raises:
-        RunError: the file cannot be written, e.g. on a full or read-only disk.
+        RunError: the file is a symbolic link, or cannot be written, e.g. on a read-only disk.
     """
+
+    def without_link(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
+
     try:
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            file.write(text)
+        return open(path, "a", newline="", encoding="utf-8", opener=without_link)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise is_link(path) from error
         raise cannot_write(path, error) from error
+
+
+def refuse_links_in(folder: Path) -> None:
+    """Raise if a folder holds anything but regular files and folders, e.g. symbolic links.
+
+    The folder itself may be a link; its sub-folders are not searched.
+
+    Raises:
+        RunError: the message names the first link, pipe or the like.
+        OSError: the folder cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            is_plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+            if not is_plain:
+                raise is_link(Path(entry.path))
+
+
+def is_link(path: Path) -> RunError:
+    """Return the error for something in a run's folder that is no regular file or folder."""
+    return RunError(
+        f"{path}: is a symbolic link or a special file, and is not written to. Delete it, or put "
+        "the file or folder itself there. Only the folder of the whole run may be a link."
+    )
+
+
+def _refuse_linked_folder(target: Path) -> None:
+    """Raise if a folder between `target` and the folder of its run is a symbolic link."""
+    link = None
+    for folder in target.parents:
+        if (folder / "run.json").exists():
+            if link:
+                raise is_link(link)
+            return
+        link = folder if folder.is_symlink() else link
 
 
 def from_here(path: Path) -> Path:

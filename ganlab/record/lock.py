@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganlab.errors import HeldError
-from ganlab.files import cannot_write
+from ganlab.files import cannot_write, is_link, refuse_links_in
 
 if TYPE_CHECKING:
-    from filelock import AcquireReturnProxy
+    from filelock import AcquireReturnProxy, FileLock
+
+
+def lock_file(path: Path) -> FileLock:
+    """Return the lock of a lock file, which is made when the lock is acquired.
+
+    Raises:
+        RunError: the file is a symbolic link.
+    """
+    from filelock import FileLock
+
+    if path.is_symlink():
+        raise is_link(path)
+    return FileLock(path)
 
 
 def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
@@ -24,14 +38,15 @@ def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
 
     Raises:
         HeldError: another process holds the lock.
-        RunError: the folder or the lock file cannot be made.
+        RunError: the folder or the lock file cannot be made, or the folder holds symbolic links.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        refuse_links_in(folder)
         # wait a moment, since `is_held` of another process also takes the lock briefly
-        return FileLock(folder / name).acquire(timeout=0.5)
+        return lock_file(folder / name).acquire(timeout=0.5)
     except Timeout:
         raise HeldError(
             f"run_dir: {folder} is being written by another process. Wait for it to end, or "
@@ -51,11 +66,15 @@ def is_held(folder: Path) -> bool:
     except ImportError:
         return False
     try:
-        with open(folder / ".lock") as file:
-            # a shared lock, so that two processes that call this do not block each other
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
+        # a link is not followed, and a named pipe does not block
+        file = os.open(folder / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    try:
+        # a shared lock, so that two processes that call this do not block each other
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
+    finally:
+        os.close(file)
     return False

@@ -1,16 +1,25 @@
-"""Reads `metrics.csv`, a run's log of losses, scores and other quantities."""
+"""A run's logs: reads `metrics.csv` (losses, scores and other quantities), writes `log.txt`."""
 
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 from ganlab.errors import RunError
-from ganlab.files import write_text
+from ganlab.files import open_to_append, write_text
 from ganlab.record.old_names import KEYS
 
 X = "examples_seen"  # the x-axis of every log
+
+
+class LogFile(logging.FileHandler):
+    """Appends messages to a file; see `open_to_append`."""
+
+    def _open(self) -> TextIO:
+        return open_to_append(Path(self.baseFilename))
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from ganlab.files import cannot_write, sync, write_text
+from ganlab.files import append_text, cannot_write, sync, write_text
 from ganlab.private import hide_after
 from ganlab.record.log import X, read_metrics
 
@@ -76,12 +76,8 @@ class CSVLogger(Logger):
             rows = read_metrics(self.path.parent) if self._columns else []
             self._columns += new
             self._rewrite([*rows, row])
-            return
-        try:
-            with open(self.path, "a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
+        else:
+            append_text(self.path, self._as_csv([row]))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -89,11 +85,13 @@ class CSVLogger(Logger):
         self.save()
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        header = dict(zip(self._columns, self._columns, strict=True))
+        write_text(self.path, self._as_csv([header, *rows]))
+
+    def _as_csv(self, rows: list[dict[str, Any]]) -> str:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.path, text.getvalue())
+        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(rows)
+        return text.getvalue()
 
 
 class TensorBoard(TensorBoardLogger):

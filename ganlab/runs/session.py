@@ -18,6 +18,7 @@ from ganlab.core.load import check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
+from ganlab.record.log import LogFile
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
@@ -248,7 +249,7 @@ class Session:
 
     def _log_to_file(self) -> None:
         """Write the messages so far, and from now on, to log.txt."""
-        file = logging.FileHandler(self.folder / "log.txt", encoding="utf-8")
+        file = LogFile(self.folder / "log.txt")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler.setTarget(file)
         self._handler.close()  # which writes its messages

@@ -15,7 +15,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from ganlab.errors import HeldError
-from ganlab.files import from_here
+from ganlab.files import from_here, open_to_append
 from ganlab.record.lock import hold
 from ganlab.record.run import read_config, read_record
 from ganlab.record.sweep import jobs_of
@@ -110,7 +110,7 @@ def _run_in_worker(folder: Path, trust: bool) -> Outcome:
     """Train while other jobs share the terminal: write the output to screen.txt, print errors."""
     with (
         _free_gpu(folder) as devices,
-        open(folder / "screen.txt", "a", encoding="utf-8") as screen,
+        open_to_append(folder / "screen.txt") as screen,
         redirect_stdout(screen),
         redirect_stderr(screen),
     ):

@@ -12,7 +12,8 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from ganlab.errors import ConfigError, RunError
-from ganlab.record.lock import is_held
+from ganlab.files import refuse_links_in
+from ganlab.record.lock import is_held, lock_file
 from ganlab.record.machine import without_password
 from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
@@ -45,7 +46,7 @@ class Search:
     @property
     def lock(self) -> FileLock:
         """The lock for taking a trial, and for drawing the plots."""
-        return FileLock(self.folder / ".study")
+        return lock_file(self.folder / ".study")
 
     def run_of(self, trial: FrozenTrial | optuna.Trial) -> Path:
         """Return the folder of a trial's run."""
@@ -76,13 +77,15 @@ def open_search(
     Raises:
         ConfigError: the storage cannot be used, or the existing study belongs to another search;
             then the message names the differences.
-        RunError: the folder cannot be made, or holds runs of a study that is not in the storage.
+        RunError: the folder cannot be made, holds symbolic links, or holds runs of a study that is
+            not in the storage.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        refuse_links_in(folder)
     except OSError as error:
-        raise RunError(f"study: {folder} cannot be made: {error.strerror}.") from error
-    with FileLock(folder / ".study"):
+        raise RunError(f"study: {folder} cannot be used: {error.strerror}.") from error
+    with lock_file(folder / ".study"):
         study = optuna.create_study(
             storage=_storage(storage, folder),
             study_name=folder.name,
@@ -135,7 +138,7 @@ def take(search: Search, trials: int) -> tuple[optuna.Trial, FileLock] | None:
             return None
         new = search.study.ask()
         search.run_of(new).mkdir(exist_ok=True)
-        return new, FileLock(search.run_of(new) / ".trial").acquire(blocking=False).lock
+        return new, lock_file(search.run_of(new) / ".trial").acquire(blocking=False).lock
 
 
 def _lock_of(search: Search, trial: FrozenTrial) -> FileLock | None:
@@ -147,7 +150,7 @@ def _lock_of(search: Search, trial: FrozenTrial) -> FileLock | None:
         folder.mkdir()  # the trial's process died before it made the folder
     if is_held(folder):
         return None
-    lock = FileLock(folder / ".trial")
+    lock = lock_file(folder / ".trial")
     try:
         lock.acquire(blocking=False)
     except Timeout:

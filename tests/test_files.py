@@ -1,0 +1,154 @@
+"""Nothing is written through a symbolic link in the folder of a run, a sweep or a study."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import ganlab
+from ganlab.errors import RunError
+from ganlab.files import append_text, open_to_append, write_text
+from ganlab.record.lock import hold, is_held, lock_file
+from ganlab.record.log import LogFile
+from ganlab.record.loggers import CSVLogger
+from ganlab.record.run import RunRecord
+
+FILES = (
+    ".lock",
+    ".stop",
+    ".study",
+    "config.yaml",
+    "contact_sheet.png",
+    "log.txt",
+    "metrics.csv",
+    "run.json",
+    "scores.json",
+    "screen.txt",
+    "study.db",
+    "sweep.json",
+    "timing.csv",
+)
+FOLDERS = ("checkpoints", "exported", "samples", "tensorboard", "wandb", "0")
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Folder outside the run, with a file."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "file").write_text("mine\n")
+    (folder / ".mine.part").write_text("mine\n")
+    return folder
+
+
+def untouched(folder):
+    return {p.name: p.read_text() for p in folder.iterdir()} == {
+        "file": "mine\n",
+        ".mine.part": "mine\n",
+    }
+
+
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS])
+def test_a_folder_with_a_link_in_it_is_not_opened(name, tmp_path, elsewhere):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).symlink_to(elsewhere / "file" if name in FILES else elsewhere)
+    for open_folder in (RunRecord, hold):
+        with pytest.raises(RunError, match=f"{name}: is a symbolic link.* Delete it"):
+            open_folder(folder)
+    assert untouched(elsewhere)
+    (folder / name).unlink()
+    RunRecord(folder).close()  # the advice works
+
+
+@pytest.mark.parametrize("target", ["missing", "file"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: append_text(path, "more"),
+        open_to_append,
+        LogFile,
+        lock_file,
+    ],
+    ids=["append_text", "open_to_append", "LogFile", "lock_file"],
+)
+def test_a_link_that_appears_later_is_not_followed(write, target, tmp_path, elsewhere):
+    link = tmp_path / "link"
+    link.symlink_to(elsewhere / target)
+    with pytest.raises(RunError, match="is a symbolic link"):
+        write(link)
+    assert untouched(elsewhere)
+
+
+def test_the_log_of_losses_is_not_appended_to_a_link(tmp_path, elsewhere):
+    logger = CSVLogger(tmp_path)
+    logger.log_metrics({"loss": 1.0}, 1)
+    logger.save()
+    (tmp_path / "metrics.csv").rename(tmp_path / "moved.csv")
+    (tmp_path / "metrics.csv").symlink_to(elsewhere / "file")
+    logger.log_metrics({"loss": 1.0}, 2)
+    with pytest.raises(RunError, match=r"metrics.csv: is a symbolic link"):
+        logger.save()
+    assert untouched(elsewhere)
+
+
+def test_a_named_pipe_neither_blocks_nor_is_written(tmp_path):
+    os.mkfifo(tmp_path / ".lock")
+    is_held(tmp_path)
+    with pytest.raises(RunError, match="special file"):
+        RunRecord(tmp_path)
+
+
+def test_a_linked_sub_folder_is_not_written_to(tmp_path, elsewhere):
+    """Also by commands that do not open the run's record, such as export."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    (run / "exported").symlink_to(elsewhere)
+    for path in (run / "exported" / "file", run / "exported" / "deep" / "file"):
+        with pytest.raises(RunError, match="exported: is a symbolic link"):
+            write_text(path, "theirs")
+    assert untouched(elsewhere)
+
+
+def test_a_linked_file_is_replaced(tmp_path, elsewhere):
+    (tmp_path / "scores.json").symlink_to(elsewhere / "file")
+    write_text(tmp_path / "scores.json", "theirs")
+    assert not (tmp_path / "scores.json").is_symlink()
+    assert untouched(elsewhere)
+
+
+def test_a_run_may_be_reached_through_a_link(tmp_path):
+    """Both `outputs` and the run's own folder may be links."""
+    (tmp_path / "scratch" / "run").mkdir(parents=True)
+    (tmp_path / "outputs").symlink_to(tmp_path / "scratch")
+    (tmp_path / "linked").symlink_to(tmp_path / "scratch" / "run")
+    for folder in (tmp_path / "outputs" / "run", tmp_path / "linked"):
+        record = RunRecord(folder)
+        record.start("name", 0)
+        write_text(folder / "samples" / "0.txt", "")
+        append_text(folder / "timing.csv", "1\n")
+        record.end("finished")
+    assert (tmp_path / "scratch" / "run" / "timing.csv").read_text() == "1\n1\n"
+
+
+def test_all_appending_goes_through_one_function():
+    """No other code opens a file to append or to change it in place, which would follow a link."""
+    package = Path(ganlab.__file__).parent
+    found = []
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            modes += [ast.unparse(k.value).strip("'") for k in node.keywords if k.arg == "mode"]
+            appends = name == "open" and any(m in ("a", "ab", "a+", "r+", "r+b") for m in modes)
+            if appends or name in ("FileHandler", "FileLock"):
+                found.append(f"{path.relative_to(package)}: {name}")
+    assert sorted(found) == [
+        "data/readers/picture_cache.py: FileLock",
+        "files.py: open",
+        "record/lock.py: FileLock",
+    ]
