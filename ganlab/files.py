@@ -20,6 +20,8 @@ from typing import Any, TextIO
 
 from ganlab.errors import RunError
 
+# names of files may have bytes that are no UTF-8; they are written as \\udc80 and so on
+_TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}
 RUN_HINT = "What was saved before stays valid. Make room, or choose another folder with run_dir=…"
 
 
@@ -121,7 +123,7 @@ def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError
 def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
     """Write a text file atomically; see `atomic`."""
     with atomic(path, hint) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, **_TEXT)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -150,7 +152,7 @@ def open_to_append(path: Path) -> TextIO:
         return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
 
     try:
-        return open(path, "a", newline="", encoding="utf-8", opener=without_link)
+        return open(path, "a", opener=without_link, newline="", **_TEXT)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise is_link(path) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ganlab.printable import printable, printing_safely
+
 COMMANDS = {
     "train": "train a model, or a sweep of them with -m",
     "validate": "check a configuration without training",
@@ -39,7 +41,15 @@ Then look at ganlab list experiments, or ganlab <command> --help
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 only without errors."""
+    """Run a command and return its exit code: 0 only without errors.
+
+    All that is printed on the way is made `printable`.
+    """
+    with printing_safely():
+        return _main(argv)
+
+
+def _main(argv: list[str] | None) -> int:
     # do not call `list()` in this file: importing ganlab.cli.list shadows the builtin
     if argv is None:  # called as a program
         from ganlab.screen import protect_output
@@ -70,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     import importlib
     import warnings
 
-    warnings.formatwarning = lambda message, *_, **__: f"ganlab: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: (
+        f"ganlab: warning: {printable(str(message))}\n"
+    )
     module = MODULES.get(command, command)
     try:
         code = importlib.import_module(f"ganlab.cli.{module}").main(rest)

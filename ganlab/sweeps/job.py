@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from ganlab.errors import HeldError
 from ganlab.files import from_here, open_to_append
+from ganlab.printable import PrintableStream, printing_safely
 from ganlab.record.lock import hold
 from ganlab.record.run import read_config, read_record
 from ganlab.record.sweep import jobs_of
@@ -39,7 +40,7 @@ def run_job(config: Any) -> str:
     previous_folder, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
-        with _ending_with_sweep(Path(config.folder), config.pid):
+        with printing_safely(), _ending_with_sweep(Path(config.folder), config.pid):
             is_alone = os.getpid() != config.pid
             return _run(Path(config.folder), config.job, config.trust, is_alone)
     finally:
@@ -111,8 +112,8 @@ def _run_in_worker(folder: Path, trust: bool) -> Outcome:
     with (
         _free_gpu(folder) as devices,
         open_to_append(folder / "screen.txt") as screen,
-        redirect_stdout(screen),
-        redirect_stderr(screen),
+        redirect_stdout(PrintableStream(screen)),
+        redirect_stderr(PrintableStream(screen)),
     ):
         outcome = run_planned(folder, devices=devices, trust=trust)
     if outcome.error:

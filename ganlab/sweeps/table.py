@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ganlab.printable import one_line
 from ganlab.record.states import state_and_record
 from ganlab.record.sweep import jobs_of
 
@@ -21,7 +22,7 @@ def status_table(folder: Path) -> tuple[str, Counter[str]]:
     for job in jobs_of(folder):
         state, record = state_and_record(job.folder)
         counts[state] += 1
-        rows.append([str(job.number), state, _progress(record), " ".join(job.differing)])
+        rows.append([str(job.number), state, _progress(record), one_line(" ".join(job.differing))])
         if error := record.get("error"):
             rows[-1][-1] += f"\n{' ' * 8}{str(error).splitlines()[0][:160]}"
     heads = ["job", "state", "examples", "what differs"]

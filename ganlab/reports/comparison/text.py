@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ganlab.printable import one_line
 from ganlab.reports.comparison.facts import NOT_PROTOCOL, ComparedRun, Comparison
 from ganlab.reports.comparison.settings import short_names
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
@@ -197,7 +198,7 @@ def _width(columns: Sequence[Column], groups: Sequence[Group]) -> int:
 
 def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     padded = [
-        f"{text:>{width}}" if is_right else f"{text:<{width}}"
+        one_line(f"{text:>{width}}" if is_right else f"{text:<{width}}")
         for text, (_, _, is_right), width in zip(cells, columns, widths, strict=True)
     ]
     return "  ".join(padded).rstrip()

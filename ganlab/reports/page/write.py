@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.files import finite, write_text
+from ganlab.printable import printable
 from ganlab.reports.comparison.comparison import Comparison
 from ganlab.reports.comparison.table import Table
 
@@ -78,10 +79,11 @@ def _hash(text: str) -> str:
 def _block(name: str, contents: Any) -> str:
     """Return a `<script>` element with data as JSON.
 
-    Each "<" is escaped, so that a "</script>" in the data cannot close the element.
+    Each "<" is escaped, so that a "</script>" in the data cannot close the element. Characters that
+    change the direction of text become visible signs.
     """
     text = json.dumps(
-        finite(contents), ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str
+        finite(contents), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str
     )
-    text = text.replace("<", r"\u003c")
+    text = printable(text).replace("<", r"\u003c")
     return f'<script type="application/json" id="{name}">{text}</script>'
