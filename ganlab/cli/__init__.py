@@ -45,17 +45,17 @@ def main(argv: list[str] | None = None) -> int:
 
     All that is printed on the way is made `printable`.
     """
-    with printing_safely():
-        return _main(argv)
-
-
-def _main(argv: list[str] | None) -> int:
-    # do not call `list()` in this file: importing ganlab.cli.list shadows the builtin
     if argv is None:  # called as a program
         from ganlab.screen import protect_output
 
         protect_output()
         argv = sys.argv[1:]
+    with printing_safely():
+        return _main(argv)
+
+
+def _main(argv: list[str]) -> int:
+    # do not call `list()` in this file: importing ganlab.cli.list shadows the builtin
     if not argv or argv[0] in ("-h", "--help", "help"):
         width = max(map(len, COMMANDS))
         print(HELP.format(commands="\n".join(f"  {k:<{width}}  {v}" for k, v in COMMANDS.items())))

@@ -21,6 +21,7 @@ from ganlab.config.groups import bare_names, check_choice, groups, protocol_of
 from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
+from ganlab.files import check_name
 from ganlab.record.old_names import current, refuse_old_names
 from ganlab.record.stored import absolute
 
@@ -174,13 +175,18 @@ def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_and_choices(config: Any, choices: dict[str, Any]) -> None:
-    """Write the chosen files to `config.choices`; if the run has no name, make one from them."""
+    """Write the chosen files to `config.choices`; if the run has no name, make one from them.
+
+    Raises:
+        ConfigError: the name could lead out of the folder of all runs.
+    """
     chosen = {k: v for k, v in choices.items() if not re.search("@|hydra|^base$", k)}
     config.choices = chosen
     if config.name is None:
         config.name = chosen.get("experiment") or "_".join(
             str(chosen.get(group)) for group in ("model", "data", "loss")
         )
+    check_name("name", str(config.name))
 
 
 def to_plain(config: Any, base: Path | None = None) -> dict[str, Any]:

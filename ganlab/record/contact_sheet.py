@@ -10,14 +10,16 @@ from ganlab.files import atomic
 def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     """Draw `contact_sheet.png`: sample pictures of a run, evenly spaced in time.
 
-    Of a grid only the first row is shown; a plot is shown completely. Nothing is drawn if the run
-    has no sample pictures.
+    Of a grid only the first row is shown; a plot is shown completely. Damaged pictures are left
+    out. Nothing is drawn if the run has no sample pictures.
 
     Args:
         folder: the run's folder.
         rows: largest number of evenly spaced pictures; the last picture is always added.
     """
     from PIL import Image, ImageDraw
+
+    unreadable = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
     paths = sorted((folder / "samples").glob("*.png"))
     paths = [p for p in paths if p.stem.isdigit()]
@@ -27,10 +29,15 @@ def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     chosen = paths[::step] if paths[-1] in paths[::step] else [*paths[::step], paths[-1]]
     strips = []
     for path in chosen:
-        with Image.open(path) as picture:
-            height = int(picture.info.get("row_height", picture.height))
-            strip = picture.convert("RGB").crop((0, 0, picture.width, height))
-            strips.append((path.stem, strip))
+        try:
+            with Image.open(path) as picture:
+                height = int(picture.info.get("row_height", picture.height))
+                strip = picture.convert("RGB").crop((0, 0, picture.width, height))
+        except unreadable:
+            continue  # damaged after it was drawn; the others are shown
+        strips.append((path.stem, strip))
+    if not strips:
+        return
     width = max(s.width for _, s in strips)
     height = sum(s.height + 14 for _, s in strips)
     sheet = Image.new("RGB", (width, height), "white")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ganlab.errors import RunError
-from ganlab.files import open_to_append, write_text
+from ganlab.files import open_to_append, read_text, write_text
 from ganlab.record.old_names import KEYS
 
 X = "examples_seen"  # the x-axis of every log
@@ -28,24 +28,28 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     Empty cells and a half-written last row are left out. Without a file the list is empty.
 
     Raises:
-        RunError: the file is not a CSV table, e.g. because a cell is too long.
+        RunError: the file cannot be read, or is no CSV table of numbers with a column
+            examples_seen.
     """
     path = folder / "metrics.csv"
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    complete = [line for line in lines if line.endswith("\n")]
-    try:
-        table = list(reader(complete))
-    except csv.Error as error:
-        raise RunError(f"run: {path} is damaged: {error}.") from error
     rows = []
-    for row in table:
-        if None in row.values() or None in row:
-            continue
-        values = {key: _number(value) for key, value in row.items() if value != ""}
-        values[X] = int(values[X])
-        rows.append(values)
+    try:
+        lines = read_text(path, most=2**31).splitlines(keepends=True)
+        table = reader(line for line in lines if line.endswith("\n"))
+        if table.fieldnames and X not in table.fieldnames:
+            raise ValueError(f"it has no column {X}")
+        for row in table:
+            if None in row.values() or None in row:
+                continue
+            values = {key: _number(value) for key, value in row.items() if value != ""}
+            values[X] = int(values[X])
+            rows.append(values)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
+    except (csv.Error, ValueError, KeyError, OverflowError) as error:
+        raise RunError(f"run: {path} is damaged: {error}.") from error
     return rows
 
 
@@ -75,4 +79,4 @@ def rename_columns(path: Path) -> None:
 
 def _number(text: str) -> float:
     """Return a float, or an int for an integer, so that rewriting a file keeps its text."""
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    return int(text) if len(text) < 19 and text.lstrip("-").isdecimal() else float(text)

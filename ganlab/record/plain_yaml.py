@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from ganlab.files import check_extent
+
+ENTRIES = 100_000  # largest number of entries; a configuration has some hundreds
 # YAML 1.1 reads 1e-5 as text and dates as dates; OmegaConf reads 1e-5 as a number, dates as text.
 _FLOAT = re.compile(
     r"^(?:[-+]?\d+(?:_\d+)*(?:\.[\d_]*(?:[eE][-+]?\d+)?|[eE][-+]?\d+|(?::[0-5]?\d)+\.[\d_]*)"
@@ -33,6 +36,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             )
         return super().construct_mapping(node, deep)
 
+    def flatten_mapping(self, node: Any) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > ENTRIES:
+            raise ValueError(f"it has more than {ENTRIES:,} entries")
+
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
@@ -44,5 +52,9 @@ def parse(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: the text is no valid YAML, a key is repeated, or a tag names a class.
+        ValueError: the text has too many entries, also by aliases of aliases, or is nested too
+            deeply.
     """
-    return yaml.load(text, _Loader)
+    content = yaml.load(text, _Loader)
+    check_extent(content, ENTRIES)
+    return content

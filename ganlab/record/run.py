@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import socket
@@ -12,12 +11,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.errors import RunError
-from ganlab.files import write_json, write_text
+from ganlab.files import read_json, read_text, write_json, write_text
 from ganlab.record import machine
 from ganlab.record.lock import hold
 from ganlab.record.old_names import current
+from ganlab.record.sections import wrong_section
 
 Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
+_Number, _None = (int, float), type(None)
+# entries of a record that are read again, and their types
+TYPES: dict[str, tuple[type, ...]] = {
+    "status": (str,),
+    "error": (str, _None),
+    "name": (str,),
+    "seed": (int, _None),
+    "started": (str, _None),
+    "seconds": _Number,
+    "evaluation_seconds": _Number,
+    "peak_memory_mib": _Number,
+    "peak_gpu_memory_mib": _Number,
+    "counters": (dict,),
+    "scores": (dict,),
+    "best": (dict, _None),
+    "choices": (dict, _None),
+    "sweep": (dict, _None),
+    "baseline": (dict, _None),
+    "command": (list,),
+    "hardware": (dict,),
+    "versions": (dict,),
+}
 
 
 class RunRecord:
@@ -101,18 +123,39 @@ def read_record(folder: Path) -> dict[str, Any]:
     """Return the contents of a run's `run.json`.
 
     Raises:
-        RunError: the file does not exist or is not JSON.
+        RunError: the file does not exist, cannot be read, or is damaged: it is not JSON, or has
+            entries of the wrong type.
     """
     path = folder / "run.json"
     try:
-        return current(json.loads(path.read_text(encoding="utf-8")))
+        record = current(read_json(path))
+        _check_types(record)
+        return record
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"run: {folder} is not a run's folder (it has no run.json). Runs are in "
             "outputs/<experiment>/<date>_<time>/."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise RunError(f"run: {path} is damaged: {error}.") from error
+
+
+def _check_types(record: Any) -> None:
+    """Raise a ValueError for a record whose entries have types that ganlab does not write."""
+    if not isinstance(record, dict):
+        raise ValueError("it holds no record")
+    for key, types in TYPES.items():
+        if key in record and (not isinstance(record[key], types) or record[key] is True):
+            raise ValueError(f"{key} is {repr(record[key])[:80]}")
+    counters, scores = record.get("counters") or {}, record.get("scores") or {}
+    for key in ("examples_seen", "batches_seen"):
+        if counters and not (isinstance(counters.get(key), int) and counters[key] >= 0):
+            raise ValueError(f"counters.{key} is {repr(counters.get(key))[:80]}")
+    for name, score in scores.items():
+        if not isinstance(score, dict):
+            raise ValueError(f"the score {name} is {repr(score)[:80]}")
 
 
 def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict[str, Any]:
@@ -130,13 +173,13 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
     from ganlab.record import plain_yaml
 
     path = folder / "config.yaml"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise RunError(
             f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
             "outputs/<experiment>/<date>_<time>/."
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, most=2**20)
         config = parse(text) if parse else current(plain_yaml.parse(text))
     except OSError as error:
         raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
@@ -144,6 +187,8 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
         raise RunError(f"run: {path} is damaged: {' '.join(str(error).split())[:200]}.") from error
     if not isinstance(config, dict) or not config:
         raise RunError(f"run: {path} is damaged: it holds no settings.")
+    if wrong := wrong_section(config):
+        raise RunError(f"run: {path} is damaged: {wrong[0]} is {repr(wrong[1])[:80]}.")
     return config
 
 

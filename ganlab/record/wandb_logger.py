@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -17,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.errors import ConfigError
-from ganlab.files import write_json
+from ganlab.files import read_json, write_json
 from ganlab.record.log import X
 from ganlab.record.machine import peak_memory_mib
 
@@ -227,7 +226,7 @@ class WandB(Logger):
     def _read_identity(self) -> dict[str, Any]:
         """Return the contents of `wandb.json`; {} if missing or of another project or entity."""
         try:
-            identity = json.loads((self.folder / "wandb.json").read_text(encoding="utf-8"))
+            identity = read_json(self.folder / "wandb.json")
             is_same = identity["project"] == self.project
             return identity if is_same and self.entity in (None, identity["entity"]) else {}
         except (OSError, ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from ganlab.config.groups import bare_names, file_of, options
 from ganlab.errors import ConfigError, nearest
+from ganlab.files import read_json
 from ganlab.record.old_names import current
 from ganlab.record.plain_yaml import parse
 from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge
@@ -78,7 +78,7 @@ def recorded(name: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
 def recorded_in(folder: Path) -> dict[str, Any] | None:
     """Return the content of a folder's verdict.json; None if the file is missing or damaged."""
     try:
-        record = current(json.loads((folder / "verdict.json").read_text(encoding="utf-8")))
+        record = current(read_json(folder / "verdict.json"))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and _is_valid(record) else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganlab.config.recipe import changes
-from ganlab.files import finite, write_json
+from ganlab.files import finite, read_json, write_json
 from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
 from ganlab.record.stored import relocated
@@ -123,7 +122,7 @@ class SeedRun:
     def _read_kept(self) -> dict[str, Any]:
         """Return the content of reproduction.json; empty if the file is missing or damaged."""
         try:
-            content = json.loads((self.folder / SCORE_FILE).read_text(encoding="utf-8"))
+            content = read_json(self.folder / SCORE_FILE)
         except (OSError, ValueError):
             return {}
         is_valid = isinstance(content, dict) and isinstance(content.get("score"), dict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from ganlab.core.build import make
 from ganlab.core.load import load_module
 from ganlab.data import FolderData
 from ganlab.errors import ConfigError
-from ganlab.files import write_json
+from ganlab.files import read_json, write_json
 from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
@@ -216,11 +215,13 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         entries = content["evaluations"]
-        if set(content) == {"evaluations"} and all("scores" in entry for entry in entries):
+        scores = [score for entry in entries for score in entry["scores"].values()]
+        has_protocols = all(isinstance(score, dict) and "protocol" in score for score in scores)
+        if set(content) == {"evaluations"} and has_protocols:
             return entries
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise ConfigError(
         f"out: {path} exists, and holds no scores. Move it away, or choose another file for "

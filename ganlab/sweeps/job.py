@@ -20,6 +20,7 @@ from ganlab.printable import PrintableStream, printing_safely
 from ganlab.record.lock import hold
 from ganlab.record.run import read_config, read_record
 from ganlab.record.sweep import jobs_of
+from ganlab.reports.comparison.scores import is_number
 from ganlab.runs.planned import Outcome, run_planned
 from ganlab.screen import protect_output
 
@@ -155,5 +156,6 @@ def _free_gpu(folder: Path) -> Iterator[list[int] | None]:
 def _scores(folder: Path) -> str:
     """Return the first three scores of a run, after a colon; "" if it has no scores."""
     scores = read_record(folder).get("scores") or {}
-    texts = [f"{name} {score['value']:.4g}" for name, score in [*scores.items()][:3]]
+    values = {name: score.get("value") for name, score in scores.items()}
+    texts = [f"{name} {v:.4g}" for name, v in values.items() if is_number(v)][:3]
     return ": " + ", ".join(texts) if texts else ""

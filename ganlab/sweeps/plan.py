@@ -15,6 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from ganlab.config.checks import check
 from ganlab.config.compose import compose, spelled_out, to_plain
 from ganlab.config.groups import check_choice, groups
 from ganlab.config.source import initialized
@@ -27,7 +28,7 @@ from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
 from ganlab.record.stored import check_stored, needs_trust, stored_config
 from ganlab.record.sweep import jobs_of, read_sweep_file
-from ganlab.runs.planned import plan
+from ganlab.runs.planned import composed, write_plan
 from ganlab.runs.train import new_folder
 
 
@@ -92,7 +93,7 @@ def _parse(parser: Any, text: str) -> Any:
 
 
 def plan_missing(folder: Path, trust: bool | None = None) -> bool:
-    """Plan all jobs without a complete plan; record jobs with invalid configurations as failed.
+    """Plan and check all jobs without a complete plan; record invalid jobs as failed.
 
     Args:
         folder: the sweep's folder.
@@ -127,7 +128,11 @@ def plan_missing(folder: Path, trust: bool | None = None) -> bool:
             "overrides": job.differing,
         }
         try:
-            config = plan(job.folder, job.overrides, of=sweep_info, base=base)
+            config = composed(job.folder, job.overrides, sweep_info, base)
+            if trust is False:
+                check_stored(config, f"sweep: {folder / 'sweep.json'}", job.folder)
+            write_plan(job.folder, config, sweep_info)
+            check(config)
             trusted = trusted or (trust is None and needs_trust(config, job.folder))
         except ConfigError as error:
             print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
@@ -159,8 +164,6 @@ def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
     Raises:
         ConfigError: none of the jobs is valid; the error is that of the first job.
     """
-    from ganlab.config.checks import check
-
     first_error = None
     for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
         try:

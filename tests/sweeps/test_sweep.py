@@ -84,6 +84,18 @@ def test_failed_jobs_do_not_stop_the_other_jobs(swept):
     assert record["sweep"]["overrides"] == ["data=ring", "seed=abc"]
 
 
+def test_wrong_values_are_found_before_the_first_job_is_trained(tmp_path, monkeypatch, capsys):
+    """Also values that only the check finds, not the composition."""
+    monkeypatch.setattr("ganlab.sweeps.plan.first_that_composes", lambda jobs: {"dry_run": False})
+    monkeypatch.setattr("ganlab.sweeps.launch._run_all", lambda *_: None)
+    wrong = ["1,abc", "1,-3"]
+    for number, seeds in enumerate(wrong):
+        folder = tmp_path / str(number)
+        main(["train", "-m", *SHORT, f"seed={seeds}", f"run_dir={folder}"])
+        assert [state_of(job.folder) for job in jobs_of(folder)] == ["planned", "failed"]
+        assert f"job 1: {'data.' * number}seed: received" in capsys.readouterr().err
+
+
 def test_job_gives_the_same_metrics_as_a_single_run(swept, tmp_path):
     """Job 2 ran in the same process after other jobs, which must not change its numbers."""
     alone = tmp_path / "alone"

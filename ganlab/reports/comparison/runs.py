@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
+from ganlab.files import read_json
 from ganlab.record.run import read_config, read_record
 from ganlab.record.states import state_of
 from ganlab.reports.comparison.facts import ComparedRun
@@ -159,7 +159,7 @@ def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[Compar
 def _evaluations(folder: Path, notes: list[str]) -> list[Any]:
     path = folder / "scores.json"
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["evaluations"])
+        return list(read_json(path)["evaluations"])
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:

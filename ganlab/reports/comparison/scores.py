@@ -143,7 +143,8 @@ def score_from(name: str, entry: Any, taken: str) -> RunScore | None:
         return None
     protocol = entry.get("protocol")
     protocol = protocol if isinstance(protocol, dict) else {}
-    better = {True: "higher", False: "lower"}.get(entry.get("higher_is_better"))
+    higher = entry.get("higher_is_better")
+    better = "higher" if higher is True else "lower" if higher is False else None
     if "higher_is_better" not in entry:
         better = direction_of(name)
     protocol_name = str(protocol.get("protocol") or "")

@@ -106,7 +106,8 @@ def choices_of(choices: Any) -> dict[str, str]:
 
 def given_keys(overrides: Any) -> set[str]:
     """Return the keys of overrides, e.g. "model.latents" for "+model.latents=uniform"."""
-    texts = [text for text in overrides if isinstance(text, str)] if overrides else []
+    given = overrides if isinstance(overrides, list) else []
+    texts = [text for text in given if isinstance(text, str)]
     return {text.partition("=")[0].lstrip("+~") for text in texts if "=" in text}
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ganlab.errors import ConfigError
+from ganlab.files import read_json
 from ganlab.record.old_names import current
 from ganlab.reports.comparison.facts import ComparedRun, RunScore
 from ganlab.reports.comparison.runs import Found
@@ -159,7 +160,7 @@ def _ids(runs: Sequence[ComparedRun]) -> set[str]:
     ids = set()
     for run in runs:
         try:
-            ids.add(json.loads((run.folder / "wandb.json").read_text(encoding="utf-8"))["id"])
+            ids.add(read_json(run.folder / "wandb.json")["id"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return ids

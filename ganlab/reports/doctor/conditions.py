@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from math import isfinite, sqrt
 from statistics import median
-from typing import Any, Literal
 
 from ganlab.reports.doctor.evidence import Evidence, swings
+from ganlab.reports.doctor.finding import Finding
 
 # Thresholds, with the values that healthy runs have. "Late" is the last third of the log,
 # "early" the first. "Separation" is the probability that D scores a real example above a sample.
@@ -37,29 +36,6 @@ SWING = 0.15  # minimum margin
 CHANCE = 4.0  # minimum margin in standard deviations of one batch's separation
 SWINGS = 4  # minimum number of such changes: two full cycles
 ROWS = 12  # minimum rows of the log to judge how the game goes
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A statement about a run, made from its log.
-
-    Attributes:
-        condition: the name of the condition, such as "collapse".
-        explanation: what is going on, for a newcomer.
-        evidence: sentences with the numbers that support the statement.
-        remedies: sentences on what usually helps.
-        kind: "problem", "advice", or "unknown" for a sentence on what the log cannot show.
-    """
-
-    condition: str
-    explanation: str
-    evidence: list[str] = field(default_factory=list)
-    remedies: list[str] = field(default_factory=list)
-    kind: Literal["problem", "advice", "unknown"] = "problem"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the finding as in doctor.json, where `explanation` has the key "words"."""
-        return {"words" if k == "explanation" else k: v for k, v in asdict(self).items()}
 
 
 def divergence(run: Evidence) -> Finding | None:
@@ -105,10 +81,8 @@ def not_moving(run: Evidence) -> Finding | None:
     """Find a player with a learning rate of 0, without steps, or whose weights do not change."""
     for player in run.players:
         changes, gradients = run[f"doctor/change/{player}"], run[f"doctor/gradient/{player}"]
-        settings = ((run.config.get("model") or {}).get("players") or {}).get(player) or {}
-        rate = (settings.get("optimizer") or {}).get("lr")
         evidence = []
-        if rate == 0:
+        if run.number(f"model.players.{player}.optimizer.lr") == 0:
             evidence.append(f"model.players.{player}.optimizer.lr is 0.")
         if changes and max(changes.values) < CHANGE_MIN and (gradients.now or 0) > 0:
             evidence.append(
@@ -231,6 +205,8 @@ def memorisation(run: Evidence) -> Finding | None:
     if ratio is None or apart is None or apart < PARTIAL_COLLAPSE:
         return None
     total, compared = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
+    if not total or not compared:  # the log was edited
+        return None
     passes, separation = run.examples / total, run["doctor/separation"].now
     copies = [run[name].newest or 0.0 for name in run.names("copies")]
     copies = [share for share in copies if share >= COPY_SHARE]
@@ -272,7 +248,7 @@ def oscillation(run: Evidence) -> Finding | None:
     separation = run["doctor/separation"]
     values = separation.values[len(separation) // 3 :]
     # if n real and n generated scores have the same distribution, separation has variance 1 / 6n
-    n = (run.config.get("data") or {}).get("batch_size") or 1000
+    n = max(run.number("data.batch_size") or 1000, 1)
     margin = max(SWING, CHANCE / sqrt(6 * n))
     low, high = 0.5 - margin, 0.5 + margin
     changes = swings(values, low, high)

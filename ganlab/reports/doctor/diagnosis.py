@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from ganlab.files import write_text
-from ganlab.reports.doctor.conditions import ALL_FOUND, PROBLEMS, ROWS, SAMPLE_ROWS, Finding
+from ganlab.reports.doctor.conditions import ALL_FOUND, PROBLEMS, ROWS, SAMPLE_ROWS
 from ganlab.reports.doctor.evidence import Evidence
+from ganlab.reports.doctor.finding import Finding
 
 POINTS = 4  # minimum values of a score to judge whether it improves
 GAIN = 0.02  # minimum improvement, relative to the best score so far
@@ -215,7 +216,7 @@ def _unknown(run: Evidence) -> list[Finding]:
             "compared pixel by pixel, so shifted, mirrored or otherwise changed copies are not "
             "found. Real examples that the discriminator was not trained on are not scored."
         )
-        if ((run.config.get("model") or {}).get("generator") or {}).get("classes"):
+        if run.setting("model.generator.classes"):
             sentences.append(
                 "collapse within a class: distances are measured over all classes together."
             )

@@ -14,7 +14,7 @@ from ganlab.errors import RunError
 from ganlab.record.log import X, read_metrics
 from ganlab.record.run import read_config, read_record
 from ganlab.record.states import state_of
-from ganlab.reports.comparison.scores import SCORES
+from ganlab.reports.comparison.scores import SCORES, is_number
 
 # Losses with a fixed boundary between the scores of real and generated samples. With these losses
 # a discriminator that only guesses has a small loss.
@@ -115,6 +115,18 @@ class Evidence:
                     series.values.append(value)
         return columns
 
+    def setting(self, key: str) -> Any:
+        """Return the setting with a dotted key; None if the configuration has none."""
+        node: Any = self.config
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        return node
+
+    def number(self, key: str) -> float | None:
+        """Return the setting with a dotted key if it is a finite number, else None."""
+        value = self.setting(key)
+        return value if is_number(value) else None
+
     @property
     def examples(self) -> int:
         """The number of examples seen at the last row, 0 without rows."""
@@ -143,13 +155,14 @@ class Evidence:
     @property
     def loss(self) -> str | None:
         """The class name of the adversarial loss, or None."""
-        loss = (self.config.get("loss") or {}).get("adversarial") or {}
-        return loss["_target_"].rpartition(".")[2] if "_target_" in loss else None
+        target = self.setting("loss.adversarial._target_")
+        return target.rpartition(".")[2] if isinstance(target, str) else None
 
     @property
     def monitor(self) -> str | None:
         """The name of the score that selects best.ckpt, or None."""
-        return ((self.config.get("callbacks") or {}).get("checkpoints") or {}).get("monitor")
+        monitor = self.setting("callbacks.checkpoints.monitor")
+        return monitor if isinstance(monitor, str) else None
 
     def score(self) -> tuple[str, Series, bool] | None:
         """Return the name and curve of a score, and whether higher is better; None without scores.
@@ -157,9 +170,8 @@ class Evidence:
         It is the score that selects best.ckpt or, if that score is not logged, the first logged
         score in the order of `SCORES`.
         """
-        checkpoints = (self.config.get("callbacks") or {}).get("checkpoints") or {}
         if (name := self.monitor) and self[name]:
-            return name, self[name], checkpoints.get("mode", "min") == "max"
+            return name, self[name], self.setting("callbacks.checkpoints.mode") == "max"
         for prefix, more_is_better in SCORES.items():
             for name in self.names(prefix):
                 return name, self[name], more_is_better
@@ -171,7 +183,7 @@ class Evidence:
 
         None if they were not counted.
         """
-        total = (self.config.get("data") or {}).get("classes")
+        total = self.number("data.classes")
         names = [*self.names("modes"), *self.names("classes_present")]
         n_found = self[names[0]].newest if names else None
         return (n_found, int(total)) if n_found is not None and total else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ganlab.files import read_text
 from ganlab.record.log import X, reader
 
 BYTES = 4_000_000  # maximum for the curves of all runs of a page
@@ -136,8 +137,8 @@ def read_times(
     """
     times = [(0, 0, 0.0)]
     try:
-        text = (folder / "timing.csv").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_text(folder / "timing.csv")
+    except (OSError, ValueError):
         text = ""
     try:
         rows = list(reader(text.splitlines()))
