@@ -13,6 +13,7 @@ from ganlab.data.readers.caching import read_cache, write_cache
 from ganlab.errors import DataError
 
 _SHAPE = (5000, 1, 28, 28)
+_KINDS = {"example": (_SHAPE, torch.uint8), "label": (_SHAPE[:1], torch.uint8)}
 
 
 class MNIST5k(ImageDataModule):
@@ -51,7 +52,7 @@ class MNIST5k(ImageDataModule):
                 "against its train split, or choose data=mnist for the 10,000 test digits."
             )
         cache = cache_folder() / "mnist_5k.safetensors"
-        digits = read_cache(cache)
+        digits = read_cache(cache, lambda kinds: kinds == _KINDS)
         if digits is None:
             digits = _parse()
             write_cache(cache, digits)

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from ganlab.data.archives.files import cache_folder
 from ganlab.data.archives.part_folders import part_folder
+from ganlab.data.readers.caching import is_own
 from ganlab.data.readers.threads import in_threads
-from ganlab.files import replacing
+from ganlab.files import read_json, read_text, replacing
 
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)
@@ -116,6 +117,8 @@ class PictureCache:
             manifest = {"version": VERSION, "shape": [kept, *shape], "broken": broken}
             note = {"title": self.title, "root": str(self.root), **self.settings}
             (part / "manifest.json").write_text(json.dumps({**manifest, **note}, indent=1))
+            if entry.is_symlink():
+                entry.unlink()
             shutil.rmtree(entry, ignore_errors=True)  # an old entry, if any, cannot be used
             try:
                 part.replace(entry)
@@ -140,8 +143,8 @@ class PictureCache:
         for path in self.paths:
             stamp.update(b"\0" + os.fsencode(path) + b"\0" + _state(path).encode())
         stamp_file = self.folder / "stamps" / stamp.hexdigest()[:32]
-        with suppress(OSError):
-            if len(contents := stamp_file.read_text()) == 64:
+        with suppress(OSError, ValueError):
+            if is_own(stamp_file) and len(contents := read_text(stamp_file, most=64)) == 64:
                 return contents
         digests = in_threads(_hash, self.paths, f"Comparing {self.title} with the cache")
         contents = hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -152,11 +155,11 @@ class PictureCache:
 
 def _read(entry: Path) -> Built | None:
     """Return an entry, or None if it is missing; if it is outdated or damaged, warn first."""
-    if not entry.exists():
+    if not os.path.lexists(entry):
         return None
-    path = entry / "images.bin"
+    path, manifest_file = entry / "images.bin", entry / "manifest.json"
     try:
-        manifest = json.loads((entry / "manifest.json").read_text())
+        manifest = read_json(manifest_file) if is_own(entry, path, manifest_file) else {}
         shape, length = [int(side) for side in manifest["shape"]], path.stat().st_size
         if manifest["version"] == VERSION and length == prod(shape):
             pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
@@ -164,7 +167,7 @@ def _read(entry: Path) -> Built | None:
             return pixels.view(shape), broken
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         pass
-    _LOG.warning("%s is of another version or damaged and is rebuilt.", entry)
+    _LOG.warning("%s is damaged, of another version or of another user, and is rebuilt.", entry)
     return None
 
 

@@ -20,6 +20,7 @@ from ganlab.errors import DataError, one_of
 Directions = Literal["a_to_b", "b_to_a"]
 _SEED = 0x646967697473  # decides the splits, which are the same in every run
 _FRAME = 32  # pixels along a side: MNIST's 28, and a margin of 2 all around
+_KINDS = {"example": ((1797, 1, 8, 8), torch.uint8), "label": ((1797,), torch.uint8)}
 _BOX = 20  # pixels along a side of the box that MNIST's digits were scaled to fit
 
 
@@ -200,7 +201,7 @@ def other_digits() -> dict[str, Tensor]:
         DataError: if scikit-learn is missing.
     """
     cache = cache_folder() / "sklearn_digits.safetensors"
-    digits = read_cache(cache)
+    digits = read_cache(cache, lambda kinds: kinds == _KINDS)
     if digits is None:
         digits = _load_digits()
         write_cache(cache, digits)

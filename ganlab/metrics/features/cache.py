@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ganlab.data.archives.files import cache_folder
-from ganlab.data.readers.caching import read_cache, write_cache
+from ganlab.data.readers.caching import Kinds, read_cache, write_cache
 
 _VERSION = 1  # increment when a resizer or an extractor changes what it computes
 
@@ -39,7 +39,14 @@ def cached_features(
         TypeError: `key_parts` holds anything but numbers, strings, lists and dicts.
     """
     path = cache_path(key_parts)
-    tensors = read_cache(path)
+    start, stop = key_parts.get("part", (0, None))
+
+    def fits(kinds: Kinds) -> bool:
+        rows = {shape[0] for shape, _ in kinds.values() if len(shape) == 2}
+        are_features = "features" in kinds and all(d.is_floating_point for _, d in kinds.values())
+        return stop is None or (are_features and rows == {stop - start})
+
+    tensors = read_cache(path, fits)
     if tensors is None:
         tensors = {name: tensor.contiguous() for name, tensor in compute().items()}
         write_cache(path, tensors)

@@ -124,8 +124,10 @@ def test_writing_to_the_images_does_not_change_the_cache(folder):
     assert torch.equal(load(folder).images, pixels)
 
 
-@pytest.mark.parametrize("damage", ["version", "cut", "no manifest", "nonsense"])
-def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, damage):
+@pytest.mark.parametrize(
+    "damage", ["version", "cut", "no manifest", "nonsense", "linked pixels", "linked entry"]
+)
+def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, damage, tmp_path):
     pixels = write(folder)
     load(folder)
     (entry,) = entries(cache)
@@ -134,6 +136,10 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, dama
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": 0}))
     elif damage == "cut":
         (entry / "images.bin").write_bytes((entry / "images.bin").read_bytes()[:-1])
+    elif damage.startswith("linked"):
+        linked = entry if damage == "linked entry" else entry / "images.bin"
+        linked.rename(tmp_path / "theirs")
+        linked.symlink_to(tmp_path / "theirs")
     elif damage == "no manifest":
         manifest.unlink()
     else:
@@ -142,7 +148,7 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, dama
         with caplog.at_level(logging.WARNING):
             assert torch.equal(load(folder).images, pixels)
     assert len(caplog.records) == 1
-    assert "of another version or damaged and is rebuilt" in caplog.text
+    assert "is damaged, of another version or of another user, and is rebuilt" in caplog.text
 
 
 @pytest.mark.parametrize("trouble", ["no folder", "no room", "full"])
