@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,31 @@ def _build(model: str, seed: int) -> nn.Module:
         return models.get_model(model, weights=None, **options)
 
 
-def _download(model: str, weights: Any) -> nn.Module:
+def load_pretrained(model: str, weights: Any) -> nn.Module:
+    """Return a torchvision classifier with its weights, which are downloaded once.
+
+    Args:
+        model: the classifier's name.
+        weights: an entry of torchvision's weights for it.
+
+    Raises:
+        OSError, RuntimeError: the download failed.
+        pickle.UnpicklingError: the file in torch's cache holds more than tensors.
+    """
     from torchvision import models
 
+    # torchvision unpickles the file of its cache without restrictions, so it is first read safely
+    weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    return models.get_model(model, weights=weights, progress=False)
+
+
+def _download(model: str, weights: Any) -> nn.Module:
     try:
-        return models.get_model(model, weights=weights, progress=False)
-    except (OSError, RuntimeError) as error:
+        return load_pretrained(model, weights)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
         raise DataError(
-            f"features.weights: the download of {weights.url} failed: {error}. Put that file into "
+            f"features.weights: {weights.url} cannot be used: {reason}. Put that file into "
             f"{Path(torch.hub.get_dir()) / 'checkpoints'}, or give features.weights=PATH; "
             "features=digits needs no download."
         ) from error

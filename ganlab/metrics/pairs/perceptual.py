@@ -12,6 +12,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from ganlab.metrics.features.torchvision import load_pretrained
+
 Backbone = Literal["alex", "vgg", "squeeze"]
 MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}  # torchvision's names
 CUTS = {  # for each n: the output of the first n layers of `model.features` is a feature map
@@ -36,9 +38,9 @@ class PerceptualNetwork(nn.Module):
     def __init__(self, network: Backbone, pretrained: bool = True) -> None:
         super().__init__()
         self.network, cuts = network, CUTS[network]
-        model = torchvision.models.get_model(
-            MODELS[network], weights="DEFAULT" if pretrained else None
-        )
+        name = MODELS[network]
+        weights = torchvision.models.get_model_weights(name).DEFAULT
+        model = load_pretrained(name, weights) if pretrained else torchvision.models.get_model(name)
         self.features = model.features[: cuts[-1]]
         path = Path(lpips.__file__).parent / "lpips_models" / f"{network}.pth"
         linear = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,6 +1,8 @@
 """Feature extractors with random weights, so that nothing is downloaded."""
 
 import hashlib
+import os
+import pickle
 import urllib.error
 
 import pytest
@@ -13,6 +15,7 @@ from ganlab.errors import ConfigError, DataError
 from ganlab.metrics.features.extractors import ModuleFeatures
 from ganlab.metrics.features.inception import WEIGHTS, FIDInception
 from ganlab.metrics.features.torchvision import TorchvisionClassifier
+from ganlab.metrics.pairs.perceptual import PerceptualNetwork
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +221,25 @@ def test_torchvision_errors(monkeypatch):
 
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", offline)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    with pytest.raises(DataError, match=r"download of https.*offline.*features=digits"):
+    with pytest.raises(DataError, match=r"https.*offline.*features=digits"):
         TorchvisionClassifier("resnet18")
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: TorchvisionClassifier("resnet18"), lambda: PerceptualNetwork("alex")]
+)
+def test_torchs_cache_of_weights_is_not_unpickled(build, tmp_path, monkeypatch):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    for name in ("resnet18-f37072fd.pth", "alexnet-owt-7be5be79.pth"):
+        torch.save(Evil(), tmp_path / "hub" / "checkpoints" / name)
+    with pytest.raises((DataError, pickle.UnpicklingError)):
+        build()
+    assert not (tmp_path / "executed").exists()
 
 
 class _Pair(nn.Module):
