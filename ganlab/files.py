@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ganlab.errors import ConfigError, RunError
-from ganlab.screen import one_line
+from ganlab.printable import one_line
 
 # names of files may have bytes that are no UTF-8; they are written as \\udc80 and so on
 _TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}

@@ -13,7 +13,7 @@ import yaml
 from helpers.tiny import ARGUMENTS
 
 from ganlab.cli import main
-from ganlab.screen import printable
+from ganlab.printable import printable
 
 pytestmark = [pytest.mark.usefixtures("no_curves"), pytest.mark.timeout(120)]
 
