@@ -18,9 +18,11 @@ def check_sections(config: Any) -> None:
     """
     if wrong := wrong_section(OmegaConf.to_container(config, resolve=False)):
         path, value = wrong
+        advice = f"Give {path}.KEY=… for a setting in it."
+        if path == "lesson":
+            advice = "Choose a lesson, e.g. experiment=lecture/dirac."
         raise ConfigError(
-            f"{path}: received {value!r}; needs settings, not a single value. Give {path}.KEY=… "
-            "for a setting in it."
+            f"{path}: received {value!r}; needs settings, not a single value. {advice}"
         )
 
 
