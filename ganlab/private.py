@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import TensorBoardLogger
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
+    from torchmetrics import Metric
 
 
 class BatchNormOfAnyRank(BatchNorm):
@@ -50,6 +51,11 @@ def hide_after(logger: TensorBoardLogger, step: int) -> None:
 def is_spectral_norm(parametrization: nn.Module) -> bool:
     """Whether a parametrization is of `torch.nn.utils.parametrizations.spectral_norm`."""
     return isinstance(parametrization, _SpectralNorm)
+
+
+def is_synced(metric: Metric) -> bool:
+    """Whether the states of a torchmetrics metric are those of all processes at the moment."""
+    return metric._is_synced
 
 
 def continue_trial(study: Study, trial: FrozenTrial) -> Trial:

@@ -12,6 +12,8 @@ from ganlab.core import AdversarialModule, Generates
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
+from ganlab.metrics.protocols.sources import generated
 
 MAX_SAMPLES = 256  # their median distances are divided by those of as many real examples
 MAX_TRAINING_EXAMPLES = 10_000  # among which nearest neighbours are searched
@@ -50,6 +52,7 @@ class Doctor(Callback):
         if every_examples is not None and every_examples < 1:
             raise ConfigError(f"doctor.every_examples: received {every_examples}; needs 1 or more.")
         self.every_examples, self.seed = every_examples, seed
+        self.memory = DEFAULT_MEMORY  # bytes for temporaries
         self._measured: dict[str, Any] = {}  # values for the next row
         self._before: dict[str, Tensor] = {}  # player to its weights before the current step
         self._distances: SampleDistances | None = None
@@ -124,8 +127,11 @@ class Doctor(Callback):
         values = {}
         if trainer.is_global_zero:
             if self._distances is None:
-                self._distances = SampleDistances(trainer.datamodule)
-            fake = module.sample(self._distances.n, seed=self.seed, ema=False)
+                self._distances = SampleDistances(trainer.datamodule, self.memory)
+            shrink = self._distances.modality.shrink
+            fake = generated(
+                module, self.memory, shrink, self._distances.n, seed=self.seed, ema=False
+            )
             values = self._distances(fake)
         values = trainer.strategy.broadcast(values)
         module.log_values({f"doctor/{name}": value for name, value in values.items()})
@@ -147,14 +153,20 @@ class SampleDistances:
 
     Args:
         data: data module with a loaded training split of two examples or more.
+        memory: bytes for temporaries.
     """
 
-    def __init__(self, data: TensorDataModule) -> None:
+    def __init__(self, data: TensorDataModule, memory: int = DEFAULT_MEMORY) -> None:
         examples, self.modality = data.reference("train"), data.modality
         self.total = len(examples)
         order = torch.randperm(self.total, generator=torch.Generator().manual_seed(0))
-        parts = order[:MAX_TRAINING_EXAMPLES].split(500)
-        self.real = torch.cat([self.modality.shrink(examples.index_select(0, p)) for p in parts])
+        rows = order[:MAX_TRAINING_EXAMPLES]
+
+        def shrunk(rows: Tensor) -> Tensor:
+            return self.modality.shrink(examples.index_select(0, rows))
+
+        what = "shrinking one example"
+        self.real = torch.cat([*in_parts(shrunk, rows, memory=memory, what=what)])
         self.n = min(MAX_SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)

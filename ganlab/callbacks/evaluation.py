@@ -11,6 +11,7 @@ from ganlab.callbacks.cadence import crossed
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
 from ganlab.metrics import Protocol, Score, Work
+from ganlab.metrics.memory import DEFAULT_MEMORY
 
 
 class Evaluation(Callback):
@@ -21,6 +22,7 @@ class Evaluation(Callback):
         every_examples: cadence in examples; None scores only at the end.
 
     Attributes:
+        memory: bytes that the scores may take, see `Work`.
         scores: the newest scores by name.
         seconds: time spent on scoring in this session.
 
@@ -36,6 +38,7 @@ class Evaluation(Callback):
                 f"evaluation.every_examples: received {every_examples}; needs 1 or more."
             )
         self.protocol, self.every_examples = protocol, every_examples
+        self.memory = DEFAULT_MEMORY
         self.scores: dict[str, Score] = {}
         self.seconds = 0.0
 
@@ -51,7 +54,7 @@ class Evaluation(Callback):
         if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
-        work = Work(trainer.global_rank, trainer.world_size)
+        work = Work(trainer.global_rank, trainer.world_size, memory=self.memory)
         self.scores = self.protocol.evaluate(pl_module, trainer.datamodule, work)
         pl_module.scored_at = pl_module.examples_seen
         pl_module.log_values({name: score.value for name, score in self.scores.items()})

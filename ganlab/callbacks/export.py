@@ -23,6 +23,7 @@ IGNORED = (
     "trainer",
     "choices",
     "threads",
+    "metrics_memory",
     "name",
     "callbacks",
 )

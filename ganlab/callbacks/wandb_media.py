@@ -110,7 +110,7 @@ class WandBMedia(Callback):
         if isinstance(module, Translates):
             titles, rows = _translations(drawing, trainer, module)
         elif isinstance(module, Generates) and modality is not POINTS:
-            titles, rows = _samples(drawing, module)
+            titles, rows = _samples(drawing, module, self.samples)
         else:
             return None
         table = Table(columns=titles)
@@ -122,13 +122,15 @@ class WandBMedia(Callback):
 Rows = list[tuple[int | Tensor, ...]]
 
 
-def _samples(drawing: Samples, module: AdversarialModule) -> tuple[list[str], Rows]:
-    """Return column titles and rows for the samples of the grid."""
-    if not module.classes:
-        samples = module.sample(drawing.n, seed=drawing.seed)
+def _samples(drawing: Samples, module: AdversarialModule, most: int) -> tuple[list[str], Rows]:
+    """Return column titles and up to `most` rows for the samples of the grid."""
+    labels = torch.arange(drawing.n) % module.classes if module.classes else None
+    latents, _ = module.draw_inputs(drawing.n, labels, drawing.seed)
+    if labels is None:
+        samples = module.sample(latents=latents[:most], batch_size=1)
         return ["latent", "sample"], list(enumerate(samples))
-    labels = torch.arange(drawing.n) % module.classes
-    samples = module.sample(labels=labels, seed=drawing.seed)
+    labels = labels[:most]
+    samples = module.sample(latents=latents[:most], labels=labels, batch_size=1)
     return ["latent", "label", "sample"], [
         (index, label, sample)
         for index, (label, sample) in enumerate(zip(labels.tolist(), samples, strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganlab.config.values import boolean
+from ganlab.config.values import METRICS_MEMORY, boolean, memory
 from ganlab.errors import ConfigError, nearest
 
 
@@ -30,6 +30,11 @@ TRUST = Argument(
     boolean,
     "true for a run, from someone you trust, that uses code of other packages: it is executed",
     False,
+)
+METRICS_MEMORY_ARGUMENT = Argument(
+    memory,
+    "what the work takes in memory, and again on an accelerator, beyond the data and the weights "
+    f"of networks; in bytes, or with MiB or GiB (default: {METRICS_MEMORY})",
 )
 
 

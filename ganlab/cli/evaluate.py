@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import TRUST, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import METRICS_MEMORY_ARGUMENT, TRUST, Argument, parse, usage, wants_help
 from ganlab.config.values import boolean, seeds
 from ganlab.errors import ConfigError
 
@@ -28,6 +28,7 @@ ARGUMENTS = {
         seeds, "seeds of the latents, e.g. 0,1,2; several give mean and standard deviation"
     ),
     "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
+    "metrics_memory": METRICS_MEMORY_ARGUMENT,
     "out": Argument(
         Path, "file for the scores (default: scores.json in the folder of the run or of generated=)"
     ),
@@ -83,7 +84,8 @@ def main(argv: list[str]) -> int:
         subject = evaluation.folders_subject(*folders, arguments["skip_corrupt"])
     protocol = make(plain)
     latent_seeds = arguments["seeds"] or [plain.get("seed")]
-    entries = evaluation.evaluate(subject, protocol, latent_seeds, arguments["device"])
+    memory = arguments["metrics_memory"]
+    entries = evaluation.evaluate(subject, protocol, latent_seeds, arguments["device"], memory)
     print(_table(entries[0]["protocol"], subject.title, entries))
     evaluation.write_entries(out, old_entries, entries)
     print(f"Wrote the scores to {out}.")

@@ -17,6 +17,7 @@ HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
                           when it reaches the first limit; without any, after 3 minutes
   seed=  run_dir=         seed of the run, and the folder that the run is written to
   logger=wandb            also log to Weights & Biases (offline); likewise logger=tensorboard
+  metrics_memory=512MiB   what scores take in memory, and again on an accelerator, beyond the data
   dry_run=true            print what would be done and how long it would take, and stop
   any.key=value           any setting, e.g. model.generator.features=32
   -m key=a,b,c            a sweep: one run for each combination. hydra/launcher=joblib trains

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.errors import ConfigError, nearest, one_of
 
 SCALARS = {
@@ -117,6 +118,10 @@ def _check_scalars(config: dict[str, Any]) -> None:
             )
     for key, allowed in CHOICES.items():
         one_of(key, config.get(key), allowed)
+    try:
+        memory(config.get("metrics_memory", METRICS_MEMORY))
+    except ValueError as error:
+        raise ConfigError(f"metrics_memory: {error}.") from None
     for key in ("log_every", "threads"):
         if config.get(key) is not None and config[key] < 1:
             raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")

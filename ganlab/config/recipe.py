@@ -26,6 +26,7 @@ IGNORED = (
     "log_every",
     "logger",
     "memory_format",
+    "metrics_memory",
     "name",
     "resume",
     "run",

@@ -5,11 +5,14 @@ The parsers raise a ValueError that says what was received and what is needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from ganlab.errors import ConfigError, first_few, one_of
 
+LEAST_MEMORY = 2**24  # bytes, the least of `metrics_memory`
+METRICS_MEMORY = "512MiB"  # its default
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
@@ -63,6 +66,18 @@ def natural(text: str) -> int:
     if (n := integer(text)) < 0:
         raise ValueError(f"received {n}; needs 0 or more")
     return n
+
+
+def memory(text: str) -> int:
+    """Return the bytes that a text stands for: a whole number, perhaps with KiB, MiB or GiB."""
+    units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    match = re.fullmatch(r"(\d+)\s*([KMG]iB|)", str(text).strip())
+    if match is None or (size := int(match[1]) * units[match[2]]) < LEAST_MEMORY:
+        raise ValueError(
+            f"received {text!r}; needs {LEAST_MEMORY // 2**20}MiB or more, as a number of bytes or "
+            "with KiB, MiB or GiB, such as 512MiB"
+        )
+    return size
 
 
 def seed(text: str) -> int:

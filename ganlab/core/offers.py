@@ -65,7 +65,7 @@ class Translates(Protocol):
         *,
         ema: bool = True,
         seed: int | None = None,
-        batch_size: int = 16,
+        batch_size: int = 1,
     ) -> Tensor:
         """Return pictures (N, C, H, W) of one domain, translated into another domain."""
 

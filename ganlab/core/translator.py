@@ -137,7 +137,7 @@ class Translator(AdversarialModule):
         *,
         ema: bool = True,
         seed: int | None = None,
-        batch_size: int = 16,
+        batch_size: int = 1,
     ) -> Tensor:
         """Return pictures of one domain, translated into another domain.
 

@@ -179,11 +179,19 @@ class TensorDataModule(LightningDataModule):
         """
         return self.reference_rows(split, n)["example"]
 
-    def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
-        """Return the rows that `reference` chooses, of all tensors of the split, e.g. "label"."""
+    def reference_rows(
+        self, split: str = "train", n: int | None = None, part: slice = slice(None)
+    ) -> dict[str, Tensor]:
+        """Return the rows that `reference` chooses, of all tensors of the split, e.g. "label".
+
+        Args:
+            split: "train" or "test".
+            n: the number of examples, see `reference`.
+            part: the part of the chosen rows to return; only this part is copied.
+        """
         tensors = self.split(split)
         if n is None:
-            return tensors
+            return {key: tensor[part] for key, tensor in tensors.items()}
         available = rows(tensors)
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= available:
             raise DataError(
@@ -192,7 +200,7 @@ class TensorDataModule(LightningDataModule):
                 "number to use all."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
-        chosen = torch.randperm(available, generator=generator)[:n]
+        chosen = torch.randperm(available, generator=generator)[:n][part]
         return {key: tensor.index_select(0, chosen) for key, tensor in tensors.items()}
 
     def content_hash(self, split: str = "train") -> str:

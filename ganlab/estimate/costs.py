@@ -14,6 +14,7 @@ import torch.hub
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
+from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.core import AdversarialModule, Phase
 from ganlab.core.build import make
 from ganlab.data.batches import rows
@@ -197,7 +198,10 @@ class Measurement(Callback):
         if "evaluation" in chosen:
             protocol = make(chosen["evaluation"]).protocol
             limit = time.monotonic() + SCORES_WITHIN
-            work = Work(track=lambda steps, _: _until(limit, steps))
+            work = Work(
+                track=lambda steps, _: _until(limit, steps),
+                memory=memory(self.config.get("metrics_memory", METRICS_MEMORY)),
+            )
             self._time(
                 "evaluation", module, lambda: protocol.evaluate(module, trainer.datamodule, work)
             )

@@ -122,13 +122,17 @@ class MUNIT(Translator):
             x, guides = batch[source].to(self.device), batch[target].to(self.device)
             rows[source] = batch[source]
             with self.translating(direction.generator, ema) as generator:
+
+                def generate_each(styles: Tensor, x: Tensor = x) -> Tensor:
+                    pairs = zip(x.split(1), styles.split(1), strict=False)
+                    return torch.cat([generator(*pair).cpu() for pair in pairs])
+
                 title = f"{source} → {target}"
                 for index in range(1, STYLES + 1):
                     style = torch.randn(1, generator.latent, generator=rng).to(self.device)
-                    rows[f"{title}, style {index}"] = generator(x, style.expand(len(x), -1)).cpu()
-                n = min(len(x), len(guides))
-                guided = generator(x[:n], generator.style(guides[:n]))
-                rows[f"{title}, style of {target}"] = guided.cpu()
+                    rows[f"{title}, style {index}"] = generate_each(style.expand(len(x), -1))
+                styles = torch.cat([generator.style(guide) for guide in guides.split(1)])
+                rows[f"{title}, style of {target}"] = generate_each(styles)
         return rows
 
     def check_data(self, shapes: Mapping[str, tuple[int, ...]], provides: tuple[str, ...]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
+from ganlab.metrics.memory import DEFAULT_MEMORY, rows_within
+from ganlab.metrics.rows import Rows, Store, gathered, joined
+from ganlab.private import is_synced
 
 
 class Extractor(nn.Module):
@@ -20,7 +25,6 @@ class Extractor(nn.Module):
         title: the extractor's name in a score's protocol.
         hash: first 16 hex digits of the SHA-256 of its weights.
         resizer: how images are resized, a name in `ganlab.metrics.features.resizers.RESIZERS`.
-        batch_size: batch size of the forward pass, which bounds the memory.
         width: number of features.
         classes: number of logits; None if the network has no logits.
         published: established names of scores that use this network, e.g.
@@ -33,7 +37,6 @@ class Extractor(nn.Module):
     resizer: str
     width: int
     classes: int | None = None
-    batch_size: int = 500
     published: ClassVar[dict[str, str]] = {}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -88,6 +91,8 @@ class SampleMetric(Metric):
         min_samples: smallest number of real examples, and of samples, that the metric accepts;
             `bind` may set it.
         alternative: what to use if there are fewer samples, for the error message.
+        memory: bytes that the metric may take beyond its states and the rows that it keeps.
+        store: where the metric keeps rows of samples or features, see `keeps`.
     """
 
     full_state_update = False
@@ -101,6 +106,50 @@ class SampleMetric(Metric):
     title: str
     min_samples: int = 2
     alternative: str = "more samples"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.memory, self.store = DEFAULT_MEMORY, Store()
+        self._kept: tuple[str, ...] = ()
+
+    def keeps(self, *names: str) -> None:
+        """Declare attributes that hold `Rows`, which are joined over ranks as states are."""
+        self._kept += names
+        for name in names:
+            setattr(self, name, Rows())
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        super().reset()
+        for name in self._kept:
+            setattr(self, name, Rows())
+
+    def sync(self, dist_sync_fn: Callable | None = None, *args: Any, **options: Any) -> None:
+        """Join states and rows over ranks; see `torchmetrics.Metric.sync`."""
+        super().sync(dist_sync_fn, *args, **options)
+        if not is_synced(self):
+            return
+        self._own = {name: getattr(self, name) for name in self._kept}
+
+        def gather(part: Tensor) -> list[Tensor]:
+            return (dist_sync_fn or gather_all_tensors)(part.to(self.device))
+
+        for name, rows in self._own.items():
+            size = rows_within(self.memory // 16, rows.row_bytes)
+            setattr(self, name, gathered(rows, gather, self.store, size))
+
+    def unsync(self, should_unsync: bool = True) -> None:
+        """Return to the states and rows of this rank."""
+        super().unsync(should_unsync)
+        if should_unsync:
+            for name, rows in self._own.items():
+                setattr(self, name, rows)
+
+    def merge_state(self, incoming_state: SampleMetric) -> None:
+        """Add the states and rows of another metric of this class, before its own."""
+        super().merge_state(incoming_state)
+        for name in self._kept:
+            setattr(self, name, joined([getattr(incoming_state, name), getattr(self, name)]))
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Set what depends on the extractor and the data module; called once, before `update`."""

@@ -11,7 +11,10 @@ from torchmetrics.utilities import dim_zero_cat
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
+from ganlab.metrics.rows import Rows
 from ganlab.modalities import POINTS, of_raw
+
+_BLOCK = 512  # samples whose keys are drawn at once
 
 
 class KeptSamples(SampleMetric):
@@ -22,8 +25,7 @@ class KeptSamples(SampleMetric):
     uniformly random subset of all.
 
     Args:
-        most: largest number of real examples, and of samples, to keep, which bounds the memory;
-            None to keep all.
+        most: largest number of real examples, and of samples, to use; None for all.
         seed: seed of everything random.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
@@ -36,8 +38,9 @@ class KeptSamples(SampleMetric):
         if most is not None and most < 2:
             raise ConfigError(f"{type(self).__name__}: received most={most}; needs 2 or more.")
         self.most, self.seed = most, seed
+        self.keeps("real_rows", "fake_rows")
         for kind in ("real", "fake"):
-            for state in ("kept", "labels", "keys"):
+            for state in ("keys", "labels"):
                 self.add_state(f"{kind}_{state}", [], dist_reduce_fx="cat")
             self.add_state(f"{kind}_count", torch.tensor(0), dist_reduce_fx="sum")
 
@@ -48,47 +51,65 @@ class KeptSamples(SampleMetric):
             ConfigError: the batch has another type or shape, or is not finite.
         """
         kind = "real" if real else "fake"
-        self._check_batch(samples, [*self.real_kept[:1], *self.fake_kept[:1]])
+        self._check_batch(samples)
         count = getattr(self, f"{kind}_count")
-        rng = torch.Generator().manual_seed(mix(self.seed, _rank(), int(real), int(count)))
-        columns = {"kept": samples.detach(), "keys": torch.rand(len(samples), generator=rng)}
-        if labels is not None:
-            columns["labels"] = labels
-        for state, values in columns.items():
-            getattr(self, f"{kind}_{state}").append(values)
+        keys = self._keys(int(count), len(samples), real)
         setattr(self, f"{kind}_count", count + len(samples))
-        if self.most and sum(map(len, getattr(self, f"{kind}_keys"))) > 2 * self.most:
-            for state, values in self._cut(kind).items():
-                setattr(self, f"{kind}_{state}", [values])
+        if self.most is not None:
+            known = getattr(self, f"{kind}_keys")
+            joined = torch.cat([keys, *(x.cpu() for x in known)])
+            if len(joined) > self.most:  # a larger key is not among the smallest of all
+                chosen = keys <= joined.kthvalue(self.most).values
+                keys, samples = keys[chosen], samples[chosen.to(samples.device)]
+                labels = None if labels is None else labels[chosen.to(labels.device)]
+        getattr(self, f"{kind}_keys").append(keys)
+        getattr(self, f"{kind}_rows").append(self.store.put(samples))
+        if labels is not None:
+            getattr(self, f"{kind}_labels").append(labels)
 
-    def kept(self, kind: str) -> Tensor:
+    def kept(self, kind: str) -> Rows:
         """Return the kept real examples ("real") or samples ("fake"), in the order of `keep`.
 
         Raises:
             ConfigError: there are fewer real examples or samples than the metric needs.
         """
         self.check_counts(*(int(getattr(self, f"{k}_count")) for k in ("real", "fake")))
-        return self._cut(kind)["kept"]
+        rows, chosen = getattr(self, f"{kind}_rows"), self._chosen_rows(kind)
+        return rows if chosen is None else rows.select(chosen)
 
     def kept_labels(self, kind: str) -> Tensor:
-        """Return the labels (N,) that belong to `kept(kind)`."""
-        return self._cut(kind)["labels"]
+        """Return the labels (N,) that belong to `kept(kind)`, on the CPU."""
+        labels, chosen = (
+            dim_zero_cat(getattr(self, f"{kind}_labels")).cpu(),
+            self._chosen_rows(kind),
+        )
+        return labels if chosen is None else labels[chosen]
 
-    def _cut(self, kind: str) -> dict[str, Tensor]:
-        """Return the concatenated states, reduced to the `most` rows with the smallest keys."""
-        columns = {s: getattr(self, f"{kind}_{s}") for s in ("kept", "keys", "labels")}
-        joined = {s: dim_zero_cat(values) for s, values in columns.items() if len(values)}
-        keys = joined["keys"]
+    def _keys(self, first: int, number: int, real: bool) -> Tensor:
+        """Return the random keys of samples first … first + number − 1, drawn block by block.
+
+        They do not depend on the batches in which the samples are added.
+        """
+        blocks = []
+        for block in range(first // _BLOCK, -(-(first + number) // _BLOCK)):
+            rng = torch.Generator().manual_seed(mix(self.seed, _rank(), int(real), block * _BLOCK))
+            blocks.append(torch.rand(_BLOCK, generator=rng))
+        offset = first % _BLOCK
+        return torch.cat(blocks)[offset : offset + number] if blocks else torch.empty(0)
+
+    def _chosen_rows(self, kind: str) -> Tensor | None:
+        """Return the indices of the `most` rows with the smallest keys; None for all rows."""
+        keys = dim_zero_cat(getattr(self, f"{kind}_keys")).cpu()
         if self.most is None or len(keys) <= self.most:
-            return joined
-        chosen = keys.argsort()[: self.most].sort().values
-        return {s: values[chosen.to(values.device)] for s, values in joined.items()}
+            return None
+        return keys.argsort()[: self.most].sort().values
 
-    def _check_batch(self, samples: Tensor, earlier: list[Tensor]) -> None:
+    def _check_batch(self, samples: Tensor) -> None:
         if of_raw(samples, type(self).__name__) is POINTS:
             check_features(self, samples)
-        if earlier and earlier[0].shape[1:] != samples.shape[1:]:
-            shape, other = tuple(samples.shape[1:]), tuple(earlier[0].shape[1:])
+        earlier = self.real_rows if len(self.real_rows) else self.fake_rows
+        if len(earlier) and earlier.shape[1:] != samples.shape[1:]:
+            shape, other = tuple(samples.shape[1:]), tuple(earlier.shape[1:])
             raise ConfigError(
                 f"{type(self).__name__}: received samples of shape {shape} after samples of "
                 f"shape {other}; needs equal shapes. Resize the samples first."

@@ -17,6 +17,8 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ganlab.errors import ConfigError
+from ganlab.metrics.memory import DEFAULT_MEMORY, rows_within
+from ganlab.metrics.rows import Rows
 
 Tile = tuple[slice, slice, Tensor]
 
@@ -34,34 +36,26 @@ def as_double(values: Tensor) -> Tensor:
     return values.to(torch.float64, copy=True)
 
 
-def tile_side(width: int, memory_mib: int) -> int:
-    """Return the side n, at most 2,048, of the largest n × n tile that fits into the memory.
+def tile_side(width: int, memory: int) -> int:
+    """Return the side n, 1 to 2,048, of the largest n × n tile that fits into the memory.
 
     A tile takes 8 n² bytes for the products, up to 9 n² bytes for a comparison and its sum, and
     two copies of the features of its rows and columns: in all at most 24 n² + 32 n (D + 2) bytes.
 
     Args:
         width: D, the number of features.
-        memory_mib: memory for all temporaries in MiB, > 0.
-
-    Raises:
-        ConfigError: not even one point fits.
+        memory: bytes for all temporaries.
     """
     half = 16 * (width + 2)
-    side = int((math.sqrt(half**2 + 24 * memory_mib * 2**20) - half) / 24) if memory_mib > 0 else 0
-    if side < 1:
-        needed = math.ceil((24 + 2 * half) / 2**20)
-        raise ConfigError(
-            f"memory_mib: received {memory_mib}; {width:,} features need {needed} or more."
-        )
-    return min(side, _LARGEST)
+    side = int((math.sqrt(half**2 + 24 * memory) - half) / 24)
+    return min(max(side, 1), _LARGEST)
 
 
 def distance_tiles(
-    points: Tensor,
-    others: Tensor | None = None,
+    points: Tensor | Rows,
+    others: Tensor | Rows | None = None,
     *,
-    memory_mib: int = 2048,
+    memory: int = DEFAULT_MEMORY,
     what: str = "distances",
 ) -> Iterator[Tile]:
     """Yield squared Euclidean distances between two sets, or within one set, tile by tile.
@@ -70,18 +64,18 @@ def distance_tiles(
     distance between a point and its copy is exactly 0.
 
     Args:
-        points: (N, D), any floating-point type.
+        points: (N, D), any floating-point type; pictures (N, …) are flattened.
         others: (M, D); None for the distances within `points`. Then only tiles on and above the
             diagonal are yielded, and the distance of a point to itself is infinite.
-        memory_mib: memory for the temporaries in MiB. The two sets and the caller's tensors need
-            additional memory.
+        memory: bytes for the temporaries. The two sets and the caller's tensors need additional
+            memory.
         what: description of the search, shown next to its progress bar.
 
     Yields:
         A slice of `points`, a slice of `others`, and their distances, float64 (rows, columns), in
         a buffer that the next tile overwrites.
     """
-    centre = as_double((points if others is None else others).mean(0))
+    centre = as_double(mean_of(points if others is None else others, memory))
 
     def embed(values: Tensor) -> tuple[Tensor, Tensor]:
         values = values.sub_(centre)
@@ -96,7 +90,7 @@ def distance_tiles(
         values, norms = embed(values)
         return torch.cat([values, torch.ones_like(norms), norms], 1)
 
-    for rows, columns, tile in _products(points, others, left, right, memory_mib, what):
+    for rows, columns, tile in _products(points, others, left, right, memory, what):
         tile.clamp_min_(0)
         if others is None and rows == columns:
             tile.fill_diagonal_(torch.inf)
@@ -104,25 +98,36 @@ def distance_tiles(
 
 
 def cosine_tiles(
-    points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "cosines"
+    points: Tensor | Rows,
+    others: Tensor | Rows,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    what: str = "cosines",
 ) -> Iterator[Tile]:
     """Yield cosines of the angles between two sets, NaN for zero vectors; see `distance_tiles`."""
 
     def unit(values: Tensor) -> Tensor:
         return values.div_(torch.linalg.vector_norm(values, dim=1, keepdim=True))
 
-    yield from _products(points, others, unit, unit, memory_mib, what)
+    yield from _products(points, others, unit, unit, memory, what)
+
+
+def product_tiles(
+    points: Tensor | Rows, others: Tensor | Rows, *, memory: int, what: str = "products"
+) -> Iterator[Tile]:
+    """Yield inner products of two sets; see `distance_tiles`."""
+    yield from _products(points, others, lambda x: x, lambda x: x, memory, what)
 
 
 def kth_neighbour(
-    points: Tensor, k: int, *, memory_mib: int = 2048, what: str = "neighbours"
+    points: Tensor | Rows, k: int, *, memory: int = DEFAULT_MEMORY, what: str = "neighbours"
 ) -> Tensor:
     """Return the distance (N,) of each point to its k-th nearest neighbour in the set, float64.
 
     Args:
         points: (N, D).
         k: 1 for the nearest neighbour. A point is not its own neighbour, but its copies are.
-        memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
+        memory: bytes for the temporaries, see `distance_tiles`.
         what: description of the search, shown next to its progress bar.
 
     Raises:
@@ -132,14 +137,14 @@ def kth_neighbour(
         raise ConfigError(
             f"k: received {k} for {len(points)} points; needs 1 or more, and more than k points."
         )
-    best = as_double(points[:, :1]).new_full((len(points), k), torch.inf)
+    best = torch.full((len(points), k), torch.inf, dtype=torch.float64, device=_device(points))
 
     def keep(rows: slice, tile: Tensor, dim: int) -> None:
         smallest = tile.topk(min(k, tile.shape[dim]), dim, largest=False, sorted=False).values
         candidates = torch.cat([best[rows], smallest if dim else smallest.T], 1)
         best[rows] = candidates.topk(k, 1, largest=False).values
 
-    for rows, columns, tile in distance_tiles(points, memory_mib=memory_mib, what=what):
+    for rows, columns, tile in distance_tiles(points, memory=memory, what=what):
         keep(rows, tile, 1)
         if rows != columns:
             keep(columns, tile, 0)
@@ -147,7 +152,11 @@ def kth_neighbour(
 
 
 def nearest(
-    points: Tensor, others: Tensor, *, memory_mib: int = 2048, what: str = "nearest neighbours"
+    points: Tensor | Rows,
+    others: Tensor | Rows,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    what: str = "nearest neighbours",
 ) -> tuple[Tensor, Tensor]:
     """Return the distance and the index of the nearest neighbour in `others` of each point.
 
@@ -157,21 +166,22 @@ def nearest(
     Args:
         points: (N, D).
         others: (M, D), M ≥ 1.
-        memory_mib: memory for the temporaries in MiB, see `distance_tiles`.
+        memory: bytes for the temporaries, see `distance_tiles`.
         what: description of the search, shown next to its progress bar.
 
     Returns:
         Distances (N,), float64, and indices (N,) into `others`.
     """
-    best = as_double(points[:, :1]).new_full((len(points),), torch.inf)
+    best = torch.full((len(points),), torch.inf, dtype=torch.float64, device=_device(points))
     index = torch.zeros(len(points), dtype=torch.long, device=best.device)
-    for rows, columns, tile in distance_tiles(points, others, memory_mib=memory_mib, what=what):
+    for rows, columns, tile in distance_tiles(points, others, memory=memory, what=what):
         least, column = tile.min(1)
         index[rows] = torch.where(least < best[rows], column + columns.start, index[rows])
         best[rows] = torch.minimum(best[rows], least)
-    side, index = tile_side(points.shape[1], memory_mib), index.to(points.device)
-    for rows in _slices(len(points), side):
-        difference = as_double(points[rows]).sub_(as_double(others[index[rows]]))
+    index = index.to(points.device)
+    for rows in _slices(len(points), tile_side(_width(points), memory)):
+        difference = as_double(points[rows]).flatten(1)
+        difference.sub_(as_double(others[index[rows]]).flatten(1))
         best[rows] = torch.linalg.vector_norm(difference, dim=1)
     return best, index
 
@@ -187,11 +197,11 @@ def open_ball(radius: Tensor) -> Tensor:
 
 
 def _products(
-    points: Tensor,
-    others: Tensor | None,
+    points: Tensor | Rows,
+    others: Tensor | Rows | None,
     left: Callable[[Tensor], Tensor],
     right: Callable[[Tensor], Tensor],
-    memory_mib: int,
+    memory: int,
     what: str,
 ) -> Iterator[Tile]:
     """Yield the inner products of `left(rows of points)` and `right(rows of others)` by tile.
@@ -200,15 +210,15 @@ def _products(
     """
     symmetric = others is None
     others = points if symmetric else others
-    side = tile_side(points.shape[1], memory_mib)
+    side = tile_side(_width(points), memory)
     total = math.ceil(len(points) / side) * math.ceil(len(others) / side)
     total = (total + math.isqrt(total)) // 2 if symmetric else total
     with _ProgressBar(what, total) as progress:
         buffer = torch.empty(0)
         for rows in _slices(len(points), side):
-            a = left(as_double(points[rows]))
+            a = left(as_double(points[rows]).flatten(1))
             for columns in _slices(len(others), side, rows.start if symmetric else 0):
-                b = right(as_double(others[columns]))
+                b = right(as_double(others[columns]).flatten(1))
                 if not buffer.numel():
                     buffer = a.new_empty(len(a) * len(b))
                 tile = buffer[: len(a) * len(b)].view(len(a), len(b))
@@ -217,6 +227,23 @@ def _products(
                 yield rows, columns, tile
                 progress.advance()
             del a
+
+
+def mean_of(rows: Tensor | Rows, memory: int) -> Tensor:
+    """Return the mean (D,) of rows (N, …), flattened, in float64."""
+    total = torch.zeros(_width(rows), dtype=torch.float64, device=_device(rows))
+    for part in rows.split(rows_within(memory, 16 * _width(rows))):
+        total += as_double(part).flatten(1).sum(0)
+    return total / len(rows)
+
+
+def _width(rows: Tensor | Rows) -> int:
+    return rows.shape[1:].numel()
+
+
+def _device(rows: Tensor | Rows) -> torch.device:
+    """Return the device for float64 numbers that belong to the rows."""
+    return torch.device("cpu") if rows.device.type == "mps" else rows.device
 
 
 def _slices(length: int, side: int, start: int = 0) -> Iterator[slice]:

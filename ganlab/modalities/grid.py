@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from PIL.Image import Image
 from PIL.ImageFont import FreeTypeFont
 from torch import Tensor
@@ -14,19 +15,26 @@ from ganlab.modalities.pixels import denormalise
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
-    """Write images (N, C, H, W) in [−1, 1] as one PNG grid, about square if `columns` is None.
+    """Write images (N, C, H, W) as one PNG grid, about square if `columns` is None.
 
-    Images of 1, 3 and 4 channels are shown unchanged; of 2 channels only the first is shown. Small
-    images are enlarged by an integer factor so that a cell is at least 56 pixels wide.
+    Images are uint8 in [0, 255] or floats in [−1, 1]. Images of 1, 3 and 4 channels are shown
+    unchanged; of 2 channels only the first is shown. Small images are enlarged by an integer factor
+    so that a cell is at least 56 pixels wide.
     """
-    from torchvision.utils import make_grid
+    from PIL import Image
 
-    pixels = denormalise(images.detach().cpu() if images.shape[1] != 2 else images[:, :1])
-    factor = max(1, -(-56 // pixels.shape[-1]))
-    pixels = pixels.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    columns = columns or max(1, round(len(pixels) ** 0.5))
-    grid = make_grid(pixels, nrow=columns, padding=2, pad_value=0)
-    save_png(grid, path, row_height=str(pixels.shape[2] + 2))
+    n, channels, height, width = images.shape
+    factor = max(1, -(-56 // width))
+    columns = min(columns or max(1, round(n**0.5)), n)
+    gap = 2 if n > 1 else 0
+    cell, line = factor * width + gap, factor * height + gap
+    size = columns * cell + gap, -(-n // columns) * line + gap
+    grid = Image.new("RGBA" if channels == 4 else "RGB", size, 0)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        place = column * cell + gap, row * line + gap
+        grid.paste(as_picture(_enlarged(image, factor)), place)
+    _save(grid, path, row_height=str(factor * height + 2))
 
 
 def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
@@ -37,20 +45,19 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
     """
     from PIL import Image, ImageDraw
 
-    pixels = {title: denormalise(images.detach().cpu()) for title, images in rows.items()}
-    height, width = next(iter(pixels.values())).shape[-2:]
+    height, width = next(iter(rows.values())).shape[-2:]
     factor = max(1, -(-56 // width))
     cell, line = factor * width + 2, factor * height + 2
     font = sans(12)
-    margin = 8 + max(int(font.getlength(title)) for title in pixels)
-    columns = max(map(len, pixels.values()))
-    sheet = Image.new("RGB", (margin + columns * cell, len(pixels) * line + 2), "white")
-    for row, (title, images) in enumerate(pixels.items()):
+    margin = 8 + max(int(font.getlength(title)) for title in rows)
+    columns = max(map(len, rows.values()))
+    sheet = Image.new("RGB", (margin + columns * cell, len(rows) * line + 2), "white")
+    for row, (title, images) in enumerate(rows.items()):
         position = (4, row * line + line // 2)
         ImageDraw.Draw(sheet).text(position, title, fill="black", font=font, anchor="lm")
         for column, image in enumerate(images):
-            enlarged = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-            sheet.paste(as_picture(enlarged), (margin + column * cell, row * line + 2))
+            picture = as_picture(_enlarged(image, factor))
+            sheet.paste(picture, (margin + column * cell, row * line + 2))
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", compress_level=4)
 
@@ -72,10 +79,21 @@ def as_picture(pixels: Tensor) -> Image:
 
 def save_png(pixels: Tensor, path: Path, **texts: str) -> None:
     """Write uint8 pixels (C, H, W), C 1 to 4, as a PNG, with `texts` as its text entries."""
+    _save(as_picture(pixels), path, **texts)
+
+
+def _enlarged(image: Tensor, factor: int) -> Tensor:
+    """Return an image (C, H, W), uint8 or float in [−1, 1], as uint8 and larger by a factor."""
+    image = image.detach().cpu()
+    pixels = image if image.dtype == torch.uint8 else denormalise(image)
+    return pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def _save(picture: Image, path: Path, **texts: str) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)
     with atomic(path) as temporary:
-        as_picture(pixels).save(temporary, format="PNG", compress_level=4, pnginfo=info)
+        picture.save(temporary, format="PNG", compress_level=4, pnginfo=info)

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.wandb_media import WandBMedia
+from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 from ganlab.record.wandb_logger import WandB
@@ -67,6 +68,8 @@ def assemble(
     for name in ORDER:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))
+            if name in ("evaluation", "doctor", "samples"):
+                callbacks[-1].memory = memory(config.get("metrics_memory", METRICS_MEMORY))
     loggers = [make(logger) for logger in (config.get("logger") or {}).values()]
     for logger in loggers:
         if isinstance(logger, WandB):

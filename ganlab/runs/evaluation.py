@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,11 @@ def folders_subject(real: Path, generated: Path, skip_corrupt: bool = False) -> 
 
 
 def evaluate(
-    subject: Subject, protocol: Any, seeds: Sequence[int | None], device: str | None = None
+    subject: Subject,
+    protocol: Any,
+    seeds: Sequence[int | None],
+    device: str | None = None,
+    memory: int | None = None,
 ) -> list[dict[str, Any]]:
     """Score a subject once per seed; real examples are processed once for all seeds.
 
@@ -139,6 +143,7 @@ def evaluate(
         protocol: the protocol object, see `ganlab.core.build.make`.
         seeds: seeds of the latents; [None] for a protocol that samples nothing.
         device: a torch device; None for the fastest available one.
+        memory: bytes that the scores may take, see `ganlab.metrics.Work`; None for its default.
 
     Returns:
         One entry of scores.json per seed, with the keys `protocol`, `seed`, `scores` and more.
@@ -154,19 +159,23 @@ def evaluate(
             "protocol for folders, e.g. protocol=folders_inception."
         )
     device = device_named(device)
-    return [_evaluate(subject, protocol, seed, device) for seed in seeds]
+    work = Work() if memory is None else Work(memory=memory)
+    return [_evaluate(subject, protocol, seed, device, work) for seed in seeds]
 
 
-def _evaluate(subject: Subject, protocol: Any, seed: int | None, device: str) -> dict[str, Any]:
+def _evaluate(
+    subject: Subject, protocol: Any, seed: int | None, device: str, work: Work
+) -> dict[str, Any]:
     protocol.seed = seed
     started = time.monotonic()
     with _progress() as track:
+        work = replace(work, track=track)
         if subject.source:
-            scores = protocol.score(subject.source, subject.data, device, Work(track=track))
+            scores = protocol.score(subject.source, subject.data, device, work)
         else:
             module = subject.module.to(device)
             protocol.check(module, subject.data)
-            scores = protocol.evaluate(module, subject.data, Work(track=track))
+            scores = protocol.evaluate(module, subject.data, work)
     return subject.described | {
         "protocol": getattr(protocol, "name", "accuracy"),
         "seed": seed,

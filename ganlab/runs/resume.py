@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.stored import differences, stored_config
 
@@ -26,6 +27,7 @@ MAY_DIFFER = (
     "choices",
     "name",
     "threads",
+    "metrics_memory",
     "data.root",
     "data.download",
 )
@@ -55,8 +57,8 @@ def continued(
     """
     from ganlab.record.run import read_record
 
-    stored = stored_config(folder, trust or wanted is not None)
-    config = {"dry_run": False} | stored  # older runs lack this key
+    missing = {"dry_run": False, "metrics_memory": METRICS_MEMORY}  # in older runs
+    config = missing | stored_config(folder, trust or wanted is not None)
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
     new |= {"resume": True, "run": None, "run_dir": os.path.abspath(folder), "name": config["name"]}

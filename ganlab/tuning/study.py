@@ -19,7 +19,15 @@ from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
 # keys that say how a trial is executed; they may differ between the processes of one search
-MAY_DIFFER = ("trainer", "threads", "logger", "data.root", "data.download", "callbacks.progress")
+MAY_DIFFER = (
+    "trainer",
+    "threads",
+    "metrics_memory",
+    "logger",
+    "data.root",
+    "data.download",
+    "callbacks.progress",
+)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,11 @@
 """The searches for neighbours: brute force, copies, and memory."""
 
-import weakref
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
 
 from ganlab.errors import ConfigError
 from ganlab.metrics import neighbours
+from ganlab.metrics.memory import PeakMemory
 from ganlab.metrics.neighbours import (
     closed_ball,
     cosine_tiles,
@@ -25,40 +22,6 @@ SIDES = pytest.mark.parametrize("side", [3, 20, 50, 99, 100, 1000])
 def features(n, d=8, seed=0, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(n, d, generator=generator, dtype=dtype)
-
-
-class Peak(TorchDispatchMode):
-    """Records the peak memory, in bytes, of the tensors that operations create in its context."""
-
-    def __init__(self):
-        super().__init__()
-        self.alive, self.now, self.peak = {}, 0, 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        given = {self._storage(x) for x in tree_iter((args, kwargs)) if torch.is_tensor(x)}
-        for tensor in (x for x in tree_iter(result) if torch.is_tensor(x)):
-            storage = self._storage(tensor)
-            if storage in self.alive or storage not in given:
-                self._add(tensor, storage)
-        return result
-
-    def _storage(self, tensor):
-        return tensor.untyped_storage().data_ptr()
-
-    def _add(self, tensor, storage):
-        count, size = self.alive.get(storage, (0, tensor.untyped_storage().nbytes()))
-        self.now += size if count == 0 else 0
-        self.alive[storage] = (count + 1, size)
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(tensor, self._drop, storage)
-
-    def _drop(self, storage):
-        count, size = self.alive.pop(storage)
-        if count > 1:
-            self.alive[storage] = (count - 1, size)
-        else:
-            self.now -= size
 
 
 @pytest.fixture
@@ -169,56 +132,41 @@ def test_a_tie_is_decided_alike_in_all_tiles(sides, set_side):
 # --- memory and time ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("width", "memory_mib"), [(3, 1), (256, 1), (256, 4), (2048, 1), (2048, 4)]
-)
-def test_tensors_stay_below_the_limit(memory_mib, width):
+@pytest.mark.parametrize(("width", "mib"), [(3, 1), (256, 1), (256, 4), (2048, 1), (2048, 4)])
+def test_tensors_stay_below_the_limit(mib, width):
     """The peak counts the results of torch operations, but not memory that they use internally.
 
     `tile_side` allows for the internal memory. The results, a few numbers per point, are no
     temporaries.
     """
     points, others = features(200, width, dtype=torch.float32), features(300, width)
-    results = 8 * 200 * 4 * 3
+    results, memory = 8 * 200 * 4 * 3, mib * 2**20
     for search in (
-        lambda: kth_neighbour(points, 3, memory_mib=memory_mib),
-        lambda: nearest(points, others, memory_mib=memory_mib),
-        lambda: [x[2].abs_().amax(1) for x in cosine_tiles(points, others, memory_mib=memory_mib)],
+        lambda: kth_neighbour(points, 3, memory=memory),
+        lambda: nearest(points, others, memory=memory),
+        lambda: [x[2].abs_().amax(1) for x in cosine_tiles(points, others, memory=memory)],
     ):
-        with Peak() as peak:
+        with PeakMemory() as peak:
             search()
-        assert peak.peak < memory_mib * 2**20 + results
+        assert peak.peak < memory + results
         assert peak.now <= results
 
 
-def test_peak_counts_each_storage_once_and_until_it_is_freed():
-    with Peak() as peak:
-        a = torch.zeros(1000, dtype=torch.float64)
-        b = (a + 1).view(10, 100)[2:]
-        a.add_(1)
-        del a
-        torch.ones(500, dtype=torch.float64)
-    assert (peak.peak, peak.now) == (16_000, 8_000)
-    assert b.sum() == 800
-
-
 @pytest.mark.parametrize("width", [1, 128, 2048, 200_000])
-@pytest.mark.parametrize("memory_mib", [16, 256, 2048])
-def test_sides_use_the_memory(width, memory_mib):
+@pytest.mark.parametrize("mib", [16, 256, 2048])
+def test_sides_use_the_memory(width, mib):
     """The side is the largest that fits according to `tile_side`, but at most 2048."""
 
     def need(n):
         return 24 * n**2 + 32 * n * (width + 2)
 
-    side = tile_side(width, memory_mib)
-    assert need(side) <= memory_mib * 2**20
-    assert side == 2048 or need(side + 1) > memory_mib * 2**20
+    memory = mib * 2**20
+    side = tile_side(width, memory)
+    assert need(side) <= memory
+    assert side == 2048 or need(side + 1) > memory
 
 
 def test_bad_input():
-    for memory_mib in (0, -1, 1):
-        with pytest.raises(ConfigError, match=r"memory_mib: received .* need 7 or more"):
-            tile_side(200_000, memory_mib)
     for k in (0, 5):
         with pytest.raises(ConfigError, match=f"received {k} for 5 points"):
             kth_neighbour(features(5), k)

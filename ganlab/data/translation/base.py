@@ -55,14 +55,17 @@ class TranslationData(TensorDataModule):
             self._domains[key] = Domain(self, key)
         return self._domains[key]
 
-    def reference_rows(self, split: str = "train", n: int | None = None) -> dict[str, Tensor]:
+    def reference_rows(
+        self, split: str = "train", n: int | None = None, part: slice = slice(None)
+    ) -> dict[str, Tensor]:
         """Return examples of both sides, see `TensorDataModule.reference_rows`.
 
         If the split holds no pairs, `n` examples are chosen for each side separately.
         """
         if n is None or not self.independent or (self.has_pairs and split == "test"):
-            return super().reference_rows(split, n)
-        return {key: self.domain(key).reference(split, n) for key in self.keys}
+            return super().reference_rows(split, n, part)
+        domains = {key: self.domain(key) for key in self.keys}
+        return {key: d.reference_rows(split, n, part)["example"] for key, d in domains.items()}
 
 
 class Domain(TensorDataModule):

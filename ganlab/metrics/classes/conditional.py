@@ -11,6 +11,7 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
 from ganlab.metrics.distances.frechet import FrechetDistance
 from ganlab.metrics.kept import KeptSamples
+from ganlab.metrics.memory import rows_within
 
 LISTED = 20  # with more classes than this, there are no scores for single classes
 PRESENT = 0.3  # a class is present if its share is at least PRESENT / classes
@@ -102,12 +103,12 @@ class ClassFrechetDistance(KeptSamples):
         sets = []  # (whether real, features, labels)
         for kind in ("real", "fake"):
             features, labels = self.kept(kind), self.kept_labels(kind)
-            sets.append((kind == "real", features.cpu(), labels.cpu()))
+            sets.append((kind == "real", features, labels))
         distances = []
         for k in range(self.classes):
             distance = FrechetDistance(sets[0][1].shape[1], sync_on_compute=False)
             for real, features, labels in sets:
-                of_class = features[labels == k]
+                of_class = features.select((labels == k).nonzero().flatten())
                 if len(of_class) < 2:
                     raise ConfigError(
                         f"{self.title}: class {k} has {len(of_class)} "
@@ -115,7 +116,8 @@ class ClassFrechetDistance(KeptSamples):
                         f"Raise protocol.{'real_' if real else ''}samples, or use "
                         f"{self.alternative}."
                     )
-                distance.update(of_class, real=real)
+                for part in of_class.split(rows_within(self.memory // 4, 3 * features.row_bytes)):
+                    distance.update(part, real=real)
             distances.append(distance.compute())
         values = [torch.stack(distances).mean(), *distances]
         return dict(zip(self.scores, values, strict=False))

@@ -8,16 +8,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 from torchmetrics.utilities import dim_zero_cat
 
 from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 from ganlab.metrics.classes.conditional import check_labels, needed_classes
+from ganlab.metrics.memory import in_parts
+from ganlab.metrics.rows import Rows
 from ganlab.modalities import IMAGE, of_raw
 
 BATCH = 128
+_LARGEST = 32  # pixels along a side of the images that the small classifier sees
 RATE = 2e-3  # learning rate of Adam, which falls to 0 along a cosine
 
 
@@ -38,8 +41,8 @@ def small_classifier(shape: Sequence[int], classes: int) -> nn.Sequential:
             width = 128
         return nn.Sequential(*body, nn.Linear(width, classes))
     channels, *sides = shape
-    sides = [min(side, 32) for side in sides]
-    body = [nn.AdaptiveAvgPool2d(sides)] if tuple(sides) != tuple(shape[1:]) else []
+    body = [nn.AdaptiveAvgPool2d(_sides(shape))] if _sides(shape) != sides else []
+    sides = _sides(shape)
     for width in (16, 32):
         body += [nn.Conv2d(channels, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         channels, sides = width, [math.ceil(side / 2) for side in sides]
@@ -83,8 +86,8 @@ class TrainOnSynthetic(SampleMetric):
         if steps < 1:
             raise ConfigError(f"steps: received {steps}; needs 1 or more.")
         self.network, self.steps, self.seed, self.classes = network, steps, seed, classes
+        self.keeps("real_samples", "fake_samples")
         for kind in ("real", "fake"):
-            self.add_state(f"{kind}_samples", [], dist_reduce_fx="cat")
             self.add_state(f"{kind}_labels", [], dist_reduce_fx="cat")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
@@ -100,21 +103,36 @@ class TrainOnSynthetic(SampleMetric):
         """
         check_labels(self, labels, len(samples), self.classes)
         kind = "real" if real else "fake"
-        getattr(self, f"{kind}_samples").append(samples)
+        getattr(self, f"{kind}_samples").append(self.store.put(samples))
         getattr(self, f"{kind}_labels").append(labels)
 
     def compute(self) -> Tensor:
         """Return the accuracy, in [0, 1]."""
-        real, labels = dim_zero_cat(self.real_samples), dim_zero_cat(self.real_labels)
-        network = self._train(dim_zero_cat(self.fake_samples), dim_zero_cat(self.fake_labels))
-        with torch.no_grad():
-            predicted = torch.cat(
-                [network(_normalise(part)).argmax(1) for part in real.split(1000)]
-            )
+        device = self.real_labels[0].device
+        labels = dim_zero_cat(self.real_labels)
+        samples = self.fake_samples.loaded(self.memory // 4)
+        network = self._train(samples, dim_zero_cat(self.fake_labels), device)
+
+        @torch.no_grad()
+        def classify(rows: Tensor) -> Tensor:
+            return network(self._inputs(self.real_samples, rows, device)).argmax(1)
+
+        rows = torch.arange(len(labels))
+        parts = in_parts(classify, rows, memory=self.memory // 2, what="classifying one sample")
+        predicted = torch.cat(list(parts))
         return (predicted == labels).double().cpu().mean()
 
-    def _train(self, samples: Tensor, labels: Tensor) -> nn.Module:
-        device = samples.device
+    def _inputs(self, samples: Tensor | Rows, rows: Tensor, device: torch.device) -> Tensor:
+        """Return the network's inputs: normalised samples, pooled for the small classifier."""
+
+        def prepare(rows: Tensor) -> Tensor:
+            inputs = _normalise(samples[rows].to(device))
+            return _pool(inputs) if self.network is None else inputs
+
+        what = "preparing one sample"
+        return torch.cat([*in_parts(prepare, rows, memory=self.memory // 4, what=what)])
+
+    def _train(self, samples: Tensor | Rows, labels: Tensor, device: torch.device) -> nn.Module:
         forked = [device] if device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices=forked),
@@ -122,15 +140,17 @@ class TrainOnSynthetic(SampleMetric):
             torch.enable_grad(),
         ):
             seed_device(device, self.seed)
-            make = self.network or (lambda: small_classifier(samples.shape[1:], self.classes))
+            shape = self._inputs(samples, torch.zeros(1, dtype=torch.long), device).shape[1:]
+            make = self.network or (lambda: small_classifier(shape, self.classes))
             network = make().to(device).train()
             adam = torch.optim.Adam(network.parameters(), RATE)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps)
             order = torch.Generator().manual_seed(self.seed)
             for _ in range(self.steps):
-                rows = torch.randint(len(samples), (BATCH,), generator=order).to(device)
+                rows = torch.randint(len(samples), (BATCH,), generator=order)
                 adam.zero_grad()
-                cross_entropy(network(_normalise(samples[rows])), labels[rows]).backward()
+                predicted = network(self._inputs(samples, rows, device))
+                cross_entropy(predicted, labels[rows.to(device)]).backward()
                 adam.step()
                 schedule.step()
         return network.eval()
@@ -152,6 +172,19 @@ class TrainOnSynthetic(SampleMetric):
             f"classifies {values['train_on_synthetic']:.1%} of the real examples correctly "
             f"(guessing: {1 / self.classes:.0%}; higher is better)."
         }
+
+
+def _sides(shape: Sequence[int]) -> list[int]:
+    """Return height and width of the images that the small classifier sees."""
+    return [min(side, _LARGEST) for side in shape[1:]]
+
+
+def _pool(samples: Tensor) -> Tensor:
+    """Average images down to the size that the small classifier sees; return others unchanged."""
+    shape = samples.shape[1:]
+    if not IMAGE.fits(shape) or _sides(shape) == list(shape[1:]):
+        return samples
+    return adaptive_avg_pool2d(samples, _sides(shape))
 
 
 def _normalise(samples: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptFeaturesOrSamples
+from ganlab.metrics.memory import DEFAULT_MEMORY, rows_within
+from ganlab.metrics.rows import Rows
 from ganlab.modalities import of_raw
-
-_CHUNK = 4096  # rows that are compared with all centres at once
 
 
 class BinnedProportions(KeptFeaturesOrSamples):
@@ -34,7 +34,7 @@ class BinnedProportions(KeptFeaturesOrSamples):
         iterations: largest number of iterations of k-means, which stops earlier if no example
             changes its bin.
         seed: seed of the initial centres.
-        most: largest number of real examples, and of samples, to keep.
+        most: largest number of real examples, and of samples, to use.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -99,9 +99,10 @@ class BinnedProportions(KeptFeaturesOrSamples):
         """Return counts (bins,) of real examples and of samples, float64 on the CPU."""
         real, fake = self.kept("real"), self.kept("fake")
         rng = torch.Generator().manual_seed(mix(self.seed))
-        centres = k_means(real, self.bins, rng, self.iterations)
+        centres = k_means(real, self.bins, rng, self.iterations, self.memory)
         counts = (
-            torch.bincount(nearest_centre(x, centres), minlength=self.bins) for x in (real, fake)
+            torch.bincount(nearest_centre(x, centres, self.memory), minlength=self.bins)
+            for x in (real, fake)
         )
         return tuple(count.double().cpu() for count in counts)
 
@@ -121,7 +122,13 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
     return (torch.xlogy(p, p) + torch.xlogy(q, q)).sum() / 2 - torch.xlogy(middle, middle).sum()
 
 
-def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -> Tensor:
+def k_means(
+    samples: Tensor | Rows,
+    bins: int,
+    rng: torch.Generator,
+    iterations: int,
+    memory: int = DEFAULT_MEMORY,
+) -> Tensor:
     """Return the centres (bins, D), float32, of the clusters of the samples.
 
     Lloyd's algorithm, initialised by k-means++ (Arthur and Vassilvitskii 2007). A centre that
@@ -132,40 +139,52 @@ def k_means(samples: Tensor, bins: int, rng: torch.Generator, iterations: int) -
         bins: number of centres.
         rng: random generator on the CPU.
         iterations: largest number of iterations.
+        memory: bytes for the temporaries.
 
     Raises:
         ConfigError: there are fewer distinct samples than bins.
     """
-    centres = _first_centres(samples, bins, rng)
+    size = _rows_at_once(samples, bins, memory)
+    centres = _first_centres(samples, bins, rng, size)
     previous = None
     for _ in range(iterations):
-        bin_of = nearest_centre(samples, centres)
+        bin_of = nearest_centre(samples, centres, memory)
         if previous is not None and torch.equal(bin_of, previous):
             break
         previous, sums = bin_of, torch.zeros_like(centres)
-        for part, chosen in zip(samples.split(_CHUNK), bin_of.split(_CHUNK), strict=True):
+        for part, chosen in zip(samples.split(size), bin_of.split(size), strict=True):
             sums.index_add_(0, chosen, _rows(part))
         counts = torch.bincount(bin_of, minlength=bins)[:, None]
         centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
     return centres
 
 
-def nearest_centre(samples: Tensor, centres: Tensor) -> Tensor:
-    """Return the index (N,) of the centre (K, D) nearest to each sample (N, …)."""
+def nearest_centre(samples: Tensor | Rows, centres: Tensor, memory: int = DEFAULT_MEMORY) -> Tensor:
+    """Return the index (N,) of the centre (K, D) nearest to each sample (N, …).
+
+    The temporaries take up to `memory` bytes.
+    """
     shift = centres.mean(0)  # keeps products small if all samples lie far from 0
     centres = centres - shift
     half = centres.square().sum(1) / 2  # argmin ‖x − c‖² = argmax x·c − ‖c‖² / 2
-    parts = [((_rows(x) - shift) @ centres.T - half).argmax(1) for x in samples.split(_CHUNK)]
-    return torch.cat(parts)
+    parts = samples.split(_rows_at_once(samples, len(centres), memory))
+    return torch.cat([((_rows(x) - shift) @ centres.T - half).argmax(1) for x in parts])
 
 
-def _first_centres(samples: Tensor, bins: int, rng: torch.Generator) -> Tensor:
-    """Return the initial centres (bins, D) of k-means++."""
+def _rows_at_once(samples: Tensor | Rows, bins: int, memory: int) -> int:
+    """Return how many rows are compared with all centres at once."""
+    width = samples.shape[1:].numel()
+    # three copies of a row, of which one may be read from disk, and its products with the centres
+    return rows_within(memory - 16 * bins * width, 4 * (4 * width + 3 * bins))
+
+
+def _first_centres(samples: Tensor | Rows, bins: int, rng: torch.Generator, size: int) -> Tensor:
+    """Return the initial centres (bins, D) of k-means++; `size` samples are compared at once."""
     chosen = [int(torch.randint(len(samples), (), generator=rng))]
     squared = torch.full((len(samples),), torch.inf)
     while len(chosen) < bins:
-        centre = _rows(samples[chosen[-1]][None])
-        parts = [(_rows(part) - centre).square().sum(1) for part in samples.split(_CHUNK)]
+        centre = _rows(samples[torch.tensor(chosen[-1:])])
+        parts = [(_rows(part) - centre).square_().sum(1) for part in samples.split(size)]
         squared = torch.minimum(squared, torch.cat(parts).cpu())
         total = squared.double().cumsum(0)
         if total[-1] == 0:

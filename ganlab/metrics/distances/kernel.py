@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptSamples
-from ganlab.metrics.neighbours import as_double
+from ganlab.metrics.memory import DEFAULT_MEMORY
+from ganlab.metrics.neighbours import product_tiles
+from ganlab.metrics.rows import Rows
 
 _SEED = 2020
 
@@ -79,31 +81,38 @@ class KernelDistance(KeptSamples):
         estimates = []
         for _ in range(self.subsets):
             x, y = (
-                as_double(features[torch.from_numpy(rows).to(features.device)])
-                for features, rows in (
-                    (features, random.choice(len(features), self.subset_size, replace=False))
-                    for features in (fake, real)
-                )
+                features.select(
+                    torch.from_numpy(random.choice(len(features), self.subset_size, replace=False))
+                ).loaded(self.memory // 8)
+                for features in (fake, real)
             )
-            estimates.append(squared_mmd(x, y))
+            estimates.append(squared_mmd(x, y, self.memory // 2))
         values = torch.stack(estimates)
         return dict(zip(self.scores, (values.mean(), values.std(correction=0)), strict=True))
 
 
-def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Return an unbiased estimate of the squared MMD of x (n, D) and y (n, D), a scalar.
+def squared_mmd(x: Tensor | Rows, y: Tensor | Rows, memory: int = DEFAULT_MEMORY) -> Tensor:
+    """Return an unbiased estimate of the squared MMD of x (n, D) and y (n, D), a float64 scalar.
 
     The kernel is (x·y / D + 1)³. The estimate is that of lemma 6 in Gretton et al. 2012 (Journal of
     Machine Learning Research 13).
+
+    Args:
+        x: features.
+        y: as many features.
+        memory: bytes for the temporaries.
     """
-    within = _off_diagonal_mean(_cubic(x, x)) + _off_diagonal_mean(_cubic(y, y))
-    return within - 2 * _cubic(x, y).mean()
+    n = len(x)
+    within, between = _kernel_sum(x, x, memory) + _kernel_sum(y, y, memory), len(x) * len(y)
+    return within / (n * (n - 1)) - 2 * _kernel_sum(x, y, memory) / between
 
 
-def _cubic(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
-
-
-def _off_diagonal_mean(kernel: Tensor) -> Tensor:
-    n = len(kernel)
-    return (kernel.sum() - kernel.trace()) / (n * (n - 1))
+def _kernel_sum(x: Tensor | Rows, y: Tensor | Rows, memory: int) -> Tensor:
+    """Return the sum of the kernel over all pairs, or over pairs of different rows if x is y."""
+    total = torch.zeros((), dtype=torch.float64)
+    for rows, columns, tile in product_tiles(x, y, memory=memory, what="kernel distance"):
+        tile.div_(x.shape[1]).add_(1).pow_(3)
+        total += tile.sum().cpu()
+        if x is y and rows == columns:
+            total -= tile.trace().cpu()
+    return total

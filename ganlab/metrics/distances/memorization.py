@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics.utilities.data import dim_zero_cat
 
 from ganlab.metrics.distances.frechet import FrechetDistance
-from ganlab.metrics.neighbours import as_double, cosine_tiles
+from ganlab.metrics.neighbours import cosine_tiles
 
 _ZERO = 1e-8  # Fréchet distances up to this value count as 0
 _LEAST = 1e-14  # keeps the divisor above 0 if all samples are copies
@@ -27,27 +26,19 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
         dimensions: D, the number of features; None if `bind` will take it from the extractor.
         threshold: mean cosine distance below which samples count as memorised. The default is the
             paper's value for the FID Inception. For other features choose another threshold.
-        memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
     """
 
     real_split: ClassVar[str | None] = "train"
     scores = ("memorization_informed_frechet_distance",)
     title = "memorization-informed Fréchet distance"
-    real_features: list[Tensor] | Tensor
-    fake_features: list[Tensor] | Tensor
 
     def __init__(
-        self,
-        dimensions: int | None = None,
-        threshold: float = 0.1,
-        memory_mib: int = 2048,
-        **options: Any,
+        self, dimensions: int | None = None, threshold: float = 0.1, **options: Any
     ) -> None:
         super().__init__(dimensions, **options)
-        self.threshold, self.memory_mib = threshold, memory_mib
-        self.add_state("real_features", [], dist_reduce_fx="cat")
-        self.add_state("fake_features", [], dist_reduce_fx="cat")
+        self.threshold = threshold
+        self.keeps("real_rows", "fake_rows")
 
     def settings(self) -> dict[str, Any]:
         """Return the threshold."""
@@ -69,27 +60,29 @@ class MemorizationInformedFrechetDistance(FrechetDistance):
             ConfigError: features have another shape, or are not finite.
         """
         super().update(features, real)
-        (self.real_features if real else self.fake_features).append(features)
+        # features of zeros alone have no angle
+        has_angle = features.abs().amax(1) > 0
+        kept = features if has_angle.all() else features[has_angle]
+        (self.real_rows if real else self.fake_rows).append(self.store.put(kept))
 
     def compute(self) -> Tensor:
         """Return the distance, 0 or more."""
         frechet = super().compute()
-        real, fake = dim_zero_cat(self.real_features), dim_zero_cat(self.fake_features)
-        divisor = self.divisor(real, fake).to(frechet.device) + _LEAST
+        divisor = self.divisor().to(frechet.device) + _LEAST
         return torch.where(frechet > _ZERO, frechet / divisor, torch.zeros_like(frechet))
 
-    def divisor(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the mean smallest cosine distance of `fake` (M, D) to `real` (N, D).
+    def divisor(self) -> Tensor:
+        """Return the mean smallest cosine distance of samples to training examples, float64.
 
-        Return 1 if the mean is `threshold` or more, or if all rows of a set are 0.
+        Return 1 if the mean is `threshold` or more, or if all features of a set are 0.
         """
-        real, fake = (x[x.abs().amax(1) > 0] for x in (real, fake))
-        one = as_double(fake.new_ones(()))
+        real, fake = self.real_rows, self.fake_rows
+        one = torch.ones((), dtype=torch.float64)
         if not len(real) or not len(fake):
             return one
         best = one.new_zeros(len(fake))
         what = f"{self.title}: nearest training examples"
-        for rows, _, cosines in cosine_tiles(fake, real, memory_mib=self.memory_mib, what=what):
+        for rows, _, cosines in cosine_tiles(fake, real, memory=self.memory, what=what):
             best[rows] = torch.maximum(best[rows], cosines.abs_().amax(1))
         mean = (1 - best).mean()
         return torch.where(mean < self.threshold, mean, one)

@@ -12,10 +12,10 @@ from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.distances.pyramid import laplacian_pyramid
 from ganlab.metrics.kept import KeptSamples
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, rows_within
+from ganlab.metrics.rows import SHARE, Rows, Store
 from ganlab.modalities import IMAGE, POINTS
 
-_BATCH = 256  # images whose pyramid is computed at once
-_VALUES = 2**22  # projected values sorted at once
 _PATCH = 7  # side of a patch, in pixels
 
 
@@ -26,26 +26,40 @@ def random_directions(dimensions: int, number: int, seed: int) -> Tensor:
     return (directions / directions.norm(dim=0, keepdim=True)).float()
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
+def sliced_wasserstein(
+    x: Tensor | Rows, y: Tensor | Rows, directions: Tensor, memory: int = DEFAULT_MEMORY
+) -> Tensor:
     """Return the mean over directions of the 1-Wasserstein distance of two projected sets.
 
     In one dimension the 1-Wasserstein distance is the mean absolute difference of the sorted
     values (Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing").
 
     Args:
-        x: points (N, D), float32.
-        y: points (N, D), float32.
+        x: points (N, D).
+        y: points (N, D).
         directions: (D, M), each column a unit vector.
+        memory: bytes for the temporaries, of which the projections are the largest.
 
     Returns:
         A scalar, float64 on the CPU.
     """
-    step = max(1, _VALUES // max(len(x), 1))
+    # the projections of both sets, their difference, and a copy while they are sorted
+    step = rows_within(memory // 2, 4 * 4 * len(x))
     total = torch.zeros((), dtype=torch.float64)
     for part in directions.to(x.device).split(step, dim=1):
-        gap = _sorted(part.T @ x.T) - _sorted(part.T @ y.T)
+        gap = _sorted(_projected(x, part, memory // 2)) - _sorted(_projected(y, part, memory // 2))
         total += gap.abs().mean(1).cpu().double().sum()
     return total / directions.shape[1]
+
+
+def _projected(points: Tensor | Rows, directions: Tensor, memory: int) -> Tensor:
+    """Return (M, N), the points (N, D) along each direction (D, M)."""
+    result = directions.new_empty(directions.shape[1], len(points))
+    first = 0
+    for part in points.split(rows_within(memory, 4 * (3 * len(directions) + directions.shape[1]))):
+        result[:, first : first + len(part)] = directions.T @ part.float().T
+        first += len(part)
+    return result
 
 
 def _sorted(values: Tensor) -> Tensor:
@@ -75,16 +89,16 @@ class _Sliced(KeptSamples):
         """Add real examples or generated samples; see `KeptSamples.keep`."""
         self.keep(samples, real)
 
-    def pairs(self, most: int) -> tuple[Tensor, Tensor]:
+    def pairs(self, most: int) -> tuple[Rows, Rows]:
         """Return equally large random subsets, up to `most`, of real examples and of samples."""
         real, fake = self.kept("real"), self.kept("fake")
         n = min(len(real), len(fake), most)
         return tuple(self._subset(samples, n) for samples in (real, fake))
 
-    def _subset(self, samples: Tensor, n: int) -> Tensor:
+    def _subset(self, samples: Rows, n: int) -> Rows:
         rng = torch.Generator().manual_seed(mix(self.seed, n))
         chosen = torch.randperm(len(samples), generator=rng)[:n].sort().values
-        return samples[chosen.to(samples.device)]
+        return samples.select(chosen)
 
 
 class PointSlicedWasserstein(_Sliced):
@@ -93,7 +107,7 @@ class PointSlicedWasserstein(_Sliced):
     If the sets have different sizes, a random subset of the larger set is used.
 
     Args:
-        most: largest number of real points, and of generated points, to keep and compare.
+        most: largest number of real points, and of generated points, to compare.
         directions: number of random directions; in one dimension a single direction is exact.
         seed: seed of the directions and subsets.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
@@ -134,9 +148,9 @@ class PointSlicedWasserstein(_Sliced):
 
     def compute(self) -> Tensor:
         """Return the distance, float64."""
-        real, fake = (points.float() for points in self.pairs(self.most))
+        real, fake = self.pairs(self.most)
         directions = random_directions(real.shape[1], self.directions, self.seed)
-        return sliced_wasserstein(real, fake, directions)
+        return sliced_wasserstein(real, fake, directions, self.memory)
 
 
 class SlicedWasserstein(_Sliced):
@@ -162,7 +176,7 @@ class SlicedWasserstein(_Sliced):
         directions: number of random directions.
         smallest: smallest side of the last level, in pixels; 7 or more.
         seed: seed of patches, directions and subsets.
-        most: largest number of real, and of generated, images to keep, as uint8.
+        most: largest number of real, and of generated, images to use.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -245,7 +259,7 @@ class SlicedWasserstein(_Sliced):
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over levels, and the distance at each level, × 1,000, float64."""
         real, fake = self.pairs(self.images)
-        if not IMAGE.is_raw(real) or min(real.shape[-2:]) < _PATCH:
+        if not IMAGE.is_raw(real[:1]) or min(real.shape[-2:]) < _PATCH:
             raise ConfigError(
                 f"SlicedWasserstein: received samples of shape {tuple(real.shape[1:])}; needs "
                 f"images of at least {_PATCH}×{_PATCH} pixels."
@@ -254,10 +268,11 @@ class SlicedWasserstein(_Sliced):
         sizes, scores = self.sizes(*real.shape[-2:]), {}
         for level, size in enumerate(sizes):
             x, y = (self.descriptors(images, level, len(sizes)) for images in (real, fake))
-            scores[f"sliced_wasserstein/{_name(size)}"] = 1e3 * sliced_wasserstein(x, y, directions)
+            distance = sliced_wasserstein(x, y, directions, self.memory)
+            scores[f"sliced_wasserstein/{_name(size)}"] = 1e3 * distance
         return {"sliced_wasserstein": torch.stack(list(scores.values())).mean(), **scores}
 
-    def descriptors(self, images: Tensor, level: int, levels: int) -> Tensor:
+    def descriptors(self, images: Tensor | Rows, level: int, levels: int) -> Rows:
         """Return normalised patches (N · patches, C · 49), float32, of a pyramid's level.
 
         Args:
@@ -266,13 +281,29 @@ class SlicedWasserstein(_Sliced):
             levels: number of levels; the last level is a smaller image, not a difference.
         """
         rng = torch.Generator().manual_seed(mix(self.seed, level))
-        parts = []
-        for part in images.split(_BATCH):
-            details = laplacian_pyramid(part.float(), min(level + 2, levels))[level]
-            parts.append(self._patches(details, rng))
-        patches = torch.cat(parts)  # (M, C, 49)
-        variance, mean = torch.var_mean(patches, dim=(0, 2), keepdim=True, correction=0)
-        return ((patches - mean) / variance.sqrt().clamp(min=1e-6)).flatten(1)
+
+        def patches_of(rows: Tensor) -> Tensor:
+            details = laplacian_pyramid(images[rows].float(), min(level + 2, levels))[level]
+            return self._patches(details, rng)
+
+        store, what = Store(SHARE * self.memory // 4), "the pyramid of one image"
+        rows = torch.arange(len(images))
+        patches = Rows(
+            store.put(part)
+            for part in in_parts(patches_of, rows, memory=self.memory // 2, what=what)
+        )  # (M, C, 49)
+        size = rows_within(self.memory // 4, 3 * 8 * patches.shape[1:].numel())
+        values, mean = len(patches) * patches.shape[2], 0.0
+        for part in patches.split(size):
+            mean += part.double().sum((0, 2), keepdim=True) / values
+        variance = torch.zeros_like(mean)
+        for part in patches.split(size):
+            variance += (part.double() - mean).square_().sum((0, 2), keepdim=True) / values
+        scale = variance.sqrt().clamp(min=1e-6)
+        return Rows(
+            store.put(((part - mean.float()) / scale.float()).flatten(1))
+            for part in patches.split(size)
+        )
 
     def _patches(self, images: Tensor, rng: torch.Generator) -> Tensor:
         n, channels, height, width = images.shape

@@ -43,7 +43,6 @@ class FIDInception(FrozenExtractor):
     name = "inception"
     title = "FID Inception (torch-fidelity)"
     width = 2048
-    batch_size = 50
     classes = 1008
     published: ClassVar[dict[str, str]] = {
         "frechet_distance": "fid",

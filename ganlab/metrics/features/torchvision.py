@@ -35,8 +35,6 @@ class TorchvisionClassifier(FrozenExtractor):
         DataError: the weights cannot be downloaded or read, or are those of another network.
     """
 
-    batch_size = 50
-
     def __init__(
         self,
         model: str,

@@ -14,8 +14,7 @@ from ganlab.core import AdversarialModule, Generates
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric
-
-_BATCH = 128  # pairs generated at once
+from ganlab.metrics.memory import in_parts
 
 
 class SquaredPixels:
@@ -114,16 +113,23 @@ class PerceptualPathLength(ModelMetric):
         )
         path = lerp if module.latents == "uniform" else slerp
         before, after = (path(start, end, x).to(latents.dtype) for x in (t, t + self.epsilon))
+
+        def distances(before: Tensor, after: Tensor, *labels: Tensor) -> Tensor:
+            # a pair of latents in one batch, so that both samples are rounded in the same way
+            samples = module.sample(
+                latents=torch.cat([before, after]),
+                labels=labels[0].repeat(2) if labels else None,
+                ema=source.ema,
+                truncation=source.truncation,
+                batch_size=2 * len(before),
+            )
+            return self.distance(*samples.chunk(2))
+
+        inputs = [before, after] if labels is None else [before, after, labels[: self.pairs]]
+        what = f"{self.title} of one pair"
         with torch.no_grad(), _full_float32(module.device):
-            for first in range(0, self.pairs, _BATCH):
-                part = slice(first, min(first + _BATCH, self.pairs))
-                # a pair of latents in one batch, so that both samples are rounded in the same way
-                inputs = {"latents": torch.cat([before[part], after[part]])}
-                if labels is not None:
-                    inputs["labels"] = labels[: self.pairs][part].repeat(2)
-                options = {"ema": source.ema, "truncation": source.truncation}
-                samples = module.sample(**inputs, **options, batch_size=2 * _BATCH)
-                self.update(self.distance(*samples.chunk(2)))
+            for part in in_parts(distances, *inputs, memory=self.memory, what=what):
+                self.update(part)
 
     def update(self, distances: Tensor) -> None:
         """Add distances (N,) of samples whose latents are `epsilon` apart.

@@ -17,12 +17,12 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, check_features
 from ganlab.metrics.classes.conditional import needed_classes
-from ganlab.modalities import Modality
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, rows_within
+from ganlab.metrics.rows import Rows
 
 GRID = 4  # feature maps are pooled to at most 4 × 4
 PENALTY = 0.1  # ridge penalty, relative to the mean squared norm of an example's features
 TESTS = 10_000  # largest number of test examples
-CHUNK = 500  # examples per forward pass
 
 
 class LinearProbe(ModelMetric):
@@ -35,8 +35,6 @@ class LinearProbe(ModelMetric):
     one-hot labels on standardised features, which has a closed form. The first control uses the
     features of the same discriminator before training, since random convolutions alone distinguish
     classes much better than pixels. The second control uses the examples themselves.
-
-    Features take 8 · samples · width bytes of memory.
 
     Args:
         samples: number of labelled training examples. The probe is tested on the test split. If
@@ -93,20 +91,43 @@ class LinearProbe(ModelMetric):
             ConfigError: there are too few training examples, or none remain for the test.
         """
         module = source.module
-        fitted, tested = self._examples(data, source.seed)
+        (fitted, fitted_rows), (tested, tested_rows) = self._examples(data, source.seed)
         splits = ("train", "test") if self.has_test else ("train",)
         self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(mix(source.seed, 0x72616E646F6D))
             untrained = build_module(module.config).discriminator.to(module.device)
         hits = []
+
+        def count_hits(features_of: Callable[[Tensor], Tensor]) -> int:
+            def extract(examples: Tensor) -> Callable[[Tensor], Tensor]:
+                return lambda rows: self._features(
+                    features_of, data.modality.normalise(examples[rows].to(module.device))
+                )
+
+            features = Rows()
+            what = "features of one example"
+            for part in in_parts(
+                extract(fitted["example"]), fitted_rows, memory=self.memory // 2, what=what
+            ):
+                features.append(self.store.put(part))
+            classify = ridge_classifier(
+                features, fitted["label"][fitted_rows], self.classes, self.memory // 2
+            )
+            features_of_test = extract(tested["example"])
+            predicted = in_parts(
+                lambda rows: classify(features_of_test(rows)).cpu(),
+                tested_rows,
+                memory=self.memory // 2,
+                what=what,
+            )
+            return int((torch.cat(list(predicted)) == tested["label"][tested_rows]).sum())
+
         with module.evaluating("discriminator", source.ema) as trained:
             for network in (trained, untrained.eval()):
-                features_of = partial(hidden_features, network)
-                hits.append(self._hits(features_of, fitted, tested, data.modality, module.device))
-        flat = partial(torch.flatten, start_dim=1)
-        hits.append(self._hits(flat, fitted, tested, data.modality, module.device))
-        self.update(torch.tensor(hits), len(tested["label"]))
+                hits.append(count_hits(partial(hidden_features, network)))
+        hits.append(count_hits(partial(torch.flatten, start_dim=1)))
+        self.update(torch.tensor(hits), len(tested_rows))
 
     def update(self, hits: Tensor, total: int) -> None:
         """Add the numbers of correctly classified test examples.
@@ -147,8 +168,10 @@ class LinearProbe(ModelMetric):
             "better than random weights do."
         }
 
-    def _examples(self, data: Any, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return "example" and "label" of the examples to fit, and of those to test on."""
+    def _examples(
+        self, data: Any, seed: int
+    ) -> tuple[tuple[dict[str, Tensor], Tensor], tuple[dict[str, Tensor], Tensor]]:
+        """Return the split and the rows of the examples to fit, and of those to test on."""
         train = data.split("train")
         count = len(train["label"])
         if count < self.samples + (not self.has_test):
@@ -160,33 +183,16 @@ class LinearProbe(ModelMetric):
         rng = torch.Generator().manual_seed(mix(seed, 0x70726F6265))
         order = torch.randperm(count, generator=rng)
         chosen, rest = order[: self.samples], order[self.samples :][:TESTS]
-        fitted = {key: train[key][chosen] for key in ("example", "label")}
         if not self.has_test:
-            return fitted, {key: train[key][rest] for key in ("example", "label")}
+            return (train, chosen), (train, rest)
         test = data.split("test")
         rows = torch.randperm(len(test["label"]), generator=rng)[:TESTS]
-        return fitted, {key: test[key][rows] for key in ("example", "label")}
+        return (train, chosen), (test, rows)
 
-    def _hits(
-        self,
-        features_of: Callable[[Tensor], Tensor],
-        fitted: dict[str, Tensor],
-        tested: dict[str, Tensor],
-        modality: Modality,
-        device: torch.device,
-    ) -> int:
-        """Fit a classifier, and return how many test examples it classifies correctly."""
-
-        def extract(part: Tensor) -> Tensor:
-            part = part.to(device)
-            features = features_of(modality.normalise(part)).float()
-            check_features(self, features)
-            return features
-
-        features = torch.cat([extract(part) for part in fitted["example"].split(CHUNK)])
-        classify = ridge_classifier(features, fitted["label"], self.classes)
-        predicted = [classify(extract(part)).cpu() for part in tested["example"].split(CHUNK)]
-        return int((torch.cat(predicted) == tested["label"]).sum())
+    def _features(self, features_of: Callable[[Tensor], Tensor], examples: Tensor) -> Tensor:
+        features = features_of(examples).float()
+        check_features(self, features)
+        return features
 
 
 def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
@@ -218,27 +224,45 @@ def hidden_features(network: nn.Module, samples: Tensor) -> Tensor:
     return torch.cat(taken[1:], 1)
 
 
-def ridge_classifier(features: Tensor, labels: Tensor, classes: int) -> Callable[[Tensor], Tensor]:
+def ridge_classifier(
+    features: Rows, labels: Tensor, classes: int, memory: int = DEFAULT_MEMORY
+) -> Callable[[Tensor], Tensor]:
     """Return a ridge regression of one-hot labels on standardised features.
 
     The dual problem, with an N × N matrix, is solved on the CPU in float64.
 
     Args:
-        features: (N, D), float32; changed in place.
+        features: (N, D), float32.
         labels: (N,) int64.
         classes: number of classes.
+        memory: bytes for temporaries, of which blocks of columns are the largest.
 
     Returns:
         A function that maps features (M, D) to classes (M,).
     """
-    mean, scale = features.mean(0), features.std(0)
-    scale = torch.where(scale > 0, scale, 1)  # a constant feature stays 0
-    features = features.sub_(mean).div_(scale)
+    n, width = len(features), features.shape[1]
+    step = rows_within(memory, 3 * 4 * n)
+    blocks = [slice(first, min(first + step, width)) for first in range(0, width, step)]
+    mean, scale = torch.empty(width), torch.empty(width)
+
+    def standardised(block: slice) -> Tensor:
+        columns = features.columns(block.start, block.stop)
+        mean[block], deviation = columns.mean(0), columns.std(0)
+        scale[block] = torch.where(deviation > 0, deviation, 1)  # a constant feature stays 0
+        return columns.sub_(mean[block]).div_(scale[block])
+
+    gram = torch.zeros(n, n, dtype=torch.float64)
+    for columns in map(standardised, blocks):
+        gram += columns @ columns.T
+    gram.diagonal().add_(PENALTY * gram.trace() / n)
     targets = one_hot(labels.cpu(), classes).double()
     offset = targets.mean(0)
-    gram = (features @ features.T).cpu().double()
-    gram.diagonal().add_(PENALTY * gram.trace() / len(gram))
-    dual = torch.linalg.solve(gram, targets - offset)
-    weight = features.T @ dual.float().to(features.device)
-    offset = offset.float().to(features.device)
-    return lambda x: ((x - mean) / scale @ weight + offset).argmax(1)
+    dual = torch.linalg.solve(gram, targets - offset).float()
+    weight = torch.cat([standardised(block).T @ dual for block in blocks])
+    fitted = mean, scale, weight, offset.float()
+
+    def classify(x: Tensor) -> Tensor:
+        mean, scale, weight, offset = (values.to(x.device) for values in fitted)
+        return ((x - mean) / scale @ weight + offset).argmax(1)
+
+    return classify

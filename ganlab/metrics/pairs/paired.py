@@ -17,6 +17,7 @@ from torchmetrics.utilities import dim_zero_cat
 from ganlab.data.base import hash_tensors
 from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
+from ganlab.metrics.memory import in_parts, rows_within
 from ganlab.metrics.pairs.perceptual import Backbone, PerceptualNetwork
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
@@ -24,6 +25,9 @@ from ganlab.modalities.pixels import normalise
 # smallest side in pixels for which the network's last feature map is not empty
 SMALLEST: dict[str, int] = {"alex": 31, "vgg": 16, "squeeze": 17}
 
+
+_RADIUS = 5  # of the window of SSIM, in pixels
+_SSIM_BYTES = 250  # memory that SSIM takes for each value of an image
 
 # (image, image to compare with): (prefix of the score's name, subject of its explanation)
 COMPARISONS = {
@@ -99,7 +103,12 @@ class PairedMetric(SampleMetric):
                 f"{self.title}: received images of {samples.shape[2]} × {samples.shape[3]}; needs "
                 f"{self.smallest} × {self.smallest} or more. Use larger images, or another metric."
             )
-        self.values.append(self.compared(samples.float(), targets.float()))
+        what = f"{self.title} of one pair of images"
+        parts = in_parts(self._compared, samples, targets, memory=self.memory, what=what)
+        self.values.append(torch.cat([values.cpu() for values in parts]))
+
+    def _compared(self, samples: Tensor, targets: Tensor) -> Tensor:
+        return self.compared(samples.float(), targets.float())
 
     def compute(self) -> Tensor:
         """Return the mean over all pairs, float64."""
@@ -149,11 +158,28 @@ class SSIM(PairedMetric):
     smallest = 11
 
     def compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        """Return the similarity (N,) of each pair, at most 1."""
-        similarity = structural_similarity_index_measure(
-            samples, targets, data_range=255.0, reduction="none"
-        )
-        return similarity.view(len(samples))
+        """Return the similarity (N,) of each pair, at most 1.
+
+        Images that would take too much memory are compared in strips of rows, which overlap so
+        that the windows see the neighbouring rows.
+        """
+        width, height = samples.shape[1] * samples.shape[3], samples.shape[2]
+        rows = max(rows_within(self.memory // 2, _SSIM_BYTES * width) - 2 * _RADIUS, 2 * _RADIUS)
+        total = samples.new_zeros(len(samples), dtype=torch.float64)
+        for first in range(0, height, rows):
+            stop = min(first + rows, height)
+            strip = slice(max(first - _RADIUS, 0), stop + _RADIUS)
+            _, similarity = structural_similarity_index_measure(
+                samples[:, :, strip],
+                targets[:, :, strip],
+                data_range=255.0,
+                reduction="none",
+                return_full_image=True,
+            )
+            total += (
+                similarity[:, :, first - strip.start : stop - strip.start].double().sum((1, 2, 3))
+            )
+        return total / samples[0].numel()
 
     def settings(self) -> dict[str, Any]:
         """Return the window and the range of the pixels."""

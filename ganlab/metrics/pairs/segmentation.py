@@ -17,12 +17,12 @@ from ganlab.data.translation.shape_scenes import TEXTURES
 from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
 from ganlab.metrics.features.extractors import load_state
+from ganlab.metrics.memory import in_parts
 from ganlab.metrics.pairs.palettes import IGNORED, classes_of, palette_named
 from ganlab.modalities import IMAGE
 from ganlab.networks.recognition.segmenter import Segmenter
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "shapes.safetensors"
-_AT_ONCE = 1 << 20  # largest number of pixels per forward pass, which bounds the memory
 
 
 class PictureSegmenter(nn.Module):
@@ -210,13 +210,21 @@ class SegmentationAccuracy(SampleMetric):
         """
         IMAGE.check(samples, f"{self.title}: samples")
         self.load()
-        if self.palette is not None:
-            segments = classes_of(segments, self.palette)
-        if segments.shape != (len(samples), *samples.shape[2:]):
+        channels = segments.shape[1:2] if self.palette else ()
+        if segments.shape != (len(samples), *channels, *samples.shape[2:]):
             raise ConfigError(
                 f"{self.title}: received samples of shape {tuple(samples.shape)} and segments of "
-                f"shape {tuple(segments.shape)}; needs (N, C, H, W) and (N, H, W)."
+                f"shape {tuple(segments.shape)}; needs (N, C, H, W) and "
+                f"(N, {'3, ' if self.palette else ''}H, W)."
             )
+        what = "segmenting one picture"
+        for counts in in_parts(self._counts, samples, segments, memory=self.memory, what=what):
+            self.confusion += counts
+
+    def _counts(self, samples: Tensor, segments: Tensor) -> Tensor:
+        """Return the numbers of pixels by true class and found class; see `update`."""
+        if self.palette is not None:
+            segments = classes_of(segments, self.palette)
         segments = segments.to(self.confusion.device).long()
         wrong = (segments >= self.classes) & (segments != IGNORED)
         if bool(wrong.any()):
@@ -225,11 +233,13 @@ class SegmentationAccuracy(SampleMetric):
                 f"0 to {self.classes - 1}, and {IGNORED} for ignored pixels. Set "
                 "segmentation.classes to the number of classes of the data."
             )
-        step = max(1, _AT_ONCE // (samples.shape[2] * samples.shape[3]))
-        for part, true in zip(samples.split(step), segments.split(step), strict=True):
-            self.confusion += multiclass_confusion_matrix(
-                self._segment(part), true, self.classes, ignore_index=IGNORED, validate_args=False
-            )
+        return multiclass_confusion_matrix(
+            self._segment(samples),
+            segments,
+            self.classes,
+            ignore_index=IGNORED,
+            validate_args=False,
+        )
 
     def _segment(self, samples: Tensor) -> Tensor:
         """Return the class that the segmenter finds in each pixel, int64 (N, H, W)."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ganlab.core import AdversarialModule, Classifies
 from ganlab.errors import ConfigError
+from ganlab.metrics.memory import in_parts
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.modalities.pixels import normalise
 
@@ -38,7 +42,12 @@ class AccuracyProtocol(Protocol):
     def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
         """Return the score `accuracy`, in [0, 1]; every rank evaluates all images."""
         images, labels = data.test["example"], data.test["label"]
-        predicted = module.classify(normalise(images), ema=self.ema).argmax(1).cpu()
+
+        def classify(images: Tensor) -> Tensor:
+            return module.classify(normalise(images), ema=self.ema).argmax(1).cpu()
+
+        what = "classifying one image"
+        predicted = torch.cat([*in_parts(classify, images, memory=work.memory, what=what)])
         accuracy = float((predicted == labels).float().mean())
         protocol = {
             "metric": "accuracy",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError
+from ganlab.metrics.memory import DEFAULT_MEMORY
 
 
 def _untracked(steps: Iterable[int], what: str) -> Iterable[int]:
@@ -23,11 +24,14 @@ class Work:
         ranks: number of processes that share the work.
         track: wraps a loop over samples to show its progress; its second argument describes the
             loop.
+        memory: bytes that the scores may take, beyond the data and the networks' weights, in
+            memory and again on an accelerator (`metrics_memory`). It does not change the scores.
     """
 
     rank: int = 0
     ranks: int = 1
     track: Callable[[Iterable[int], str], Iterable[int]] = _untracked
+    memory: int = DEFAULT_MEMORY
 
     def share(self, n: int) -> tuple[int, int]:
         """Return start and stop of this process's part of n samples.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,9 +13,20 @@ from torch import Tensor
 from ganlab.errors import DataError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.features.cache import cached_features
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, rows_within
 from ganlab.metrics.protocols.protocol import Work
 
-CHUNK = 512  # samples or examples that are processed at once
+_LONGEST = 512  # most samples of a part, so that progress is shown often enough
+_CACHED = 2048  # examples whose features are in one file of the cache
+
+
+_WHAT = "features of real examples"
+
+
+def part_size(data: Any, memory: int) -> int:
+    """Return how many samples of the data's shape are generated, or read, and scored at once."""
+    values = math.prod(data.shape)
+    return min(rows_within(memory // 16, 4 * values), _LONGEST)  # translations have four pictures
 
 
 class RealSamples:
@@ -42,9 +56,17 @@ class RealSamples:
             DataError: the protocol needs more examples than the split has.
         """
         n = None if split else self.n
-        rows = self.data.reference_rows(split or self.split, n)
+        rows = self.data.reference_rows(split or self.split, n, slice(start, stop))
         names = {"example": "samples", "label": "labels"}
-        return {names[key]: x[start:stop] for key, x in rows.items() if key in names}
+        return {names[key]: x for key, x in rows.items() if key in names}
+
+    def parts(
+        self, split: str | None, start: int, stop: int, memory: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the examples start … stop − 1 part by part, see `part`."""
+        size = part_size(self.data, memory)
+        for first in range(start, stop, size):
+            yield self.part(split, first, min(first + size, stop))
 
     def features_and_labels(
         self,
@@ -54,16 +76,20 @@ class RealSamples:
         extractor: Extractor,
         device: torch.device | str,
         work: Work,
-    ) -> dict[str, Tensor]:
-        """Return `part` with "features", and "logits" if the extractor has them; cached on disk."""
-        part = self.part(split, start, stop)
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield `parts` with "features", and "logits" if the extractor has them.
 
-        def extract() -> dict[str, Tensor]:
-            steps = range(0, stop - start, CHUNK)
-            chunks = [
-                extract_features(extractor, part["samples"][first : first + CHUNK], device)
-                for first in work.track(steps, "features of real examples")
-            ]
+        The features are cached on disk.
+        """
+        steps = iter(
+            work.track(range(-(-(stop - start) // part_size(self.data, work.memory))), _WHAT)
+        )
+
+        def extract(first: int, last: int) -> dict[str, Tensor]:
+            chunks = []
+            for part in self.parts(split, first, last, work.memory):
+                next(steps, None)  # shows the progress
+                chunks.append(extract_features(extractor, part["samples"], device, work.memory))
             tensors = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
             if not tensors["features"].isfinite().all():
                 raise DataError(
@@ -72,12 +98,18 @@ class RealSamples:
                 )
             return tensors
 
-        key = {
-            **self.protocol_entries(split),
-            "part": [start, stop],
-            **extractor.protocol_entries(),
-        }
-        return part | cached_features(key, extract)
+        for first in range(start, stop, _CACHED):
+            last = min(first + _CACHED, stop)
+            key = {
+                **self.protocol_entries(split),
+                "part": [first, last],
+                **extractor.protocol_entries(),
+            }
+            features, begin = cached_features(key, partial(extract, first, last)), 0
+            for part in self.parts(split, first, last, work.memory):
+                end = begin + len(part["samples"])
+                yield part | {name: x[begin:end] for name, x in features.items()}
+                begin = end
 
     def protocol_entries(self, split: str | None) -> dict[str, Any]:
         """Return the entries of a score's protocol that describe the real examples."""
@@ -89,13 +121,20 @@ class RealSamples:
 
 
 def extract_features(
-    extractor: Extractor, images: Tensor, device: torch.device | str
+    extractor: Extractor,
+    images: Tensor,
+    device: torch.device | str,
+    memory: int = DEFAULT_MEMORY,
 ) -> dict[str, Tensor]:
     """Return "features" of uint8 images, and "logits" if the extractor has them, on the CPU.
 
-    Metrics need them on the CPU, as they compute in float64, which not every device supports.
+    Metrics need them on the CPU, as they compute in float64, which not every device supports. The
+    images are processed in parts that take up to `memory` bytes.
     """
-    pairs = [extractor(part.to(device)) for part in images.split(extractor.batch_size)]
-    tensors = {"features": torch.cat([features for features, _ in pairs]).cpu()}
-    logits = [logits for _, logits in pairs if logits is not None]
-    return tensors | ({"logits": torch.cat(logits).cpu()} if logits else {})
+
+    def extract(part: Tensor) -> list[Tensor]:
+        return [x.cpu() for x in extractor(part.to(device)) if x is not None]
+
+    what = f"{extractor.title} on one image"
+    parts = zip(*in_parts(extract, images, memory=memory, what=what), strict=True)
+    return dict(zip(("features", "logits"), map(torch.cat, parts), strict=False))

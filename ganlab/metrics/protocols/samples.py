@@ -23,7 +23,7 @@ from ganlab.metrics.protocols.protocol import (
     check_samples,
     check_split,
 )
-from ganlab.metrics.protocols.real import CHUNK, RealSamples, extract_features
+from ganlab.metrics.protocols.real import RealSamples, extract_features, part_size
 from ganlab.metrics.protocols.requirements import (
     check_generates,
     check_labelled,
@@ -33,6 +33,7 @@ from ganlab.metrics.protocols.requirements import (
     needs_features,
 )
 from ganlab.metrics.protocols.sources import ModelSamples, Source
+from ganlab.metrics.rows import SHARE, Store
 from ganlab.metrics.variety.nearest import NearestNeighbours
 from ganlab.modalities import IMAGE
 
@@ -185,18 +186,27 @@ class SampleProtocol(Protocol):
                 check_labelled(name, source.has_labels, source.class_names, data)
         if self.extractor is not None:
             self.extractor.to(device)
+        for metric in self.metrics.values():
+            metric.memory = work.memory - 2 * (
+                work.memory // SHARE
+            )  # without what both stores take
         if not self._has_real_examples:
             self._feed_real(device, work)
         metrics = [_copy_sharing_tensors(metric) for metric in self.metrics.values()]
+        store = Store(work.memory)
+        for metric in metrics:
+            metric.store = store
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
         start, stop = work.share(n) if fed else (0, 0)
-        steps = range(start, stop, CHUNK)
-        with source.open(n):
-            for first in work.track(steps, "generated samples"):
-                part = source.part(first, min(first + CHUNK, stop))
+        size = part_size(data, work.memory)
+        with source.open(n, work.memory // 2):
+            for first in work.track(range(start, stop, size), "generated samples"):
+                part = source.part(first, min(first + size, stop))
                 inputs = {key: tensor.cpu() for key, tensor in part.items()}
                 if any(map(needs_features, fed)):
-                    inputs |= extract_features(self.extractor, part["samples"], device)
+                    inputs |= extract_features(
+                        self.extractor, part["samples"], device, work.memory // 2
+                    )
                 _feed(fed, inputs, real=False)
             for metric in metrics:
                 if isinstance(metric, ModelMetric):  # every rank computes the complete metric
@@ -231,19 +241,22 @@ class SampleProtocol(Protocol):
         return fake.cpu(), training[index.cpu()]
 
     def _feed_real(self, device: torch.device | str, work: Work) -> None:
+        store = Store(work.memory)
+        for metric in self.metrics.values():
+            metric.store = store
         for split in (None, "train", "test"):  # None for the protocol's split
             fed = [m for m in self.metrics.values() if m.uses_real and m.real_split == split]
             if not fed:
                 continue
             start, stop = work.share(self._real.count(split))
             if any(needs_features(metric) for metric in fed):
-                inputs = self._real.features_and_labels(
+                parts = self._real.features_and_labels(
                     split, start, stop, self.extractor, device, work
                 )
             else:
-                inputs = self._real.part(split, start, stop)
-            for first in range(0, stop - start, CHUNK):
-                _feed(fed, {k: x[first : first + CHUNK] for k, x in inputs.items()}, real=True)
+                parts = self._real.parts(split, start, stop, work.memory)
+            for inputs in parts:
+                _feed(fed, inputs, real=True)
         self._has_real_examples = True
 
     def _scores_of(self, metric: SampleMetric, source: Source, n: int) -> dict[str, Score]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from ganlab.core import AdversarialModule
 from ganlab.core.batch_norm import BatchNormMode, batch_norm_statistics
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError, DataError
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
 from ganlab.metrics.protocols.requirements import check_generates
 
-BATCH = 256  # samples generated at once
+BATCH = 256  # samples that batch statistics are computed of
 STANDING_BATCHES = 16  # batches over which standing statistics are accumulated
 
 
@@ -35,8 +37,11 @@ class Source(Protocol):
     def count(self, wanted: int | None) -> int:
         """Return how many samples the source gives if `wanted` are requested; None requests all."""
 
-    def open(self, n: int) -> AbstractContextManager[None]:
-        """Return a context within which `part` can return any of `n` samples."""
+    def open(self, n: int, memory: int = DEFAULT_MEMORY) -> AbstractContextManager[None]:
+        """Return a context within which `part` can return any of `n` samples.
+
+        `part` may take up to `memory` bytes.
+        """
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Return the samples start … stop − 1.
@@ -93,8 +98,13 @@ class ModelSamples:
         return wanted
 
     @contextmanager
-    def open(self, n: int) -> Iterator[None]:
-        """Sample the latents, and set the statistics of batch norm within the context."""
+    def open(self, n: int, memory: int = DEFAULT_MEMORY) -> Iterator[None]:
+        """Sample the latents, and set the statistics of batch norm within the context.
+
+        With batch statistics, samples are generated in batches of 256, whatever the memory: their
+        values depend on the batch.
+        """
+        self._memory = memory
         # round up to full batches, so that the last batch has as good statistics as other batches
         total = -(-n // BATCH) * BATCH if self.batch_norm == "batch" else n
         draw = self.module.draw_inputs
@@ -119,17 +129,29 @@ class ModelSamples:
         first, last = start, stop
         if self.batch_norm == "batch":  # always generate a sample in the same full batch
             first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
-        labels = None if self._labels is None else self._labels[first:last]
+        inputs = [x[first:last] for x in (self._latents, self._labels) if x is not None]
+        if self.batch_norm == "batch":
+            parts = map(self._generate, *(x.split(BATCH) for x in inputs))
+        else:
+            what = "generating one sample"
+            parts = in_parts(self._generate, *inputs, memory=self._memory, what=what)
+        samples, finite = (
+            torch.cat(x)[start - first : stop - first] for x in zip(*parts, strict=True)
+        )
+        check_finite(finite)
+        labels = {} if self._labels is None else {"labels": self._labels[start:stop]}
+        return {"samples": samples} | labels
+
+    def _generate(self, latents: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return samples, and whether each is finite (N,)."""
         samples = self.module.sample(
-            latents=self._latents[first:last],
+            latents=latents,
             labels=labels,
             ema=self.ema,
             truncation=self.truncation,
-            batch_size=BATCH,
-        )[start - first : stop - first]
-        check_finite(samples)
-        part = {"samples": self.module.modality.denormalise(samples)}
-        return part if labels is None else part | {"labels": labels[start - first : stop - first]}
+            batch_size=len(latents),
+        )
+        return self.module.modality.denormalise(samples), samples.flatten(1).isfinite().all(1)
 
     def protocol_entries(self) -> dict[str, Any]:
         """Return weights, batch-norm mode, truncation and seed."""
@@ -175,27 +197,57 @@ class FolderSamples:
             )
         return size if wanted is None else wanted
 
-    def open(self, n: int) -> AbstractContextManager[None]:
+    def open(self, n: int, memory: int = DEFAULT_MEMORY) -> AbstractContextManager[None]:
         """Choose the subset, and return a context that does nothing."""
-        self._rows = self.data.reference_rows("train", n if n < self.count(None) else None)
+        self._chosen = n if n < self.count(None) else None
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Return the images start … stop − 1 of the subset, and labels if images have them."""
         names = {"example": "samples", "label": "labels"}
-        return {names[key]: x[start:stop] for key, x in self._rows.items() if key in names}
+        rows = self.data.reference_rows("train", self._chosen, slice(start, stop))
+        return {names[key]: x for key, x in rows.items() if key in names}
 
     def protocol_entries(self) -> dict[str, Any]:
         """Return the hash of the folder's content."""
         return {"generated_hash": self.data.content_hash("train")}
 
 
-def check_finite(samples: Tensor) -> None:
-    """Raise a DataError unless all values of the generated samples (N, …) are finite."""
-    finite = samples.flatten(1).isfinite().all(1)
+def generated(
+    module: AdversarialModule,
+    memory: int,
+    finish: Callable[[Tensor], Tensor],
+    n: int | None = None,
+    labels: Tensor | None = None,
+    seed: int = 0,
+    ema: bool = True,
+) -> Tensor:
+    """Return what `finish` makes of samples of a model, on the CPU.
+
+    Args:
+        module: a model that generates samples, see `Generates`.
+        memory: bytes that may be taken at once.
+        finish: maps samples (N, *shape), as `module.sample` returns them, to a tensor (N, …).
+        n: number of samples; None for one for each label.
+        labels: classes (n,); None to sample them, if the model is conditional.
+        seed: seed of latents and labels.
+        ema: whether to use the EMA weights, if the model has them.
+    """
+
+    def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        made = module.sample(latents=latents, labels=labels, ema=ema, batch_size=len(latents))
+        return finish(made).cpu()
+
+    inputs = module.draw_inputs(len(labels) if n is None else n, labels, seed)
+    inputs = [x for x in inputs if x is not None]
+    return torch.cat([*in_parts(make, *inputs, memory=memory, what="generating one sample")])
+
+
+def check_finite(finite: Tensor) -> None:
+    """Raise a DataError unless all generated samples are finite, which `finite` (N,) says."""
     if not finite.all():
         raise DataError(
-            f"{int((~finite).sum())} of {len(samples)} generated samples hold numbers that are "
+            f"{int((~finite).sum())} of {len(finite)} generated samples hold numbers that are "
             "not finite, so there is no score: the generator has diverged. Use an earlier "
             "checkpoint (checkpoint=best)."
         )

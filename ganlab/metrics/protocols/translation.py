@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from ganlab.core import AdversarialModule, Direction, Translates
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.metrics.protocols.samples import SampleProtocol
 from ganlab.metrics.protocols.sources import check_finite
@@ -117,7 +119,7 @@ class TranslationProtocol(Protocol):
         Use a protocol only with the data that it was first prepared with.
         """
         for key in data.shapes:
-            size = len(data.domain(key).reference(self.split))
+            size = len(data.domain(key).split(self.split)["example"])
             if self.samples is not None and self.samples > size:
                 raise ConfigError(
                     f"protocol.samples: received {self.samples:,}, but the {self.split} split of "
@@ -194,34 +196,52 @@ class TranslatedSamples:
 
     def count(self, wanted: int | None) -> int:
         """Return `wanted`, or the size of the split for None."""
-        return wanted or len(self.data.domain(self.way.source).reference(self.split))
+        return wanted or len(self.data.domain(self.way.source).split(self.split)["example"])
 
-    def open(self, n: int) -> AbstractContextManager[None]:
+    def open(self, n: int, memory: int = DEFAULT_MEMORY) -> AbstractContextManager[None]:
         """Choose the pictures, and return a context that does nothing."""
-        self._chosen = None if n == self.count(None) else n
-        self._rows = self.data.reference_rows(self.split, self._chosen)
+        self._memory, self._chosen = memory, None if n == self.count(None) else n
         return nullcontext()
 
     def part(self, start: int, stop: int) -> dict[str, Tensor]:
         """Return translations start … stop − 1, rounded to 8 bits, and the `wanted` inputs."""
-        sources = self._rows[self.way.source][start:stop]
-        seed = self.seed * _SEEDS_APART + start
-        translated = self.module.translate(normalise(sources), self.name, ema=self.ema, seed=seed)
-        check_finite(translated)
-        part = {"samples": denormalise(translated), "sources": sources}
+        chosen = self.split, self._chosen, slice(start, stop)
+        rows = self.data.reference_rows(*chosen)
+        sources = rows[self.way.source]
+        what = "translating one picture"
+        parts = in_parts(
+            self._translated, sources, torch.arange(start, stop), memory=self._memory, what=what
+        )
+        finite, *made = map(torch.cat, zip(*parts, strict=True))
+        check_finite(finite)
+        part = dict(zip(("samples", "reconstructions"), made, strict=False))
+        part["sources"] = sources
         if "targets" in self.wanted:
-            part["targets"] = self._rows[self.way.target][start:stop]
+            part["targets"] = rows[self.way.target]
         if "labels" in self.wanted:
-            domain_rows = self.data.domain(self.way.source).reference_rows(self.split, self._chosen)
-            part["labels"] = domain_rows["label"][start:stop]
+            part["labels"] = self.data.domain(self.way.source).reference_rows(*chosen)["label"]
         if "segments" in self.wanted:
-            part["segments"] = self._rows["segments"][start:stop]
-        if "reconstructions" in self.wanted:
-            reconstructed = self.module.translate(
-                translated, _reverse_of(self.module, self.way), ema=self.ema, seed=seed
-            )
-            part["reconstructions"] = denormalise(reconstructed)
+            part["segments"] = rows["segments"]
         return part
+
+    def _translated(self, sources: Tensor, numbers: Tensor) -> list[Tensor]:
+        """Return what belongs to the pictures with these numbers, in the order of the pictures.
+
+        Returns:
+            Whether each translation is finite (N,), the translations, and the reconstructions if
+            they are wanted.
+        """
+        options = {
+            "ema": self.ema,
+            "seed": self.seed * _SEEDS_APART + int(numbers[0]),  # picture i has this seed + i
+            "batch_size": len(sources),
+        }
+        translated = self.module.translate(normalise(sources), self.name, **options)
+        made = [translated.flatten(1).isfinite().all(1), denormalise(translated)]
+        if "reconstructions" not in self.wanted:
+            return made
+        back = _reverse_of(self.module, self.way)
+        return [*made, denormalise(self.module.translate(translated, back, **options))]
 
     def protocol_entries(self) -> dict[str, Any]:
         """Return direction, hash of the sources, weights, batch-norm mode, dropout and seed."""

@@ -12,11 +12,11 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.kept import KeptSamples
+from ganlab.metrics.memory import in_parts
 from ganlab.modalities import IMAGE
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik 2003
 _KERNEL = 11  # side of the window, in pixels
-_BATCH = 250  # pairs compared at once
 
 
 def random_pairs(n: int, pairs: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ class MSSSIMDiversity(KeptSamples):
         pairs: number of pairs of generated images, and of pairs of real images.
         within_class: whether both images of a pair share a label; needs labels.
         seed: seed of the pairs.
-        most: largest number of real, and of generated, images to keep, as uint8.
+        most: largest number of real, and of generated, images to use.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -154,14 +154,18 @@ class MSSSIMDiversity(KeptSamples):
             first, second = random_pairs_within(self.kept_labels(kind), self.pairs, rng)
         else:
             first, second = random_pairs(len(images), self.pairs, rng)
-        total = torch.zeros((), dtype=torch.float64)
-        for pair in torch.stack([first, second]).to(images.device).split(_BATCH, dim=1):
-            a, b = (images[index].float() for index in pair)
-            similarity = multiscale_structural_similarity_index_measure(
+
+        def similarity(first: Tensor, second: Tensor) -> Tensor:
+            a, b = images[first].float(), images[second].float()
+            values = multiscale_structural_similarity_index_measure(
                 a, b, data_range=255.0, betas=betas, kernel_size=_KERNEL, reduction="none"
             )
-            total += similarity.cpu().double().sum()
-        return total / self.pairs
+            return values.double().view(-1)
+
+        what = "MS-SSIM of one pair of images"
+        return torch.cat(
+            [*in_parts(similarity, first, second, memory=self.memory, what=what)]
+        ).mean()
 
 
 def scale_weights(side: int) -> tuple[float, ...]:
@@ -198,7 +202,7 @@ class PairwiseDistance(KeptSamples):
     Args:
         pairs: number of random pairs of samples, and of pairs of examples.
         seed: seed of the pairs.
-        most: largest number of real examples, and of samples, to keep.
+        most: largest number of real examples, and of samples, to use.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -249,12 +253,13 @@ class PairwiseDistance(KeptSamples):
 
     def _distance(self, kind: str) -> Tensor:
         samples, rng = self.kept(kind), torch.Generator().manual_seed(mix(self.seed))
-        indices = torch.stack(random_pairs(len(samples), self.pairs, rng)).to(samples.device)
-        total = torch.zeros((), dtype=torch.float64)
-        for pair in indices.split(_BATCH, dim=1):
-            a, b = (samples[index].flatten(1).float() for index in pair)
-            total += (a - b).norm(dim=1).cpu().double().sum()
-        return total / self.pairs
+
+        def distance(first: Tensor, second: Tensor) -> Tensor:
+            a, b = (samples[index].flatten(1).float() for index in (first, second))
+            return (a - b).norm(dim=1).double()
+
+        pairs, what = random_pairs(len(samples), self.pairs, rng), "the distance of one pair"
+        return torch.cat([*in_parts(distance, *pairs, memory=self.memory, what=what)]).mean()
 
 
 def _check_pairs(metric: KeptSamples, pairs: int) -> None:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.utilities.data import dim_zero_cat
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
-from ganlab.metrics.neighbours import as_double
+from ganlab.metrics.memory import rows_within
+from ganlab.metrics.rows import Rows
 
 _SEED = 2020
 
@@ -38,7 +38,6 @@ class InceptionScore(SampleMetric):
     scores = ("inception_score", "inception_score_std")
     title = "Inception Score"
     alternative = "fewer splits"
-    logits: list[Tensor] | Tensor
 
     def __init__(self, splits: int = 10, **options: Any) -> None:
         super().__init__(**options)
@@ -46,7 +45,7 @@ class InceptionScore(SampleMetric):
             raise ConfigError(f"InceptionScore: received splits={splits}; needs 1 or more.")
         self.splits, self.min_samples = splits, max(2, splits)
         self.classes: int | None = None
-        self.add_state("logits", [], dist_reduce_fx="cat")
+        self.keeps("logits")
 
     def bind(self, extractor: Extractor | None, data: Any) -> None:
         """Take the number of classes from the extractor.
@@ -84,22 +83,31 @@ class InceptionScore(SampleMetric):
         """
         check_features(self, logits, self.classes)
         self.classes = logits.shape[1]
-        self.logits.append(logits)
+        self.logits.append(self.store.put(logits))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean and the population standard deviation over the splits."""
-        logits = as_double(dim_zero_cat(self.logits)) if len(self.logits) else torch.empty(0)
-        self.check_counts(0, len(logits))
-        n = len(logits)
+        n = len(self.logits)
+        self.check_counts(0, n)
         order = torch.from_numpy(np.random.RandomState(_SEED).permutation(n))
-        logs = logits[order.to(logits.device)].log_softmax(1)
         bounds = [part * n // self.splits for part in range(self.splits + 1)]
-        parts = [logs[a:b] for a, b in pairwise(bounds)]
-        values = torch.stack([_score(part) for part in parts])
+        parts = [self.logits.select(order[a:b]) for a, b in pairwise(bounds)]
+        values = torch.stack([_score(part, self.memory) for part in parts])
         return dict(zip(self.scores, (values.mean(), values.std(correction=0)), strict=True))
 
 
-def _score(logs: Tensor) -> Tensor:
-    """Return exp of the mean KL(p(y|x) ‖ p(y)), given log p(y|x) (n, classes)."""
-    marginal = logs.logsumexp(0) - np.log(len(logs))
-    return (logs.exp() * (logs - marginal)).sum(1).mean().exp()
+def _score(logits: Rows, memory: int) -> Tensor:
+    """Return exp of the mean KL(p(y|x) ‖ p(y)), given the logits (n, classes) of p(y|x)."""
+    size = rows_within(memory, 5 * 8 * logits.shape[1])
+    marginal = torch.full(logits.shape[1:], -torch.inf, dtype=torch.float64)
+    for part in logits.split(size):
+        marginal = marginal.logaddexp(_log_softmax(part).logsumexp(0))
+    marginal -= np.log(len(logits))
+    total = torch.zeros((), dtype=torch.float64)
+    for logs in map(_log_softmax, logits.split(size)):
+        total += (logs.exp() * (logs - marginal)).sum()
+    return (total / len(logits)).exp()
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    return logits.double().log_softmax(1)

@@ -13,6 +13,7 @@ from ganlab.data.base import hash_tensors
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 from ganlab.metrics.features.digits import DigitFeatures
+from ganlab.metrics.memory import in_parts, rows_within
 from ganlab.modalities import IMAGE
 
 
@@ -84,9 +85,11 @@ class ModeCoverage(SampleMetric):
 
     def update(self, points: Tensor) -> None:
         """Add generated points (N, D)."""
-        distance, mode = torch.cdist(points.float(), self.means).min(dim=1)
-        near = mode[distance <= self.radius * self.sigma]
-        self.hits += torch.bincount(near, minlength=len(self.means))
+        # two copies of the distances of a point to all means
+        for part in points.split(rows_within(self.memory, 8 * len(self.means))):
+            distance, mode = torch.cdist(part.float(), self.means).min(dim=1)
+            near = mode[distance <= self.radius * self.sigma]
+            self.hits += torch.bincount(near, minlength=len(self.means))
         self.total += len(points)
 
     def compute(self) -> dict[str, Tensor]:
@@ -161,9 +164,13 @@ class StackedModes(SampleMetric):
                 f"{self.title}: received samples of shape {tuple(samples.shape)}; needs "
                 "(N, 3, H, W), a digit in each channel."
             )
-        for images in samples.split(1000):
+
+        def classes_of(images: Tensor) -> Tensor:
             digits = self.digits(images.flatten(0, 1).unsqueeze(1))[1].argmax(1).view(-1, 3)
-            classes = digits[:, 0] * 100 + digits[:, 1] * 10 + digits[:, 2]
+            return digits[:, 0] * 100 + digits[:, 1] * 10 + digits[:, 2]
+
+        what = "classifying one image"
+        for classes in in_parts(classes_of, samples, memory=self.memory, what=what):
             self.counts += torch.bincount(classes, minlength=1000)
 
     def compute(self) -> dict[str, Tensor]:

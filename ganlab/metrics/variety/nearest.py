@@ -10,7 +10,8 @@ from torch import Tensor
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptFeaturesOrSamples
-from ganlab.metrics.neighbours import as_double, distance_tiles, nearest
+from ganlab.metrics.neighbours import distance_tiles, nearest
+from ganlab.metrics.rows import Rows
 
 _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
 # relative to the median distance; features of a copy in another batch differ by less than this
@@ -35,7 +36,6 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         queries: largest number of samples, and of examples, whose nearest neighbours are searched;
             if there are more, a random subset is used.
         seed: seed of the subsets.
-        memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -53,7 +53,6 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         on: Literal["features", "samples"] = "features",
         queries: int = 2000,
         seed: int = 0,
-        memory_mib: int = 512,
         **options: Any,
     ) -> None:
         super().__init__(on, None, seed, **options)
@@ -61,7 +60,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
             raise ConfigError(
                 f"NearestNeighbours: received queries={queries}; needs {self.min_samples} or more."
             )
-        self.queries, self.memory_mib = queries, memory_mib
+        self.queries = queries
         self.title = f"nearest training samples by {on}"
 
     def settings(self) -> dict[str, Any]:
@@ -96,7 +95,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         Raises:
             ConfigError: at least half of the training examples equal another training example.
         """
-        real, fake = _rows(self.kept("real")), _rows(self.kept("fake"))
+        real, fake = self.kept("real"), self.kept("fake")
         real_distance = self._distances_among(real)
         median = real_distance.median()
         if median == 0:
@@ -104,7 +103,7 @@ class NearestNeighbours(KeptFeaturesOrSamples):
                 "NearestNeighbours: at least half of the training examples equal another training "
                 "example, so copies cannot be detected. Remove the duplicates."
             )
-        distance, _ = nearest(fake[self._chosen(fake)], real, memory_mib=self.memory_mib)
+        distance, _ = nearest(fake.select(self._chosen(fake)), real, memory=self.memory)
         limit = torch.maximum(real_distance.quantile(_QUANTILE), _ROUNDING * median)
         return {
             "nearest_ratio": distance.median() / median,
@@ -121,29 +120,23 @@ class NearestNeighbours(KeptFeaturesOrSamples):
             Indices (N,) in the order in which `update` got the examples, and distances (N,),
             float64.
         """
-        distance, index = nearest(
-            _rows(samples), _rows(self._cut("real")["kept"]), memory_mib=self.memory_mib
-        )
+        distance, index = nearest(samples, self.real_rows, memory=self.memory)
         return index, distance
 
-    def _distances_among(self, real: Tensor) -> Tensor:
+    def _distances_among(self, real: Rows) -> Tensor:
         """Return the distance of chosen training examples to their nearest other examples.
 
         Copies of an example count as other examples.
         """
         chosen = self._chosen(real)
-        best = as_double(real[:1, 0]).new_full((len(chosen),), torch.inf)
-        for rows, columns, tile in distance_tiles(real[chosen], real, memory_mib=self.memory_mib):
+        best = torch.full((len(chosen),), torch.inf, dtype=torch.float64)
+        for rows, columns, tile in distance_tiles(real.select(chosen), real, memory=self.memory):
             column = chosen[rows] - columns.start  # holds each example's distance to itself
             inside = (column >= 0) & (column < tile.shape[1])
             tile[inside.nonzero().flatten(), column[inside]] = torch.inf
             best[rows] = torch.minimum(best[rows], tile.min(1).values)
         return best.sqrt()
 
-    def _chosen(self, samples: Tensor) -> Tensor:
+    def _chosen(self, samples: Rows) -> Tensor:
         rng = torch.Generator().manual_seed(mix(self.seed))
-        return torch.randperm(len(samples), generator=rng)[: self.queries].to(samples.device)
-
-
-def _rows(samples: Tensor) -> Tensor:
-    return samples.flatten(1).float()
+        return torch.randperm(len(samples), generator=rng)[: self.queries]

@@ -10,6 +10,7 @@ from torch import Tensor
 from ganlab.errors import ConfigError
 from ganlab.metrics.kept import KeptSamples
 from ganlab.metrics.neighbours import closed_ball, distance_tiles, kth_neighbour, open_ball
+from ganlab.metrics.rows import Rows
 
 
 class _Neighbourhoods(KeptSamples):
@@ -22,12 +23,12 @@ class _Neighbourhoods(KeptSamples):
 
     neighbour: int  # default of k
 
-    def __init__(self, k: int | None = None, memory_mib: int = 2048, **options: Any) -> None:
+    def __init__(self, k: int | None = None, **options: Any) -> None:
         super().__init__(most=None, **options)
         k = self.neighbour if k is None else k
         if k < 1:
             raise ConfigError(f"{type(self).__name__}: received k={k}; needs 1 or more.")
-        self.k, self.memory_mib, self.min_samples = k, memory_mib, k + 1
+        self.k, self.min_samples = k, k + 1
         self.alternative = "a smaller k, or kernel_distance, which is unbiased for few samples"
 
     def update(self, features: Tensor, real: bool) -> None:
@@ -38,10 +39,10 @@ class _Neighbourhoods(KeptSamples):
         """Return k."""
         return {"k": self.k}
 
-    def radii(self, features: Tensor, kind: str) -> Tensor:
+    def radii(self, features: Rows, kind: str) -> Tensor:
         """Return the distance (N,) of each point to its k-th nearest neighbour in the set."""
         what = f"{self.title}: neighbours of {kind} features"
-        return kth_neighbour(features, self.k, memory_mib=self.memory_mib, what=what)
+        return kth_neighbour(features, self.k, memory=self.memory, what=what)
 
 
 class PrecisionRecall(_Neighbourhoods):
@@ -54,7 +55,6 @@ class PrecisionRecall(_Neighbourhoods):
 
     Args:
         k: a ball reaches to the k-th nearest neighbour; None for 3.
-        memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -83,9 +83,7 @@ class PrecisionRecall(_Neighbourhoods):
         precise = torch.zeros_like(fake_balls, dtype=torch.bool)
         recalled = torch.zeros_like(real_balls, dtype=torch.bool)
         what = f"{self.title}: real and generated features"
-        for rows, columns, squared in distance_tiles(
-            real, fake, memory_mib=self.memory_mib, what=what
-        ):
+        for rows, columns, squared in distance_tiles(real, fake, memory=self.memory, what=what):
             precise[columns] |= (squared <= real_balls[rows, None]).any(0)
             recalled[rows] |= (squared <= fake_balls[columns]).any(1)
         return {"precision": precise.double().mean(), "recall": recalled.double().mean()}
@@ -103,7 +101,6 @@ class DensityCoverage(_Neighbourhoods):
 
     Args:
         k: a ball reaches to the k-th nearest neighbour; None for 5.
-        memory_mib: memory for the temporaries of the search, in MiB.
         **options: options of torchmetrics.Metric, e.g. sync_on_compute.
 
     Raises:
@@ -132,7 +129,7 @@ class DensityCoverage(_Neighbourhoods):
         inside = torch.zeros((), dtype=torch.long, device=balls.device)
         covered = torch.zeros_like(balls, dtype=torch.bool)
         what = f"{self.title}: real and generated features"
-        for rows, _, squared in distance_tiles(real, fake, memory_mib=self.memory_mib, what=what):
+        for rows, _, squared in distance_tiles(real, fake, memory=self.memory, what=what):
             is_inside = squared < balls[rows, None]
             inside += torch.count_nonzero(is_inside)
             covered[rows] |= is_inside.any(1)

@@ -32,6 +32,7 @@ NOT_SETTINGS = (
 WATCHING = (
     "evaluation",
     "log_every",
+    "metrics_memory",
     "callbacks.evaluation",
     "callbacks.samples",
     "callbacks.doctor",

@@ -12,6 +12,7 @@ from ganlab.data import MNIST5k, Ring, SwissRoll
 from ganlab.errors import ConfigError
 from ganlab.metrics import DigitFeatures, ModelSamples
 from ganlab.metrics.model.probe import LinearProbe, hidden_features, ridge_classifier
+from ganlab.metrics.rows import Rows
 from ganlab.networks import DCGANDiscriminator, MLPDiscriminator
 
 PLAYER = {
@@ -80,7 +81,7 @@ def test_ridge_agrees_with_the_primal_solution():
     inverse = torch.linalg.inv(standard.T @ standard + penalty * torch.eye(5))
     weight = inverse @ standard.T @ (targets - targets.mean(0))
     expected = ((tests - x.mean(0)) / x.std(0)).double() @ weight + targets.mean(0)
-    result = ridge_classifier(x.clone(), labels, 3)(tests)
+    result = ridge_classifier(Rows([x]), labels, 3)(tests)
     assert (result == expected.argmax(1)).float().mean() > 0.99
 
 
@@ -88,7 +89,7 @@ def test_ridge_separates_linearly_separable_data_and_ignores_constant_features()
     x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
     x[:, 5] = 3.0
     labels = (x[:, 0] > 0).long()
-    classify = ridge_classifier(x[:200].clone(), labels[:200], 2)
+    classify = ridge_classifier(Rows([x[:200]]), labels[:200], 2)
     assert (classify(x[200:]) == labels[200:]).float().mean() > 0.9
 
 

@@ -16,8 +16,9 @@ def points(n, seed=0, d=3):
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
 
 
-def fed(real, fake, **settings):
+def fed(real, fake, memory=2**29, **settings):
     metric = NearestNeighbours(**settings)
+    metric.memory = memory
     for part, is_real in ((real, True), (fake, False)):
         for batch in part.split(500):
             metric.update(batch, real=is_real)
@@ -74,7 +75,7 @@ def test_against_a_search_by_hand():
         "copies": float((nearest <= usual.quantile(0.01)).double().mean()),
     }
     assert score(real, fake) == pytest.approx(expected, rel=1e-6)
-    assert score(real, fake, memory_mib=1) == pytest.approx(expected, rel=1e-6)
+    assert score(real, fake, memory=2**20) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_subset_of_queries_changes_little():
