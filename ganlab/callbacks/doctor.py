@@ -12,7 +12,7 @@ from ganlab.core import AdversarialModule, Generates
 from ganlab.data import TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.losses import AdversarialLoss, Hinge, LeastSquares, NonSaturating
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
+from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts
 from ganlab.metrics.protocols.sources import generated
 
 MAX_SAMPLES = 256  # their median distances are divided by those of as many real examples
@@ -166,7 +166,7 @@ class SampleDistances:
             return self.modality.shrink(examples.index_select(0, rows))
 
         what = "shrinking one example"
-        self.real = torch.cat([*in_parts(shrunk, rows, memory=memory, what=what)])
+        self.real = map_in_parts(shrunk, rows, memory=memory, what=what)
         self.n = min(MAX_SAMPLES, self.total)
         queries = _flat(self.real[: self.n])
         self.pairwise, self.nearest = _among(queries)

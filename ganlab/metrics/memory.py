@@ -82,8 +82,9 @@ def in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str
             del result
     if peaks and peaks[0] > memory:
         warnings.warn(
-            f"metrics_memory: {what} takes {_mib(peaks[0])}, more than the {_mib(memory)} that are "
-            f"left for it. Set metrics_memory={_mib(2 * peaks[0]).replace(' ', '')} to allow this.",
+            f"metrics_memory: {what} takes {_mib(peaks[0])}, but {_mib(memory)} are set aside for "
+            f"it, so the limit is exceeded. Raise metrics_memory to {-(-peaks[0] // memory)} times "
+            "its value.",
             stacklevel=2,
         )
     if len(rows[0]) <= 3:
@@ -92,6 +93,25 @@ def in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str
     step = max((memory - max(peaks[0] - each, 0)) // each, 1)
     for first in range(3, len(rows[0]), step):
         yield function(*_part(rows, first, first + step))
+
+
+def map_in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str) -> Any:
+    """Return the results of `in_parts` joined: a tensor (N, …), or a list of them.
+
+    `function` maps tensors (n, …) to a tensor (n, …), or to a sequence of such tensors. The results
+    are written into tensors that are made at the beginning. Small results that stay between large
+    temporaries would keep the allocator from reusing the memory of these.
+    """
+    joined: list[Tensor] = []
+    first, is_one = 0, True
+    for result in in_parts(function, *rows, memory=memory, what=what):
+        is_one = isinstance(result, Tensor)
+        results = [result] if is_one else result
+        joined = joined or [x.new_empty(len(rows[0]), *x.shape[1:]) for x in results]
+        for whole, part in zip(joined, results, strict=True):
+            whole[first : first + len(part)] = part
+        first += len(results[0])
+    return joined[0] if is_one else joined
 
 
 def rows_within(memory: int, row_bytes: float) -> int:

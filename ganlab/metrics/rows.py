@@ -14,6 +14,7 @@ from ganlab.errors import DataError
 from ganlab.metrics.memory import DEFAULT_MEMORY
 
 _RECENT = 4  # tensors that `Store.put` recognises if another metric keeps them too
+_ALIGNED = 64  # bytes that the first byte of a kept tensor is a multiple of
 SHARE = 8  # a store takes up to this fraction of the memory, see `Store`
 
 
@@ -29,7 +30,10 @@ class Store:
     """
 
     def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
-        self._left, self._file = memory // SHARE, None
+        # one tensor, so that what is kept does not lie between temporaries, whose memory could then
+        # not be used again; pages that nothing is written to take no memory
+        self._memory = torch.empty(memory // SHARE, dtype=torch.uint8, device="cpu")
+        self._used, self._file = 0, None
         self._recent: list[tuple[Tensor, Tensor | _OnDisk]] = []  # what `put` got and returned
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Store:
@@ -46,10 +50,19 @@ class Store:
             if other is tensor:
                 return stored
         kept = tensor.detach().cpu().contiguous()
-        stored = kept if kept.nbytes <= self._left else self._write(kept)
-        self._left -= kept.nbytes if stored is kept else 0
+        if self._used + kept.nbytes <= len(self._memory):
+            stored = self._copy(kept)
+        else:
+            stored = self._write(kept)
         self._recent = [*self._recent[-_RECENT + 1 :], (tensor, stored)]
         return stored
+
+    def _copy(self, tensor: Tensor) -> Tensor:
+        place = self._memory[self._used : self._used + tensor.nbytes]
+        copied = place.view(tensor.dtype).view(tensor.shape)
+        copied.copy_(tensor)
+        self._used += -(-tensor.nbytes // _ALIGNED) * _ALIGNED
+        return copied
 
     def _write(self, tensor: Tensor) -> _OnDisk:
         try:

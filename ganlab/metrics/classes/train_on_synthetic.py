@@ -15,7 +15,7 @@ from ganlab.core.randomness import seed_device
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric
 from ganlab.metrics.classes.conditional import check_labels, needed_classes
-from ganlab.metrics.memory import in_parts
+from ganlab.metrics.memory import map_in_parts
 from ganlab.metrics.rows import Rows
 from ganlab.modalities import IMAGE, of_raw
 
@@ -118,8 +118,8 @@ class TrainOnSynthetic(SampleMetric):
             return network(self._inputs(self.real_samples, rows, device)).argmax(1)
 
         rows = torch.arange(len(labels))
-        parts = in_parts(classify, rows, memory=self.memory // 2, what="classifying one sample")
-        predicted = torch.cat(list(parts))
+        what = "classifying one sample"
+        predicted = map_in_parts(classify, rows, memory=self.memory // 2, what=what)
         return (predicted == labels).double().cpu().mean()
 
     def _inputs(self, samples: Tensor | Rows, rows: Tensor, device: torch.device) -> Tensor:
@@ -130,7 +130,7 @@ class TrainOnSynthetic(SampleMetric):
             return _pool(inputs) if self.network is None else inputs
 
         what = "preparing one sample"
-        return torch.cat([*in_parts(prepare, rows, memory=self.memory // 4, what=what)])
+        return map_in_parts(prepare, rows, memory=self.memory // 4, what=what)
 
     def _train(self, samples: Tensor | Rows, labels: Tensor, device: torch.device) -> nn.Module:
         forked = [device] if device.type == "cuda" else []

@@ -17,7 +17,7 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, check_features
 from ganlab.metrics.classes.conditional import needed_classes
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, rows_within
+from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, map_in_parts, rows_within
 from ganlab.metrics.rows import Rows
 
 GRID = 4  # feature maps are pooled to at most 4 × 4
@@ -115,13 +115,13 @@ class LinearProbe(ModelMetric):
                 features, fitted["label"][fitted_rows], self.classes, self.memory // 2
             )
             features_of_test = extract(tested["example"])
-            predicted = in_parts(
+            predicted = map_in_parts(
                 lambda rows: classify(features_of_test(rows)).cpu(),
                 tested_rows,
                 memory=self.memory // 2,
                 what=what,
             )
-            return int((torch.cat(list(predicted)) == tested["label"][tested_rows]).sum())
+            return int((predicted == tested["label"][tested_rows]).sum())
 
         with module.evaluating("discriminator", source.ema) as trained:
             for network in (trained, untrained.eval()):

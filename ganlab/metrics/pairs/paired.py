@@ -17,7 +17,7 @@ from torchmetrics.utilities import dim_zero_cat
 from ganlab.data.base import hash_tensors
 from ganlab.errors import ConfigError, DataError, one_of
 from ganlab.metrics.base import SampleMetric
-from ganlab.metrics.memory import in_parts, rows_within
+from ganlab.metrics.memory import map_in_parts, rows_within
 from ganlab.metrics.pairs.perceptual import Backbone, PerceptualNetwork
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
@@ -104,11 +104,11 @@ class PairedMetric(SampleMetric):
                 f"{self.smallest} × {self.smallest} or more. Use larger images, or another metric."
             )
         what = f"{self.title} of one pair of images"
-        parts = in_parts(self._compared, samples, targets, memory=self.memory, what=what)
-        self.values.append(torch.cat([values.cpu() for values in parts]))
+        values = map_in_parts(self._compared, samples, targets, memory=self.memory, what=what)
+        self.values.append(values)
 
     def _compared(self, samples: Tensor, targets: Tensor) -> Tensor:
-        return self.compared(samples.float(), targets.float())
+        return self.compared(samples.float(), targets.float()).cpu()
 
     def compute(self) -> Tensor:
         """Return the mean over all pairs, float64."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ganlab.core import AdversarialModule, Classifies
 from ganlab.errors import ConfigError
-from ganlab.metrics.memory import in_parts
+from ganlab.metrics.memory import map_in_parts
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.modalities.pixels import normalise
 
@@ -47,7 +46,7 @@ class AccuracyProtocol(Protocol):
             return module.classify(normalise(images), ema=self.ema).argmax(1).cpu()
 
         what = "classifying one image"
-        predicted = torch.cat([*in_parts(classify, images, memory=work.memory, what=what)])
+        predicted = map_in_parts(classify, images, memory=work.memory, what=what)
         accuracy = float((predicted == labels).float().mean())
         protocol = {
             "metric": "accuracy",

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlab.errors import DataError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.features.cache import cached_features
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, rows_within
+from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts, rows_within
 from ganlab.metrics.protocols.protocol import Work
 
 _LONGEST = 512  # most samples of a part, so that progress is shown often enough
@@ -136,5 +136,5 @@ def extract_features(
         return [x.cpu() for x in extractor(part.to(device)) if x is not None]
 
     what = f"{extractor.title} on one image"
-    parts = zip(*in_parts(extract, images, memory=memory, what=what), strict=True)
-    return dict(zip(("features", "logits"), map(torch.cat, parts), strict=False))
+    tensors = map_in_parts(extract, images, memory=memory, what=what)
+    return dict(zip(("features", "logits"), tensors, strict=False))

@@ -13,7 +13,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.batch_norm import BatchNormMode, batch_norm_statistics
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError, DataError
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
+from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts
 from ganlab.metrics.protocols.requirements import check_generates
 
 BATCH = 256  # samples that batch statistics are computed of
@@ -131,13 +131,11 @@ class ModelSamples:
             first, last = start // BATCH * BATCH, -(-stop // BATCH) * BATCH
         inputs = [x[first:last] for x in (self._latents, self._labels) if x is not None]
         if self.batch_norm == "batch":
-            parts = map(self._generate, *(x.split(BATCH) for x in inputs))
+            made = zip(*map(self._generate, *(x.split(BATCH) for x in inputs)), strict=True)
+            samples, finite = (torch.cat(x)[start - first : stop - first] for x in made)
         else:
             what = "generating one sample"
-            parts = in_parts(self._generate, *inputs, memory=self._memory, what=what)
-        samples, finite = (
-            torch.cat(x)[start - first : stop - first] for x in zip(*parts, strict=True)
-        )
+            samples, finite = map_in_parts(self._generate, *inputs, memory=self._memory, what=what)
         check_finite(finite)
         labels = {} if self._labels is None else {"labels": self._labels[start:stop]}
         return {"samples": samples} | labels
@@ -240,7 +238,7 @@ def generated(
 
     inputs = module.draw_inputs(len(labels) if n is None else n, labels, seed)
     inputs = [x for x in inputs if x is not None]
-    return torch.cat([*in_parts(make, *inputs, memory=memory, what="generating one sample")])
+    return map_in_parts(make, *inputs, memory=memory, what="generating one sample")
 
 
 def check_finite(finite: Tensor) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlab.core import AdversarialModule, Direction, Translates
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, SampleMetric
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts
+from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts
 from ganlab.metrics.protocols.protocol import ALONE, Protocol, Score, Scores, Work, check_split
 from ganlab.metrics.protocols.samples import SampleProtocol
 from ganlab.metrics.protocols.sources import check_finite
@@ -209,10 +209,10 @@ class TranslatedSamples:
         rows = self.data.reference_rows(*chosen)
         sources = rows[self.way.source]
         what = "translating one picture"
-        parts = in_parts(
-            self._translated, sources, torch.arange(start, stop), memory=self._memory, what=what
+        numbers = torch.arange(start, stop)
+        finite, *made = map_in_parts(
+            self._translated, sources, numbers, memory=self._memory, what=what
         )
-        finite, *made = map(torch.cat, zip(*parts, strict=True))
         check_finite(finite)
         part = dict(zip(("samples", "reconstructions"), made, strict=False))
         part["sources"] = sources

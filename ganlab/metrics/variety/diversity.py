@@ -12,7 +12,7 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor
 from ganlab.metrics.kept import KeptSamples
-from ganlab.metrics.memory import in_parts
+from ganlab.metrics.memory import map_in_parts
 from ganlab.modalities import IMAGE
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik 2003
@@ -163,9 +163,7 @@ class MSSSIMDiversity(KeptSamples):
             return values.double().view(-1)
 
         what = "MS-SSIM of one pair of images"
-        return torch.cat(
-            [*in_parts(similarity, first, second, memory=self.memory, what=what)]
-        ).mean()
+        return map_in_parts(similarity, first, second, memory=self.memory, what=what).mean()
 
 
 def scale_weights(side: int) -> tuple[float, ...]:
@@ -259,7 +257,7 @@ class PairwiseDistance(KeptSamples):
             return (a - b).norm(dim=1).double()
 
         pairs, what = random_pairs(len(samples), self.pairs, rng), "the distance of one pair"
-        return torch.cat([*in_parts(distance, *pairs, memory=self.memory, what=what)]).mean()
+        return map_in_parts(distance, *pairs, memory=self.memory, what=what).mean()
 
 
 def _check_pairs(metric: KeptSamples, pairs: int) -> None:
