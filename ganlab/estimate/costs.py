@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 import torch
@@ -28,7 +32,13 @@ WARM_UP = 3  # minimum number of batches before the measurement
 BATCHES = 10  # minimum number of measured batches
 SECONDS = 2.0  # minimum of measured seconds: 10 batches of a small network take only 20 ms
 LONGEST = 120.0  # seconds after which the measurement ends even with fewer batches
-SCORES_WITHIN = 30.0  # seconds after which the measurement of an evaluation stops
+CALLS_WITHIN = 30.0  # seconds after which the measurement of a callback stops
+MEASURED = {
+    "doctor": "the doctor's samples",
+    "samples": "sample pictures",
+    "checkpoints": "checkpoints",
+    "evaluation": "scores",
+}
 LONGEST_PERIOD = 100  # maximum number of batches in a period, see `period_of`
 
 
@@ -155,19 +165,26 @@ class Measurement(Callback):
         self.warm_up = self.costs.warm_up = -(-WARM_UP // self.period) * self.period
         self.batches = -(-BATCHES // self.period) * self.period
         device = pl_module.device
+        self._begun = now(device)
         self.costs.loading = self._peak(device)
         forget_peak_memory()
         self.costs.before = self._peak(device)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
-        """Start the measurement after the warm-up, and end it after enough batches."""
+        """Start the measurement after the warm-up, and end it after enough batches.
+
+        If the warm-up alone takes `LONGEST`, its batches are what is measured.
+        """
         done = pl_module.batches_seen - self.warm_up
         if done == 0:
             self._started = now(pl_module.device)
-        if done <= 0 or done % self.period:
+        is_late = time.perf_counter() - self._begun >= LONGEST
+        if done <= 0 and is_late:
+            done, self.costs.warm_up, self._started = pl_module.batches_seen, 0, self._begun
+        if done <= 0 or (done % self.period and not is_late):
             return
         elapsed = time.perf_counter() - self._started
-        if (done >= self.batches and elapsed >= SECONDS) or elapsed >= LONGEST:
+        if (done >= self.batches and elapsed >= SECONDS) or is_late:
             device = pl_module.device
             costs = self.costs
             costs.batches, costs.seconds = done, (now(device) - self._started) / done
@@ -191,17 +208,14 @@ class Measurement(Callback):
     def _call_callbacks(self, trainer: Trainer, module: AdversarialModule) -> None:
         callbacks = self.config.get("callbacks") or {}
         chosen = {name: c for name, c in callbacks.items() if c and "_target_" in c}
+        bound = memory(self.config.get("metrics_memory", METRICS_MEMORY))
         for name in ("doctor", "samples", "checkpoints"):
             if name in chosen:
                 callback = make(chosen[name])
+                callback.memory = bound
                 self._time(name, module, lambda c=callback: c.on_train_batch_end(trainer, module))
         if "evaluation" in chosen:
-            protocol = make(chosen["evaluation"]).protocol
-            limit = time.monotonic() + SCORES_WITHIN
-            work = Work(
-                track=lambda steps, _: _until(limit, steps),
-                memory=memory(self.config.get("metrics_memory", METRICS_MEMORY)),
-            )
+            protocol, work = make(chosen["evaluation"]).protocol, Work(memory=bound)
             self._time(
                 "evaluation", module, lambda: protocol.evaluate(module, trainer.datamodule, work)
             )
@@ -216,13 +230,16 @@ class Measurement(Callback):
 
     def _time(self, name: str, module: AdversarialModule, act: Callable[[], Any]) -> None:
         seconds, before = [], len(self.refused)
+        limit = f"for {CALLS_WITHIN:g} s at most"
+        print(f"{self.config['name']}: measuring {MEASURED[name]}, {limit} …", file=sys.stderr)
         try:
-            for _ in range(2):
-                started = now(module.device)
-                act()
-                seconds.append(now(module.device) - started)
+            with _limited(CALLS_WITHIN):
+                for _ in range(2):
+                    started = now(module.device)
+                    act()
+                    seconds.append(now(module.device) - started)
         except _TooLong:
-            self.costs.reasons[name] = f"it takes longer than {SCORES_WITHIN:.0f} s"
+            self.costs.reasons[name] = f"it takes longer than {CALLS_WITHIN:g} s"
         except DataError:
             if len(self.refused) == before:
                 raise
@@ -232,15 +249,35 @@ class Measurement(Callback):
             self.costs.reasons.pop(name, None)
 
 
-class _TooLong(Exception):
-    """Raised when an evaluation takes longer than `SCORES_WITHIN`."""
+class _TooLong(BaseException):
+    """Raised when a callback takes longer than `CALLS_WITHIN`; nothing else may handle it."""
 
 
-def _until(limit: float, steps: Iterable[int]) -> Iterator[int]:
-    for step in steps:
-        if time.monotonic() > limit:
-            raise _TooLong
-        yield step
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise `_TooLong` within the block after some seconds.
+
+    The block runs to its end where there is no such timer: on Windows, and outside of the main
+    thread.
+    """
+    if not hasattr(signal, "setitimer") or current_thread() is not main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    handler, started = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    # again every second, in case that the exception is lost, as in a destructor
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:  # another timer was running
+            left = max(left - (time.monotonic() - started), 1e-3)
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
 
 
 def memory_of(

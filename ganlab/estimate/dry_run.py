@@ -14,7 +14,7 @@ from ganlab.core.build import build_module
 from ganlab.data.archives.files import cache_folder, without_downloads
 from ganlab.data.batches import count_batches
 from ganlab.errors import DataError
-from ganlab.estimate.costs import Costs, measure, memory_of
+from ganlab.estimate.costs import LONGEST, Costs, measure, memory_of
 from ganlab.estimate.estimates import Estimate, Length
 from ganlab.estimate.report import describe, describe_lesson, tree
 from ganlab.ranks import devices_of
@@ -34,7 +34,11 @@ def dry_run(config: dict[str, Any]) -> int:
     if config.get("lesson"):
         print(describe_lesson(config))
         return 0
-    print(f"{config['name']}: measuring some batches …", file=sys.stderr, flush=True)
+    print(
+        f"{config['name']}: loading the data, and measuring batches for {LONGEST:.0f} s at most …",
+        file=sys.stderr,
+        flush=True,
+    )
     before = _files(cache_folder())
     estimated = estimate(config)
     print(describe(config, estimated, _files(cache_folder()) - before))

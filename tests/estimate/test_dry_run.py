@@ -1,6 +1,8 @@
 """`dry_run=true`: its numbers equal those of the run itself, and it writes nothing."""
 
 import json
+import signal
+import time
 
 import pytest
 from helpers.tiny import ARGUMENTS, tiny_gan
@@ -15,6 +17,7 @@ from ganlab.estimate import costs
 from ganlab.estimate.costs import CallbackCost, Costs, period_of
 from ganlab.estimate.dry_run import dry_run, estimate, length_of, moments
 from ganlab.estimate.report import describe, tree
+from ganlab.metrics import ModeCoverage
 from ganlab.record.stored import relocated
 from ganlab.runs.train import prepare, train
 
@@ -145,11 +148,32 @@ def test_scores_are_timed_unless_they_take_too_long(monkeypatch):
     found = estimate(composed(*overrides))
     assert found.length.calls["evaluation"] == 1
     assert 0 < found.costs.callbacks["evaluation"].first < 30
-    monkeypatch.setattr(costs, "SCORES_WITHIN", -1.0)
+    monkeypatch.setattr(costs, "CALLS_WITHIN", 1e-4)
     found = estimate(composed(*overrides))
     assert "longer" in found.costs.reasons["evaluation"]
     assert found.length.calls["evaluation"] == 1
     assert "evaluation" not in found.costs.callbacks
+
+
+def test_a_score_is_stopped_wherever_it_takes_long(monkeypatch, capsys):
+    """Also where no samples are generated any more; the timer of the caller goes on."""
+    monkeypatch.setattr(ModeCoverage, "compute", lambda self: time.sleep(100))
+    monkeypatch.setattr(costs, "CALLS_WITHIN", 0.5)
+    before = signal.setitimer(signal.ITIMER_REAL, 60)
+    try:
+        found = estimate(composed("budget.batches=20", "protocol=modes10k", "protocol.samples=200"))
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
+    assert found.costs.reasons["evaluation"] == "it takes longer than 0.5 s"
+    assert "measuring scores, for 0.5 s at most" in capsys.readouterr().err
+
+
+def test_slow_batches_end_the_measurement_even_in_the_warm_up(monkeypatch):
+    monkeypatch.setattr(costs, "LONGEST", 0.0)
+    found = estimate(composed("budget.batches=20"))
+    assert (found.costs.batches, found.costs.warm_up) == (1, 0)
+    assert found.costs.seconds > 0
 
 
 def test_missing_data_raises_as_in_training(empty_folder):
