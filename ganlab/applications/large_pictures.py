@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 
 import torch
 from torch import Tensor
 
 from ganlab.errors import ConfigError
+from ganlab.metrics.memory import DEFAULT_MEMORY
 from ganlab.modalities import IMAGE
 
 LARGE = 2**20  # pixels above which a picture is tiled by default
 TILE = 512  # pixels along a side of a tile by default
+_BYTES = 20  # memory of each value of a row of tiles: sums, and copies while they are rounded
 SMALLEST = 32  # minimum pixels along a side of a network's input
 
 
@@ -24,6 +25,7 @@ def translate_picture(
     tile: int | None = None,
     overlap: int | None = None,
     progress: Callable[[float], object] = lambda share: None,
+    memory: int = DEFAULT_MEMORY,
 ) -> Tensor:
     """Return a picture's translation, which has the picture's size.
 
@@ -47,14 +49,16 @@ def translate_picture(
         tile: side of a tile; None for no tiles in pictures of up to 2²⁰ pixels, and 512, rounded up
             to `multiple`, in larger pictures.
         overlap: minimum pixels that neighbouring tiles share; None for a quarter of a tile.
+        memory: bytes that a row of tiles may take; `metrics_memory`.
         progress: called with the share of the picture that was done since the last call.
 
     Returns:
-        float32 (C', H, W) on the CPU.
+        uint8 (C', H, W) in [0, 255] on the CPU.
 
     Raises:
-        ConfigError: the network does not support the tile, the overlap exceeds half a tile, or the
-            network's results differ in size from its inputs.
+        ConfigError: the network does not support the tile, the overlap exceeds half a tile, the
+            network's results differ in size from its inputs, or a row of tiles takes more than
+            `memory`.
     """
     padded, (top, left) = _pad(picture, multiple)
     height, width = padded.shape[1:]
@@ -65,22 +69,41 @@ def translate_picture(
         tile_height, tile_width = min(side, height), min(side, width)
     rows = _windows(height, tile_height, overlap)
     columns = _windows(width, tile_width, overlap)
-    result = None
-    for (y, down), (x, across) in product(rows, columns):
-        part = padded[:, y : y + tile_height, x : x + tile_width].unsqueeze(0)
-        part = IMAGE.normalise(part)
-        output = network(part).float().cpu()
-        if output.shape[2:] != part.shape[2:]:
-            raise ConfigError(
-                f"run: the generator turns {_size(part)} into {_size(output)} pixels; translate "
-                "only supports generators that keep the size."
-            )
-        if result is None:
-            result = torch.zeros(output.shape[1], height, width)
-        weighted = output[0] * down[:, None] * across
-        result[:, y : y + tile_height, x : x + tile_width] += weighted
-        progress(1 / (len(rows) * len(columns)))
+    starts = [y for y, _ in rows] + [height]
+    result, strip = None, None  # strip: sums of the rows that tiles may still be added to
+    for index, (y, down) in enumerate(rows):
+        for x, across in columns:
+            part = padded[:, y : y + tile_height, x : x + tile_width].unsqueeze(0)
+            part = IMAGE.normalise(part)
+            output = network(part).float().cpu()
+            if output.shape[2:] != part.shape[2:]:
+                raise ConfigError(
+                    f"run: the generator turns {_size(part)} into {_size(output)} pixels; "
+                    "translate only supports generators that keep the size."
+                )
+            if strip is None or result is None:
+                channels = output.shape[1]
+                _check_memory(channels * tile_height * width, tile_width, memory)
+                strip = torch.zeros(channels, tile_height, width)
+                result = torch.empty(channels, height, width, dtype=torch.uint8)
+            strip[:, :, x : x + tile_width] += output[0] * down[:, None] * across
+            progress(1 / (len(rows) * len(columns)))
+        done = starts[index + 1] - y  # no later tile reaches these rows
+        result[:, y : y + done] = IMAGE.denormalise(strip[:, :done])
+        strip[:, : tile_height - done] = strip[:, done:].clone()
+        strip[:, tile_height - done :] = 0
     return result[:, top : top + picture.shape[1], left : left + picture.shape[2]]
+
+
+def _check_memory(values: int, tile: int, memory: int) -> None:
+    """Raise a ConfigError if a row of tiles, in which results are blended, takes too much."""
+    needed = _BYTES * values
+    if needed > memory:
+        raise ConfigError(
+            f"metrics_memory: a row of tiles of {tile} pixels takes {-(-needed // 2**20):,} MiB, "
+            f"more than {memory // 2**20:,} MiB. Set metrics_memory={-(-needed // 2**20)}MiB, or "
+            "use smaller tiles (tile=SIDE)."
+        )
 
 
 def check_tile(tile: int | None, overlap: int | None, multiple: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from ganlab.core import Translates, load
 from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import ConfigError, DataError, first_few
-from ganlab.modalities.pixels import denormalise
+from ganlab.metrics.memory import DEFAULT_MEMORY
 from ganlab.record.run import read_record
 
 _SHEET = "sheet.png"
@@ -39,6 +39,7 @@ def translate_folder(
     max_pixels: int = 2**26,
     device: str | None = None,
     trust: bool = False,
+    metrics_memory: int | None = None,
 ) -> tuple[str, list[tuple[Path, Path]], dict[Path, str]]:
     """Translate pictures of any size; write a PNG for each picture, and a sheet of the first few.
 
@@ -56,6 +57,7 @@ def translate_folder(
         max_pixels: a file whose header states more pixels counts as unreadable.
         device: the device, such as "cpu"; None for the fastest available.
         trust: whether the run may name classes that are not part of ganlab.
+        metrics_memory: bytes that a row of tiles may take; None for 512 MiB.
 
     Returns:
         The direction; each translated picture with its result; and for each picture that could not
@@ -81,7 +83,8 @@ def translate_folder(
     check_tile(tile, overlap, generator.multiple)
     _warn_of_random(run, module, chosen.generator)
     network = partial(module.translate, direction=direction, ema=ema, seed=seed)
-    options = {"multiple": generator.multiple, "overlap": overlap}
+    memory = DEFAULT_MEMORY if metrics_memory is None else metrics_memory
+    options = {"multiple": generator.multiple, "overlap": overlap, "memory": memory}
     translate = partial(_translate_one, tile=tile, network=network, **options)
     decoder = Decoder(generator.in_channels, max_pixels=max_pixels)
     pairs = dict(zip(paths, targets, strict=True))
@@ -187,9 +190,7 @@ def _translate_one(
         ConfigError: the picture does not fit into memory.
     """
     try:
-        return denormalise(
-            translate_picture(picture=picture, progress=progress, tile=tile, **options)
-        )
+        return translate_picture(picture=picture, progress=progress, tile=tile, **options)
     except RuntimeError as error:  # torch.OutOfMemoryError exists for accelerators, not the CPU
         if not any(text in str(error).lower() for text in _NO_MEMORY):
             raise

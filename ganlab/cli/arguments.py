@@ -34,7 +34,7 @@ TRUST = Argument(
 METRICS_MEMORY_ARGUMENT = Argument(
     memory,
     "what the work takes in memory, and again on an accelerator, beyond the data and the weights "
-    f"of networks; in bytes, or with MiB or GiB (default: {METRICS_MEMORY})",
+    f"of networks; in bytes, or with MiB or GiB (default: {METRICS_MEMORY // 2**20}MiB)",
 )
 
 

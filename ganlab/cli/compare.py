@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import Argument, parse, split_options, wants_help
+from ganlab.cli.arguments import METRICS_MEMORY_ARGUMENT, Argument, parse, split_options, wants_help
 from ganlab.config.values import check_folder
 from ganlab.errors import ConfigError
 
@@ -31,11 +31,13 @@ ARGUMENTS = {
         "quality)",
     ),
     "html": Argument(Path, "file to write a self-contained web page to, with curves and pictures"),
+    "metrics_memory": METRICS_MEMORY_ARGUMENT,
     "json": Argument(Path, "file to write the table and the runs' data to"),
 }
 HELP = """ganlab compare: compare runs and sweeps: scores over seeds, cost, state and settings.
 
 usage: ganlab compare FOLDER … [--group-by KEY[,KEY]] [--score NAME] [--html FILE] [--json FILE]
+                      [--metrics-memory SIZE]
 
 FOLDER is the folder of a run or of a sweep, or a folder that contains runs. It may also be
 wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/RUN_ID. Only scores of the same protocol are ranked.
@@ -83,7 +85,7 @@ def main(argv: list[str]) -> int:
 
         count = len(comparison.runs)
         print(f"\nWriting the web page of {count} runs …", file=sys.stderr, flush=True)
-        write_page(comparison, arguments["html"], table)
+        write_page(comparison, arguments["html"], table, arguments["metrics_memory"])
         print(f"Wrote the web page to {arguments['html']}", file=sys.stderr)
     return 0
 

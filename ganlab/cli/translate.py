@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import (
+    METRICS_MEMORY_ARGUMENT,
+    REQUIRED,
+    TRUST,
+    Argument,
+    parse,
+    usage,
+    wants_help,
+)
 from ganlab.config.values import boolean, count, natural, seed
 
 ARGUMENTS = {
@@ -25,6 +33,7 @@ ARGUMENTS = {
     ),
     "seed": Argument(seed, "seed of the model's noise, if it has any", 0),
     "max_pixels": Argument(count, "largest allowed number of pixels of a picture", 2**26),
+    "metrics_memory": METRICS_MEMORY_ARGUMENT,
     "device": Argument(str, "cpu, cuda, mps or xpu (default: the fastest available)"),
     "trust": TRUST,
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from ganlab.errors import ConfigError, first_few, one_of
 
 LEAST_MEMORY = 2**24  # bytes, the least of `metrics_memory`
-METRICS_MEMORY = "512MiB"  # its default
+METRICS_MEMORY = 2**29  # its default, 512 MiB
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 

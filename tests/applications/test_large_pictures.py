@@ -12,7 +12,7 @@ from ganlab.applications import save_picture, save_sheet, translate_picture
 from ganlab.applications.large_pictures import LARGE, _windows
 from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
-from ganlab.modalities.pixels import denormalise
+from ganlab.metrics.memory import PeakMemory
 
 
 def picture(height, width, channels=3, seed=0):
@@ -72,8 +72,7 @@ def test_identity_returns_the_picture_exactly(size, multiple, tile):
     """Padding and tiles change no byte, and the network's inputs have supported sizes."""
     given, network = picture(*size), Recorder()
     result = translate_picture(network, given, multiple=multiple, tile=tile)
-    torch.testing.assert_close(result, given.float() / 127.5 - 1, rtol=0, atol=1e-6)
-    assert torch.equal(denormalise(result), given)
+    assert torch.equal(result, given)
     for n, channels, height, width in network.shapes:
         assert n == 1
         assert channels == 3
@@ -92,9 +91,9 @@ def test_tiles_of_a_convolution_agree_with_the_whole():
     given = picture(150, 211)
     whole = translate_picture(network, given)
     tiled = translate_picture(network, given, tile=64, overlap=16)
-    torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(tiled, whole, rtol=0, atol=1)
     seams = translate_picture(network, given, tile=64, overlap=8)
-    assert (seams - whole).abs().max() > 1e-2  # too small an overlap makes seams
+    assert (seams.int() - whole.int()).abs().max() > 2  # too small an overlap makes seams
 
 
 def test_padding_reflects_or_repeats_the_border():
@@ -119,6 +118,20 @@ def test_large_pictures_are_tiled_by_default():
         translate_picture(network, given, progress=shares.append)
         assert {shape[2:] for shape in network.shapes} == {(512, 512) if tiled else (1024, 1024)}
         assert sum(shares) == pytest.approx(1)
+
+
+def test_only_a_row_of_tiles_is_blended_at_a_time():
+    """Eight times the height takes eight times the memory of inputs and results alone."""
+    peaks = []
+    for height in (256, 2048):
+        given = picture(height, 200)
+        with PeakMemory() as peak:
+            translate_picture(Recorder(), given, tile=64)
+        peaks.append(peak.peak - 2 * given.numel())
+    assert peaks[1] < 1.1 * peaks[0]
+    with pytest.raises(ConfigError, match=r"row of tiles of 64 .* 1 MiB.*metrics_memory=1MiB"):
+        translate_picture(Recorder(), given, tile=64, memory=20 * 3 * 64 * 200 - 1)
+    translate_picture(Recorder(), given, tile=64, memory=20 * 3 * 64 * 200)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["model.players.generator.optimizer.lr=-1"], ["players.generator.optimizer", "-1"]),
         (["model.players.generator.optimizer.lr=a"], ["players.generator.optimizer", "'<='"]),
         (["~threads"], ["~threads", "null already"]),
+        (["metrics_memory=512MB"], ["metrics_memory: received '512MB'", "such as 512MiB"]),
         (["+protocol.sampls=9"], ["protocol.sampls", "'samples'"]),
         (["~trainer"], ["trainer.accelerator: missing"]),
         (["model.generator.featurs=8"], ["model.generator", "'features'"]),

@@ -105,9 +105,11 @@ def test_web_page_is_written_to_the_given_path(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ganlab.reports.page.write.write_page", lambda *given: written.append(given)
     )
-    assert main(["compare", str(sweep), f"--html={tmp_path / 'report.html'}"]) == 0
-    ((comparison, path, table),) = written
+    html = f"--html={tmp_path / 'report.html'}"
+    assert main(["compare", str(sweep), html, "--metrics-memory", "1GiB"]) == 0
+    ((comparison, path, table, memory),) = written
     assert (len(comparison.runs), path) == (4, tmp_path / "report.html")
+    assert memory == 2**30
     assert table.keys == ("loss",)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ganlab.cli import main
+from ganlab.metrics import SampleProtocol
 from ganlab.modalities.grid import save_png
 from ganlab.record.old_names import SEEN
 
@@ -90,6 +91,23 @@ def test_metric_setting_that_the_protocol_file_does_not_name(cli, run, tmp_path)
     assert code == 0, error
     score = read(tmp_path)[0]["scores"]["kernel_distance_digits"]
     assert score["protocol"]["subset_size"] == 50
+
+
+def test_the_bound_of_memory_is_no_part_of_a_score(cli, run, tmp_path, monkeypatch):
+    bounds = []
+    evaluate = SampleProtocol.evaluate
+
+    def recorded(self, module, data, work):
+        bounds.append(work.memory)
+        return evaluate(self, module, data, work)
+
+    monkeypatch.setattr(SampleProtocol, "evaluate", recorded)
+    for size in ("64MiB", "2GiB"):
+        arguments = ["protocol=fd5k_train_mnist_5k", *SMALL, f"metrics_memory={size}"]
+        assert cli(f"run={run}", *arguments, f"out={tmp_path / 'scores.json'}")[0] == 0
+    assert bounds == [2**26, 2**31]
+    (entry,) = read(tmp_path)  # the second score replaced the first: it has the same protocol
+    assert "metrics_memory" not in json.dumps(entry)
 
 
 def test_several_seeds_give_mean_and_standard_deviation(cli, run, tmp_path):

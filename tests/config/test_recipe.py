@@ -21,6 +21,7 @@ def composed(*overrides, experiment="wgan_gp_cifar10"):
         "logger=tensorboard",
         "seed=3",
         "threads=2",
+        "metrics_memory=1GiB",
         "callbacks.samples.every_examples=null",
         "callbacks.progress.enabled=false",
         "memory_format=contiguous",

@@ -12,7 +12,7 @@ from ganlab.errors import DataError, one_of
 from ganlab.modalities import IMAGE
 
 MAX_SIZE = 1024  # pixels along a side
-_CHUNK = 2048  # images converted at a time
+_VALUES = 1 << 24  # values of images converted at a time
 
 
 class ImageDataModule(TensorDataModule):
@@ -115,15 +115,16 @@ def fit_images(images: Tensor, size: int, channels: int) -> Tensor:
     if images.shape[1:] == (channels, size, size):
         return images
     result = torch.empty(len(images), channels, size, size, dtype=torch.uint8)
-    for first in range(0, len(images), _CHUNK):
-        chunk = images[first : first + _CHUNK]
+    step = max(1, _VALUES // max(images[0].numel(), result[0].numel())) if len(images) else 1
+    for first in range(0, len(images), step):
+        chunk = images[first : first + step]
         if chunk.shape[1] == 3 and channels == 1:
             chunk = luma(chunk)
         if chunk.shape[2:] != (size, size):
             chunk = torch.nn.functional.interpolate(
                 chunk, size=(size, size), mode="bilinear", antialias=True, align_corners=False
             )
-        result[first : first + _CHUNK] = chunk  # broadcasts 1 channel to 3
+        result[first : first + step] = chunk  # broadcasts 1 channel to 3
     return result
 
 

@@ -31,7 +31,7 @@ SIZES = (32, 256)  # pixels along a side
 _VERSION = 2  # version of the drawing code; files of other versions are not used
 _MIN_SAMPLES = 20  # 20 faces show about five people, so no part is empty
 _SEED = 0x6661636573  # the seed of `CartoonFaces` in every run
-_CHUNK = 500  # faces drawn at a time
+_PIXELS = 1 << 21  # pixels of faces drawn at a time
 _QUALITY = 95  # quality of the JPEGs, whose colours are not subsampled
 
 
@@ -208,8 +208,9 @@ def _write_pictures(folder: Path, faces: dict[str, Tensor], size: int) -> None:
     count = len(faces["x"])
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Drawing faces", total=count)
-        for first in range(0, count, _CHUNK):
-            part = {name: values[first : first + _CHUNK] for name, values in faces.items()}
+        step = max(1, _PIXELS // size**2)
+        for first in range(0, count, step):
+            part = {name: values[first : first + step] for name, values in faces.items()}
             pictures = draw_faces(part, size).permute(0, 2, 3, 1).numpy()
             for number, picture in enumerate(pictures, first + 1):
                 path = folder / f"{number:06}.jpg"

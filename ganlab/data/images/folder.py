@@ -131,15 +131,17 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
         decoder = Decoder(1 if all(head[2] for _, head in good) else 3)
         images = torch.empty(len(good), decoder.channels, *good[0][1][:2], dtype=torch.uint8)
         decoded = in_threads(_or_reason(decoder), [path for path, _ in good], "Reading images")
-        for row, pixels in enumerate(decoded):
+        kept = 0
+        for (path, _), pixels in zip(good, decoded, strict=True):
             if isinstance(pixels, str):
-                broken[good[row][0]] = pixels
+                broken[path] = pixels
             else:
-                images[row] = pixels
+                images[kept] = pixels
+                kept += 1
+        images = images[:kept]
     labels, names = _label(folder, paths)  # includes damaged files, so that labels do not shift
     if broken:
         report_corrupt(folder, broken, len(paths), skip_corrupt, "skip_corrupt=true")
-        images = images[[row for row, (path, _) in enumerate(good) if path not in broken]]
         if labels is not None:
             labels = labels[[row for row, path in enumerate(paths) if path not in broken]]
     return FolderImages(images, labels, names)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_AHEAD = 64  # items whose results are computed together, before the caller asks for them
 _LONG = 1000  # minimum number of items at which a progress bar is shown
 
 
@@ -24,9 +24,15 @@ def in_threads(
     from rich.progress import track
 
     def results() -> Iterator[Result]:
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for first in range(0, len(items), _AHEAD):
-                yield from pool.map(function, items[first : first + _AHEAD])
+        workers = os.cpu_count() or 1
+        with ThreadPoolExecutor(workers) as pool:
+            ahead: deque[Future[Result]] = deque()  # computed before the caller asks for them
+            for item in items:
+                ahead.append(pool.submit(function, item))
+                if len(ahead) >= 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     console = Console(stderr=True)
     quiet = len(items) < _LONG

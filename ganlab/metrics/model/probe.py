@@ -88,9 +88,18 @@ class LinearProbe(ModelMetric):
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
         Raises:
-            ConfigError: there are too few training examples, or none remain for the test.
+            ConfigError: there are too few training examples, none remain for the test, or the
+            samples are too many for the memory.
         """
         module = source.module
+        needed = 2 * 8 * self.samples**2  # the matrix of the ridge regression, and a copy
+        if needed > self.memory:
+            raise ConfigError(
+                f"LinearProbe: samples: received {self.samples:,}, whose {self.samples:,} × "
+                f"{self.samples:,} matrix takes {-(-needed // 2**20):,} MiB, but "
+                f"{self.memory // 2**20:,} MiB of metrics_memory are set aside for it. Lower "
+                f"samples, or raise metrics_memory to {-(-needed // self.memory)} times its value."
+            )
         (fitted, fitted_rows), (tested, tested_rows) = self._examples(data, source.seed)
         splits = ("train", "test") if self.has_test else ("train",)
         self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}

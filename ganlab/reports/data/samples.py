@@ -25,11 +25,12 @@ def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
 
     strips = []
     for title, files in rows.items():
-        pictures = [Decoder(3).picture(file) for file in files]
-        widest = max((p.width / p.height for p in pictures), default=1.0)
+        sizes = (Decoder(3).head(file)[:2] for file in files)
+        widest = max((width / height for height, width in sizes), default=1.0)
         cell = (max(_CELL, min(2 * _CELL, round(_CELL * widest))), _CELL)
-        for first in range(0, len(pictures), 8):
-            cells = [ImageOps.pad(p, cell, color="white") for p in pictures[first : first + 8]]
+        for first in range(0, len(files), 8):
+            pictures = map(Decoder(3).picture, files[first : first + 8])  # one after the other
+            cells = [ImageOps.pad(picture, cell, color="white") for picture in pictures]
             strips.append((title if first == 0 else "", cells))
     width = max(sum(cell.width + 2 for cell in cells) for _, cells in strips)
     sheet = Image.new("RGB", (width, len(strips) * (_CELL + _TITLE)), "white")

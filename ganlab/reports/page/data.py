@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganlab import __version__
+from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import GanlabError
 from ganlab.record.log import read_metrics
 from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, difference
@@ -20,7 +21,7 @@ from ganlab.reports.doctor.diagnosis import examine
 from ganlab.reports.doctor.evidence import Evidence
 from ganlab.reports.page.curves import curves, read_times
 from ganlab.reports.page.groups import groups, text_of
-from ganlab.reports.page.pictures import pictures
+from ganlab.reports.page.pictures import THREADS, pictures
 
 REMOTE = "This run was read from Weights & Biases: see its curves and pictures on that site."
 UNRANKED = (
@@ -44,17 +45,21 @@ class PageData:
     pictures: list[list[dict[str, Any]]]
 
 
-def gather(comparison: Comparison, table: Table) -> PageData:
+def gather(comparison: Comparison, table: Table, memory: int = METRICS_MEMORY) -> PageData:
     """Return the data of a page: read the logs and pictures of all runs, and diagnose each run.
 
     Args:
         comparison: the runs.
         table: the table of these runs; its keys and its score come first in the page.
+        memory: bytes that pictures may take while they are reduced.
     """
     kinds, scores_by_run = _kinds(comparison.runs, table.score)
     n_runs = len(comparison.runs)
-    pool = ThreadPoolExecutor()  # Pillow releases the interpreter lock while it works
-    shots = [pool.submit(pictures, r.folder, n_runs) if r.folder else None for r in comparison.runs]
+    pool = ThreadPoolExecutor(THREADS)  # Pillow releases the interpreter lock while it works
+    shots = [
+        pool.submit(pictures, run.folder, n_runs, memory) if run.folder else None
+        for run in comparison.runs
+    ]
     runs, all_curves, all_pictures, notes = [], [], [], [*table.notes, *comparison.notes]
     if not all(score["counts"] for scores in scores_by_run for score in scores):
         notes.append(UNRANKED)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from PIL import Image, features
+
+from ganlab.config.values import METRICS_MEMORY
 
 BYTES = 9_500_000  # maximum for all pictures of a page, as text
 RUN_BYTES = 900_000  # maximum for the pictures of one run, as text
@@ -15,17 +19,24 @@ MOMENT_BYTES = 6_000  # assumed for one picture when the number of moments is ch
 MOMENTS = (2, 24)  # minimum and maximum of pictures of a run
 SIDES = (480, 340, 240, 170, 120, 80)  # possible sides of a square picture, in pixels
 QUALITY = 72
+THREADS = 8  # threads that call `pictures` at once
+_LARGE = Lock()  # held while a large picture is reduced
+_PIXEL_BYTES = 16  # memory of a pixel while a picture is reduced: up to four copies
 # A side is tried if the estimate for it is no more than this many times the available space. The
 # estimate assumes that all pictures need as many bytes as the last one.
 TOLERANCE = 1.3
 
 
-def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
+def pictures(
+    folder: Path, runs: int, memory: int = METRICS_MEMORY
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the sample pictures of one run through its training, and notes on damaged pictures.
 
     Args:
         folder: the run's folder.
         runs: the number of runs in the page, among which `BYTES` are divided.
+        memory: bytes that the pictures of all threads may take while they are reduced. A picture
+            that takes more than half of them is left out.
 
     Returns:
         For each picture a dict of `examples`, the number of examples seen, and `data`, a data URL;
@@ -47,7 +58,16 @@ def pictures(folder: Path, runs: int) -> tuple[list[dict[str, Any]], list[str]]:
     for path in dict.fromkeys(chosen):
         try:
             with Image.open(path) as picture:
-                opened[path] = _flat(picture)
+                needed = _PIXEL_BYTES * picture.width * picture.height
+                if needed > memory // 2:
+                    notes.append(
+                        f"{path.name} is left out: {picture.width}×{picture.height} pixels need "
+                        f"metrics_memory={-(-2 * needed // 2**20)}MiB"
+                    )
+                    continue
+                # all threads together take the other half
+                with _LARGE if needed > memory // 2 // THREADS else nullcontext():
+                    opened[path] = _flat(picture)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             notes.append(f"{path.name} cannot be read ({str(error).splitlines()[0]})")
     encoded: dict[Path, bytes] = {}

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.values import METRICS_MEMORY
 from ganlab.files import finite, write_text
 from ganlab.printable import printable
 from ganlab.reports.comparison.comparison import Comparison
@@ -25,7 +26,7 @@ SCRIPTS += ("verdicts", "main")
 HINT = "Make room, or give another file with --html FILE."
 
 
-def write_page(comparison: Comparison, path: Path, table: Table) -> None:
+def write_page(comparison: Comparison, path: Path, table: Table, memory: int | None = None) -> None:
     """Write the page of a comparison.
 
     Curves and pictures are thinned so that the page of 200 runs stays below 15 MB. Files of a run
@@ -35,13 +36,15 @@ def write_page(comparison: Comparison, path: Path, table: Table) -> None:
         comparison: the runs. Runs from Weights & Biases have no curves and pictures in the page.
         path: where the page is written; a missing folder is created.
         table: the table of these runs, see `tabulate`; its score and keys come first in the page.
+        memory: bytes that a sample picture may take while it is reduced (`metrics_memory`); larger
+            pictures are left out and named in the notes. None for 512 MiB.
 
     Raises:
         RunError: the disk is full or read-only.
     """
     from ganlab.reports.page.data import gather
 
-    page = gather(comparison, table)
+    page = gather(comparison, table, memory or METRICS_MEMORY)
     blocks = [_block("comparison", page.comparison)]
     blocks += [_block(f"curves-{i}", curves) for i, curves in enumerate(page.curves)]
     blocks += [_block(f"pictures-{i}", pictures) for i, pictures in enumerate(page.pictures)]
