@@ -2,14 +2,12 @@
 
 import signal
 import subprocess
-import time
 
 import pytest
-import torch
+from helpers.runs.killed import assert_same_runs, wait_for
 from helpers.tiny import ARGUMENTS, start_python
 
 from ganlab.core.load import read_checkpoint
-from ganlab.record.log import read_metrics
 from ganlab.record.run import read_record
 from ganlab.runs.train import prepare, train
 
@@ -24,16 +22,6 @@ def start(folder, batches):
     )
 
 
-def wait_for(path, process, seconds=90):
-    end = time.monotonic() + seconds
-    while not path.exists():
-        if process.poll() is not None or time.monotonic() > end:
-            process.kill()
-            errors = process.communicate()[1][-3000:]
-            pytest.fail(f"no {path.name}; exit code {process.returncode}:\n{errors}")
-        time.sleep(0.02)
-
-
 def resume(folder, batches):
     return train(*prepare([f"run={folder}", "resume=true", f"budget.batches={batches}"]))
 
@@ -41,15 +29,7 @@ def resume(folder, batches):
 def assert_equals_uninterrupted_run(folder, straight, batches):
     arguments = [*ARGUMENTS, f"budget.batches={batches}", f"run_dir={straight}"]
     assert train(*prepare(arguments)) == 0
-    one, two = (read_checkpoint(f / "checkpoints" / "last.ckpt") for f in (straight, folder))
-    for name, value in one["state_dict"].items():
-        assert torch.equal(value, two["state_dict"][name]), name
-    for a, b in zip(one["optimizer_states"], two["optimizer_states"], strict=True):
-        assert a["param_groups"] == b["param_groups"]
-        for index, state in a["state"].items():
-            assert all(torch.equal(v, b["state"][index][k]) for k, v in state.items())
-    assert one["ganlab"]["counters"] == two["ganlab"]["counters"]
-    assert read_metrics(straight) == read_metrics(folder)
+    assert_same_runs(straight, folder)
 
 
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from helpers.runs.killed import children
 from helpers.tiny import ARGUMENTS, REPOSITORY, start_python
 
 from ganlab.core.build import make
@@ -67,11 +67,6 @@ def task(rank, tasks):
         "SLURM_NODEID": "0",
         "MASTER_PORT": PORT,
     }
-
-
-def children(process):
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(pid) for pid in listed.split()]
 
 
 def wait_for_rows(folder, process):
