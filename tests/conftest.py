@@ -16,6 +16,7 @@ LONGEST = (
     # files with tests that only `-m contract` runs
     "contract/test_readme.py",
     "sweeps/test_launchers.py",
+    "runs/test_kills.py",
     "contract/test_experiments.py",
     "runs/test_launchers.py",
     "tuning/test_processes.py",

@@ -29,15 +29,16 @@ class Child:
         if self.pid:
             return
         code = 70
-        try:
+        try:  # whatever happens, the child must not go on as pytest
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(output, 1), os.dup2(output, 2)
             sys.stdout, sys.stderr = open(1, "w"), open(2, "w")  # noqa: SIM115
-            code = function()
-        except BaseException:
-            traceback.print_exc()
-        finally:
+            try:
+                code = function()
+            except BaseException:
+                traceback.print_exc()
             sys.stderr.flush()
+        finally:
             os._exit(code)
 
     def kill(self):
