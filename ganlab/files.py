@@ -32,8 +32,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary file's path; when the block ends, the file replaces `target`.
 
     Readers of `target`, and other processes that write it, never see a half-written file. On
-    failure the temporary file is deleted, and an older `target` stays untouched. When the block has
-    ended, the file is on the disk: it survives a crash of the machine.
+    failure the temporary file is deleted, and an older `target` stays untouched. A crash of the
+    machine leaves the old file or the complete new one; after `sync_folder`, the new one.
 
     Raises:
         OSError: the folder cannot be made, or the file cannot be written.
@@ -49,13 +49,12 @@ def replacing(target: Path) -> Iterator[Path]:
         sync(part)
         part.chmod(0o644)
         part.replace(target)
-        _sync_names(target.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's contents, or the names in a folder, are on the disk.
+    """Wait until the contents of a file, or the names in a folder, are on the disk.
 
     Raises:
         OSError: they cannot be written to the disk.
@@ -67,15 +66,18 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sync_names(folder: Path) -> None:
-    """Call `sync` for a folder, if the file system supports this."""
-    if os.name == "nt":
-        return
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, if the file system supports this.
+
+    Raises:
+        RunError: they cannot be written to the disk.
+    """
     try:
         sync(folder)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
-            raise
+        unsupported = error.errno in (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
+        if not unsupported and os.name != "nt":
+            raise cannot_write(folder, error) from error
 
 
 @contextmanager
@@ -123,9 +125,10 @@ def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError
 
 
 def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
-    """Write a text file atomically; see `atomic`."""
+    """Write a text file atomically, and wait until it is on the disk; see `atomic`."""
     with atomic(path, hint) as temporary:
         temporary.write_text(text, **_TEXT)
+    sync_folder(path.parent)
 
 
 def write_json(path: Path, content: Any) -> None:

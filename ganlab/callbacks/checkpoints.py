@@ -15,7 +15,7 @@ from ganlab.callbacks.cadence import crossed
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError, one_of
-from ganlab.files import atomic, link, sync
+from ganlab.files import atomic, link, sync, sync_folder
 from ganlab.private import checkpoint_of
 from ganlab.signals import handled_by
 
@@ -139,6 +139,7 @@ class Checkpoints(Callback):
                 if name_of_old and path.exists():
                     sync(temporary)  # before the oldest checkpoint is given up
                     link(path, path.with_name(name_of_old))
+            sync_folder(self.folder)
 
     def _keep_as(self, trainer: Trainer, name: str) -> None:
         if trainer.is_global_zero:
