@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -21,7 +22,7 @@ class Budget(Callback):
         minutes: minutes of training, including the sessions before a resume.
 
     Raises:
-        ConfigError: no limit is given, or a limit is not positive.
+        ConfigError: no limit is given, or a limit is not positive or not finite.
     """
 
     def __init__(
@@ -39,8 +40,11 @@ class Budget(Callback):
                 "budget.minutes."
             )
         for name, limit in self.limits.items():
-            if limit <= 0:
-                raise ConfigError(f"budget.{name}: received {limit}; needs a number above 0.")
+            if not 0 < limit < math.inf:
+                raise ConfigError(
+                    f"budget.{name}: received {limit}; needs a finite number above 0, or null for "
+                    "no such limit."
+                )
         self._seconds_before = 0.0
         self._started = time.monotonic()
 

@@ -94,6 +94,13 @@ def _main(argv: list[str]) -> int:
         if is_main():
             print(f"ganlab {command}: {error}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(
+            f"ganlab {command}: {error.filename}: {error.strerror}. Give yourself access to it, or "
+            "name another folder.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

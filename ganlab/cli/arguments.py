@@ -8,6 +8,7 @@ from typing import Any
 
 from ganlab.config.values import METRICS_MEMORY, boolean, memory
 from ganlab.errors import ConfigError, nearest
+from ganlab.record.old_names import refuse_old_names
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
     for text in argv:
         key, equals, value = text.partition("=")
         if not equals or key not in arguments:
+            refuse_old_names([text])
             raise ConfigError(
                 f"{text}: unknown argument; allowed {', '.join(arguments)}, each as "
                 f"key=value.{nearest(key, list(arguments))}"

@@ -48,8 +48,11 @@ def main(argv: list[str]) -> int:
     arguments = parse(given, ARGUMENTS)
     from ganlab.config.checks import check
     from ganlab.config.compose import compose, to_plain
+    from ganlab.config.reads import warn_of_repeated
 
-    composed = compose([text for text in argv if text not in given])
+    overrides = [text for text in argv if text not in given]
+    warn_of_repeated(overrides)
+    composed = compose(overrides)
     with tempfile.TemporaryDirectory() as folder:
         composed.run_dir = folder
         config = to_plain(composed)

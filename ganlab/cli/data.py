@@ -27,7 +27,7 @@ All problems are reported before anything is written."""
 
 ARGUMENTS = {
     "out": Argument(
-        Path, "file for a picture of a few examples (default: outputs/data_check/NAME.png)"
+        Path, "file x.png for a picture of a few examples (default: outputs/data_check/NAME.png)"
     ),
 }
 
@@ -54,6 +54,8 @@ def check(argv: list[str]) -> int:
     from ganlab.config.groups import options
     from ganlab.reports.data.check import check_data
 
+    if values["out"] is not None and values["out"].suffix != ".png":
+        raise ConfigError(f"out: received {values['out']}; needs a name that ends in .png.")
     if values["out"] is not None and values["out"].exists():
         raise ConfigError(f"out: {values['out']} exists already; choose another file.")
     result = check_data(root, tuple(options("experiment")))

@@ -52,6 +52,7 @@ def main(argv: list[str]) -> int:
     from ganlab.config.compose import is_about_protocol
     from ganlab.config.protocols import chosen
     from ganlab.config.targets import check_targets
+    from ganlab.record.run import refuse_lesson
     from ganlab.record.stored import stored_config
 
     protocol_overrides = [text for text in argv if is_about_protocol(text)]
@@ -60,7 +61,9 @@ def main(argv: list[str]) -> int:
     arguments = parse([text for text in argv if text not in overrides], ARGUMENTS)
     _check(arguments, argv)
     if arguments["run"]:
-        callbacks = stored_config(arguments["run"], arguments["trust"]).get("callbacks") or {}
+        config = stored_config(arguments["run"], arguments["trust"])
+        refuse_lesson(arguments["run"], config)
+        callbacks = config.get("callbacks") or {}
         default = (callbacks.get("evaluation") or {}).get("protocol")
     else:
         default = None

@@ -30,6 +30,12 @@ def main(argv: list[str]) -> int:
     trust, rest = split_trust(rest)
     settings = [text for text in rest if is_of_hydra(text)]
     folders = [Path(text) for text in rest if text not in settings]
+    for text in rest:
+        if "=" in text and text not in settings and not Path(text).is_dir():
+            raise ConfigError(
+                f"{text}: sweep {command} takes folders and settings of Hydra, hydra/…=…; the "
+                "jobs keep the settings that they were planned with. Leave it out."
+            )
     if not folders:
         raise ConfigError(f"sweep {command}: folder missing; give the sweep's folder, outputs/….")
     if command == "resume":

@@ -14,7 +14,9 @@ def main(argv: list[str]) -> int:
         )
         return 0
     from ganlab.config.compose import compose, to_plain
+    from ganlab.config.reads import warn_of_repeated
 
+    warn_of_repeated(argv)
     config = compose(argv)
     from ganlab.config.checks import check
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ganlab.config.values import METRICS_MEMORY, memory
@@ -18,6 +19,8 @@ SCALARS = {
     "memory_format": str,
     "discriminator_norm": str,
 }
+# callbacks that change the model come first, callbacks that save it last
+CALLBACKS = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
 CHOICES = {"memory_format": ("channels_last", "contiguous")}
 
 
@@ -29,6 +32,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     Raises:
         ConfigError: the first error that is found.
     """
+    _check_numbers(config)
     _check_scalars(config)
     if config.get("lesson"):
         check_lesson(config)
@@ -74,7 +78,12 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         )
     make(config["budget"])
     callbacks = config.get("callbacks") or {}
-    made = {name: make(c) for name, c in callbacks.items() if c and "_target_" in c}
+    for name in callbacks:
+        one_of("callbacks", name, CALLBACKS)
+    protocol = (callbacks.get("evaluation") or {}).get("protocol")
+    if protocol is not None and "_target_" not in protocol:
+        raise ConfigError("protocol._target_: missing. Choose a protocol with protocol=NAME.")
+    made = {name: _callback(name, c) for name, c in callbacks.items() if c and "_target_" in c}
     if "ema" in made:
         module.start_averaging()
     names: tuple[str, ...] = ()
@@ -84,9 +93,11 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     monitor = (callbacks.get("checkpoints") or {}).get("monitor")
     pattern = str(monitor).rpartition("/")[0] + "/*"  # a group of scores, e.g. one for each class
     if monitor is not None and monitor not in names and pattern not in names:
+        _check_root(config["data"])  # the first mistake of who replaces an experiment's data
         raise ConfigError(
             f"callbacks.checkpoints.monitor: received {monitor!r}; the evaluation gives "
-            f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))}"
+            f"{', '.join(names) or 'no scores'}.{nearest(monitor, list(names))} Choose another "
+            "score or protocol, or set callbacks.checkpoints.monitor=null."
         )
     return module, data
 
@@ -106,6 +117,22 @@ def _without_spectral_norm(loss: dict[str, Any]) -> dict[str, Any]:
     return loss | {"regularizers": regularizers} if "regularizers" in loss else loss
 
 
+def _callback(name: str, config: dict[str, Any]) -> Any:
+    from ganlab.core.build import make
+
+    try:
+        return make(config)
+    except ConfigError as error:
+        is_short = str(error).startswith(f"{name}.")
+        raise ConfigError(f"callbacks.{error}" if is_short else str(error)) from None
+
+
+def _check_root(data: dict[str, Any]) -> None:
+    root = data.get("root")
+    if root and not data.get("download") and not Path(root).expanduser().exists():
+        raise ConfigError(f"data.root: there is no {root}; give the folder of the data.")
+
+
 def _check_scalars(config: dict[str, Any]) -> None:
     for key, needed_type in SCALARS.items():
         value = config.get(key)
@@ -122,15 +149,29 @@ def _check_scalars(config: dict[str, Any]) -> None:
         memory(config.get("metrics_memory", METRICS_MEMORY))
     except ValueError as error:
         raise ConfigError(f"metrics_memory: {error}.") from None
+    if config.get("seed") is None or not 0 <= config["seed"] < 2**63:
+        raise ConfigError(f"seed: received {config.get('seed')}; needs 0 … {2**63 - 1}.")
     for key in ("log_every", "threads"):
         if config.get(key) is not None and config[key] < 1:
             raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")
+
+
+def _check_numbers(node: Any, path: str = "") -> None:
+    """Raise for the first NaN, and for the first whole number that takes more than 64 bits."""
+    if isinstance(node, (dict, list)):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            _check_numbers(value, f"{path}.{key}" if path else str(key))
+    elif node != node or (isinstance(node, int) and not -(2**63) <= node < 2**63):
+        raise ConfigError(f"{path}: received {node}; needs a number of at most 64 bits.")
 
 
 def _check_loss(config: dict[str, Any], parts: set[str]) -> None:
     from ganlab.config.targets import locate, parameters_of
 
     takes = parameters_of(locate(config["model"]["_target_"], "model"))
+    adversarial = (config.get("loss") or {}).get("adversarial")
+    if adversarial is not None and "_target_" not in adversarial:
+        raise ConfigError("loss.adversarial._target_: missing. Choose a loss, e.g. loss=hinge.")
     if extra := sorted(part for part in parts if part not in takes):
         name = config["model"]["_target_"].rpartition(".")[2]
         raise ConfigError(

@@ -17,16 +17,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ganlab.config.groups import bare_names, check_choice, groups, protocol_of
+from ganlab.config.groups import PROTOCOL, bare_names, check_choice, groups, protocol_of
+from ganlab.config.reads import check_is_read
 from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, nearest
 from ganlab.files import check_name
 from ganlab.record.old_names import current, refuse_old_names
 from ganlab.record.stored import absolute
-
-# path of the protocol in a run's configuration, to which `protocol=` and `features=` refer
-PROTOCOL = "callbacks.evaluation.protocol"
 
 
 def register_resolvers() -> None:
@@ -63,10 +61,21 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             check_sections(config)
             if name == "train" and not any(t.startswith("budget.minutes=") for t in overrides):
                 limit_minutes(config)
+            _check_resolves(config)
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
-            _check_is_read(config, overrides)
+            check_is_read(config, overrides)
     return config
+
+
+def _check_resolves(config: Any) -> None:
+    """Raise if an interpolation at the top level, e.g. of the name, has no value."""
+    for key in config:
+        try:
+            config.get(key)
+        except OmegaConfBaseException as error:
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(f"{key}: {reason}. Give a value, {key}=….") from None
 
 
 def check_overrides(overrides: list[str]) -> None:
@@ -78,6 +87,11 @@ def check_overrides(overrides: list[str]) -> None:
     refuse_old_names(overrides)
     given = dict(text.partition("=")[::2] for text in overrides)
     for key, value in given.items():
+        if key in groups() and key != "regularizer" and re.fullmatch(r"\[.*\]", value):
+            raise ConfigError(
+                f"{key}={value}: takes one choice. For one run with each of them use ganlab train "
+                f"-m {key}={value.strip('[]')}."
+            )
         if key.lstrip("+~") == "base":
             raise ConfigError(f"{key}={value}: only experiment files have a base; leave this out.")
         if key == PROTOCOL or (key == "protocol" and value == "null"):
@@ -132,34 +146,6 @@ def mark_changed_protocol(config: Any, overrides: list[str]) -> None:
     name = OmegaConf.select(config, f"{PROTOCOL}.name")
     if name and any(key.startswith((f"{PROTOCOL}.", f"features@{PROTOCOL}")) for key in keys):
         OmegaConf.select(config, PROTOCOL).name = f"{name} (changed)"
-
-
-def _check_is_read(config: Any, overrides: list[str]) -> None:
-    """Raise for an override that the chosen model or protocol does not read."""
-
-    def model_reads(reference: str) -> bool:
-        return reference in OmegaConf.to_yaml(config.get("model") or {})
-
-    for text in overrides:
-        key, _, value = text.lstrip("+~").partition("=")
-        if key == "schedule" and value != "null" and not model_reads("${schedule."):
-            raise ConfigError(
-                f"{text}: experiment={config.choices.get('experiment')} sets learning rates of its "
-                "own. Leave this out, or give model.players.<name>.optimizer.lr=…."
-            )
-        if key.startswith("callbacks.evaluation.") and not OmegaConf.select(config, PROTOCOL):
-            raise ConfigError(
-                f"{text}: this run has no protocol. Choose protocol=NAME, see `ganlab list "
-                "protocols`, or leave this argument out."
-            )
-        if key == "discriminator_norm" and not model_reads("${discriminator_norm}"):
-            parts = OmegaConf.to_container(config.get("model") or OmegaConf.create())
-            normed = [k for k, v in parts.items() if isinstance(v, dict) and "norm" in v]
-            instead = [f"model.{k}.norm={value}" for k in normed if k.startswith("discriminator")]
-            raise ConfigError(
-                f"{text}: model={config.choices.get('model')} does not read it. "
-                + (f"Give {' '.join(instead)}" if instead else "Leave this out.")
-            )
 
 
 def _without_unchosen(plain: dict[str, Any]) -> dict[str, Any]:

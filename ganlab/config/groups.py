@@ -15,6 +15,8 @@ from typing import Any
 
 from ganlab.errors import ConfigError, nearest
 
+# path of the protocol in a run's configuration, to which `protocol=` and `features=` refer
+PROTOCOL = "callbacks.evaluation.protocol"
 _INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 

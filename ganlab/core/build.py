@@ -26,7 +26,7 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     """
     parts = {k: v for k, v in (config.get("loss") or {}).items() if v is not None}
     model = {k: v for k, v in config["model"].items() if k not in ("players", "phases")}
-    module: AdversarialModule = make(model, **parts)
+    module: AdversarialModule = make(model, "model", **parts)
     if not hasattr(module, "due_batches"):
         title = type(module).__name__
         raise ConfigError(f"model: the constructor of {title} must call super().__init__() first.")
@@ -40,8 +40,32 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     return module
 
 
-def make(config: dict[str, Any], **further: Any) -> Any:
+def _with_path(
+    error: GanlabError, config: dict[str, Any], further: dict[str, Any], path: str, key: str
+) -> GanlabError:
+    """Return an error whose message names an argument of a part by its key in the configuration.
+
+    The message "size: received …" of a constructor becomes "model.generator.size: received …".
+    `further` are the parts of the loss if `path` is the model's.
+    """
+    if path == "model" and key.split(".")[0] in further:
+        path = "loss"
+    part: Any = config | further
+    for name in key.split(".") if key else ():
+        part = part.get(name) if isinstance(part, dict) else None
+    argument = re.match(r"(\w+)(\[\d+\])?: ", str(error))
+    if not argument or not isinstance(part, dict) or argument[1] not in part:
+        return error
+    return type(error)(".".join(filter(None, (path, key, str(error)))))
+
+
+def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
     """Build the object that a plain configuration with a `_target_` describes.
+
+    Args:
+        config: the plain configuration.
+        path: its key in the whole configuration, for messages.
+        **further: arguments in addition to those of the configuration.
 
     Raises:
         GanlabError: a constructor raised it; Hydra's wrapping is removed.
@@ -53,8 +77,8 @@ def make(config: dict[str, Any], **further: Any) -> Any:
         cause: BaseException = error
         while not isinstance(cause, GanlabError) and cause.__cause__ is not None:
             cause = cause.__cause__
-        if isinstance(cause, GanlabError):
-            raise cause from None
         key = re.search(r"full_key: (\S+)", str(error))
+        if isinstance(cause, GanlabError):
+            raise _with_path(cause, config, further, path, key[1] if key else "") from None
         where = f" ({key[1]})" if key else ""
         raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -100,15 +101,27 @@ class LatentModel(AdversarialModule):
 
         Raises:
             ConfigError: neither `n` nor labels nor latents, labels for an unconditional model,
-                labels outside 0 … classes − 1, or `truncation` below 0.05.
+                labels outside 0 … classes − 1, `n` below 0, latents or labels of another shape, or
+                `truncation` below 0.05.
         """
         if latents is None:
             if n is None and labels is None:
                 raise ConfigError("n: missing; give n, labels or latents.")
             n = len(labels) if n is None else n
+            if isinstance(n, bool) or not isinstance(n, Integral) or n < 0:
+                raise ConfigError(f"n: received {n!r}; needs a whole number of 0 or more.")
             latents, labels = self.draw_inputs(n, labels, seed, truncation)
-        elif self.classes and labels is None:
-            labels = torch.arange(len(latents)) % self.classes
+        else:
+            needed = self.draw_latents(1, torch.Generator()).shape[1:]
+            if latents.ndim < 1 or latents.shape[1:] != needed:
+                raise ConfigError(
+                    f"latents: received shape {tuple(latents.shape)}; needs (n, "
+                    f"{', '.join(map(str, needed))})."
+                )
+            if self.classes and labels is None:
+                labels = torch.arange(len(latents)) % self.classes
+        if labels is not None and len(labels) != len(latents):
+            raise ConfigError(f"labels: received {len(labels)} for {len(latents)} latents.")
         self._check_labels(labels)
         inputs = [latents] if labels is None else [latents, labels]
         with self.evaluating(self.samples_from, ema) as network, torch.set_grad_enabled(gradients):

@@ -13,6 +13,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
 from ganlab.record.old_names import current
+from ganlab.record.run import refuse_lesson
 from ganlab.record.stored import differences, stored_config
 
 CHECKPOINTS = ("last", "previous")
@@ -108,12 +109,13 @@ def load_module(
             runs their code.
 
     Raises:
-        RunError: the folder is not a run's folder, its config.yaml is damaged, or it may not be
-            built; see `ganlab.record.stored.stored_config`.
+        RunError: the folder is not a run's folder or holds a lesson, its config.yaml is damaged, or
+            it may not be built; see `ganlab.record.stored.stored_config`.
         CheckpointError: the checkpoint is missing or damaged, or belongs to another model.
     """
     folder = Path(folder)
     config = stored_config(folder, trust)
+    refuse_lesson(folder, config)
     if checkpoint == "last":
         newest = newest_checkpoint(folder)
         if newest is None:

@@ -9,9 +9,11 @@ from ganlab.errors import ConfigError
 
 
 def check_probability(name: str, value: float, below: float = 1.0) -> None:
-    """Raise a ConfigError unless 0 <= value < below; a `Schedule` is not checked here."""
-    if isinstance(value, (int, float)) and not 0 <= value < below:
-        raise ConfigError(f"{name}: received {value}; allowed 0 <= {name} < {below}.")
+    """Raise a ConfigError unless 0 <= value < below; a `Schedule` is not checked."""
+    is_schedule = callable(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_schedule and not (is_number and 0 <= value < below):
+        raise ConfigError(f"{name}: received {value!r}; allowed numbers 0 <= {name} < {below}.")
 
 
 def flip_labels(real: Tensor, fake: Tensor, probability: float) -> tuple[Tensor, Tensor]:

@@ -53,11 +53,14 @@ class RunRecord:
 
     Raises:
         HeldError: another process has opened this run's record.
-        RunError: the folder cannot be written, or its run.json is damaged.
+        RunError: the folder cannot be written, is that of a sweep, or lies inside another run; or
+            its run.json is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "run.json"
+        if not os.path.lexists(self.path):
+            _check_place(folder)
         self._lock = hold(folder).lock
         for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
             part.unlink(missing_ok=True)  # left by a process that was killed while writing
@@ -119,6 +122,18 @@ class RunRecord:
         self._lock.release()
 
 
+def _check_place(folder: Path) -> None:
+    """Raise for a new run whose folder is that of a sweep or a study, or lies in another run.
+
+    `ganlab compare` would not find the sweep's runs, or the new run.
+    """
+    absolute = Path(os.path.abspath(folder))
+    inside = next((path for path in absolute.parents if (path / "run.json").exists()), None)
+    if inside or any((folder / name).exists() for name in ("sweep.json", ".study")):
+        what = f"is inside the run {inside}" if inside else "holds a sweep or a study"
+        raise RunError(f"run_dir: {folder} {what}. Choose another folder for the run.")
+
+
 def read_record(folder: Path) -> dict[str, Any]:
     """Return the contents of a run's `run.json`.
 
@@ -173,14 +188,14 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
     from ganlab.record import plain_yaml
 
     path = folder / "config.yaml"
-    if not os.path.lexists(path):
-        raise RunError(
-            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
-            "outputs/<experiment>/<date>_<time>/."
-        )
     try:
         text = read_text(path, most=2**20)
         config = parse(text) if parse else current(plain_yaml.parse(text))
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
+            "outputs/<experiment>/<date>_<time>/."
+        ) from None
     except OSError as error:
         raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, ValueError) as error:
@@ -190,6 +205,20 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
     if wrong := wrong_section(config):
         raise RunError(f"run: {path} is damaged: {wrong[0]} is {repr(wrong[1])[:80]}.")
     return config
+
+
+def refuse_lesson(folder: Path, config: dict[str, Any]) -> None:
+    """Raise if a run is a lesson, which trains no model.
+
+    Raises:
+        RunError: the message names the lesson's figure, or says how to make it.
+    """
+    if not config.get("lesson"):
+        return
+    figure = folder / "figure.png"
+    name = (config.get("choices") or {}).get("experiment") or config.get("name")
+    instead = f"Look at {figure}" if figure.exists() else f"Make it: ganlab train experiment={name}"
+    raise RunError(f"run: {folder} holds a lesson, which trains no model. {instead}.")
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ SECTIONS = (
     "callbacks.evaluation.protocol",
     "choices",
     "data",
-    "lesson",
     "logger",
     "logger.*",
     "loss",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,5 +69,7 @@ def state_and_record(folder: Path) -> tuple[str, dict[str, Any]]:
         record = read_record(folder)
         return state_of(folder, record), record
     except RunError as error:
-        exists = (folder / "run.json").exists()
+        exists = os.path.lexists(folder / "run.json") or (
+            os.path.isdir(folder) and not os.access(folder, os.X_OK)
+        )
         return ("damaged", {"error": str(error)}) if exists else ("missing", {})

@@ -10,13 +10,11 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from ganlab.callbacks.wandb_media import WandBMedia
+from ganlab.config.checks import CALLBACKS
 from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 from ganlab.record.wandb_logger import WandB
-
-# callbacks that change the model come first, callbacks that save it last
-ORDER = ("ema", "evaluation", "doctor", "samples", "progress", "checkpoints", "export")
 
 
 @dataclass
@@ -65,7 +63,7 @@ def assemble(
         further: additional callbacks, which run after those of the configuration.
     """
     callbacks = [make(config["budget"])]
-    for name in ORDER:
+    for name in CALLBACKS:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))
             if name in ("evaluation", "doctor", "samples"):

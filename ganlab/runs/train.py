@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.config.compose import compose, to_plain
+from ganlab.config.reads import warn_of_repeated
 from ganlab.config.values import split_trust
 from ganlab.errors import ConfigError
 from ganlab.files import cannot_write
@@ -33,6 +34,7 @@ def prepare(overrides: list[str]) -> tuple[dict[str, Any], bool]:
         ConfigError, RunError: an override is wrong, or the run cannot be resumed.
     """
     trust, overrides = split_trust(overrides)
+    warn_of_repeated(overrides)
     values = dict(text.partition("=")[::2] for text in overrides)
     if "sweep" in values:
         raise ConfigError("sweep: is for several runs; add -m, or use `ganlab tune`.")

@@ -20,15 +20,22 @@ def sweep(argv: list[str]) -> int:
             written then.
         RunError: the sweep's folder is in use or cannot be written, or no job can be started.
     """
+    from ganlab.config.reads import warn_of_repeated
     from ganlab.config.sweeps import is_of_hydra, merge_sweep
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher
 
     plan.check_started_once()
     overrides = [text for text in argv if text not in ("-m", "--multirun")]
+    warn_of_repeated(overrides)
     settings = [text for text in overrides if is_of_hydra(text)]
     name, overrides = merge_sweep([text for text in overrides if text not in settings])
     folders = [w.partition("=")[2] for w in argv if w.startswith(("run_dir=", "hydra.sweep.dir="))]
+    if folders and ("," in folders[-1] or not folders[-1]):
+        raise ConfigError(
+            f"run_dir: received {folders[-1]!r}; needs one folder, which gets a sub-folder for "
+            "each run of the sweep."
+        )
     overrides = [text for text in overrides if not text.startswith("run_dir=")]
     for text in overrides:
         if text.startswith(("run=", "resume=")):

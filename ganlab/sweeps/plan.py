@@ -51,7 +51,7 @@ def expand(overrides: list[str]) -> list[list[str]]:
 
     Raises:
         ConfigError: an override cannot be parsed, names an unknown choice of its config group, has
-            no values, has an interval of values, or has an old name.
+            no values, the same value twice or an interval of values, or has an old name.
     """
     refuse_old_names(overrides)
     with initialized():
@@ -86,6 +86,8 @@ def _parse(parser: Any, text: str) -> Any:
     values = list(override.sweep_string_iterator())
     if not values:
         raise ConfigError(f"{text}: matches no value.")
+    if repeated := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise ConfigError(f"{text}: has {repeated[0]} twice; give each value once.")
     for value in values if group in groups() else []:
         if not value.startswith("[") and value != "null":
             check_choice(group, value)

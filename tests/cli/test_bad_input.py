@@ -1,5 +1,6 @@
 """Every likely mistake gives one clear message and a non-zero exit code, and loses nothing."""
 
+import io
 import json
 import os
 import shutil
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from ganlab.cli import main
 from ganlab.core.load import load_module
+from ganlab.record.run import write_config
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -133,6 +136,43 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["run=outputs/x"], ["run", "resume=true"]),
         (["run=outputs/x", "resume=true"], ["outputs/x", "config.yaml"]),
         (["model=[dcgan"], ["model=[dcgan", "key=value"]),
+        (["+foo=1"], ["+foo=1", "nothing reads foo"]),
+        (["+callbacks.mine={_target_: ganlab.callbacks.EMA}"], ["callbacks", "'mine'", "ema"]),
+        (["loss=[hinge,lsgan]"], ["loss=[hinge,lsgan]", "ganlab train -m loss=hinge,lsgan"]),
+        (["model=[dcgan]"], ["model=[dcgan]", "takes one choice"]),
+        (
+            ["experiment=dirac", "budget.examples=9"],
+            ["budget.examples=9", "lesson", "leave it out"],
+        ),
+        (["experiment=dirac", "trainer=cpu"], ["trainer=cpu", "lesson"]),
+        (["budget.minutes=nan"], ["budget.minutes: received nan"]),
+        (["budget.minutes=inf"], ["budget.minutes: received inf", "finite"]),
+        (["budget.minutes=nan", "dry_run=true"], ["budget.minutes: received nan"]),
+        (["model.players.generator.optimizer.lr=nan"], ["optimizer.lr: received nan"]),
+        (["seed=99999999999999999999"], ["seed: received 99999999999999999999", "64 bits"]),
+        (["data.batch_size=99999999999999999999"], ["data.batch_size: received 9999", "64 bits"]),
+        (["seed=-1"], [" seed: received -1; needs 0 …"]),
+        (["seed=null"], [" seed: received None; needs 0 …"]),
+        (["name=${oc.env:UNSET_IN_TESTS}"], ["name:", "'UNSET_IN_TESTS' not found", "name=…"]),
+        (["run_dir=${oc.env:UNSET_IN_TESTS}"], ["run_dir:", "not found", "run_dir=…"]),
+        (["name=../../x"], ["name: received '../../x'", "plain name", "run_dir=DIR"]),
+        (["name=/abs"], ["name: received '/abs'", "plain name"]),
+        (["name=a/../../b"], ["name: received", "plain name"]),
+        (["name=''"], ["name: received ''", "plain name"]),
+        (["data.size=33"], ["model.generator.size: DCGAN cannot make 33", "data.size=…"]),
+        (["model.generator.latent=-1"], ["model.generator.latent: received -1"]),
+        (["+loss.adversarial.smoothing=3"], ["loss.adversarial.smoothing: received 3"]),
+        (["+loss.adversarial.smoothing='0.1'"], ["loss.adversarial.smoothing: received '0.1'"]),
+        (["loss.adversarial={a: 1}"], ["'loss.adversarial'", "'a'"]),
+        (["callbacks.samples.n=0"], ["callbacks.samples.n: received 0"]),
+        (["experiment=quickstart", "data=folder", "data.root=/nowhere"], ["data.root", "/nowhere"]),
+        (
+            ["model=pix2pix", "data=shapes", "loss=none", "model.generator.size=abc"],
+            ["model.generator.size: received 'abc'"],
+        ),
+        (["-m", "seed=1,1"], ["seed=1,1", "has 1 twice"]),
+        (["-m", "seed=1,2", "run_dir=a,b"], ["run_dir: received 'a,b'", "one folder"]),
+        (["-m", "seed=1,2", "name=../x"], ["name: received '../x'", "plain name"]),
     ],
 )
 def test_config_mistake(arguments, words, cli, tmp_path, monkeypatch):
@@ -358,3 +398,88 @@ def test_a_checkpoint_that_holds_code_is_not_read(tmp_path, cli, ring_run):
     assert code == 1
     assert "could run its code" in printed
     assert "weights_only" not in printed
+
+
+def test_a_setting_that_is_given_twice_is_named(cli):
+    assert cli("validate", *RING, "seed=1", "seed=2") == (
+        0,
+        "ganlab: seed is given twice; seed=2 counts.\n",
+    )
+
+
+def test_a_run_is_not_written_where_compare_would_not_find_it(tmp_path, cli, ring_run):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text("{}")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / ".study").write_text("")
+    places = {"sweep": "holds a sweep", "study": "holds a sweep", "run/inner": "is inside the run"}
+    for place, words in places.items():
+        code, printed = cli("train", *RING, "budget.batches=2", f"run_dir={place}")
+        assert (code, words in printed) == (1, True), printed
+        assert not (tmp_path / place / "run.json").exists()
+
+
+@pytest.mark.parametrize("has_figure", [True, False])
+@pytest.mark.parametrize(
+    "command",
+    ["doctor", "sample", "evaluate", "export format=pth", "translate input=x.png output=x"],
+)
+def test_commands_for_models_say_that_a_run_is_a_lesson(
+    command, has_figure, tmp_path, cli, monkeypatch
+):
+    folder = tmp_path / "lesson"
+    config = {"name": "dirac", "choices": {"experiment": "dirac"}, "lesson": {"_target_": "x"}}
+    write_config(folder, config)
+    (folder / "run.json").write_text('{"status": "finished", "name": "dirac"}')
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (32, 32)).save("x.png")
+    if has_figure:
+        (folder / "figure.png").write_bytes(b"")
+    name, *arguments = command.split()
+    code, printed = cli(name, f"run={folder}", *arguments)
+    assert code == 1
+    advice = f"Look at {folder / 'figure.png'}." if has_figure else "ganlab train experiment=dirac."
+    assert f"run: {folder} holds a lesson, which trains no model." in printed
+    assert advice in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("evaluate run=run evaluation=none", "renamed. Write protocol=none"),
+        ("sweep resume run budget.images=5", "budget.images=5: sweep resume takes folders and"),
+        ("data check . out=x.txt", "out: received x.txt; needs a name that ends in .png"),
+    ],
+)
+def test_argument_mistake(command, words, cli, ring_run):
+    code, printed = cli(*command.split())
+    assert code == 1
+    assert words in printed
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml", "metrics.csv", "scores.json", "."])
+@pytest.mark.parametrize(
+    "command",
+    ["doctor run=run", "compare run", "sample run=run", "evaluate run=run", "train run=run"],
+)
+def test_unreadable_files_give_no_trace(command, name, cli, ring_run, monkeypatch):
+    """As for a user who may not read them; root, who runs the tests in a container, may."""
+    denied = os.path.abspath(ring_run / name)
+    (ring_run / "scores.json").write_text('{"evaluations": []}')
+
+    def deny(function):
+        def called(path, *arguments, **options):
+            full = os.path.abspath(path) if isinstance(path, (str, Path)) else ""
+            if full.startswith(f"{denied}/") if name == "." else full == denied:
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path, *arguments, **options)
+
+        return called
+
+    for module, function in ((io, "open"), (os, "stat"), (os, "lstat"), (os, "scandir")):
+        monkeypatch.setattr(module, function, deny(getattr(module, function)))
+    arguments = command.split() + ["resume=true"] * command.startswith("train")
+    _, printed = cli(*arguments)
+    assert "Traceback" not in printed
+    if name == "run.json" and "sample" not in command and "evaluate" not in command:
+        assert "Permission denied" in printed

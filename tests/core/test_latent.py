@@ -8,6 +8,7 @@ from helpers.tiny_translation import tiny_cyclegan
 from torch import nn
 
 from ganlab.core import Generates, LatentModel, Scores, Translates
+from ganlab.errors import ConfigError
 from ganlab.losses import NonSaturating
 
 
@@ -74,3 +75,24 @@ def test_what_games_offer():
     for offer, expected in offers.items():
         assert tuple(isinstance(game, offer) for game in games) == expected
     assert isinstance(NonSaturating(), nn.Module)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": -1}, r"n: received -1; needs a whole number"),
+        ({"n": 2.5}, r"n: received 2.5"),
+        ({"n": True}, r"n: received True"),
+        ({"latents": torch.zeros(3, 7)}, r"latents: received shape \(3, 7\); needs \(n, 4\)"),
+        ({"latents": torch.zeros(4)}, r"latents: received shape \(4,\); needs \(n, 4\)"),
+        ({}, "n: missing"),
+    ],
+)
+def test_wrong_numbers_and_shapes_are_refused(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny_gan().sample(**arguments)
+
+
+def test_labels_of_another_number_than_latents_are_refused():
+    with pytest.raises(ConfigError, match=r"labels: received 2 for 4 latents"):
+        tiny_labelled().sample(4, labels=torch.tensor([0, 1]))

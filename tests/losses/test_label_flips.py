@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ganlab.errors import ConfigError
 from ganlab.losses import LeastSquares, Minimax, NonSaturating, flip_labels
 
 
@@ -13,6 +14,13 @@ def test_probability_zero_changes_nothing_and_samples_nothing():
     assert same_real is real
     assert same_fake is fake
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], True, -0.1, 0.5, float("nan")])
+@pytest.mark.parametrize("argument", ["smoothing", "flip"])
+def test_shares_that_are_no_numbers_below_a_half_are_refused(argument, value):
+    with pytest.raises(ConfigError, match=f"{argument}: received"):
+        NonSaturating(**{argument: value})
 
 
 @pytest.mark.parametrize("probability", [0.05, 0.3])

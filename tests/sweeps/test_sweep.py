@@ -93,7 +93,7 @@ def test_wrong_values_are_found_before_the_first_job_is_trained(tmp_path, monkey
         folder = tmp_path / str(number)
         main(["train", "-m", *SHORT, f"seed={seeds}", f"run_dir={folder}"])
         assert [state_of(job.folder) for job in jobs_of(folder)] == ["planned", "failed"]
-        assert f"job 1: {'data.' * number}seed: received" in capsys.readouterr().err
+        assert "job 1: seed: received" in capsys.readouterr().err
 
 
 def test_job_gives_the_same_metrics_as_a_single_run(swept, tmp_path):

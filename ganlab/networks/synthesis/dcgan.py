@@ -33,7 +33,7 @@ def map_sizes(
             hint = f"; nearest {' or '.join(close)}"
         raise ConfigError(
             f"size: DCGAN cannot make {size!r}; allowed {', '.join(map(str, SIZES))}{hint}. "
-            "Set size and the data's size to one of these."
+            "Set size and the data's size (data.size=…) to one of these."
         )
     check_count("features", features)
     if max_features is not None:

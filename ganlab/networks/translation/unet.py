@@ -70,6 +70,7 @@ class UNetGenerator(nn.Module):
         init: Init = "dcgan",
     ) -> None:
         super().__init__()
+        check_counts("size", (size,) if isinstance(size, int) else size, "the sides")
         self.in_channels = check_count("in_channels", in_channels)
         self.out_channels = check_count("out_channels", out_channels)
         self.features = check_count("features", features)
@@ -135,8 +136,9 @@ class UNetGenerator(nn.Module):
             near = [max(round(side / multiple), 1) * multiple for side in sides]
             raise ConfigError(
                 f"size: received {size} for a U-Net of depth {self.depth}; allowed multiples of "
-                f"{multiple}; nearest {' × '.join(map(str, near))}. Set the data's size to that, "
-                "or depth to a smaller number (depth=null for the largest that the size allows)."
+                f"{multiple}; nearest {' × '.join(map(str, near))}. Set the data's size "
+                "(data.size=…) to that, or depth to a smaller number (depth=null for the largest "
+                "that the size allows)."
             )
 
 
@@ -147,8 +149,8 @@ def _check_bottleneck(size: int | Sequence[int], depth: int) -> None:
         near = round(longest / 32) * 32
         raise ConfigError(
             f"size: {size} can be halved {depth} times only, which leaves a bottleneck of "
-            f"{longest // 2**depth} pixels; nearest {near}. Set the data's size to a multiple of "
-            f"32, or set depth={depth} to accept this bottleneck."
+            f"{longest // 2**depth} pixels; nearest {near}. Set the data's size "
+            f"(data.size=…) to a multiple of 32, or set depth={depth} to accept this bottleneck."
         )
 
 

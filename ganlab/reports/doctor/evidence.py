@@ -12,7 +12,7 @@ from typing import Any
 
 from ganlab.errors import RunError
 from ganlab.record.log import X, read_metrics
-from ganlab.record.run import read_config, read_record
+from ganlab.record.run import read_config, read_record, refuse_lesson
 from ganlab.record.states import state_of
 from ganlab.reports.comparison.scores import SCORES, is_number
 
@@ -81,8 +81,7 @@ class Evidence:
         """
         record, config = read_record(folder), read_config(folder)
         record["status"] = state_of(folder, record)
-        if config.get("lesson"):
-            raise RunError(f"run: {folder} holds a lesson; look at {folder / 'figure.png'}.")
+        refuse_lesson(folder, config)
         try:
             rows = read_metrics(folder)
         except (ValueError, KeyError, UnicodeDecodeError) as error:

@@ -80,6 +80,9 @@ def test_dropout_is_where_the_paper_has_it():
         ({"size": 33}, "nearest 32"),
         ({"size": [64, 50], "depth": 5}, "nearest 64 × 64"),
         ({"size": 64, "depth": 1}, "depth: received 1"),
+        ({"size": "64", "depth": 3}, "size: received '64'"),
+        ({"size": 64.5, "depth": 3}, "size: received 64.5"),
+        ({"size": [64, "x"], "depth": 3}, r"size\[1\]: received 'x'"),
         ({"size": 64, "norm": "group"}, "allowed batch"),
     ],
 )
