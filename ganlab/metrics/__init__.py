@@ -14,8 +14,9 @@ from ganlab.metrics.features.inception import FIDInception
 from ganlab.metrics.features.torchvision import TorchvisionClassifier
 from ganlab.metrics.model.path_length import PerceptualPathLength
 from ganlab.metrics.model.probe import LinearProbe
-from ganlab.metrics.pairs.paired import LPIPS, PSNR, SSIM, LPIPSDistance
+from ganlab.metrics.pairs.paired import LPIPS, PSNR, SSIM
 from ganlab.metrics.pairs.palettes import PaletteSegmenter
+from ganlab.metrics.pairs.perceptual import LPIPSDistance
 from ganlab.metrics.pairs.segmentation import PictureSegmenter, SegmentationAccuracy, ShapeSegmenter
 from ganlab.metrics.pairs.sharpness import EdgeSharpness
 from ganlab.metrics.protocols.accuracy import AccuracyProtocol

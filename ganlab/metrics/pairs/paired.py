@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
 from torchmetrics.utilities import dim_zero_cat
 
-from ganlab.data.base import hash_tensors
-from ganlab.errors import ConfigError, DataError, one_of
+from ganlab.errors import ConfigError, one_of
 from ganlab.metrics.base import SampleMetric
 from ganlab.metrics.memory import map_in_parts, rows_within
-from ganlab.metrics.pairs.perceptual import Backbone, PerceptualNetwork
+from ganlab.metrics.pairs.perceptual import Backbone, LPIPSDistance
 from ganlab.modalities import IMAGE
 from ganlab.modalities.pixels import normalise
 
@@ -194,42 +192,6 @@ class SSIM(PairedMetric):
         }
 
 
-class LPIPSDistance(nn.Module):
-    """Learned perceptual distance of images: Zhang et al. 2018 (arXiv:1801.03924), version 0.1.
-
-    The distance is a weighted sum of squared differences of a classifier's normalised feature maps.
-    The weights of the maps come with torchmetrics. The weights of the classifier are downloaded
-    from torchvision, or read from a file.
-
-    Args:
-        network: the classifier, "alex", "vgg" (16) or "squeeze" (1.1).
-        weights: file with torchvision's weights of the classifier, such as
-            alexnet-owt-7be5be79.pth; None downloads them once.
-
-    Attributes:
-        name: "lpips".
-        hash: first 16 hex digits of the SHA-256 of all weights.
-
-    Raises:
-        ConfigError: `network` is unknown.
-        DataError: the weights cannot be read or downloaded, or are those of another network.
-    """
-
-    name = "lpips"
-
-    def __init__(self, network: Backbone = "alex", weights: str | Path | None = None) -> None:
-        super().__init__()
-        one_of("lpips.network", network, get_args(Backbone))
-        self.network = network
-        with torch.random.fork_rng(devices=[]):  # torchvision makes random weights first
-            self.net = _downloaded(network) if weights is None else _loaded(network, Path(weights))
-        self.hash = hash_tensors(self.net.named_tensors())[:16]
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return distances (N,) of pairs of images, both float (N, 3, H, W) in [−1, 1]."""
-        return self.net(first, second)
-
-
 class LPIPS(PairedMetric):
     """Mean perceptual distance of generated images to their targets; see `LPIPSDistance`.
 
@@ -280,41 +242,3 @@ class LPIPS(PairedMetric):
             name: f"{self.subject} have a perceptual distance of {values[name]:.3f} by a "
             "network's features (0 for equal images; lower is better)."
         }
-
-
-def _downloaded(network: str) -> PerceptualNetwork:
-    try:
-        return PerceptualNetwork(network)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"lpips.weights: torchvision's weights of {network!r} are not in "
-            f"{torch.hub.get_dir()}/checkpoints and cannot be downloaded ({error}). Download the "
-            "file elsewhere and set lpips.weights=PATH."
-        ) from error
-
-
-def _loaded(network: str, path: Path) -> PerceptualNetwork:
-    """Return the network with the weights of a file, a state dict of torchvision's model."""
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"lpips.weights: {path} cannot be read ({str(error).splitlines()[0]}). Give the file "
-            "that torchvision downloads, or set lpips.weights=null to download it."
-        ) from error
-    loaded = PerceptualNetwork(network, pretrained=False)
-    state = {f"features.{key}": tensor for key, tensor in loaded.features.state_dict().items()}
-    tensors = tensors if isinstance(tensors, dict) else {}
-    wrong = [
-        name
-        for name, tensor in state.items()
-        if not isinstance(tensors.get(name), Tensor) or tensors[name].shape != tensor.shape
-    ]
-    if wrong:
-        raise DataError(
-            f"lpips.weights: {path} does not hold torchvision's weights of {network!r}: "
-            f"{wrong[0]} is missing or has another shape. Give the file of that network."
-        )
-    for name, tensor in state.items():
-        tensor.copy_(tensors[name])
-    return loaded

@@ -192,7 +192,7 @@ class SampleProtocol(Protocol):
             )  # without what both stores take
         if not self._has_real_examples:
             self._feed_real(device, work)
-        metrics = [_copy_sharing_tensors(metric) for metric in self.metrics.values()]
+        metrics = copy.deepcopy(list(self.metrics.values()))  # they share the kept rows
         store = Store(work.memory)
         for metric in metrics:
             metric.store = store
@@ -299,15 +299,3 @@ def _feed(metrics: list[SampleMetric], inputs: dict[str, Tensor], real: bool) ->
     for metric in metrics:
         arguments = [inputs[name] for name in metric.inputs]
         metric.update(*arguments, real=real) if metric.uses_real else metric.update(*arguments)
-
-
-def _copy_sharing_tensors(metric: SampleMetric) -> SampleMetric:
-    """Return a copy of a metric that shares the tensors in its lists, such as real examples."""
-    lists = [
-        tensor
-        for part in metric.modules()
-        for state in getattr(part, "_defaults", {})
-        if isinstance(value := getattr(part, state), list)
-        for tensor in value
-    ]
-    return copy.deepcopy(metric, {id(tensor): tensor for tensor in lists})

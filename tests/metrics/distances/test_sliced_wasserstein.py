@@ -8,13 +8,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from ganlab.errors import ConfigError
+from ganlab.metrics.distances.projections import random_directions, sliced_wasserstein
 from ganlab.metrics.distances.pyramid import enlarge, laplacian_pyramid
-from ganlab.metrics.distances.sliced_wasserstein import (
-    PointSlicedWasserstein,
-    SlicedWasserstein,
-    random_directions,
-    sliced_wasserstein,
-)
+from ganlab.metrics.distances.sliced_wasserstein import PointSlicedWasserstein, SlicedWasserstein
 from ganlab.modalities import of_shape
 
 

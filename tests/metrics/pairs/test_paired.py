@@ -8,7 +8,8 @@ import torch
 import torchvision
 
 from ganlab.errors import ConfigError, DataError
-from ganlab.metrics.pairs.paired import LPIPS, PSNR, SMALLEST, SSIM, LPIPSDistance
+from ganlab.metrics.pairs.paired import LPIPS, PSNR, SMALLEST, SSIM
+from ganlab.metrics.pairs.perceptual import LPIPSDistance
 from ganlab.modalities.pixels import normalise
 
 
