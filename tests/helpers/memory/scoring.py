@@ -97,11 +97,11 @@ def samples(protocol, metric, shape, count, memory, settings=None):
     return _scored(make(plain), shape, count, memory)
 
 
-def inception(metric, count, memory):
-    """Return a function that scores images by a metric over an Inception with random weights."""
+def inception(count, memory):
+    """Return a function that scores images by all metrics over an Inception with random weights."""
     plain = chosen(None, ["protocol=fid50k_train_inception_clean"])["metrics"]
     plain["inception_score"] = {"_target_": "ganlab.metrics.InceptionScore"}
-    metrics = {metric: make(plain[metric])}
+    metrics = {name: make(metric) for name, metric in plain.items()}
     protocol = SampleProtocol("memory", metrics, random_inception, samples=None, split="train")
     return _scored(protocol, (3, 64, 64), count, memory)
 

@@ -172,6 +172,13 @@ def test_too_few_samples():
         probe(module, Ring(samples=300), samples=301)
 
 
+def test_more_samples_than_the_memory_holds_are_refused_before_anything_is_computed():
+    metric = LinearProbe(samples=300)
+    metric.memory = 2**20
+    with pytest.raises(ConfigError, match=r"300 × 300 matrix takes 2 MiB, but 1 MiB .* 2 times"):
+        metric.measure(SimpleNamespace(module=None, seed=0), None, None)
+
+
 def test_features_that_are_not_finite():
     module = game({"_target_": "ganlab.networks.MLPDiscriminator", "shape": [2]}, [2])
     nn.init.constant_(module.discriminator.layers[0].weight, float("nan"))
