@@ -6,12 +6,15 @@ from pathlib import Path
 
 from ganlab.files import atomic
 
+_WIDEST = 2048  # pixels
+
 
 def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     """Draw `contact_sheet.png`: sample pictures of a run, evenly spaced in time.
 
-    Of a grid only the first row is shown; a plot is shown completely. Damaged pictures are left
-    out. Nothing is drawn if the run has no sample pictures.
+    Of a grid only the first row is shown; a plot is shown completely. What is wider than 2,048
+    pixels is reduced. Damaged pictures are left out. Nothing is drawn if the run has no sample
+    pictures.
 
     Args:
         folder: the run's folder.
@@ -32,9 +35,10 @@ def save_contact_sheet(folder: Path, rows: int = 12) -> None:
         try:
             with Image.open(path) as picture:
                 height = int(picture.info.get("row_height", picture.height))
-                strip = picture.convert("RGB").crop((0, 0, picture.width, height))
+                strip = picture.crop((0, 0, picture.width, height)).convert("RGB")
         except unreadable:
             continue  # damaged after it was drawn; the others are shown
+        strip.thumbnail((_WIDEST, strip.height))
         strips.append((path.stem, strip))
     if not strips:
         return

@@ -1,12 +1,16 @@
-"""A folder of image files, e.g. of generated samples, read into memory."""
+"""A folder of image files, e.g. of generated samples, decoded into a mapped temporary file."""
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,7 +133,7 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
         if differing:
             raise DataError(f"{differing}\nScores need one size: resize or remove some images.")
         decoder = Decoder(1 if all(head[2] for _, head in good) else 3)
-        images = torch.empty(len(good), decoder.channels, *good[0][1][:2], dtype=torch.uint8)
+        images = _on_disk((len(good), decoder.channels, *good[0][1][:2]))
         decoded = in_threads(_or_reason(decoder), [path for path, _ in good], "Reading images")
         kept = 0
         for (path, _), pixels in zip(good, decoded, strict=True):
@@ -145,6 +149,20 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
         if labels is not None:
             labels = labels[[row for row, path in enumerate(paths) if path not in broken]]
     return FolderImages(images, labels, names)
+
+
+def _on_disk(shape: tuple[int, ...]) -> Tensor:
+    """Return uint8 zeros in a temporary file without a name, mapped into memory.
+
+    The system can take back the memory of pages that are not in use. If the file cannot be made,
+    the zeros are in memory.
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))  # else a full disk kills
+            return torch.from_numpy(np.memmap(file, np.uint8, "r+", shape=shape))
+    except (AttributeError, OSError):  # not on Linux, or no room
+        return torch.zeros(shape, dtype=torch.uint8)
 
 
 def _list_images(folder: Path) -> list[Path]:

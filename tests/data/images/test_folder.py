@@ -1,6 +1,9 @@
 """Folders of images, written by the tests, as data sets in memory."""
 
 import logging
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,3 +163,23 @@ def test_a_folder_is_a_data_set(tmp_path):
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert batch["example"].shape == (2, 3, 6, 5)
     assert batch["example"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_pixels_lie_in_a_file_without_a_name_if_there_is_room(tmp_path, monkeypatch, is_full):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    folder, temporary = tmp_path / "images", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    if is_full:
+        monkeypatch.setattr(os, "posix_fallocate", full)
+    pixels = np.random.RandomState(0).randint(0, 256, (8, 9, 3)).astype(np.uint8)
+    folder.mkdir()
+    Image.fromarray(pixels).save(folder / "x.png")
+    images = read_images(folder).images
+    assert np.array_equal(images[0].permute(1, 2, 0), pixels)
+    mapped = str(temporary) in Path("/proc/self/maps").read_text()
+    assert mapped is not is_full
+    assert list(temporary.iterdir()) == []
