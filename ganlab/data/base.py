@@ -219,12 +219,14 @@ class TensorDataModule(LightningDataModule):
         return type(self).__name__
 
     def state_dict(self) -> dict[str, int]:
-        """Return the number of batches that the run has seen, for the checkpoint."""
-        return {"batches_seen": self._batches_seen()}
+        """Return the number of batches that the run has seen, and of ranks, for the checkpoint."""
+        return {"batches_seen": self._batches_seen(), "ranks": self._ranks()[1]}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Make the first batch the one that follows the last batch of the checkpointed run."""
-        self.start_batch = int(state_dict["batches_seen"])
+        """Make the first batch the one that follows what the checkpointed run has seen."""
+        ranks = self._ranks()[1]
+        saved = int(state_dict["batches_seen"])
+        self.start_batch = saved * state_dict.get("ranks", ranks) // ranks
 
     def _ranks(self) -> tuple[int, int]:
         """Return this process's rank and the number of ranks: (0, 1) without a trainer."""
@@ -242,13 +244,17 @@ class TensorDataModule(LightningDataModule):
         return max(self.start_batch, self._batches_seen())
 
     def _batches_seen(self) -> int:
-        """Return the module's `batches_seen`, or Lightning's count if the module has no counter."""
+        """Return how many batches of all ranks the examples are that the run has seen.
+
+        A run that was resumed with another number of ranks has seen batches of several sizes. If
+        the module does not count examples, Lightning's count of batches is returned.
+        """
         if self.trainer is None:
             return 0
-        seen = getattr(self.trainer.lightning_module, "batches_seen", None)
-        if seen is None:
-            seen = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        return int(seen)
+        examples = getattr(self.trainer.lightning_module, "examples_seen", None)
+        if examples is None:
+            return int(self.trainer.fit_loop.epoch_loop.batch_progress.total.ready)
+        return examples // (self.batch_size * self._ranks()[1])
 
 
 def hash_tensors(tensors: dict[str, Tensor]) -> str:

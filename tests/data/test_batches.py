@@ -51,7 +51,7 @@ def attach(data, **trainer):
         | trainer
     )
     if data.trainer.lightning_module is None:
-        data.trainer.lightning_module = types.SimpleNamespace(batches_seen=0)
+        data.trainer.lightning_module = types.SimpleNamespace(examples_seen=0)
     return data
 
 
@@ -123,6 +123,20 @@ def test_all_ranks_together_see_what_one_process_sees(ranks):
         for r in range(ranks)
     ]
     assert [list(itertools.chain(*parts)) for parts in zip(*apart, strict=True)] == joint
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
+def test_other_ranks_continue_after_the_examples_that_were_seen(before, after):
+    """5 batches of each of `before` ranks; an epoch has 240 examples for any number of ranks."""
+    first = attach(Numbers(240, batch_size=4), world_size=before)
+    seen = 5 * 4 * before
+    first.trainer.lightning_module.examples_seen = seen
+    second = attach(Numbers(240, batch_size=4), world_size=after)
+    second.trainer.lightning_module.examples_seen = seen
+    second.load_state_dict(first.state_dict())
+    order = second.train_dataloader().order(0)
+    position = seen // (4 * after) * 4 * after  # of the last whole batch of all ranks
+    assert visited(second.train_dataloader(), 1) == [order[position : position + 4].tolist()]
 
 
 def test_the_error_for_a_batch_larger_than_the_set_names_both_sizes():
