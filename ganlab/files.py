@@ -178,7 +178,7 @@ def check_extent(content: Any, most: int, deepest: int = 50) -> None:
 
     Args:
         content: dicts, lists and scalars. A container that is in several places counts in each.
-        most: largest number of containers, keys and values.
+        most: largest number of containers and values.
         deepest: largest number of containers inside each other.
 
     Raises:
@@ -194,7 +194,7 @@ def check_extent(content: Any, most: int, deepest: int = 50) -> None:
                 raise ValueError(f"it is nested more than {deepest} levels deep")
             items = node.values() if isinstance(node, dict) else node
             inner = [extent(item, level + 1) for item in items]
-            total = 1 + len(node) + sum(entries for entries, _ in inner)
+            total = 1 + sum(entries for entries, _ in inner)
             extents[id(node)] = total, 1 + max((levels for _, levels in inner), default=0)
         entries, levels = extents[id(node)]
         if level + levels > deepest:

@@ -1,14 +1,23 @@
-"""Nothing is written through a symbolic link in the folder of a run, a sweep or a study."""
+"""Reading of files that may come from anyone; writing, but not through links inside a run."""
 
 import ast
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
 import ganlab
-from ganlab.errors import RunError
-from ganlab.files import append_text, open_to_append, write_text
+from ganlab.errors import ConfigError, RunError
+from ganlab.files import (
+    append_text,
+    check_extent,
+    check_name,
+    open_to_append,
+    read_json,
+    read_text,
+    write_text,
+)
 from ganlab.record.lock import hold, is_held, lock_file
 from ganlab.record.log import LogFile
 from ganlab.record.loggers import CSVLogger
@@ -54,7 +63,8 @@ def test_a_folder_with_a_link_in_it_is_not_opened(name, tmp_path, elsewhere):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / name).symlink_to(elsewhere / "file" if name in FILES else elsewhere)
-    for open_folder in (RunRecord, hold):
+    is_sweep = name in ("sweep.json", ".study")  # where no run is written
+    for open_folder in (hold,) if is_sweep else (RunRecord, hold):
         with pytest.raises(RunError, match=f"{name}: is a symbolic link.* Delete it"):
             open_folder(folder)
     assert untouched(elsewhere)
@@ -152,3 +162,75 @@ def test_all_appending_goes_through_one_function():
         "files.py: open",
         "record/lock.py: FileLock",
     ]
+
+
+def test_the_log_shows_control_characters_as_signs(tmp_path):
+    handler = LogFile(tmp_path / "log.txt")
+    handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "a\x1b[2J\u202eb\n\udce9", (), None))
+    handler.close()
+    assert (tmp_path / "log.txt").read_text() == "a␛[2J�b\n�\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "/a", "a/", "a//b", "a/../b", "../a", "a\\b", "a\x1b", "a\nb", "a\u202e"],
+)
+def test_names_that_could_lead_elsewhere_are_refused(name):
+    with pytest.raises(ConfigError, match=r"name: received .* run_dir=DIR"):
+        check_name("name", name)
+
+
+@pytest.mark.parametrize("name", ["first", "a/b", "a..b", ".a", "Größe 2", "漢", "lr=0.1,x"])
+def test_plain_names_are_kept(name):
+    assert check_name("name", name) == name
+
+
+def nested(levels):
+    content = 1
+    for _ in range(levels):
+        content = [content]
+    return content
+
+
+def test_extent_counts_shared_containers_in_each_place():
+    shared = list(range(10))
+    check_extent([shared] * 9, 100)  # 1 and 9 times 1 + 10
+    with pytest.raises(ValueError, match="more than 99 entries"):
+        check_extent([shared] * 9, 99)
+    bomb = shared
+    for _ in range(40):
+        bomb = [bomb] * 9
+    with pytest.raises(ValueError, match="entries"):
+        check_extent(bomb, 10**6)
+    cycle = []
+    cycle.append(cycle)
+    with pytest.raises(ValueError, match="levels deep"):
+        check_extent(cycle, 10**6)
+    check_extent(nested(50), 10**6)
+    for content in (nested(51), [shared, nested(51)]):
+        with pytest.raises(ValueError, match="levels deep"):
+            check_extent(content, 10**6)
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{'a': 1}", '"\xff"', "nul", "1" * 5])
+def test_json_is_read_or_refused_with_a_value_error(text, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode("latin-1"))
+    if text.isdigit():
+        assert read_json(path) == int(text)
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            read_json(path)
+
+
+def test_huge_whole_numbers_become_floats(tmp_path):
+    (tmp_path / "x.json").write_text(f"[{10**17}, {'9' * 400}, -{'9' * 6000}]")
+    assert read_json(tmp_path / "x.json") == [10**17, float("inf"), -float("inf")]
+
+
+def test_large_and_special_files_are_not_read(tmp_path):
+    (tmp_path / "large").write_text("x" * 11)
+    with pytest.raises(ValueError, match="11 bytes, more than 10"):
+        read_text(tmp_path / "large", most=10)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_text(tmp_path)

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         return 0
     from ganlab.config.compose import is_about_protocol
     from ganlab.config.protocols import chosen
-    from ganlab.config.targets import check_targets
+    from ganlab.config.targets import check_numbers, check_targets
     from ganlab.record.run import refuse_lesson
     from ganlab.record.stored import stored_config
 
@@ -70,6 +70,7 @@ def main(argv: list[str]) -> int:
         if not any(text.startswith("protocol=") for text in protocol_overrides):
             protocol_overrides.insert(0, f"protocol={FOLDER_PROTOCOL}")
     plain = chosen(default, protocol_overrides)
+    check_numbers({"protocol": plain})
     check_targets({"protocol": plain})
     if arguments["seeds"] and "seed" not in plain:
         raise ConfigError("seeds: this protocol samples nothing; leave seeds out.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.targets import check_numbers
 from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.errors import ConfigError, nearest, one_of
 
@@ -32,7 +33,7 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
     Raises:
         ConfigError: the first error that is found.
     """
-    _check_numbers(config)
+    check_numbers(config)
     _check_scalars(config)
     if config.get("lesson"):
         check_lesson(config)
@@ -154,15 +155,6 @@ def _check_scalars(config: dict[str, Any]) -> None:
     for key in ("log_every", "threads"):
         if config.get(key) is not None and config[key] < 1:
             raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")
-
-
-def _check_numbers(node: Any, path: str = "") -> None:
-    """Raise for the first NaN, and for the first whole number that takes more than 64 bits."""
-    if isinstance(node, (dict, list)):
-        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            _check_numbers(value, f"{path}.{key}" if path else str(key))
-    elif node != node or (isinstance(node, int) and not -(2**63) <= node < 2**63):
-        raise ConfigError(f"{path}: received {node}; needs a number of at most 64 bits.")
 
 
 def _check_loss(config: dict[str, Any], parts: set[str]) -> None:

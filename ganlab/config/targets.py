@@ -45,6 +45,23 @@ def check_targets(
             check_targets(value, f"{path}[{index}]", given)
 
 
+def check_numbers(node: Any, path: str = "") -> None:
+    """Raise for the first NaN, and for the first whole number that takes more than 64 bits.
+
+    Args:
+        node: plain containers.
+        path: the path to `node` in the whole configuration, for messages.
+
+    Raises:
+        ConfigError: the message says the path and what was received.
+    """
+    if isinstance(node, (dict, list)):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            check_numbers(value, f"{path}.{key}" if path else str(key))
+    elif node != node or (isinstance(node, int) and not -(2**63) <= node < 2**63):
+        raise ConfigError(f"{path}: received {node}; needs a number of at most 64 bits.")
+
+
 def locate(target: Any, path: str) -> Callable[..., Any]:
     """Return the object that a dotted name stands for.
 

@@ -10,16 +10,17 @@ from typing import TextIO
 
 from ganlab.errors import RunError
 from ganlab.files import open_to_append, read_text, write_text
+from ganlab.printable import PrintableStream
 from ganlab.record.old_names import KEYS
 
 X = "examples_seen"  # the x-axis of every log
 
 
 class LogFile(logging.FileHandler):
-    """Appends messages to a file; see `open_to_append`."""
+    """Appends messages to a file, see `open_to_append`; what is read there is `printable`."""
 
     def _open(self) -> TextIO:
-        return open_to_append(Path(self.baseFilename))
+        return PrintableStream(open_to_append(Path(self.baseFilename)))
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -19,7 +19,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import make
 from ganlab.core.load import load_module
 from ganlab.data import FolderData
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, RunError
 from ganlab.files import read_json, write_json
 from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
@@ -92,7 +92,10 @@ def run_subject(
     Raises:
         GanlabError: the run, the checkpoint or a key does not exist.
     """
-    base = OmegaConf.create({"data": stored_config(folder, trust)["data"]})
+    data = stored_config(folder, trust).get("data")
+    if not data or "_target_" not in data:
+        raise RunError(f"run: {folder / 'config.yaml'} is damaged: it names no data.")
+    base = OmegaConf.create({"data": data})
     for text in overrides:
         check_key(base, text, text.partition("=")[0])
     config = merge(base, overrides, resolve=True)

@@ -62,7 +62,8 @@ def continued(
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
     new |= {"resume": True, "run": None, "run_dir": os.path.abspath(folder), "name": config["name"]}
-    _check_budget(new.get("budget"))
+    for budget in (config.get("budget"), new.get("budget")):
+        _check_budget(budget)
     changed = [
         line
         for key, line in differences(config, new)

@@ -11,6 +11,7 @@ import shutil
 import pytest
 import yaml
 from helpers.tiny import ARGUMENTS
+from PIL import Image
 
 from ganlab.cli import main
 from ganlab.printable import printable
@@ -216,6 +217,25 @@ def test_no_control_characters_reach_the_terminal(command, sweep, capsys):
         assert "evil" in page
         assert not {"\u202e", "\u2066", "\ud800", r"\u202e"} & {*page}
         assert "\\u202e" not in page
+
+
+def test_names_of_files_and_classes_are_made_printable(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a\x1b[31m", "b\u202etxt", "c\udce9"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "data" / name / f"{name}.png")
+    _, printed = run(["data", "check", "data"], capsys)
+    assert all(name in printed for name in ("a␛[31m", "b�txt", "c�"))
+
+
+def test_recorded_reproductions_are_made_printable(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    record = {"at": "2026\x1b[2J", "scale": 1.0, "values": [1.0], "changed": ["x\u202e"]}
+    for number, missing in enumerate(([], ["y\x9b"], 5, [10**400])):
+        folder = tmp_path / "outputs" / "reproduce" / "ring_hinge" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "verdict.json").write_text(json.dumps(record | {"missing": missing}))
+    assert run(["reproduce", "list"], capsys)[0] == 0
 
 
 def test_named_pipes_do_not_block(sweep, capsys):
