@@ -219,6 +219,29 @@ def test_no_control_characters_reach_the_terminal(command, sweep, capsys):
         assert "\\u202e" not in page
 
 
+@pytest.mark.parametrize("folder", ["../0", "/0", "a/../../0", ""])
+def test_jobs_outside_the_sweep_are_refused(folder, sweep, capsys):
+    content = json.loads((sweep / "sweep.json").read_text())
+    content["jobs"][0]["folder"] = folder
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    for command in ("status", "resume"):
+        code, printed = run(["sweep", command, "sweep"], capsys)
+        assert code == 1
+        assert f"sweep.json is damaged: folder: received {folder!r}" in printed
+
+
+@pytest.mark.parametrize("linked", ["samples", "samples/*.png"])
+def test_pictures_behind_links_are_not_written_into_a_page(linked, sweep, capsys):
+    """The page of a run from someone else may be passed on."""
+    private = sweep.parent / "private"
+    private.mkdir()
+    for number, path in enumerate([*sweep.glob(f"0/{linked}"), *sweep.glob(f"1/{linked}")]):
+        path.rename(private / str(number))
+        path.symlink_to(private / str(number))
+    assert run(LIGHT["page"], capsys)[0] == 0
+    assert "data:image" not in (sweep.parent / "page.html").read_text(encoding="utf-8")
+
+
 def test_names_of_files_and_classes_are_made_printable(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("a\x1b[31m", "b\u202etxt", "c\udce9"):

@@ -42,9 +42,10 @@ def pictures(
         For each picture a dict of `examples`, the number of examples seen, and `data`, a data URL;
         and for each damaged picture a sentence.
     """
-    paths = sorted(
-        (p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=_examples
-    )
+    samples = folder / "samples"
+    # a link could lead to a picture that is not the run's, and the page may be passed on
+    found = [] if samples.is_symlink() else samples.glob("*.png")
+    paths = sorted((p for p in found if p.stem.isdigit() and not p.is_symlink()), key=_examples)
     text_bytes = min(RUN_BYTES, BYTES // max(runs, 1))
     space = text_bytes * 3 // 4
     count = min(max(space // MOMENT_BYTES, MOMENTS[0]), MOMENTS[1], len(paths))
