@@ -41,6 +41,10 @@ KEYS_OF = {
     "ganlab.core.Ramp": {"images": "examples"},
     "ganlab.core.schedule.Ramp": {"images": "examples"},
     "ganlab.core.Player": {"shared": None, "jointly": None},  # has no effect any more
+    "ganlab.metrics.DensityCoverage": {"memory_mib": None},
+    "ganlab.metrics.MemorizationInformedFrechetDistance": {"memory_mib": None},
+    "ganlab.metrics.NearestNeighbours": {"memory_mib": None},
+    "ganlab.metrics.PrecisionRecall": {"memory_mib": None},
     "run_dir": {"study": "lesson"},
 }
 # pattern to replacement, for key=value texts: OVERRIDES for keys, VALUES and LENGTHS for values
@@ -58,7 +62,12 @@ LENGTHS = r"([{,]\s*)images(\s*:)", r"\1examples\2"  # only if the value is a bu
 BATCH_KEYS = {"image": "example"}
 SEEN = "images_seen"  # entries of scores.json keep this old key, which users' programs read
 
-REMOVED = r"[+~]*model\.players\.\w+\.(shared|jointly)="  # key=value texts without effect
+REMOVED = {  # pattern of key=value texts without effect, to what holds instead
+    r"[+~]*model\.players\.\w+\.(shared|jointly)=": (
+        "any players may train the same submodule, in different phases."
+    ),
+    r"[+~]*(\w+\.)*metrics\.\w+\.memory_mib=": "metrics_memory bounds the memory of all metrics.",
+}
 
 _TEXTS = ("overrides", "fixed")  # keys of lists of key=value texts
 _TO_STUDY = r"^(ganlab\.lectures\.\w+\.)lesson$", r"\1study"
@@ -125,11 +134,9 @@ def refuse_old_names(texts: Iterable[str]) -> None:
         ConfigError: a text has an old name; the message shows the text with the new name.
     """
     for text in texts:
-        if re.match(REMOVED, text):
-            raise ConfigError(
-                f"{text}: any players may train the same submodule, in different phases. Leave "
-                "this out."
-            )
+        for pattern, instead in REMOVED.items():
+            if re.match(pattern, text):
+                raise ConfigError(f"{text}: {instead} Leave this out.")
         if (new := current_override(text)) != text:
             raise ConfigError(f"{text}: this has been renamed. Write {new}")
 
@@ -155,7 +162,7 @@ def _renamed(
             return target(value)
         if key in _TEXTS and isinstance(value, list):
             texts = [override(text) if isinstance(text, str) else text for text in value]
-            return [text for text in texts if not re.match(REMOVED, str(text))]
+            return [x for x in texts if not any(re.match(p, str(x)) for p in REMOVED)]
         return _renamed(value, target, keys, keys_of, override, key)
 
     if isinstance(content, dict):

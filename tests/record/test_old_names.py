@@ -150,10 +150,16 @@ def test_keys_without_effect_are_left_out():
         "_target_": "ganlab.core.Player",
         "modules": ["a"],
     }
-    texts = ["seed=1", "+model.players.critic.shared=[a]"]
-    assert current({"overrides": texts}) == {"overrides": ["seed=1"]}
-    with pytest.raises(ConfigError, match="Leave this out"):
-        refuse_old_names(texts)
+    metric = {"_target_": "ganlab.metrics.PrecisionRecall", "k": 3, "memory_mib": 9}
+    assert "memory_mib" not in current({"precision": metric})["precision"]
+    for text in (
+        "+model.players.critic.shared=[a]",
+        "protocol.metrics.precision.memory_mib=9",
+        "callbacks.evaluation.protocol.metrics.precision.memory_mib=9",
+    ):
+        assert current({"overrides": ["seed=1", text]}) == {"overrides": ["seed=1"]}
+        with pytest.raises(ConfigError, match="Leave this out"):
+            refuse_old_names(["seed=1", text])
 
 
 def test_keys_are_renamed_and_back():
