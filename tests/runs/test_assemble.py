@@ -4,7 +4,7 @@ from helpers.tiny import ARGUMENTS
 
 from ganlab.callbacks import Doctor, Evaluation, Samples
 from ganlab.config.checks import check
-from ganlab.runs.assemble import assemble
+from ganlab.runs.assemble import assemble, load
 from ganlab.runs.train import prepare
 
 
@@ -14,7 +14,7 @@ def test_all_that_scores_or_draws_has_the_same_bound_of_memory(tmp_path):
     check(config)
     bounds = {
         type(callback): callback.memory
-        for callback in assemble(config).callbacks
+        for callback in assemble(config, *load(config)).callbacks
         if isinstance(callback, (Evaluation, Doctor, Samples))
     }
     assert bounds == dict.fromkeys((Evaluation, Doctor, Samples), 2**26)
