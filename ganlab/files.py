@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -134,76 +133,6 @@ def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write plain containers to a JSON file atomically; see `atomic`."""
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def read_text(path: Path, most: int = 2**26) -> str:
-    """Return the text of a file that may come from anyone.
-
-    Args:
-        path: the file.
-        most: largest size in bytes.
-
-    Raises:
-        OSError: the file does not exist, is no regular file, or cannot be read.
-        ValueError: the file is too large, or is not UTF-8.
-    """
-    state = path.stat()
-    if not stat.S_ISREG(state.st_mode):  # reading a named pipe could wait for ever
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    if state.st_size > most:
-        raise ValueError(f"it has {state.st_size:,} bytes, more than {most:,}")
-    return path.read_text(encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file that may come from anyone; see `read_text`.
-
-    Whole numbers of more than 18 digits become floats.
-
-    Raises:
-        OSError: see `read_text`.
-        ValueError: the file is too large, not JSON, or nested too deeply.
-    """
-    try:
-        text = read_text(path)
-        content = json.loads(text, parse_int=lambda t: int(t) if len(t) < 19 else float(t))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    check_extent(content, 1_000_000)
-    return content
-
-
-def check_extent(content: Any, most: int, deepest: int = 50) -> None:
-    """Raise if plain containers are too large or nested too deeply to be worked with.
-
-    Args:
-        content: dicts, lists and scalars. A container that is in several places counts in each.
-        most: largest number of containers and values.
-        deepest: largest number of containers inside each other.
-
-    Raises:
-        ValueError: the message says which limit is exceeded.
-    """
-    extents: dict[int, tuple[int, int]] = {}  # by the container's id: entries, and levels inside
-
-    def extent(node: Any, level: int) -> tuple[int, int]:
-        if not isinstance(node, (dict, list)):
-            return 1, 0
-        if id(node) not in extents:
-            if level == deepest:
-                raise ValueError(f"it is nested more than {deepest} levels deep")
-            items = node.values() if isinstance(node, dict) else node
-            inner = [extent(item, level + 1) for item in items]
-            total = 1 + sum(entries for entries, _ in inner)
-            extents[id(node)] = total, 1 + max((levels for _, levels in inner), default=0)
-        entries, levels = extents[id(node)]
-        if level + levels > deepest:
-            raise ValueError(f"it is nested more than {deepest} levels deep")
-        if entries > most:
-            raise ValueError(f"it has more than {most:,} entries")
-        return entries, levels
-
-    extent(content, 0)
 
 
 def append_text(path: Path, text: str) -> None:

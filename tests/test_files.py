@@ -9,15 +9,8 @@ import pytest
 
 import ganlab
 from ganlab.errors import ConfigError, RunError
-from ganlab.files import (
-    append_text,
-    check_extent,
-    check_name,
-    open_to_append,
-    read_json,
-    read_text,
-    write_text,
-)
+from ganlab.files import append_text, check_name, open_to_append, write_text
+from ganlab.reading import check_extent, read_json, read_text
 from ganlab.record.lock import hold, is_held, lock_file
 from ganlab.record.log import LogFile
 from ganlab.record.loggers import CSVLogger

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ganlab.errors import RunError
-from ganlab.files import open_to_append, read_text, write_text
+from ganlab.files import open_to_append, write_text
 from ganlab.printable import PrintableStream
+from ganlab.reading import read_text
 from ganlab.record.old_names import KEYS
 
 X = "examples_seen"  # the x-axis of every log

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ganlab.files import check_extent
+from ganlab.reading import check_extent
 
 ENTRIES = 100_000  # largest number of entries; a configuration has some hundreds
 # YAML 1.1 reads 1e-5 as text and dates as dates; OmegaConf reads 1e-5 as a number, dates as text.

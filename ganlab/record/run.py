@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.errors import RunError
-from ganlab.files import read_json, read_text, write_json, write_text
+from ganlab.files import write_json, write_text
+from ganlab.reading import read_json, read_text
 from ganlab.record import machine
 from ganlab.record.lock import hold
 from ganlab.record.old_names import current

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
-from ganlab.files import check_name, read_json
+from ganlab.files import check_name
+from ganlab.reading import read_json
 from ganlab.record.old_names import current
 
 

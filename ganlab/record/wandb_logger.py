@@ -16,7 +16,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from ganlab.errors import ConfigError
-from ganlab.files import read_json, write_json
+from ganlab.files import write_json
+from ganlab.reading import read_json
 from ganlab.record.log import X
 from ganlab.record.machine import peak_memory_mib
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganlab.config.groups import bare_names, file_of, options
 from ganlab.errors import ConfigError, nearest
-from ganlab.files import read_json
+from ganlab.reading import read_json
 from ganlab.record.old_names import current
 from ganlab.record.plain_yaml import parse
 from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.config.recipe import changes
-from ganlab.files import finite, read_json, write_json
+from ganlab.files import finite, write_json
+from ganlab.reading import read_json
 from ganlab.record.old_names import SEEN, current
 from ganlab.record.run import read_config, read_record
 from ganlab.record.stored import relocated

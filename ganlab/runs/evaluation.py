@@ -20,10 +20,11 @@ from ganlab.core.build import make
 from ganlab.core.load import load_module
 from ganlab.data import FolderData
 from ganlab.errors import ConfigError, RunError
-from ganlab.files import read_json, write_json
+from ganlab.files import write_json
 from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
+from ganlab.reading import read_json
 from ganlab.record.old_names import SEEN
 from ganlab.record.run import timestamp
 from ganlab.record.stored import stored_config

@@ -21,7 +21,8 @@ from ganlab.data.archives.files import cache_folder
 from ganlab.data.archives.part_folders import part_folder
 from ganlab.data.readers.caching import is_own
 from ganlab.data.readers.threads import in_threads
-from ganlab.files import read_json, read_text, replacing
+from ganlab.files import replacing
+from ganlab.reading import read_json, read_text
 
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
 _LOG = logging.getLogger(__name__)

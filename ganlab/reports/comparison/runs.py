@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
-from ganlab.files import read_json
+from ganlab.reading import read_json
 from ganlab.record.run import read_config, read_record
 from ganlab.record.states import state_of
 from ganlab.reports.comparison.facts import ComparedRun

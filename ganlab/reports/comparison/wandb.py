@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ganlab.errors import ConfigError
-from ganlab.files import read_json
+from ganlab.reading import read_json
 from ganlab.record.old_names import current
 from ganlab.reports.comparison.facts import ComparedRun, RunScore
 from ganlab.reports.comparison.runs import Found

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ganlab.files import read_text
+from ganlab.reading import read_text
 from ganlab.record.log import X, reader
 
 BYTES = 4_000_000  # maximum for the curves of all runs of a page
