@@ -75,10 +75,8 @@ def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
     assert rows == sorted(set(rows))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweeps_process_is_signalled(
-    tmp_path, number
-):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweep_is_signalled(tmp_path, number):
     """The sweep's process waits for them; if it is killed, they end without it."""
     folder = tmp_path / "sweep"
     words = ["seed=1,2,3", "budget.batches=1000000", "hydra/launcher=joblib"]
