@@ -79,10 +79,8 @@ class KeptSamples(SampleMetric):
 
     def kept_labels(self, kind: str) -> Tensor:
         """Return the labels (N,) that belong to `kept(kind)`, on the CPU."""
-        labels, chosen = (
-            dim_zero_cat(getattr(self, f"{kind}_labels")).cpu(),
-            self._chosen_rows(kind),
-        )
+        labels = dim_zero_cat(getattr(self, f"{kind}_labels")).cpu()
+        chosen = self._chosen_rows(kind)
         return labels if chosen is None else labels[chosen]
 
     def _keys(self, first: int, number: int, real: bool) -> Tensor:

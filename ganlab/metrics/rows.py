@@ -15,7 +15,7 @@ from ganlab.metrics.memory import DEFAULT_MEMORY
 
 _RECENT = 4  # tensors that `Store.put` recognises if another metric keeps them too
 _ALIGNED = 64  # bytes that the first byte of a kept tensor is a multiple of
-SHARE = 8  # a store takes up to this fraction of the memory, see `Store`
+SHARE = 8  # a protocol's store of real or of generated rows takes 1 / SHARE of `metrics_memory`
 
 
 class Store:
@@ -26,14 +26,13 @@ class Store:
     several metrics keep is stored once.
 
     Args:
-        memory: `metrics_memory` in bytes; the store keeps up to an eighth of it in memory.
+        limit: bytes that are kept in memory.
     """
 
-    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
-        # one tensor, so that what is kept does not lie between temporaries, whose memory could then
-        # not be used again; pages that nothing is written to take no memory
-        self._memory = torch.empty(memory // SHARE, dtype=torch.uint8, device="cpu")
-        self._used, self._file = 0, None
+    def __init__(self, limit: int = DEFAULT_MEMORY // SHARE) -> None:
+        self.limit, self._used = limit, 0
+        self._memory: Tensor | None = None
+        self._file: Any = None
         self._recent: list[tuple[Tensor, Tensor | _OnDisk]] = []  # what `put` got and returned
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Store:
@@ -50,14 +49,16 @@ class Store:
             if other is tensor:
                 return stored
         kept = tensor.detach().cpu().contiguous()
-        if self._used + kept.nbytes <= len(self._memory):
-            stored = self._copy(kept)
-        else:
-            stored = self._write(kept)
+        fits = self._used + kept.nbytes <= self.limit
+        stored = self._copy(kept) if fits else self._write(kept)
         self._recent = [*self._recent[-_RECENT + 1 :], (tensor, stored)]
         return stored
 
     def _copy(self, tensor: Tensor) -> Tensor:
+        if self._memory is None:
+            # one tensor, so that what is kept does not lie between temporaries, whose memory could
+            # then not be used again; pages that nothing is written to take no memory
+            self._memory = torch.empty(self.limit, dtype=torch.uint8, device="cpu")
         place = self._memory[self._used : self._used + tensor.nbytes]
         copied = place.view(tensor.dtype).view(tensor.shape)
         copied.copy_(tensor)
@@ -102,10 +103,17 @@ class _OnDisk:
             self._read(number, result[row : row + 1])
         return result
 
-    def _read(self, start: int, into: Tensor) -> None:
-        if not into.numel():
-            return
-        self.file.seek(self.offset + start * (into.nbytes // len(into)))
+    def columns(self, start: int, stop: int) -> Tensor:
+        """Return the values start … stop − 1 of all rows, flattened: (N, stop − start)."""
+        result = torch.empty(len(self), stop - start, dtype=self.dtype)
+        for row, values in enumerate(result):
+            self._read(row, values, start)
+        return result
+
+    def _read(self, start: int, into: Tensor, column: int = 0) -> None:
+        """Fill `into` with what begins at a row, or at a value in this row."""
+        values = start * self.shape[1:].numel() + column
+        self.file.seek(self.offset + values * self.dtype.itemsize)
         content = memoryview(into.view(-1).view(torch.uint8).numpy())
         while content:
             content = content[self.file.readinto(content) :]
@@ -189,8 +197,14 @@ class Rows:
     def columns(self, start: int, stop: int) -> Tensor:
         """Return the values start … stop − 1 of all rows, flattened: (N, stop − start)."""
         result = torch.empty(len(self), stop - start, dtype=self.dtype)
-        for first, part in enumerate(self.split(1)):
-            result[first] = part.flatten()[start:stop]
+        first = 0
+        for part in self.split(1) if self._chosen is not None else self._parts:
+            of_part = slice(first, first + len(part))
+            if isinstance(part, Tensor):
+                result[of_part] = part.flatten(1)[:, start:stop]
+            else:
+                result[of_part] = part.columns(start, stop)
+            first += len(part)
         return result
 
     def loaded(self, memory: int) -> Tensor | Rows:

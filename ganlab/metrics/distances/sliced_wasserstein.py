@@ -14,7 +14,7 @@ from ganlab.metrics.distances.projections import random_directions, sliced_wasse
 from ganlab.metrics.distances.pyramid import laplacian_pyramid
 from ganlab.metrics.kept import KeptSamples
 from ganlab.metrics.memory import in_parts, rows_within
-from ganlab.metrics.rows import SHARE, Rows, Store
+from ganlab.metrics.rows import Rows, Store
 from ganlab.modalities import IMAGE, POINTS
 
 _PATCH = 7  # side of a patch, in pixels
@@ -233,7 +233,7 @@ class SlicedWasserstein(_Sliced):
             details = laplacian_pyramid(images[rows].float(), min(level + 2, levels))[level]
             return self._patches(details, rng)
 
-        store, what = Store(SHARE * self.memory // 4), "the pyramid of one image"
+        store, what = Store(self.memory // 4), "the pyramid of one image"
         rows = torch.arange(len(images))
         patches = Rows(
             store.put(part)

@@ -20,9 +20,6 @@ _LONGEST = 512  # most samples of a part, so that progress is shown often enough
 _CACHED = 2048  # examples whose features are in one file of the cache
 
 
-_WHAT = "features of real examples"
-
-
 def part_size(data: Any, memory: int) -> int:
     """Return how many samples of the data's shape are generated, or read, and scored at once."""
     values = math.prod(data.shape)
@@ -81,15 +78,15 @@ class RealSamples:
 
         The features are cached on disk.
         """
-        steps = iter(
-            work.track(range(-(-(stop - start) // part_size(self.data, work.memory))), _WHAT)
-        )
+        count = -(-(stop - start) // part_size(self.data, work.memory))
+        steps = iter(work.track(range(count), "features of real examples"))
 
         def extract(first: int, last: int) -> dict[str, Tensor]:
             chunks = []
             for part in self.parts(split, first, last, work.memory):
                 next(steps, None)  # shows the progress
-                chunks.append(extract_features(extractor, part["samples"], device, work.memory))
+                images = part["samples"]
+                chunks.append(extract_features(extractor, images, device, work.memory // 2))
             tensors = {key: torch.cat([chunk[key] for chunk in chunks]) for key in chunks[0]}
             if not tensors["features"].isfinite().all():
                 raise DataError(

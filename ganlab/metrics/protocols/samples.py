@@ -186,14 +186,13 @@ class SampleProtocol(Protocol):
                 check_labelled(name, source.has_labels, source.class_names, data)
         if self.extractor is not None:
             self.extractor.to(device)
+        share = work.memory // SHARE
         for metric in self.metrics.values():
-            metric.memory = work.memory - 2 * (
-                work.memory // SHARE
-            )  # without what both stores take
+            metric.memory = work.memory - 2 * share  # both stores take a share
         if not self._has_real_examples:
             self._feed_real(device, work)
         metrics = copy.deepcopy(list(self.metrics.values()))  # they share the kept rows
-        store = Store(work.memory)
+        store = Store(share)
         for metric in metrics:
             metric.store = store
         fed = [metric for metric in metrics if not isinstance(metric, ModelMetric)]
@@ -241,8 +240,9 @@ class SampleProtocol(Protocol):
         return fake.cpu(), training[index.cpu()]
 
     def _feed_real(self, device: torch.device | str, work: Work) -> None:
-        store = Store(work.memory)
+        store = Store(work.memory // SHARE)
         for metric in self.metrics.values():
+            metric.reset()  # an interrupted call may have left a part of the examples
             metric.store = store
         for split in (None, "train", "test"):  # None for the protocol's split
             fed = [m for m in self.metrics.values() if m.uses_real and m.real_split == split]
