@@ -110,7 +110,7 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
     name = config["_target_"].rpartition(".")[2]
     if not isinstance(config.get("_partial_", False), bool):
         raise ConfigError(
-            f"{path}._partial_: received {config['_partial_']!r}; needs true or false."
+            f"{path}: received _partial_={config['_partial_']!r}; needs true or false."
         )
     for key in keys:
         # Player.build_optimizer drops arguments of a `_partial_` that are null, whatever their name
