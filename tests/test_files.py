@@ -205,7 +205,9 @@ def test_extent_counts_shared_containers_in_each_place():
             check_extent(content, 10**6)
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, "{'a': 1}", '"\xff"', "nul", "1" * 5])
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, "[" * 51 + "]" * 51, "{'a': 1}", '"\xff"', "nul", "1" * 5]
+)
 def test_json_is_read_or_refused_with_a_value_error(text, tmp_path):
     path = tmp_path / "x.json"
     path.write_bytes(text.encode("latin-1"))
