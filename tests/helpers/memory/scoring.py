@@ -13,6 +13,7 @@ from ganlab.data import TensorDataModule
 from ganlab.data.translation.base import TranslationData
 from ganlab.metrics import (
     FolderSamples,
+    KernelDistance,
     ModuleFeatures,
     SampleProtocol,
     TranslationProtocol,
@@ -95,6 +96,20 @@ def samples(protocol, metric, shape, count, memory, settings=None):
     known = plain["metrics"] | {"memorization": memorization}
     plain["metrics"] = {metric: known[metric] | (settings or {})}
     return _scored(make(plain), shape, count, memory)
+
+
+def wide(count, memory):
+    """Return a function that scores `count` images by the kernel distance of 4,096 features."""
+    metrics = {"kernel_distance": KernelDistance(subsets=1, subset_size=100)}
+    protocol = SampleProtocol("memory", metrics, wide_features, samples=None, split="train")
+    return _scored(protocol, (1, 4, 4), count, memory)
+
+
+def wide_features():
+    """Return an extractor of 4,096 features of images of 4 × 4 pixels."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 4096))
+    return ModuleFeatures(module, "wide", 4, channels=1)
 
 
 def inception(count, memory):
