@@ -41,7 +41,7 @@ def run_job(config: Any) -> str:
     previous_folder, parent = Path.cwd(), os.getppid()
     os.chdir(config.cwd)
     try:
-        with printing_safely(), _ending_with_sweep(Path(config.folder), config.pid):
+        with _ending_with_sweep(Path(config.folder), config.pid), printing_safely():
             is_alone = os.getpid() != config.pid
             return _run(Path(config.folder), config.job, config.trust, is_alone)
     finally:
