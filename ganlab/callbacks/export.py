@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 
 from ganlab.core import AdversarialModule
 from ganlab.errors import one_of
-from ganlab.files import atomic
+from ganlab.files import atomic, check_name
 from ganlab.record.machine import git_commit
 
 # keys of the configuration that the hash leaves out
@@ -42,11 +42,11 @@ class ExportWeights(Callback):
         name: name of the file, without its ending.
 
     Raises:
-        ConfigError: the model has no such submodule.
+        ConfigError: the name is no plain name, or the model has no such submodule.
     """
 
     def __init__(self, folder: str, module: str, name: str) -> None:
-        self.path = Path(folder) / f"{name}.safetensors"
+        self.path = Path(folder) / f"{check_name('export.name', name)}.safetensors"
         self.module = module
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:

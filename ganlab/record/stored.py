@@ -61,9 +61,11 @@ ALLOWED = {
 _ALLOWED = frozenset(f"{module}.{name}" for module in ALLOWED for name in ALLOWED[module].split())
 
 TRUST_HINT = "If you trust this folder, add trust=true."
-# arguments that name where files are written: folders, and names of files in them
+# Arguments that name where files are written: folders, and names of files in them. A constructor
+# may check such a name itself, as that of ExportWeights does.
 WRITTEN = ("run_dir", "folder", "dirpath", "default_root_dir", "filename")
-# arguments that name what is read: pictures, weights and runs; none of them is executed
+# arguments that name what is read and never executed: pictures (a public set is downloaded to the
+# same folder), weights and runs
 SOURCES = ("root", "weights", "run")
 
 
@@ -217,4 +219,4 @@ def _is_inside(key: str, path: Any, folder: Path) -> bool:
         return False
     if key == "filename":
         return Path(path).name == path
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

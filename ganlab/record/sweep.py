@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
-from ganlab.files import check_name
+from ganlab.files import check_name, is_link
 from ganlab.reading import read_json
 from ganlab.record.old_names import current
 
@@ -63,6 +63,8 @@ def _check(content: Any) -> None:
         if not isinstance(folder, str) or job.get("job") != number:
             raise ValueError(f"its job {number} is {repr(job)[:80]}.")
         check_name("folder", folder)  # a ConfigError, which is a ValueError
+        if "/" in folder:
+            raise ValueError(f"the folder of its job {number} is {folder!r}, not a name.")
         _check_texts(job.get("overrides"), f"overrides of job {number}")
     _check_texts(content.get("launcher", []), "launcher")
     if not isinstance(content.get("cwd", ""), str):
@@ -78,9 +80,12 @@ def jobs_of(folder: Path) -> list[Job]:
     """Return the jobs of a sweep, in order.
 
     Raises:
-        RunError: see `read_sweep_file`.
+        RunError: see `read_sweep_file`; or the folder of a job is a symbolic link.
     """
     listed = read_sweep_file(folder)["jobs"]
+    for entry in listed:
+        if (folder / entry["folder"]).is_symlink():
+            raise is_link(folder / entry["folder"])
     common = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
     return [
         Job(

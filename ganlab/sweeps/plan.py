@@ -27,7 +27,7 @@ from ganlab.record.machine import command_line
 from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
 from ganlab.record.stored import check_stored, needs_trust, stored_config
-from ganlab.record.sweep import jobs_of, read_sweep_file
+from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.runs.planned import composed, write_plan
 from ganlab.runs.train import new_folder
 
@@ -119,28 +119,42 @@ def plan_missing(folder: Path, trust: bool | None = None) -> bool:
                 stored_config(job.folder)
     if len(missing) > 20:
         print(f"ganlab: planning {len(missing)} runs …", file=sys.stderr, flush=True)
-    base, trusted = Path(content.get("cwd") or "."), bool(trust)
+    name, base, trusted = content["name"], Path(content.get("cwd") or "."), bool(trust)
+    plans: dict[int, dict[str, Any] | ConfigError] = {}
+    for job in missing:
+        try:
+            plans[job.number] = composed(job.folder, job.overrides, _info(job, folder, name), base)
+        except ConfigError as error:
+            plans[job.number] = error
+            continue
+        if trust is False:
+            check_stored(plans[job.number], f"sweep: {folder / 'sweep.json'}", job.folder)
+        elif trust is None and needs_trust(plans[job.number], job.folder):
+            trusted = True
     for job in missing:
         _remove_incomplete(job.folder / "run.json")
-        sweep_info = {
-            "name": content["name"],
-            "group": f"{content['name']}/{folder.name}",
-            "kind": "sweep",
-            "job": job.number,
-            "overrides": job.differing,
-        }
+        sweep_info, config = _info(job, folder, name), plans[job.number]
         try:
-            config = composed(job.folder, job.overrides, sweep_info, base)
-            if trust is False:
-                check_stored(config, f"sweep: {folder / 'sweep.json'}", job.folder)
+            if isinstance(config, ConfigError):
+                raise config
             write_plan(job.folder, config, sweep_info)
             check(config)
-            trusted = trusted or (trust is None and needs_trust(config, job.folder))
         except ConfigError as error:
             print(f"job {job.number}: {error}", file=sys.stderr, flush=True)
             record = {"status": "failed", "error": f"ConfigError: {error}", "sweep": sweep_info}
-            write_json(job.folder / "run.json", record | {"name": content["name"]})
+            write_json(job.folder / "run.json", record | {"name": name})
     return trusted
+
+
+def _info(job: Job, folder: Path, name: str) -> dict[str, Any]:
+    """Return what a job's run.json says about its sweep."""
+    return {
+        "name": name,
+        "group": f"{name}/{folder.name}",
+        "kind": "sweep",
+        "job": job.number,
+        "overrides": job.differing,
+    }
 
 
 def _is_planned(folder: Path) -> bool:

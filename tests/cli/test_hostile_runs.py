@@ -20,42 +20,51 @@ TARGET = "hostile_module.act"
 CALL = {"_target_": TARGET}
 OPTIMIZER = "model.players.generator.optimizer"
 # all places of a configuration from which an object is built, and what is put there
-PLACES = {
-    "model": CALL,
-    "model._target_": TARGET,
-    "model.generator": CALL,
-    "model.generator.further": [[CALL]],
-    "model.players.generator": CALL,
-    "model.players.generator._target_": TARGET,
-    OPTIMIZER: CALL | {"_partial_": True},
-    f"{OPTIMIZER}.lr": CALL,
-    "model.phases": {"generator": {"every": CALL}},
-    "loss.adversarial": CALL,
-    "loss.regularizers": {"r1": CALL},
-    "data": CALL,
-    "data.cache": CALL,
-    "budget": CALL,
-    "budget.batches": CALL,
-    "callbacks.ema": CALL,
-    "callbacks.evaluation": CALL,
-    "callbacks.evaluation.protocol.metrics": {"score": CALL},
-    "callbacks.evaluation.protocol.features": CALL | {"_partial_": True},
-    "callbacks.samples.folder": CALL,
-    "trainer": CALL,
-    "trainer.accelerator": CALL,
-    "trainer.plugins": [CALL],
-    "logger.csv": CALL,
-    "logger.further": CALL,
-    "lesson": CALL,
-    "seed": CALL,
-    "name": CALL,
-    "model.generator.latent": "${oc.env:HOSTILE}",
-    "name ": "${oc.env:HOSTILE}",
-    "callbacks.samples.folder ": "ELSEWHERE",
-    "callbacks.checkpoints.folder": "ELSEWHERE",
-    "logger.csv.folder": "ELSEWHERE",
-    "trainer.default_root_dir": "ELSEWHERE",
-}
+PLACES = [
+    ("model", CALL),
+    ("model._target_", TARGET),
+    ("model.generator", CALL),
+    ("model.generator.further", [[CALL]]),
+    ("model.players.generator", CALL),
+    ("model.players.generator._target_", TARGET),
+    (OPTIMIZER, CALL | {"_partial_": True}),
+    (f"{OPTIMIZER}.lr", CALL),
+    ("model.phases", {"generator": {"every": CALL}}),
+    ("loss.adversarial", CALL),
+    ("loss.regularizers", {"r1": CALL}),
+    ("data", CALL),
+    ("data.cache", CALL),
+    ("budget", CALL),
+    ("budget.batches", CALL),
+    ("callbacks.ema", CALL),
+    ("callbacks.evaluation", CALL),
+    ("callbacks.evaluation.protocol.metrics", {"score": CALL}),
+    ("callbacks.evaluation.protocol.features", CALL | {"_partial_": True}),
+    ("callbacks.samples.folder", CALL),
+    ("trainer", CALL),
+    ("trainer.accelerator", CALL),
+    ("trainer.plugins", [CALL]),
+    ("logger.csv", CALL),
+    ("logger.further", CALL),
+    ("lesson", CALL),
+    ("seed", CALL),
+    ("name", CALL),
+    ("model.generator.latent", "${oc.env:HOSTILE}"),
+    ("name", "${oc.env:HOSTILE}"),
+    ("callbacks.samples.folder", "ELSEWHERE"),
+    ("callbacks.checkpoints.folder", "ELSEWHERE"),
+    ("logger.csv.folder", "ELSEWHERE"),
+    ("trainer.default_root_dir", "ELSEWHERE"),
+    (
+        "callbacks.export",
+        {
+            "_target_": "ganlab.callbacks.ExportWeights",
+            "folder": "run",
+            "module": "generator",
+            "name": "../elsewhere",
+        },
+    ),
+]
 BUILDING = {  # commands that build objects of a run
     "sample": "sample run=run n=2",
     "evaluate": "evaluate run=run",
@@ -104,10 +113,14 @@ def here(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(trained / "run", tmp_path / "run")
     shutil.copytree(trained / "sweep", tmp_path / "sweep")
+    record = tmp_path / "sweep" / "0" / "run.json"  # the sweep's job is still to be trained
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "interrupted"}))
     code = tmp_path / "code"
     code.mkdir()
     text = f"open({str(tmp_path / 'executed')!r}, 'w')\ndef act(*_, **__):\n    return None\n"
     (code / "hostile_module.py").write_text(text)
+    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
+    (code / "own_module.py").write_text(own)
     monkeypatch.syspath_prepend(str(code))
     yield tmp_path
     sys.modules.pop("hostile_module", None)
@@ -115,7 +128,7 @@ def here(trained, tmp_path, monkeypatch):
 
 def put(config, place, value, elsewhere):
     """Set the entry of a configuration at a dotted path."""
-    *parts, last = place.strip().split(".")
+    *parts, last = place.split(".")
     for part in parts:
         if not isinstance(config.get(part), dict):
             config[part] = {}
@@ -129,14 +142,12 @@ def rewrite(path, place, value, elsewhere):
     path.write_text(yaml.safe_dump(config))
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_no_command_builds_what_a_run_names(place, here, cli, monkeypatch):
+@pytest.mark.parametrize(("place", "value"), PLACES[:-1])
+def test_no_command_builds_what_a_run_names(place, value, here, cli, monkeypatch):
     """Every command refuses the run in one sentence, which names the place; records still read."""
     monkeypatch.setenv("HOSTILE", "secret")
     for run in ("run", "sweep/0"):
-        rewrite(here / run / "config.yaml", place, PLACES[place], here / "elsewhere")
-    record = here / "sweep" / "0" / "run.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "interrupted"}))
+        rewrite(here / run / "config.yaml", place, value, here / "elsewhere")
     before = {path: path.read_bytes() for path in here.rglob("*.*") if path.is_file()}
     for command in (*BUILDING.values(), *READING.values()):
         code, printed = cli(*command.split())
@@ -146,52 +157,103 @@ def test_no_command_builds_what_a_run_names(place, here, cli, monkeypatch):
         assert "secret" not in printed
         if command in BUILDING.values():
             assert code == 1, command
-            assert place.strip() in printed, command
+            assert place in printed, command
             hint = "A lesson uses only" if "lesson" in command else "add trust=true."
             assert hint in printed, command
-    assert {path: path.read_bytes() for path in before} == before
+        else:
+            assert code == (1 if place == "lesson" and command == READING["doctor"] else 0), command
+    after = {path: path.read_bytes() for path in here.rglob("*.*") if path.is_file()}
+    changed = {path.relative_to(here) for path in after if after[path] != before.get(path)}
+    mine = {Path("page.html"), Path("run/doctor.json"), Path("sweep/.lock")}
+    assert {path for path in changed - mine if path.parts[0] != "lesson"} == set()
 
 
-GAME = [place for place in PLACES if place.split(".")[0] in ("model", "loss")]
+GAME = [pair for pair in PLACES if pair[0].split(".")[0] in ("model", "loss")]
+OTHERS = [pair for pair in PLACES if pair not in GAME]
 
 
-@pytest.mark.parametrize("places", [*([place] for place in GAME), sorted(set(PLACES) - set(GAME))])
+@pytest.mark.parametrize("places", [*([pair] for pair in GAME), OTHERS])
 def test_no_command_builds_what_a_checkpoint_names(places, here, cli, monkeypatch):
     """A checkpoint's own configuration is compared with the run's, and never built."""
     monkeypatch.setenv("HOSTILE", "secret")
     path = here / "run" / "checkpoints" / "last.ckpt"
     contents = torch.load(path, weights_only=True)
-    for place in places:
-        put(contents["ganlab"]["config"], place, PLACES[place], here / "elsewhere")
+    for place, value in places:
+        put(contents["ganlab"]["config"], place, value, here / "elsewhere")
     other = here / "downloaded.ckpt"
     torch.save(contents, other)
-    commands = [f"{BUILDING[name]} checkpoint={other}" for name in ("sample", "evaluate", "export")]
-    for command in (*commands, BUILDING["sample"], BUILDING["resume"]):
+
+    def check(command):
         code, printed = cli(*command.split())
         assert not (here / "executed").exists(), command
         assert not (here / "elsewhere").exists(), command
         assert code == (1 if places[0] in GAME else 0), printed
         assert code == 0 or "belongs to another model" in printed
-        if command == commands[-1]:  # the remaining commands read it as the run's own checkpoint
-            shutil.copy(other, path)
+
+    for name in ("sample", "evaluate", "export"):
+        check(f"{BUILDING[name]} checkpoint={other}")
+    shutil.copy(other, path)
+    for name in ("sample", "resume"):
+        check(BUILDING[name])
+
+
+@pytest.mark.parametrize(("place", "value"), PLACES[-1:])
+def test_a_name_of_a_file_leads_nowhere_else(place, value, here, cli):
+    """A constructor refuses it, also on a command line."""
+    rewrite(here / "run" / "config.yaml", place, value, None)
+    code, printed = cli(*BUILDING["resume"].split())
+    assert code == 1
+    assert "export.name: received '../elsewhere'" in printed
+    assert not list(here.rglob("elsewhere*"))
+
+
+@pytest.mark.parametrize("command", ["sample", "resume"])
+def test_a_folder_behind_a_link_is_not_inside_the_run(command, here, cli):
+    (here / "elsewhere").mkdir()
+    (here / "run" / "sub").mkdir()
+    (here / "run" / "sub" / "link").symlink_to(here / "elsewhere")
+    rewrite(here / "run" / "config.yaml", "logger.csv.folder", "run/sub/link", None)
+    code, printed = cli(*BUILDING[command].split())
+    assert code == 1
+    assert "outside the run's folder" in printed
+    assert not any((here / "elsewhere").iterdir())
+
+
+def test_a_job_behind_a_link_is_not_trained(here, cli):
+    (here / "sweep" / "0").rename(here / "elsewhere")
+    (here / "sweep" / "0").symlink_to(here / "elsewhere")
+    before = {path: path.read_bytes() for path in (here / "elsewhere").rglob("*.*")}
+    code, printed = cli("sweep", "resume", "sweep")
+    assert code == 1
+    assert "is a symbolic link" in printed
+    assert {path: path.read_bytes() for path in (here / "elsewhere").rglob("*.*")} == before
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "value", "reason"),
     [
-        ("launcher", ["hydra/launcher=joblib", "hydra.launcher._target_=hostile_module.act"]),
-        ("launcher", ["hydra/launcher=submitit_local", "hydra.launcher.setup=[touch executed]"]),
-        ("launcher", ["hydra/launcher=submitit_local", "hydra.launcher.partition='a\nb'"]),
-        ("launcher", ["hydra.job.env_set.PATH=."]),
-        ("overrides", [*RING, "model.generator._target_=hostile_module.act"]),
-        ("overrides", [*RING, "+model.generator.further={_target_: hostile_module.act}"]),
-        ("overrides", [*RING, "name=${oc.env:HOSTILE}"]),
-        ("folder", "../elsewhere"),
-        ("folder", "/elsewhere"),
-        ("cwd", "code"),
+        ("launcher", ["hydra.launcher._target_=hostile_module.act"], "may hold a command or code"),
+        ("launcher", ["hydra.launcher.setup=[touch executed]"], "may hold a command or code"),
+        ("launcher", ["hydra.launcher.partition='a\nb'"], "may hold a command or code"),
+        ("launcher", ["hydra.job.env_set.PATH=."], "may hold a command or code"),
+        (
+            "overrides",
+            [*RING, "model.generator._target_=hostile_module.act"],
+            "model.generator._target_ names hostile_module.act",
+        ),
+        (
+            "overrides",
+            [*RING, "+model.generator.further={_target_: hostile_module.act}"],
+            "model.generator.further._target_ names hostile_module.act",
+        ),
+        ("overrides", [*RING, "name=${oc.env:HOSTILE}"], "would read other settings"),
+        ("folder", "../elsewhere", "is damaged"),
+        ("folder", "/elsewhere", "is damaged"),
+        ("folder", "a/b", "is damaged"),
+        ("cwd", "code", ""),
     ],
 )
-def test_a_sweep_from_elsewhere(key, value, here, cli, monkeypatch):
+def test_a_sweep_from_elsewhere(key, value, reason, here, cli, monkeypatch):
     """Its launcher's settings, overrides, folders and working directory execute nothing."""
     monkeypatch.setenv("HOSTILE", "secret")
     path = here / "sweep" / "sweep.json"
@@ -200,7 +262,9 @@ def test_a_sweep_from_elsewhere(key, value, here, cli, monkeypatch):
     path.write_text(json.dumps(content))
     shutil.rmtree(here / "sweep" / "0")
     code, printed = cli("sweep", "resume", "sweep")
-    assert code == (0 if key == "cwd" else 1), printed
+    assert code == (1 if reason else 0), printed
+    assert reason in printed
+    assert not reason or not (here / "sweep" / "0").exists()
     assert not (here / "executed").exists()
     assert not (here / "elsewhere").exists()
     assert not (here.parent / "elsewhere").exists()
@@ -238,8 +302,6 @@ def test_a_reproduction_from_elsewhere(here, cli):
 @pytest.mark.parametrize("command", ["sample", "evaluate", "resume", "sweep"])
 def test_own_code_is_built_with_trust(command, here, cli):
     """trust=true builds the user's own class, in the command and in the jobs that it starts."""
-    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
-    (here / "code" / "own_module.py").write_text(own)
     for run in ("run", "sweep/0"):
         path = here / run / "config.yaml"
         rewrite(path, "model.generator._target_", "own_module.Own", None)
@@ -247,8 +309,6 @@ def test_own_code_is_built_with_trust(command, here, cli):
         contents = torch.load(checkpoint, weights_only=True)
         put(contents["ganlab"]["config"], "model.generator._target_", "own_module.Own", None)
         torch.save(contents, checkpoint)
-    record = here / "sweep" / "0" / "run.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "interrupted"}))
     words = BUILDING[command].split()
     code, printed = cli(*words)
     assert code == 1
@@ -262,8 +322,6 @@ def test_jobs_inherit_the_trust_of_what_is_typed(launcher, here, cli, monkeypatc
     """A class that is typed on the command line of a sweep is built in its jobs."""
     if launcher == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
-    (here / "code" / "own_module.py").write_text(own)
     monkeypatch.setenv("PYTHONPATH", str(here / "code"))
     words = [*RING, "budget.batches=1", "model.generator._target_=own_module.Own"]
     code, printed = cli("train", "-m", *words, "run_dir=own", f"hydra/launcher={launcher}")
@@ -276,8 +334,6 @@ def test_jobs_inherit_the_trust_of_what_is_typed(launcher, here, cli, monkeypatc
 @pytest.mark.contract
 def test_ranks_and_trials_inherit_the_trust_of_what_is_typed(here, cli, monkeypatch):
     """A job over two processes, and a trial, build the user's own class."""
-    own = "import ganlab.networks\nclass Own(ganlab.networks.MLPGenerator):\n    pass\n"
-    (here / "code" / "own_module.py").write_text(own)
     monkeypatch.setenv("PYTHONPATH", f"{here / 'code'}{os.pathsep}{REPOSITORY}")
     words = [*RING, "budget.batches=2", "model.generator._target_=own_module.Own"]
     code, printed = cli("train", "-m", *words, "trainer=ddp_cpu", "run_dir=two")
