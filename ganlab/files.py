@@ -166,17 +166,23 @@ def open_to_append(path: Path) -> TextIO:
 def refuse_links_in(folder: Path) -> None:
     """Raise if a folder holds anything but regular files and folders, e.g. symbolic links.
 
-    The folder itself may be a link; its sub-folders are not searched.
+    The folder itself may be a link. Sub-folders may hold links to what is inside the folder, as
+    those of Weights & Biases do.
 
     Raises:
-        RunError: the message names the first link, pipe or the like.
-        OSError: the folder cannot be read.
+        RunError: the message names a link, pipe or the like.
+        OSError: a folder cannot be read.
     """
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            is_plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-            if not is_plain:
-                raise is_link(Path(entry.path))
+    base, waiting = os.path.realpath(folder), [str(folder)]
+    while waiting:
+        with os.scandir(current := waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False):
+                    is_inner = entry.is_symlink() and current != str(folder)
+                    if not is_inner or not Path(os.path.realpath(entry.path)).is_relative_to(base):
+                        raise is_link(Path(entry.path))
 
 
 def is_link(path: Path) -> RunError:

@@ -9,7 +9,7 @@ import pytest
 
 import ganlab
 from ganlab.errors import ConfigError, RunError
-from ganlab.files import append_text, check_name, open_to_append, write_text
+from ganlab.files import append_text, check_name, open_to_append, refuse_links_in, write_text
 from ganlab.reading import check_extent, read_json, read_text
 from ganlab.record.lock import hold, is_held, lock_file
 from ganlab.record.log import LogFile
@@ -120,6 +120,18 @@ def test_a_linked_file_is_replaced(tmp_path, elsewhere):
     write_text(tmp_path / "scores.json", "theirs")
     assert not (tmp_path / "scores.json").is_symlink()
     assert untouched(elsewhere)
+
+
+def test_links_in_sub_folders_stay_inside(tmp_path, elsewhere):
+    """Those of Weights & Biases do; others are refused."""
+    (tmp_path / "run" / "wandb" / "offline").mkdir(parents=True)
+    link = tmp_path / "run" / "wandb" / "latest"
+    link.symlink_to(tmp_path / "run" / "wandb" / "offline")
+    refuse_links_in(tmp_path / "run")
+    link.unlink()
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="latest"):
+        refuse_links_in(tmp_path / "run")
 
 
 def test_a_run_may_be_reached_through_a_link(tmp_path):

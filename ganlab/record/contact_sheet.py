@@ -32,8 +32,10 @@ def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     chosen = paths[::step] if paths[-1] in paths[::step] else [*paths[::step], paths[-1]]
     strips = []
     for path in chosen:
+        if not path.is_file():
+            continue
         try:
-            with Image.open(path) as picture:
+            with Image.open(path, formats=("PNG",)) as picture:
                 height = int(picture.info.get("row_height", picture.height))
                 strip = picture.crop((0, 0, picture.width, height)).convert("RGB")
         except unreadable:

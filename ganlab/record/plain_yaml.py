@@ -16,9 +16,21 @@ _FLOAT = re.compile(
     r"|\.\d+(?:_\d+)*(?:[eE][-+]\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
 
+_PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Loader of plain values that refuses repeated keys; uses libyaml if available."""
+    """Loader of plain values that refuses repeated keys; uses libyaml if available.
+
+    Tags of other values, such as !!pairs, !!set and !!binary, are refused: their tuples and sets
+    would pass checks of dicts and lists.
+    """
+
+    yaml_constructors = {
+        tag: construct
+        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in _PLAIN
+    }
 
     yaml_implicit_resolvers = {
         first: [
@@ -51,7 +63,7 @@ def parse(text: str) -> Any:
     Interpolations (`${…}`) are returned as text.
 
     Raises:
-        yaml.YAMLError: the text is no valid YAML, a key is repeated, or a tag names a class.
+        yaml.YAMLError: the text is no valid YAML, a key is repeated, or a tag names another type.
         ValueError: the text has too many entries, also by aliases of aliases, or is nested too
             deeply.
     """

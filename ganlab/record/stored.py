@@ -8,6 +8,7 @@ not checked.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,17 +100,35 @@ def check_stored(config: Any, source: str, folder: Path) -> None:
         folder: the run's folder.
     """
     for path, key, value, node in _entries(config):
-        if isinstance(value, str) and "${" in value:
+        if not isinstance(value, (dict, list, str, int, float, type(None))):
+            reason = f"is a {type(value).__name__}, not a plain value"
+        elif isinstance(value, str) and "${" in value:
             reason = f"holds {value!r}, which would read other settings or the environment"
         elif key == "_target_" and not may_build(value):
             reason = f"names {value}, which is not in ganlab's list: building it would run its code"
         elif key == "_args_" and not str(node.get("_target_")).startswith("torch.nn."):
             reason = "gives arguments without names, which cannot be checked"
+        elif key == "root" and node.get("_target_") == "ganlab.data.CartoonFaces" and value:
+            reason = f"would write pictures to {value}"
         elif key in WRITTEN and value is not None and not _is_inside(key, value, folder):
             reason = f"would write to {value}, outside the run's folder"
         else:
             continue
         raise RunError(f"{source}: {path} {reason}. {TRUST_HINT}")
+
+
+def check_overrides(overrides: list[str], source: str, folder: Path) -> None:
+    """Raise if stored overrides could run code, or read the environment, when they are composed.
+
+    Args:
+        overrides: key=value texts.
+        source: what they were read from, for messages.
+        folder: the folder that they belong to.
+    """
+    for text in overrides:
+        if re.match(r"[+~]*hydra\b", text):
+            raise RunError(f"{source}: the override {text} changes Hydra itself. {TRUST_HINT}")
+    check_stored({"overrides": overrides}, source, folder)
 
 
 def needs_trust(config: Any, folder: Path) -> bool:

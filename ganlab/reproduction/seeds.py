@@ -18,7 +18,7 @@ from ganlab.core.build import make
 from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.files import finite, write_json
 from ganlab.record.run import timestamp
-from ganlab.record.stored import check_stored, needs_trust
+from ganlab.record.stored import check_overrides, check_stored, needs_trust
 from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
 from ganlab.reproduction.seed_run import SeedRun
 from ganlab.runs.evaluation import evaluate_run
@@ -58,10 +58,13 @@ class Reproduction:
     def __post_init__(self) -> None:
         name = self.baseline.name
         self.run_overrides = [f"experiment={name}", *self.overrides]
-        self._refuse_foreign({"overrides": self.overrides + self.protocol_overrides})
+        source = f"out: {self.folder / 'sweep.json'}"
+        if not self.trust:
+            check_overrides(self.overrides + self.protocol_overrides, source, self.folder)
         base, self.config = self._composed(self.run_overrides[:1]), self._composed()
         self.protocol = self._protocol()
-        self._refuse_foreign(self.config | {"protocol": self.protocol})
+        if not self.trust:
+            check_stored(self.config | {"protocol": self.protocol}, source, self.folder)
         self.module, self.data = check(self.config)
         self.requested_changes = changes(self.config, base, self.baseline.checkpoint == "best")
         self.unscored: dict[int, str] = {}  # maps a seed to the error of its evaluation
@@ -78,10 +81,6 @@ class Reproduction:
                 f"++baseline.scale={self.scale:g}",
             ]
             self.config = self._composed()
-
-    def _refuse_foreign(self, config: dict[str, Any]) -> None:
-        if not self.trust:
-            check_stored(config, f"out: {self.folder / 'sweep.json'}", self.folder)
 
     def _composed(self, overrides: list[str] | None = None) -> dict[str, Any]:
         composed = compose(overrides or self.run_overrides)

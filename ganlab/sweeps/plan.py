@@ -26,7 +26,7 @@ from ganlab.record.lock import hold
 from ganlab.record.machine import command_line
 from ganlab.record.old_names import refuse_old_names
 from ganlab.record.run import read_config, read_record, timestamp
-from ganlab.record.stored import check_stored, needs_trust, stored_config
+from ganlab.record.stored import check_overrides, check_stored, needs_trust, stored_config
 from ganlab.record.sweep import Job, jobs_of, read_sweep_file
 from ganlab.runs.planned import composed, write_plan
 from ganlab.runs.train import new_folder
@@ -114,7 +114,7 @@ def plan_missing(folder: Path, trust: bool | None = None) -> bool:
     if trust is False:
         for job in jobs:
             source = f"sweep: {folder / 'sweep.json'}"
-            check_stored({"overrides": job.overrides}, source, folder)
+            check_overrides(job.overrides, source, folder)
             if job not in missing:
                 stored_config(job.folder)
     if len(missing) > 20:

@@ -19,6 +19,9 @@ from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
 # keys that say how a trial is executed; they may differ between the processes of one search
+_NAMES_ANOTHER_FILE = bytes.fromhex(
+    "d9d505f920a163d7"
+)  # end of such a journal, sqlite.org/fileformat
 MAY_DIFFER = (
     "trainer",
     "threads",
@@ -91,6 +94,7 @@ def open_search(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         refuse_links_in(folder)
+        _refuse_foreign_journal(folder / "study.db-journal")
     except OSError as error:
         raise RunError(f"study: {folder} cannot be used: {error.strerror}.") from error
     with lock_file(folder / ".study"):
@@ -164,6 +168,15 @@ def _lock_of(search: Search, trial: FrozenTrial) -> FileLock | None:
     except Timeout:
         return None
     return lock
+
+
+def _refuse_foreign_journal(path: Path) -> None:
+    """Raise if a journal of SQLite names another file, which a rollback would delete.
+
+    A killed search leaves no such journal: it writes one database only.
+    """
+    if path.exists() and path.read_bytes().endswith(_NAMES_ANOTHER_FILE):
+        raise RunError(f"study: {path} names another file, and was not written here. Delete it.")
 
 
 def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:

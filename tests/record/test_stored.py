@@ -15,6 +15,7 @@ from ganlab.record.stored import (
     ALLOWED,
     SOURCES,
     WRITTEN,
+    check_overrides,
     check_stored,
     may_build,
     needs_trust,
@@ -107,6 +108,26 @@ def test_what_is_not_built_without_trust(config, words, tmp_path, monkeypatch):
     assert needs_trust(config, Path("run"))
     with pytest.raises(RunError, match=re.escape(words)):
         check_stored(config, "run: run/config.yaml", Path("run"))
+
+
+@pytest.mark.parametrize("tag", ["!!pairs", "!!omap", "!!set", "!!binary", "!!python/tuple"])
+def test_values_of_other_types_are_not_read(tag, tmp_path):
+    """A list of pairs is built of tuples, in which checks of dicts and lists would find nothing."""
+    text = f"data:\n  root: {tag} [ 8: {{_target_: os.system, command: id}} ]\n"
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(RunError, match="is damaged"):
+        stored_config(tmp_path)
+
+
+def test_values_of_other_types_are_not_built(tmp_path):
+    with pytest.raises(RunError, match=r"data.root is a tuple"):
+        check_stored({"data": {"root": ({"_target_": "os.system"},)}}, "run: x", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["hydra.searchpath=[pkg://x]", "+hydra.a=1", "hydra/launcher=ray"])
+def test_stored_overrides_may_not_change_hydra(text, tmp_path):
+    with pytest.raises(RunError, match="changes Hydra itself"):
+        check_overrides(["seed=1", text], "sweep: x", tmp_path)
 
 
 def test_layers_of_torch_take_parts_and_folders_inside_the_run(tmp_path):

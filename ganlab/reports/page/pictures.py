@@ -45,7 +45,9 @@ def pictures(
     samples = folder / "samples"
     # a link could lead to a picture that is not the run's, and the page may be passed on
     found = [] if samples.is_symlink() else samples.glob("*.png")
-    paths = sorted((p for p in found if p.stem.isdigit() and not p.is_symlink()), key=_examples)
+    paths = sorted(
+        (p for p in found if p.stem.isdigit() and p.is_file() and not p.is_symlink()), key=_examples
+    )
     text_bytes = min(RUN_BYTES, BYTES // max(runs, 1))
     space = text_bytes * 3 // 4
     count = min(max(space // MOMENT_BYTES, MOMENTS[0]), MOMENTS[1], len(paths))
@@ -58,7 +60,7 @@ def pictures(
     opened, notes = {}, []
     for path in dict.fromkeys(chosen):
         try:
-            with Image.open(path) as picture:
+            with Image.open(path, formats=("PNG",)) as picture:
                 needed = _PIXEL_BYTES * picture.width * picture.height
                 if needed > memory // 2:
                     notes.append(
