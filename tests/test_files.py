@@ -241,3 +241,14 @@ def test_large_and_special_files_are_not_read(tmp_path):
         read_text(tmp_path / "large", most=10)
     with pytest.raises(OSError, match="not a regular file"):
         read_text(tmp_path)
+
+
+def test_a_log_on_a_full_disk_ends_nothing(capsys):
+    """Messages that cannot be written are dropped, without a trace on the screen."""
+    log = LogFile("/dev/full")
+    logger = logging.Logger("full")
+    logger.addHandler(log)
+    for _ in range(3):
+        logger.warning("x" * 100_000)
+    log.close()
+    assert capsys.readouterr().err == ""

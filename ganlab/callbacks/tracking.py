@@ -32,6 +32,7 @@ class Tracking(Callback):
     def __init__(self, record: RunRecord, seconds: float = 10.0) -> None:
         self.record, self.seconds = record, seconds
         self.timing: Path = record.folder / "timing.csv"
+        self._last_checkpoint: Path = record.folder / "checkpoints" / "last.ckpt"
         self._next = 0.0
         self._last = (time.monotonic(), 0)
         self._evaluated_before = float(record.data.get("evaluation_seconds", 0.0))
@@ -47,8 +48,9 @@ class Tracking(Callback):
         self._last = (time.monotonic(), pl_module.examples_seen)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
-        """Update the record if due, or if the run is about to stop."""
-        if time.monotonic() >= self._next or trainer.should_stop:
+        """Update the record if due, at the first checkpoint, or if the run is about to stop."""
+        is_first = not self.record.data.get("has_checkpoint") and self._last_checkpoint.exists()
+        if is_first or time.monotonic() >= self._next or trainer.should_stop:
             self.update(trainer, pl_module)
             self._next = time.monotonic() + self.seconds
 
@@ -73,7 +75,7 @@ class Tracking(Callback):
             self.record.data["evaluation_seconds"] = round(
                 self._evaluated_before + evaluation.seconds, 3
             )
-        has_checkpoint = (self.record.folder / "checkpoints" / "last.ckpt").exists()
+        has_checkpoint = self._last_checkpoint.exists()
         self.record.write(
             counters=counters,
             has_checkpoint=has_checkpoint or self.record.data.get("has_checkpoint", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +23,14 @@ class LogFile(logging.FileHandler):
 
     def _open(self) -> TextIO:
         return PrintableStream(open_to_append(Path(self.baseFilename)))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop a message that cannot be written, as on a full disk: it must not end a run."""
+
+    def close(self) -> None:
+        """Close the file; what cannot be written any more is dropped."""
+        with suppress(OSError):
+            super().close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

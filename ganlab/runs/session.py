@@ -18,7 +18,7 @@ from ganlab.core.load import check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
-from ganlab.record.log import LogFile
+from ganlab.record.log import LogFile, read_metrics
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
@@ -157,8 +157,8 @@ class Session:
         """Take the folder, and write the run's record and configuration.
 
         Raises:
-            RunError: the folder is in use, cannot be written or holds another run; or the training
-                data are not those of the resumed run.
+            RunError: the folder is in use, cannot be written, holds another run or a damaged
+                metrics.csv; or the training data are not those of the resumed run.
         """
         if not self.record:
             self.record = RunRecord(self.folder)
@@ -172,6 +172,7 @@ class Session:
                 f"(their hash was {before}, now it is {data_hash}). Restore those data, or give "
                 "their folder with data.root=DIR; else start a new run."
             )
+        read_metrics(self.folder)  # a damaged log must not end the run after its record changed
         self.record.start(
             self.config["name"],
             self.config["seed"],

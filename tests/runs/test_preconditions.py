@@ -116,6 +116,31 @@ def test_other_data_are_refused(tmp_path, monkeypatch, capsys):
     assert main([*resume, f"data.root={moved}"]) == 0
 
 
+def test_a_damaged_log_changes_no_record(ring, capsys):
+    (ring / "metrics.csv").write_bytes(b"\xff\x00,\n\xfe")
+    before = contents(ring)
+    assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 1
+    assert "metrics.csv is damaged" in capsys.readouterr().err
+    assert contents(ring) == before
+    (ring / "metrics.csv").unlink()
+    assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 0
+
+
+def test_the_first_checkpoint_is_in_the_record_at_once(tmp_path, monkeypatch):
+    """So a run that is killed soon after it does not begin anew if its checkpoints are deleted."""
+    seen = []
+
+    def look(callback, trainer, module, *_):
+        if (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and not trainer.should_stop:
+            seen.append(read_record(tmp_path / "run").get("has_checkpoint"))
+
+    monkeypatch.setattr(Samples, "on_train_batch_start", look)
+    command = ["train", *ARGUMENTS, "budget.batches=20", f"run_dir={tmp_path / 'run'}"]
+    assert main([*command, "callbacks.checkpoints.every_examples=40"]) == 0
+    assert seen
+    assert all(seen)
+
+
 def test_lost_checkpoints_are_not_trained_again(ring, capsys):
     shutil.rmtree(ring / "checkpoints")
     before = contents(ring)
