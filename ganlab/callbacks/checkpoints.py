@@ -27,7 +27,7 @@ class Checkpoints(Callback):
     on the signals of `ganlab.signals`, after which the run stops. After an exception it writes
     `failed.ckpt`, which may be from the middle of a batch and is meant for inspection only.
 
-    Whenever the process is killed, there is a `last.ckpt` that can be loaded: a new checkpoint
+    From the first checkpoint on, a killed process leaves a `last.ckpt` that loads: a new checkpoint
     replaces it only when it is on the disk. If it cannot be written, both older files stay.
 
     Args:
@@ -64,6 +64,7 @@ class Checkpoints(Callback):
         self.best: float | None = None
         self.best_examples: int | None = None
         self.interrupted_by: str | None = None
+        self._requests = 0  # signals SIGINT and SIGTERM that this process has received
         self._handlers = ExitStack()
 
     # --- signals -------------------------------------------------------------------------------
@@ -71,17 +72,19 @@ class Checkpoints(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Install the handlers of signals.
 
-        The first signal stops the run at the end of the batch; a second SIGINT or SIGTERM stops it
-        at once. Handlers that are installed in earlier hooks get wrapped by a handler of Lightning
-        that raises.
+        The first signal stops the run at the end of the batch; the second SIGINT or SIGTERM of this
+        process stops it at once. Handlers that are installed in earlier hooks get wrapped by a
+        handler of Lightning that raises.
         """
         self._handlers.enter_context(handled_by(self._interrupt))
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if self.interrupted_by and name != "SIGHUP":  # a shell and the system may both send SIGHUP
-            raise KeyboardInterrupt
         self.interrupted_by = self.interrupted_by or name
+        # at a logout, SIGHUP comes beside SIGTERM, and perhaps repeatedly
+        self._requests += name != "SIGHUP"
+        if self._requests > 1:
+            raise KeyboardInterrupt
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Restore the previous signal handlers."""

@@ -193,9 +193,9 @@ def _quoted(path: Path) -> str:
 def _stopping(folder: Path, launcher: str) -> Iterator[None]:
     """Handle Ctrl-C and the other signals that end a sweep whose jobs run in other processes.
 
-    The first signal prevents the start of further jobs, and joblib's jobs end; the second raises
-    KeyboardInterrupt. With the basic launcher the jobs run in this process and handle signals
-    themselves.
+    The first signal prevents the start of further jobs, and joblib's jobs end; the second SIGINT or
+    SIGTERM raises KeyboardInterrupt. With the basic launcher the jobs run in this process and
+    handle signals themselves.
     """
     if launcher == "basic":
         yield
@@ -205,11 +205,16 @@ def _stopping(folder: Path, launcher: str) -> Iterator[None]:
         "submitit_local": "running jobs end, and can be resumed from their last checkpoint",
     }.get(launcher, "running jobs continue")
 
+    requests = 0
+
     def stop(number: int, _: Any) -> None:
-        if (folder / STOP).exists():
-            if signal.Signals(number).name == "SIGHUP":  # a closed terminal may send it repeatedly
-                return
+        nonlocal requests
+        # at a logout, SIGHUP comes beside SIGTERM, and perhaps repeatedly
+        requests += signal.Signals(number).name != "SIGHUP"
+        if requests > 1:
             raise KeyboardInterrupt
+        if (folder / STOP).exists():
+            return
         (folder / STOP).touch()
         message = f"\nNo further job will start; {effect}. Press Ctrl-C again to exit at once."
         print(message, file=sys.stderr, flush=True)

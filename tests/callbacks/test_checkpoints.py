@@ -157,10 +157,13 @@ def test_signal_ends_the_run_with_a_checkpoint_and_restores_handlers(tmp_path, n
     assert [signal.getsignal(n) for n in ENDING] == before
 
 
-def test_closed_terminal_that_sends_two_signals_ends_the_run_with_a_checkpoint(tmp_path):
+@pytest.mark.parametrize(
+    "numbers",
+    [(signal.SIGTERM, signal.SIGHUP, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)],
+)
+def test_closed_terminal_that_sends_two_signals_ends_the_run_with_a_checkpoint(tmp_path, numbers):
     """The shell and the system may both send SIGHUP; systemd sends SIGHUP after SIGTERM."""
-    signals = Signals(signal.SIGTERM, signal.SIGHUP, signal.SIGHUP)
-    fit(tiny_gan(), signals, Checkpoints(tmp_path), batches=50)
+    fit(tiny_gan(), Signals(*numbers), Checkpoints(tmp_path), batches=50)
     assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 3
 
 
@@ -180,6 +183,20 @@ def test_second_signal_ends_the_run_at_once_and_restores_handlers(tmp_path):
         fit(module, Signals(signal.SIGINT, signal.SIGINT), Checkpoints(tmp_path), batches=50)
     assert module.batches_seen == 2
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_first_signal_is_no_second_one_after_the_signal_of_another_rank(tmp_path):
+    """A launcher signals all ranks; this one learns it from another rank, then by its signal."""
+
+    class Signalled(Checkpoints):
+        def save(self, trainer, module):
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().save(trainer, module)
+
+    checkpoints = Signalled(tmp_path)
+    checkpoints.interrupted_by = "another rank"
+    fit(tiny_gan(), checkpoints, batches=50)
+    assert batches_in(tmp_path / "checkpoints" / "last.ckpt") == 1
 
 
 def test_exception_restores_signal_handlers(tmp_path):
