@@ -38,23 +38,22 @@ def run_job(config: Any) -> str:
     Returns:
         The status; "planned" if the sweep was stopped before the job started.
     """
-    previous_folder, parent = Path.cwd(), os.getppid()
+    previous_folder = Path.cwd()
     os.chdir(config.cwd)
     try:
         with _ending_with_sweep(Path(config.folder), config.pid), printing_safely():
-            is_alone = os.getpid() != config.pid
-            return _run(Path(config.folder), config.job, config.trust, is_alone)
+            in_worker = os.getpid() != config.pid
+            return _run(Path(config.folder), config.job, config.trust, in_worker)
     finally:
         os.chdir(previous_folder)
-        if os.getppid() != parent:  # the sweep's process was killed: end this worker too
-            os._exit(1)
 
 
 @contextmanager
 def _ending_with_sweep(folder: Path, pid: int) -> Iterator[None]:
     """Let a job in a worker of joblib end with the sweep, as Ctrl-C ends it.
 
-    Signals of the terminal reach the sweep's process alone, so that a job gets only this one.
+    The worker gets its own process group, so that Ctrl-C reaches it once, through this function.
+    If the sweep's process was killed, the worker ends with the block.
 
     Args:
         folder: the sweep's folder.
@@ -66,6 +65,8 @@ def _ending_with_sweep(folder: Path, pid: int) -> Iterator[None]:
     protect_output()
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    # a script's `ganlab train … &` ignores SIGINT, and would lose it before the training begins
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     done = threading.Event()
 
     def watch() -> None:
@@ -81,14 +82,26 @@ def _ending_with_sweep(folder: Path, pid: int) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+        if os.getppid() != pid:
+            os._exit(1)
 
 
 def _launcher() -> str:
     return HydraConfig.get().runtime.choices["hydra/launcher"]
 
 
-def _run(folder: Path, number: int, trust: bool, is_alone: bool) -> str:
-    """Train job `number`; `is_alone` says whether this process is another one than the sweep's."""
+def _run(folder: Path, number: int, trust: bool, in_worker: bool) -> str:
+    """Train a job, and return its final status; see `run_job`.
+
+    Args:
+        folder: the sweep's folder.
+        number: the job's number.
+        trust: whether the run may name classes that are not part of ganlab.
+        in_worker: whether a worker, not the sweep's own process, trains the job.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C in the sweep's own process.
+    """
     in_sweep_process = _launcher() == "basic"
     job = jobs_of(folder)[number]
     if (folder / STOP).exists():
@@ -100,7 +113,7 @@ def _run(folder: Path, number: int, trust: bool, is_alone: bool) -> str:
         run = run_planned if in_sweep_process else _run_in_worker
         status = run(from_here(job.folder), trust=trust).status
     except KeyboardInterrupt:
-        if not is_alone:
+        if not in_worker:
             raise
         status = "interrupted"
     summary = f"job {job.number}: {status} after {time.monotonic() - started:.0f} s"

@@ -75,17 +75,21 @@ def test_worker_that_dies_does_not_end_the_sweep(tmp_path):
     assert rows == sorted(set(rows))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweep_is_signalled(tmp_path, number):
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGINT,), (signal.SIGHUP, signal.SIGTERM), (signal.SIGKILL,)]
+)
+def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweep_is_signalled(tmp_path, numbers):
     """The sweep's process waits for them; if it is killed, they end without it."""
     folder = tmp_path / "sweep"
     words = ["seed=1,2,3", "budget.batches=1000000", "hydra/launcher=joblib"]
     process = run(folder, *words, "hydra.launcher.n_jobs=2")
     for job in "01":
         wait_for_checkpoint(folder / job, process)
-    process.send_signal(number)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.1)
     printed, _ = process.communicate(timeout=60)
-    if number == signal.SIGKILL:
+    if numbers == (signal.SIGKILL,):
         until = time.monotonic() + 30
         while "running" in states(folder) and time.monotonic() < until:
             time.sleep(0.1)
@@ -95,6 +99,23 @@ def test_jobs_of_joblib_end_with_a_checkpoint_when_the_sweep_is_signalled(tmp_pa
     for job in "01":
         saved = read_checkpoint(folder / job / "checkpoints" / "last.ckpt")["ganlab"]["counters"]
         assert saved == read_record(folder / job)["counters"]
+
+
+def test_jobs_go_on_when_the_process_that_started_the_sweep_ends(tmp_path):
+    """As with `nohup ganlab train -m … &` in a shell that is closed during the first job."""
+    folder = tmp_path / "sweep"
+    code = """
+import subprocess, sys
+subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.DEVNULL)
+input()
+"""
+    words = ["train", "-m", *ARGUMENTS, "seed=1,2", "budget.batches=400", f"run_dir={folder}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = start_python(["-c", code, "-m", "ganlab", *words], **pipes)
+    wait_for_checkpoint(folder / "0", process)
+    assert state_of(folder / "0") == "running"
+    process.communicate("\n", timeout=200)  # waits for the sweep too, which writes to the pipe
+    assert states(folder) == ["finished"] * 2
 
 
 def test_a_signal_ends_a_job_with_two_ranks_with_a_checkpoint(tmp_path):
