@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
 
@@ -46,6 +46,11 @@ class PrintableStream:
         """Write the text, and return its length."""
         self.stream.write(text.translate(self._table))
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write all texts, as `write` does."""
+        for line in lines:
+            self.write(line)
 
     @property
     def rich_proxied_file(self) -> PrintableStream:

@@ -37,9 +37,10 @@ def test_everything_in_the_block_is_made_printable(capsys):
     with printing_safely():
         print("a\x1b[31mb")
         print("c\x9bd", file=sys.stderr)
+        sys.stderr.writelines(["g\x1bh\n", "i"])
         with printing_safely():  # a command that calls another one
             print("e\u202ef")
-    assert capsys.readouterr() == ("a␛[31mb\ne�f\n", "c�d\n")
+    assert capsys.readouterr() == ("a␛[31mb\ne�f\n", "c�d\ng␛h\ni")
 
 
 def test_rich_still_draws_its_own_escapes_but_no_marks_of_direction():

@@ -44,14 +44,25 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 only without errors.
 
     All that is printed on the way is made `printable`.
-    """
-    if argv is None:  # called as a program
-        from ganlab.screen import protect_output
 
-        protect_output()
-        argv = sys.argv[1:]
+    Args:
+        argv: the words after `ganlab`; None for those of this program, whose unexpected errors
+            are printed, with exit code 1, and not raised.
+    """
+    if argv is not None:
+        with printing_safely():
+            return _main(argv)
+    from ganlab.screen import protect_output
+
+    protect_output()
     with printing_safely():
-        return _main(argv)
+        try:
+            return _main(sys.argv[1:])
+        except Exception:  # Python would print its text as it is
+            import traceback
+
+            traceback.print_exc()
+            return 1
 
 
 def _main(argv: list[str]) -> int:

@@ -1,11 +1,13 @@
 """Output and files of the commands `sample`, `list`, `train -m` and `bench`."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import ganlab.cli.list
 from ganlab.cli import main
 from ganlab.config.compose import compose
 from ganlab.config.groups import options
@@ -109,6 +111,20 @@ def test_list_prints_a_line_for_every_config(capsys):
 def test_help_names_the_command(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganlab {command}" in capsys.readouterr().out
+
+
+def test_an_unexpected_error_of_the_program_is_printed_without_escapes(monkeypatch, capsys):
+    def fail(words):
+        raise RuntimeError("a\x1b[31mb")
+
+    monkeypatch.setattr(ganlab.cli.list, "main", fail)
+    monkeypatch.setattr(sys, "argv", ["ganlab", "list"])
+    assert main() == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback")
+    assert error.endswith("RuntimeError: a␛[31mb\n")
+    with pytest.raises(RuntimeError):
+        main(["list"])
 
 
 def test_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, capsys):
