@@ -1,9 +1,11 @@
 """Closed pipes and terminals, full disks and odd encodings end no command."""
 
+import errno
 import os
 import pty
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from helpers.tiny import ARGUMENTS, start_python
 
 from ganlab.core.load import read_checkpoint
 from ganlab.record.run import read_record
+from ganlab.screen import lost_output, protect_output
 
 GANLAB = ["-m", "ganlab"]
 
@@ -41,6 +44,56 @@ def test_listing_on_a_full_disk_says_so():
         error = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert error == "ganlab list: the output could not be written: No space left on device.\n"
+
+
+@pytest.fixture
+def protected(monkeypatch):
+    """Return a function that lets protected output go to a file descriptor."""
+    streams = []
+
+    def protect(descriptor):
+        streams.append(os.fdopen(descriptor, "w"))
+        monkeypatch.setattr(sys, "stdout", streams[-1])
+        monkeypatch.setattr(sys, "stderr", None)
+        protect_output()
+
+    yield protect
+    for stream in streams:
+        stream.close()
+
+
+def test_full_pipe_that_does_not_block_is_waited_for(protected):
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    protected(write)
+    received = []
+
+    def read_late():
+        time.sleep(0.2)
+        while sum(received) < 200_000:
+            received.append(len(os.read(read, 10_000)))
+
+    reader = threading.Thread(target=read_late, daemon=True)
+    reader.start()
+    print("x" * 200_000, end="")
+    assert lost_output() is None
+    reader.join(10)
+    assert sum(received) == 200_000
+
+
+def test_closed_terminal_has_lost_nothing(protected):
+    master, terminal = pty.openpty()
+    protected(terminal)
+    os.close(master)
+    print("x", flush=True)
+    assert sys.stdout.buffer.raw.error.errno == errno.EIO
+    assert lost_output() is None
+
+
+def test_broken_disk_has_lost_output(protected, tmp_path):
+    protected(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT))
+    sys.stdout.buffer.raw.error = OSError(errno.EIO, "Input/output error")
+    assert lost_output().errno == errno.EIO
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

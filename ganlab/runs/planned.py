@@ -17,6 +17,7 @@ from ganlab.files import write_json
 from ganlab.record.run import RunRecord, read_record, write_config
 from ganlab.runs.resume import continued
 from ganlab.runs.train import train
+from ganlab.screen import descriptor_of
 from ganlab.signals import handled_by
 
 
@@ -165,21 +166,26 @@ def _train_in_new_process(folder: Path, trust: bool) -> int:
     """
     command = [sys.executable, "-m", "ganlab", "train", f"run={folder}", "resume=true"]
     command += ["trust=true"] if trust else []
-    process = subprocess.Popen(
-        command, stdout=_file(sys.stdout), stderr=_file(sys.stderr), start_new_session=True
-    )
-    with handled_by(lambda number, _: process.send_signal(number)):
-        return process.wait()
+    process: subprocess.Popen[bytes] | None = None
+    received: list[int] = []
 
+    def pass_on(number: int, _: Any) -> None:
+        received.append(number)
+        if process:
+            process.send_signal(number)
 
-def _file(stream: Any) -> Any:
-    """Return the stream if it is a file, so that a new process can write to it; else None."""
-    try:
-        stream.flush()
-        stream.fileno()
-    except (OSError, AttributeError, ValueError):
-        return None
-    return stream
+    with handled_by(pass_on):
+        process = subprocess.Popen(
+            command,
+            stdout=descriptor_of(sys.stdout),
+            stderr=descriptor_of(sys.stderr),
+            start_new_session=True,
+        )
+        if received:  # while the process was started
+            process.send_signal(received[-1])
+        code = process.wait()
+    # until the new process has handlers, a signal kills it
+    return 130 if -code in received else code
 
 
 def _failed(folder: Path, error: str) -> Outcome:
