@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 
 import pytest
 import torch
@@ -66,6 +67,25 @@ def test_a_run_of_another_process_is_left_alone(tmp_path):
     record.close()
     assert state_of(folder) == "killed"
     assert run_planned(folder).status == "finished"
+
+
+def test_ctrl_c_while_the_process_of_a_run_is_started_reaches_it(tmp_path, monkeypatch):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            if "train" in arguments[0]:
+                started.append(self)
+                signal.raise_signal(signal.SIGINT)
+
+    folder = tmp_path / "run"
+    plan(folder, [*(word for word in SHORT if word != "trainer=cpu"), "trainer=ddp_cpu"])
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_planned(folder)
+    assert [process.poll() is None for process in started] == [False]
+    assert state_of(folder) == "planned"
 
 
 def test_the_number_of_threads_is_restored_after_a_job(tmp_path):
