@@ -63,11 +63,15 @@ class RunRecord:
         if not os.path.lexists(self.path):
             _check_place(folder)
         self._lock = hold(folder).lock
-        for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
-            part.unlink(missing_ok=True)  # left by a process that was killed while writing
+        try:
+            for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+                part.unlink(missing_ok=True)  # left by a process that was killed while writing
+            self.data: dict[str, Any] = read_record(folder) if self.path.exists() else {}
+            self._seconds_before = float(self.data.get("seconds", 0.0))
+        except BaseException:
+            self.close()
+            raise
         machine.forget_peak_memory()  # the peak of an earlier run in this process
-        self.data: dict[str, Any] = read_record(folder) if self.path.exists() else {}
-        self._seconds_before = float(self.data.get("seconds", 0.0))
         self._started = time.monotonic()
 
     def restart(self) -> None:

@@ -9,6 +9,7 @@ from helpers.tiny import run_python
 
 from ganlab.errors import RunError
 from ganlab.files import atomic, write_text
+from ganlab.record.lock import is_held
 from ganlab.record.run import RunRecord, read_record
 
 
@@ -65,6 +66,14 @@ def test_damaged_or_missing_record(tmp_path):
     (tmp_path / "run.json").write_text('{"status": "runn')
     with pytest.raises(RunError, match="damaged"):
         read_record(tmp_path)
+
+
+def test_damaged_record_leaves_the_folder_free(tmp_path):
+    (tmp_path / "run.json").write_text('{"status": "runn')
+    with pytest.raises(RunError, match="damaged") as caught:
+        RunRecord(tmp_path)
+    assert caught.tb  # which keeps the unfinished object, and its lock, alive
+    assert not is_held(tmp_path)
 
 
 def test_folder_that_cannot_be_made(tmp_path):
