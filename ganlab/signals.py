@@ -13,8 +13,8 @@ from typing import Any
 def handled_by(handler: Callable[[int, Any], object]) -> Iterator[None]:
     """Let `handler` handle SIGINT, SIGTERM and SIGHUP in the block.
 
-    SIGHUP stays ignored if it is ignored, as under nohup. Outside the main thread nothing is done:
-    the program that runs this thread handles its signals.
+    SIGHUP stays ignored if it is ignored, as under nohup. Outside the main thread, where Python
+    allows no handlers, nothing changes.
 
     Args:
         handler: called with the signal's number and the stack frame.

@@ -59,7 +59,8 @@ def hold(folder: Path, name: str = ".lock") -> AcquireReturnProxy:
 def is_held(folder: Path) -> bool:
     """Whether a process is writing the run in a folder, i.e. has an open `RunRecord`.
 
-    Always False on systems without flock (Windows).
+    Also True if the folder's `.lock` exists but cannot be opened, e.g. because it is a symbolic
+    link. Always False on systems without flock (Windows).
     """
     try:
         import fcntl

@@ -65,11 +65,11 @@ def _cuda() -> Any | None:
 
 
 def process(pid: int) -> dict[str, Any] | None:
-    """Return what tells a process from others with its number; None if it has ended.
+    """Return what identifies a process even after its number is reused; None if it has ended.
 
-    Numbers of processes are used again, and each container counts its own. The dict has the name of
-    the machine, its boot, the container's namespace, and when the process was started, in ticks
-    since the boot. Only on Linux; elsewhere None.
+    Each container counts its own processes. The dict has the name of the machine, its boot, the
+    container's namespace, and when the process was started, in ticks since the boot. Only on Linux;
+    elsewhere None.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()

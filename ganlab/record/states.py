@@ -12,7 +12,7 @@ from ganlab.record.machine import has_ended
 from ganlab.record.run import read_record
 
 # files that only a run writes
-FILES = ("config.yaml", "metrics.csv", "checkpoints")
+RUN_FILES = ("config.yaml", "metrics.csv", "checkpoints")
 State = Literal["planned", "running", "finished", "interrupted", "failed", "killed", "pruned"]
 
 
@@ -21,7 +21,7 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
 
     The state is "killed" if the record says "running", but no process holds the folder's lock or
     the process that wrote the record has ended: it ended before it could write another status. The
-    second happens where other processes of the run still live, or a disk has no locks that work.
+    process is checked too, since other ranks may still hold the lock, and some disks have no locks.
 
     Args:
         folder: the run's folder.
@@ -46,17 +46,17 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
 def holds_nothing(folder: Path) -> bool:
     """Whether a folder holds no run, or only one that ended before its first batch.
 
-    Whether another process is about to train the run is known only to who holds the folder's lock.
+    To be sure, hold the folder's lock first: another process may be about to train here.
 
     Raises:
         RunError: the folder's run.json is damaged.
     """
     if not (folder / "run.json").exists():
-        return not any((folder / name).exists() for name in FILES)
+        return not any((folder / name).exists() for name in RUN_FILES)
     record = read_record(folder)
-    has_ended = record.get("status") in ("failed", "interrupted", "running")
+    may_be_over = record.get("status") in ("failed", "interrupted", "running")
     seen = (record.get("counters") or {}).get("batches_seen")
-    return has_ended and seen == 0 and not (folder / "checkpoints" / "last.ckpt").exists()
+    return may_be_over and seen == 0 and not (folder / "checkpoints" / "last.ckpt").exists()
 
 
 def state_and_record(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.log import LogFile, read_metrics
 from ganlab.record.run import RunRecord, write_config
-from ganlab.record.states import FILES, holds_nothing
+from ganlab.record.states import RUN_FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble, load
 from ganlab.runs.other_ranks import (
@@ -192,7 +192,7 @@ class Session:
                 f"run_dir: {self.folder} holds a run already. Continue it with "
                 f"`ganlab train run={self.folder} resume=true`, or choose another folder."
             )
-        for name in FILES:
+        for name in RUN_FILES:
             if (self.folder / name).exists():
                 raise RunError(
                     f"run_dir: {self.folder} holds {name} but no run.json. A new run would "
