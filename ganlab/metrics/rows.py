@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Any
@@ -33,7 +35,8 @@ class Store:
         self.limit, self._used = limit, 0
         self._memory: Tensor | None = None
         self._file: Any = None
-        self._recent: list[tuple[Tensor, Tensor | _OnDisk]] = []  # what `put` got and returned
+        # what `put` got, which this list does not keep alive, and what it returned
+        self._recent: list[tuple[weakref.ref[Tensor], Tensor | _OnDisk]] = []
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Store:
         """Return the store itself, so that copies of a metric share it."""
@@ -43,15 +46,15 @@ class Store:
         """Return the tensor (N, …), on the CPU, or what reads its rows from the file.
 
         Raises:
-            DataError: the file cannot be written.
+            DataError: the file cannot be written or read.
         """
-        for other, stored in self._recent:
-            if other is tensor:
-                return stored
         kept = tensor.detach().cpu().contiguous()
+        for other, stored in self._recent:
+            if other() is tensor and torch.equal(stored[:], kept):  # not a buffer that is reused
+                return stored
         fits = self._used + kept.nbytes <= self.limit
         stored = self._copy(kept) if fits else self._write(kept)
-        self._recent = [*self._recent[-_RECENT + 1 :], (tensor, stored)]
+        self._recent = [*self._recent[-_RECENT + 1 :], (weakref.ref(tensor), stored)]
         return stored
 
     def _copy(self, tensor: Tensor) -> Tensor:
@@ -84,7 +87,10 @@ class Store:
 
 
 class _OnDisk:
-    """A tensor (N, …) in a file, of which only the rows that are asked for are read."""
+    """A tensor (N, …) in a file, of which only the rows that are asked for are read.
+
+    Reading raises a DataError if the file cannot be read.
+    """
 
     def __init__(self, file: Any, offset: int, shape: torch.Size, dtype: torch.dtype) -> None:
         self.file, self.offset, self.shape, self.dtype = file, offset, shape, dtype
@@ -113,10 +119,19 @@ class _OnDisk:
     def _read(self, start: int, into: Tensor, column: int = 0) -> None:
         """Fill `into` with what begins at a row, or at a value in this row."""
         values = start * self.shape[1:].numel() + column
-        self.file.seek(self.offset + values * self.dtype.itemsize)
         content = memoryview(into.view(-1).view(torch.uint8).numpy())
-        while content:
-            content = content[self.file.readinto(content) :]
+        try:
+            self.file.seek(self.offset + values * self.dtype.itemsize)
+            while content:  # an unbuffered file may read only a part
+                if not (read := self.file.readinto(content)):
+                    raise OSError(errno.EIO, "it is shorter than what was written")
+                content = content[read:]
+        except OSError as error:
+            raise DataError(
+                f"metrics_memory: the temporary file in {tempfile.gettempdir()} of the features "
+                f"and samples that metrics keep cannot be read ({error.strerror}). Name another "
+                "folder in the environment variable TMPDIR, or raise metrics_memory."
+            ) from error
 
 
 class Rows:
@@ -133,7 +148,12 @@ class Rows:
         self._chosen: Tensor | None = None  # indices into the rows of all parts; None for all
 
     def append(self, part: Tensor | _OnDisk) -> None:
-        """Add what `Store.put` returned for rows (n, …)."""
+        """Add what `Store.put` returned for rows (n, …).
+
+        Raises:
+            ValueError: these are rows that `select` has returned.
+        """
+        self._check_not_selected()
         if len(part):
             self._parts.append(part)
 
@@ -142,6 +162,10 @@ class Rows:
         chosen, index = Rows(self._parts), index.cpu()
         chosen._chosen = index if self._chosen is None else self._chosen[index]
         return chosen
+
+    def _check_not_selected(self) -> None:
+        if self._chosen is not None:
+            raise ValueError("rows that are selected cannot be extended or joined")
 
     def __len__(self) -> int:
         return sum(map(len, self._parts)) if self._chosen is None else len(self._chosen)
@@ -218,8 +242,16 @@ class Rows:
 
 
 def joined(sets: Iterable[Rows]) -> Rows:
-    """Return the rows of several sets, one set after the other."""
-    return Rows(part for rows in sets for part in rows._parts)
+    """Return the rows of several sets, one set after the other.
+
+    Raises:
+        ValueError: a set holds rows that `select` has returned.
+    """
+    result = Rows()
+    for rows in sets:
+        rows._check_not_selected()
+        result._parts.extend(rows._parts)
+    return result
 
 
 def gathered(rows: Rows, gather: Callable[[Tensor], list[Tensor]], store: Store, size: int) -> Rows:

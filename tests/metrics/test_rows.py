@@ -4,6 +4,7 @@ import gc
 import io
 import os
 import tempfile
+import weakref
 from copy import deepcopy
 
 import pytest
@@ -64,6 +65,24 @@ def test_a_tensor_of_several_metrics_is_stored_once():
     assert store.put(values.clone()) is not store.put(values)
 
 
+@pytest.mark.parametrize("memory", [0, 2**20])
+def test_a_buffer_that_is_used_again_is_stored_again(memory):
+    store, buffer = Store(memory), numbers()
+    rows = Rows([store.put(buffer)])
+    buffer.numpy()[:] += 1  # torch does not notice this change
+    rows.append(store.put(buffer))
+    assert torch.equal(rows[:], torch.cat([numbers(), numbers() + 1]))
+
+
+@pytest.mark.parametrize("memory", [0, 2**20])
+def test_what_was_stored_is_not_kept_alive(memory):
+    store, values = Store(memory), numbers()
+    store.put(values)
+    alive = weakref.ref(values)
+    del values
+    assert alive() is None
+
+
 def test_later_changes_of_a_tensor_do_not_matter():
     for memory in (0, 2**20):
         values, store = numbers(), Store(memory)
@@ -95,6 +114,15 @@ def test_ranks_are_joined_in_order():
     assert torch.equal(joined(own)[:], expected)
 
 
+def test_selected_rows_are_neither_extended_nor_joined():
+    rows, store = kept(numbers(5), 0), Store()
+    selected = rows.select(torch.tensor([1, 3]))
+    with pytest.raises(ValueError, match="cannot be extended or joined"):
+        joined([rows, selected])
+    with pytest.raises(ValueError, match="cannot be extended or joined"):
+        selected.append(store.put(numbers(1)))
+
+
 def test_a_full_disk_is_explained(monkeypatch):
     class Full(io.BytesIO):
         def write(self, content):
@@ -103,3 +131,18 @@ def test_a_full_disk_is_explained(monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
     with pytest.raises(DataError, match=r"No space left on device.*TMPDIR.*raise metrics_memory"):
         Store(0).put(numbers())
+
+
+def test_a_file_that_cannot_be_read_is_explained(monkeypatch):
+    class Broken(io.BytesIO):
+        def readinto(self, content):
+            raise OSError(5, "Input/output error")
+
+    cut = kept(numbers(), 0)
+    cut._parts[0].file.truncate(100)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Broken())
+    for rows, why in ((cut, "shorter"), (kept(numbers(), 0), "Input/output error")):
+        with pytest.raises(DataError, match=f"{why}.*TMPDIR.*raise metrics_memory"):
+            rows[:]
+        with pytest.raises(DataError, match="cannot be read"):
+            rows.columns(0, 1)
