@@ -20,13 +20,18 @@ from ganlab.record.sections import wrong_section
 
 Status = Literal["planned", "running", "finished", "interrupted", "failed", "pruned"]
 _Number, _None = (int, float), type(None)
-# entries of a record that are read again, and their types
+# types of the entries of a record whose values are used when it is read again
 TYPES: dict[str, tuple[type, ...]] = {
     "status": (str,),
     "error": (str, _None),
     "name": (str,),
     "seed": (int, _None),
     "started": (str, _None),
+    "ended": (str, _None),
+    "pid": (int,),
+    "process": (dict, _None),
+    "data_hash": (str, _None),
+    "has_checkpoint": (bool,),
     "seconds": _Number,
     "evaluation_seconds": _Number,
     "peak_memory_mib": _Number,
@@ -167,8 +172,10 @@ def _check_types(record: Any) -> None:
     if not isinstance(record, dict):
         raise ValueError("it holds no record")
     for key, types in TYPES.items():
-        if key in record and (not isinstance(record[key], types) or record[key] is True):
-            raise ValueError(f"{key} is {repr(record[key])[:80]}")
+        value = record.get(key)
+        is_wrong = not isinstance(value, types) or (isinstance(value, bool) and bool not in types)
+        if key in record and is_wrong:
+            raise ValueError(f"{key} is {repr(value)[:80]}")
     counters, scores = record.get("counters") or {}, record.get("scores") or {}
     for key in ("examples_seen", "batches_seen"):
         if counters and not (isinstance(counters.get(key), int) and counters[key] >= 0):

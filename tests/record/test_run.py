@@ -76,6 +76,29 @@ def test_damaged_record_leaves_the_folder_free(tmp_path):
     assert not is_held(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pid", "../tmp/x"),
+        ("pid", "\0"),
+        ("pid", True),
+        ("process", "text"),
+        ("ended", 3),
+        ("data_hash", 3),
+        ("has_checkpoint", "yes"),
+        ("seconds", False),
+    ],
+)
+def test_an_entry_of_a_wrong_type_is_named(key, value, tmp_path):
+    RunRecord(tmp_path).end("finished")
+    record = read_record(tmp_path) | {"has_checkpoint": True}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert read_record(tmp_path) == record
+    (tmp_path / "run.json").write_text(json.dumps(record | {key: value}))
+    with pytest.raises(RunError, match=f"damaged: {key} is"):
+        read_record(tmp_path)
+
+
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
