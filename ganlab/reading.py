@@ -29,7 +29,7 @@ def read_text(path: Path, most: int = 2**26) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file that may come from anyone; see `read_text`.
+    """Return the content of a JSON file of up to 16 MiB that may come from anyone.
 
     Whole numbers of more than 18 digits become floats.
 
@@ -38,7 +38,7 @@ def read_json(path: Path) -> Any:
         ValueError: the file is too large, not JSON, or nested too deeply.
     """
     try:
-        text = read_text(path)
+        text = read_text(path, most=2**24)  # Python's objects take up to 30 times their text
         content = json.loads(text, parse_int=lambda t: int(t) if len(t) < 19 else float(t))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -72,7 +72,7 @@ def check_extent(content: Any, most: int, deepest: int = 50) -> None:
         entries, levels = extents[id(node)]
         if level + levels > deepest:
             raise ValueError(f"it is nested more than {deepest} levels deep")
-        if entries > most:
+        if entries > most or len(extents) > most:  # the second ends the search early
             raise ValueError(f"it has more than {most:,} entries")
         return entries, levels
 

@@ -9,7 +9,14 @@ import pytest
 
 import ganlab
 from ganlab.errors import ConfigError, RunError
-from ganlab.files import append_text, check_name, open_to_append, refuse_links_in, write_text
+from ganlab.files import (
+    append_text,
+    check_name,
+    open_to_append,
+    refuse_links_in,
+    write_json,
+    write_text,
+)
 from ganlab.reading import check_extent, read_json, read_text
 from ganlab.record.lock import hold, is_held, lock_file
 from ganlab.record.log import LogFile
@@ -241,6 +248,17 @@ def test_large_and_special_files_are_not_read(tmp_path):
         read_text(tmp_path / "large", most=10)
     with pytest.raises(OSError, match="not a regular file"):
         read_text(tmp_path)
+    with open(tmp_path / "large", "w") as file:
+        file.truncate(2**24 + 1)
+    with pytest.raises(ValueError, match="bytes, more than"):
+        read_json(tmp_path / "large")
+
+
+def test_the_record_of_ten_thousand_jobs_is_read(tmp_path):
+    overrides = [f"model.generator.features={n}" for n in range(15)]
+    jobs = [{"job": n, "folder": f"{n}", "overrides": overrides} for n in range(10_000)]
+    write_json(tmp_path / "sweep.json", {"name": "many", "jobs": jobs})
+    assert read_json(tmp_path / "sweep.json")["jobs"] == jobs
 
 
 def test_a_log_on_a_full_disk_ends_nothing(capsys):

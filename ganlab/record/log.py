@@ -45,7 +45,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     path = folder / "metrics.csv"
     rows = []
     try:
-        lines = read_text(path, most=2**31).splitlines(keepends=True)
+        lines = read_text(path, most=2**28).splitlines(keepends=True)
         table = reader(line for line in lines if line.endswith("\n"))
         if table.fieldnames and X not in table.fieldnames:
             raise ValueError(f"it has no column {X}")
