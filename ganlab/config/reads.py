@@ -1,4 +1,4 @@
-"""Refuses overrides that nothing reads, and tells of those that are given twice."""
+"""Refuses overrides that nothing reads, and warns of those that are given twice."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ from ganlab.ranks import is_main
 from ganlab.record.plain_yaml import parse
 
 # keys of a configuration that a lesson uses
-OF_LESSONS = ("debug", "dry_run", "experiment", "lesson", "name", "resume", "run_dir", "seed")
-OF_LESSONS += ("threads",)
+OF_LESSONS = (
+    "debug",
+    "dry_run",
+    "experiment",
+    "lesson",
+    "name",
+    "resume",
+    "run_dir",
+    "seed",
+    "threads",
+)
 
 
 def warn_of_repeated(overrides: Sequence[str]) -> None:
@@ -40,15 +49,17 @@ def check_is_read(config: Any, overrides: Sequence[str]) -> None:
     def model_reads(reference: str) -> bool:
         return reference in OmegaConf.to_yaml(config.get("model") or {})
 
+    known = [*_known_keys(), *groups()]
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
         root = re.split("[.@]", key)[0]
         if config.get("lesson") and root not in OF_LESSONS:
             raise ConfigError(f"{text}: a lesson does not use it; leave it out.")
-        is_unknown = text.startswith("+") and root not in (*_known_keys(), *groups())
-        if is_unknown and f"${{{root}" not in OmegaConf.to_yaml(config):
+        is_unknown = text.startswith("+") and root not in known
+        reference = rf"\$\{{{re.escape(root)}[.[}}]"
+        if is_unknown and not re.search(reference, OmegaConf.to_yaml(config)):
             raise ConfigError(
-                f"{text}: nothing reads {root}.{nearest(root, _known_keys())} Leave it out, or "
+                f"{text}: nothing reads {root}.{nearest(root, known)} Leave it out, or "
                 f"refer to it by ${{{root}}}."
             )
         if key == "schedule" and value != "null" and not model_reads("${schedule."):

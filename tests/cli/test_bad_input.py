@@ -137,6 +137,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["run=outputs/x", "resume=true"], ["outputs/x", "config.yaml"]),
         (["model=[dcgan"], ["model=[dcgan", "key=value"]),
         (["+foo=1"], ["+foo=1", "nothing reads foo"]),
+        (["+dat=1"], ["+dat=1", "nothing reads dat", "'data'"]),
         (["+callbacks.mine={_target_: ganlab.callbacks.EMA}"], ["callbacks", "'mine'", "ema"]),
         (["loss=[hinge,lsgan]"], ["loss=[hinge,lsgan]", "ganlab train -m loss=hinge,lsgan"]),
         (["model=[dcgan]"], ["model=[dcgan]", "takes one choice"]),
