@@ -91,14 +91,14 @@ def _run_all(folder: Path, settings: list[str], again: bool, trust: bool) -> Non
             continue
         # when a worker dies the launcher aborts other jobs too: retry all these jobs one by one
         ready = [job for job in ready if crashes[job.number]][:1] or ready
-        records = {job.number: _record_text(job) for job in ready}
+        records = {job.number: _record(job) for job in ready}
         error = _launch_with_hydra(folder, ready, settings, trust)
         if (folder / STOP).exists():
             return
         if error is None:
             completed.update(job.number for job in ready)
             continue
-        started = [job for job in ready if _record_text(job) != records[job.number]]
+        started = [job for job in ready if _record(job) != records[job.number]]
         if not started:
             raise RunError(
                 f"hydra/launcher={launcher_of(settings)}: no job could be started: {error} "
@@ -106,13 +106,6 @@ def _run_all(folder: Path, settings: list[str], again: bool, trust: bool) -> Non
                 f"resume {folder} hydra/launcher=basic`."
             )
         crashes.update(job.number for job in started)
-
-
-def _record_text(job: Job) -> str:
-    try:
-        return (job.folder / "run.json").read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def _wait_for(running: list[Job]) -> bool:
@@ -139,6 +132,10 @@ def _report_crash(job: Job, last: bool) -> None:
 
 def _state(job: Job) -> str:
     return state_and_record(job.folder)[0]
+
+
+def _record(job: Job) -> dict[str, Any]:
+    return state_and_record(job.folder)[1]
 
 
 def _launch_with_hydra(
