@@ -1,5 +1,7 @@
 """Writing of files: atomic, not through symbolic links, with errors that a user can understand.
 
+Also checks names that become paths, shortens paths, and makes numbers fit for JSON.
+
 A folder that holds a run, a sweep or a study may be reached through a symbolic link, but nothing is
 written through a link inside it. Hard links cannot be told from other files: a log that is a hard
 link is appended to. All other files are replaced, which leaves the old file as it is.
@@ -21,8 +23,8 @@ from typing import Any, TextIO
 from ganlab.errors import ConfigError, RunError
 from ganlab.printable import one_line
 
-# names of files may have bytes that are no UTF-8; they are written as \\udc80 and so on
-_TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}
+# names of files may have bytes that are no UTF-8; they are written as \udc80 and so on
+_ENCODING = {"encoding": "utf-8", "errors": "backslashreplace"}
 RUN_HINT = "What was saved before stays valid. Make room, or choose another folder with run_dir=…"
 
 
@@ -126,7 +128,7 @@ def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError
 def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:
     """Write a text file atomically, and wait until it is on the disk; see `atomic`."""
     with atomic(path, hint) as temporary:
-        temporary.write_text(text, **_TEXT)
+        temporary.write_text(text, **_ENCODING)
     sync_folder(path.parent)
 
 
@@ -156,10 +158,10 @@ def open_to_append(path: Path) -> TextIO:
         return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
 
     try:
-        return open(path, "a", opener=without_link, newline="", **_TEXT)
+        return open(path, "a", opener=without_link, newline="", **_ENCODING)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise is_link(path) from error
+            raise link_error(path) from error
         raise cannot_write(path, error) from error
 
 
@@ -182,10 +184,10 @@ def refuse_links_in(folder: Path) -> None:
                 elif not entry.is_file(follow_symlinks=False):
                     is_inner = entry.is_symlink() and current != str(folder)
                     if not is_inner or not Path(os.path.realpath(entry.path)).is_relative_to(base):
-                        raise is_link(Path(entry.path))
+                        raise link_error(Path(entry.path))
 
 
-def is_link(path: Path) -> RunError:
+def link_error(path: Path) -> RunError:
     """Return the error for something in a run's folder that is no regular file or folder."""
     return RunError(
         f"{path}: is a symbolic link or a special file, and is not written to. Delete it, or put "
@@ -199,7 +201,7 @@ def _refuse_linked_folder(target: Path) -> None:
     for folder in target.parents:
         if (folder / "run.json").exists():
             if link:
-                raise is_link(link)
+                raise link_error(link)
             return
         link = folder if folder.is_symlink() else link
 

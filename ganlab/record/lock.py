@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganlab.errors import HeldError
-from ganlab.files import cannot_write, is_link, refuse_links_in
+from ganlab.files import cannot_write, link_error, refuse_links_in
 
 if TYPE_CHECKING:
     from filelock import AcquireReturnProxy, FileLock
@@ -22,7 +22,7 @@ def lock_file(path: Path) -> FileLock:
     from filelock import FileLock
 
     if path.is_symlink():
-        raise is_link(path)
+        raise link_error(path)
     return FileLock(path)
 
 

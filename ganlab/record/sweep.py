@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.errors import RunError
-from ganlab.files import check_name, is_link
+from ganlab.files import check_name, link_error
 from ganlab.reading import read_json
 from ganlab.record.old_names import current
 
@@ -85,7 +85,7 @@ def jobs_of(folder: Path) -> list[Job]:
     listed = read_sweep_file(folder)["jobs"]
     for entry in listed:
         if (folder / entry["folder"]).is_symlink():
-            raise is_link(folder / entry["folder"])
+            raise link_error(folder / entry["folder"])
     common = set(listed[0]["overrides"]).intersection(*(job["overrides"] for job in listed))
     return [
         Job(
