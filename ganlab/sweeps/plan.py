@@ -183,9 +183,9 @@ def first_that_composes(jobs: list[list[str]]) -> dict[str, Any]:
     first_error = None
     for overrides in [*jobs[:: -(-len(jobs) // 8)], jobs[-1]]:
         try:
-            composed = compose(overrides)
-            composed.run_dir = "unknown yet"
-            config = to_plain(composed)
+            draft = compose(overrides)
+            draft.run_dir = "unknown yet"
+            config = to_plain(draft)
             check(config)
             return config
         except ConfigError as error:
