@@ -9,10 +9,17 @@ from typing import Any, TextIO
 
 _CONTROLS = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡"}  # e.g. ␛ for escape
 # C1 controls, the marks that change the direction of text, separators of lines, lone surrogates
-_RANGES = ((0x80, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF))
-_LINE = _CONTROLS | {code: "�" for a, b in (*_RANGES, (0x061C,) * 2) for code in range(a, b + 1)}
+_RANGES = (
+    (0x80, 0x9F),
+    (0x061C, 0x061C),
+    (0x200E, 0x200F),
+    (0x2028, 0x202E),
+    (0x2066, 0x2069),
+    (0xD800, 0xDFFF),
+)
+_LINE = _CONTROLS | {code: "�" for a, b in _RANGES for code in range(a, b + 1)}
 _TEXT = {code: sign for code, sign in _LINE.items() if chr(code) not in "\n\t"}
-# what rich draws: its own escape sequences, and text in which it has interpreted all others
+# for the output of rich, which needs escapes and carriage returns
 _DRAWN = {code: sign for code, sign in _TEXT.items() if chr(code) not in "\r\x1b"}
 
 
