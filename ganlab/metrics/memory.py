@@ -1,4 +1,4 @@
-"""Work in parts of as many rows as fit into the memory."""
+"""Processes rows in parts that fit into a memory limit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str
     """Yield `function(*part)` for consecutive parts of the rows, as large as the memory allows.
 
     The memory that a row takes is measured: the first part has one row, and the second has two.
-    What a single row takes is the least; if it is more than `memory`, a warning says so.
+    A part has at least one row; if a row takes more than `memory`, a warning says so.
 
     Args:
         function: maps tensors (n, …) to anything; its results for a row do not depend on the other
@@ -82,9 +82,9 @@ def in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str
             del result
     if peaks and peaks[0] > memory:
         warnings.warn(
-            f"metrics_memory: {what} takes {_mib(peaks[0])}, but {_mib(memory)} are set aside for "
-            f"it, so the limit is exceeded. Raise metrics_memory to {-(-peaks[0] // memory)} times "
-            "its value.",
+            f"metrics_memory: {what} may take {_mib(peaks[0])}, but {_mib(memory)} are set aside "
+            "for it, so the limit may be exceeded. Raise metrics_memory to "
+            f"{-(-peaks[0] // memory)} times its value.",
             stacklevel=2,
         )
     if len(rows[0]) <= 3:
