@@ -5,8 +5,40 @@ from __future__ import annotations
 import errno
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ganlab.errors import RunError
+
+
+@contextmanager
+def reading(
+    kind: str, path: Path, damage: tuple[type[Exception], ...] = (ValueError,)
+) -> Iterator[None]:
+    """Within the block, which reads a file, raise errors that a user can understand.
+
+    Args:
+        kind: what the file's folder holds, "run" or "sweep".
+        path: the file.
+        damage: exceptions that mean that the file is damaged.
+
+    Raises:
+        RunError: the file does not exist, cannot be read, or is damaged.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"{kind}: {path.parent} is not a {kind}'s folder (it has no {path.name}). "
+            f"{kind.capitalize()}s are in outputs/<name>/<date>_<time>/."
+        ) from None
+    except OSError as error:
+        raise RunError(f"{kind}: {path} cannot be read: {error.strerror}.") from error
+    except damage as error:
+        reason = " ".join(str(error).split())[:300].rstrip(".")
+        raise RunError(f"{kind}: {path} is damaged: {reason}.") from error
 
 
 def read_text(path: Path, most: int = 2**26) -> str:

@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from ganlab.errors import RunError
 from ganlab.files import open_to_append, write_text
 from ganlab.printable import PrintableStream
-from ganlab.reading import read_text
+from ganlab.reading import read_text, reading
 from ganlab.record.old_names import KEYS
 
 X = "examples_seen"  # the x-axis of every log
@@ -44,8 +43,11 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     """
     path = folder / "metrics.csv"
     rows = []
-    try:
-        lines = read_text(path, most=2**28).splitlines(keepends=True)
+    with reading("run", path, damage=(csv.Error, ValueError, KeyError, OverflowError)):
+        try:
+            lines = read_text(path, most=2**28).splitlines(keepends=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         table = reader(line for line in lines if line.endswith("\n"))
         if table.fieldnames and X not in table.fieldnames:
             raise ValueError(f"it has no column {X}")
@@ -55,12 +57,6 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
             values = {key: _number(value) for key, value in row.items() if value != ""}
             values[X] = int(values[X])
             rows.append(values)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
-    except (csv.Error, ValueError, KeyError, OverflowError) as error:
-        raise RunError(f"run: {path} is damaged: {error}.") from error
     return rows
 
 

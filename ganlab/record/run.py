@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ganlab.errors import RunError
 from ganlab.files import write_json, write_text
-from ganlab.reading import read_json, read_text
+from ganlab.reading import read_json, read_text, reading
 from ganlab.record import machine
 from ganlab.record.lock import hold
 from ganlab.record.old_names import current
@@ -152,19 +152,10 @@ def read_record(folder: Path) -> dict[str, Any]:
             entries of the wrong type.
     """
     path = folder / "run.json"
-    try:
+    with reading("run", path):
         record = current(read_json(path))
         _check_types(record)
         return record
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"run: {folder} is not a run's folder (it has no run.json). Runs are in "
-            "outputs/<experiment>/<date>_<time>/."
-        ) from None
-    except OSError as error:
-        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise RunError(f"run: {path} is damaged: {error}.") from error
 
 
 def _check_types(record: Any) -> None:
@@ -200,23 +191,14 @@ def read_config(folder: Path, parse: Callable[[str], Any] | None = None) -> dict
     from ganlab.record import plain_yaml
 
     path = folder / "config.yaml"
-    try:
+    with reading("run", path, damage=(yaml.YAMLError, ValueError)):
         text = read_text(path, most=2**20)
         config = parse(text) if parse else current(plain_yaml.parse(text))
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"run: {folder} is not a run's folder (it has no config.yaml). Runs are in "
-            "outputs/<experiment>/<date>_<time>/."
-        ) from None
-    except OSError as error:
-        raise RunError(f"run: {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise RunError(f"run: {path} is damaged: {' '.join(str(error).split())[:200]}.") from error
-    if not isinstance(config, dict) or not config:
-        raise RunError(f"run: {path} is damaged: it holds no settings.")
-    if wrong := wrong_section(config):
-        raise RunError(f"run: {path} is damaged: {wrong[0]} is {repr(wrong[1])[:80]}.")
-    return config
+        if not isinstance(config, dict) or not config:
+            raise ValueError("it holds no settings")
+        if wrong := wrong_section(config):
+            raise ValueError(f"{wrong[0]} is {repr(wrong[1])[:80]}")
+        return config
 
 
 def refuse_lesson(folder: Path, config: dict[str, Any]) -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import RunError
 from ganlab.files import check_name, link_error
-from ganlab.reading import read_json
+from ganlab.reading import read_json, reading
 from ganlab.record.old_names import current
 
 
@@ -36,44 +35,35 @@ def read_sweep_file(folder: Path) -> dict[str, Any]:
         RunError: the file does not exist or is damaged.
     """
     path = folder / "sweep.json"
-    try:
+    with reading("sweep", path):
         content = current(read_json(path))
         _check(content)
         return content
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"sweep: {folder} is not a sweep's folder (it has no sweep.json). Sweeps are in "
-            "outputs/<name>/<date>_<time>/."
-        ) from None
-    except OSError as error:
-        raise RunError(f"sweep: {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise RunError(f"sweep: {path} is damaged: {error}") from error
 
 
 def _check(content: Any) -> None:
     """Raise a ValueError for a sweep whose entries are not those that ganlab writes."""
     if not isinstance(content, dict) or not isinstance(content.get("name"), str):
-        raise ValueError("it has no name.")
+        raise ValueError("it has no name")
     jobs = content.get("jobs")
     if not isinstance(jobs, list) or not jobs:
-        raise ValueError("it lists no jobs.")
+        raise ValueError("it lists no jobs")
     for number, job in enumerate(jobs):
         folder = job.get("folder") if isinstance(job, dict) else None
         if not isinstance(folder, str) or job.get("job") != number:
-            raise ValueError(f"its job {number} is {repr(job)[:80]}.")
+            raise ValueError(f"its job {number} is {repr(job)[:80]}")
         check_name("folder", folder)  # a ConfigError, which is a ValueError
         if "/" in folder:
             raise ValueError(f"the folder of its job {number} is {folder!r}, not a name.")
         _check_texts(job.get("overrides"), f"overrides of job {number}")
     _check_texts(content.get("launcher", []), "launcher")
     if not isinstance(content.get("cwd", ""), str):
-        raise ValueError(f"its cwd is {content['cwd']!r}.")
+        raise ValueError(f"its cwd is {content['cwd']!r}")
 
 
 def _check_texts(texts: Any, what: str) -> None:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"its {what} are no list of texts.")
+        raise ValueError(f"its {what} are no list of texts")
 
 
 def jobs_of(folder: Path) -> list[Job]:

@@ -102,10 +102,7 @@ def _natural(folder: Path) -> list[tuple[int, int, str]]:
 
 def _read_into(found: Found, folder: Path) -> None:
     try:
-        record = read_record(folder)
-        if not isinstance(record, dict):
-            raise RunError(f"run: {folder / 'run.json'} is damaged: it is not a JSON object.")
-        run, given = _run(folder, record, found.notes)
+        run, given = _run(folder, read_record(folder), found.notes)
     except (RunError, OSError) as error:
         found.notes.append(f"{_without_key(error)} The run is left out.")
         return

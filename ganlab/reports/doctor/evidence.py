@@ -82,10 +82,7 @@ class Evidence:
         record, config = read_record(folder), read_config(folder)
         record["status"] = state_of(folder, record)
         refuse_lesson(folder, config)
-        try:
-            rows = read_metrics(folder)
-        except (ValueError, KeyError, UnicodeDecodeError) as error:
-            raise RunError(f"run: {folder / 'metrics.csv'} is damaged: {error}.") from error
+        rows = read_metrics(folder)
         if not rows and record.get("imported"):
             raise RunError(
                 f"run: {folder} was imported and not trained here, so it has no log yet. Train it "
