@@ -31,18 +31,12 @@ def main():
     """Prepare and do the work that sys.argv[1] names, and print the growth of the peak."""
     import torch
 
-    from ganlab.record.machine import forget_peak_memory
+    from ganlab.record.machine import forget_peak_memory, peak_memory_mib
 
     torch.set_num_threads(1)
     module, name, arguments = json.loads(sys.argv[1])
     work = getattr(import_module(module), name)(*arguments)
     forget_peak_memory()
-    start = _status("VmRSS")
+    start = peak_memory_mib()  # what is in use now
     work()
-    print(_status("VmHWM") - start)
-
-
-def _status(key):
-    """Return an entry of /proc/self/status in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
+    print(round((peak_memory_mib() - start) * 2**20))

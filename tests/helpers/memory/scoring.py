@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from unittest import mock
 
 import torch
 from helpers.tiny_translation import noise, tiny_pix2pix
@@ -117,7 +118,8 @@ def inception(count, memory):
     plain = chosen(None, ["protocol=fid50k_train_inception_clean"])["metrics"]
     plain["inception_score"] = {"_target_": "ganlab.metrics.InceptionScore"}
     metrics = {name: make(metric) for name, metric in plain.items()}
-    protocol = SampleProtocol("memory", metrics, random_inception, samples=None, split="train")
+    extractor = random_inception()  # made here, as weights are no working memory
+    protocol = SampleProtocol("memory", metrics, lambda: extractor, samples=None, split="train")
     return _scored(protocol, (3, 64, 64), count, memory)
 
 
@@ -163,13 +165,10 @@ def _scored(protocol, shape, count, memory):
     real.means, real.sigma = real.train["example"][:25], 0.1  # for the modes of points
 
     def work():
-        before = os.environ.get("XDG_CACHE_HOME")
-        with tempfile.TemporaryDirectory() as folder:  # of the cached features
-            os.environ["XDG_CACHE_HOME"] = folder
-            try:
-                return protocol.score(FolderSamples(fake), real, work=Work(memory=memory))
-            finally:
-                os.environ.pop("XDG_CACHE_HOME")
-                os.environ |= {} if before is None else {"XDG_CACHE_HOME": before}
+        with (
+            tempfile.TemporaryDirectory() as folder,  # of the cached features
+            mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder}),
+        ):
+            return protocol.score(FolderSamples(fake), real, work=Work(memory=memory))
 
     return work
