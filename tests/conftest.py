@@ -16,7 +16,7 @@ LONGEST = (
     # files with tests that only `-m contract` runs
     "contract/test_readme.py",
     "sweeps/test_launchers.py",
-    "runs/test_kills.py",
+    "runs/test_killed.py",
     "contract/test_experiments.py",
     "runs/test_launchers.py",
     "tuning/test_processes.py",
@@ -35,7 +35,6 @@ LONGEST = (
     "core/test_two_processes.py",
     "config/test_recipe.py",
     "cli/test_evaluate_command.py",
-    "runs/test_killed.py",
 )
 
 
