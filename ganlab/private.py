@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm  # the base of all batch norms
 from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
+from torch.utils._pytree import tree_iter as tree_iter
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -56,6 +58,15 @@ def is_spectral_norm(parametrization: nn.Module) -> bool:
 def is_synced(metric: Metric) -> bool:
     """Whether the states of a torchmetrics metric are those of all processes at the moment."""
     return metric._is_synced
+
+
+def shrink_default(metric: Metric, state: str) -> None:
+    """Let the initial value of a metric's state, a tensor of zeros, take no memory.
+
+    Copies of the metric copy it too. `reset` makes it a complete tensor.
+    """
+    zeros = metric._defaults[state]
+    metric._defaults[state] = zeros.new_zeros(()).expand(zeros.shape)
 
 
 def continue_trial(study: Study, trial: FrozenTrial) -> Trial:

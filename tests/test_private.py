@@ -5,6 +5,7 @@ If a test fails after an update of a package, its docstring says which name has 
 
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from torch.nn.utils.parametrizations import orthogonal, spectral_norm
 import ganlab
 from ganlab import private
 from ganlab.callbacks import Budget
+from ganlab.metrics import FrechetDistance
 from ganlab.record.loggers import TensorBoard
 
 
@@ -94,3 +96,18 @@ def test_all_private_names_are_used_in_one_module():
         for match in used.findall(path.read_text(encoding="utf-8"))
     }
     assert found == set()
+
+
+def test_the_initial_zeros_of_a_state_take_no_memory():
+    """`Metric._defaults` of torchmetrics."""
+    metric = FrechetDistance(100)
+    features = torch.randn(8, 100)
+    metric.update(features, real=True)
+    first = metric.real_outer
+    for copied in (metric, deepcopy(metric)):
+        assert copied._defaults["real_outer"].untyped_storage().nbytes() == 8
+        copied.reset()
+        assert torch.equal(copied.real_outer, torch.zeros(100, 100))
+        assert copied.real_outer.is_contiguous()
+        copied.update(features, real=True)
+        assert torch.equal(copied.real_outer, first)

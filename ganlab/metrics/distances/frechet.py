@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, SampleMetric, check_features
+from ganlab.private import shrink_default
 
 
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
@@ -68,6 +69,7 @@ class FrechetDistance(SampleMetric):
             square = torch.zeros(dimensions, dimensions, dtype=torch.float64)
             self.add_state(f"{kind}_sum", zeros, dist_reduce_fx="sum")
             self.add_state(f"{kind}_outer", square, dist_reduce_fx="sum")
+            shrink_default(self, f"{kind}_outer")
             self.add_state(f"{kind}_count", torch.tensor(0), dist_reduce_fx="sum")
         self.set_dtype(torch.float64)
 
