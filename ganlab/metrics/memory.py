@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
+
+from ganlab.private import TorchDispatchMode, tree_iter
 
 DEFAULT_MEMORY = 512 * 2**20  # bytes
 # convolutions on a CPU take up to this multiple of the memory of their inputs and results

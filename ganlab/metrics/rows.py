@@ -144,8 +144,8 @@ class Rows:
     device = torch.device("cpu")
 
     def __init__(self, parts: Iterable[Tensor | _OnDisk] = ()) -> None:
-        self._parts = [part for part in parts if len(part)]
-        self._chosen: Tensor | None = None  # indices into the rows of all parts; None for all
+        self.parts = [part for part in parts if len(part)]
+        self.chosen: Tensor | None = None  # indices into the rows of all parts; None for all
 
     def append(self, part: Tensor | _OnDisk) -> None:
         """Add what `Store.put` returned for rows (n, …).
@@ -153,38 +153,39 @@ class Rows:
         Raises:
             ValueError: these are rows that `select` has returned.
         """
-        self._check_not_selected()
+        self.check_not_selected()
         if len(part):
-            self._parts.append(part)
+            self.parts.append(part)
 
     def select(self, index: Tensor) -> Rows:
         """Return the rows with these indices (n,), without reading them."""
-        chosen, index = Rows(self._parts), index.cpu()
-        chosen._chosen = index if self._chosen is None else self._chosen[index]
+        chosen, index = Rows(self.parts), index.cpu()
+        chosen.chosen = index if self.chosen is None else self.chosen[index]
         return chosen
 
-    def _check_not_selected(self) -> None:
-        if self._chosen is not None:
+    def check_not_selected(self) -> None:
+        """Raise a ValueError for rows that `select` has returned."""
+        if self.chosen is not None:
             raise ValueError("rows that are selected cannot be extended or joined")
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts)) if self._chosen is None else len(self._chosen)
+        return sum(map(len, self.parts)) if self.chosen is None else len(self.chosen)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Rows:
         """Return a copy that shares the rows."""
-        copied = Rows(self._parts)
-        copied._chosen = self._chosen
+        copied = Rows(self.parts)
+        copied.chosen = self.chosen
         return copied
 
     @property
     def shape(self) -> torch.Size:
         """(N, …); (0,) without rows."""
-        return torch.Size([len(self), *(self._parts[0].shape[1:] if self._parts else ())])
+        return torch.Size([len(self), *(self.parts[0].shape[1:] if self.parts else ())])
 
     @property
     def dtype(self) -> torch.dtype:
         """The type of the rows."""
-        return self._parts[0].dtype
+        return self.parts[0].dtype
 
     @property
     def row_bytes(self) -> int:
@@ -193,13 +194,13 @@ class Rows:
 
     def __getitem__(self, index: slice | Tensor) -> Tensor:
         """Return the rows of a slice or of indices (n,), a tensor on the CPU."""
-        if self._chosen is not None:
-            return self._gather(self._chosen[index])
+        if self.chosen is not None:
+            return self._gather(self.chosen[index])
         if not isinstance(index, slice):
             return self._gather(index.cpu())
         start, stop, _ = index.indices(len(self))
         parts, first = [], 0
-        for part in self._parts:
+        for part in self.parts:
             inside = slice(max(start - first, 0), min(stop - first, len(part)))
             if inside.start < inside.stop:
                 parts.append(part[inside])
@@ -210,11 +211,11 @@ class Rows:
 
     def _gather(self, index: Tensor) -> Tensor:
         result = torch.empty(len(index), *self.shape[1:], dtype=self.dtype)
-        ends = torch.tensor(list(accumulate(map(len, self._parts))))
+        ends = torch.tensor(list(accumulate(map(len, self.parts))))
         part_of = torch.bucketize(index, ends, right=True)
         for number in part_of.unique().tolist():
             rows = (part_of == number).nonzero().flatten()
-            part = self._parts[number]
+            part = self.parts[number]
             result[rows] = part[index[rows] - (int(ends[number]) - len(part))]
         return result
 
@@ -222,7 +223,7 @@ class Rows:
         """Return the values start … stop − 1 of all rows, flattened: (N, stop − start)."""
         result = torch.empty(len(self), stop - start, dtype=self.dtype)
         first = 0
-        for part in self.split(1) if self._chosen is not None else self._parts:
+        for part in self.split(1) if self.chosen is not None else self.parts:
             of_part = slice(first, first + len(part))
             if isinstance(part, Tensor):
                 result[of_part] = part.flatten(1)[:, start:stop]
@@ -249,8 +250,8 @@ def joined(sets: Iterable[Rows]) -> Rows:
     """
     result = Rows()
     for rows in sets:
-        rows._check_not_selected()
-        result._parts.extend(rows._parts)
+        rows.check_not_selected()
+        result.parts.extend(rows.parts)
     return result
 
 

@@ -49,6 +49,7 @@ def test_rows_read_like_the_tensor(memory, dtype):
 
 def test_what_no_longer_fits_lies_in_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gc.collect()  # closes files of earlier tests
     before = len(os.listdir("/proc/self/fd"))
     rows = kept(numbers(), 1000)
     assert len(os.listdir("/proc/self/fd")) == before + 1
@@ -139,7 +140,7 @@ def test_a_file_that_cannot_be_read_is_explained(monkeypatch):
             raise OSError(5, "Input/output error")
 
     cut = kept(numbers(), 0)
-    cut._parts[0].file.truncate(100)
+    cut.parts[0].file.truncate(100)
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Broken())
     for rows, why in ((cut, "shorter"), (kept(numbers(), 0), "Input/output error")):
         with pytest.raises(DataError, match=f"{why}.*TMPDIR.*raise metrics_memory"):
