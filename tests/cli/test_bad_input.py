@@ -429,7 +429,11 @@ def test_commands_for_models_say_that_a_run_is_a_lesson(
     command, has_figure, tmp_path, cli, monkeypatch
 ):
     folder = tmp_path / "lesson"
-    config = {"name": "dirac", "choices": {"experiment": "dirac"}, "lesson": {"_target_": "x"}}
+    config = {
+        "name": "dirac",
+        "choices": {"experiment": "dirac"},
+        "lesson": {"_target_": "ganlab.lectures.dirac.lesson"},
+    }
     write_config(folder, config)
     (folder / "run.json").write_text('{"status": "finished", "name": "dirac"}')
     monkeypatch.chdir(tmp_path)
