@@ -130,10 +130,12 @@ def test_a_linked_file_is_replaced(tmp_path, elsewhere):
 
 
 def test_links_in_sub_folders_stay_inside(tmp_path, elsewhere):
-    """Those of Weights & Biases do; others are refused."""
-    (tmp_path / "run" / "wandb" / "offline").mkdir(parents=True)
-    link = tmp_path / "run" / "wandb" / "latest"
-    link.symlink_to(tmp_path / "run" / "wandb" / "offline")
+    """Except in the folder of Weights & Biases, which keeps links to its own logs there."""
+    (tmp_path / "run" / "sub" / "inner").mkdir(parents=True)
+    (tmp_path / "run" / "wandb").mkdir()
+    (tmp_path / "run" / "wandb" / "debug.log").symlink_to(tmp_path / "elsewhere")
+    link = tmp_path / "run" / "sub" / "latest"
+    link.symlink_to(tmp_path / "run" / "sub" / "inner")
     refuse_links_in(tmp_path / "run")
     link.unlink()
     link.symlink_to(tmp_path / "elsewhere")
