@@ -80,19 +80,31 @@ def in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str
             peaks.append(int(_INTERNAL * measured.peak))
             yield result
             del result
-    if peaks and peaks[0] > memory:
-        warnings.warn(
-            f"metrics_memory: {what} may take {_mib(peaks[0])}, but {_mib(memory)} are set aside "
-            "for it, so the limit may be exceeded. Raise metrics_memory to "
-            f"{-(-peaks[0] // memory)} times its value.",
-            stacklevel=2,
-        )
+    if peaks:
+        warn_if_above(peaks[0], memory, what)
     if len(rows[0]) <= 3:
         return
     each = max(peaks[1] - peaks[0], 1)
     step = max((memory - max(peaks[0] - each, 0)) // each, 1)
     for first in range(3, len(rows[0]), step):
         yield function(*_part(rows, first, first + step))
+
+
+def warn_if_above(needed: int, memory: int, what: str) -> None:
+    """Warn if work that cannot be divided needs more than the memory.
+
+    Args:
+        needed: bytes.
+        memory: bytes that are set aside for the work.
+        what: the work, for the warning.
+    """
+    if needed > memory:
+        warnings.warn(
+            f"metrics_memory: {what} may take {_mib(needed)}, but {_mib(memory)} are set aside "
+            "for it, so the limit may be exceeded. Raise metrics_memory to "
+            f"{-(-needed // memory)} times its value.",
+            stacklevel=3,
+        )
 
 
 def map_in_parts(function: Callable[..., Any], *rows: Tensor, memory: int, what: str) -> Any:

@@ -17,7 +17,13 @@ from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError
 from ganlab.metrics.base import Extractor, ModelMetric, check_features
 from ganlab.metrics.classes.conditional import needed_classes
-from ganlab.metrics.memory import DEFAULT_MEMORY, in_parts, map_in_parts, rows_within
+from ganlab.metrics.memory import (
+    DEFAULT_MEMORY,
+    in_parts,
+    map_in_parts,
+    rows_within,
+    warn_if_above,
+)
 from ganlab.metrics.rows import Rows
 
 GRID = 4  # feature maps are pooled to at most 4 × 4
@@ -88,18 +94,11 @@ class LinearProbe(ModelMetric):
         """Fit the classifiers and count their hits; see `ModelMetric.measure`.
 
         Raises:
-            ConfigError: there are too few training examples, none remain for the test, or the
-            samples are too many for the memory.
+            ConfigError: there are too few training examples, or none remain for the test.
         """
         module = source.module
         needed = 2 * 8 * self.samples**2  # the matrix of the ridge regression, and a copy
-        if needed > self.memory:
-            raise ConfigError(
-                f"LinearProbe: samples: received {self.samples:,}, whose {self.samples:,} × "
-                f"{self.samples:,} matrix takes {-(-needed // 2**20):,} MiB, but "
-                f"{self.memory // 2**20:,} MiB of metrics_memory are set aside for it. Lower "
-                f"samples, or raise metrics_memory to {-(-needed // self.memory)} times its value."
-            )
+        warn_if_above(needed, self.memory, f"the linear probe of {self.samples:,} samples")
         (fitted, fitted_rows), (tested, tested_rows) = self._examples(data, source.seed)
         splits = ("train", "test") if self.has_test else ("train",)
         self.data_hashes = {f"{split}_hash": data.content_hash(split) for split in splits}

@@ -172,11 +172,15 @@ def test_too_few_samples():
         probe(module, Ring(samples=300), samples=301)
 
 
-def test_more_samples_than_the_memory_holds_are_refused_before_anything_is_computed():
+def test_a_matrix_larger_than_the_memory_is_announced():
+    """It cannot be divided, so the bound may be exceeded; the score is taken all the same."""
+    module = game({"_target_": "ganlab.networks.MLPDiscriminator", "shape": [2]}, [2])
     metric = LinearProbe(samples=300)
-    metric.memory = 2**20
-    with pytest.raises(ConfigError, match=r"300 × 300 matrix takes 2 MiB, but 1 MiB .* 2 times"):
-        metric.measure(SimpleNamespace(module=None, seed=0), None, None)
+    metric.memory, data = 2**20, Ring(samples=600)
+    metric.bind(None, data)
+    with pytest.warns(UserWarning, match=r"linear probe of 300 samples may take 2 MiB.* 2 times"):
+        metric.measure(ModelSamples(module, 0), data, None)
+    assert metric.compute()
 
 
 def test_features_that_are_not_finite():
