@@ -152,6 +152,11 @@ def _check_scalars(config: dict[str, Any]) -> None:
         raise ConfigError(f"metrics_memory: {error}.") from None
     if config.get("seed") is None or not 0 <= config["seed"] < 2**63:
         raise ConfigError(f"seed: received {config.get('seed')}; needs 0 … {2**63 - 1}.")
+    if config.get("log_every", 50) is None:
+        raise ConfigError("log_every: received null; needs 1 or more.")
+    for name, logger in (config.get("logger") or {}).items():
+        if not isinstance(logger, dict) or "_target_" not in logger:
+            raise ConfigError(f"logger.{name}: received {logger!r}; needs a _target_.")
     for key in ("log_every", "threads"):
         if config.get(key) is not None and config[key] < 1:
             raise ConfigError(f"{key}: received {config[key]}; needs 1 or more.")

@@ -34,7 +34,10 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     module.bind(players, config["model"].get("phases"))
     module.config = config
     module.seed = int(config.get("seed", 0))
-    module.log_every = int(config.get("log_every", 50))
+    log_every = config.get("log_every")
+    if not isinstance(log_every, (int, type(None))):
+        raise ConfigError(f"log_every: received {log_every!r}; needs a whole number.")
+    module.log_every = log_every or 50
     if config.get("memory_format") == "channels_last":
         module.to(memory_format=torch.channels_last)
     return module
