@@ -63,6 +63,7 @@ class Checkpoints(Callback):
         self.monitor, self.mode = monitor, mode
         self.best: float | None = None
         self.best_examples: int | None = None
+        self.has_saved = False  # whether this session has written last.ckpt
         self.interrupted_by: str | None = None
         self._requests = 0  # signals SIGINT and SIGTERM that this process has received
         self._handlers = ExitStack()
@@ -131,6 +132,7 @@ class Checkpoints(Callback):
         for logger in trainer.loggers:  # a resumed run will not log these rows again
             logger.save()
         self._write(trainer, "last.ckpt", name_of_old="previous.ckpt")
+        self.has_saved = True
         trainer.strategy.barrier("ganlab_checkpoint")
 
     def _write(self, trainer: Trainer, name: str, name_of_old: str | None = None) -> None:

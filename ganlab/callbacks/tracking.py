@@ -32,13 +32,14 @@ class Tracking(Callback):
     def __init__(self, record: RunRecord, seconds: float = 10.0) -> None:
         self.record, self.seconds = record, seconds
         self.timing: Path = record.folder / "timing.csv"
-        self._last_checkpoint: Path = record.folder / "checkpoints" / "last.ckpt"
+        self._checkpoints: Checkpoints | None = None
         self._next = 0.0
         self._last = (time.monotonic(), 0)
         self._evaluated_before = float(record.data.get("evaluation_seconds", 0.0))
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Continue the logs after the last row before the checkpoint."""
+        self._checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
         for logger in trainer.loggers:
             if isinstance(logger, (CSVLogger, TensorBoard)):
                 logger.resume(pl_module.logged_at)
@@ -49,7 +50,8 @@ class Tracking(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Update the record if due, at the first checkpoint, or if the run is about to stop."""
-        is_first = not self.record.data.get("has_checkpoint") and self._last_checkpoint.exists()
+        has_saved = self._checkpoints is not None and self._checkpoints.has_saved
+        is_first = has_saved and not self.record.data.get("has_checkpoint")
         if is_first or time.monotonic() >= self._next or trainer.should_stop:
             self.update(trainer, pl_module)
             self._next = time.monotonic() + self.seconds
@@ -63,7 +65,7 @@ class Tracking(Callback):
             "batches_seen": module.batches_seen,
             "steps": dict(module.steps),
         }
-        checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
+        checkpoints = self._checkpoints
         if checkpoints and checkpoints.best_examples is not None:
             best = {
                 "monitor": checkpoints.monitor,
@@ -75,7 +77,9 @@ class Tracking(Callback):
             self.record.data["evaluation_seconds"] = round(
                 self._evaluated_before + evaluation.seconds, 3
             )
-        has_checkpoint = self._last_checkpoint.exists()
+        has_checkpoint = bool(checkpoints and checkpoints.has_saved)
+        # of an earlier session, also of a version that did not record it
+        has_checkpoint |= (self.record.folder / "checkpoints" / "last.ckpt").exists()
         self.record.write(
             counters=counters,
             has_checkpoint=has_checkpoint or self.record.data.get("has_checkpoint", False),
