@@ -45,11 +45,13 @@ def main(argv: list[str]) -> int:
     if not out.suffix:
         check_unmixed("out", out)
     import torch
+    from torch import Tensor
 
     from ganlab.applications.sample_files import write
     from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
-    from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts
+    from ganlab.metrics.memory import DEFAULT_MEMORY
+    from ganlab.metrics.protocols.sources import generated_from
 
     module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     if not isinstance(module, Generates):
@@ -68,14 +70,8 @@ def main(argv: list[str]) -> int:
     latents, labels = module.draw_inputs(
         arguments["n"], labels, latent_seed, arguments["truncation"]
     )
-
-    def generate(latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}
-        made = module.sample(latents=latents, labels=labels, batch_size=len(latents), **options)
-        return made.cpu()
-
-    inputs = [latents] if labels is None else [latents, labels]
-    samples = map_in_parts(generate, *inputs, memory=DEFAULT_MEMORY, what="generating one sample")
+    options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}
+    samples = generated_from(module, DEFAULT_MEMORY, Tensor.cpu, latents, labels, **options)
     write(samples, out, latents, labels, module.modality)
     print(f"{len(samples)} samples: {out}")
     return 0

@@ -231,13 +231,34 @@ def generated(
         seed: seed of latents and labels.
         ema: whether to use the EMA weights, if the model has them.
     """
+    inputs = module.draw_inputs(len(labels) if n is None else n, labels, seed)
+    return generated_from(module, memory, finish, *inputs, ema=ema)
+
+
+def generated_from(
+    module: AdversarialModule,
+    memory: int,
+    finish: Callable[[Tensor], Tensor],
+    latents: Tensor,
+    labels: Tensor | None,
+    **options: Any,
+) -> Tensor:
+    """Return what `finish` makes of the samples of given latents, as `generated` does.
+
+    Args:
+        module: a model that generates samples, see `Generates`.
+        memory: bytes that may be taken at once.
+        finish: maps samples (N, *shape), as `module.sample` returns them, to a tensor (N, …).
+        latents: (n, …), see `Generates.draw_inputs`.
+        labels: classes (n,); None for an unconditional model.
+        **options: `ema` and `truncation` of `module.sample`.
+    """
 
     def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        made = module.sample(latents=latents, labels=labels, ema=ema, batch_size=len(latents))
+        made = module.sample(latents=latents, labels=labels, batch_size=len(latents), **options)
         return finish(made).cpu()
 
-    inputs = module.draw_inputs(len(labels) if n is None else n, labels, seed)
-    inputs = [x for x in inputs if x is not None]
+    inputs = [latents] if labels is None else [latents, labels]
     return map_in_parts(make, *inputs, memory=memory, what="generating one sample")
 
 
