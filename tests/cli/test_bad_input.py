@@ -21,17 +21,6 @@ pytestmark = pytest.mark.usefixtures("no_curves")
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
 
 
-@pytest.fixture
-def cli(capsys):
-    """Function that runs a command; returns its exit code and its stderr."""
-
-    def run(*argv):
-        code = main([str(word) for word in argv])
-        return code, capsys.readouterr().err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, no_curves):
     """Folder with a finished run of four batches in `run`, a relative path in its config.yaml."""
