@@ -52,7 +52,8 @@ def tabulate(
     unscored = [run for run in runs if id(run) not in shown]
     parts = _with_unscored(parts, unscored, keys, main)
     _note_uncounted(runs, main, notes)
-    _note_pooled(parts, [key for key in comparison.varying if key not in keys], notes)
+    hidden = set(comparison.varying).difference(keys)
+    _note_pooled(parts, [key for key in comparison.varying if key in hidden], notes)
     unlike = [difference(comparable_groups[0][0], members[0]) for members in comparable_groups[1:]]
     return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
 

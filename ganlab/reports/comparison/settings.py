@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import lru_cache
 from typing import Any
@@ -196,16 +196,14 @@ def short_names(keys: Sequence[str], others: Iterable[str] = ()) -> dict[str, st
         keys: dotted keys.
         others: names that must not be used.
     """
+    ends = {key: [key.split(".", n)[-1] for n in range(key.count("."), -1, -1)] for key in keys}
+    uses = Counter(end for key in set(keys) for end in ends[key])
     taken, names = set(others), {}
     for key in keys:
-        parts = key.split(".")
-        ends = [".".join(parts[-n:]) for n in range(1, len(parts) + 1)]
-        if parts[-1] == "_target_":
-            ends = ends[1:] or ends
-        rivals = [other for other in keys if other != key]
-        names[key] = next(
-            (e for e in ends if e not in taken and not any(_ends(r, e) for r in rivals)), key
-        )
+        candidates = ends[key]
+        if candidates[0] == "_target_":
+            candidates = candidates[1:] or candidates
+        names[key] = next((e for e in candidates if e not in taken and uses[e] == 1), key)
     return names
 
 
