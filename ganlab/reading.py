@@ -35,10 +35,15 @@ def reading(
             f"{kind.capitalize()}s are in outputs/<name>/<date>_<time>/."
         ) from None
     except OSError as error:
-        raise RunError(f"{kind}: {path} cannot be read: {error.strerror}.") from error
+        raise RunError(
+            f"{kind}: {path} cannot be read: {error.strerror}. Check its permissions and its disk."
+        ) from error
     except damage as error:
         reason = " ".join(str(error).split())[:300].rstrip(".")
-        raise RunError(f"{kind}: {path} is damaged: {reason}.") from error
+        raise RunError(
+            f"{kind}: {path} is damaged: {reason}. Put back a copy of it, or move the {kind}'s "
+            "folder away."
+        ) from error
 
 
 def read_text(path: Path, most: int = 2**26) -> str:

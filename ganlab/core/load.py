@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing or damaged, contains more than plain containers and
             tensors, or was not written by ganlab.
     """
-    if not path.exists():
+    if not path.is_file():
         raise CheckpointError(
-            f"checkpoint: there is no {path}. Give last, best, previous or a file's path."
+            f"checkpoint: there is no file {path}. Give last, best, previous or a file's path."
         )
     try:
+        check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
@@ -38,12 +40,29 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "written by ganlab. It is not read, since that could run its code."
         ) from error
     except Exception as error:  # zip and torch errors of many kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"checkpoint: {path} is damaged or cut short: {reason}") from error
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise CheckpointError(
+            f"checkpoint: {path} is damaged or cut short: {reason}. Use another one (last, "
+            "previous or best), or put back a copy of the file."
+        ) from error
     if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
         raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
     checkpoint["ganlab"] = current(checkpoint["ganlab"])
     return checkpoint
+
+
+def check_archive(path: Path) -> None:
+    """Raise unless a file is a zip archive, as written by `torch.save`, with the right checksums.
+
+    `torch.load` does not compare the checksums.
+
+    Raises:
+        zipfile.BadZipFile: the file is no zip archive, is cut short, or a checksum is wrong.
+        OSError: the file cannot be read.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if name := archive.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {name} in it is wrong")
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:

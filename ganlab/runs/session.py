@@ -221,7 +221,8 @@ class Session:
             return None
         path, contents = newest
         if path.stem != "last":
-            self._say(f"last.ckpt is damaged or missing; resuming from {path}, the previous one.")
+            state = "damaged" if (path.parent / "last.ckpt").exists() else "missing"
+            self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", f"of {self.folder}")
         return path
 

@@ -5,6 +5,8 @@ import itertools
 import math
 import os
 import signal
+import struct
+import zipfile
 
 import pytest
 import torch
@@ -204,6 +206,20 @@ def test_exception_restores_signal_handlers(tmp_path):
     with pytest.raises(NonFiniteLossError):
         fit(tiny_gan(Poisoned), Checkpoints(tmp_path), batches=20)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_wrong_byte_in_the_weights_is_noticed(tmp_path):
+    fit(tiny_gan(), Checkpoints(tmp_path), batches=1)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    read_checkpoint(last)
+    contents = bytearray(last.read_bytes())
+    with zipfile.ZipFile(last) as archive:
+        tensor = next(entry for entry in archive.infolist() if "/data/" in entry.filename)
+    lengths = struct.unpack_from("<HH", contents, tensor.header_offset + 26)  # of name and padding
+    contents[tensor.header_offset + 30 + sum(lengths)] ^= 1
+    last.write_bytes(contents)
+    with pytest.raises(CheckpointError, match=r"checksum of .*data/\d+ in it is wrong\. Use anoth"):
+        read_checkpoint(last)
 
 
 def test_cut_short_checkpoint_falls_back_with_a_warning(tmp_path):
