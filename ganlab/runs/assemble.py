@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from ganlab.callbacks import Evaluation
 from ganlab.callbacks.wandb_media import WandBMedia
 from ganlab.config.checks import CALLBACKS
 from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
+from ganlab.ranks import is_main
 from ganlab.record.wandb_logger import WandB
 
 
@@ -28,8 +30,11 @@ class Assembly:
     loggers: list[Any]
 
 
-def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any]:
-    """Return the game, and the data module with its data loaded; nothing is written to the run.
+def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any, list[Callback]]:
+    """Return the game, the data module with its data loaded, and the configuration's callbacks.
+
+    Nothing is written to the run's folder. The main process also prepares the evaluation, so that
+    weights and data that it lacks are known before the run's record begins.
 
     Args:
         config: the configuration, plain, resolved and checked.
@@ -48,31 +53,32 @@ def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any]:
     data.prepare_data()
     data.setup("fit")
     module.scheduled.set_epoch_length(data.batches_per_epoch * data.batch_size)
-    return module, data
+    callbacks = _callbacks(config)
+    for callback in callbacks:
+        if isinstance(callback, Evaluation) and is_main():
+            callback.protocol.prepare(data)
+    return module, data, callbacks
 
 
 def assemble(
-    config: dict[str, Any], module: AdversarialModule, data: Any, *further: Callback
+    config: dict[str, Any],
+    module: AdversarialModule,
+    data: Any,
+    callbacks: list[Callback],
+    *further: Callback,
 ) -> Assembly:
-    """Build callbacks, loggers and trainer.
+    """Build loggers and trainer.
 
     Args:
         config: the configuration, plain, resolved and checked.
         module: the game.
-        data: the data module, see `load`.
+        data: the data module.
+        callbacks: the configuration's callbacks; these three are from `load`.
         further: additional callbacks, which run after those of the configuration.
     """
-    callbacks = [make(config["budget"])]
-    for name in CALLBACKS:
-        if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
-            callbacks.append(make(callback))
-            if name in ("evaluation", "doctor", "samples"):
-                callbacks[-1].memory = memory(config.get("metrics_memory", METRICS_MEMORY))
     loggers = [make(logger) for logger in (config.get("logger") or {}).values()]
-    for logger in loggers:
-        if isinstance(logger, WandB):
-            callbacks.append(WandBMedia(logger, config["run_dir"]))
-    callbacks += further
+    media = [WandBMedia(log, config["run_dir"]) for log in loggers if isinstance(log, WandB)]
+    callbacks = [*callbacks, *media, *further]
     trainer: Trainer = make(
         config["trainer"],
         callbacks=callbacks,
@@ -80,3 +86,13 @@ def assemble(
         default_root_dir=str(Path(config["run_dir"])),
     )
     return Assembly(module, data, trainer, callbacks, loggers)
+
+
+def _callbacks(config: dict[str, Any]) -> list[Callback]:
+    callbacks = [make(config["budget"])]
+    for name in CALLBACKS:
+        if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
+            callbacks.append(make(callback))
+            if name in ("evaluation", "doctor", "samples"):
+                callbacks[-1].memory = memory(config.get("metrics_memory", METRICS_MEMORY))
+    return callbacks

@@ -76,12 +76,12 @@ class Session:
     def fit(self) -> None:
         """Build everything and train."""
         self._say(f"{self.config['name']}: loading the data …")
-        module, data = load(self.config)
+        module, data, callbacks = load(self.config)
         path = self._checkpoint() if self.resume else None
         if self.is_main:
             self._begin(data)
         tracking = [Tracking(self.record)] if self.record else []
-        parts = assemble(self.config, module, data, *self.callbacks, *tracking)
+        parts = assemble(self.config, module, data, callbacks, *self.callbacks, *tracking)
         self.loggers = parts.loggers
         self._log_config(parts.loggers)
         self._say(f"{self.config['name']}: writing to {self.folder}")
@@ -224,6 +224,8 @@ class Session:
             state = "damaged" if (path.parent / "last.ckpt").exists() else "missing"
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", f"of {self.folder}")
+        if contents["ganlab"]["logged_at"] and not (self.folder / "metrics.csv").exists():
+            self._say("metrics.csv is missing: a new one starts after the checkpoint.")
         return path
 
     def _log_config(self, loggers: list[Any]) -> None:

@@ -67,6 +67,16 @@ def test_a_mistake_leaves_no_folder(mistake, tmp_path, monkeypatch, capsys):
     assert main(command) == 0
 
 
+def test_a_protocol_that_needs_more_examples_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    protocol = ["protocol=points10k_test", "protocol.real_samples=1000000"]
+    game = [argument for argument in ARGUMENTS if not argument.startswith("protocol")]
+    command = ["train", *game, *protocol, "budget.batches=1", "run_dir=run"]
+    assert main(command) == 1
+    assert "real examples to score against: received 1000000" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_failed_before_its_first_batch_is_replaced(tmp_path, monkeypatch, capsys):
     def fail(*_):
         raise RuntimeError("no memory")
@@ -124,6 +134,7 @@ def test_a_damaged_log_changes_no_record(ring, capsys):
     assert contents(ring) == before
     (ring / "metrics.csv").unlink()
     assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 0
+    assert "metrics.csv is missing: a new one starts" in capsys.readouterr().err
 
 
 def test_the_first_checkpoint_is_in_the_record_at_once(tmp_path, monkeypatch):

@@ -136,6 +136,8 @@ class SampleProtocol(Protocol):
         if self.features is not None and any(map(needs_features, self.metrics.values())):
             self.extractor = self.features()
         real = RealSamples(data, self.split, self.real_samples)
+        if any(m.uses_real and not m.real_split for m in self.metrics.values()):
+            real.part(None, 0, 0)  # raises if the split has fewer examples than are needed
         for name, metric in self.metrics.items():
             with named(name):
                 metric.load()
