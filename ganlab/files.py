@@ -25,7 +25,7 @@ from ganlab.printable import one_line
 
 # names of files may have bytes that are no UTF-8; they are written as \udc80 and so on
 _ENCODING = {"encoding": "utf-8", "errors": "backslashreplace"}
-RUN_HINT = "What was saved before stays valid. Make room, or choose another folder with run_dir=…"
+RUN_HINT = "What was saved before stays valid. Make room, or choose another folder."
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ganlab.errors import ConfigError
@@ -13,12 +16,13 @@ from ganlab.modalities import Modality
 
 
 def write(
-    samples: Tensor, out: Path, latents: Tensor, labels: Tensor | None, modality: Modality
+    parts: Iterable[Tensor], out: Path, latents: Tensor, labels: Tensor | None, modality: Modality
 ) -> None:
     """Write samples in the form that belongs to the ending of `out`.
 
     Args:
-        samples: normalised samples (N, *shape), as a network returns them.
+        parts: the samples in parts, normalised tensors (M, *shape), as a network returns them;
+            files of a folder are written part by part.
         out: x.png for one picture of all samples, x.npz for arrays, else a folder of files.
         latents: (N, latent); they are written with the arrays.
         labels: (N,), or None for a model without classes; written with the arrays.
@@ -28,17 +32,19 @@ def write(
         ConfigError: `out` has another ending, or the modality does not support this form.
     """
     if out.suffix == ".npz":
-        arrays = modality.arrays(samples) | {"latents": latents.numpy()}
+        made = [modality.arrays(samples) for samples in parts]
+        arrays = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
+        arrays["latents"] = latents.numpy()
         if labels is not None:
             arrays["labels"] = labels.numpy()
         with atomic(out) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)
     elif out.suffix == ".png":
-        modality.draw(samples, out)
+        modality.draw(torch.cat(list(parts)), out)
     elif out.suffix:
         raise ConfigError(f"out: received {out}; allowed {modality.files}.")
     else:
-        digits = len(str(len(samples) - 1))
-        for index, sample in enumerate(samples):
+        digits = len(str(len(latents) - 1))
+        for index, sample in enumerate(chain.from_iterable(parts)):
             label = f"_{int(labels[index])}" if labels is not None else ""
             modality.save(sample, out / f"{index:0{digits}}{label}")

@@ -45,13 +45,12 @@ def main(argv: list[str]) -> int:
     if not out.suffix:
         check_unmixed("out", out)
     import torch
-    from torch import Tensor
 
     from ganlab.applications.sample_files import write
     from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
     from ganlab.metrics.memory import DEFAULT_MEMORY
-    from ganlab.metrics.protocols.sources import generated_from
+    from ganlab.metrics.protocols.sources import generated_in_turn
 
     module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     if not isinstance(module, Generates):
@@ -71,7 +70,7 @@ def main(argv: list[str]) -> int:
         arguments["n"], labels, latent_seed, arguments["truncation"]
     )
     options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}
-    samples = generated_from(module, DEFAULT_MEMORY, Tensor.cpu, latents, labels, **options)
-    write(samples, out, latents, labels, module.modality)
-    print(f"{len(samples)} samples: {out}")
+    parts = generated_in_turn(module, DEFAULT_MEMORY, latents, labels, **options)
+    write(parts, out, latents, labels, module.modality)
+    print(f"{len(latents)} samples: {out}")
     return 0

@@ -69,13 +69,13 @@ def natural(text: str) -> int:
 
 
 def memory(text: str) -> int:
-    """Return the bytes that a text stands for: a whole number, perhaps with KiB, MiB or GiB."""
+    """Return the bytes that a text stands for: a number, perhaps with KiB, MiB or GiB."""
     units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-    match = re.fullmatch(r"(\d+)\s*([KMG]iB|)", str(text).strip())
-    if match is None or (size := int(match[1]) * units[match[2]]) < LEAST_MEMORY:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?(?:e\d{1,2})?)\s*([KMG]iB|)", str(text).strip())
+    if match is None or (size := int(float(match[1]) * units[match[2]])) < LEAST_MEMORY:
         raise ValueError(
-            f"received {text!r}; needs {LEAST_MEMORY // 2**20}MiB or more, as a number of bytes or "
-            "with KiB, MiB or GiB, such as 512MiB"
+            f"received {text!r}; needs a number of bytes, or a number with KiB, MiB or GiB, of "
+            f"{LEAST_MEMORY // 2**20}MiB or more, such as 512MiB"
         )
     return size
 

@@ -15,15 +15,18 @@ from ganlab.metrics import Work
         ("16384KiB", 2**24),
         ("536870912", 2**29),
         (2**29, 2**29),
+        ("0.5GiB", 2**29),
+        ("1e9", 10**9),
+        (1e9, 10**9),
     ],
 )
 def test_sizes_of_memory(text, size):
     assert memory(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "lots", "512MB", "-1GiB", "1.5GiB", "15MiB", "0", None, True])
+@pytest.mark.parametrize("text", ["", "lots", "512MB", "-1GiB", "1,5GiB", "15MiB", "0", None, True])
 def test_other_sizes_are_refused(text):
-    with pytest.raises(ValueError, match=r"needs 16MiB or more.*such as 512MiB"):
+    with pytest.raises(ValueError, match=r"of 16MiB or more, such as 512MiB"):
         memory(text)
 
 

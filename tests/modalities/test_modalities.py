@@ -104,11 +104,11 @@ def test_a_grid_has_as_many_columns_as_asked_for(tmp_path):
 def test_samples_are_written_to_npz_or_to_a_folder(tmp_path):
     samples, latents = IMAGE.normalise(IMAGE.example((1, 4, 4), 12)), torch.rand(12, 3)
     labels = torch.arange(12) % 3
-    write(samples, tmp_path / "x.npz", latents, labels, IMAGE)
+    write([samples[:1], samples[1:]], tmp_path / "x.npz", latents, labels, IMAGE)
     arrays = np.load(tmp_path / "x.npz")
     assert arrays["images"].shape == (12, 4, 4, 1)
     assert arrays["labels"].tolist() == labels.tolist()
-    write(samples, tmp_path / "all", latents, labels, IMAGE)
+    write([samples[:1], samples[1:]], tmp_path / "all", latents, labels, IMAGE)
     names = sorted(path.name for path in (tmp_path / "all").iterdir())
     assert names[:2] == ["00_0.png", "01_1.png"]
     with Image.open(tmp_path / "all" / "11_2.png") as picture:
@@ -119,7 +119,7 @@ def test_samples_are_written_to_npz_or_to_a_folder(tmp_path):
 def test_points_are_refused_for_folders_and_other_files(d, out, tmp_path):
     points = torch.rand(5, d)
     with pytest.raises(ConfigError, match=r"out: .*x\.npz"):
-        write(points, tmp_path / out, points, None, POINTS)
-    write(points, tmp_path / "x.npz", points, None, POINTS)
+        write([points], tmp_path / out, points, None, POINTS)
+    write([points], tmp_path / "x.npz", points, None, POINTS)
     assert np.load(tmp_path / "x.npz")["points"].shape == (5, d)
     assert POINTS.picture(points[0]) is None

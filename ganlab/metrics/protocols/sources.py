@@ -13,7 +13,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.batch_norm import BatchNormMode, batch_norm_statistics
 from ganlab.core.randomness import mix
 from ganlab.errors import ConfigError, DataError
-from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts
+from ganlab.metrics.memory import DEFAULT_MEMORY, map_in_parts, rows_within
 from ganlab.metrics.protocols.requirements import check_generates
 
 BATCH = 256  # samples that batch statistics are computed of
@@ -260,6 +260,19 @@ def generated_from(
 
     inputs = [latents] if labels is None else [latents, labels]
     return map_in_parts(make, *inputs, memory=memory, what="generating one sample")
+
+
+def generated_in_turn(
+    module: AdversarialModule, memory: int, latents: Tensor, labels: Tensor | None, **options: Any
+) -> Iterator[Tensor]:
+    """Yield the samples of given latents in parts (M, *shape), on the CPU; see `generated_from`."""
+    start, size = 0, 1
+    while start < len(latents):
+        rows = slice(start, start + size)
+        chosen = None if labels is None else labels[rows]
+        part = generated_from(module, memory, Tensor.cpu, latents[rows], chosen, **options)
+        yield part
+        start, size = start + size, rows_within(memory // 4, part[0].nbytes)
 
 
 def check_finite(finite: Tensor) -> None:
