@@ -75,7 +75,7 @@ def test_the_setting_does_not_change_scores_of_the_model(metric, settings):
     ("kind", "arguments"),
     [
         ("pairs", ["ssim", 256, 24]),  # 1.2 GB if all pairs are compared at once
-        ("wide", [12_000]),  # keeps 390 MB of features
+        pytest.param("wide", [12_000], marks=pytest.mark.contract),  # keeps 390 MB of features
     ],
 )
 def test_the_peak_stays_below_the_setting(kind, arguments):

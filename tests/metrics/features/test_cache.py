@@ -97,7 +97,7 @@ def never():
 
 def contend():
     tensors = {"features": torch.arange(50_000.0)}
-    for _ in range(40):
+    for _ in range(15):
         write_cache(cache_path({"n": 1}), tensors)
         assert torch.equal(cached_features({"n": 1}, never)["features"], tensors["features"])
 """
