@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from ganlab.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
     from ganlab.core.game import Game
 
 
@@ -56,3 +59,34 @@ def unfinished_gradients(module: Game, state: Mapping[str, Any]) -> dict[str, di
         if found := {name: pending[name] for name in own if name in pending}:
             by_phase[phase.name] = found
     return by_phase
+
+
+def lay_out_state(optimizer: Optimizer) -> None:
+    """Give restored state of a fused optimizer the layout of its parameters, in place.
+
+    Fused kernels read and write as many numbers as a parameter has, without a check.
+
+    Raises:
+        CheckpointError: the state has other shapes than the parameters.
+    """
+    if not any(group.get("fused") for group in optimizer.param_groups):
+        return
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            like = parameter.new_empty(()) if name == "step" else parameter
+            if isinstance(value, Tensor):
+                state[name] = laid_out(value, like, f"the optimizer's {name}")
+
+
+def laid_out(value: Tensor, like: Tensor, name: str) -> Tensor:
+    """Return `value` with the strides and the device of `like`.
+
+    Raises:
+        CheckpointError: the shapes differ; the message calls the tensor `name`.
+    """
+    if value.shape != like.shape:
+        raise CheckpointError(
+            f"checkpoint: {name} has the shape {tuple(value.shape)}, and the model needs "
+            f"{tuple(like.shape)}. The file was changed; put back a copy of it."
+        )
+    return torch.empty_like(like, dtype=value.dtype).copy_(value)

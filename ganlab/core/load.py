@@ -18,6 +18,8 @@ from ganlab.record.run import refuse_lesson
 from ganlab.record.stored import differences, stored_config
 
 CHECKPOINTS = ("last", "previous")
+# what restoring raises if the contents of a checkpoint were changed
+CHANGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"checkpoint: {path} is damaged or cut short: {reason}. Use another one (last, "
             "previous or best), or put back a copy of the file."
         ) from error
-    if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("ganlab"), dict):
         raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
     checkpoint["ganlab"] = current(checkpoint["ganlab"])
     return checkpoint
@@ -148,6 +150,18 @@ def load_module(
         contents = read_checkpoint(named if named.exists() else Path(checkpoint))
     check_belongs(contents, config, f"checkpoint: {checkpoint}", f"of {folder}")
     module = build_module(config)
-    module.on_load_checkpoint(contents)
-    module.load_state_dict(contents["state_dict"])
+    try:
+        module.on_load_checkpoint(contents)
+        module.load_state_dict(contents["state_dict"])
+    except CHANGED as error:
+        raise cannot_be_restored(checkpoint, error) from error
     return module.eval()
+
+
+def cannot_be_restored(checkpoint: str | Path, error: Exception) -> CheckpointError:
+    """Return the error for a checkpoint of the right model whose other contents do not fit."""
+    reason = f"{type(error).__name__}: {error}".rstrip(".")
+    return CheckpointError(
+        f"checkpoint: {checkpoint} cannot be restored ({reason}). Put back a copy of the file, or "
+        "use another checkpoint of the run: without last.ckpt, previous.ckpt is used."
+    )

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from ganlab.core.checkpoint import check_state_fits, unfinished_gradients
+from ganlab.core.checkpoint import (
+    check_state_fits,
+    laid_out,
+    lay_out_state,
+    unfinished_gradients,
+)
 from ganlab.core.game import Game
 from ganlab.core.gradients import add_gradients, one_scaler_update, scaled, unscaled
 from ganlab.core.phase import Phase
@@ -220,11 +225,20 @@ class AdversarialModule(Game):
         check_state_fits(self.state_dict(), checkpoint["state_dict"])
 
     def on_train_start(self) -> None:
-        """Move what a checkpoint has restored to the device."""
+        """Move what a checkpoint has restored to the device.
+
+        Raises:
+            CheckpointError: it has other shapes than the model's parameters.
+        """
         self._unfinished = {
-            phase: {name: gradient.to(self.device) for name, gradient in gradients.items()}
+            phase: {
+                name: laid_out(gradient, self.get_parameter(name), f"the gradient of {name}")
+                for name, gradient in gradients.items()
+            }
             for phase, gradients in self._unfinished.items()
         }
+        for optimizer in self.trainer.optimizers:
+            lay_out_state(optimizer)
         self._window.to(self.device)
 
     # --- what families override -------------------------------------------------------------------

@@ -15,6 +15,8 @@ from ganlab.config.checks import CALLBACKS
 from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
+from ganlab.core.load import CHANGED, cannot_be_restored
+from ganlab.errors import GanlabError
 from ganlab.ranks import is_main
 from ganlab.record.wandb_logger import WandB
 
@@ -28,6 +30,23 @@ class Assembly:
     trainer: Trainer
     callbacks: list[Callback]
     loggers: list[Any]
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Train, from a checkpoint of this model if one is given.
+
+        Raises:
+            CheckpointError: other contents of the checkpoint than its weights do not fit.
+        """
+        try:
+            self.trainer.fit(
+                self.module, datamodule=self.data, ckpt_path=checkpoint, weights_only=True
+            )
+        except CHANGED as error:
+            # Lightning restores the training's state before it loads the training data
+            is_training = self.trainer.train_dataloader is not None
+            if checkpoint is None or is_training or isinstance(error, GanlabError):
+                raise
+            raise cannot_be_restored(checkpoint, error) from error
 
 
 def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any, list[Callback]]:

@@ -89,7 +89,7 @@ class Session:
             self.others = OtherRanks(parts.trainer, self._say_failed)
         if not self.is_main:
             end_with_main_process()
-        parts.trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+        parts.fit(path)
         budget = next(c for c in parts.callbacks if isinstance(c, Budget))
         checkpoints = (c for c in parts.callbacks if isinstance(c, Checkpoints))
         stopped = any(c.interrupted_by for c in checkpoints)
