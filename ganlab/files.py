@@ -12,8 +12,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -42,13 +42,11 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     _refuse_linked_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    part.open("xb").close()
     try:
         yield part
         sync(part)
-        part.chmod(0o644)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

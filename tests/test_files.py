@@ -272,3 +272,12 @@ def test_a_log_on_a_full_disk_ends_nothing(capsys):
         logger.warning("x" * 100_000)
     log.close()
     assert capsys.readouterr().err == ""
+
+
+def test_new_files_follow_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600

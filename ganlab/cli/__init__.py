@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from ganlab.printable import printable, printing_safely
@@ -111,6 +112,12 @@ def _main(argv: list[str]) -> int:
             "name another folder.",
             file=sys.stderr,
         )
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = printable(str(error.filename))
+        print(f"ganlab {command}: {name}: {error.strerror}. Give a shorter name.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

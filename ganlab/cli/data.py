@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def check(argv: list[str]) -> int:
         return 0
     if not argv:
         raise ConfigError("data check: no folder is given. Use ganlab data check DIR.")
-    root, values = Path(argv[0]).expanduser(), parse(argv[1:], ARGUMENTS)
+    root, values = Path(os.path.expanduser(argv[0])), parse(argv[1:], ARGUMENTS)
 
     from ganlab.config.groups import options
     from ganlab.reports.data.check import check_data
@@ -81,7 +82,7 @@ def pair(argv: list[str]) -> int:
         )
     from ganlab.data.readers.side_by_side import write_pairs
 
-    a, b, out = (Path(text).expanduser() for text in argv)
+    a, b, out = (Path(os.path.expanduser(text)) for text in argv)
     counts = write_pairs(a, b, out)
     listed = ", ".join(f"{n:,} in {split}/" if split else f"{n:,}" for split, n in counts.items())
     print(f"Wrote {sum(counts.values()):,} pairs to {out} ({listed}).\nTrain on them with\n")

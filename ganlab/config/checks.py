@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def _callback(name: str, config: dict[str, Any]) -> Any:
 
 def _check_root(data: dict[str, Any]) -> None:
     root = data.get("root")
-    if root and not data.get("download") and not Path(root).expanduser().exists():
+    if root and not data.get("download") and not Path(os.path.expanduser(root)).exists():
         raise ConfigError(f"data.root: there is no {root}; give the folder of the data.")
 
 

@@ -41,6 +41,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"checkpoint: {path} holds more than tensors and plain containers, so it was not "
             "written by ganlab. It is not read, since that could run its code."
         ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"checkpoint: {path} cannot be read: {error.strerror}. Check its permissions and its "
+            "disk."
+        ) from error
     except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CheckpointError(
@@ -92,14 +97,16 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def check_belongs(checkpoint: dict[str, Any], config: dict[str, Any], title: str, of: str) -> None:
+def check_belongs(
+    checkpoint: dict[str, Any], config: dict[str, Any], title: str, folder: Path
+) -> None:
     """Raise if a checkpoint was written with another model or loss than a configuration has.
 
     Args:
         checkpoint: the contents, see `read_checkpoint`.
         config: the configuration, plain and resolved.
         title: the checkpoint, for the message.
-        of: the configuration, for the message.
+        folder: the run of the configuration, for the message.
 
     Raises:
         CheckpointError: the message lists the settings that differ.
@@ -112,7 +119,7 @@ def check_belongs(checkpoint: dict[str, Any], config: dict[str, Any], title: str
     ]
     if lines:
         raise CheckpointError(
-            f"{title} belongs to another model than that {of}; these settings differ:\n  "
+            f"{title} belongs to another model than that of {folder}; these settings differ:\n  "
             + "\n  ".join(lines)
             + "\nGive the run that the checkpoint belongs to."
         )
@@ -148,7 +155,7 @@ def load_module(
     else:
         named = folder / "checkpoints" / f"{checkpoint}.ckpt"
         contents = read_checkpoint(named if named.exists() else Path(checkpoint))
-    check_belongs(contents, config, f"checkpoint: {checkpoint}", f"of {folder}")
+    check_belongs(contents, config, f"checkpoint: {checkpoint}", folder)
     module = build_module(config)
     try:
         module.on_load_checkpoint(contents)

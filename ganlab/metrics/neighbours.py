@@ -75,7 +75,7 @@ def distance_tiles(
         A slice of `points`, a slice of `others`, and their distances, float64 (rows, columns), in
         a buffer that the next tile overwrites.
     """
-    centre = as_double(mean_of(points if others is None else others, memory))
+    centre = mean_of(points if others is None else others, memory)
 
     def embed(values: Tensor) -> tuple[Tensor, Tensor]:
         values = values.sub_(centre)

@@ -17,8 +17,9 @@ from ganlab.record.log import X, read_metrics
 
 
 class CSVLogger(Logger):
-    """Writes `metrics.csv`: one row per number of examples seen, one column per quantity.
+    """Writes `metrics.csv`: one column per quantity, a row per number of examples seen.
 
+    A number of examples has a second row if values are logged after the row was saved.
     Rows are appended. When a new quantity appears, the file is rewritten with a new column. On
     resume, rows from after the checkpoint are dropped, as if the run had never stopped.
 

@@ -8,9 +8,9 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from ganlab.errors import RunError
+from ganlab.errors import RunError, one_of
 from ganlab.files import write_json, write_text
 from ganlab.reading import read_json, read_text, reading
 from ganlab.record import machine
@@ -80,7 +80,7 @@ class RunRecord:
         self._started = time.monotonic()
 
     def restart(self) -> None:
-        """Forget an earlier run in this folder, which ended before its first batch."""
+        """Forget an earlier run in this folder, which ended before it had logged anything."""
         self.data, self._seconds_before = {}, 0.0
         for name in ("metrics.csv", "timing.csv"):
             (self.folder / name).unlink(missing_ok=True)
@@ -167,6 +167,7 @@ def _check_types(record: Any) -> None:
         is_wrong = not isinstance(value, types) or (isinstance(value, bool) and bool not in types)
         if key in record and is_wrong:
             raise ValueError(f"{key} is {repr(value)[:80]}")
+    one_of("status", record.get("status", "finished"), get_args(Status))
     counters, scores = record.get("counters") or {}, record.get("scores") or {}
     for key in ("examples_seen", "batches_seen"):
         if counters and not (isinstance(counters.get(key), int) and counters[key] >= 0):

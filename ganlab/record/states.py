@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ganlab.errors import RunError
 from ganlab.record.lock import is_held
+from ganlab.record.log import read_metrics
 from ganlab.record.machine import has_ended
 from ganlab.record.run import read_record
 
@@ -44,19 +45,21 @@ def state_of(folder: Path, record: dict[str, Any] | None = None) -> State:
 
 
 def holds_nothing(folder: Path) -> bool:
-    """Whether a folder holds no run, or only one that ended before its first batch.
+    """Whether a folder holds no run, or only one that ended before it had logged anything.
 
     To be sure, hold the folder's lock first: another process may be about to train here.
 
     Raises:
-        RunError: the folder's run.json is damaged.
+        RunError: the folder's run.json or metrics.csv is damaged.
     """
     if not (folder / "run.json").exists():
         return not any((folder / name).exists() for name in RUN_FILES)
     record = read_record(folder)
     may_be_over = record.get("status") in ("failed", "interrupted", "running")
     seen = (record.get("counters") or {}).get("batches_seen")
-    return may_be_over and seen == 0 and not (folder / "checkpoints" / "last.ckpt").exists()
+    has_checkpoint = (folder / "checkpoints" / "last.ckpt").exists()
+    # the counters are written every ten seconds, and may miss the last batches
+    return may_be_over and seen == 0 and not has_checkpoint and not read_metrics(folder)
 
 
 def state_and_record(folder: Path) -> tuple[str, dict[str, Any]]:

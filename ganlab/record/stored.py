@@ -21,7 +21,7 @@ from ganlab.record.run import read_config
 ALLOWED = {
     "ganlab.augment": "ADA DiffAugment InstanceNoise",
     "ganlab.callbacks": "Budget Checkpoints Doctor EMA Evaluation ExportWeights Progress Samples",
-    "ganlab.core": "LinearDecay Player Ramp",
+    "ganlab.core": "LinearDecay Player Ramp Steps",
     "ganlab.core.sync_batch_norm": "BatchNormSync",
     "ganlab.data": "CIFAR10 CartoonFaces CelebA DigitsUnpaired Edges2Digits FashionMNIST "
     "FolderData Grid ImageFolder MNIST MNIST5k PairedImages Ring ShapeSegments Shapes "
@@ -87,7 +87,7 @@ def stored_config(folder: Path, trust: bool = False) -> dict[str, Any]:
     if isinstance(old := config.get("run_dir"), str) and old:
         config = relocated(config, old, os.path.abspath(folder))
     if not trust:
-        check_stored(config, f"run: {folder / 'config.yaml'}", Path(folder))
+        check_stored(config, f"run: {folder / 'config.yaml'}", folder)
     return config
 
 
@@ -182,7 +182,7 @@ def absolute(config: dict[str, Any], base: Path) -> dict[str, Any]:
             return [convert("", item) for item in value]
         is_path = isinstance(value, str) and value and key in SOURCES
         if is_path and (key != "weights" or Path(value).suffix):
-            return os.path.abspath(base / Path(value).expanduser())
+            return os.path.abspath(base / os.path.expanduser(value))
         return value
 
     return {key: convert(str(key), value) for key, value in config.items()}
@@ -234,7 +234,7 @@ def _is_subclass(found: Any, base: type) -> bool:
 
 def _is_inside(key: str, path: Any, folder: Path) -> bool:
     """Whether an argument of `WRITTEN` names a place in a folder."""
-    if not isinstance(path, str):
+    if not isinstance(path, str) or "\0" in path:
         return False
     if key == "filename":
         return Path(path).name == path

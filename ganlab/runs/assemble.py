@@ -23,7 +23,15 @@ from ganlab.record.wandb_logger import WandB
 
 @dataclass
 class Assembly:
-    """The objects of a training session."""
+    """The objects of a training session.
+
+    Attributes:
+        module: the game.
+        data: its data module, with loaded data.
+        trainer: Lightning's trainer.
+        callbacks: all callbacks.
+        loggers: what values are logged to.
+    """
 
     module: AdversarialModule
     data: Any
@@ -92,7 +100,7 @@ def assemble(
         config: the configuration, plain, resolved and checked.
         module: the game.
         data: the data module.
-        callbacks: the configuration's callbacks; these three are from `load`.
+        callbacks: the configuration's callbacks. `load` returned this list, module and data.
         further: additional callbacks, which run after those of the configuration.
     """
     loggers = [make(logger) for logger in (config.get("logger") or {}).values()]

@@ -77,7 +77,7 @@ def continued(
         )
     if config.get("lesson") and record.get("status") == "finished":
         raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
-    seen = record.get("counters")
+    seen = record.get("counters") or {"examples_seen": 0, "batches_seen": 0}
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"], seen):
         raise RunError(
             f"run: {folder} has finished ({seen['examples_seen']:,} examples, "

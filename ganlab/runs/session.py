@@ -6,9 +6,7 @@ import logging
 import os
 import sys
 import traceback
-import warnings
 from contextlib import suppress
-from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,11 +16,12 @@ from ganlab.core.load import check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
-from ganlab.record.log import LogFile, read_metrics
+from ganlab.record.log import read_metrics
 from ganlab.record.run import RunRecord, write_config
 from ganlab.record.states import RUN_FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble, load
+from ganlab.runs.messages import Messages
 from ganlab.runs.other_ranks import (
     OtherRanks,
     end_on_slurms_signal,
@@ -30,10 +29,6 @@ from ganlab.runs.other_ranks import (
     exit_rank,
 )
 from ganlab.runs.summary import summary
-
-# loggers whose messages go to log.txt
-LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
-DATA = "ganlab.data"  # logger whose messages are printed too
 
 
 class Session:
@@ -69,7 +64,7 @@ class Session:
             self.record = RunRecord(self.folder)
         elif self.is_main:
             self._refuse_other_run()
-        self._log_to_memory()
+        self.messages = Messages(self.is_main)
         os.environ["GANLAB_RUN_DIR"] = self.config["run_dir"]  # for the other ranks of this run
         return self
 
@@ -121,11 +116,11 @@ class Session:
             logging.getLogger("ganlab").error("".join(traceback.format_exception(error)))
             error = rank_failure or error
         os.environ.pop("GANLAB_RUN_DIR", None)
-        self._stop_logging()
+        self.messages.close()
         if self.is_main and not self.is_recorded:
             if self.record:
                 self.record.close()
-            return stopped
+            return False
         if self.record:
             try:
                 message = None if error is None else f"{type(error).__name__}: {error}"
@@ -182,7 +177,7 @@ class Session:
         )
         self.is_recorded = True
         write_config(self.folder, self.config)
-        self._log_to_file()
+        self.messages.write_to(self.folder / "log.txt")
 
     def _refuse_other_run(self) -> None:
         if holds_nothing(self.folder):
@@ -223,7 +218,7 @@ class Session:
         if path.stem != "last":
             state = "damaged" if (path.parent / "last.ckpt").exists() else "missing"
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
-        check_belongs(contents, self.config, f"checkpoint: {path}", f"of {self.folder}")
+        check_belongs(contents, self.config, f"checkpoint: {path}", self.folder)
         if contents["ganlab"]["logged_at"] and not (self.folder / "metrics.csv").exists():
             self._say("metrics.csv is missing: a new one starts after the checkpoint.")
         return path
@@ -232,40 +227,6 @@ class Session:
         for logger in loggers:
             if isinstance(logger, WandB) and (message := logger.start(self.config)):
                 self._say(message)
-
-    def _log_to_memory(self) -> None:
-        """Keep Lightning's messages and Python's warnings off the screen, until log.txt exists."""
-        self._handler: logging.Handler = (
-            MemoryHandler(1000, flushLevel=logging.CRITICAL + 1)
-            if self.is_main
-            else logging.NullHandler()
-        )
-        logging.captureWarnings(True)
-        for name in LOGGED:
-            logger = logging.getLogger(name)
-            logger.handlers = [self._handler]
-            logger.propagate = False
-            logger.setLevel(logging.INFO)
-        if self.is_main:
-            # users should see how a folder is read, what is skipped, and what is downloaded
-            logging.getLogger(DATA).handlers = [logging.StreamHandler(sys.stderr)]
-        warnings.filterwarnings("default", category=UserWarning)
-
-    def _log_to_file(self) -> None:
-        """Write the messages so far, and from now on, to log.txt."""
-        file = LogFile(self.folder / "log.txt")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        self._handler.setTarget(file)
-        self._handler.close()  # which writes its messages
-        self._handler = file
-        for name in LOGGED:
-            logging.getLogger(name).handlers = [file]
-
-    def _stop_logging(self) -> None:
-        logging.captureWarnings(False)
-        for name in (*LOGGED, DATA):
-            logging.getLogger(name).handlers = []
-        self._handler.close()
 
     def _say(self, text: str) -> None:
         if self.is_main:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -84,6 +85,7 @@ def _run_all(folder: Path, settings: list[str], again: bool, trust: bool) -> Non
             if states[job.number] in to_run
             and job.number not in completed
             and crashes[job.number] < MAX_CRASHES
+            and (job.folder / "config.yaml").exists()  # its overrides can be composed
         ]
         if not ready:
             if not _wait_for([job for job in jobs if states[job.number] == "running"]):
@@ -98,6 +100,7 @@ def _run_all(folder: Path, settings: list[str], again: bool, trust: bool) -> Non
         if error is None:
             completed.update(job.number for job in ready)
             continue
+        print(f"hydra/launcher={launcher_of(settings)}: {error}", file=sys.stderr, flush=True)
         started = [job for job in ready if _record(job) != records[job.number]]
         if not started:
             raise RunError(
@@ -140,8 +143,8 @@ def _record(job: Job) -> dict[str, Any]:
 
 def _launch_with_hydra(
     folder: Path, jobs: list[Job], settings: list[str], trust: bool
-) -> Exception | None:
-    """Run the jobs with Hydra's launcher; return the launcher's exception, or None.
+) -> str | None:
+    """Run the jobs with Hydra's launcher; return the launcher's error in a line, or None.
 
     Raises:
         ConfigError: the settings of Hydra are wrong.
@@ -173,8 +176,7 @@ def _launch_with_hydra(
         raise
     except Exception as error:  # from joblib, submitit or ray: a worker died, no cluster, …
         reason = (str(error).splitlines() or [""])[0]
-        print(f"hydra/launcher={launcher}: {type(error).__name__}: {reason}", file=sys.stderr)
-        return error
+        return f"{type(error).__name__}: {reason.rstrip('.')}."
     finally:
         # written by Hydra; useless, since it holds the jobs' numbers but not their overrides
         (folder / "multirun.yaml").unlink(missing_ok=True)
@@ -183,7 +185,9 @@ def _launch_with_hydra(
 
 def _quoted(path: Path) -> str:
     """Return a path as a quoted value for Hydra's override grammar."""
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # the grammar takes a backslash as it is, except before a quote
+    text = re.sub(r"(\\*)'", r"\1\1\\'", str(path))
+    return f"'{text}" + "\\" * (len(text) - len(text.rstrip("\\"))) + "'"
 
 
 @contextmanager

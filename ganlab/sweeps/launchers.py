@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,13 +28,6 @@ LAUNCHERS = {  # launcher to the pip extra of ganlab that installs it
     "ray": "ray",
 }
 
-
-def launcher_of(settings: list[str]) -> str:
-    """Return the launcher that Hydra's overrides choose; "basic" by default."""
-    chosen = [text.partition("=")[2] for text in settings if text.startswith("hydra/launcher=")]
-    return chosen[-1] if chosen else "basic"
-
-
 # settings of launchers that hold no commands, paths or code
 PLAIN_SETTINGS = (
     "account",
@@ -55,6 +49,12 @@ PLAIN_SETTINGS = (
     "tasks_per_node",
     "timeout_min",
 )
+
+
+def launcher_of(settings: list[str]) -> str:
+    """Return the launcher that Hydra's overrides choose; "basic" by default."""
+    chosen = [text.partition("=")[2] for text in settings if text.startswith("hydra/launcher=")]
+    return chosen[-1] if chosen else "basic"
 
 
 def stored_settings(folder: Path, trust: bool = False) -> list[str]:
@@ -91,8 +91,6 @@ def check_launcher(settings: list[str]) -> None:
         ConfigError: the launcher is unknown or not installed, Slurm is not available, or the
             launcher has no such setting.
     """
-    import shutil
-
     name = launcher_of(settings)
     one_of("hydra/launcher", name, LAUNCHERS)
     extra = LAUNCHERS[name]

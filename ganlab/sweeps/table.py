@@ -54,7 +54,8 @@ def print_end(folder: Path, interrupted: bool) -> int:
 def describe_counts(counts: Counter[str]) -> str:
     """Return the number of jobs per state as text: "4 jobs: 2 finished, 2 failed"."""
     total = sum(counts.values())
-    return f"{total} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    return f"{total} job{'s' * (total != 1)}: {states}"
 
 
 def _progress(record: dict[str, Any]) -> str:

@@ -443,6 +443,9 @@ def test_commands_for_models_say_that_a_run_is_a_lesson(
         ("evaluate run=run evaluation=none", "renamed. Write protocol=none"),
         ("sweep resume run budget.images=5", "budget.images=5: sweep resume takes folders and"),
         ("data check . out=x.txt", "out: received x.txt; needs a name that ends in .png"),
+        ("data check ~nosuchuser/x", "~nosuchuser/x"),
+        (f"sample run=run checkpoint={'x' * 300}", "File name too long. Give a shorter name."),
+        (f"train experiment=ring_hinge run_dir={'x' * 300}", "Give a shorter name."),
     ],
 )
 def test_argument_mistake(command, words, cli, ring_run):

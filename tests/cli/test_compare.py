@@ -93,7 +93,7 @@ def test_full_disk_error_advises_another_output_file(sweep, key, tmp_path, monke
     def full(*given, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("ganlab.files.sync", full)
     assert main(["compare", str(sweep), f"--{key}={tmp_path / 'file'}"]) == 1
     error = capsys.readouterr().err
     assert f"No space left on device. Make room, or give another file with --{key} FILE" in error

@@ -57,6 +57,7 @@ DAMAGES = {
     "bomb": lambda content: BOMB.encode(),
     "constants": lambda content: b'{"counters": NaN, "scores": Infinity, "jobs": -Infinity}',
     "huge": lambda content: b'{"seconds": 1e999, "seed": %s}' % (b"9" * 4000),
+    "status": lambda content: b'{"status": "weird"}',
     "cell": lambda content: content + b"9" * 200_000 + b"\n",
 }
 FILES = (
@@ -130,6 +131,7 @@ def test_damaged_file_of_a_run_that_is_used(command, name, kind, sweep, capsys):
         ("0/run.json", "cut", "run.json is damaged"),
         ("0/run.json", "deep", "run.json is damaged: it is nested too deeply"),
         ("0/run.json", "constants", "run.json is damaged: counters is nan"),
+        ("0/run.json", "status", "run.json is damaged: status: received 'weird'; allowed planned"),
         ("0/config.yaml", "bomb", "config.yaml is damaged: it has more than 100,000 entries"),
         ("0/config.yaml", "closed", "config.yaml is damaged: it is nested more than 50 levels"),
     ],

@@ -1,5 +1,6 @@
 """Nothing is written before data, checkpoint and lock are known to be good."""
 
+import json
 import os
 import shutil
 
@@ -135,6 +136,29 @@ def test_a_damaged_log_changes_no_record(ring, capsys):
     (ring / "metrics.csv").unlink()
     assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 0
     assert "metrics.csv is missing: a new one starts" in capsys.readouterr().err
+
+
+def test_a_killed_run_that_has_logged_is_not_replaced(ring, capsys):
+    """The record counts batches every ten seconds: after a kill it may count none."""
+    shutil.rmtree(ring / "checkpoints")
+    record = yaml.safe_load((ring / "run.json").read_text()) | {"status": "running"}
+    record |= {"has_checkpoint": False, "counters": {"examples_seen": 0, "batches_seen": 0}}
+    (ring / "run.json").write_text(json.dumps(record))
+    command = ["train", *ARGUMENTS, "budget.batches=2", "run_dir=run"]
+    assert main(command) == 1
+    assert "holds a run already" in capsys.readouterr().err
+    (ring / "metrics.csv").unlink()
+    assert main(command) == 0
+
+
+def test_an_interrupt_before_training_leaves_no_folder(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ganlab.runs.session.load", interrupted)
+    assert main(["train", *ARGUMENTS, "budget.batches=2"]) == 130
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_the_first_checkpoint_is_in_the_record_at_once(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from helpers.tiny import ARGUMENTS
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ganlab.cli import main
 from ganlab.config.sweeps import merge_sweep, read_sweep
@@ -13,6 +14,7 @@ from ganlab.record.run import read_record
 from ganlab.record.states import state_of
 from ganlab.record.sweep import Job, jobs_of
 from ganlab.sweeps.job import _free_gpu
+from ganlab.sweeps.launch import _quoted
 from ganlab.sweeps.launchers import check_launcher, worker_override
 from ganlab.sweeps.plan import expand
 from ganlab.sweeps.table import status_table
@@ -221,6 +223,22 @@ def test_simultaneous_jobs_get_different_gpus(swept, monkeypatch):
         assert (first, second, third) == ([0], [1], None)
     with _free_gpu(job) as released:
         assert released == [0]
+
+
+def test_a_job_that_cannot_be_composed_keeps_its_error(tmp_path, capsys):
+    folder = tmp_path / "sweep"
+    words = [word for word in SHORT if not word.startswith("model")]
+    assert main(["train", "-m", *words, "model=mlp,dcgan", f"run_dir={folder}"]) == 1
+    error = read_record(folder / "1")["error"]
+    assert main(["sweep", "resume", str(folder)]) == 1
+    assert read_record(folder / "1")["error"] == error
+    assert "is not a run's folder" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["a\\b", "a'b", "a\\'b", "a\\", "a\\\\'", "a b,[c]", "\\'\\"])
+def test_quoted_paths_are_read_by_hydra(path):
+    override = OverridesParser.create().parse_override(f"folder={_quoted(path)}")
+    assert override.value() == path
 
 
 def test_damaged_job_is_planned_again_and_damaged_sweep_reported(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,7 +82,7 @@ class CelebA(ImageDataModule):
                 f"data.classes: received None, but data.attribute={attribute} makes two classes: "
                 "pictures without and with the attribute. Set data.classes=2."
             )
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self.crop = None if crop is None else check_integer("crop", crop, 1)
         one_of("data.test_split", test_split, ("test", "val"))
         one_of("data.cache", cache, ("disk", "memory"))

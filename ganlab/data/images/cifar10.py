@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class CIFAR10(ImageDataModule):
         **common: Any,
     ) -> None:
         super().__init__(size=size, channels=channels, classes=classes, **common)
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self.download = download
 
     def fetch(self, split: str) -> None:

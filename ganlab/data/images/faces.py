@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,9 @@ class CartoonFaces(CelebA):
     ) -> None:
         check_integer("size", size, *SIZES)
         self.samples = check_integer("samples", samples, _MIN_SAMPLES)
-        parent = cache_folder() / "cartoon_faces" if root is None else Path(root).expanduser()
+        parent = (
+            cache_folder() / "cartoon_faces" if root is None else Path(os.path.expanduser(root))
+        )
         super().__init__(
             root=str(parent / f"{samples}_{size}_v{_VERSION}"),
             size=size,
@@ -116,7 +119,7 @@ def write_faces(folder: str | Path, n: int, size: int = 64, seed: int = _SEED) -
         ConfigError: for a value that is not allowed.
         DataError: if the folder exists, or cannot be written.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     check_integer("samples", n, _MIN_SAMPLES)
     check_integer("size", size, *SIZES)
     check_integer("seed", seed, 0)

@@ -59,7 +59,7 @@ class FolderData(TensorDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        self.folder, self.skip_corrupt = Path(folder).expanduser(), skip_corrupt
+        self.folder, self.skip_corrupt = Path(os.path.expanduser(folder)), skip_corrupt
         self._content: FolderImages | None = None
 
     @property
@@ -123,7 +123,7 @@ def read_images(folder: str | Path, skip_corrupt: bool = False) -> FolderImages:
         DataError: if the folder is missing or has no image, if images differ in size, or if files
             cannot be decoded and `skip_corrupt` is false or no file is left.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     paths = _list_images(folder)
     heads = list(in_threads(_or_reason(Decoder().head), paths, "Looking at images"))
     broken = {path: head for path, head in zip(paths, heads, strict=True) if isinstance(head, str)}

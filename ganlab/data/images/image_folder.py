@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +71,7 @@ class ImageFolder(PictureFiles, ImageDataModule):
             raise ConfigError(
                 "data.root: missing. Give the folder of your pictures: data.root=DIR."
             )
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(os.path.expanduser(root)).absolute()
         super().__init__(size=size, channels=channels, **common)
         self.truth = None if classes is None else check_integer("classes", classes, 1)
         one_of("data.fit", fit, FITS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class MNIST(ImageDataModule):
         **common: Any,
     ) -> None:
         super().__init__(size=size, channels=channels, classes=classes, **common)
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self.download = download
 
     @property

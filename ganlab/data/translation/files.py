@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +73,7 @@ class TranslationFiles(PictureFiles, TranslationData):
                 f"data.root: missing. Give the folder of your {self.kind} pictures: data.root=DIR. "
                 "`ganlab data check DIR` says whether it can be used."
             )
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(os.path.expanduser(root)).absolute()
         self.archive = archive
         one_of("data.direction", direction, ("a_to_b", "b_to_a"))
         self.direction = direction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,7 +170,7 @@ def load_state(module: nn.Module, weights: str, others: list[str]) -> None:
     """
     from safetensors.torch import load_file
 
-    path = Path(weights).expanduser()
+    path = Path(os.path.expanduser(weights))
     if not path.is_file():
         more = f", nor one of: {', '.join(others)}{nearest(weights, others)}" if others else ""
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -103,7 +104,7 @@ def _read(weights: str | None, expected: str) -> tuple[bytes, str]:
 
     The file is downloaded if `weights` is None and the cache lacks it.
     """
-    path = Path(weights).expanduser() if weights else cache_folder() / WEIGHTS
+    path = Path(os.path.expanduser(weights)) if weights else cache_folder() / WEIGHTS
     if not weights and not path.is_file():
         _fetch(path)
     try:

@@ -176,6 +176,11 @@ class SampleProtocol(Protocol):
         """
         self.prepare(data)
         n = source.count(self.samples)
+        if n < work.ranks:
+            raise ConfigError(
+                f"protocol.samples: received {n}, fewer than the {work.ranks} processes of the "
+                f"run. Set it to {work.ranks} or more."
+            )
         for name, metric in self.metrics.items():
             with named(name):
                 metric.check_counts(metric.min_samples, n)

@@ -101,8 +101,8 @@ class ModelSamples:
     def open(self, n: int, memory: int = DEFAULT_MEMORY) -> Iterator[None]:
         """Sample the latents, and set the statistics of batch norm within the context.
 
-        With batch statistics, samples are generated in batches of 256, whatever the memory: their
-        values depend on the batch.
+        With batch or standing statistics, batches of 256 samples are generated, whatever the
+        memory: values depend on the batch. The latents of all samples need additional memory.
         """
         self._memory = memory
         # round up to full batches, so that the last batch has as good statistics as other batches

@@ -24,7 +24,7 @@ def check_data(root: Path, experiments: tuple[str, ...] = ()) -> DataCheck:
     Raises:
         DataError: the folder does not exist.
     """
-    root = root.expanduser()
+    root = Path(os.path.expanduser(root))
     if not root.is_dir():
         state = "it is a file" if root.exists() else "it does not exist"
         raise DataError(f"{root} is not a folder of pictures: {state}. Give the path of a folder.")
