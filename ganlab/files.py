@@ -166,8 +166,8 @@ def open_to_append(path: Path) -> TextIO:
 def refuse_links_in(folder: Path) -> None:
     """Raise if a folder holds anything but regular files and folders, e.g. symbolic links.
 
-    The folder itself may be a link. Sub-folders may hold links to what is inside it. Folders named
-    wandb are not searched: Weights & Biases keeps links to its own logs there.
+    The folder itself may be a link. Sub-folders may hold links to what is inside it, and to logs:
+    Weights & Biases keeps links to its own logs, and never writes through them.
 
     Raises:
         RunError: the message names a link, pipe or the like.
@@ -178,10 +178,12 @@ def refuse_links_in(folder: Path) -> None:
         with os.scandir(current := waiting.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    waiting += [entry.path] if entry.name != "wandb" else []
+                    waiting.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
                     is_inner = entry.is_symlink() and current != str(folder)
-                    if not is_inner or not Path(os.path.realpath(entry.path)).is_relative_to(base):
+                    target = Path(os.path.realpath(entry.path))
+                    is_log = "wandb" in Path(current).parts and entry.name.endswith(".log")
+                    if not is_inner or not (is_log or target.is_relative_to(base)):
                         raise link_error(Path(entry.path))
 
 

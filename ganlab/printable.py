@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _CONTROLS = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡"}  # e.g. ␛ for escape
 # C1 controls, the marks that change the direction of text, separators of lines, lone surrogates
@@ -62,10 +65,20 @@ class PrintableStream:
     @property
     def rich_proxied_file(self) -> PrintableStream:
         """Where rich writes in place of this stream: it draws progress bars with escapes."""
-        return PrintableStream(self.stream, _DRAWN)
+        return self if self._table is _DRAWN else PrintableStream(self.stream, _DRAWN)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def console() -> Console:
+    """Return rich's console on stderr, for progress bars; make names in their titles `one_line`."""
+    from rich.console import Console
+
+    stream = sys.stderr
+    while (inner := getattr(stream, "rich_proxied_file", stream)) is not stream:
+        stream = inner  # rich may have replaced stderr, around the stream that makes text printable
+    return Console(file=stream)
 
 
 @contextmanager

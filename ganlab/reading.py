@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import stat
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,38 @@ def read_json(path: Path) -> Any:
     return content
 
 
+def check_torch_file(path: Path) -> None:
+    """Raise unless a file of `torch.save` is intact, and takes as much memory as disk to read.
+
+    `torch.load` does not compare checksums, and with `weights_only` it still unpacks compressed
+    tensors and makes buffers of any size. Files of PyTorch before 1.6 have no checksums.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is empty, cut short or compressed, a checksum is wrong, or the file
+            makes a buffer.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        if content.find(b"bytearray") >= 0:
+            raise ValueError("it makes a buffer, which torch.save never does")
+        if content[:2] != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("it is compressed, which torch.save never does")
+            if name := archive.testzip():
+                raise ValueError(f"the checksum of {name} in it is wrong")
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error
+
+
 def check_extent(content: Any, most: int, deepest: int = 50) -> None:
     """Raise if plain containers are too large or nested too deeply to be worked with.
 
     Args:
-        content: dicts, lists and scalars. A container that is in several places counts in each.
+        content: dicts, lists, tuples and scalars. A container that is in several places counts in
+            each.
         most: largest number of containers and values.
         deepest: largest number of containers inside each other.
 
@@ -95,13 +124,15 @@ def check_extent(content: Any, most: int, deepest: int = 50) -> None:
         ValueError: the message says which limit is exceeded.
     """
     extents: dict[int, tuple[int, int]] = {}  # by the container's id: entries, and levels inside
+    open_nodes: set[int] = set()  # containers whose contents are being counted
 
     def extent(node: Any, level: int) -> tuple[int, int]:
-        if not isinstance(node, (dict, list)):
+        if not isinstance(node, (dict, list, tuple)):
             return 1, 0
         if id(node) not in extents:
-            if level == deepest:
+            if level == deepest or id(node) in open_nodes:
                 raise ValueError(f"it is nested more than {deepest} levels deep")
+            open_nodes.add(id(node))
             items = node.values() if isinstance(node, dict) else node
             inner = [extent(item, level + 1) for item in items]
             total = 1 + sum(entries for entries, _ in inner)

@@ -138,9 +138,11 @@ def test_links_in_sub_folders_stay_inside(tmp_path, elsewhere):
     link.symlink_to(tmp_path / "run" / "sub" / "inner")
     refuse_links_in(tmp_path / "run")
     link.unlink()
-    link.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="latest"):
-        refuse_links_in(tmp_path / "run")
+    for name in ("sub/latest", "wandb/cache"):
+        (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(RunError, match=name):
+            refuse_links_in(tmp_path / "run")
+        (tmp_path / "run" / name).unlink()
 
 
 def test_a_run_may_be_reached_through_a_link(tmp_path):
@@ -217,7 +219,7 @@ def test_extent_counts_shared_containers_in_each_place():
     with pytest.raises(ValueError, match="entries"):
         check_extent(bomb, 10**6)
     cycle = []
-    cycle.append(cycle)
+    cycle += [(cycle, cycle), [cycle, cycle]]
     with pytest.raises(ValueError, match="levels deep"):
         check_extent(cycle, 10**6)
     check_extent(nested(50), 10**6)

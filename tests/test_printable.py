@@ -3,11 +3,13 @@
 import io
 import sys
 import unicodedata
+from contextlib import redirect_stderr
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from ganlab.printable import PrintableStream, one_line, printable, printing_safely
+from ganlab.printable import PrintableStream, console, one_line, printable, printing_safely
 
 SAFE_CONTROLS = "\n\t"
 
@@ -49,3 +51,15 @@ def test_rich_still_draws_its_own_escapes_but_no_marks_of_direction():
     console = Console(file=stream, force_terminal=True, color_system="standard")
     console.print("[bold]a\u202eb[/bold]")
     assert file.getvalue() == "\x1b[1ma�b\x1b[0m\n"
+
+
+def test_a_progress_bar_draws_also_while_rich_replaces_stderr():
+    """While rich draws, it replaces stderr by a stream around the one that makes text printable."""
+    terminal = io.StringIO()
+    with redirect_stderr(terminal), printing_safely():
+        with Progress(console=console()) as progress:
+            progress.add_task("first")
+            console().file.write("\x1b[1m")
+        print("\x1b[2m", file=sys.stderr)
+    assert "\x1b[1m" in terminal.getvalue()
+    assert "␛[2m" in terminal.getvalue()

@@ -19,6 +19,7 @@ from ganlab.data.readers.decoding import ENDINGS, CorruptImageError, Decoder
 from ganlab.data.readers.pictures import list_pictures
 from ganlab.errors import ConfigError, DataError, first_few
 from ganlab.metrics.memory import DEFAULT_MEMORY
+from ganlab.printable import console
 from ganlab.record.run import read_record
 
 _SHEET = "sheet.png"
@@ -219,11 +220,10 @@ def _translate_all(
     Returns:
         For each picture that could not be read, the reason.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
     failures = {}
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         task = bar.add_task("Translating", total=len(targets))
         for number, (path, target) in enumerate(targets.items(), start=1):
             try:

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     ProgressColumn,
@@ -20,6 +19,7 @@ from rich.progress import Progress as Bar
 
 from ganlab.callbacks.budget import Budget
 from ganlab.core import AdversarialModule
+from ganlab.printable import console
 
 
 class Progress(Callback):
@@ -60,7 +60,7 @@ class Progress(Callback):
                 TimeRemainingColumn(),
                 TextColumn("{task.description}"),
             ]
-            self._bar = Bar(*columns, console=Console(stderr=True), refresh_per_second=4)
+            self._bar = Bar(*columns, console=console(), refresh_per_second=4)
             self._task = self._bar.add_task("first batch …", total=1.0)
             self._bar.start()
         else:

@@ -62,7 +62,7 @@ class Samples(Callback):
         """Draw samples of the untrained generator; drop pictures from after the checkpoint."""
         if trainer.is_global_zero:  # as the rows of metrics.csv, see CSVLogger.resume
             for path in (self.folder / "samples").glob("*.png"):
-                if path.stem.isdigit() and int(path.stem) > pl_module.examples_seen:
+                if path.stem.isdecimal() and int(path.stem) > pl_module.examples_seen:
                     path.unlink()
         if pl_module.examples_seen == 0:
             self.draw(trainer, pl_module)

@@ -222,7 +222,7 @@ def _check_processes(trainer: dict[str, Any]) -> None:
 
     devices, nodes, strategy = (trainer.get(key) for key in ("devices", "num_nodes", "strategy"))
     is_list = isinstance(devices, list) and devices and all(isinstance(d, int) for d in devices)
-    is_number = str(devices) == "-1" or (str(devices).isdigit() and int(devices) > 0)
+    is_number = str(devices) == "-1" or (str(devices).isdecimal() and int(devices) > 0)
     if not (is_list or is_number or devices == "auto"):
         raise ConfigError(
             f"trainer.devices: received {devices!r}; needs a number above 0, -1 for all GPUs of "

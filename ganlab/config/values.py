@@ -90,7 +90,7 @@ def seed(text: str) -> int:
 def seeds(text: str) -> list[int]:
     """Return different whole numbers ≥ 0 from a list separated by commas."""
     parts = [part.strip() for part in text.strip("[]").split(",")]
-    if not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts):
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise ValueError(
             f"received {text!r}; needs different whole numbers separated by commas, e.g. 0,1,2"
         )

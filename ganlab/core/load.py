@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
+from ganlab.reading import check_extent, check_torch_file
 from ganlab.record.old_names import current
 from ganlab.record.run import refuse_lesson
 from ganlab.record.stored import differences, stored_config
@@ -34,8 +34,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"checkpoint: there is no file {path}. Give last, best, previous or a file's path."
         )
     try:
-        check_archive(path)
+        check_torch_file(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        check_extent(checkpoint, 1_000_000)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"checkpoint: {path} holds more than tensors and plain containers, so it was not "
@@ -56,20 +57,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
     checkpoint["ganlab"] = current(checkpoint["ganlab"])
     return checkpoint
-
-
-def check_archive(path: Path) -> None:
-    """Raise unless a file is a zip archive, as written by `torch.save`, with the right checksums.
-
-    `torch.load` does not compare the checksums.
-
-    Raises:
-        zipfile.BadZipFile: the file is no zip archive, is cut short, or a checksum is wrong.
-        OSError: the file cannot be read.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if name := archive.testzip():
-            raise zipfile.BadZipFile(f"the checksum of {name} in it is wrong")
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab.config.values import boolean
 from ganlab.errors import CheckpointError, ConfigError, one_of
+from ganlab.reading import check_extent, check_torch_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -157,7 +158,10 @@ def read_tensors(file: Path) -> Any:
     import torch
 
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        check_torch_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        check_extent(state, 1_000_000)
+        return state
     except pickle.UnpicklingError as error:
         reason = next((x.strip() for x in str(error).splitlines() if "GLOBAL" in x), "no tensors")
         raise CheckpointError(

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
 from ganlab.errors import ConfigError
 from ganlab.metrics.memory import DEFAULT_MEMORY, rows_within
 from ganlab.metrics.rows import Rows
+from ganlab.printable import console
 
 Tile = tuple[slice, slice, Tensor]
 
@@ -265,7 +265,7 @@ class _ProgressBar:
         self.done += 1
         expected = (time.monotonic() - self.start) * self.total / self.done
         if self.bar is None and expected > _EXPECTED_SECONDS:
-            self.bar = Progress(console=Console(stderr=True), transient=True)
+            self.bar = Progress(console=console(), transient=True)
             self.task = self.bar.add_task(self.what, total=self.total)
             self.bar.start()
         if self.bar:

@@ -25,7 +25,7 @@ def save_contact_sheet(folder: Path, rows: int = 12) -> None:
     unreadable = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
     paths = sorted((folder / "samples").glob("*.png"))
-    paths = [p for p in paths if p.stem.isdigit() and not p.is_symlink()]
+    paths = [p for p in paths if p.stem.isdecimal() and not p.is_symlink()]
     if not paths:
         return
     step = max(1, -(-len(paths) // rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -42,7 +43,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if len(set(keys)) < len(keys):
-            repeated = next(key for key in keys if keys.count(key) > 1)
+            repeated = next(key for key, count in Counter(keys).items() if count > 1)
             raise yaml.constructor.ConstructorError(
                 None, None, f"found duplicate key {repeated}", node.start_mark
             )

@@ -128,6 +128,10 @@ def check_overrides(overrides: list[str], source: str, folder: Path) -> None:
     for text in overrides:
         if re.match(r"[+~]*hydra\b", text):
             raise RunError(f"{source}: the override {text} changes Hydra itself. {TRUST_HINT}")
+        if sum(map(text.count, "[{(")) > 50:
+            raise RunError(f"{source}: the override {text[:80]}… is nested too deeply.")
+        if "$" in text:  # also as \\{ and the like, which Hydra reads as an interpolation
+            raise RunError(f"{source}: the override {text} would read other settings. {TRUST_HINT}")
     check_stored({"overrides": overrides}, source, folder)
 
 
@@ -138,6 +142,25 @@ def needs_trust(config: Any, folder: Path) -> bool:
     except RunError:
         return True
     return False
+
+
+def is_typed(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether a run's stored configuration is one that the user has typed.
+
+    Such a run may be built, whatever it names. Folders are not compared, nor keys that say how a
+    run is shown or resumed.
+
+    Args:
+        folder: the run's folder.
+        config: the plain configuration that was composed from what the user has typed.
+
+    Raises:
+        RunError: the folder holds no readable configuration.
+    """
+    typed = relocated(absolute(config, Path.cwd()), config["run_dir"], os.path.abspath(folder))
+    different = differences(stored_config(folder, trust=True), typed)
+    shown = ("run", "run_dir", "resume", "dry_run", "metrics_memory")
+    return all(key in shown for key, _ in different)
 
 
 def may_build(target: Any) -> bool:

@@ -57,7 +57,7 @@ def begin(
     }
     plan = _read_plan(folder, baseline.name)
     kept = [key for key in ("overrides", "protocol_overrides") if plan and plan[key]]
-    trust = trust or all(settings[key] is not None for key in kept)
+    is_typed = all(settings[key] is not None for key in kept)
     if plan:
         settings = _resumed_settings(folder, plan, settings)
     return Reproduction(
@@ -69,7 +69,7 @@ def begin(
         settings["protocol_overrides"] or [],
         plan["command"] if plan else command,
         plan["data_hash"] if plan else "",
-        trust,
+        True if trust else None if is_typed else False,
     )
 
 

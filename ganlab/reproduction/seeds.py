@@ -18,7 +18,7 @@ from ganlab.core.build import make
 from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.files import finite, write_json
 from ganlab.record.run import timestamp
-from ganlab.record.stored import check_overrides, check_stored, needs_trust
+from ganlab.record.stored import check_overrides, check_stored, is_typed, needs_trust
 from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
 from ganlab.reproduction.seed_run import SeedRun
 from ganlab.runs.evaluation import evaluate_run
@@ -38,7 +38,9 @@ class Reproduction:
         protocol_overrides: overrides `protocol.…=` and `features.…=` for scoring.
         command: the command as it was typed.
         data_hash: hash of the training data; "" if unknown.
-        trust: whether the overrides may name classes that are not part of ganlab.
+        trust: whether the overrides, and the planned runs, may name classes that are not part of
+            ganlab. None if the user has typed the overrides: these may, and so may runs that were
+            planned with them.
 
     Raises:
         RunError: the overrides name such a class, or something else that a stored configuration
@@ -53,17 +55,17 @@ class Reproduction:
     protocol_overrides: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
     data_hash: str = ""
-    trust: bool = True
+    trust: bool | None = None
 
     def __post_init__(self) -> None:
         name = self.baseline.name
         self.run_overrides = [f"experiment={name}", *self.overrides]
         source = f"out: {self.folder / 'sweep.json'}"
-        if not self.trust:
+        if self.trust is False:
             check_overrides(self.overrides + self.protocol_overrides, source, self.folder)
         base, self.config = self._composed(self.run_overrides[:1]), self._composed()
         self.protocol = self._protocol()
-        if not self.trust:
+        if self.trust is False:
             check_stored(self.config | {"protocol": self.protocol}, source, self.folder)
         self.module, self.data = check(self.config)
         self.requested_changes = changes(self.config, base, self.baseline.checkpoint == "best")
@@ -230,20 +232,27 @@ class Reproduction:
         Raises:
             KeyboardInterrupt: Ctrl-C; the reproduction can be resumed.
         """
-        trust = self.trust and needs_trust(self.config, self.folder)
         for number, run in enumerate(self.runs):
             if not run.is_trained:
                 _say(f"{self.title}: seed {run.seed} ({number + 1} of {len(self.seeds)})")
-                run_planned(run.folder, trust=trust)
+                run_planned(run.folder, trust=self._trusts(run))
             if run.is_trained and not run.is_scored:
                 name = self.protocol.get("name", self.baseline.protocol)
                 _say(f"{self.title}: scores of seed {run.seed} with {name} …")
                 try:
                     checkpoint = self.baseline.checkpoint
+                    trust = self._trusts(run)
                     run.keep(evaluate_run(run.folder, self.protocol, checkpoint, trust=trust))
                 except GanlabError as error:
                     self.unscored[run.seed] = str(error)
                     _say(run.why_missing(str(error)))
+
+    def _trusts(self, run: SeedRun) -> bool:
+        """Whether a run may be built although it names classes that are not part of ganlab."""
+        if self.trust is not None or not needs_trust(self.config, self.folder):
+            return bool(self.trust)
+        overrides = [*self.run_overrides, f"seed={run.seed}"]
+        return is_typed(run.folder, self._composed(overrides))
 
     def scores(self) -> tuple[list[float], list[str]]:
         """Return the seeds' scores, NaN for diverged seeds; and why other seeds have no score."""

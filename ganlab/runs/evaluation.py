@@ -24,6 +24,7 @@ from ganlab.files import write_json
 from ganlab.metrics import FolderSamples, Work
 from ganlab.modalities.grid import save_grid
 from ganlab.modalities.pixels import normalise
+from ganlab.printable import console
 from ganlab.reading import read_json
 from ganlab.record.old_names import SEEN
 from ganlab.record.run import timestamp
@@ -212,10 +213,9 @@ def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
 @contextmanager
 def _progress() -> Iterator[Callable[..., Any]]:
     """Yield the argument `track` of `Protocol.evaluate`: it shows progress bars on stderr."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         yield lambda steps, title: progress.track(steps, description=title)
 
 

@@ -12,7 +12,7 @@ def best_picture(folder: Path) -> Path | None:
 
     If there is no such picture, the newest picture is returned; without pictures, None.
     """
-    pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdigit())
+    pictures = sorted(p for p in (folder / "samples").glob("*.png") if p.stem.isdecimal())
     best = (read_record(folder).get("best") or {}).get("examples_seen")
     at_best = [picture for picture in pictures if int(picture.stem) == best]
     return (at_best or pictures or [None])[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -68,8 +69,8 @@ def stored_settings(folder: Path, trust: bool = False) -> list[str]:
         RunError: the folder holds no sweep; or, without `trust`, a setting is not one of
             `PLAIN_SETTINGS` with a plain value.
     """
-    settings = read_sweep_file(folder).get("launcher") or []
-    for text in settings:
+    kept = []
+    for text in read_sweep_file(folder).get("launcher") or []:
         key, _, value = str(text).partition("=")
         allowed = key == "hydra/launcher" or (
             key.startswith("hydra.launcher.")
@@ -81,7 +82,10 @@ def stored_settings(folder: Path, trust: bool = False) -> list[str]:
                 f"sweep: {folder / 'sweep.json'}: the launcher's setting {text} may hold a command "
                 f"or code. Give the launcher yourself, e.g. hydra/launcher=basic. {TRUST_HINT}"
             )
-    return settings
+        if not trust and key == "hydra.launcher.n_jobs" and value.isdecimal():
+            text = f"{key}={min(int(value), os.cpu_count() or 1)}"
+        kept.append(text)
+    return kept
 
 
 def check_launcher(settings: list[str]) -> None:

@@ -236,5 +236,10 @@ def write(given: list[str], name: str, settings: list[str], jobs: list[list[str]
                 f"run_dir: {folder} holds a sweep already. Continue it with `ganlab sweep resume "
                 f"{folder}`, or choose another folder."
             )
+        if any((folder / job["folder"]).exists() for job in content["jobs"]):
+            raise RunError(
+                f"run_dir: {folder} holds folders of jobs, but no sweep.json. Choose another "
+                "folder."
+            )
         write_json(folder / "sweep.json", content)
     return folder

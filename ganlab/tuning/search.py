@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 
 from ganlab.callbacks.pruning import Pruning
 from ganlab.config.sweeps import merge_sweep
-from ganlab.errors import ConfigError
+from ganlab.errors import ConfigError, RunError
 from ganlab.record.run import read_record
-from ganlab.record.stored import needs_trust
+from ganlab.record.stored import is_typed, needs_trust
 from ganlab.runs.planned import composed, run_planned, write_plan
 from ganlab.tuning.report import draw, report
 from ganlab.tuning.scores import direction, examples_between_scores, trial_config
@@ -103,8 +103,15 @@ def _run(search: Search, trial: optuna.Trial, *, prune: bool) -> None:
     except ConfigError as error:
         _fail(search, trial, str(error))
         return
+    trust = needs_trust(config, folder)
+    if trust and not is_typed(folder, config):
+        raise RunError(
+            f"study: {folder} holds another configuration than this search gives the trial, and "
+            "the search uses classes that are not part of ganlab. Delete that folder, or choose "
+            "another study=NAME."
+        )
     callbacks = [_pruning(search, trial)] if prune else []
-    outcome = run_planned(folder, *callbacks, trust=needs_trust(config, folder))
+    outcome = run_planned(folder, *callbacks, trust=trust)
     if outcome.status == "failed":
         _fail(search, trial, outcome.error or "failed")
     elif outcome.status == "pruned":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,7 @@ def open_search(
         folder.mkdir(parents=True, exist_ok=True)
         refuse_links_in(folder)
         _refuse_foreign_journal(folder / "study.db-journal")
+        _refuse_foreign_tables(folder / "study.db")
     except OSError as error:
         raise RunError(f"study: {folder} cannot be used: {error.strerror}.") from error
     with lock_file(folder / ".study"):
@@ -114,7 +117,7 @@ def open_search(
             "space": {key: distribution_to_json(d) for key, d in space.items()},
         }
         if "space" not in study.user_attrs:
-            if any(path.name.isdigit() for path in folder.iterdir()):
+            if any(path.name.isdecimal() for path in folder.iterdir()):
                 raise RunError(
                     f"study: {folder} holds runs, but not the study that they belong to. Move the "
                     "runs away, give the study's storage=…, or choose another study=NAME."
@@ -177,6 +180,16 @@ def _refuse_foreign_journal(path: Path) -> None:
     """
     if path.exists() and path.read_bytes().endswith(_NAMES_ANOTHER_FILE):
         raise RunError(f"study: {path} names another file, and was not written here. Delete it.")
+
+
+def _refuse_foreign_tables(path: Path) -> None:
+    """Raise if a SQLite file has what Optuna does not make: reading it could take for ever."""
+    if not path.exists():
+        return
+    query = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=60)) as database:
+        for kind, name in database.execute(query):
+            raise RunError(f"study: {path} has a {kind}, {name!r}, and was not written by Optuna.")
 
 
 def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -236,6 +237,8 @@ def test_a_job_behind_a_link_is_not_trained(here, cli):
             "model.generator.further._target_ names hostile_module.act",
         ),
         ("overrides", [*RING, "name=${oc.env:HOSTILE}"], "would read other settings"),
+        ("overrides", [*RING, "name=$\\{oc.env:HOSTILE\\}"], "would read other settings"),
+        ("overrides", [*RING, "+x=" + "[" * 3000], "is nested too deeply"),
         ("folder", "../elsewhere", "is damaged"),
         ("folder", "/elsewhere", "is damaged"),
         ("folder", "a/b", "is damaged"),
@@ -318,6 +321,45 @@ def test_jobs_inherit_the_trust_of_what_is_typed(launcher, here, cli, monkeypatc
     code, printed = cli("sweep", "resume", "own")
     assert code == 1
     assert "own_module.Own" in printed
+
+
+def test_what_is_typed_is_not_trusted_in_a_folder_from_elsewhere(here, cli, monkeypatch):
+    """A typed class of one's own does not let other jobs, trials and seeds of a folder run code."""
+    pytest.importorskip("optuna")
+    monkeypatch.setenv("PYTHONPATH", str(here / "code"))
+    words = [*RING, "budget.batches=1", "model.generator._target_=own_module.Own"]
+    assert cli("train", "-m", *words, "run_dir=own")[0] == 0
+    (here / "own" / "sweep.json").unlink()
+    code, printed = cli("train", "-m", *words, "run_dir=own")
+    assert code == 1
+    assert "own holds folders of jobs, but no sweep.json" in printed
+
+    search = ["tune", *words, "loss=hinge,non_saturating", "trials=1", "study=own"]
+    search += ["score=high_quality", "protocol.samples=50"]
+    assert cli(*search)[0] == 0
+    trial = here / "outputs" / "tune" / "own" / "0"
+    for is_changed in (False, True):
+        with sqlite3.connect(trial.parent / "study.db") as database:
+            database.execute("UPDATE trials SET state = 'RUNNING'")
+        (trial / "run.json").write_text('{"status": "planned"}')
+        if is_changed:
+            rewrite(trial / "config.yaml", "logger.more", {"_target_": "hostile_module.act"}, None)
+        code, printed = cli(*search)
+        assert code == is_changed, printed
+    assert "holds another configuration than this search gives the trial" in printed
+
+    again = ["reproduce", "ring_wgan_gp", "out=r", "scale=0.001", "data.samples=300"]
+    again += ["protocol.samples=100", words[-1]]
+    cli(*again)
+    seed = here / "r" / "0"
+    for is_changed in (False, True):
+        (seed / "run.json").write_text('{"status": "planned"}')
+        if is_changed:
+            rewrite(seed / "config.yaml", "logger.more", {"_target_": "hostile_module.act"}, None)
+        code, printed = cli(*again)
+        assert is_changed or json.loads((seed / "run.json").read_text())["status"] == "finished"
+    assert "logger.more._target_ names hostile_module.act" in printed
+    assert not (here / "executed").exists()
 
 
 @pytest.mark.contract

@@ -1,5 +1,7 @@
 """A checkpoint whose tensors are plain, but not those of the model, gives a message."""
 
+import zipfile
+
 import pytest
 import torch
 from helpers.tiny import ARGUMENTS
@@ -24,6 +26,14 @@ def states(contents, **values):
             state |= {name: value(state[name]) for name, value in values.items()}
 
 
+def shared():
+    """Return a list that is small in memory, and has 2 ** 45 entries."""
+    entries = []
+    for _ in range(45):
+        entries = [entries, entries]
+    return entries
+
+
 CHANGES = {
     "version": lambda c: c.update({"pytorch-lightning_version": "x.y"}),
     "no optimizers": lambda c: c.pop("optimizer_states"),
@@ -38,6 +48,8 @@ CHANGES = {
     ),
 }
 UNREADABLE = {
+    "shared lists": lambda c: c.update(more=shared()),
+    "buffer": lambda c: c.update(more=bytearray(9)),
     "ganlab": lambda c: c.update(ganlab=7),
     "counters": lambda c: c["ganlab"].update(counters={}),
     "weights": lambda c: c.update(state_dict=7),
@@ -84,3 +96,14 @@ def test_moments_that_share_memory_are_spread_out(run, capsys):
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     moment = saved["optimizer_states"][0]["state"][0]["exp_avg"]
     assert moment.unique().numel() > 1
+
+
+def test_a_compressed_checkpoint_is_refused(run, capsys):
+    """A small file could hold large tensors."""
+    last = change(run, lambda _: None) / "checkpoints" / "last.ckpt"
+    with zipfile.ZipFile(last) as archive:
+        entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    with zipfile.ZipFile(last, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    refused(capsys, "sample", f"run={run[0]}", "n=1", f"checkpoint={last}")

@@ -1,5 +1,6 @@
 """`ganlab tune`: each trial is trained once, and the study records how it ended."""
 
+import sqlite3
 import sys
 
 import pytest
@@ -212,6 +213,16 @@ def test_another_search_of_the_same_name_is_refused(tmp_path, changes, says):
     with pytest.raises(ConfigError, match=says):
         opened(tmp_path / "s", **changes)
     opened(tmp_path / "s", fixed=["seed=3", "threads=1", "trainer=gpu"])
+
+
+def test_a_study_with_a_trigger_is_not_opened(study_folder, monkeypatch, capsys):
+    """Optuna makes none; one could run a query that never ends."""
+    pretend(1.0, monkeypatch)
+    tune("trials=1")
+    with sqlite3.connect(study_folder / "study.db") as database:
+        database.execute("CREATE TRIGGER t BEFORE INSERT ON trials BEGIN SELECT 1; END")
+    assert tune("trials=2") == 1
+    assert "study.db has a trigger, 't', and was not written by Optuna" in capsys.readouterr().err
 
 
 def test_runs_without_their_study_are_not_taken_for_trials(study_folder, monkeypatch, capsys):

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ganlab.errors import DataError
 from ganlab.files import replacing
+from ganlab.printable import console
 
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without an answer after which a download fails
@@ -126,14 +127,13 @@ def _refuse(url: str, path: Path) -> None:
 
 
 def _fetch(url: str, part: Path, title: str) -> None:
-    from rich.console import Console
     from rich.progress import Progress
 
     request = urllib.request.Request(url, headers={"User-Agent": "ganlab"})
     with (
         urllib.request.urlopen(request, timeout=_TIMEOUT) as answer,
         part.open("wb") as file,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(console=console(), transient=True) as progress,
     ):
         length = int(answer.headers.get("Content-Length") or 0) or None
         bar = progress.add_task(title, total=length)

@@ -16,7 +16,7 @@ from typing import IO
 from ganlab.data.archives.files import damaged, safe_name
 from ganlab.data.archives.part_folders import part_folder
 from ganlab.errors import DataError
-from ganlab.printable import printable
+from ganlab.printable import console, printable
 
 _CHUNK = 1 << 20  # bytes
 DAMAGE = (  # the standard library's errors for archives that are damaged or of another format
@@ -139,10 +139,9 @@ def _special_member(archive: Path, name: str) -> DataError:
 
 @contextmanager
 def _progress(archive: Path, total: int | None) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task(f"Unpacking {escape(printable(archive.name))}", total=total)
         yield lambda: progress.advance(bar)

@@ -18,6 +18,7 @@ from ganlab.data.images.face_drawing import ATTRIBUTES as DRAWN
 from ganlab.data.images.face_drawing import POSE, draw_faces, imagine_faces
 from ganlab.data.readers.celeba_files import ATTRIBUTES, IDENTITIES, PARTITION, PICTURES
 from ganlab.errors import DataError
+from ganlab.printable import console
 
 EXACT = "attributes.csv"  # all attributes that determine the pictures
 OFFICIAL = (  # CelebA's attributes, in its order
@@ -204,12 +205,11 @@ def _write_lists(folder: Path, faces: dict[str, Tensor]) -> None:
 
 def _write_pictures(folder: Path, faces: dict[str, Tensor], size: int) -> None:
     from PIL import Image
-    from rich.console import Console
     from rich.progress import Progress
 
     folder.mkdir()
     count = len(faces["x"])
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task("Drawing faces", total=count)
         step = max(1, _PIXELS // size**2)
         for first in range(0, count, step):

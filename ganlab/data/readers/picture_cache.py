@@ -22,6 +22,7 @@ from ganlab.data.archives.part_folders import part_folder
 from ganlab.data.readers.caching import is_own
 from ganlab.data.readers.threads import in_threads
 from ganlab.files import replacing
+from ganlab.printable import console, one_line
 from ganlab.reading import read_json, read_text
 
 VERSION = 1  # increased when the layout of an entry or the computation of pixels changes
@@ -165,7 +166,8 @@ def _read(entry: Path) -> Built | None:
         if manifest["version"] == VERSION and length == prod(shape):
             pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
             broken = {int(row): str(why) for row, why in manifest["broken"].items()}
-            return pixels.view(shape), broken
+            if all(0 <= row < shape[0] + len(broken) for row in broken):
+                return pixels.view(shape), broken
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         pass
     _LOG.warning("%s is damaged, of another version or of another user, and is rebuilt.", entry)
@@ -184,9 +186,9 @@ def _locked(path: Path, title: str) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        from rich.console import Console
+        from rich.markup import escape
 
-        with Console(stderr=True).status(f"Waiting for another process to prepare {title}"):
+        with console().status(f"Waiting for another process to prepare {escape(one_line(title))}"):
             lock.acquire()
     except (NotImplementedError, OSError):  # some network file systems
         pass

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ganlab.printable import console, one_line
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _LONG = 1000  # minimum number of items at which a progress bar is shown
@@ -20,7 +22,7 @@ def in_threads(
 
     For many items a progress bar named `title` is shown on stderr.
     """
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import track
 
     def results() -> Iterator[Result]:
@@ -34,6 +36,8 @@ def in_threads(
             while ahead:
                 yield ahead.popleft().result()
 
-    console = Console(stderr=True)
+    title = escape(one_line(title))
     quiet = len(items) < _LONG
-    return iter(track(results(), title, len(items), console=console, transient=True, disable=quiet))
+    return iter(
+        track(results(), title, len(items), console=console(), transient=True, disable=quiet)
+    )

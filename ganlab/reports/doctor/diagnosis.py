@@ -207,7 +207,8 @@ def _unknown(run: Evidence) -> list[Finding]:
         sentences.append(
             "which kinds of samples are missing: no modes or classes are counted in the samples."
         )
-    if distances:
+    counts = (run["doctor/training_examples"], run["doctor/compared_examples"])
+    if distances and all(counts):
         total, compared = (
             run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared")
         )

@@ -46,7 +46,8 @@ def pictures(
     # a link could lead to a picture that is not the run's, and the page may be passed on
     found = [] if samples.is_symlink() else samples.glob("*.png")
     paths = sorted(
-        (p for p in found if p.stem.isdigit() and p.is_file() and not p.is_symlink()), key=_examples
+        (p for p in found if p.stem.isdecimal() and p.is_file() and not p.is_symlink()),
+        key=_examples,
     )
     text_bytes = min(RUN_BYTES, BYTES // max(runs, 1))
     space = text_bytes * 3 // 4

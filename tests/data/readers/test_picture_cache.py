@@ -125,7 +125,8 @@ def test_writing_to_the_images_does_not_change_the_cache(folder):
 
 
 @pytest.mark.parametrize(
-    "damage", ["version", "cut", "no manifest", "nonsense", "linked pixels", "linked entry"]
+    "damage",
+    ["version", "cut", "no manifest", "nonsense", "broken", "linked pixels", "linked entry"],
 )
 def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, damage, tmp_path):
     pixels = write(folder)
@@ -136,6 +137,9 @@ def test_a_damaged_entry_is_rebuilt_with_one_warning(folder, cache, caplog, dama
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": 0}))
     elif damage == "cut":
         (entry / "images.bin").write_bytes((entry / "images.bin").read_bytes()[:-1])
+    elif damage == "broken":
+        content = json.loads(manifest.read_text()) | {"broken": {"99": ""}}
+        manifest.write_text(json.dumps(content))
     elif damage.startswith("linked"):
         linked = entry if damage == "linked entry" else entry / "images.bin"
         linked.rename(tmp_path / "theirs")
