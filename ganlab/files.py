@@ -120,6 +120,8 @@ def link(source: Path, target: Path) -> None:
 def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError:
     """Return the error for a file that could not be written; `hint` says what the user can do."""
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    if getattr(error, "errno", errno.ENOSPC) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = hint.replace("Make room, or choose", "Choose").replace("Make room, or give", "Give")
     return RunError(f"{path}: cannot be written: {reason}. {hint}")
 
 

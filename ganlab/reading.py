@@ -17,7 +17,10 @@ from ganlab.errors import RunError
 
 @contextmanager
 def reading(
-    kind: str, path: Path, damage: tuple[type[Exception], ...] = (ValueError,)
+    kind: str,
+    path: Path,
+    damage: tuple[type[Exception], ...] = (ValueError,),
+    remedy: str = "Put back a copy of it, or move the folder away.",
 ) -> Iterator[None]:
     """Within the block, which reads a file, raise errors that a user can understand.
 
@@ -25,6 +28,7 @@ def reading(
         kind: what the file's folder holds, "run" or "sweep".
         path: the file.
         damage: exceptions that mean that the file is damaged.
+        remedy: what the user can do about a damaged file.
 
     Raises:
         RunError: the file does not exist, cannot be read, or is damaged.
@@ -42,10 +46,7 @@ def reading(
         ) from error
     except damage as error:
         reason = " ".join(str(error).split())[:300].rstrip(".")
-        raise RunError(
-            f"{kind}: {path} is damaged: {reason}. Put back a copy of it, or move the {kind}'s "
-            "folder away."
-        ) from error
+        raise RunError(f"{kind}: {path} is damaged: {reason}. {remedy}") from error
 
 
 def read_text(path: Path, most: int = 2**26) -> str:

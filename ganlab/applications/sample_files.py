@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganlab.data.archives.part_folders import part_folder
 from ganlab.errors import ConfigError
 from ganlab.files import atomic
 from ganlab.modalities import Modality
@@ -45,6 +46,10 @@ def write(
         raise ConfigError(f"out: received {out}; allowed {modality.files}.")
     else:
         digits = len(str(len(latents) - 1))
-        for index, sample in enumerate(chain.from_iterable(parts)):
-            label = f"_{int(labels[index])}" if labels is not None else ""
-            modality.save(sample, out / f"{index:0{digits}}{label}")
+        out.mkdir(parents=True, exist_ok=True)
+        with part_folder(out.parent, f".{out.name}.") as part:  # until all samples are written
+            for index, sample in enumerate(chain.from_iterable(parts)):
+                label = f"_{int(labels[index])}" if labels is not None else ""
+                modality.save(sample, part / f"{index:0{digits}}{label}")
+            for file in part.iterdir():
+                file.replace(out / file.name)

@@ -119,7 +119,19 @@ def _main(argv: list[str]) -> int:
         name = printable(str(error.filename))
         print(f"ganlab {command}: {name}: {error.strerror}. Give a shorter name.", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).partition("\n")[0]
+        if not isinstance(error, MemoryError) and "allocate" not in text:
+            raise
+        print(
+            f"ganlab {command}: there is not enough memory: {printable(text)}. Use smaller sizes "
+            "or numbers.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
+        if is_main():
+            print(f"ganlab {command}: interrupted.", file=sys.stderr)
         return 130
 
 

@@ -83,5 +83,10 @@ def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
         key = re.search(r"full_key: (\S+)", str(error))
         if isinstance(cause, GanlabError):
             raise _with_path(cause, config, further, path, key[1] if key else "") from None
+        if isinstance(cause, ImportError):
+            name = ".".join(filter(None, (path, key[1] if key else "", "_target_")))
+            raise ConfigError(
+                f"{name}: {cause}. Install the package, or add its folder to PYTHONPATH."
+            ) from error
         where = f" ({key[1]})" if key else ""
         raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error

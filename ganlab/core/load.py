@@ -14,7 +14,8 @@ from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
 from ganlab.reading import check_extent, check_torch_file
 from ganlab.record.old_names import current
-from ganlab.record.run import refuse_lesson
+from ganlab.record.run import read_record, refuse_lesson
+from ganlab.record.states import state_of
 from ganlab.record.stored import differences, stored_config
 
 CHECKPOINTS = ("last", "previous")
@@ -50,8 +51,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # zip and torch errors of many kinds
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CheckpointError(
-            f"checkpoint: {path} is damaged or cut short: {reason}. Use another one (last, "
-            "previous or best), or put back a copy of the file."
+            f"checkpoint: {path} is damaged or cut short: {reason}. Put back a copy of it, "
+            "or use another checkpoint of the run."
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("ganlab"), dict):
         raise CheckpointError(f"checkpoint: {path} was not written by ganlab.")
@@ -134,10 +135,7 @@ def load_module(
     if checkpoint == "last":
         newest = newest_checkpoint(folder)
         if newest is None:
-            raise CheckpointError(
-                f"checkpoint: {folder} has no checkpoint yet. Resume the run: "
-                f"ganlab train run={folder} resume=true"
-            )
+            raise CheckpointError(f"checkpoint: {folder} has none. {_without_checkpoint(folder)}")
         contents = newest[1]
     else:
         named = folder / "checkpoints" / f"{checkpoint}.ckpt"
@@ -150,6 +148,16 @@ def load_module(
     except CHANGED as error:
         raise cannot_be_restored(checkpoint, error) from error
     return module.eval()
+
+
+def _without_checkpoint(folder: Path) -> str:
+    """Return what to do about a run without a checkpoint."""
+    record = read_record(folder)
+    if record.get("has_checkpoint"):
+        return f"They were deleted; put them back into {folder / 'checkpoints'}."
+    if state_of(folder, record) == "running":
+        return "The run is being trained; wait until it saves one."
+    return f"Train the run further: ganlab train run={folder} resume=true"
 
 
 def cannot_be_restored(checkpoint: str | Path, error: Exception) -> CheckpointError:

@@ -195,9 +195,9 @@ class TensorDataModule(LightningDataModule):
         available = rows(tensors)
         if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= available:
             raise DataError(
-                f"The number of real examples to score against: received {n!r}, but the {split} "
-                f"split of {self.title} has {available}. Ask for 1 to {available}, or omit the "
-                "number to use all."
+                f"protocol.real_samples: received {n!r}, but the {split} "
+                f"split of {self.title} has {available}. Set it to 1 to {available}, or to "
+                "null for all."
             )
         generator = torch.Generator().manual_seed(_REFERENCE_SEED)
         chosen = torch.randperm(available, generator=generator)[:n][part]

@@ -180,7 +180,7 @@ class SampleMetric(Metric):
             if count < self.min_samples:
                 raise ConfigError(
                     f"{self.title}: {count:,} {name} are too few; it needs {self.min_samples:,} or "
-                    f"more. Raise {setting}, or use {self.alternative}."
+                    f"more. Take more ({setting}; null takes all), or use {self.alternative}."
                 )
 
 

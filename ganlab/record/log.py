@@ -43,7 +43,8 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     """
     path = folder / "metrics.csv"
     rows = []
-    with reading("run", path, damage=(csv.Error, ValueError, KeyError, OverflowError)):
+    damage = (csv.Error, ValueError, KeyError, OverflowError)
+    with reading("run", path, damage, "Put back a copy of it, or delete it and lose its rows."):
         try:
             lines = read_text(path, most=2**28).splitlines(keepends=True)
         except (FileNotFoundError, NotADirectoryError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
-from ganlab.record.stored import differences, stored_config
+from ganlab.record.stored import absolute, differences, relocated, stored_config
 
 # the settings that may change on resume: they decide how a run is executed and watched
 MAY_DIFFER = (
@@ -30,6 +30,7 @@ MAY_DIFFER = (
     "metrics_memory",
     "data.root",
     "data.download",
+    "data.skip_corrupt",  # the hash of the data is compared
 )
 
 
@@ -64,17 +65,7 @@ def continued(
     new |= {"resume": True, "run": None, "run_dir": os.path.abspath(folder), "name": config["name"]}
     for budget in (config.get("budget"), new.get("budget")):
         _check_budget(budget)
-    changed = [
-        line
-        for key, line in differences(config, new)
-        if not any(_inside(key, f) for f in MAY_DIFFER)
-    ]
-    if changed:
-        raise RunError(
-            f"run: {folder} cannot be resumed with other settings; these settings differ:\n"
-            + "\n".join(f"  {line}" for line in changed)
-            + "\nResume it without these changes, or start a new run with another run_dir."
-        )
+    _refuse_changes(config, new, f"run: {folder} cannot be resumed with other settings")
     if config.get("lesson") and record.get("status") == "finished":
         raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
     seen = record.get("counters") or {"examples_seen": 0, "batches_seen": 0}
@@ -85,6 +76,52 @@ def continued(
             f"budget.examples={2 * seen['examples_seen']}."
         )
     return new
+
+
+def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]) -> None:
+    """Raise unless a run can go on from a checkpoint with its configuration.
+
+    The checkpoint holds the configuration that the run has been trained with so far; config.yaml
+    may have been edited since.
+
+    Args:
+        path: the checkpoint, in the run's folder `checkpoints`.
+        contents: its contents, see `ganlab.core.load.read_checkpoint`.
+        config: the configuration to go on with, plain and resolved.
+
+    Raises:
+        RunError: a setting outside `MAY_DIFFER` has changed; or the budget has changed, and the
+            checkpoint has reached it.
+    """
+    if not (saved := contents["ganlab"].get("config")):
+        return
+    saved = relocated(
+        absolute(saved, Path.cwd()), saved["run_dir"], os.path.abspath(path.parents[1])
+    )
+    missing = {key: config.get(key) for key in ("dry_run", "metrics_memory")}  # in older runs
+    _refuse_changes(missing | saved, config, f"run: config.yaml differs from that in {path}")
+    counters, budget = contents["ganlab"]["counters"], config["budget"]
+    seen = {name: counters[f"{name}_seen"] for name in ("examples", "batches")}
+    reached = [name for name, n in seen.items() if budget.get(name) and budget[name] <= n]
+    if reached and budget != saved.get("budget"):
+        raise RunError(
+            f"budget.{reached[0]}: received {budget[reached[0]]}, but the run has been trained for "
+            f"{seen['examples']:,} examples ({seen['batches']:,} batches). Give a longer budget, "
+            f"e.g. budget.examples={2 * seen['examples']}."
+        )
+
+
+def _refuse_changes(old: dict[str, Any], new: dict[str, Any], title: str) -> None:
+    """Raise a RunError that lists the settings that differ, except those of `MAY_DIFFER`."""
+    changed = [
+        line for key, line in differences(old, new) if not any(_inside(key, f) for f in MAY_DIFFER)
+    ]
+    if changed:
+        raise RunError(
+            f"{title}; these settings differ:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nResume it without these changes, or start a new run with another run_dir."
+        )
 
 
 def _check_budget(budget: Any) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from ganlab.callbacks import Budget, Checkpoints, Tracking
-from ganlab.core.load import check_belongs, newest_checkpoint
+from ganlab.core.load import CHANGED, cannot_be_restored, check_belongs, newest_checkpoint
 from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
@@ -28,6 +28,7 @@ from ganlab.runs.other_ranks import (
     end_with_main_process,
     exit_rank,
 )
+from ganlab.runs.resume import check_continues
 from ganlab.runs.summary import summary
 
 
@@ -214,14 +215,25 @@ class Session:
             if "started" in record:
                 self._say("No checkpoint yet: the run starts from the beginning.")
             return None
-        path, contents = newest
+        try:
+            self._check_newest(*newest)
+        except GanlabError:
+            raise
+        except CHANGED as error:
+            raise cannot_be_restored(newest[0], error) from error
+        return newest[0]
+
+    def _check_newest(self, path: Path, contents: dict[str, Any]) -> None:
+        """Raise unless the run can go on from a checkpoint; say what is missing."""
         if path.stem != "last":
             state = "damaged" if (path.parent / "last.ckpt").exists() else "missing"
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", self.folder)
-        if contents["ganlab"]["logged_at"] and not (self.folder / "metrics.csv").exists():
-            self._say("metrics.csv is missing: a new one starts after the checkpoint.")
-        return path
+        check_continues(path, contents, self.config)
+        rows = read_metrics(self.folder) if self.is_main else []
+        logged, kept = contents["ganlab"]["logged_at"], rows[-1]["examples_seen"] if rows else 0
+        if kept < logged:
+            self._say(f"metrics.csv lacks the rows from {kept:,} to {logged:,} examples.")
 
     def _log_config(self, loggers: list[Any]) -> None:
         for logger in loggers:

@@ -444,6 +444,7 @@ def test_commands_for_models_say_that_a_run_is_a_lesson(
         ("sweep resume run budget.images=5", "budget.images=5: sweep resume takes folders and"),
         ("data check . out=x.txt", "out: received x.txt; needs a name that ends in .png"),
         ("data check ~nosuchuser/x", "~nosuchuser/x"),
+        ("sample run=run n=1000000000000", "there is not enough memory"),
         (f"sample run=run checkpoint={'x' * 300}", "File name too long. Give a shorter name."),
         (f"train experiment=ring_hinge run_dir={'x' * 300}", "Give a shorter name."),
     ],

@@ -1,5 +1,6 @@
 """Output and files of the commands `sample`, `list`, `train -m` and `bench`."""
 
+import itertools
 import json
 import sys
 
@@ -11,6 +12,7 @@ import ganlab.cli.list
 from ganlab.cli import main
 from ganlab.config.compose import compose
 from ganlab.config.groups import options
+from ganlab.modalities.image import Image as Modality
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -87,6 +89,25 @@ def test_samples_are_not_mixed_with_the_files_of_a_folder(conditional_run, tmp_p
         path.unlink()
     (tmp_path / "folder" / ".hidden").write_text("")
     assert main(words) == 0
+
+
+def test_samples_are_all_written_or_none(conditional_run, tmp_path, monkeypatch, capsys):
+    """So an interrupted command can be given again."""
+    saved = Modality.save
+    numbers = itertools.count()
+
+    def save(*given):
+        if next(numbers) == 2:
+            raise KeyboardInterrupt
+        return saved(*given)
+
+    monkeypatch.setattr(Modality, "save", save)
+    words = ["sample", f"run={conditional_run}", "n=3", f"out={tmp_path / 'folder'}"]
+    assert main(words) == 130
+    assert "ganlab sample: interrupted." in capsys.readouterr().err
+    assert list(tmp_path.rglob("*.png")) == []
+    assert main(words) == 0
+    assert len(list((tmp_path / "folder").iterdir())) == 3
 
 
 def test_samples_of_a_2d_model_are_written_as_points(tmp_path):

@@ -74,7 +74,7 @@ def test_a_protocol_that_needs_more_examples_leaves_no_folder(tmp_path, monkeypa
     game = [argument for argument in ARGUMENTS if not argument.startswith("protocol")]
     command = ["train", *game, *protocol, "budget.batches=1", "run_dir=run"]
     assert main(command) == 1
-    assert "real examples to score against: received 1000000" in capsys.readouterr().err
+    assert "protocol.real_samples: received 1000000" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_log_changes_no_record(ring, capsys):
     assert contents(ring) == before
     (ring / "metrics.csv").unlink()
     assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 0
-    assert "metrics.csv is missing: a new one starts" in capsys.readouterr().err
+    assert "metrics.csv lacks the rows from 0 to 32 examples" in capsys.readouterr().err
 
 
 def test_a_killed_run_that_has_logged_is_not_replaced(ring, capsys):
@@ -159,6 +159,25 @@ def test_an_interrupt_before_training_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("ganlab.runs.session.load", interrupted)
     assert main(["train", *ARGUMENTS, "budget.batches=2"]) == 130
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_shorter_budget_does_not_end_an_interrupted_run(ring, capsys):
+    """It would end without scores, and its own budget would be forgotten."""
+    record = (ring / "run.json").read_text()
+    (ring / "run.json").write_text(record.replace('"finished"', '"interrupted"', 1))
+    before = contents(ring)
+    assert main(["train", f"run={ring}", "resume=true", "budget.batches=3"]) == 1
+    error = capsys.readouterr().err
+    assert "budget.batches: received 3, but the run has been trained for 32 examples" in error
+    assert contents(ring) == before
+    assert main(["train", f"run={ring}", "resume=true", "budget.batches=6"]) == 0
+
+
+def test_an_edited_configuration_is_compared_with_the_checkpoint(ring, capsys):
+    config = ring / "config.yaml"
+    config.write_text(config.read_text().replace("batch_size: 8", "batch_size: 16"))
+    assert main(["train", f"run={ring}", "resume=true", "budget.batches=8"]) == 1
+    assert "data.batch_size: 8 → 16" in capsys.readouterr().err
 
 
 def test_the_first_checkpoint_is_in_the_record_at_once(tmp_path, monkeypatch):

@@ -104,3 +104,25 @@ def named(name: str) -> Iterator[None]:
         key = f"protocol.metrics.{name}"
         hint = f"({key}.<setting>=… changes a setting, {key}=null leaves the metric out.)"
         raise ConfigError(f"evaluation: {error} {hint}") from None
+
+
+def check_counts(
+    metrics: Mapping[str, SampleMetric], real: Callable[[str | None], int], samples: int | None
+) -> None:
+    """Raise a ConfigError that names every metric with too few samples or real examples.
+
+    Args:
+        metrics: the metrics by name.
+        real: maps a split, None for the protocol's, to its number of examples.
+        samples: number of generated samples; None if it is not known yet.
+    """
+    too_few = []
+    for name, metric in metrics.items():
+        examples = real(metric.real_split) if metric.uses_real else metric.min_samples
+        try:
+            with named(name):
+                metric.check_counts(examples, metric.min_samples if samples is None else samples)
+        except ConfigError as error:
+            too_few.append(str(error))
+    if too_few:
+        raise ConfigError("\n".join(too_few))

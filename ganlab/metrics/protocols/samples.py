@@ -25,6 +25,7 @@ from ganlab.metrics.protocols.protocol import (
 )
 from ganlab.metrics.protocols.real import RealSamples, extract_features, part_size
 from ganlab.metrics.protocols.requirements import (
+    check_counts,
     check_generates,
     check_labelled,
     check_metrics,
@@ -142,9 +143,7 @@ class SampleProtocol(Protocol):
             with named(name):
                 metric.load()
                 metric.bind(self.extractor, data)
-                fake = metric.min_samples if self.samples is None else self.samples
-                examples = real.count(metric.real_split) if metric.uses_real else metric.min_samples
-                metric.check_counts(examples, fake)
+        check_counts(self.metrics, real.count, self.samples)
         self._real = real
 
     def evaluate(self, module: AdversarialModule, data: Any, work: Work = ALONE) -> Scores:
