@@ -118,8 +118,7 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
         try:
             values[key] = arguments[key].parse(value)
         except ValueError as error:
-            period = "" if str(error).endswith(("?", ".")) else "."
-            raise ConfigError(f"{key}: {error}{period} It is {arguments[key].help}") from None
+            raise ConfigError(f"{key}: {error} ({arguments[key].help})") from None
     for name, value in values.items():
         if value is REQUIRED:
             raise ConfigError(f"{name}: missing; {arguments[name].help}")

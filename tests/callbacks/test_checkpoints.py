@@ -218,7 +218,7 @@ def test_a_wrong_byte_in_the_weights_is_noticed(tmp_path):
     lengths = struct.unpack_from("<HH", contents, tensor.header_offset + 26)  # of name and padding
     contents[tensor.header_offset + 30 + sum(lengths)] ^= 1
     last.write_bytes(contents)
-    with pytest.raises(CheckpointError, match=r"checksum of .*data/\d+ in it is wrong\. Use anoth"):
+    with pytest.raises(CheckpointError, match=r"checksum of .*data/\d+ in it is wrong\. Put back"):
         read_checkpoint(last)
 
 

@@ -200,7 +200,7 @@ def test_reference_subsets_do_not_depend_on_the_runs_seed():
 
 @pytest.mark.parametrize("n", [41, 0, -1, 2.5])
 def test_reference_refuses_a_number_of_examples_out_of_range(n):
-    with pytest.raises(DataError, match=r"train split of Numbers has 40.*Ask for 1 to 40"):
+    with pytest.raises(DataError, match=r"train split of Numbers has 40.*Set it to 1 to 40"):
         Numbers(40).reference("train", n)
 
 

@@ -155,7 +155,7 @@ def test_a_folder_is_a_data_set(tmp_path):
         assert torch.equal(data.split(split)["example"], _tensor(pixels))
         assert data.content_hash(split) == FolderData(tmp_path).content_hash("train")
     assert data.reference("test", 2).shape == (2, 3, 6, 5)
-    with pytest.raises(DataError, match="Ask for 1 to 3"):
+    with pytest.raises(DataError, match="Set it to 1 to 3"):
         data.reference("train", 4)
     plain = FolderData(tmp_path / "cat")
     assert (plain.classes, plain.provides, list(plain.train)) == (None, ("example",), ["example"])

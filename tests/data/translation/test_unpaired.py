@@ -111,7 +111,7 @@ def test_reference_rows_of_sides_of_unequal_length(tmp_path):
     assert set(values(rows["a"])) <= set(range(5))
     assert set(values(rows["b"])) <= set(range(100, 112))
     assert values(data.domain("b").reference("test")) == [150, 151]
-    with pytest.raises(DataError, match="Ask for 1 to 5"):
+    with pytest.raises(DataError, match="Set it to 1 to 5"):
         data.reference_rows("train", 6)
 
 
