@@ -78,16 +78,16 @@ class KernelDistance(KeptSamples):
         """Return the mean and the population standard deviation of the estimates."""
         real, fake = self.kept("real"), self.kept("fake")
         random = np.random.RandomState(_SEED)
-        estimates = []
-        for _ in range(self.subsets):
+        # one tensor: small tensors that stay between large ones would keep memory from being reused
+        values = torch.empty(self.subsets, dtype=torch.float64)
+        for number in range(self.subsets):
             x, y = (
                 features.select(
                     torch.from_numpy(random.choice(len(features), self.subset_size, replace=False))
                 ).loaded(self.memory // 8)
                 for features in (fake, real)
             )
-            estimates.append(squared_mmd(x, y, self.memory // 2))
-        values = torch.stack(estimates)
+            values[number] = squared_mmd(x, y, self.memory // 2)
         return dict(zip(self.scores, (values.mean(), values.std(correction=0)), strict=True))
 
 
