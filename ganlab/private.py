@@ -5,6 +5,7 @@ A new version of such a package may break these functions. tests/test_private.py
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
     from torchmetrics import Metric
+
+TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")  # in a pickle
+PythonUnpickler = pickle._Unpickler  # that of C takes memory for the largest index it reads
 
 
 class BatchNormOfAnyRank(BatchNorm):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import stat
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -84,32 +82,6 @@ def read_json(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from None
     check_extent(content, 1_000_000)
     return content
-
-
-def check_torch_file(path: Path) -> None:
-    """Raise unless a file of `torch.save` is intact, and takes as much memory as disk to read.
-
-    `torch.load` does not compare checksums, and with `weights_only` it still unpacks compressed
-    tensors and makes buffers of any size. Files of PyTorch before 1.6 have no checksums.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: the file is empty, cut short or compressed, a checksum is wrong, or the file
-            makes a buffer.
-    """
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        if content.find(b"bytearray") >= 0:
-            raise ValueError("it makes a buffer, which torch.save never does")
-        if content[:2] != b"PK":
-            return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ValueError("it is compressed, which torch.save never does")
-            if name := archive.testzip():
-                raise ValueError(f"the checksum of {name} in it is wrong")
-    except zipfile.BadZipFile as error:
-        raise ValueError(str(error)) from error
 
 
 def check_extent(content: Any, most: int, deepest: int = 50) -> None:

@@ -50,6 +50,11 @@ def unfinished_gradients(module: Game, state: Mapping[str, Any]) -> dict[str, di
         state: what the game has written to the checkpoint.
     """
     pending = state["pending_gradients"]
+    parameters = dict(module.named_parameters())
+    for gradients in (pending, *(v for v in pending.values() if not isinstance(v, Tensor))):
+        for name, gradient in gradients.items():
+            if isinstance(gradient, Tensor) and parameters[name].shape != gradient.shape:
+                raise CheckpointError(f"checkpoint: the gradient of {name} has another shape.")
     if not any(isinstance(value, Tensor) for value in pending.values()):
         return dict(pending)
     names = {parameter: name for name, parameter in module.named_parameters()}

@@ -12,11 +12,12 @@ import torch
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.errors import CheckpointError
-from ganlab.reading import check_extent, check_torch_file
+from ganlab.reading import check_extent
 from ganlab.record.old_names import current
 from ganlab.record.run import read_record, refuse_lesson
 from ganlab.record.states import state_of
 from ganlab.record.stored import differences, stored_config
+from ganlab.torch_files import check_torch_file
 
 CHECKPOINTS = ("last", "previous")
 # what restoring raises if the contents of a checkpoint were changed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab.config.values import boolean
 from ganlab.errors import CheckpointError, ConfigError, one_of
-from ganlab.reading import check_extent, check_torch_file
+from ganlab.reading import check_extent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -156,6 +156,8 @@ def read_tensors(file: Path) -> Any:
         CheckpointError: the file is missing, holds more than tensors, or is damaged.
     """
     import torch
+
+    from ganlab.torch_files import check_torch_file
 
     try:
         check_torch_file(file)

@@ -47,14 +47,30 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             raise yaml.constructor.ConstructorError(
                 None, None, f"found duplicate key {repeated}", node.start_mark
             )
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if any(isinstance(key, float) for key in mapping):  # many could have the same hash
+            raise ValueError("a key is no text and no whole number")
+        return mapping
 
     def flatten_mapping(self, node: Any) -> None:
         super().flatten_mapping(node)
-        if len(node.value) > ENTRIES:
+        self.entries = getattr(self, "entries", 0) + len(node.value)
+        if self.entries > ENTRIES:
             raise ValueError(f"it has more than {ENTRIES:,} entries")
 
+    def construct_number(self, node: Any) -> Any:
+        """Return a number; numbers with colons, as 1:30, are read as in YAML 1.1."""
+        is_int = node.tag.endswith(":int")
+        if len(node.value) > (20 if is_int else 400):
+            raise ValueError(f"it has a number of {len(node.value):,} characters")
+        try:
+            return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+        except OverflowError:
+            raise ValueError(f"{node.value[:20]}… is too large") from None
 
+
+for kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{kind}", _Loader.construct_number)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from ganlab.record.machine import without_password
 from ganlab.record.old_names import current, current_override
 from ganlab.tuning.space import Space, changes
 
+# of SQLite's schema: constraints that Optuna makes, and what computes when rows are used
+_PLAIN_CHECK = re.compile(r"CHECK \((version_info_id ?= ?1|\w+ IN \('[^()]*'\))\)")
+_COMPUTES = re.compile(
+    r"\b(VIRTUAL|AS|WHERE|DEFAULT|CHECK)\b|\bINDEX\b[^(]*\([^)]*\(", re.IGNORECASE
+)
 # keys that say how a trial is executed; they may differ between the processes of one search
 _NAMES_ANOTHER_FILE = bytes.fromhex(
     "d9d505f920a163d7"
@@ -186,10 +192,14 @@ def _refuse_foreign_tables(path: Path) -> None:
     """Raise if a SQLite file has what Optuna does not make: reading it could take for ever."""
     if not path.exists():
         return
-    query = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=60)) as database:
-        for kind, name in database.execute(query):
-            raise RunError(f"study: {path} has a {kind}, {name!r}, and was not written by Optuna.")
+        for kind, name, sql in database.execute("SELECT type, name, sql FROM sqlite_master"):
+            text = _PLAIN_CHECK.sub("", sql or "")
+            if kind not in ("table", "index") or _COMPUTES.search(text):
+                raise RunError(
+                    f"study: {path} has a {kind}, {name!r}, that Optuna does not make. Choose "
+                    "another study=NAME."
+                )
 
 
 def _storage(text: str | None, folder: Path) -> optuna.storages.BaseStorage:

@@ -47,3 +47,23 @@ def test_repeated_keys_damage_and_tags_are_refused(text):
 
 def test_merged_keys_may_be_overridden():
     assert parse("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}")["b"] == {"x": 3, "y": 2}
+
+
+MERGES = "a: &a {" + ", ".join(f"k{n}: 1" for n in range(1000)) + "}\nb:\n" + "- {<<: *a}\n" * 200
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{1.5: a, 2.5: b}", "a key is no text and no whole number"),
+        ("a: " + "1" * 21, "a number of 21 characters"),
+        ("a: 1" + ":59" * 90_000, "a number of 270,001 characters"),
+        ("a: 1" + ":59" * 90_000 + ".5", "a number of 270,003 characters"),
+        ("a: 1" + ":59" * 120 + ".5", "is too large"),
+        (MERGES, "more than 100,000 entries"),
+    ],
+)
+def test_values_that_take_long_to_read_are_refused(text, words):
+    """Keys whose hashes are alike, numbers of many digits, and mappings that are merged often."""
+    with pytest.raises(ValueError, match=words):
+        parse(text)

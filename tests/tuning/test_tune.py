@@ -215,14 +215,25 @@ def test_another_search_of_the_same_name_is_refused(tmp_path, changes, says):
     opened(tmp_path / "s", fixed=["seed=3", "threads=1", "trainer=gpu"])
 
 
-def test_a_study_with_a_trigger_is_not_opened(study_folder, monkeypatch, capsys):
-    """Optuna makes none; one could run a query that never ends."""
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("CREATE TRIGGER t BEFORE INSERT ON trials BEGIN SELECT 1; END", "trigger, 't'"),
+        ("CREATE VIEW t AS SELECT 1", "view, 't'"),
+        ("CREATE TABLE t (a CHECK (instr(hex(a), hex(a)) = 0))", "table, 't'"),
+        ("CREATE TABLE t (a, b AS (hex(a)))", "table, 't'"),
+        ("CREATE INDEX t ON trials (hex(state))", "index, 't'"),
+        ("CREATE INDEX t ON trials (state) WHERE state > 1", "index, 't'"),
+    ],
+)
+def test_a_study_that_computes_is_not_opened(sql, kind, study_folder, monkeypatch, capsys):
+    """Optuna makes no such tables; one could run a query that never ends."""
     pretend(1.0, monkeypatch)
     tune("trials=1")
     with sqlite3.connect(study_folder / "study.db") as database:
-        database.execute("CREATE TRIGGER t BEFORE INSERT ON trials BEGIN SELECT 1; END")
+        database.execute(sql)
     assert tune("trials=2") == 1
-    assert "study.db has a trigger, 't', and was not written by Optuna" in capsys.readouterr().err
+    assert f"study.db has a {kind}, that Optuna does not make" in capsys.readouterr().err
 
 
 def test_runs_without_their_study_are_not_taken_for_trials(study_folder, monkeypatch, capsys):
