@@ -63,10 +63,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         is_int = node.tag.endswith(":int")
         if len(node.value) > (20 if is_int else 400):
             raise ValueError(f"it has a number of {len(node.value):,} characters")
-        try:
-            return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
-        except OverflowError:
-            raise ValueError(f"{node.value[:20]}… is too large") from None
+        return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
 
 
 for kind in ("int", "float"):
