@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")  # in a pickle
+PARAMETER = "torch._utils._rebuild_parameter"
 PythonUnpickler = pickle._Unpickler  # that of C takes memory for the largest index it reads
 
 

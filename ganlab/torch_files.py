@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ganlab.private import TENSORS, PythonUnpickler
+from ganlab.private import PARAMETER, TENSORS, PythonUnpickler
 
 _SIZES = {  # bytes of an element, by the beginning of a storage's name
     "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1,
@@ -97,6 +97,8 @@ class _Contents(PythonUnpickler):
             return _Callable(_empty)
         if f"{module}.{name}" in TENSORS:
             return _Callable(self._tensor)
+        if f"{module}.{name}" == PARAMETER:
+            return _Callable(lambda tensor, *_: tensor)
         kind = name.removesuffix("Storage")
         if module in ("torch", "torch.storage") and kind in _SIZES and kind != name:
             return _SIZES[kind]
