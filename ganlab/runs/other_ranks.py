@@ -76,7 +76,7 @@ class OtherRanks:
         return list(getattr(self._launcher, "procs", ()))
 
     def _watch(self) -> None:
-        while not self._done.wait(0.5):
+        while not self._done.wait(0.05):  # Lightning looks every five seconds, and then kills all
             if failure := self.failure():
                 self._on_death(failure)
                 return

@@ -137,7 +137,8 @@ def test_killed_runs_of_two_processes(tmp_path, kills):
                 os.kill(pid, signal.SIGKILL)
         if end(process)[0] != 0:  # else it had trained to the end; waits for both processes
             killed += 1
-            assert state_of(folder) == ("killed" if seed % 2 else "failed")
+            # after another rank's end Lightning kills the main process, perhaps before it says so
+            assert state_of(folder) in (["killed"] if seed % 2 else ["failed", "killed"])
             assert read_checkpoint(folder / "checkpoints" / "last.ckpt")
             assert end(start(f"run={folder}", "resume=true")) == (0, ANY)
         assert_same_runs(straight, folder)
