@@ -83,9 +83,7 @@ def stored_config(folder: Path, trust: bool = False) -> dict[str, Any]:
         RunError: the folder holds no readable configuration; or the configuration names something
             that is not in `ALLOWED`, has an interpolation, or writes outside the run's folder.
     """
-    config = absolute(read_config(folder), Path.cwd())
-    if isinstance(old := config.get("run_dir"), str) and old:
-        config = relocated(config, old, os.path.abspath(folder))
+    config = placed(read_config(folder), folder)
     if not trust:
         check_stored(config, f"run: {folder / 'config.yaml'}", folder)
     return config
@@ -157,8 +155,7 @@ def is_typed(folder: Path, config: dict[str, Any]) -> bool:
     Raises:
         RunError: the folder holds no readable configuration.
     """
-    typed = relocated(absolute(config, Path.cwd()), config["run_dir"], os.path.abspath(folder))
-    different = differences(stored_config(folder, trust=True), typed)
+    different = differences(stored_config(folder, trust=True), placed(config, folder))
     shown = ("run", "run_dir", "resume", "dry_run", "metrics_memory")
     return all(key in shown for key, _ in different)
 
@@ -209,6 +206,15 @@ def absolute(config: dict[str, Any], base: Path) -> dict[str, Any]:
         return value
 
     return {key: convert(str(key), value) for key, value in config.items()}
+
+
+def placed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a run's configuration with absolute paths, those in its run_dir moved to `folder`."""
+    config = absolute(config, Path.cwd())
+    old = config.get("run_dir")
+    if not isinstance(old, str) or not old:
+        return config
+    return relocated(config, old, os.path.abspath(folder))
 
 
 def relocated(config: Any, old: str, new: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
-from ganlab.record.stored import absolute, differences, relocated, stored_config
+from ganlab.record.stored import differences, placed, stored_config
 
 # the settings that may change on resume: they decide how a run is executed and watched
 MAY_DIFFER = (
@@ -95,9 +95,7 @@ def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]
     """
     if not (saved := contents["ganlab"].get("config")):
         return
-    saved = relocated(
-        absolute(saved, Path.cwd()), saved["run_dir"], os.path.abspath(path.parents[1])
-    )
+    saved = placed(saved, path.parents[1])
     missing = {key: config.get(key) for key in ("dry_run", "metrics_memory")}  # in older runs
     _refuse_changes(missing | saved, config, f"run: config.yaml differs from that in {path}")
     counters, budget = contents["ganlab"]["counters"], config["budget"]
