@@ -48,21 +48,27 @@ def unfinished_gradients(module: Game, state: Mapping[str, Any]) -> dict[str, di
     Args:
         module: the game, with its phases.
         state: what the game has written to the checkpoint.
+
+    Raises:
+        CheckpointError: a gradient has another shape than its parameter.
     """
     pending = state["pending_gradients"]
     parameters = dict(module.named_parameters())
-    for gradients in (pending, *(v for v in pending.values() if not isinstance(v, Tensor))):
-        for name, gradient in gradients.items():
-            if isinstance(gradient, Tensor) and parameters[name].shape != gradient.shape:
-                raise CheckpointError(f"checkpoint: the gradient of {name} has another shape.")
+
+    def fitting(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: laid_out(gradient, parameters[name], f"the gradient of {name}")
+            for name, gradient in gradients.items()
+        }
+
     if not any(isinstance(value, Tensor) for value in pending.values()):
-        return dict(pending)
-    names = {parameter: name for name, parameter in module.named_parameters()}
+        return {phase: fitting(gradients) for phase, gradients in pending.items()}
+    names = {parameter: name for name, parameter in parameters.items()}
     by_phase = {}
     for phase in module.phases:
         own = [names[p] for player in phase.players for p in module.parameters_of[player]]
         if found := {name: pending[name] for name in own if name in pending}:
-            by_phase[phase.name] = found
+            by_phase[phase.name] = fitting(found)
     return by_phase
 
 

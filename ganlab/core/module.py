@@ -9,12 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from ganlab.core.checkpoint import (
-    check_state_fits,
-    laid_out,
-    lay_out_state,
-    unfinished_gradients,
-)
+from ganlab.core.checkpoint import check_state_fits, lay_out_state, unfinished_gradients
 from ganlab.core.game import Game
 from ganlab.core.gradients import add_gradients, one_scaler_update, scaled, unscaled
 from ganlab.core.phase import Phase
@@ -228,13 +223,10 @@ class AdversarialModule(Game):
         """Move what a checkpoint has restored to the device.
 
         Raises:
-            CheckpointError: it has other shapes than the model's parameters.
+            CheckpointError: the state of a fused optimizer has other shapes than its parameters.
         """
         self._unfinished = {
-            phase: {
-                name: laid_out(gradient, self.get_parameter(name), f"the gradient of {name}")
-                for name, gradient in gradients.items()
-            }
+            phase: {name: gradient.to(self.device) for name, gradient in gradients.items()}
             for phase, gradients in self._unfinished.items()
         }
         for optimizer in self.trainer.optimizers:
