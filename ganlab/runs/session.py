@@ -153,8 +153,8 @@ class Session:
         """Take the folder, and write the run's record and configuration.
 
         Raises:
-            RunError: the folder is in use, cannot be written, holds another run or a damaged
-                metrics.csv; or the training data are not those of the resumed run.
+            RunError: the folder is in use, cannot be written, or holds another run; or the
+                training data are not those of the resumed run.
         """
         if not self.record:
             self.record = RunRecord(self.folder)
@@ -168,7 +168,6 @@ class Session:
                 f"(their hash was {before}, now it is {data_hash}). Restore those data, or give "
                 "their folder with data.root=DIR; else start a new run."
             )
-        read_metrics(self.folder)  # a damaged log must not end the run after its record changed
         self.record.start(
             self.config["name"],
             self.config["seed"],
@@ -200,8 +199,10 @@ class Session:
 
         Raises:
             CheckpointError: the checkpoints cannot be read, or belong to another model.
-            RunError: the run has saved checkpoints, and none is left.
+            RunError: the run has saved checkpoints, and none is left; or metrics.csv is damaged.
         """
+        # a damaged log must not end the run after its record has changed
+        rows = read_metrics(self.folder) if self.is_main else []
         newest = newest_checkpoint(self.folder)
         if newest is None:
             record = self.record.data if self.record else {}
@@ -216,21 +217,20 @@ class Session:
                 self._say("No checkpoint yet: the run starts from the beginning.")
             return None
         try:
-            self._check_newest(*newest)
+            self._check_newest(*newest, rows)
         except GanlabError:
             raise
         except CHANGED as error:
             raise cannot_be_restored(newest[0], error) from error
         return newest[0]
 
-    def _check_newest(self, path: Path, contents: dict[str, Any]) -> None:
+    def _check_newest(self, path: Path, contents: dict[str, Any], rows: list[Any]) -> None:
         """Raise unless the run can go on from a checkpoint; say what is missing."""
         if path.stem != "last":
             state = "damaged" if (path.parent / "last.ckpt").exists() else "missing"
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", self.folder)
         check_continues(path, contents, self.config)
-        rows = read_metrics(self.folder) if self.is_main else []
         logged, kept = contents["ganlab"]["logged_at"], rows[-1]["examples_seen"] if rows else 0
         if kept < logged:
             self._say(f"metrics.csv lacks the rows from {kept:,} to {logged:,} examples.")
