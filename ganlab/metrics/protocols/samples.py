@@ -180,9 +180,8 @@ class SampleProtocol(Protocol):
                 f"protocol.samples: received {n}, fewer than the {work.ranks} processes of the "
                 f"run. Set it to {work.ranks} or more."
             )
+        check_counts(self.metrics, self._real.count, n)
         for name, metric in self.metrics.items():
-            with named(name):
-                metric.check_counts(metric.min_samples, n)
             if isinstance(metric, ModelMetric) and source.module is None:
                 raise ConfigError(
                     f"protocol.metrics.{name}: needs the model itself, not only its images. Leave "
