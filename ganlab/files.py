@@ -25,7 +25,7 @@ from ganlab.printable import one_line
 
 # names of files may have bytes that are no UTF-8; they are written as \udc80 and so on
 _ENCODING = {"encoding": "utf-8", "errors": "backslashreplace"}
-RUN_HINT = "What was saved before stays valid. Make room, or choose another folder."
+RUN_HINT = "choose another folder. What was saved before stays valid."
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def atomic(path: Path, hint: str = RUN_HINT) -> Iterator[Path]:
 
     Args:
         path: the file to write.
-        hint: the end of the error message: what the user can do.
+        hint: what the user can do, as the end of a sentence such as "Make room, or …".
 
     Raises:
         RunError: the file cannot be written, e.g. on a full disk; an older file is untouched.
@@ -120,9 +120,11 @@ def link(source: Path, target: Path) -> None:
 def cannot_write(path: Path, error: Exception, hint: str = RUN_HINT) -> RunError:
     """Return the error for a file that could not be written; `hint` says what the user can do."""
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-    if getattr(error, "errno", errno.ENOSPC) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        hint = hint.replace("Make room, or choose", "Choose").replace("Make room, or give", "Give")
-    return RunError(f"{path}: cannot be written: {reason}. {hint}")
+    if getattr(error, "errno", errno.ENOSPC) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = f"Make room, or {hint}"
+    else:
+        advice = hint[0].upper() + hint[1:]
+    return RunError(f"{path}: cannot be written: {reason}. {advice}")
 
 
 def write_text(path: Path, text: str, hint: str = RUN_HINT) -> None:

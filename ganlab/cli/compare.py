@@ -94,5 +94,5 @@ def _write(path: Path, data: dict[str, Any]) -> None:
     from ganlab.files import write_text
 
     text = json.dumps(data, indent=2, default=str, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n", "Make room, or give another file with --json FILE.")
+    write_text(path, text + "\n", "give another file with --json FILE.")
     print(f"\nWrote the data to {path}", file=sys.stderr)

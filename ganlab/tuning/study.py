@@ -26,10 +26,9 @@ _PLAIN_CHECK = re.compile(r"CHECK \((version_info_id ?= ?1|\w+ IN \('[^()]*'\))\
 _COMPUTES = re.compile(
     r"\b(VIRTUAL|AS|WHERE|DEFAULT|CHECK)\b|\bINDEX\b[^(]*\([^)]*\(", re.IGNORECASE
 )
+# the end of a journal that names another file, sqlite.org/fileformat
+_NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")
 # keys that say how a trial is executed; they may differ between the processes of one search
-_NAMES_ANOTHER_FILE = bytes.fromhex(
-    "d9d505f920a163d7"
-)  # end of such a journal, sqlite.org/fileformat
 MAY_DIFFER = (
     "trainer",
     "threads",

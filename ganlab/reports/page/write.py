@@ -23,7 +23,7 @@ from ganlab.reports.comparison.table import Table
 PARTS = Path(__file__).parent / "parts"
 SCRIPTS = ("base", "table", "groups", "filters", "axes", "curves", "samples", "settings")
 SCRIPTS += ("verdicts", "main")
-HINT = "Make room, or give another file with --html FILE."
+HINT = "give another file with --html FILE."
 
 
 def write_page(comparison: Comparison, path: Path, table: Table, memory: int | None = None) -> None:
