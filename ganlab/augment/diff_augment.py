@@ -17,20 +17,32 @@ class DiffAugment(Augmentation):
     """Random colour, translation and cutout of all pictures that the discriminator sees.
 
     Zhao et al. 2020 (arXiv:2006.10738), section 3, with the ranges and the order of the authors'
-    code (mit-han-lab/data-efficient-gans, DiffAugment_pytorch.py). Every change acts on every
-    sample. Pictures are (N, C, H, W), in [-1, 1] before it. All pictures of a sample change alike.
+    code (mit-han-lab/data-efficient-gans, DiffAugment_pytorch.py). Pictures are (N, C, H, W), in
+    [-1, 1] before it. All pictures of a sample change alike.
 
     Args:
         policy: the changes, in the order in which they act: "color", see `change_color`;
             "translation", see `translate`; "cutout", see `cut_out`.
+        probability: of a sample to be changed, by all of the policy; 1 in the paper. With less than
+            1, the unchanged data can be told from the changed, so that the generator does not
+            learn the changes: Karras et al. 2020 (arXiv:2006.06676), section 2.2.
 
     Raises:
-        ConfigError: `policy` is empty or has another value. Or, when called: no part of the samples
-            is pictures.
+        ConfigError: `policy` is empty or has another value, or `probability` is not in (0, 1]. Or,
+            when called: no part of the samples is pictures.
     """
 
-    def __init__(self, policy: Sequence[str] = ("color", "translation", "cutout")) -> None:
+    def __init__(
+        self,
+        policy: Sequence[str] = ("color", "translation", "cutout"),
+        probability: float = 1.0,
+    ) -> None:
         super().__init__()
+        if not 0 < probability <= 1:
+            raise ConfigError(
+                f"DiffAugment.probability: received {probability}; needs a number above 0, up to 1."
+            )
+        self.probability = probability
         policy = [policy] if isinstance(policy, str) else policy
         if not policy:
             raise ConfigError(
@@ -39,10 +51,17 @@ class DiffAugment(Augmentation):
         self.policy = tuple(one_of("DiffAugment.policy", name, CHANGES) for name in policy)
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        before, n, device = parts, len(parts[0]), parts[0].device
         for name in self.policy:
-            uniform = torch.rand(len(parts[0]), 3, device=parts[0].device).T
+            uniform = torch.rand(n, 3, device=device).T
             parts = change_pictures("DiffAugment", parts, partial(CHANGES[name], uniform=uniform))
-        return parts
+        if self.probability == 1:
+            return parts
+        is_changed = torch.rand(n, device=device) < self.probability
+        return tuple(
+            torch.where(is_changed.view(-1, *[1] * (part.dim() - 1)), part, old)
+            for part, old in zip(parts, before, strict=True)
+        )
 
 
 def change_color(pictures: Tensor, uniform: Tensor) -> Tensor:

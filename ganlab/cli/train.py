@@ -12,7 +12,9 @@ HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
   experiment=NAME         a paper's recipe or a short run; `ganlab list experiments` lists them
   model= data= loss=      free combination of model, data and loss; `ganlab list` lists the choices
   regularizer=[a,b]       regularizers in addition to those of the loss
-  trainer=cpu|gpu|…       where to train; trainer.precision=bf16-mixed, trainer.devices=2, …
+  trainer=cpu|gpu|…       where to train; trainer.devices=2, …
+  precision=auto          bfloat16 where the processor is made for it; also 32-true (default),
+                          bf16-mixed and 16-mixed
   budget.examples=        length of the run; also budget.batches, .epochs and .minutes. The run ends
                           when it reaches the first limit; without any, after 3 minutes
   seed=  run_dir=         seed of the run, and the folder that the run is written to

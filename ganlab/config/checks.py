@@ -201,9 +201,9 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not any(available.values()))
     if precision == "16-mixed" and on_cpu:
         raise ConfigError(
-            "trainer.precision: 16-mixed needs a GPU. On a CPU use bf16-mixed or 32-true."
+            "precision: 16-mixed needs a GPU. On a CPU use auto, bf16-mixed or 32-true."
         )
-    one_of("trainer.precision", precision, ("32-true", "32", "bf16-mixed", "16-mixed"))
+    one_of("precision", precision, ("32-true", "32", "bf16-mixed", "16-mixed", "auto"))
     for role, player in (config["model"].get("players") or {}).items():
         if player is None:
             raise ConfigError(f"model.players.{role}: received null; give it an optimizer.")

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ganlab.config.groups import PROTOCOL, bare_names, check_choice, groups, protocol_of
+from ganlab.config.precision import set_precision
 from ganlab.config.reads import check_is_read
 from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
@@ -202,6 +203,7 @@ def to_plain(config: Any, base: Path | None = None) -> dict[str, Any]:
             "model=mlp, a conditional model needs data with classes, and a translator needs pairs "
             "(data=paired, data=shapes) or two sets (data=unpaired, data=shapes_unpaired)."
         ) from None
+    set_precision(plain)
     return absolute(_without_unchosen(current(plain)), base or Path.cwd())
 
 

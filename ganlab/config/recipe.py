@@ -28,6 +28,7 @@ IGNORED = (
     "memory_format",
     "metrics_memory",
     "name",
+    "precision",
     "resume",
     "run",
     "run_dir",
@@ -58,6 +59,7 @@ EXCEPTIONS_FOR_BEST = (
 def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
     """Return the settings that decide a run's result, as a dict from dotted keys to values.
 
+    With precision=auto the recipe has trainer.precision "auto", whatever the processor has chosen.
     In a recipe, data.batch_size is the number of examples on all ranks together. If several ranks
     train without sync_batchnorm, the recipe says so: the result differs from that of one process.
 
@@ -73,6 +75,8 @@ def recipe(config: dict[str, Any], best: bool = False) -> dict[str, Any]:
         if _inside(key, exceptions) or not _inside(key, IGNORED)
     }
     settings = {k: v for k, v in settings.items() if not k.endswith("protocol.features.weights")}
+    if config.get("precision") == "auto":  # the processor chooses trainer.precision
+        settings["trainer.precision"] = "auto"
     if (processes := _processes(config.get("trainer") or {})) > 1:
         if settings.get("data.batch_size") is not None:
             settings["data.batch_size"] *= processes

@@ -5,7 +5,7 @@ from ganlab.core.module import AdversarialModule, Batch
 from ganlab.core.offers import Classifies, Encodes, Generates, Scores, Translates
 from ganlab.core.phase import Phase
 from ganlab.core.player import Player
-from ganlab.core.schedule import LinearDecay, Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.core.schedule import LinearDecay, ProgressRamp, Ramp, Schedule, ScheduledScalars, Steps
 from ganlab.core.translator import Direction, Translator
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LinearDecay",
     "Phase",
     "Player",
+    "ProgressRamp",
     "Ramp",
     "Schedule",
     "ScheduledScalars",

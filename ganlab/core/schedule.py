@@ -1,7 +1,8 @@
 """Schedules: scalars that change during training.
 
 A scalar of a loss, a regularizer, an optimizer or the EMA is a number or a `Schedule`. A schedule
-is a pure function of the number of examples seen, so it has no state and is exact on resume.
+is a pure function of the number of examples seen or of the run's progress, so it has no state. It
+is exact on resume, unless minutes limit the run: no two runs are then equally far at a time.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ class Schedule:
     Attributes:
         lengths: names of the arguments that scale with the length of the run.
         examples_per_epoch: number of examples in an epoch of the run; None until it is known.
+        progress: the share of the run's budget that is used, see `ganlab.callbacks.Budget`; None
+            until it is known.
+        needs_progress: whether the value depends on `progress`.
     """
 
     lengths: tuple[str, ...] = ()
     examples_per_epoch: int | None = None
+    progress: float | None = None
+    needs_progress = False
 
     def __call__(self, examples: int) -> float:
         """Return the value after `examples` examples."""
@@ -88,6 +94,44 @@ class Ramp(Schedule):
         if self.shape == "cosine":
             progress = 0.5 - 0.5 * math.cos(math.pi * progress)
         return self.start + (self.end - self.start) * progress
+
+
+class ProgressRamp(Schedule):
+    """A ramp from `start` to `end` that follows the run's progress, constant before and after.
+
+    The progress is the largest share that is used of any limit of the budget: of examples,
+    batches, epochs or minutes. So the ramp ends with the run, whichever limit ends it.
+
+    Args:
+        start: value until the progress is `begin`.
+        end: value once the progress is `finish`.
+        begin: progress at which the ramp begins, in [0, 1).
+        finish: progress at which the ramp is over, above `begin`, at most 1.
+        shape: as in `Ramp`.
+
+    Raises:
+        ConfigError: `begin` or `finish` is outside its range, or the ramp's shape is not allowed.
+    """
+
+    needs_progress = True
+
+    def __init__(
+        self,
+        start: float,
+        end: float,
+        begin: float = 0.0,
+        finish: float = 1.0,
+        shape: Literal["linear", "cosine", "exponential"] = "linear",
+    ) -> None:
+        if not 0 <= begin < finish <= 1:
+            raise ConfigError(
+                f"ProgressRamp: received begin={begin}, finish={finish}; needs "
+                "0 ≤ begin < finish ≤ 1. They are shares of the run."
+            )
+        self._ramp = Ramp(start, end, finish - begin, shape, begin)
+
+    def __call__(self, examples: int) -> float:
+        return self._ramp(self.progress or 0.0)
 
 
 class LinearDecay(Schedule):
@@ -160,6 +204,11 @@ class ScheduledScalars:
     def __len__(self) -> int:
         return len(self._bindings)
 
+    @property
+    def needs_progress(self) -> bool:
+        """Whether a scalar depends on the run's progress."""
+        return any(schedule.needs_progress for _, schedule, _ in self._bindings)
+
     def bind(self, name: str, holder: Any) -> None:
         """Find all schedules inside `holder` (an object, dict or list) and bind them.
 
@@ -188,9 +237,23 @@ class ScheduledScalars:
         for _, schedule, _ in self._bindings:
             schedule.examples_per_epoch = examples
 
+    def set_progress(self, share: float) -> None:
+        """Tell all schedules the share of the run's budget that is used."""
+        for _, schedule, _ in self._bindings:
+            schedule.progress = share
+
     def update(self, examples: int) -> None:
-        """Set every bound scalar to its value after `examples` examples."""
-        for _, schedule, assign in self._bindings:
+        """Set every bound scalar to its value after `examples` examples.
+
+        Raises:
+            ConfigError: a scalar depends on the run's progress, which was never set.
+        """
+        for name, schedule, assign in self._bindings:
+            if schedule.needs_progress and schedule.progress is None:
+                raise ConfigError(
+                    f"{name}: follows the progress of the run, which is not known. Add a "
+                    "ganlab.callbacks.Budget to the trainer's callbacks, or use ganlab.core.Ramp."
+                )
             assign(schedule(examples))
 
     def values(self, examples: int) -> dict[str, float]:

@@ -9,13 +9,17 @@ in [-1, 1]; H and W must be divisible by its `multiple`. A patch discriminator m
 scores (N, 1, h, w).
 """
 
-from ganlab.networks.blocks import Discriminator, Generator, Norm
+from ganlab.networks.blocks import ConditionalBatchNorm2d, Discriminator, Generator, Norm
 from ganlab.networks.in_one_pass import in_one_pass
 from ganlab.networks.init import INITS, Init, initialise, with_gain
 from ganlab.networks.minibatch import MinibatchStd
 from ganlab.networks.recognition.digits import DigitClassifier
 from ganlab.networks.recognition.segmenter import Segmenter
-from ganlab.networks.synthesis.conditional import LabelledDiscriminator, LabelledGenerator
+from ganlab.networks.synthesis.conditional import (
+    LabelledDiscriminator,
+    LabelledGenerator,
+    ProjectionDiscriminator,
+)
 from ganlab.networks.synthesis.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.synthesis.mlp import Maxout, MLPDiscriminator, MLPGenerator
 from ganlab.networks.synthesis.resnet import ResNetDiscriminator32, ResNetGenerator32
@@ -30,6 +34,7 @@ from ganlab.networks.translation.unet import UNetGenerator
 
 __all__ = [
     "INITS",
+    "ConditionalBatchNorm2d",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "DigitClassifier",
@@ -50,6 +55,7 @@ __all__ = [
     "PatchGAN",
     "PatchHeads",
     "PixelGAN",
+    "ProjectionDiscriminator",
     "ResNetDiscriminator32",
     "ResNetGenerator",
     "ResNetGenerator32",

@@ -27,6 +27,19 @@ def check_count(argument: str, value: object, least: int = 1, most: int | None =
     )
 
 
+def check_classes(classes: object, norm: str = "batch") -> int | None:
+    """Return `classes` if it is None, or at least 2 for a network with batch norm."""
+    if classes is None:
+        return None
+    if norm != "batch":
+        raise ConfigError(
+            f"norm: received {norm!r} with classes={classes!r}; allowed 'batch', whose scales and "
+            "offsets then depend on the label. Set norm to 'batch', or leave classes out and use "
+            "LabelledGenerator."
+        )
+    return check_count("classes", classes, 2)
+
+
 def check_probability(argument: str, value: object) -> float:
     """Return `value`, a share of units to drop, as a float if it is a number in [0, 1)."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

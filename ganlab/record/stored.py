@@ -21,7 +21,7 @@ from ganlab.record.run import read_config
 ALLOWED = {
     "ganlab.augment": "ADA DiffAugment InstanceNoise",
     "ganlab.callbacks": "Budget Checkpoints Doctor EMA Evaluation ExportWeights Progress Samples",
-    "ganlab.core": "LinearDecay Player Ramp Steps",
+    "ganlab.core": "LinearDecay Player ProgressRamp Ramp Steps",
     "ganlab.core.sync_batch_norm": "BatchNormSync",
     "ganlab.data": "CIFAR10 CartoonFaces CelebA DigitsUnpaired Edges2Digits FashionMNIST "
     "FolderData Grid ImageFolder MNIST MNIST5k PairedImages Ring ShapeSegments Shapes "
@@ -47,8 +47,9 @@ ALLOWED = {
     "TranslationProtocol",
     "ganlab.networks": "DCGANDiscriminator DCGANGenerator DigitClassifier GlobalGenerator ImageGAN "
     "LabelledDiscriminator LabelledGenerator LatentUNet MLPDiscriminator MLPGenerator Maxout "
-    "MinibatchStd MultiScale PatchGAN PatchHeads PixelGAN ResNetDiscriminator32 ResNetGenerator "
-    "ResNetGenerator32 ResidualEncoder Segmenter StyledResNet UNetGenerator",
+    "MinibatchStd MultiScale PatchGAN PatchHeads PixelGAN ProjectionDiscriminator "
+    "ResNetDiscriminator32 ResNetGenerator ResNetGenerator32 ResidualEncoder Segmenter "
+    "StyledResNet UNetGenerator",
     "ganlab.ranks": "cluster_environment",
     "ganlab.record.loggers": "CSVLogger TensorBoard",
     "ganlab.record.wandb_logger": "WandB",

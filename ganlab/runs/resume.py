@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.precision import set_precision
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.stored import differences, placed, stored_config
@@ -15,6 +16,7 @@ MAY_DIFFER = (
     "budget",
     "schedule",  # lengths that schedules refer to; a change is found in the schedules
     "trainer",
+    "precision",
     "logger",
     "callbacks.progress",
     "callbacks.samples",
@@ -62,6 +64,8 @@ def continued(
     config = missing | stored_config(folder, trust or wanted is not None)
     record = read_record(folder)
     new = wanted or _overridden(config, overrides)
+    if config.get("precision") == new.get("precision") == "auto":  # not chosen again
+        new["trainer"]["precision"] = config["trainer"]["precision"]
     new |= {"resume": True, "run": None, "run_dir": os.path.abspath(folder), "name": config["name"]}
     for budget in (config.get("budget"), new.get("budget")):
         _check_budget(budget)
@@ -177,6 +181,9 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
     keys = {text.partition("=")[0] for text in texts}
     plain = merge(base, texts)
+    if "precision" in keys:
+        plain["trainer"]["precision"] = plain["precision"]
+    set_precision(plain)
     if any(key.startswith("budget.") for key in keys):
         # a new limit replaces all limits of the run's budget
         for limit in _limits(plain["budget"]):

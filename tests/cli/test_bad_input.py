@@ -85,7 +85,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["callbacks.ema.half_life=0"], ["half_life", "0"]),
         (["memory_format=nhwc"], ["memory_format", "nhwc", "channels_last"]),
         (["trainer=cpu", "trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
-        (["trainer.precision=8"], ["trainer.precision", "32-true"]),
+        (["precision=8"], ["precision", "32-true"]),
         (["model=digit_classifier"], ["loss.adversarial", "loss=none"]),
         (
             ["+loss.regularizers.x={_target_: ganlab.losses.Hinge}"],

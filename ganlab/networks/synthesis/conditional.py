@@ -1,6 +1,7 @@
-"""Class-conditional networks made of unconditional ones: Mirza and Osindero 2014, arXiv:1411.1784.
+"""Class-conditional networks made of unconditional ones.
 
-The inner network gets a wider input. The wrapper concatenates the label to z or to the sample:
+In `LabelledGenerator` and `LabelledDiscriminator` (Mirza and Osindero 2014, arXiv:1411.1784) the
+inner network gets a wider input. The wrapper concatenates the label to z or to the sample:
 
     generator:
       _target_: ganlab.networks.LabelledGenerator
@@ -14,7 +15,8 @@ The inner network gets a wider input. The wrapper concatenates the label to z or
       network: {_target_: ganlab.networks.DCGANDiscriminator, size: 28, channels: 11}
 
 Here z has 100 numbers (110 minus 10 classes) and the image has 1 channel (11 minus 10 classes). If
-a width does not fit, the error names the number to set.
+a width does not fit, the error names the number to set. `ProjectionDiscriminator` leaves the inner
+network as it is.
 """
 
 import math
@@ -187,3 +189,36 @@ class LabelledDiscriminator(Discriminator):
             maps = one_hot[:, :, None, None].expand(-1, -1, *self.shape[1:])
             return self.network(torch.cat([x, maps], 1))
         return self.network(torch.cat([x.flatten(1), one_hot], 1))
+
+
+class ProjectionDiscriminator(Discriminator):
+    """A discriminator that adds an inner product with the label's vector to the score.
+
+    Miyato and Koyama 2018 (arXiv:1802.05637), equation 3: the score is yᵀVφ(x) + ψ(φ(x)). Here φ is
+    the network without its last layer, ψ the last layer, and V holds a learned vector per class.
+
+    Args:
+        network: an unconditional discriminator with `width`, `represent` and `score_of`, see
+            `ganlab.networks.Discriminator`.
+        classes: the number of classes, at least 2.
+        init: the initialisation of the vectors only, a name in `ganlab.networks.init.INITS`;
+            "default" is N(0, 1).
+
+    Raises ConfigError if `network` is conditional, or does not have these attributes.
+    """
+
+    def __init__(self, network: nn.Module, classes: int, init: Init = "default") -> None:
+        super().__init__()
+        self.classes = check_count("classes", classes, 2)
+        self.shape = _inner_attribute(network, "shape")
+        for name in ("represent", "score_of"):
+            _inner_attribute(network, name)
+        self.network = network
+        self.embedding = label_embedding(classes, _inner_attribute(network, "width"))
+        initialise(self.embedding, init)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        """Map samples (N, *shape) and labels (N,) int64 to scores (N,)."""
+        represented = self.network.represent(x)
+        projected = (self.embedding(label) * represented).sum(1)
+        return self.network.score_of(represented) + projected

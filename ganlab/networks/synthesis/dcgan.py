@@ -3,8 +3,16 @@
 from torch import Tensor, nn
 
 from ganlab.errors import ConfigError
-from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
-from ganlab.networks.checks import check_count, check_image_channels, check_input
+from ganlab.networks.blocks import (
+    ConditionalBatchNorm2d,
+    Discriminator,
+    FullConv2d,
+    FullConvTranspose2d,
+    Generator,
+    Norm,
+    image_norm,
+)
+from ganlab.networks.checks import check_classes, check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise
 
 # Maps sizes to (base, doublings), where size = base * 2**doublings. The base, 4 to 7, is the side
@@ -57,6 +65,8 @@ class DCGANGenerator(Generator):
         norm: the norm of every map except the image; "batch" as in the paper. Convolutions have a
             bias only with "none".
         init: a name in `ganlab.networks.init.INITS`; "dcgan" as in the paper.
+        classes: the number of classes of a network whose batch norms depend on the label, see
+            `ConditionalBatchNorm2d`; None for a network without labels.
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
@@ -70,21 +80,27 @@ class DCGANGenerator(Generator):
         max_features: int | None = None,
         norm: Norm = "batch",
         init: Init = "dcgan",
+        classes: int | None = None,
     ) -> None:
         super().__init__()
         base, widths = map_sizes(size, features, max_features)
         self.size = size
         self.channels = check_image_channels("DCGAN", channels)
         self.latent = check_count("latent", latent)
+        self.classes = check_classes(classes, norm)
         self.shape = (channels, size, size)
 
         bias = norm == "none"
         layers: list[nn.Module] = []
         inputs = latent
         for level, width in enumerate(reversed(widths)):
-            geometry = (base, 1, 0) if level == 0 else (4, 2, 1)
-            layers.append(nn.ConvTranspose2d(inputs, width, *geometry, bias=bias))
-            if (normalise := image_norm(norm, width)) is not None:
+            if level == 0:
+                layers.append(FullConvTranspose2d(inputs, width, base, bias=bias))
+            else:
+                layers.append(nn.ConvTranspose2d(inputs, width, 4, 2, 1, bias=bias))
+            if classes is not None:
+                layers.append(ConditionalBatchNorm2d(width, classes))
+            elif (normalise := image_norm(norm, width)) is not None:
                 layers.append(normalise)
             layers.append(nn.ReLU(inplace=True))
             inputs = width
@@ -92,9 +108,15 @@ class DCGANGenerator(Generator):
         self.layers = nn.Sequential(*layers)
         initialise(self, init)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Map latents (N, latent) to images (N, channels, size, size) in [-1, 1]."""
-        return self.layers(z[:, :, None, None])
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Map latents (N, latent) to images (N, channels, size, size) in [-1, 1].
+
+        With classes, `label` (N,) int64 is needed.
+        """
+        x = z[:, :, None, None]
+        for layer in self.layers:
+            x = layer(x, label) if isinstance(layer, ConditionalBatchNorm2d) else layer(x)
+        return x
 
 
 class DCGANDiscriminator(Discriminator):
@@ -109,6 +131,11 @@ class DCGANDiscriminator(Discriminator):
         norm: the norm of every map except the first; "batch" as in the paper. Convolutions have a
             bias only with "none".
         init: a name in `ganlab.networks.init.INITS`; "dcgan" as in the paper.
+        hidden: the units of a layer between the last map and the score; None for no such layer, as
+            in the paper.
+
+    Attributes:
+        width: the number of inputs of the last layer.
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """
@@ -121,6 +148,7 @@ class DCGANDiscriminator(Discriminator):
         max_features: int | None = None,
         norm: Norm = "batch",
         init: Init = "dcgan",
+        hidden: int | None = None,
     ) -> None:
         super().__init__()
         base, widths = map_sizes(size, features, max_features)
@@ -138,11 +166,26 @@ class DCGANDiscriminator(Discriminator):
                 layers.append(normalise)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             inputs = width
-        layers.append(nn.Conv2d(inputs, 1, base, bias=bias))
+        if hidden is not None:
+            layers.append(FullConv2d(inputs, check_count("hidden", hidden), base))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            inputs, base = hidden, 1
+        layers.append(FullConv2d(inputs, 1, base, bias=bias))
         self.layers = nn.Sequential(*layers)
+        self.width = inputs * base**2
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, channels, size, size) in [-1, 1] to scores (N,)."""
         check_input(x, self.shape)
         return self.layers(x).flatten()
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Map images (N, channels, size, size) in [-1, 1] to the last layer's input (N, width)."""
+        check_input(x, self.shape)
+        return self.layers[:-1](x).flatten(1)
+
+    def score_of(self, represented: Tensor) -> Tensor:
+        """Map what `represent` returns, (N, width), to scores (N,)."""
+        last = self.layers[-1]
+        return last(represented.unflatten(1, (-1, *last.kernel_size))).flatten()

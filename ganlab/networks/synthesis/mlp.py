@@ -117,6 +117,9 @@ class MLPDiscriminator(Discriminator):
         minibatch_std: whether the last hidden layer gets the standard deviation over the batch as
             one more input, see `MinibatchStd`.
 
+    Attributes:
+        width: the units of the last hidden layer.
+
     Raises ConfigError for a size or a name that is not allowed, such as norm "instance".
     """
 
@@ -162,6 +165,7 @@ class MLPDiscriminator(Discriminator):
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear(widths[-1], 1))
         self.layers = nn.Sequential(*layers)
+        self.width = widths[-1]
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -172,3 +176,12 @@ class MLPDiscriminator(Discriminator):
         """
         check_input(x, self.shape)
         return self.layers(x).squeeze(1)
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Map samples (N, *shape) to the last layer's input (N, width)."""
+        check_input(x, self.shape)
+        return self.layers[:-1](x)
+
+    def score_of(self, represented: Tensor) -> Tensor:
+        """Map what `represent` returns, (N, width), to scores (N,)."""
+        return self.layers[-1](represented).squeeze(1)

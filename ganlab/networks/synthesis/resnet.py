@@ -11,8 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlab.errors import ConfigError, one_of
-from ganlab.networks.blocks import Discriminator, Generator, Norm, image_norm
-from ganlab.networks.checks import check_count, check_image_channels, check_input
+from ganlab.networks.blocks import (
+    ConditionalBatchNorm2d,
+    Discriminator,
+    Generator,
+    Norm,
+    image_norm,
+)
+from ganlab.networks.checks import check_classes, check_count, check_image_channels, check_input
 from ganlab.networks.init import Init, initialise, with_gain
 
 
@@ -24,23 +30,31 @@ def residual_conv(inputs: int, outputs: int) -> nn.Conv2d:
 class UpBlock(nn.Module):
     """Norm, ReLU, upsample, conv, norm, ReLU, conv, plus the upsampled shortcut.
 
+    With `classes`, the norms depend on the label.
+
     The shortcut's 1 × 1 convolution comes before the nearest-neighbour upsampling. Both orders give
     the same result, but upsampling first would cost four times as much.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, classes: int | None = None) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(inputs)
+        self.norm1 = _batch_norm(inputs, classes)
         self.conv1 = residual_conv(inputs, outputs)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.norm2 = _batch_norm(outputs, classes)
         self.conv2 = residual_conv(outputs, outputs)
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, 2H, 2W)."""
-        h = F.interpolate(F.relu(self.norm1(x)), scale_factor=2, mode="nearest")
-        h = self.conv2(F.relu(self.norm2(self.conv1(h))))
+    def forward(self, x: Tensor, *label: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) [and labels (N,) int64] to (N, outputs, 2H, 2W)."""
+        h = F.interpolate(F.relu(self.norm1(x, *label)), scale_factor=2, mode="nearest")
+        h = self.conv2(F.relu(self.norm2(self.conv1(h), *label)))
         return h + F.interpolate(self.shortcut(x), scale_factor=2, mode="nearest")
+
+
+def _batch_norm(channels: int, classes: int | None) -> nn.Module:
+    return (
+        nn.BatchNorm2d(channels) if classes is None else ConditionalBatchNorm2d(channels, classes)
+    )
 
 
 class FirstDownBlock(nn.Module):
@@ -105,6 +119,8 @@ class ResNetGenerator32(Generator):
         size: the side of the image; only 32 is allowed.
         init: a name in `ganlab.networks.init.INITS`; the reference code has "xavier", with a gain
             of √2 in residual branches.
+        classes: the number of classes of a network whose blocks have norms that depend on the
+            label, see `ConditionalBatchNorm2d`; None for a network without labels.
 
     Raises ConfigError for a size, a number of channels or a name that is not allowed.
     """
@@ -116,23 +132,30 @@ class ResNetGenerator32(Generator):
         channels: int = 3,
         size: int = 32,
         init: Init = "xavier",
+        classes: int | None = None,
     ) -> None:
         super().__init__()
         check_size(size)
         self.size = size
         self.latent = check_count("latent", latent)
+        self.classes = check_classes(classes)
         self.features = check_count("features", features)
         self.channels = check_image_channels("ResNet-32", channels)
         self.shape = (channels, size, size)
         self.project = nn.Linear(latent, features * 4 * 4)
-        self.blocks = nn.Sequential(*(UpBlock(features, features) for _ in range(3)))
+        self.blocks = nn.Sequential(*(UpBlock(features, features, classes) for _ in range(3)))
         self.norm = nn.BatchNorm2d(features)
         self.to_image = nn.Conv2d(features, channels, 3, padding=1)
         initialise(self, init)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Map latents (N, latent) to images (N, channels, 32, 32) in [-1, 1]."""
-        h = self.blocks(self.project(z).view(-1, self.features, 4, 4))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        """Map latents (N, latent) [and labels (N,) int64] to images (N, channels, 32, 32).
+
+        The images are in [-1, 1].
+        """
+        h = self.project(z).view(-1, self.features, 4, 4)
+        for block in self.blocks:
+            h = block(h, *label)
         return self.to_image(F.relu(self.norm(h))).tanh()
 
 
@@ -150,6 +173,9 @@ class ResNetDiscriminator32(Discriminator):
         pooling: how positions are reduced: "sum" as in SNGAN, or "mean" as in WGAN-GP.
         init: a name in `ganlab.networks.init.INITS`; the reference code has "xavier", with a gain
             of √2 in residual branches.
+
+    Attributes:
+        width: the number of inputs of the last layer, `features`.
 
     Raises ConfigError for a size or a name that is not allowed, and for images of another size.
     """
@@ -169,7 +195,7 @@ class ResNetDiscriminator32(Discriminator):
         self.channels = check_count("channels", channels)
         self.shape = (channels, size, size)
         self.pooling = one_of("pooling", pooling, ("sum", "mean"))
-        check_count("features", features)
+        self.width = check_count("features", features)
         self.blocks = nn.Sequential(
             FirstDownBlock(channels, features),
             DownBlock(features, down=True, norm=norm),
@@ -181,7 +207,14 @@ class ResNetDiscriminator32(Discriminator):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, channels, 32, 32) in [-1, 1] to scores (N,)."""
+        return self.score_of(self.represent(x))
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Map images (N, channels, 32, 32) in [-1, 1] to the last layer's input (N, width)."""
         check_input(x, self.shape)
         h = F.relu(self.blocks(x))
-        h = h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))
-        return self.score(h).squeeze(1)
+        return h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))
+
+    def score_of(self, represented: Tensor) -> Tensor:
+        """Map what `represent` returns, (N, width), to scores (N,)."""
+        return self.score(represented).squeeze(1)
