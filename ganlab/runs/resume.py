@@ -183,7 +183,8 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     plain = merge(base, texts)
     if "precision" in keys:
         plain["trainer"]["precision"] = plain["precision"]
-    set_precision(plain)
+    if keys & {"precision", "trainer.precision"}:
+        set_precision(plain)
     if any(key.startswith("budget.") for key in keys):
         # a new limit replaces all limits of the run's budget
         for limit in _limits(plain["budget"]):

@@ -151,3 +151,17 @@ def test_an_unknown_policy(policy):
 def test_samples_without_pictures():
     with pytest.raises(ConfigError, match=r"DiffAugment: received .*\(4, 2\).*\(N, C, H, W\)"):
         DiffAugment()(torch.zeros(4, 2))
+
+
+def test_a_sample_is_changed_with_the_given_probability_and_parts_alike():
+    torch.manual_seed(0)
+    first, second = noise(2000, 1, 8, 8), noise(2000, 2, 8, 8)
+    augment = DiffAugment(["color"], probability=0.3)
+    is_changed = [
+        (a != b).flatten(1).any(1)
+        for a, b in zip(augment((first, second)), (first, second), strict=True)
+    ]
+    assert torch.equal(*is_changed)
+    assert is_changed[0].float().mean().item() == pytest.approx(0.3, abs=0.04)
+    with pytest.raises(ConfigError, match="probability: received 0"):
+        DiffAugment(probability=0)

@@ -1,10 +1,12 @@
 """`Budget`: a run ends when it reaches the first of its limits."""
 
 import pytest
-from helpers.tiny import fit, tiny_gan, tiny_ring
+from helpers.tiny import fit, sgd, tiny_gan, tiny_ring
 
 from ganlab.callbacks import Budget
+from ganlab.core import Player, ProgressRamp
 from ganlab.errors import ConfigError
+from ganlab.families import GAN
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,32 @@ def test_spent_fraction_is_that_of_the_nearest_limit():
 def test_missing_or_non_positive_limits_are_refused(limits):
     with pytest.raises(ConfigError, match="budget"):
         Budget(**limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "used"),
+    [
+        ({"batches": 4}, [0, 0.25, 0.5, 0.75]),
+        ({"batches": 4, "examples": 1000}, [0, 0.25, 0.5, 0.75]),
+        ({"epochs": 0.5, "minutes": 60}, [0, 0.2, 0.4, 0.6, 0.8]),
+    ],
+)
+def test_ramps_follow_the_largest_used_share_of_a_limit(limits, used):
+    rates = []
+
+    class Watched(GAN):
+        def after_step(self, role):
+            rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    module = tiny_gan(Watched, {role: Player(sgd(ProgressRamp(1.0, 0.0))) for role in GAN.roles})
+    fit(module, Budget(**limits))
+    assert rates[::2] == pytest.approx([1 - share for share in used], abs=1e-3)
+
+
+def test_ramps_follow_the_clock_where_minutes_limit_the_run(monkeypatch):
+    clock = iter(range(0, 10_000, 6))  # each call of monotonic() adds 6 seconds
+    monkeypatch.setattr("ganlab.callbacks.budget.time.monotonic", lambda: float(next(clock)))
+    module, shares = tiny_gan(), []
+    module.scheduled.drive("share", ProgressRamp(0.0, 1.0), shares.append)
+    fit(module, Budget(minutes=1, batches=100))
+    assert shares == pytest.approx([0, *(0.1 * k for k in range(1, 10))])  # 0: when it is bound

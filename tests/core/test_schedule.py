@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from ganlab.core.schedule import LinearDecay, Ramp, Schedule, ScheduledScalars, Steps
+from ganlab.core.schedule import LinearDecay, ProgressRamp, Ramp, Schedule, ScheduledScalars, Steps
 from ganlab.errors import ConfigError
 
 SHAPES = ["linear", "cosine", "exponential"]
@@ -99,6 +99,9 @@ def test_steps_without_a_boundary_are_constant():
         ),
         (lambda: Ramp(0, 1, examples=float("nan")), ["Ramp.examples", "nan", "above 0"]),
         (lambda: Ramp(0, 1, 100, delay=-1), ["Ramp.delay", "-1", "0 or more"]),
+        (lambda: ProgressRamp(0, 1, 0.5, 0.5), ["begin=0.5", "finish=0.5", "shares of the run"]),
+        (lambda: ProgressRamp(0, 1, finish=1.5), ["finish=1.5", "≤ 1"]),
+        (lambda: ProgressRamp(0, 1, begin=float("nan")), ["begin=nan"]),
         (lambda: Ramp(0, 1, 100, delay=None), ["Ramp.delay", "None", "budget.examples"]),
         (
             lambda: Ramp(0, 1, examples=5, shape="sine"),
@@ -123,6 +126,25 @@ def test_errors_name_argument_value_and_allowed(build, words):
 def test_the_base_class_is_abstract():
     with pytest.raises(NotImplementedError):
         Schedule()(0)
+
+
+def test_a_ramp_of_progress_is_a_ramp_over_shares_of_the_run():
+    ramp, other = ProgressRamp(4.0, 1.0, begin=0.4, finish=0.8), Ramp(4.0, 1.0, 40, delay=40)
+    assert ramp(10**9) == 4.0  # before the progress is known
+    for share in (0.0, 0.4, 0.5, 0.77, 0.8, 1.0, 1.3):
+        ramp.progress = share
+        assert ramp(0) == pytest.approx(other(100 * share))
+
+
+def test_a_ramp_of_progress_needs_a_budget():
+    holder, scheduled = {"lr": ProgressRamp(1.0, 0.0)}, ScheduledScalars()
+    scheduled.bind("generator", holder)
+    assert scheduled.needs_progress
+    with pytest.raises(ConfigError, match=r"generator\.lr: follows the progress .*\.Budget"):
+        scheduled.update(0)
+    scheduled.set_progress(0.25)
+    scheduled.update(0)
+    assert holder["lr"] == 0.75
 
 
 # --- scheduled scalars --------------------------------------------------------------------------

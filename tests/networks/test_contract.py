@@ -30,6 +30,18 @@ PAIRS = {
         n.LabelledGenerator(n.DCGANGenerator(16, 1, 9, 4), 3, embedding=4),
         n.LabelledDiscriminator(n.DCGANDiscriminator(16, 2, 4), 3, "embedding", [1, 16, 16]),
     ),
+    "projection": lambda: (
+        n.LabelledGenerator(n.DCGANGenerator(16, 1, 9, 4), 3),
+        n.ProjectionDiscriminator(n.DCGANDiscriminator(16, 1, 4, hidden=6), 3),
+    ),
+    "conditional_norm": lambda: (
+        n.DCGANGenerator(16, 1, 5, 4, classes=3),
+        n.ProjectionDiscriminator(n.DCGANDiscriminator(16, 1, 4), 3),
+    ),
+    "sngan_projection": lambda: (
+        n.ResNetGenerator32(5, 4, classes=3),
+        n.ProjectionDiscriminator(n.ResNetDiscriminator32(4), 3),
+    ),
 }
 
 
@@ -75,7 +87,7 @@ def test_a_seed_gives_the_same_weights_and_copies_are_equal(build):
             )
 
 
-@pytest.mark.parametrize("name", ["concat", "map"])
+@pytest.mark.parametrize("name", ["concat", "map", "conditional_norm", "sngan_projection"])
 def test_torch_compile_makes_one_graph(name):
     """A conditional generator compiles with fullgraph=True."""
     generator = PAIRS[name]()[0].eval()

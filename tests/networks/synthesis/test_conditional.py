@@ -6,12 +6,15 @@ from torch import nn
 
 from ganlab.errors import ConfigError
 from ganlab.networks import (
+    ConditionalBatchNorm2d,
     DCGANDiscriminator,
     DCGANGenerator,
     LabelledDiscriminator,
     LabelledGenerator,
     MLPDiscriminator,
     MLPGenerator,
+    ProjectionDiscriminator,
+    ResNetDiscriminator32,
 )
 
 
@@ -120,3 +123,55 @@ def test_a_latent_too_small_for_z_and_label_is_refused():
 def test_samples_of_another_shape_are_refused():
     with pytest.raises(ConfigError, match=r"allowed \(N, 1, 16, 16\)"):
         discriminator("concat")(torch.randn(2, 1, 8, 32), torch.tensor([0, 1]))
+
+
+# --- projection and conditional batch norm --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda: DCGANDiscriminator(16, 1, 4, norm="none"),
+        lambda: DCGANDiscriminator(16, 1, 4, norm="none", hidden=6),
+        lambda: MLPDiscriminator([1, 16, 16], [8, 5], minibatch_std=True),
+        lambda: ResNetDiscriminator32(4, 1),
+    ],
+)
+def test_projection_adds_the_inner_product_with_the_labels_vector(network):
+    network = network()
+    x, label = torch.randn(6, *network.shape), torch.tensor([0, 1, 2, 2, 1, 0])
+    projection = ProjectionDiscriminator(network, 3)
+    represented = network.represent(x)
+    assert represented.shape == (6, network.width)
+    wanted = network(x) + torch.einsum("nk,nk->n", projection.embedding.weight[label], represented)
+    torch.testing.assert_close(projection(x, label), wanted)
+    torch.testing.assert_close(network.score_of(represented), network(x))
+
+
+def test_conditional_batch_norm_is_a_batch_norm_with_the_classs_scale_and_offset():
+    norm, plain = ConditionalBatchNorm2d(3, 4), nn.BatchNorm2d(3)
+    x, label = torch.randn(8, 3, 5, 5) * 2 + 1, torch.arange(8) % 4
+    torch.testing.assert_close(norm(x, label), plain(x))
+    with torch.no_grad():
+        norm.scale.normal_(), norm.offset.normal_()
+    for k in range(4):
+        with torch.no_grad():
+            plain.weight.copy_(norm.scale[k]), plain.bias.copy_(norm.offset[k])
+        rows = label == k
+        torch.testing.assert_close(norm(x, label)[rows], plain(x)[rows])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ProjectionDiscriminator(nn.Linear(2, 1), 3), ["network", "Linear", "'shape'"]),
+        (lambda: ProjectionDiscriminator(discriminator("map"), 3), ["takes labels itself"]),
+        (lambda: ProjectionDiscriminator(MLPDiscriminator([2]), 1), ["classes", "1", "2"]),
+        (lambda: DCGANGenerator(16, norm="layer", classes=3), ["norm", "'layer'", "'batch'"]),
+        (lambda: DCGANGenerator(16, classes=1), ["classes", "1", "2"]),
+    ],
+)
+def test_errors_of_projection_and_conditional_batch_norm(make, words):
+    with pytest.raises(ConfigError) as error:
+        make()
+    assert all(word in str(error.value) for word in words)

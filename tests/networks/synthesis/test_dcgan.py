@@ -8,6 +8,7 @@ from torch import nn
 
 from ganlab.errors import ConfigError
 from ganlab.networks import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks.blocks import FullConv2d, FullConvTranspose2d
 from ganlab.networks.synthesis.dcgan import SIZES, map_sizes
 
 
@@ -155,3 +156,24 @@ def test_images_of_another_size_are_refused():
 def test_a_discriminator_takes_channels_for_label_maps():
     discriminator = DCGANDiscriminator(16, channels=11, features=2)
     assert discriminator(torch.randn(2, 11, 16, 16)).shape == (2,)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("ours", "torchs", "side"),
+    [(FullConv2d, nn.Conv2d, 5), (FullConvTranspose2d, nn.ConvTranspose2d, 1)],
+)
+def test_products_of_matrices_equal_convolutions(ours, torchs, side, layout):
+    torch.manual_seed(0)
+    layer, other = (
+        cls(3, 4, 5, dtype=torch.double).to(memory_format=layout) for cls in (ours, torchs)
+    )
+    other.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 3, side, side, dtype=torch.double).contiguous(memory_format=layout)
+    results = []
+    for network in (layer, other):
+        given = x.clone().requires_grad_()
+        made = network(given)
+        gradients = torch.autograd.grad(made.square().sum(), [given, *network.parameters()])
+        results.append([made, *gradients])
+    torch.testing.assert_close(*results)
