@@ -69,14 +69,23 @@ def read_text(path: Path, most: int = 2**26) -> str:
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file of up to 16 MiB that may come from anyone.
 
+    Raises:
+        OSError: see `read_text`.
+        ValueError: the file is too large; or see `parse_json`.
+    """
+    # Python's objects take up to 30 times their text
+    return parse_json(read_text(path, most=2**24))
+
+
+def parse_json(text: str) -> Any:
+    """Return the content of JSON that may come from anyone.
+
     Whole numbers of more than 18 digits become floats.
 
     Raises:
-        OSError: see `read_text`.
-        ValueError: the file is too large, not JSON, or nested too deeply.
+        ValueError: the text is not JSON, or nested too deeply, or has too many entries.
     """
     try:
-        text = read_text(path, most=2**24)  # Python's objects take up to 30 times their text
         content = json.loads(text, parse_int=lambda t: int(t) if len(t) < 19 else float(t))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

@@ -13,11 +13,16 @@ from torch import Tensor
 from ganlab.data.archives.part_folders import part_folder
 from ganlab.errors import ConfigError
 from ganlab.files import atomic
-from ganlab.modalities import Modality
+from ganlab.modalities import Modality, PictureOptions
 
 
 def write(
-    parts: Iterable[Tensor], out: Path, latents: Tensor, labels: Tensor | None, modality: Modality
+    parts: Iterable[Tensor],
+    out: Path,
+    latents: Tensor,
+    labels: Tensor | None,
+    modality: Modality,
+    columns: int | None = None,
 ) -> None:
     """Write samples in the form that belongs to the ending of `out`.
 
@@ -28,6 +33,7 @@ def write(
         latents: (N, latent); they are written with the arrays.
         labels: (N,), or None for a model without classes; written with the arrays.
         modality: the modality of the samples.
+        columns: columns of a grid in a picture; None for a grid that is about square.
 
     Raises:
         ConfigError: `out` has another ending, or the modality does not support this form.
@@ -41,7 +47,7 @@ def write(
         with atomic(out) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)
     elif out.suffix == ".png":
-        modality.draw(torch.cat(list(parts)), out)
+        modality.draw(torch.cat(list(parts)), out, PictureOptions(columns))
     elif out.suffix:
         raise ConfigError(f"out: received {out}; allowed {modality.files}.")
     else:

@@ -10,7 +10,7 @@ from ganlab.config.values import boolean, check_folder
 from ganlab.errors import ConfigError, nearest
 
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
-FORMATS = ("pth", *ENDINGS)
+FORMATS = ("pth", *ENDINGS, "model")
 
 
 def _format(text: str) -> str:
@@ -32,7 +32,8 @@ ARGUMENTS = {
     "format": Argument(
         _format,
         "pth (the files of the CycleGAN and pix2pix authors' code, for all networks that these "
-        "can hold), onnx, torch_export or safetensors",
+        "can hold), onnx, torch_export or safetensors, of one generator; or model: the whole model "
+        "in one file for ganlab sample, with its scores",
         REQUIRED,
     ),
     "out": Argument(
@@ -48,12 +49,19 @@ ARGUMENTS = {
         "SIDE or HEIGHTxWIDTH of the input pictures of an exported translator, e.g. 256x512 "
         "(default: the size of the training data)",
     ),
+    "dtype": Argument(
+        str, "of the weights in a file of format=model, float16 or float32 (default: float16)"
+    ),
     "ema": Argument(boolean, "true for EMA weights if available, false for raw weights", True),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
     "trust": TRUST,
 }
 # maps an argument to the formats that do not support it
-NOT_FOR = {"direction": ("pth",), "size": ("pth", "safetensors")}
+NOT_FOR = {
+    "direction": ("pth", "model"),
+    "size": ("pth", "safetensors", "model"),
+    "dtype": ("pth", *ENDINGS),
+}
 
 
 def main(argv: list[str]) -> int:
@@ -71,6 +79,7 @@ def main(argv: list[str]) -> int:
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
     from ganlab.core.load import load_module
     from ganlab.exchange import exporting
+    from ganlab.exchange.model_export import export_model
 
     module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     file_format, ema = arguments["format"], arguments["ema"]
@@ -78,12 +87,18 @@ def main(argv: list[str]) -> int:
     if file_format == "pth":
         print("\n".join(exporting.export_public(module, out, ema)))
         return 0
-    name = exporting.generator_of(module, arguments["direction"])
+    is_model = file_format == "model"
+    name = "model" if is_model else exporting.generator_of(module, arguments["direction"])
+    ending = ".safetensors" if is_model else ENDINGS[file_format]
     if arguments["out"] is None:
-        out = out / f"{name}{ENDINGS[file_format]}"
-    elif out.suffix != (ending := ENDINGS[file_format]):
+        out = out / f"{name}{ending}"
+    elif out.suffix != ending:
         raise ConfigError(f"out: received {out}; the name must end in {ending} for {file_format}.")
-    if file_format == "safetensors":
+    if is_model:
+        if not ema:
+            raise ConfigError("ema: a model file holds EMA weights; leave ema=false out.")
+        print(export_model(module, out, arguments["dtype"] or "float16"))
+    elif file_format == "safetensors":
         print(exporting.export_safetensors(module, name, out, ema))
     else:
         print(exporting.export_graph(module, name, out, ema, file_format, arguments["size"]))

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import secrets
+import sys
 from pathlib import Path
 
 from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
-from ganlab.config.values import boolean, check_unmixed, count, number, seed
+from ganlab.config.values import boolean, check_unmixed, count, number, numbers, seed
 from ganlab.errors import ConfigError
 
-
-def _labels(text: str) -> list[int]:
-    return [int(part) for part in text.strip("[]").split(",")]
-
-
 ARGUMENTS = {
-    "run": Argument(Path, "the run's folder, outputs/…", REQUIRED),
-    "n": Argument(count, "number of samples", 64),
+    "run": Argument(
+        Path,
+        "the run's folder, outputs/…; or a model that comes with ganlab: digits; or a file of "
+        "ganlab export format=model",
+        REQUIRED,
+    ),
+    "n": Argument(count, "number of samples, or of samples of each label (default: 64)"),
+    "labels": Argument(numbers, "classes, e.g. 7 or 3,5 or 0-9 (default: random classes)"),
+    "seeds": Argument(numbers, "one seed for each sample, e.g. 0-35 or 4,7,9, in place of n"),
     "seed": Argument(seed, "seed of the latents (default: a new random seed at each call)"),
-    "ema": Argument(boolean, "true for EMA weights, false for raw weights", True),
     "truncation": Argument(
-        number, "largest absolute value of a latent's entries (default: no truncation)"
+        number,
+        "largest absolute value of a latent's entries, e.g. 0.7: samples are more typical and vary "
+        "less (default: no truncation)",
     ),
-    "labels": Argument(
-        _labels, "classes, e.g. 7 or 0,1,2, repeated up to n labels (default: random classes)"
-    ),
+    "ema": Argument(boolean, "true for EMA weights, false for raw weights", True),
     "checkpoint": Argument(str, "last, best, or a checkpoint's file", "last"),
     "out": Argument(
         Path,
         "x.png for a grid, x.npz for arrays, or a new folder for one picture per sample (default: "
-        "generated.png in the run's folder)",
+        "generated.png in the run's folder, or in outputs/NAME for a model file)",
     ),
     "trust": TRUST,
 }
@@ -41,36 +42,37 @@ def main(argv: list[str]) -> int:
         print(usage("sample", "make samples with a trained model.", ARGUMENTS))
         return 0
     arguments = parse(argv, ARGUMENTS)
-    out = arguments["out"] or arguments["run"] / "generated.png"
-    if not out.suffix:
+    run, out = arguments["run"], arguments["out"]
+    if out and not out.suffix:
         check_unmixed("out", out)
-    import torch
-
     from ganlab.applications.sample_files import write
+    from ganlab.applications.sample_inputs import sample_inputs
     from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
+    from ganlab.core.model_files import described, model_file
     from ganlab.metrics.memory import DEFAULT_MEMORY
     from ganlab.metrics.protocols.sources import generated_in_turn
 
-    module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
+    path = model_file(run)
+    module = load_module(run, arguments["checkpoint"], arguments["trust"])
     if not isinstance(module, Generates):
-        message = f"run: {arguments['run']} holds a {type(module).__name__}, which makes no samples"
+        message = f"run: {run} holds a {type(module).__name__}, which makes no samples"
         if isinstance(module, Translates):
             raise ConfigError(
-                f"{message}. It translates pictures: ganlab translate run={arguments['run']} "
-                "input=DIR output=DIR"
+                f"{message}. It translates pictures: ganlab translate run={run} input=DIR "
+                "output=DIR"
             )
         raise ConfigError(f"{message}.")
-    labels = arguments["labels"]
-    if labels is not None:
-        repeated = labels * -(-arguments["n"] // len(labels))
-        labels = torch.tensor(repeated[: arguments["n"]])
-    latent_seed = secrets.randbits(62) if arguments["seed"] is None else arguments["seed"]
-    latents, labels = module.draw_inputs(
-        arguments["n"], labels, latent_seed, arguments["truncation"]
-    )
+    if path is not None:
+        if not arguments["ema"]:
+            raise ConfigError("ema: a model file has no raw weights; leave ema=false out.")
+    out = out or (run if path is None else Path("outputs") / path.stem) / "generated.png"
+    asked = {key: arguments[key] for key in ("n", "labels", "seed", "seeds", "truncation")}
+    latents, labels, columns = sample_inputs(module, **asked)
     options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}
     parts = generated_in_turn(module, DEFAULT_MEMORY, latents, labels, **options)
-    write(parts, out, latents, labels, module.modality)
+    write(parts, out, latents, labels, module.modality, columns)
+    if path is not None:
+        print(described(path), file=sys.stderr)
     print(f"{len(latents)} samples: {out}")
     return 0

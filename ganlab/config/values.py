@@ -97,6 +97,22 @@ def seeds(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+def numbers(text: str) -> list[int]:
+    """Return up to 100,000 whole numbers ≥ 0 from a list of numbers and ranges: 0-3,7 or [1,2]."""
+    found: list[int] = []
+    for part in text.strip("[]").split(","):
+        if not (match := re.fullmatch(r"\s*(\d{1,18})(?:\s*-\s*(\d{1,18}))?\s*", part)):
+            raise ValueError(f"received {text!r}; needs whole numbers and ranges, e.g. 3,5 or 0-35")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or len(found) + last - first >= 100_000:
+            raise ValueError(
+                f"received {text!r}; needs ranges from a smaller to a larger number, and at most "
+                "100,000 numbers"
+            )
+        found += range(first, last + 1)
+    return found
+
+
 def check_folder(key: str, folder: Path) -> None:
     """Raise for a folder that cannot be made.
 

@@ -122,7 +122,7 @@ class LatentModel(AdversarialModule):
                 labels = torch.arange(len(latents)) % self.classes
         if labels is not None and len(labels) != len(latents):
             raise ConfigError(f"labels: received {len(labels)} for {len(latents)} latents.")
-        self._check_labels(labels)
+        self.check_labels(labels)
         inputs = [latents] if labels is None else [latents, labels]
         with self.evaluating(self.samples_from, ema) as network, torch.set_grad_enabled(gradients):
             if truncation is not None and self._truncates_itself:
@@ -152,6 +152,17 @@ class LatentModel(AdversarialModule):
                 "(size: ${data.size}, channels: ${data.channels}, shape: [${data.dimensions}])."
             )
 
+    def check_labels(self, labels: Tensor | None) -> None:
+        """Raise a ConfigError unless the model has these classes; None is always allowed."""
+        if labels is None:
+            return
+        if not self.classes:
+            raise ConfigError("labels: this model is unconditional; leave labels out.")
+        if len(unknown := labels[(labels < 0) | (labels >= self.classes)]):
+            raise ConfigError(
+                f"labels: received {int(unknown[0])}; choose labels from 0 to {self.classes - 1}."
+            )
+
     @property
     def _network(self) -> nn.Module:
         return getattr(self, self.samples_from)
@@ -159,14 +170,3 @@ class LatentModel(AdversarialModule):
     @property
     def _truncates_itself(self) -> bool:
         return hasattr(self._network, "truncated")
-
-    def _check_labels(self, labels: Tensor | None) -> None:
-        if labels is None:
-            return
-        if not self.classes:
-            raise ConfigError("labels: this model is unconditional; leave labels out.")
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
-            raise ConfigError(
-                f"labels: received {int(labels.min())} … {int(labels.max())}; "
-                f"choose labels from 0 to {self.classes - 1}."
-            )

@@ -11,6 +11,7 @@ import torch
 
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
+from ganlab.core.model_files import model_file, packaged, read_model
 from ganlab.errors import CheckpointError
 from ganlab.reading import check_extent
 from ganlab.record.old_names import current
@@ -120,7 +121,8 @@ def load_module(
     """Return a run's model with its trained weights, in evaluation mode on the CPU.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder; or a model file, or the name of a model that comes with ganlab,
+            see `ganlab.core.model_files`.
         checkpoint: "last" (the newest that can be read), "best", "previous", or a file.
         trust: whether the run may name classes that are not part of ganlab: building the model
             runs their code.
@@ -128,9 +130,20 @@ def load_module(
     Raises:
         RunError: the folder is not a run's folder or holds a lesson, its config.yaml is damaged, or
             it may not be built; see `ganlab.record.stored.stored_config`.
-        CheckpointError: the checkpoint is missing or damaged, or belongs to another model.
+        CheckpointError: the checkpoint is missing or damaged, or belongs to another model; or
+            another checkpoint than "last" is asked of a model file.
     """
     folder = Path(folder)
+    if (path := model_file(folder)) is not None:
+        if checkpoint != "last":
+            raise CheckpointError(
+                f"checkpoint: received {checkpoint}; {folder} is a single model. Leave it out."
+            )
+        return read_model(path, trust)
+    if str(folder) in packaged():
+        warnings.warn(
+            f"run: the folder {folder} is used, not ganlab's model of that name.", stacklevel=2
+        )
     config = stored_config(folder, trust)
     refuse_lesson(folder, config)
     if checkpoint == "last":

@@ -42,10 +42,21 @@ def _arrays(run, out, *arguments):
 
 def test_sample_writes_arrays_of_uint8_images_labels_and_latents(conditional_run, tmp_path):
     arrays = _arrays(conditional_run, tmp_path / "a.npz", "n=5", "labels=3,7", "seed=1")
-    assert arrays["images"].shape == (5, 16, 16, 3)
+    assert arrays["images"].shape == (10, 16, 16, 3)
     assert arrays["images"].dtype == np.uint8
-    assert arrays["labels"].tolist() == [3, 7, 3, 7, 3]
-    assert arrays["latents"].shape == (5, 100)
+    assert arrays["labels"].tolist() == 5 * [3] + 5 * [7]
+    assert arrays["latents"].shape == (10, 100)
+
+
+def test_each_seed_gives_the_same_latent_with_every_label(conditional_run, tmp_path):
+    one = _arrays(conditional_run, tmp_path / "1.npz", "n=1", "labels=7", "seed=4")
+    some = _arrays(conditional_run, tmp_path / "2.npz", "labels=3,7", "seeds=2-4,9")
+    assert some["labels"].tolist() == 4 * [3] + 4 * [7]
+    assert (some["latents"][:4] == some["latents"][4:]).all()
+    assert (some["latents"][6] == one["latents"][0]).all()
+    assert (some["images"][6] == one["images"][0]).all()
+    drawn = _arrays(conditional_run, tmp_path / "3.npz", "seeds=4")
+    assert (drawn["latents"] == one["latents"]).all()
 
 
 def test_equal_seeds_give_equal_samples_and_raw_weights_give_others(conditional_run, tmp_path):
