@@ -63,9 +63,8 @@ def main(argv: list[str]) -> int:
                 "output=DIR"
             )
         raise ConfigError(f"{message}.")
-    if path is not None:
-        if not arguments["ema"]:
-            raise ConfigError("ema: a model file has no raw weights; leave ema=false out.")
+    if path is not None and not arguments["ema"]:
+        raise ConfigError("ema: a model file has no raw weights; leave ema=false out.")
     out = out or (run if path is None else Path("outputs") / path.stem) / "generated.png"
     asked = {key: arguments[key] for key in ("n", "labels", "seed", "seeds", "truncation")}
     latents, labels, columns = sample_inputs(module, **asked)

@@ -54,13 +54,9 @@ def changed(path, folder, tensors=None, **metadata):
 def test_a_model_file_makes_the_samples_of_the_runs_ema_weights(run, exported):
     module, stored = load_module(run), load_module(exported)
     labels = torch.arange(10)
-    torch.testing.assert_close(
-        stored.sample(labels=labels, seed=3), module.sample(labels=labels, seed=3), rtol=0, atol=0
-    )
-    assert not torch.equal(
-        module.sample(labels=labels, seed=3, ema=False), stored.sample(labels=labels, seed=3)
-    )
     pictures = module.sample(labels=labels, seed=3)
+    assert torch.equal(stored.sample(labels=labels, seed=3), pictures)
+    assert not torch.equal(module.sample(labels=labels, seed=3, ema=False), pictures)
     torch.testing.assert_close(stored.score(pictures, labels), module.score(pictures, labels))
     assert stored.examples_seen == module.examples_seen == 192
     assert str(run.parent) not in json.dumps(read_metadata(exported))
@@ -105,7 +101,7 @@ def test_a_configuration_of_huge_networks_takes_no_memory(exported, tmp_path):
 def test_files_that_are_no_safetensors_are_refused(tmp_path, capsys):
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"\x00" * 100)
-    assert main(["sample", f"run={path}"]) == 2
+    assert main(["sample", f"run={path}"]) == 1
     assert "cannot be read as a model" in capsys.readouterr().err
 
 
@@ -124,11 +120,11 @@ def test_digits_are_sampled_right_after_installation(elsewhere, capsys):
     assert "labels5k_train_mnist_5k" in capsys.readouterr().err
 
 
-def test_a_folder_of_that_name_is_preferred(elsewhere, run, capsys):
+def test_a_folder_of_that_name_is_preferred(elsewhere, run):
     (elsewhere / "digits").symlink_to(run)
-    assert main(["sample", "run=digits", "n=4"]) == 0
+    with pytest.warns(UserWarning, match="the folder digits is used"):
+        assert main(["sample", "run=digits", "n=4"]) == 0
     assert (run / "generated.png").is_file()
-    assert "the folder digits" in capsys.readouterr().err
 
 
 def test_digits_are_small_and_of_the_recipe_of_the_quickstart():
