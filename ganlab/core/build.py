@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from ganlab.core.module import AdversarialModule
 from ganlab.errors import ConfigError, GanlabError
+from ganlab.networks import to_channels_last
 
 
 def build_module(config: dict[str, Any]) -> AdversarialModule:
@@ -39,7 +39,7 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
         raise ConfigError(f"log_every: received {log_every!r}; needs a whole number.")
     module.log_every = log_every or 50
     if config.get("memory_format") == "channels_last":
-        module.to(memory_format=torch.channels_last)
+        to_channels_last(module)
     return module
 
 

@@ -16,7 +16,7 @@ from ganlab.lectures.lesson import Lesson, adam, new_figure, play, require_count
 from ganlab.losses import NonSaturating
 from ganlab.metrics import DigitFeatures
 from ganlab.modalities.pixels import denormalise
-from ganlab.networks import DCGANDiscriminator, DCGANGenerator
+from ganlab.networks import DCGANDiscriminator, DCGANGenerator, to_channels_last
 from ganlab.networks.checks import check_count
 from ganlab.regularizers import R1
 
@@ -146,7 +146,8 @@ def train(data: MNIST5k, images: int, features: int, latent: int, seed: int) -> 
         )
     rates = {"discriminator": rate(2e-3), "generator": rate(4e-3)}
     module = game.bind({role: adam(lr, (0.0, 0.99)) for role, lr in rates.items()})
-    play(module.to(memory_format=torch.channels_last), data, images // data.batch_size, seed)
+    to_channels_last(module)
+    play(module, data, images // data.batch_size, seed)
     return module
 
 

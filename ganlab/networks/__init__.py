@@ -9,7 +9,13 @@ in [-1, 1]; H and W must be divisible by its `multiple`. A patch discriminator m
 scores (N, 1, h, w).
 """
 
-from ganlab.networks.blocks import ConditionalBatchNorm2d, Discriminator, Generator, Norm
+from ganlab.networks.blocks import (
+    ConditionalBatchNorm2d,
+    Discriminator,
+    Generator,
+    Norm,
+    to_channels_last,
+)
 from ganlab.networks.in_one_pass import in_one_pass
 from ganlab.networks.init import INITS, Init, initialise, with_gain
 from ganlab.networks.minibatch import MinibatchStd
@@ -67,5 +73,6 @@ __all__ = [
     "in_one_pass",
     "initialise",
     "sample_positions",
+    "to_channels_last",
     "with_gain",
 ]

@@ -1,6 +1,6 @@
 """Base classes of generators and discriminators, norms, embeddings and a check of pictures."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +56,23 @@ def image_norm(norm: Norm, channels: int, *, plain: bool = False) -> nn.Module |
     return None
 
 
+class _Contiguous(torch.autograd.Function):
+    """A contiguous copy whose gradient has the memory format of the input.
+
+    Elementwise layers before it would be several times slower for another format.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        is_last = x.is_contiguous(memory_format=torch.channels_last)
+        ctx.format = torch.channels_last if is_last else torch.contiguous_format
+        return x.contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient.contiguous(memory_format=ctx.format)
+
+
 class FullConv2d(nn.Conv2d):
     """A convolution whose kernel covers its whole input, as a matrix product.
 
@@ -64,28 +81,39 @@ class FullConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, *kernel_size) to (N, out_channels, 1, 1)."""
-        weight = self.weight
-        if weight.is_contiguous(memory_format=torch.channels_last):  # avoids copies
-            weight, x = weight.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1)
-        return F.linear(x.flatten(1), weight.flatten(1), self.bias)[:, :, None, None]
+        x = _Contiguous.apply(x).flatten(1)
+        return F.linear(x, self.weight.flatten(1), self.bias)[:, :, None, None]
 
 
 class FullConvTranspose2d(nn.ConvTranspose2d):
     """A transposed convolution of a single pixel to a map of the kernel's size, see `FullConv2d`.
 
     The bias is added per channel.
+
+    Attributes:
+        output_format: the memory format of the maps.
     """
+
+    output_format = torch.contiguous_format
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, 1, 1) to (N, out_channels, *kernel_size)."""
-        weight = self.weight
-        is_last = weight.is_contiguous(memory_format=torch.channels_last)
-        if is_last:
-            weight = weight.permute(0, 2, 3, 1)
-        maps = (x.flatten(1) @ weight.flatten(1)).unflatten(1, weight.shape[1:])
-        if is_last:
-            maps = maps.permute(0, 3, 1, 2)
-        return maps if self.bias is None else maps + self.bias[:, None, None]
+        maps = (x.flatten(1) @ self.weight.flatten(1)).unflatten(1, self.weight.shape[1:])
+        maps = maps if self.bias is None else maps + self.bias[:, None, None]
+        return maps.contiguous(memory_format=self.output_format)
+
+
+def to_channels_last(network: nn.Module) -> None:
+    """Let the weights of convolutions lie in memory with the channels last, in place.
+
+    Weights of matrix products stay contiguous: they gain nothing, and fused optimizers would copy
+    them in every step.
+    """
+    network.to(memory_format=torch.channels_last)
+    for layer in network.modules():
+        if isinstance(layer, (FullConv2d, FullConvTranspose2d)):
+            layer.to(memory_format=torch.contiguous_format)
+            layer.output_format = torch.channels_last
 
 
 class InstanceNorm(nn.InstanceNorm2d):
