@@ -35,6 +35,22 @@ OPTIONAL = ("checkpoint", "failure", "ours", "note", "why")
 PUBLISHED = ("by", "value", "how", "source")
 CHECKPOINTS = ("last", "best")
 
+
+def recipe_of(experiment: str) -> list[str]:
+    """Return the overrides that train an experiment for its baseline.
+
+    A limit in minutes is left out if there is another limit: the result would depend on the
+    machine's speed.
+    """
+    from ganlab.config.compose import compose
+
+    overrides = [f"experiment={experiment}"]
+    budget = compose(overrides).budget
+    if budget.minutes and any(budget[limit] for limit in ("examples", "batches", "epochs")):
+        overrides.append("budget.minutes=null")
+    return overrides
+
+
 VerdictName = Literal[
     "reproduced",
     "not reproduced",

@@ -12,7 +12,7 @@ from ganlab.errors import ConfigError, nearest
 from ganlab.reading import read_json
 from ganlab.record.old_names import current
 from ganlab.record.plain_yaml import parse
-from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge
+from ganlab.reproduction.baselines import Baseline, Verdict, baseline_of, judge, recipe_of
 
 FOLDER = Path("outputs") / "reproduce"
 HEADER = ("experiment", "model", "data", "score", "protocol", "paper", "peers", "ours", "verdict")
@@ -179,7 +179,7 @@ def _hashes(
     from ganlab.config.protocols import named_protocol
     from ganlab.config.recipe import protocol_hash, recipe_hash
 
-    recipe = recipe_hash(to_plain(compose([f"experiment={experiment}"])), checkpoint == "best")
+    recipe = recipe_hash(to_plain(compose(recipe_of(experiment))), checkpoint == "best")
     if protocol is None:
         return None, recipe, None
     plain = named_protocol(protocol)

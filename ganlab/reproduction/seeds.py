@@ -19,7 +19,14 @@ from ganlab.errors import ConfigError, DataError, GanlabError, RunError
 from ganlab.files import finite, write_json
 from ganlab.record.run import timestamp
 from ganlab.record.stored import check_overrides, check_stored, is_typed, needs_trust
-from ganlab.reproduction.baselines import Baseline, Verdict, in_percent, interval, judge
+from ganlab.reproduction.baselines import (
+    Baseline,
+    Verdict,
+    in_percent,
+    interval,
+    judge,
+    recipe_of,
+)
 from ganlab.reproduction.seed_run import SeedRun
 from ganlab.runs.evaluation import evaluate_run
 from ganlab.runs.planned import plan, run_planned
@@ -59,11 +66,12 @@ class Reproduction:
 
     def __post_init__(self) -> None:
         name = self.baseline.name
-        self.run_overrides = [f"experiment={name}", *self.overrides]
+        recipe = recipe_of(name)
+        self.run_overrides = [*recipe, *self.overrides]
         source = f"out: {self.folder / 'sweep.json'}"
         if self.trust is False:
             check_overrides(self.overrides + self.protocol_overrides, source, self.folder)
-        base, self.config = self._composed(self.run_overrides[:1]), self._composed()
+        base, self.config = self._composed(recipe), self._composed()
         self.protocol = self._protocol()
         if self.trust is False:
             check_stored(self.config | {"protocol": self.protocol}, source, self.folder)

@@ -90,7 +90,7 @@ def test_the_evaluation_counts_if_it_chooses_the_checkpoint():
     ("experiment", "path"),
     [
         ("wgan_gp_cifar10", "model.players.generator.optimizer.lr"),
-        ("quickstart", "model.players.discriminator.optimizer.lr"),
+        ("features_mnist", "model.players.network.optimizer.lr"),
         ("cyclegan_maps", "model.players.generator.optimizer.lr"),
         ("ring_non_saturating", "loss.regularizers.instance_noise.sigma"),
     ],
