@@ -86,7 +86,7 @@ GAMES = {
         LR.format("generator", ramp("1e-3", "1e-5", 1200, "exponential")),
         LR.format("discriminator", steps([1e-3, 5e-4], [640])),
         weight("r1", ramp(1.0, 0.1, 1000)),
-        "loss.regularizers.instance_noise.sigma.examples=1000",
+        "loss.regularizers.instance_noise.sigma.finish=0.5",
     ],
     "ring_unrolled": [
         *("experiment=ring_unrolled", *SMALL_POINTS, "regularizer=[r2,weight_decay]"),
