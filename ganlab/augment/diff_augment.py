@@ -23,6 +23,8 @@ class DiffAugment(Augmentation):
     Args:
         policy: the changes, in the order in which they act: "color", see `change_color`;
             "translation", see `translate`; "cutout", see `cut_out`.
+        fill: what enters a translated picture, in the units of the pictures; 0, as in the authors'
+            code, is grey. −1 suits pictures whose background is black.
         probability: of a sample to be changed, by all of the policy; 1 in the paper. With less than
             1, the unchanged data can be told from the changed, so that the generator does not
             learn the changes: Karras et al. 2020 (arXiv:2006.06676), section 2.2.
@@ -36,13 +38,14 @@ class DiffAugment(Augmentation):
         self,
         policy: Sequence[str] = ("color", "translation", "cutout"),
         probability: float = 1.0,
+        fill: float = 0.0,
     ) -> None:
         super().__init__()
         if not 0 < probability <= 1:
             raise ConfigError(
                 f"DiffAugment.probability: received {probability}; needs a number above 0, up to 1."
             )
-        self.probability = probability
+        self.probability, self.fill = probability, fill
         policy = [policy] if isinstance(policy, str) else policy
         if not policy:
             raise ConfigError(
@@ -54,7 +57,10 @@ class DiffAugment(Augmentation):
         before, n, device = parts, len(parts[0]), parts[0].device
         for name in self.policy:
             uniform = torch.rand(n, 3, device=device).T
-            parts = change_pictures("DiffAugment", parts, partial(CHANGES[name], uniform=uniform))
+            change = partial(CHANGES[name], uniform=uniform)
+            if name == "translation":
+                change = partial(change, fill=self.fill)
+            parts = change_pictures("DiffAugment", parts, change)
         if self.probability == 1:
             return parts
         is_changed = torch.rand(n, device=device) < self.probability
@@ -83,22 +89,24 @@ def change_color(pictures: Tensor, uniform: Tensor) -> Tensor:
     return mean + (contrast + 0.5) * (pictures - mean)
 
 
-def translate(pictures: Tensor, uniform: Tensor) -> Tensor:
-    """Return pictures moved by up to 1/8 of each side, rounded to whole pixels; what enters is 0.
+def translate(pictures: Tensor, uniform: Tensor, fill: float = 0.0) -> Tensor:
+    """Return pictures moved by up to 1/8 of each side, rounded to whole pixels.
 
     Args:
         pictures: (N, C, H, W).
         uniform: (2 or more, N), in [0, 1).
+        fill: what enters.
     """
-    positions, is_inside = [], []
+    positions, inside = [], []
     for side, u in zip(pictures.shape[2:], uniform, strict=False):
         most = int(side / 8 + 0.5)
         shift = (u * (2 * most + 1)).long() - most
         position = torch.arange(side, device=u.device) - shift[:, None]
         positions.append(position.clamp(0, side - 1))
-        is_inside.append((position >= 0) & (position < side))
+        inside.append((position >= 0) & (position < side))
     moved = pick(pictures, positions[0][:, :, None], positions[1][:, None])
-    return moved * (is_inside[0][:, None, :, None] & is_inside[1][:, None, None])
+    is_inside = inside[0][:, None, :, None] & inside[1][:, None, None]
+    return moved * is_inside if fill == 0 else moved.where(is_inside, fill)
 
 
 def cut_out(pictures: Tensor, uniform: Tensor) -> Tensor:
