@@ -81,6 +81,12 @@ def console() -> Console:
     return Console(file=stream)
 
 
+def raw_stderr() -> TextIO:
+    """Return stderr without what makes its text printable; write only escapes of our own to it."""
+    stream = sys.stderr
+    return stream.stream if isinstance(stream, PrintableStream) else stream
+
+
 @contextmanager
 def printing_safely() -> Iterator[None]:
     """Within the block, make all text `printable` that goes to stdout and stderr."""

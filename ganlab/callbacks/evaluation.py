@@ -25,6 +25,7 @@ class Evaluation(Callback):
         memory: bytes that the scores may take, see `Work`.
         scores: the newest scores by name.
         seconds: time spent on scoring in this session.
+        is_scoring: whether the model is being scored now.
 
     Raises:
         ConfigError: the cadence is below 1.
@@ -41,6 +42,7 @@ class Evaluation(Callback):
         self.memory = DEFAULT_MEMORY
         self.scores: dict[str, Score] = {}
         self.seconds = 0.0
+        self.is_scoring = False
 
     def setup(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
         """Load the protocol's real data, so that missing data raises before training."""
@@ -54,11 +56,13 @@ class Evaluation(Callback):
         if not (crossed(pl_module, self.every_examples) or trainer.should_stop):
             return
         started = time.monotonic()
+        self.is_scoring = True
         work = Work(trainer.global_rank, trainer.world_size, memory=self.memory)
         self.scores = self.protocol.evaluate(pl_module, trainer.datamodule, work)
         pl_module.scored_at = pl_module.examples_seen
         pl_module.log_values({name: score.value for name, score in self.scores.items()})
         self.seconds += time.monotonic() - started
+        self.is_scoring = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the newest scores: a run may be killed before they are in run.json."""

@@ -8,15 +8,16 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from PIL import Image
 
-from ganlab.callbacks.cadence import crossed
+from ganlab.callbacks.cadence import crossed, crossed_early
 from ganlab.callbacks.failures import logged_failure
 from ganlab.core import AdversarialModule, Generates, Scores, Translates
 from ganlab.errors import ConfigError
 from ganlab.metrics.memory import DEFAULT_MEMORY
 from ganlab.metrics.protocols.sources import generated
 from ganlab.modalities import POINTS, PictureOptions
-from ganlab.modalities.grid import save_rows
+from ganlab.modalities.grid import beside, save_rows, thumbnails
 from ganlab.record.contact_sheet import save_contact_sheet
 
 
@@ -30,12 +31,17 @@ class Samples(Callback):
 
     Args:
         folder: the run's folder.
-        every_examples: cadence in examples. If None, pictures are drawn only at the start, at the
+        every_examples: cadence in examples; pictures are also drawn at a half, a quarter and so on
+            of it, down to 1,000 examples. If None, pictures are drawn only at the start, at the
             end and whenever the model is scored.
         n: samples in a grid.
         points: samples in a scatter plot.
         pictures: number of input pictures of a translator.
         seed: seed of the latents.
+
+    Attributes:
+        show: called with the samples of each picture that is drawn, as small RGB pictures of one
+            size; a translator's have an input and its translations side by side. None for nothing.
 
     Raises:
         ConfigError: a number is below 1.
@@ -57,6 +63,7 @@ class Samples(Callback):
         self.folder, self.every_examples = Path(folder), every_examples
         self.memory = DEFAULT_MEMORY  # bytes for temporaries
         self.n, self.points, self.pictures, self.seed = n, points, pictures, seed
+        self.show: Callable[[list[Image.Image]], object] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw samples of the untrained generator; drop pictures from after the checkpoint."""
@@ -70,7 +77,9 @@ class Samples(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Draw if a picture is due, if the model was scored, or if the run is about to stop."""
         is_scored = pl_module.scored_at == pl_module.examples_seen
-        if crossed(pl_module, self.every_examples) or is_scored or trainer.should_stop:
+        is_due = crossed(pl_module, self.every_examples)
+        is_due |= crossed_early(pl_module, self.every_examples)
+        if is_due or is_scored or trainer.should_stop:
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
@@ -96,20 +105,30 @@ class Samples(Callback):
             return None
         path = self.folder / "samples" / f"{module.examples_seen:012d}.png"
         if translates:
-            batch = self.batch(trainer.datamodule)
-            save_rows(module.pictures(batch, seed=self.seed), path)
+            rows = module.pictures(self.batch(trainer.datamodule), seed=self.seed)
+            save_rows(rows, path)
+            self._show(lambda: beside([thumbnails(images) for images in rows.values()]))
         elif (modality := trainer.datamodule.modality) is POINTS:
             fake = module.sample(self.points, seed=self.seed)
             real = trainer.datamodule.reference("train")[: self.points]
             score = None if module.classes else _scorer(module)
             modality.draw(fake, path, PictureOptions(real=real, score=score))
-        elif module.classes:
-            columns = min(module.classes, 10)
-            labels = torch.arange(columns).repeat(-(-self.n // columns))
-            modality.draw(self._raw(module, labels=labels), path, PictureOptions(columns))
+            self._show(lambda: [Image.open(path, formats=("PNG",)).convert("RGB")])
         else:
-            modality.draw(self._raw(module, n=self.n), path)
+            columns = min(module.classes, 10) if module.classes else None
+            inputs = (
+                {"labels": torch.arange(columns).repeat(-(-self.n // columns))}
+                if columns
+                else {"n": self.n}
+            )
+            raw = self._raw(module, **inputs)
+            modality.draw(raw, path, PictureOptions(columns))
+            self._show(lambda: thumbnails(raw))
         return path
+
+    def _show(self, pictures: Callable[[], list[Image.Image]]) -> None:
+        if self.show:
+            self.show(pictures())
 
     def _raw(self, module: AdversarialModule, **inputs: Any) -> torch.Tensor:
         """Return raw samples, which take a quarter of the memory of normalised pictures."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ganlab.config.values import METRICS_MEMORY, boolean, memory
 from ganlab.errors import ConfigError, nearest
+from ganlab.ranks import is_main
 from ganlab.record.old_names import refuse_old_names
 
 
@@ -37,6 +39,17 @@ METRICS_MEMORY_ARGUMENT = Argument(
     "what the work takes in memory, and again on an accelerator, beyond the data and the weights "
     f"of networks; in bytes, or with MiB or GiB (default: {METRICS_MEMORY // 2**20}MiB)",
 )
+
+
+def say_loading(command: str, then: str) -> None:
+    """Say on stderr, at once, that a command loads PyTorch, which takes seconds.
+
+    Args:
+        command: the command.
+        then: what it loads or does next.
+    """
+    if is_main():
+        print(f"ganlab {command}: loading PyTorch, then {then} …", file=sys.stderr, flush=True)
 
 
 def wants_help(argv: list[str]) -> bool:

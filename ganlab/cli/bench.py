@@ -6,7 +6,7 @@ import json
 import tempfile
 from typing import Any
 
-from ganlab.cli.arguments import Argument, parse, usage, wants_help
+from ganlab.cli.arguments import Argument, parse, say_loading, usage, wants_help
 from ganlab.config.values import boolean, count
 from ganlab.errors import ConfigError
 
@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
             )
     given = [text for text in argv if text.partition("=")[0] in ARGUMENTS]
     arguments = parse(given, ARGUMENTS)
+    say_loading("bench", "the measurement")
     from ganlab.config.checks import check
     from ganlab.config.compose import compose, to_plain
     from ganlab.config.reads import warn_of_repeated

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ganlab.cli.arguments import Argument, parse, usage, wants_help
+from ganlab.cli.arguments import Argument, parse, say_loading, usage, wants_help
 from ganlab.errors import ConfigError, one_of
 from ganlab.reports.data.findings import DataCheck
 
@@ -52,6 +52,7 @@ def check(argv: list[str]) -> int:
         raise ConfigError("data check: no folder is given. Use ganlab data check DIR.")
     root, values = Path(os.path.expanduser(argv[0])), parse(argv[1:], ARGUMENTS)
 
+    say_loading("data check", f"the pictures of {root}")
     from ganlab.config.groups import options
     from ganlab.reports.data.check import check_data
 
@@ -80,9 +81,10 @@ def pair(argv: list[str]) -> int:
         raise ConfigError(
             f"data pair: received {len(argv)} paths, needs 3: ganlab data pair A_DIR B_DIR OUT."
         )
+    a, b, out = (Path(os.path.expanduser(text)) for text in argv)
+    say_loading("data pair", f"the pictures of {a}")
     from ganlab.data.readers.side_by_side import write_pairs
 
-    a, b, out = (Path(os.path.expanduser(text)) for text in argv)
     counts = write_pairs(a, b, out)
     listed = ", ".join(f"{n:,} in {split}/" if split else f"{n:,}" for split, n in counts.items())
     print(f"Wrote {sum(counts.values()):,} pairs to {out} ({listed}).\nTrain on them with\n")

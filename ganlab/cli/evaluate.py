@@ -6,7 +6,15 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import METRICS_MEMORY_ARGUMENT, TRUST, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import (
+    METRICS_MEMORY_ARGUMENT,
+    TRUST,
+    Argument,
+    parse,
+    say_loading,
+    usage,
+    wants_help,
+)
 from ganlab.config.values import boolean, seeds
 from ganlab.errors import ConfigError
 
@@ -75,6 +83,7 @@ def main(argv: list[str]) -> int:
     if arguments["seeds"] and "seed" not in plain:
         raise ConfigError("seeds: this protocol samples nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
+    say_loading("evaluate", f"what is in {arguments['run'] or arguments['generated']}")
     from ganlab.core.build import make
     from ganlab.runs import evaluation
 

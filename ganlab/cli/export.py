@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, say_loading, usage, wants_help
 from ganlab.config.values import boolean, check_folder
 from ganlab.errors import ConfigError, nearest
 
@@ -77,6 +77,7 @@ def main(argv: list[str]) -> int:
     if arguments["out"] is not None:
         is_folder = arguments["format"] == "pth"
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
+    say_loading("export", f"the model of {arguments['run']}")
     from ganlab.core.load import load_module
     from ganlab.exchange import exporting
     from ganlab.exchange.model_export import export_model

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from ganlab.cli.arguments import wants_help
+from ganlab.cli.arguments import say_loading, wants_help
 from ganlab.config.values import check_folder
 from ganlab.errors import ConfigError, RunError, one_of
 from ganlab.exchange.public_files import ROLES, find_files, read_networks
@@ -38,6 +37,7 @@ def main(argv: list[str]) -> int:
         return 0 if argv else 2
     model, paths, arguments, overrides = _split(argv)
     files = find_files(paths, arguments.get("epoch") or "latest")
+    say_loading("import", "the checkpoints")
     networks = read_networks(model, files, arguments)
     name = paths[0].resolve().name if paths[0].is_dir() else paths[0].resolve().parent.name
     folder = Path(arguments.get("out") or Path("outputs") / "imported" / name)
@@ -46,7 +46,6 @@ def main(argv: list[str]) -> int:
         raise RunError(f"out: {folder} holds a run already. Choose another folder with out=DIR.")
     from ganlab.exchange.importing import configure, summary, write_run
 
-    print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
     config = configure(model, networks, arguments, overrides, name, folder)
     module = write_run(config, networks, folder)
     print(summary(model, config, module, networks, folder))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganlab.cli.arguments import TRUST, Argument, parse, split_options, wants_help
+from ganlab.cli.arguments import TRUST, Argument, parse, say_loading, split_options, wants_help
 from ganlab.config.values import boolean, check_folder, count, number, seeds
 from ganlab.errors import ConfigError
 from ganlab.record.machine import without_password
@@ -88,6 +88,7 @@ def main(argv: list[str]) -> int:
 def _reproduce(
     baseline: Baseline, arguments: dict[str, Any], overrides: list[str], argv: list[str]
 ) -> int:
+    say_loading("reproduce", f"the recipe of {baseline.name}")
     from ganlab.reproduction.begin import begin
     from ganlab.reproduction.report import report
     from ganlab.runs.train import new_folder, removed_after_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, usage, wants_help
+from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, say_loading, usage, wants_help
 from ganlab.config.values import boolean, check_unmixed, count, number, numbers, seed
 from ganlab.errors import ConfigError
 
@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     run, out = arguments["run"], arguments["out"]
     if out and not out.suffix:
         check_unmixed("out", out)
+    say_loading("sample", f"the model of {run}")
     from ganlab.applications.sample_files import write
     from ganlab.applications.sample_inputs import sample_inputs
     from ganlab.core import Generates, Translates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ganlab.cli.arguments import wants_help
+from ganlab.cli.arguments import say_loading, wants_help
 from ganlab.config.sweeps import is_of_hydra
 from ganlab.config.values import split_trust
 from ganlab.errors import ConfigError, GanlabError, one_of
@@ -61,6 +61,7 @@ def _status(folders: list[Path], settings: list[str]) -> int:
 
 
 def _resume(folders: list[Path], settings: list[str], trust: bool) -> int:
+    say_loading("sweep", "the unfinished runs")
     from ganlab.sweeps.launch import launch
     from ganlab.sweeps.launchers import check_launcher, stored_settings
     from ganlab.sweeps.plan import check_started_once

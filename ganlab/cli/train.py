@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from ganlab.cli.arguments import wants_help
-from ganlab.ranks import is_main
+from ganlab.cli.arguments import say_loading, wants_help
+from ganlab.printable import one_line
 
 HELP = """ganlab train [experiment=NAME] [key=value …]: train a model.
 
@@ -37,12 +35,12 @@ def main(argv: list[str]) -> int:
     if wants_help(argv):
         print(HELP)
         return 0
-    if any(text in ("-m", "--multirun") for text in argv):
+    is_sweep = any(text in ("-m", "--multirun") for text in argv)
+    say_loading("train", "the runs of the sweep" if is_sweep else _what(argv))
+    if is_sweep:
         from ganlab.sweeps.multirun import sweep
 
         return sweep(argv)
-    if is_main():
-        print("ganlab: reading the configuration …", file=sys.stderr, flush=True)
     from ganlab.runs.train import prepare, train
 
     config, resume = prepare(argv)
@@ -53,3 +51,10 @@ def main(argv: list[str]) -> int:
         check(config)
         return dry_run(config)
     return train(config, resume)
+
+
+def _what(argv: list[str]) -> str:
+    """Return what a command line trains or resumes, from its experiment, folder or model."""
+    given = dict(text.partition("=")[::2] for text in argv)
+    named = (f"{key}={given[key]}" for key in ("experiment", "run", "model") if given.get(key))
+    return one_line(next(named, "the configuration"))

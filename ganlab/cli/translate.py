@@ -10,6 +10,7 @@ from ganlab.cli.arguments import (
     TRUST,
     Argument,
     parse,
+    say_loading,
     usage,
     wants_help,
 )
@@ -55,6 +56,7 @@ def main(argv: list[str]) -> int:
         print(NOTES, end="")
         return 0
     arguments = parse(argv, ARGUMENTS)
+    say_loading("translate", f"the model of {arguments['run']}")
     from ganlab.applications.translation import check_all_read, translate_folder
 
     direction, done, failures = translate_folder(**arguments)

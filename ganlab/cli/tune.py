@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganlab.cli.arguments import Argument, parse, split_options, usage, wants_help
+from ganlab.cli.arguments import Argument, parse, say_loading, split_options, usage, wants_help
 from ganlab.config.values import boolean, count, natural, number, seed
 from ganlab.errors import ConfigError, nearest
 
@@ -76,6 +76,7 @@ def main(argv: list[str]) -> int:
     overrides = [text for text in texts if text not in given]
     _check_overrides([*positional, *overrides])
     arguments = parse(given, ARGUMENTS)
+    say_loading("tune", "the search space")
     try:
         import optuna
     except ImportError as error:

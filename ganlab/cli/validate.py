@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganlab.cli.arguments import wants_help
+from ganlab.cli.arguments import say_loading, wants_help
 
 
 def main(argv: list[str]) -> int:
@@ -18,6 +18,7 @@ def main(argv: list[str]) -> int:
 
     warn_of_repeated(argv)
     config = compose(argv)
+    say_loading("validate", "the check")
     from ganlab.config.checks import check
 
     config.run_dir = config.run_dir or f"outputs/{config.name}"

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ganlab.config.checks import CALLBACKS
 from ganlab.config.groups import PROTOCOL, bare_names, check_choice, groups, protocol_of
 from ganlab.config.precision import set_precision
 from ganlab.config.reads import check_is_read
@@ -114,10 +115,11 @@ def spelled_out(override: str) -> str:
 
     `experiment=lecture/dirac` becomes experiment=dirac, `protocol=x` becomes
     protocol@callbacks.evaluation.protocol=x, and `features.weights=x` becomes
-    callbacks.evaluation.protocol.features.weights=x. `model.phases.x.every=2` gets a ++. Other
-    overrides are returned unchanged.
+    callbacks.evaluation.protocol.features.weights=x. `model.phases.x.every=2` gets a ++, and
+    `progress.pictures=false` becomes callbacks.progress.pictures=false. Other overrides are
+    returned unchanged.
     """
-    name, equals, value = override.partition("=")
+    name, equals, value = in_section(override).partition("=")
     key = name.lstrip("+~")
     prefix = name.removesuffix(key)
     if key in groups():
@@ -133,6 +135,16 @@ def spelled_out(override: str) -> str:
         if key.startswith(f"{group}."):
             return f"{prefix}{path}{key.removeprefix(group)}{equals}{value}"
     return f"{name}{equals}{value}"
+
+
+def in_section(override: str) -> str:
+    """Return an override of a callback with `callbacks.` before its key, and others unchanged."""
+    name, equals, value = override.partition("=")
+    key = name.lstrip("+~")
+    callback, dot, _ = key.partition(".")
+    if not dot or callback not in CALLBACKS:
+        return override
+    return f"{name.removesuffix(key)}callbacks.{key}{equals}{value}"
 
 
 def mark_changed_protocol(config: Any, overrides: list[str]) -> None:

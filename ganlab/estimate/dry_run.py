@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ganlab.callbacks.cadence import halvings
 from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module
 from ganlab.data.archives.files import cache_folder, without_downloads
@@ -130,7 +131,10 @@ def length_of(
     batches = int(needed[limit])
     calls = {name: len(moments(every, size, batches)) for name, every in cadences.items()}
     if "samples" in calls:
-        calls["samples"] += 1  # before the first batch
+        acting = moments(cadences["samples"], size, batches)
+        early = halvings(config["callbacks"]["samples"].get("every_examples"))
+        acting |= {-(-n // size) for n in early if n <= batches * size}
+        calls["samples"] = 1 + len(acting)  # the first is drawn before the first batch
     seconds = batches * costs.seconds
     seconds += sum(cost.times(calls[name]) for name, cost in costs.callbacks.items())
     return Length(

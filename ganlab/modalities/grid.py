@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganlab.files import atomic
 from ganlab.modalities.pixels import denormalise
+from ganlab.modalities.terminal import MOST, SIDE
 
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
@@ -60,6 +61,33 @@ def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
             sheet.paste(picture, (margin + column * cell, row * line + 2))
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", compress_level=4)
+
+
+def thumbnails(images: Tensor) -> list[Image]:
+    """Return the first images (N, C, H, W), uint8 or floats in [−1, 1], as RGB pictures.
+
+    They are at most `terminal.MOST` pictures, at most `terminal.SIDE` pixels high.
+    """
+    small = []
+    for image in images[:MOST]:
+        picture = as_picture(_enlarged(image, 1)).convert("RGB")
+        picture.thumbnail((picture.width, SIDE))
+        small.append(picture)
+    return small
+
+
+def beside(rows: Sequence[Sequence[Image]]) -> list[Image]:
+    """Return, for each place of the rows, their RGB pictures of one size side by side."""
+    from PIL import Image
+
+    joined = []
+    for pictures in zip(*rows, strict=False):
+        width, height = pictures[0].size
+        sheet = Image.new("RGB", (len(pictures) * width, height))
+        for number, picture in enumerate(pictures):
+            sheet.paste(picture, (number * width, 0))
+        joined.append(sheet)
+    return joined
 
 
 def sans(size: int) -> FreeTypeFont:

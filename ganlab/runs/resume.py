@@ -163,11 +163,11 @@ def _is_longer(old: dict[str, Any], new: dict[str, Any], seen: dict[str, Any]) -
 def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
-    from ganlab.config.compose import check_key, merge
+    from ganlab.config.compose import check_key, in_section, merge
     from ganlab.config.groups import groups
 
     base = OmegaConf.create(config)
-    overrides = [text.lstrip("+") for text in overrides]
+    overrides = [in_section(text.lstrip("+")) for text in overrides]
     for text in overrides:
         key, equals, _ = text.partition("=")
         if key in groups():

@@ -36,7 +36,6 @@ def search(overrides: list[str], arguments: dict[str, Any]) -> int:
         ConfigError: the arguments, the configuration or the study are invalid; no trial was run.
     """
     sweep, startup = arguments["sweep"], arguments["startup"]
-    _say("ganlab: reading the configuration …")
     _, overrides = merge_sweep([*([f"sweep={sweep}"] if sweep else []), *overrides])
     fixed, space = split_space(overrides)
     if not (name := arguments["study"] or sweep):

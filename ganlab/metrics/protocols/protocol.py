@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,22 @@ class Score:
 
 
 Scores = dict[str, Score]
+
+
+def in_words(name: str, metric: str = "") -> str:
+    """Return a score's name for people, e.g. "Fréchet distance (digits)".
+
+    Args:
+        name: the score's name, e.g. "frechet_distance_digits".
+        metric: the title of its metric, e.g. "Fréchet distance".
+    """
+    words = name.replace("_", " ")
+    ascii_title = unicodedata.normalize("NFKD", metric).encode("ascii", "ignore").decode()
+    title = ascii_title.lower().replace("-", " ")
+    if title and words.startswith(title):
+        rest = words.removeprefix(title).strip()
+        return f"{metric} ({rest})" if rest else metric
+    return words.upper() if len(words) <= 3 else words  # such as FID
 
 
 class Protocol:
