@@ -77,13 +77,13 @@ def main(argv: list[str]) -> int:
         default = None
         if not any(text.startswith("protocol=") for text in protocol_overrides):
             protocol_overrides.insert(0, f"protocol={FOLDER_PROTOCOL}")
+    say_loading("evaluate", f"what is in {arguments['run'] or arguments['generated']}")
     plain = chosen(default, protocol_overrides)
     check_numbers({"protocol": plain})
     check_targets({"protocol": plain})
     if arguments["seeds"] and "seed" not in plain:
         raise ConfigError("seeds: this protocol samples nothing; leave seeds out.")
     out = arguments["out"] or (arguments["run"] or arguments["generated"]) / "scores.json"
-    say_loading("evaluate", f"what is in {arguments['run'] or arguments['generated']}")
     from ganlab.core.build import make
     from ganlab.runs import evaluation
 

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from PIL import Image
@@ -16,7 +17,7 @@ SIDE = 128  # pixels; a sample needs no longer side to be shown in a terminal
 MOST = 60  # samples that are shown: ten columns of at most six rows
 _COLUMNS, _ROWS = 10, 6
 _FRAME = 40_000  # most bytes of a picture of half-blocks
-_CELLS = (2_000, 1_000)  # most character cells of such a picture; 1,000 always fit into _FRAME
+_CELLS = range(2_000, 999, -200)  # most cells to try for it; 1,000 always fit into _FRAME
 _PIXELS = 100_000  # most pixels of a picture that is sent as a PNG
 _CELL = 9, 18  # pixels of a character cell; the true size may differ, their ratio hardly does
 _CHUNK = 4096  # kitty's limit on the base64 text of one escape sequence
@@ -108,17 +109,16 @@ def half_blocks(picture: Image.Image) -> list[str]:
     """Return lines that draw an RGB picture; one character shows two pixels, one above the other.
 
     Each character is ▀, whose foreground has the colour of the upper pixel and whose background
-    has that of the lower one. Below the last line of a picture of odd height is black.
+    has that of the lower one. Below a last line of pixels without a partner, the terminal's own
+    background stays.
     """
     width, height = picture.size
-    even = Image.new("RGB", (width, height + height % 2))
-    even.paste(picture)
-    pixels = list(zip(*[iter(even.tobytes())] * 3, strict=True))
+    pixels = list(zip(*[iter(picture.tobytes())] * 3, strict=True))
     lines = []
-    for start in range(0, len(pixels), 2 * width):
+    for start in range(0, width * height, 2 * width):
         text, before = [], (None, None)
         upper, lower = pixels[start : start + width], pixels[start + width : start + 2 * width]
-        for pair in zip(upper, lower, strict=True):
+        for pair in zip_longest(upper, lower):
             codes = [
                 f"{kind};2;{colour[0]};{colour[1]};{colour[2]}"
                 for kind, colour, old in zip((38, 48), pair, before, strict=True)
@@ -179,15 +179,11 @@ def _layout(
     best, best_value = None, 0.0
     for height in range(1, room[1] + 1):
         width = max(1, round(height * aspect))
-        columns = min(_COLUMNS, (room[0] + gap) // (width + gap), len(pictures))
+        most_in_all = min(len(pictures), area // ((width + gap) * (height + gap)))
+        columns = min(_COLUMNS, (room[0] + gap) // (width + gap), most_in_all)
         if not columns:
             break
-        rows = min(
-            _ROWS,
-            (room[1] + gap) // (height + gap),
-            area // (columns * (width + gap) * (height + gap)),
-            -(-len(pictures) // columns),
-        )
+        rows = min(_ROWS, (room[1] + gap) // (height + gap), most_in_all // columns)
         value = columns * rows * width * height * min(height / wanted, wanted / height)
         if value > best_value:
             best, best_value = _Layout(columns, rows, width, height), value
