@@ -55,6 +55,7 @@ class Session:
         self.interrupted = self.pruned = False
         self.record: RunRecord | None = None  # of the main process, once it holds the folder
         self.is_recorded = False  # whether the record says that this session has begun
+        self.needs: tuple[str, ...] = ()  # keys of the batches
         self.loggers: list[Any] = []
         self.others: OtherRanks | None = None
 
@@ -73,6 +74,7 @@ class Session:
         """Build everything and train."""
         self._say(f"{self.config['name']}: loading the data …")
         module, data, callbacks = load(self.config)
+        self.needs = module.needs
         path = self._checkpoint() if self.resume else None
         if self.is_main:
             self._begin(data)
@@ -255,7 +257,7 @@ class Session:
         if not self.is_main:
             return
         if status == "finished":
-            print(summary(self.folder))
+            print(summary(self.folder, self.needs))
         elif status != "pruned":  # a search itself prints that it has pruned a run
             command = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()

@@ -1,10 +1,16 @@
-"""The summary that a finished run prints."""
+"""The summary that a finished run prints: what it has made, and what to do next."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ganlab.record.run import read_record
+from ganlab.record.run import read_config, read_record
+
+# data sets of the user's own pictures
+OWN = ("ganlab.data.ImageFolder", "ganlab.data.PairedImages", "ganlab.data.UnpairedImages")
 
 
 def best_picture(folder: Path) -> Path | None:
@@ -18,36 +24,80 @@ def best_picture(folder: Path) -> Path | None:
     return (at_best or pictures or [None])[-1]
 
 
-def summary(folder: Path) -> str:
-    """Return a text that says where the run's files are and what its scores mean."""
+def summary(folder: Path, needs: Sequence[str]) -> str:
+    """Return a text that says where the run is, what its scores mean, and what to do next.
+
+    Args:
+        folder: the run's folder.
+        needs: the keys of the batches that the model needs, which say what kind of data it is for.
+    """
     record = read_record(folder)
-    counters = record["counters"]
+    minutes = f"{record['seconds'] / 60:.1f} minutes"
+    if seconds := record.get("evaluation_seconds"):
+        minutes += f" ({seconds / record['seconds']:.0%} of it scoring)"
     lines = [
-        f"Finished: {counters['examples_seen']:,} examples, {record['seconds'] / 60:.1f} minutes.",
-        f"  folder    {folder}",
+        f"Finished: {record['counters']['examples_seen']:,} examples, {minutes}.",
+        f"  folder     {folder}",
     ]
     if picture := best_picture(folder):
         is_best = int(picture.stem) == (record.get("best") or {}).get("examples_seen")
         best = " (the best by score)" if is_best else ""
-        lines.append(f"  samples   {picture}{best}")
-    if (sheet := folder / "contact_sheet.png").exists():
-        lines.append(f"  history   {sheet}")
-    if (curves := folder / "curves.png").exists():
-        lines.append(f"  curves    {curves}")
-    if seconds := record.get("evaluation_seconds"):
-        lines.append(f"  scoring   {seconds:.1f} s, {seconds / record['seconds']:.0%} of the time")
+        lines.append(f"  samples    {picture}{best}")
     explained = [score["words"] for score in record["scores"].values() if score.get("words")]
-    lines += [f"  {text}" for text in explained]
-    lines += _diagnosis(folder)
+    lines += [f"  {text}" for text in [*explained, *_diagnosis(folder)]]
+    if not record.get("sweep"):  # a sweep, a search or a reproduction says what to do next itself
+        lines += ["Next:", *(f"  {line}" for line in next_steps(folder, needs))]
     return "\n".join(lines)
 
 
+def next_steps(folder: Path, needs: Sequence[str]) -> list[str]:
+    """Return three commands with their purposes: look, compare, and use your own data.
+
+    Args:
+        folder: the run's folder.
+        needs: see `summary`.
+    """
+    here, config = shlex.quote(str(folder)), read_config(folder)
+    data = config.get("data") or {}
+    is_own = data.get("_target_") in OWN and not data.get("archive")
+    return [
+        f"look       ganlab report run={here}",
+        f"compare    ganlab compare {_compared(folder)}",
+        f"use it     ganlab {_use(here, needs)}"
+        if is_own
+        else f"your data  ganlab train {_training(config, needs)} data.root=DIR",
+    ]
+
+
+def _compared(folder: Path) -> str:
+    """Return the folder of this run and others beside it; without others, this run and a gap."""
+    others = folder.parent.glob("*/run.json")
+    if any(path.parent.name != folder.name for path in others):
+        return shlex.quote(str(folder.parent))
+    return f"{shlex.quote(str(folder))} OTHER_RUN"
+
+
+def _use(here: str, needs: Sequence[str]) -> str:
+    is_translator = "example" not in needs
+    return (
+        f"translate run={here} input=DIR output=DIR" if is_translator else f"sample run={here} n=64"
+    )
+
+
+def _training(config: dict[str, Any], needs: Sequence[str]) -> str:
+    """Return the overrides that train a model of this kind on the user's own pictures."""
+    if "example" in needs:
+        return "model=dcgan data=folder"  # whatever the classes, channels and size
+    model = (config.get("choices") or {}).get("model")
+    return f"model={model} data={'paired' if 'source' in needs else 'unpaired'}"
+
+
 def _diagnosis(folder: Path) -> list[str]:
-    """Return the doctor's first finding as lines; no lines if the run has no metrics.csv."""
+    """Return the doctor's first finding; nothing if the run has no metrics.csv."""
     from ganlab.errors import RunError
     from ganlab.reports.doctor.diagnosis import diagnose
 
     try:
-        return [f"  {diagnose(folder)[0].explanation}", f"  More: ganlab doctor run={folder}"]
+        return [diagnose(folder)[0].explanation]
     except RunError:
         return []
