@@ -93,6 +93,7 @@ class Progress(Callback):
             return
         self._share, self._left = share, self._time_left(now, share)
         self._facts = [*counts, *self._score(), *loss]
+        self._area.refresh()
 
     def teardown(self, trainer: Trainer, pl_module: AdversarialModule, stage: str) -> None:
         """Remove the bar, and leave the picture."""

@@ -33,7 +33,7 @@ class StatusArea:
         stream: the terminal, without a `PrintableStream` around it.
         text: returns the lines for a width; each is shorter than the width.
         picture: returns the picture for a size of the terminal.
-        seconds: time between redraws.
+        seconds: time between redraws; at least 0.1.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class StatusArea:
     # --- details -------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._done.wait(self.seconds):
+        while not self._done.wait(max(self.seconds, 0.1)):
             self.refresh()
 
     def _height(self, size: Size) -> int:
