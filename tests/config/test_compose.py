@@ -18,6 +18,9 @@ from ganlab.errors import ConfigError
         ("protocol.metrics.x.k=3", f"++{PROTOCOL}.metrics.x.k=3"),
         ("experiment=lecture/dirac", "experiment=dirac"),
         ("~debug", "~debug"),
+        ("progress.pictures=false", "callbacks.progress.pictures=false"),
+        ("+samples.every_examples=9", "+callbacks.samples.every_examples=9"),
+        ("samples=null", "samples=null"),
         ("data.root=a=b", "data.root=a=b"),
     ],
 )
