@@ -30,7 +30,8 @@ class Progress(Callback):
     """A bar at the end of a terminal, with the newest samples above it; else single lines.
 
     The bar has the time left, the examples per second, the newest score and the losses. Lines are
-    printed if stderr is no terminal or a simple one (TERM=dumb), with NO_COLOR, and with CI.
+    printed if stderr is no terminal, a simple one (TERM=dumb) or one without UTF-8, and with
+    NO_COLOR or CI in the environment.
 
     Args:
         refresh_seconds: time between updates of the bar.
@@ -69,7 +70,7 @@ class Progress(Callback):
             print("training: first batch …", file=sys.stderr, flush=True)
             return
         stream = raw_stderr()
-        self.protocol = picture_protocol(os.environ, stream.encoding) if self.pictures else None
+        self.protocol = picture_protocol(os.environ) if self.pictures else None
         if self.protocol and (samples := _first(trainer, Samples)):
             samples.show = self._show
         self._area = StatusArea(stream, self._lines, self._picture, self.every)
@@ -175,6 +176,8 @@ class Progress(Callback):
 def _is_terminal() -> bool:
     """Whether stderr is a terminal in which text can be redrawn."""
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("CI"):
+        return False
+    if (sys.stderr.encoding or "").lower().replace("-", "") != "utf8":  # for ━ and ▀
         return False
     if os.name == "nt":
         from rich.console import Console

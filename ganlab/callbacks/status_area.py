@@ -18,6 +18,7 @@ Size = os.terminal_size
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 # within these marks, terminals that know them show nothing half-drawn; others ignore them
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
+_LONGEST = 10_000  # characters of an incomplete line that are kept
 _ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 
 
@@ -69,7 +70,7 @@ class StatusArea:
     def refresh(self) -> None:
         """Redraw the text; all, if the terminal's size has changed."""
         with self.lock:
-            if self._done.is_set():
+            if self.is_closed:
                 return
             size = terminal_size(self.stream)
             if size != self._size:
@@ -96,7 +97,7 @@ class StatusArea:
     def close(self) -> None:
         """Remove the text, leave the picture, and let everything print as before."""
         with self.lock:
-            if self._done.is_set():
+            if self.is_closed:
                 return
             self._done.set()
             self._write(self._up(len(self._status)) + _ERASE_BELOW)
@@ -105,6 +106,11 @@ class StatusArea:
             above.stream.write(above.rest)
         if self._thread.is_alive():
             self._thread.join(5)  # it may wait for a terminal that is stopped by Ctrl-S
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the area has been closed."""
+        return self._done.is_set()
 
     # --- details -------------------------------------------------------------------------------
 
@@ -145,10 +151,14 @@ class _Above:
 
     def write(self, text: str) -> int:
         """Print the lines that the text completes, and keep the rest; return the text's length."""
-        if os.getpid() != self.area.pid:  # a forked process, whose copy of the lock may be held
+        # in a forked process, the copy of the lock may be held for ever
+        if os.getpid() != self.area.pid or self.area.is_closed:
             return self.stream.write(text)
         with self.area.lock:
-            lines, newline, self.rest = (self.rest + text).rpartition("\n")
+            text_so_far = self.rest + text
+            if len(text_so_far) > _LONGEST and "\n" not in text_so_far:
+                text_so_far += "\n"
+            lines, newline, self.rest = text_so_far.rpartition("\n")
             if newline:
                 self.area.redraw(lines + newline)
         return len(text)

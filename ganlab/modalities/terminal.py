@@ -38,15 +38,14 @@ class Shown:
     overlay: str = ""
 
 
-def picture_protocol(environment: Mapping[str, str], encoding: str | None) -> Protocol | None:
-    """Return how a terminal shows pictures; None if it is not known to show any.
+def picture_protocol(environment: Mapping[str, str]) -> Protocol | None:
+    """Return how a terminal with UTF-8 shows pictures; None if it is not known to show any.
 
     Within tmux and screen only half-blocks are used, since pictures of the other protocols do not
     move with the text there.
 
     Args:
         environment: the environment variables, such as TERM and COLORTERM.
-        encoding: the encoding of the text that is written to the terminal.
     """
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if not {"TMUX", "STY"} & environment.keys() and not term.startswith(("screen", "tmux")):
@@ -58,8 +57,7 @@ def picture_protocol(environment: Mapping[str, str], encoding: str | None) -> Pr
         if program in ("iTerm.app", "WezTerm") or over_ssh:
             return "iterm2"
     is_truecolor = environment.get("COLORTERM", "").lower() in ("truecolor", "24bit")
-    is_utf8 = (encoding or "").lower().replace("-", "") == "utf8"
-    return "half_blocks" if is_utf8 and (is_truecolor or term in _TRUECOLOR) else None
+    return "half_blocks" if is_truecolor or term in _TRUECOLOR else None
 
 
 def shown(

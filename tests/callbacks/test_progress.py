@@ -101,6 +101,12 @@ def test_simple_terminals_get_lines(tmp_path, setting):
     assert "100%  8 examples" in terminal.text
 
 
+def test_terminals_without_utf8_get_lines(tmp_path):
+    with on_terminal() as terminal:
+        terminal.encoding = "iso8859-1"
+        assert Progress().terminal is False
+
+
 def test_a_log_file_gets_lines(capsys):
     fit(tiny_labelled(), Progress(line_seconds=0.0), batches=2, data=tiny_images())
     lines = capsys.readouterr().err.splitlines()
