@@ -43,11 +43,26 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
         is_best = int(picture.stem) == (record.get("best") or {}).get("examples_seen")
         best = " (the best by score)" if is_best else ""
         lines.append(f"  samples    {picture}{best}")
+    if _ended_by_the_clock(read_config(folder).get("budget") or {}, record["counters"]):
+        lines.append(
+            "  The limit of minutes ended this run, so its result cannot be repeated bit for bit. For "
+            "that, limit the examples alone: budget.minutes=null budget.examples=…"
+        )
     explained = [score["words"] for score in record["scores"].values() if score.get("words")]
     lines += [f"  {text}" for text in [*explained, *_diagnosis(folder)]]
     if not record.get("sweep"):  # a sweep, a search or a reproduction says what to do next itself
         lines += ["Next:", *(f"  {line}" for line in next_steps(folder, needs))]
     return "\n".join(lines)
+
+
+def _ended_by_the_clock(budget: dict[str, Any], counters: dict[str, Any]) -> bool:
+    """Whether a finished run has reached no limit but that of its minutes."""
+    reached = [
+        budget[name] is not None and counters[f"{name}_seen"] >= budget[name]
+        for name in ("examples", "batches")
+        if name in budget
+    ]
+    return bool(budget.get("minutes")) and not budget.get("epochs") and not any(reached)
 
 
 def next_steps(folder: Path, needs: Sequence[str]) -> list[str]:

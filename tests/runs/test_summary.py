@@ -80,3 +80,21 @@ def test_a_run_of_a_sweep_leaves_the_advice_to_the_sweep(tmp_path):
     write_json(tmp_path / "run.json", record | {"sweep": {"name": "x", "kind": "sweep"}})
     write_config(tmp_path, {"data": {}})
     assert "Next:" not in summary(tmp_path, ("example",))
+
+
+@pytest.mark.parametrize(
+    ("budget", "is_said"),
+    [
+        ({"minutes": 1}, True),
+        ({"minutes": 1, "examples": 6}, True),
+        ({"minutes": 1, "examples": 5, "batches": 9}, False),
+        ({"minutes": 1, "batches": 1}, False),
+        ({"examples": 5}, False),
+    ],
+)
+def test_a_run_that_the_clock_ended_says_that_it_cannot_be_repeated(tmp_path, budget, is_said):
+    limits = dict.fromkeys(("examples", "batches", "epochs", "minutes")) | budget
+    record = {"seconds": 60.0, "counters": {"examples_seen": 5, "batches_seen": 1}, "scores": {}}
+    write_json(tmp_path / "run.json", record)
+    write_config(tmp_path, {"data": {}, "budget": limits})
+    assert ("bit for bit" in summary(tmp_path, ("example",))) == is_said
