@@ -19,7 +19,7 @@ from ganlab.callbacks.samples import Samples
 from ganlab.callbacks.status_area import Size, StatusArea
 from ganlab.core import AdversarialModule
 from ganlab.metrics.protocols.protocol import in_words
-from ganlab.modalities.terminal import Shown, picture_protocol, shown
+from ganlab.modalities.terminal import Shown, picture_method, shown
 from ganlab.printable import one_line, raw_stderr
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -70,8 +70,8 @@ class Progress(Callback):
             print("training: first batch …", file=sys.stderr, flush=True)
             return
         stream = raw_stderr()
-        self.protocol = picture_protocol(os.environ) if self.pictures else None
-        if self.protocol and (samples := _first(trainer, Samples)):
+        self.method = picture_method(os.environ) if self.pictures else None
+        if self.method and (samples := _first(trainer, Samples)):
             samples.show = self._show
         self._area = StatusArea(stream, self._lines, self._picture, self.every)
         self._area.start()
@@ -147,9 +147,9 @@ class Progress(Callback):
     def _picture(self, size: Size) -> Shown:
         # half of the terminal, beside two lines of text and the cursor's
         lines = min(size.lines // 2, size.lines - 4)
-        if not self.protocol or not self._samples or lines < 1:
+        if not self.method or not self._samples or lines < 1:
             return Shown()
-        return shown(self._samples, size.columns - 1, lines, self.protocol, self._identity)
+        return shown(self._samples, size.columns - 1, lines, self.method, self._identity)
 
     def _lines(self, columns: int) -> list[str]:
         """Return a line with the bar and the time left, and one with as many facts as fit."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from PIL import Image
 
-Protocol = Literal["kitty", "iterm2", "half_blocks"]
+Method = Literal["kitty", "iterm2", "half_blocks"]
 
 SIDE = 128  # pixels; a sample needs no longer side to be shown in a terminal
 MOST = 60  # samples that are shown: ten columns of at most six rows
@@ -38,10 +38,10 @@ class Shown:
     overlay: str = ""
 
 
-def picture_protocol(environment: Mapping[str, str]) -> Protocol | None:
+def picture_method(environment: Mapping[str, str]) -> Method | None:
     """Return how a terminal with UTF-8 shows pictures; None if it is not known to show any.
 
-    Within tmux and screen only half-blocks are used, since pictures of the other protocols do not
+    Within tmux and screen only half-blocks are used, since pictures of the other methods do not
     move with the text there.
 
     Args:
@@ -61,7 +61,7 @@ def picture_protocol(environment: Mapping[str, str]) -> Protocol | None:
 
 
 def shown(
-    pictures: Sequence[Image.Image], columns: int, lines: int, protocol: Protocol, identity: int = 1
+    pictures: Sequence[Image.Image], columns: int, lines: int, method: Method, identity: int = 1
 ) -> Shown:
     """Return a grid of the first pictures, in reading order, within the given room.
 
@@ -71,11 +71,11 @@ def shown(
         pictures: RGB pictures of one size, at least one.
         columns: the most columns of text.
         lines: the most lines of text.
-        protocol: how the terminal shows pictures.
+        method: how the terminal shows pictures.
         identity: for kitty, the number of the picture, which replaces an earlier one of that
             number.
     """
-    if protocol == "half_blocks":
+    if method == "half_blocks":
         text: list[str] = []
         for cells in _CELLS:
             layout = _layout(pictures, (columns, 2 * lines), 2 * cells, gap=1, sides=(0.4, 11, 36))
@@ -83,7 +83,7 @@ def shown(
             if sum(len(line.encode()) + 1 for line in text) <= _FRAME:
                 break
         return Shown(tuple(text))
-    forget = f"\x1b_Ga=d,d=I,i={identity},q=2\x1b\\" if protocol == "kitty" else ""
+    forget = f"\x1b_Ga=d,d=I,i={identity},q=2\x1b\\" if method == "kitty" else ""
     room, gap = (columns * _CELL[0], lines * _CELL[1]), 2
     layout = _layout(pictures, room, room[0] * room[1], gap, sides=(2, 54, 160))
     if layout is None:
@@ -93,7 +93,7 @@ def shown(
     png = io.BytesIO()
     sent.save(png, "PNG")
     data = base64.standard_b64encode(png.getvalue()).decode()
-    if protocol == "kitty":
+    if method == "kitty":
         overlay = forget + _kitty(data, *taken, identity)
     else:
         overlay = (

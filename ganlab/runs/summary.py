@@ -45,8 +45,8 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
         lines.append(f"  samples    {picture}{best}")
     if _ended_by_the_clock(read_config(folder).get("budget") or {}, record["counters"]):
         lines.append(
-            "  The limit of minutes ended this run, so its result cannot be repeated bit for bit. For "
-            "that, limit the examples alone: budget.minutes=null budget.examples=…"
+            "  The limit of minutes ended this run, so its result cannot be repeated bit for bit. "
+            "For that, limit the examples alone: budget.minutes=null budget.examples=…"
         )
     explained = [score["words"] for score in record["scores"].values() if score.get("words")]
     lines += [f"  {text}" for text in [*explained, *_diagnosis(folder)]]

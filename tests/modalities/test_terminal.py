@@ -11,7 +11,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from ganlab.modalities.grid import beside, thumbnails
-from ganlab.modalities.terminal import SIDE, half_blocks, picture_protocol, shown
+from ganlab.modalities.terminal import SIDE, half_blocks, picture_method, shown
 
 
 def noise(width, height, seed=0):
@@ -95,7 +95,7 @@ def test_iterm2_gets_the_same_png():
 
 
 @pytest.mark.parametrize(
-    ("environment", "protocol"),
+    ("environment", "method"),
     [
         ({"TERM": "xterm-kitty"}, "kitty"),
         ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}, "kitty"),
@@ -109,8 +109,8 @@ def test_iterm2_gets_the_same_png():
         ({"TERM": "xterm-kitty", "TMUX": "x", "COLORTERM": "24bit"}, "half_blocks"),
     ],
 )
-def test_protocol_follows_the_environment(environment, protocol):
-    assert picture_protocol(environment) == protocol
+def test_method_follows_the_environment(environment, method):
+    assert picture_method(environment) == method
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
