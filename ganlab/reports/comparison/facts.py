@@ -26,6 +26,8 @@ class RunScore:
         protocol_name: the name of the protocol; "" if the record has none.
         better: whether higher or lower is better; None if neither is, or if it is unknown.
         taken: when the score was taken: in "training" (run.json) or by "evaluate" (scores.json).
+        examples_seen: examples that training had seen then; None if it is not in the record.
+        explanation: the score in words; "" if the record has none.
     """
 
     name: str
@@ -34,6 +36,8 @@ class RunScore:
     protocol_name: str
     better: Literal["higher", "lower"] | None
     taken: str
+    examples_seen: int | None = None
+    explanation: str = ""
 
 
 @dataclass(frozen=True)

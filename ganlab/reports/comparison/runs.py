@@ -102,7 +102,7 @@ def _natural(folder: Path) -> list[tuple[int, int, str]]:
 
 def _read_into(found: Found, folder: Path) -> None:
     try:
-        run, given = _run(folder, read_record(folder), found.notes)
+        run, given = read_run(folder, found.notes)
     except (RunError, OSError) as error:
         found.notes.append(f"{_without_key(error)} The run is left out.")
         return
@@ -110,8 +110,17 @@ def _read_into(found: Found, folder: Path) -> None:
     found.given |= given
 
 
-def _run(folder: Path, record: dict[str, Any], notes: list[str]) -> tuple[ComparedRun, set[str]]:
-    """Return a run, with None for missing facts, and the keys of its overrides."""
+def read_run(folder: Path, notes: list[str]) -> tuple[ComparedRun, set[str]]:
+    """Return a run, with None for missing facts, and the keys of its overrides.
+
+    Args:
+        folder: the run's folder.
+        notes: sentences on what cannot be used are appended to it.
+
+    Raises:
+        RunError: run.json does not exist or is damaged.
+    """
+    record = read_record(folder)
     try:
         config = read_config(folder, parse_sections)
     except RunError as error:

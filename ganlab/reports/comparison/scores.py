@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
@@ -50,14 +50,6 @@ def quality_rank(name: str) -> int:
     return len(prefixes) if "_std" in name else next(matches, len(prefixes))
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """A score, and the number of examples seen when it was taken (None if not recorded)."""
-
-    score: RunScore
-    examples: int | None
-
-
 def scores_of(
     record: dict[str, Any], evaluations: Any, label: str, notes: list[str]
 ) -> tuple[RunScore, ...]:
@@ -73,7 +65,7 @@ def scores_of(
         label: the run's label in notes.
         notes: sentences on what cannot be used are appended to it.
     """
-    trained = [_Taken(s, None) for s in _read(record.get("scores"), None, "training", label, notes)]
+    trained = _read(record.get("scores"), None, "training", label, notes)
     counters = record.get("counters")
     examples = counters.get("examples_seen") if isinstance(counters, dict) else None
     evaluated = []
@@ -91,28 +83,30 @@ def scores_of(
                 "ganlab evaluate run=…"
             )
             continue
-        evaluated += [_Taken(score, seen) for score in taken]
-    known = [_newest(members) for members in comparable(evaluated, lambda taken: taken.score)]
-    rest = [
-        t.score for t in trained if not any(difference(t.score, score) is None for score in known)
-    ]
+        evaluated += [replace(score, examples_seen=seen) for score in taken]
+    known = [_newest(members) for members in comparable(evaluated)]
+    rest = [old for old in trained if not any(difference(old, score) is None for score in known)]
     return tuple(sorted((*rest, *known), key=lambda score: (quality_rank(score.name), score.name)))
 
 
-def _newest(members: list[_Taken]) -> RunScore:
+def _newest(members: list[RunScore]) -> RunScore:
     """Return the score with the most examples seen, as the mean over its evaluation seeds."""
-    most = max(member.examples or 0 for member in members)
+    most = max(score.examples_seen or 0 for score in members)
     by_seed = {
-        str(member.score.protocol.get("seed")): member.score
-        for member in members
-        if (member.examples or 0) == most
+        str(score.protocol.get("seed")): score
+        for score in members
+        if (score.examples_seen or 0) == most
     }
     scores = [*by_seed.values()]
     if len(scores) == 1:
         return scores[0]
-    seeds = [score.protocol.get("seed") for score in scores]
-    protocol = scores[-1].protocol | {"seed": seeds}
-    return replace(scores[-1], value=fmean(s.value for s in scores), protocol=protocol)
+    last, seeds = scores[-1], [score.protocol.get("seed") for score in scores]
+    return replace(
+        last,
+        value=fmean(score.value for score in scores),
+        protocol=last.protocol | {"seed": seeds},
+        explanation=last.explanation and f"Seed {seeds[-1]}: {last.explanation}",
+    )
 
 
 def _read(
@@ -148,7 +142,16 @@ def score_from(name: str, entry: Any, taken: str) -> RunScore | None:
     if "higher_is_better" not in entry:
         better = direction_of(name)
     protocol_name = str(protocol.get("protocol") or "")
-    return RunScore(name, float(entry["value"]), protocol, protocol_name, better, taken)
+    words = entry.get("words")
+    return RunScore(
+        name,
+        float(entry["value"]),
+        protocol,
+        protocol_name,
+        better,
+        taken,
+        explanation=words if isinstance(words, str) else "",
+    )
 
 
 def is_number(value: Any) -> bool:
