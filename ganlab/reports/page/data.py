@@ -9,21 +9,16 @@ from typing import Any
 
 from ganlab import __version__
 from ganlab.config.values import METRICS_MEMORY
-from ganlab.errors import GanlabError
-from ganlab.record.log import read_metrics
 from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, difference
 from ganlab.reports.comparison.facts import value_of
 from ganlab.reports.comparison.groups import is_ranked
 from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.reports.comparison.settings import hashable
 from ganlab.reports.comparison.table import Table
-from ganlab.reports.doctor.diagnosis import examine
-from ganlab.reports.doctor.evidence import Evidence
-from ganlab.reports.page.curves import curves, read_times
 from ganlab.reports.page.groups import groups, text_of
+from ganlab.reports.page.log import REMOTE, curves_of, read_log
 from ganlab.reports.page.pictures import THREADS, pictures
 
-REMOTE = "This run was read from Weights & Biases: see its curves and pictures on that site."
 UNRANKED = (
     "Scores marked “not finished” belong to runs whose training has not finished. They are shown, "
     "but neither ranked nor included in the means of groups."
@@ -64,8 +59,9 @@ def gather(comparison: Comparison, table: Table, memory: int = METRICS_MEMORY) -
     if not all(score["counts"] for scores in scores_by_run for score in scores):
         notes.append(UNRANKED)
     for run, scores, shot in zip(comparison.runs, scores_by_run, shots, strict=True):
-        rows, doctor, notices = _log(run)
-        run_curves, shown = _curves_and_pictures(run, rows, shot, n_runs, notices)
+        rows, doctor, notices = read_log(run)
+        run_curves = curves_of(run, rows, n_runs, notices)
+        shown = _pictures(shot, notices)
         notes += [f"{run.label}: {text}" for text in notices]
         all_curves.append(run_curves)
         all_pictures.append(shown)
@@ -109,51 +105,17 @@ def _facts(run: ComparedRun) -> dict[str, Any]:
     }
 
 
-def _log(run: ComparedRun) -> tuple[list[dict[str, float]], dict[str, Any], list[str]]:
-    """Return the rows of a run's log, the doctor's findings, and notices of unreadable files.
-
-    The findings are {"findings": …}, or {"why": the reason} if the run cannot be diagnosed.
-    """
-    if run.folder is None:
-        return [], {"why": REMOTE}, []
-    try:
-        evidence = Evidence.read(run.folder)
-        return evidence.rows, {"findings": [f.as_dict() for f in examine(evidence)]}, []
-    except GanlabError as error:
-        why = str(error)
-    except Exception as error:  # a file that was edited by hand may hold anything
-        why = f"The run cannot be diagnosed: {type(error).__name__}: {error}"
-    try:
-        return read_metrics(run.folder), {"why": why}, []
-    except (OSError, ValueError, KeyError, TypeError, GanlabError) as error:
-        return [], {"why": why}, [f"metrics.csv cannot be read: {error}"]
-
-
-def _curves_and_pictures(
-    run: ComparedRun,
-    rows: list[dict[str, float]],
-    shot: Future | None,
-    n_runs: int,
-    notices: list[str],
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a run's curves and pictures.
-
-    Curves or pictures that cannot be read are empty, and the reason is appended to `notices`.
-    """
-    run_curves, shown = {"axes": [], "series": {}, "times": [[], [], []]}, []
-    if run.folder is None:
-        return run_curves, shown
-    try:
-        times = read_times(run.folder, run.examples_seen, run.batches_seen, run.seconds)
-        run_curves = curves(rows, times, n_runs)
-    except Exception as error:  # a file that was edited by hand may hold anything
-        notices.append(f"its curves cannot be drawn: {type(error).__name__}: {error}")
+def _pictures(shot: Future | None, notices: list[str]) -> list[dict[str, Any]]:
+    """Return a run's pictures; without them, append the reason to `notices`."""
+    if shot is None:
+        return []
     try:
         shown, unread = shot.result()
         notices += unread
-    except Exception as error:  # a damaged picture may raise anything, too
+        return shown
+    except Exception as error:  # a damaged picture may raise anything
         notices.append(f"its pictures cannot be shown: {type(error).__name__}: {error}")
-    return run_curves, shown
+        return []
 
 
 def _kinds(

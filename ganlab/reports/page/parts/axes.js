@@ -1,14 +1,13 @@
 // Drawing of lines over axes on a canvas.
 
-const MOST_NUMBERS = 24; // with more lines than this, no line has its number at its end
+const MOST_MARKS = 24; // with more lines than this, no line has its mark at its end
 const EDGE = { top: 10, right: 30, bottom: 40, left: 62 };
 
-// Return a colour of the style sheet in the current theme, in a form that a canvas accepts.
-function colour(name) {
-  const probe = byId("plot");
-  probe.style.color = `var(${name})`;
-  const computed = getComputedStyle(probe).color;
-  probe.style.color = "";
+// Return a colour of the style sheet in the current theme, in a form that a pen on a canvas accepts.
+function colour(pen, name) {
+  pen.canvas.style.color = `var(${name})`;
+  const computed = getComputedStyle(pen.canvas).color;
+  pen.canvas.style.color = "";
   return computed;
 }
 
@@ -88,8 +87,8 @@ function drawAxes(pen, scale, size, log, names) {
   const bottom = height - EDGE.bottom;
   pen.font = "12px system-ui, sans-serif";
   pen.lineWidth = 1;
-  pen.strokeStyle = colour("--line");
-  pen.fillStyle = colour("--quiet");
+  pen.strokeStyle = colour(pen, "--line");
+  pen.fillStyle = colour(pen, "--quiet");
   pen.textBaseline = "middle";
   pen.textAlign = "right";
   const values = log ? logTicks(...scale.yEnds) : ticks(...scale.yEnds, Math.max(2, height / 65));
@@ -136,15 +135,15 @@ function drawDots(pen, scale, x, y) {
   }
 }
 
-// Write each line's number at its right end; numbers that would overlap are moved apart.
-function drawNumbers(pen, scale, lines) {
+// Write each line's mark at its right end; marks that would overlap are moved apart.
+function drawMarks(pen, scale, lines) {
   const ends = [];
   for (const line of lines) {
     let last = line.y.length - 1;
     while (last >= 0 && line.y[last] === null) last -= 1;
-    if (last >= 0) ends.push({ line, x: scale.x(line.x[last]) + 6, y: scale.y(line.y[last]) });
+    if (last >= 0 && line.mark) ends.push({ line, x: scale.x(line.x[last]) + 6, y: scale.y(line.y[last]) });
   }
-  if (ends.length > MOST_NUMBERS) return;
+  if (ends.length > MOST_MARKS) return;
   ends.sort((a, b) => a.y - b.y);
   for (const [i, end] of ends.entries()) {
     for (const other of ends.slice(0, i)) {
@@ -155,12 +154,12 @@ function drawNumbers(pen, scale, lines) {
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   for (const { line, x, y } of ends) {
-    pen.fillStyle = colour(colourOf(line.id));
-    pen.fillText(String(line.id + 1), x, y);
+    pen.fillStyle = colour(pen, colourOf(line.slot));
+    pen.fillText(line.mark, x, y);
   }
 }
 
-// Draw lines ({id, x, y, raw}) on a canvas; return the result of `scales`.
+// Draw lines, see `makePlot`, on a canvas; return the result of `scales`.
 function drawLines(canvas, lines, { log, names, cursor, near, smooth }) {
   const size = { width: canvas.clientWidth, height: canvas.clientHeight };
   const ratio = window.devicePixelRatio || 1;
@@ -172,7 +171,7 @@ function drawLines(canvas, lines, { log, names, cursor, near, smooth }) {
   drawAxes(pen, scale, size, log, names);
   pen.lineJoin = "round";
   for (const line of lines) {
-    pen.strokeStyle = colour(colourOf(line.id));
+    pen.strokeStyle = colour(pen, colourOf(line.slot));
     pen.fillStyle = pen.strokeStyle;
     if (smooth) {
       pen.globalAlpha = 0.22;
@@ -182,15 +181,15 @@ function drawLines(canvas, lines, { log, names, cursor, near, smooth }) {
     }
     pen.globalAlpha = near === null || near === line.id ? 1 : 0.55;
     pen.lineWidth = near === line.id ? 2.75 : 1.75;
-    pen.setLineDash(dashesOf(line.id));
+    pen.setLineDash(dashesOf(line.slot));
     strokeLine(pen, scale, line.x, line.y);
     pen.setLineDash([]);
     drawDots(pen, scale, line.x, line.y);
     pen.globalAlpha = 1;
   }
-  drawNumbers(pen, scale, lines);
+  drawMarks(pen, scale, lines);
   if (cursor !== null) {
-    pen.strokeStyle = colour("--control");
+    pen.strokeStyle = colour(pen, "--control");
     pen.lineWidth = 1;
     pen.beginPath();
     pen.moveTo(scale.x(cursor), EDGE.top);

@@ -1,4 +1,4 @@
-// Functions that all scripts use: elements, numbers, the data, and the selection of runs.
+// Functions that all scripts use: elements, the data, numbers, the looks of lines, controls.
 
 // Make an element; text is always set as text, never parsed as HTML.
 function el(tag, properties = {}, ...children) {
@@ -20,11 +20,6 @@ function data(name) {
   if (!parsed.has(name)) parsed.set(name, JSON.parse(byId(name).textContent));
   return parsed.get(name);
 }
-
-const page = data("comparison");
-const runs = page.runs;
-const curvesOf = (id) => data(`curves-${id}`);
-const picturesOf = (id) => data(`pictures-${id}`);
 
 const withCommas = new Intl.NumberFormat("en");
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
@@ -56,41 +51,14 @@ function duration(seconds) {
 // Return an object's own entry; undefined for names of inherited properties, such as "constructor".
 const entryOf = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
-// Return a setting of a run as text, or null if the run lacks it.
-function setting(key, id) {
-  const entry = entryOf(page.settings, key);
-  if (!entry) return null;
-  const index = entry.of === 0 ? 0 : entry.of[id];
-  return index < 0 ? null : entry.values[index];
-}
-
-// A selected run takes the lowest free slot and keeps it; the slot decides its colour and dashes.
+// A line's slot decides its colour and dashes.
 const COLOURS = 7;
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4]];
-const slots = new Map();
-const listeners = [];
+const colourOf = (slot) => `--run-${slot % COLOURS}`;
+const dashesOf = (slot) => DASHES[slot % DASHES.length];
 
-const selected = () => runs.map((_, id) => id).filter((id) => slots.has(id));
-const onSelection = (listener) => listeners.push(listener);
-
-function select(ids, on) {
-  for (const id of ids) {
-    if (!on) slots.delete(id);
-    else if (!slots.has(id)) {
-      const taken = new Set(slots.values());
-      let slot = 0;
-      while (taken.has(slot)) slot += 1;
-      slots.set(id, slot);
-    }
-  }
-  for (const listener of listeners) listener();
-}
-
-const colourOf = (id) => `--run-${slots.get(id) % COLOURS}`;
-const dashesOf = (id) => DASHES[slots.get(id) % DASHES.length];
-
-// Draw a short sample of a run's line, for legends.
-function swatch(id) {
+// Draw a short sample of the line of a slot, for legends.
+function swatch(slot) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");
   const line = document.createElementNS(space, "line");
@@ -98,16 +66,11 @@ function swatch(id) {
   picture.setAttribute("aria-hidden", "true");
   const ends = { x1: "0", y1: "6", x2: "36", y2: "6" };
   for (const [name, value] of Object.entries(ends)) line.setAttribute(name, value);
-  line.style.stroke = `var(${colourOf(id)})`;
+  line.style.stroke = `var(${colourOf(slot)})`;
   line.style.strokeWidth = "2.5";
-  line.style.strokeDasharray = dashesOf(id).join(" ") || "none";
+  line.style.strokeDasharray = dashesOf(slot).join(" ") || "none";
   picture.append(line);
   return picture;
-}
-
-// Make the heading of a run's card: its line, number and label.
-function heading(id) {
-  return el("h3", {}, swatch(id), ` ${id + 1}  ${runs[id].label}`);
 }
 
 // Split a dotted name so that a line may break after each ".", "_" or "/".
@@ -146,3 +109,14 @@ function options(control, entries, chosen) {
   control.value = chosen;
   return control;
 }
+
+const STATES = { finished: "good", failed: "bad", killed: "bad", interrupted: "warn" };
+const GOOD = ["healthy", "still_improving"];
+
+const textCell = (text) =>
+  el("td", text === null ? { className: "absent", textContent: "–" } : { textContent: text, title: text });
+const numberCell = (text) => el("td", { className: "number", textContent: text });
+const tagCell = (text, kind) => el("td", {}, el("span", { className: `tag ${kind || ""}`, textContent: text }));
+
+// Return the class of a finding's mark: "bad" for a problem, "good" for a good condition, else "".
+const toneOf = (finding) => (finding.kind === "problem" ? "bad" : GOOD.includes(finding.condition) ? "good" : "");

@@ -3,25 +3,6 @@
 const ALL_SELECTED = 8; // in a page of at most this many runs, all runs are selected at first
 const FIRST_SELECTED = 6; // in a page of more runs, this many runs are selected at first
 
-const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
-
-function startTheme() {
-  const button = byId("theme");
-  const names = Object.keys(THEMES);
-  let theme = "auto";
-  const show = () => {
-    if (theme === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
-    button.textContent = THEMES[theme];
-  };
-  button.addEventListener("click", () => {
-    theme = names[(names.indexOf(theme) + 1) % names.length];
-    show();
-    if (page.quantities.length) drawCurves();
-  });
-  show();
-}
-
 function firstRuns() {
   const ids = runs.map((_, id) => id);
   if (ids.length <= ALL_SELECTED) return ids;

@@ -9,7 +9,7 @@ function nearest(list, value) {
 
 function figureOf(id) {
   const run = runs[id];
-  const about = el("figcaption", {}, swatch(id), ` ${id + 1}  ${run.label}`);
+  const about = el("figcaption", {}, swatchOf(id), ` ${id + 1}  ${run.label}`);
   if (!run.pictures.length) {
     const why = run.remote || "No sample pictures in the run's folder.";
     return el("figure", {}, el("div", { className: "empty quiet", textContent: why }), about);

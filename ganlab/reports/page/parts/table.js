@@ -2,22 +2,6 @@
 
 const SHOWN_SETTINGS = 3;
 const SHOWN_SCORES = 2;
-const STATES = { finished: "good", failed: "bad", killed: "bad", interrupted: "warn" };
-const GOOD = ["healthy", "still_improving"];
-
-const textCell = (text) =>
-  el("td", text === null ? { className: "absent", textContent: "–" } : { textContent: text, title: text });
-const numberCell = (text) => el("td", { className: "number", textContent: text });
-const tagCell = (text, kind) => el("td", {}, el("span", { className: `tag ${kind || ""}`, textContent: text }));
-
-// Return the condition that the doctor found first, or null.
-function condition(run) {
-  return run.doctor.findings ? run.doctor.findings[0].condition.replaceAll("_", " ") : null;
-}
-
-// Return the class of a finding's mark: "bad" for a problem, "good" for a good condition, else "".
-const toneOf = (finding) => (finding.kind === "problem" ? "bad" : GOOD.includes(finding.condition) ? "good" : "");
-
 function scoreOf(run, kind) {
   return run.scores.find((score) => score.kind === kind) || null;
 }
@@ -186,7 +170,7 @@ function arrange() {
 function markSelection() {
   for (const [id, row] of rows.entries()) {
     row.classList.toggle("chosen", slots.has(id));
-    row.style.setProperty("--own", slots.has(id) ? `var(${colourOf(id)})` : "");
+    row.style.setProperty("--own", slots.has(id) ? `var(${colourOf(slots.get(id))})` : "");
     row.querySelector("input").checked = slots.has(id);
   }
   byId("chosen").textContent = `${slots.size} of ${runs.length} selected`;

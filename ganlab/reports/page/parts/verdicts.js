@@ -1,17 +1,6 @@
 // The scores of the selected runs with their protocols, and the doctor's findings.
 
-const TAKEN = { training: "in training", evaluate: "by ganlab evaluate" };
 const OPEN_PROTOCOLS = 4; // the details of this many protocols are unfolded at first
-
-const protocolValue = (value) =>
-  value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
-
-function protocolOf(kind) {
-  const entries = Object.entries(kind.protocol).map(([key, value]) =>
-    el("div", {}, el("dt", { textContent: key.replaceAll("_", " ") }), el("dd", { textContent: protocolValue(value) })),
-  );
-  return el("dl", {}, ...entries);
-}
 
 // Group the kinds of scores by protocol; return lists of indices into `page.kinds`.
 function protocolGroups() {
@@ -41,7 +30,7 @@ function scoreTable(indices, shown) {
   const lines = ids.map((id) => {
     const how = [...new Set(indices.map((index) => scoreOf(runs[id], index)?.taken).filter(Boolean))];
     return el("tr", {},
-      el("th", { scope: "row", className: "name" }, swatch(id), ` ${id + 1}  ${runs[id].label}`),
+      el("th", { scope: "row", className: "name" }, swatchOf(id), ` ${id + 1}  ${runs[id].label}`),
       ...indices.map((index) => scoreCell(scoreOf(runs[id], index), index)),
       el("td", { className: "quiet", textContent: how.map((text) => entryOf(TAKEN, text) || text).join(", ") }));
   });
@@ -68,31 +57,11 @@ function drawScores() {
   byId("score-list").replaceChildren(...(cards.length ? cards : [none]));
 }
 
-const items = (texts) => el("ul", {}, ...texts.map((text) => el("li", { textContent: text })));
-
-function findingOf(finding) {
-  const name = finding.condition.replaceAll("_", " ");
-  const tag = el("span", { className: `tag ${toneOf(finding)}` }, el("strong", { textContent: name }));
-  const parts = [el("p", {}, tag, `  ${finding.words}`)];
-  if (finding.evidence.length) parts.push(items(finding.evidence));
-  if (finding.remedies.length) parts.push(el("p", { className: "quiet", textContent: "What usually helps" }), items(finding.remedies));
-  return el("div", { className: "finding" }, ...parts);
-}
-
 function diagnosisOf(id) {
   const run = runs[id];
   const card = el("div", { className: "card" }, heading(id));
   if (run.error) card.append(el("p", { className: "error", textContent: run.error }));
-  if (run.doctor.why) {
-    card.append(notice(run.doctor.why));
-    return card;
-  }
-  const known = run.doctor.findings.filter((finding) => finding.kind !== "unknown");
-  const unknown = run.doctor.findings.filter((finding) => finding.kind === "unknown");
-  card.append(...known.map(findingOf));
-  if (unknown.length) {
-    card.append(el("details", {}, el("summary", { textContent: "What the log does not show" }), items(unknown.map((f) => f.words))));
-  }
+  card.append(...findingsOf(run.doctor));
   return card;
 }
 
