@@ -18,6 +18,7 @@ COMMANDS = {
     "export": "write a trained network as public checkpoint, ONNX, torch.export or safetensors",
     "data": "check a folder of pictures before training, or write side-by-side pairs",
     "compare": "compare runs and sweeps: scores over seeds, cost and settings, as text or web page",
+    "report": "make the web page of one run: film, curves, scores, findings, settings",
     "sweep": "show the state of a sweep's jobs, and run the unfinished ones",
     "tune": "search for good settings with Optuna",
     "reproduce": "train a paper's recipe and compare its score with the published one",
