@@ -6,11 +6,12 @@ import errno
 import json
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import RunError
+from ganlab.errors import RunError, nearest
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def reading(
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"{kind}: {path.parent} is not a {kind}'s folder (it has no {path.name}). "
-            f"{kind.capitalize()}s are in outputs/<name>/<date>_<time>/."
+            f"{_near_folder(path)}{kind.capitalize()}s are in outputs/<name>/<date>_<time>/."
         ) from None
     except OSError as error:
         raise RunError(
@@ -45,6 +46,23 @@ def reading(
     except damage as error:
         reason = " ".join(str(error).split())[:300].rstrip(".")
         raise RunError(f"{kind}: {path} is damaged: {reason}. {remedy}") from error
+
+
+def _near_folder(path: Path) -> str:
+    """Return a sentence that names a folder inside of or beside that of `path` with such a file.
+
+    It is empty if there is none, or if the folder holds a run.
+    """
+    folder, found = path.parent, []
+    with suppress(OSError):
+        if (folder / "run.json").exists():
+            return ""
+        found = [inner.parent for inner in islice(folder.glob(f"*/{path.name}"), 1000)]
+        if found:
+            return f"It holds some: {max(found)}. "
+        found = [other.parent for other in islice(folder.parent.glob(f"*/{path.name}"), 1000)]
+    hint = nearest(str(folder), [str(other) for other in found])
+    return f"{hint[1:]} " if hint else ""
 
 
 def read_text(path: Path, most: int = 2**26) -> str:

@@ -456,7 +456,10 @@ def test_argument_mistake(command, words, cli, ring_run):
 @pytest.mark.parametrize("name", ["run.json", "config.yaml", "metrics.csv", "scores.json", "."])
 @pytest.mark.parametrize(
     "command",
-    ["doctor run=run", "compare run", "sample run=run", "evaluate run=run", "train run=run"],
+    [
+        *("doctor run=run", "report run=run", "compare run", "sample run=run", "evaluate run=run"),
+        "train run=run",
+    ],
 )
 def test_unreadable_files_give_no_trace(command, name, cli, ring_run, monkeypatch):
     """As for a user who may not read them; root, who runs the tests in a container, may."""

@@ -31,6 +31,7 @@ LIGHT = {
         "page.json",
     ],
     "doctor": ["doctor", "run=sweep/0"],
+    "report": ["report", "run=sweep/0"],
     "status": ["sweep", "status", "sweep"],
     "sync": ["wandb", "sync", "sweep"],
 }
@@ -172,7 +173,7 @@ def test_entry_of_the_wrong_type(name, sweep, capsys):
     for number, place in enumerate(places(content)):
         value = WRONG[number % len(WRONG)]
         write_wrong(sweep / name, content, place, value, json.dumps)
-        for command in ("compare", "status", "doctor"):
+        for command in ("compare", "status", "doctor", "report"):
             run(LIGHT[command], capsys)
 
 
@@ -267,5 +268,5 @@ def test_named_pipes_do_not_block(sweep, capsys):
     for name in ("run.json", "config.yaml", "metrics.csv", "scores.json"):
         (sweep / "0" / name).unlink()
         os.mkfifo(sweep / "0" / name)
-        for command in ("page", "doctor", "status"):
+        for command in ("page", "doctor", "report", "status"):
             run(LIGHT[command], capsys)

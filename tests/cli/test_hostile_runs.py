@@ -81,6 +81,7 @@ READING = {  # commands that only read records
     "compare": "compare .",
     "page": "compare . --html page.html",
     "doctor": "doctor run=run",
+    "report": "report run=run out=report.html",
     "status": "sweep status sweep",
 }
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
@@ -155,6 +156,7 @@ def test_no_command_builds_what_a_run_names(place, value, here, cli, monkeypatch
     after = {path: path.read_bytes() for path in here.rglob("*.*") if path.is_file()}
     changed = {path.relative_to(here) for path in after if after[path] != before.get(path)}
     mine = {Path("page.html"), Path("run/doctor.json"), Path("sweep/.lock")}
+    mine |= {Path("report.html"), Path("report.gif")}
     assert {path for path in changed - mine if path.parts[0] != "lesson"} == set()
 
 

@@ -149,7 +149,8 @@ def read_times(
             now = int(row[X]), int(row["batches_seen"]), float(row["seconds"])
         except (KeyError, TypeError, ValueError):
             continue
-        times = [earlier for earlier in times if earlier[0] < now[0]]
+        while times and times[-1][0] >= now[0]:
+            times.pop()
         times.append(now)
     if examples and batches and seconds and examples > times[-1][0]:
         times.append((examples, batches, seconds))

@@ -18,6 +18,33 @@ KEYS = {"Enter": 13, "Tab": 9, " ": 32, "Escape": 27, "Home": 36, "End": 35}
 KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 TEXTS = {"Enter": "\r", " ": " "}
 SHIFT = 8
+# the lowest contrast of text with its background, over all visible elements
+CONTRAST = """(() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const read = (name) => {
+    pen.clearRect(0, 0, 1, 1); pen.fillStyle = name; pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const found = read(getComputedStyle(at).backgroundColor);
+      if (found[3]) return found;
+    }
+    return [255, 255, 255];
+  };
+  let least = 99, where = "";
+  for (const element of document.querySelectorAll("main *, header *, nav *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest("option, noscript")) continue;
+    const ends = [light(read(getComputedStyle(element).color)), light(behind(element))].sort();
+    const ratio = (Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05);
+    if (ratio < least) [least, where] = [ratio, element.outerHTML.slice(0, 120)];
+  }
+  return [least, where];
+})()"""
 
 
 def find_browser():
@@ -171,3 +198,14 @@ class Browser:
         """Write a PNG of the whole page or, if not `whole`, of the part that the window shows."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
         Path(path).write_bytes(base64.b64decode(data["data"]))
+
+
+def texts(browser, selector):
+    """Return the texts of the visible elements that match a selector."""
+    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
+    return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
+
+
+def focus(browser, selector):
+    """Give an element the keyboard's focus."""
+    browser.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")

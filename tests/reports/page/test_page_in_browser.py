@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from helpers.runs.browser import Browser, find_browser
+from helpers.runs.browser import CONTRAST, Browser, find_browser, focus, texts
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.reports.comparison.comparison import read_comparison
@@ -18,33 +18,6 @@ SECONDS = 2.0  # in which a page of 200 runs must be ready
 HOSTILE = "<img src=x onerror=window.hurt=1>"
 ENDS = "</script><script>window.hurt=1</script>"
 CANVAS = "document.querySelector('canvas')"
-# the lowest contrast of text with its background, over all visible elements
-CONTRAST = """(() => {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const read = (name) => {
-    pen.clearRect(0, 0, 1, 1); pen.fillStyle = name; pen.fillRect(0, 0, 1, 1);
-    return [...pen.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const found = read(getComputedStyle(at).backgroundColor);
-      if (found[3]) return found;
-    }
-    return [255, 255, 255];
-  };
-  let least = 99, where = "";
-  for (const element of document.querySelectorAll("main *, header *, nav *")) {
-    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !element.checkVisibility() || element.closest("option, noscript")) continue;
-    const ends = [light(read(getComputedStyle(element).color)), light(behind(element))].sort();
-    const ratio = (Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05);
-    if (ratio < least) [least, where] = [ratio, element.outerHTML.slice(0, 120)];
-  }
-  return [least, where];
-})()"""
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +51,6 @@ def opened(browser, page):
     assert browser.problems == []
     assert browser.requests == []
     assert browser.evaluate("window.hurt === undefined")
-
-
-def texts(browser, selector):
-    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
-    return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
-
-
-def focus(browser, selector):
-    browser.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
 
 
 def labels(browser):

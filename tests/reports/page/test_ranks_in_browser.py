@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers.runs.browser import Browser, find_browser
+from helpers.runs.browser import Browser, find_browser, texts
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.reports.comparison.comparison import read_comparison
@@ -51,11 +51,6 @@ def opened(browser, page):
     browser.open(page)
     yield browser
     assert browser.problems == []
-
-
-def texts(browser, selector):
-    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
-    return browser.evaluate(f"{found}.filter(e => e.checkVisibility()).map(e => e.textContent)")
 
 
 def test_an_unfinished_run_is_never_the_best(opened):

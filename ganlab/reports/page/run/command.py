@@ -10,7 +10,7 @@ from typing import Any
 
 from ganlab.errors import GanlabError, first_few
 from ganlab.printable import one_line
-from ganlab.record.stored import check_overrides, needs_trust
+from ganlab.record.stored import TRUST_HINT, check_overrides, needs_trust
 from ganlab.reports.data.command import override
 from ganlab.reports.page.run.settings import (
     MISSING,
@@ -70,7 +70,7 @@ def repetition(
         plain = composed(overrides, config, folder)
     except Exception as error:  # GanlabError, or whatever Hydra raises for damaged overrides
         reason = str(error) if isinstance(error, GanlabError) else type(error).__name__
-        return Repetition(None, [f"No command is shown: {reason}"])
+        return Repetition(None, [f"No command is shown: {reason.removesuffix(TRUST_HINT)}"])
     if any(one_line(text) != text for text in overrides):
         return Repetition(None, ["No command is shown: it has characters that cannot be pasted."])
     missing = first_few((key for key, *_ in differing(config, plain)), 5)
@@ -84,7 +84,7 @@ def repetition(
         notes.append("Made from config.yaml: the run was resumed, or is one of several.")
     if needs_trust(plain, folder):
         notes.append(TRUST)
-    if (plain.get("budget") or {}).get("minutes"):
+    if not plain.get("lesson") and (plain.get("budget") or {}).get("minutes"):
         notes.append(MINUTES)
     return Repetition(_quoted(["train", *overrides]), notes)
 

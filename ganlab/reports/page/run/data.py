@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from ganlab.errors import RunError
 from ganlab.record.log import X
 from ganlab.record.run import read_config, read_record
 from ganlab.record.stored import placed
-from ganlab.reports.comparison.facts import ComparedRun, RunScore
+from ganlab.reports.comparison.facts import ComparedRun
 from ganlab.reports.comparison.runs import read_run
-from ganlab.reports.comparison.scores import direction_of
+from ganlab.reports.comparison.scores import direction_of, is_number
 from ganlab.reports.page.groups import text_of
 from ganlab.reports.page.log import curves_of, read_log
 from ganlab.reports.page.pictures import fitted, moments, read_pictures, sample_paths
@@ -34,7 +35,7 @@ FIGURES = {
 REPEATED = ("contact_sheet.png", "curves.png")  # what the page shows in another form
 MOST_FIGURES = 6
 FIGURE_BYTES = 450_000  # maximum for all figures, before they become text
-FIGURE_ATTEMPTS = ((1200, None), (1200, 85), (800, 80), (480, 72), (240, 72), (120, 60))
+FIGURE_ATTEMPTS = ((1600, None), (1600, 85), (1200, 80), (800, 80), (480, 72), (240, 72), (120, 60))
 QUANTITIES = 400  # maximum number of curves
 SCORES = 200  # maximum number of scores
 NAME, TEXT = 120, 2000  # maximum number of characters in a name, and in an error or a sentence
@@ -88,10 +89,11 @@ def gather(folder: Path, memory: int) -> RunPage:
         "made": time.strftime("%Y-%m-%d %H:%M"),
         "run": _facts(run, record),
         "isLesson": bool(config.get("lesson")),
+        "numbers": _numbers(record),
         "command": vars(repetition(folder, record, config, defaults)),
         "scores": _scores(run, rows, notes),
         "best": _best(record),
-        "doctor": _doctor(doctor, bool(config.get("lesson"))),
+        "doctor": _doctor(doctor),
         "settings": {
             "tree": tree,
             "compared": _compared(defaults.overrides) if defaults and defaults.config else None,
@@ -156,13 +158,13 @@ def _scores(
     """Return the run's scores in groups that were taken at once and by the same protocol."""
     if len(run.scores) > SCORES:
         notes.append(f"Only the first {SCORES} of {len(run.scores):,} scores are shown.")
+    logged = _last_logged((s.name for s in run.scores if s.taken == "training"), rows)
     groups: dict[str, dict[str, Any]] = {}
     for score in sorted(run.scores[:SCORES], key=lambda score: score.better is None):
         entries = list(score.protocol.items())[:40]
         protocol = {_cut(str(key), NAME): _entry(value) for key, value in entries}
-        examples = score.examples_seen
-        if score.taken == "training":
-            examples = _last_logged(score, rows)
+        is_trained = score.taken == "training"
+        examples = logged.get(score.name) if is_trained else score.examples_seen
         group = {"taken": score.taken, "examples": examples, "protocol": protocol}
         scores = groups.setdefault(text_of(group), group | {"scores": []})["scores"]
         scores.append(
@@ -185,9 +187,16 @@ def _entry(value: Any) -> Any:
     )
 
 
-def _last_logged(score: RunScore, rows: list[dict[str, float]]) -> int | None:
-    """Return the examples seen at a score's last value in the log; None if it has none."""
-    return next((int(row[X]) for row in reversed(rows) if score.name in row), None)
+def _last_logged(names: Iterable[str], rows: list[dict[str, float]]) -> dict[str, int]:
+    """Return the examples seen at the last value of each quantity that is in the log."""
+    missing, found = set(names), {}
+    for row in reversed(rows):
+        for name in missing.intersection(row):
+            found[name] = int(row[X])
+            missing.remove(name)
+        if not missing:
+            break
+    return found
 
 
 def _best(record: dict[str, Any]) -> dict[str, Any] | None:
@@ -197,9 +206,15 @@ def _best(record: dict[str, Any]) -> dict[str, Any] | None:
     return {"monitor": _cut(str(best.get("monitor")), NAME), "examples": best["examples_seen"]}
 
 
-def _doctor(doctor: dict[str, Any], is_lesson: bool) -> dict[str, Any]:
-    if is_lesson:
-        return {"why": "A lesson trains no model, so there is nothing to diagnose."}
+def _numbers(record: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return names and values of a lesson's numbers."""
+    numbers = record.get("numbers")
+    pairs = numbers.items() if isinstance(numbers, dict) else ()
+    return [(_cut(str(key), NAME), value) for key, value in pairs if is_number(value)][:SCORES]
+
+
+def _doctor(doctor: dict[str, Any]) -> dict[str, Any]:
+    """Return the doctor's findings, see `read_log`, with texts of bounded length."""
     if "why" in doctor:
         return {"why": _cut(doctor["why"], TEXT)}
     texts = ("evidence", "remedies")

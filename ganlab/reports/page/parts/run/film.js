@@ -6,7 +6,7 @@ const PLAY_MS = [200, 1000]; // milliseconds of a picture; the second for reader
 function startFilm() {
   const film = data("run-film");
   if (!film.length) {
-    byId("film").append(notice(page.isLesson ? "A lesson makes no samples." : "There are no samples yet, or none that can be shown."));
+    byId("film").append(notice("There are no samples yet, or none that can be shown."));
     return;
   }
   const last = film.length - 1;

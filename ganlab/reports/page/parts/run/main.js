@@ -22,8 +22,8 @@ function startHeading() {
     fact("Started", moment(run.started)),
     fact("Ended", moment(run.ended)),
     fact("Time", isNumber(run.seconds) ? duration(run.seconds) : null),
-    fact("Examples", isNumber(run.examples) ? number(run.examples) : null),
-    fact("Batches", isNumber(run.batches) ? number(run.batches) : null),
+    fact("Examples", isNumber(run.examples) && !page.isLesson ? number(run.examples) : null),
+    fact("Batches", isNumber(run.batches) && !page.isLesson ? number(run.batches) : null),
     fact("Peak memory", mebibytes(run.memory)),
     fact("Peak memory, GPU", mebibytes(run.gpuMemory)),
     ...Object.entries(run.facts).map(([name, text]) => fact(name, text)),
@@ -57,14 +57,28 @@ function startCommand() {
   box.append(...notes.map((text) => el("p", { className: "quiet", textContent: text })));
 }
 
+function hide(...names) {
+  for (const name of names) {
+    byId(name).hidden = true;
+    document.querySelector(`nav a[href="#${name}"]`).hidden = true;
+  }
+}
+
 function startFigures() {
   const figures = data("run-figures");
-  byId("figures").hidden = !figures.length;
-  document.querySelector('nav a[href="#figures"]').hidden = !figures.length;
+  if (!figures.length && !page.numbers.length) hide("figures");
   byId("figure-list").append(...figures.map(({ name, title, data: source }) =>
     el("figure", {},
       el("img", { src: source, alt: title, decoding: "async" }),
       el("figcaption", { textContent: title === name ? name : `${title} (${name})` }))));
+}
+
+// Show the numbers of a lesson, which has no samples, scores and curves.
+function startNumbers() {
+  if (!page.isLesson) return;
+  hide("samples", "doctor", "scores", "curves");
+  const lines = page.numbers.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, ...broken(name)), numberCell(number(value))));
+  if (lines.length) byId("figure-list").after(el("div", { className: "scroll tall numbers" }, el("table", {}, el("tbody", {}, ...lines))));
 }
 
 startHeading();
@@ -74,6 +88,7 @@ byId("findings").append(...findingsOf(page.doctor));
 startScores();
 startPanels();
 startFigures();
+startNumbers();
 startTree();
 startTheme();
 byId("note-list").append(

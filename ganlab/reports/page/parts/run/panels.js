@@ -55,7 +55,7 @@ function panelElement(panel) {
 
 function startPanels() {
   if (!page.quantities.length) {
-    byId("curve-controls").append(notice(page.isLesson ? "A lesson logs no curves." : "Nothing was logged yet, or nothing that can be read."));
+    byId("curve-controls").append(notice("Nothing was logged yet, or nothing that can be read."));
     byId("reading").hidden = true;
     return;
   }
