@@ -31,7 +31,6 @@ LIGHT = {
         "page.json",
     ],
     "doctor": ["doctor", "run=sweep/0"],
-    "report": ["report", "run=sweep/0"],
     "status": ["sweep", "status", "sweep"],
     "sync": ["wandb", "sync", "sweep"],
 }
@@ -43,6 +42,7 @@ HEAVY = {
     "resume": ["train", "run=sweep/0", "resume=true", "budget.batches=8"],
     "estimate": ["train", "run=sweep/0", "resume=true", "budget.batches=8", "dry_run=true"],
     "sweep": ["sweep", "resume", "sweep"],
+    "report": ["report", "run=sweep/0"],
 }
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, 12)
@@ -145,6 +145,22 @@ def test_the_reason_is_said_and_the_other_run_is_shown(name, kind, words, sweep,
     assert "sweep/1 " in printed
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("run.json", "cut", "run.json is damaged"),
+        ("config.yaml", "bomb", "config.yaml is damaged: it has more than 100,000 entries"),
+        ("metrics.csv", "cell", "metrics.csv is damaged"),
+        ("scores.json", "deep", "scores.json is damaged"),
+    ],
+)
+def test_the_page_of_a_damaged_run_says_what_is_missing(name, kind, words, sweep, capsys):
+    damage(sweep, f"0/{name}", kind)
+    code, printed = run(HEAVY["report"], capsys)
+    assert words in printed
+    assert code == (1 if name == "run.json" else 0)
+
+
 def places(node, path=()):
     """Return the paths of all entries of plain containers; of long lists, of two."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node[:2])
@@ -173,7 +189,7 @@ def test_entry_of_the_wrong_type(name, sweep, capsys):
     for number, place in enumerate(places(content)):
         value = WRONG[number % len(WRONG)]
         write_wrong(sweep / name, content, place, value, json.dumps)
-        for command in ("compare", "status", "doctor", "report"):
+        for command in ("compare", "status", "doctor"):
             run(LIGHT[command], capsys)
 
 
@@ -268,5 +284,5 @@ def test_named_pipes_do_not_block(sweep, capsys):
     for name in ("run.json", "config.yaml", "metrics.csv", "scores.json"):
         (sweep / "0" / name).unlink()
         os.mkfifo(sweep / "0" / name)
-        for command in ("page", "doctor", "report", "status"):
-            run(LIGHT[command], capsys)
+        for command in ("page", "doctor", "status", "report"):
+            run((LIGHT | HEAVY)[command], capsys)

@@ -81,7 +81,6 @@ READING = {  # commands that only read records
     "compare": "compare .",
     "page": "compare . --html page.html",
     "doctor": "doctor run=run",
-    "report": "report run=run out=report.html",
     "status": "sweep status sweep",
 }
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
@@ -156,8 +155,25 @@ def test_no_command_builds_what_a_run_names(place, value, here, cli, monkeypatch
     after = {path: path.read_bytes() for path in here.rglob("*.*") if path.is_file()}
     changed = {path.relative_to(here) for path in after if after[path] != before.get(path)}
     mine = {Path("page.html"), Path("run/doctor.json"), Path("sweep/.lock")}
-    mine |= {Path("report.html"), Path("report.gif")}
     assert {path for path in changed - mine if path.parts[0] != "lesson"} == set()
+
+
+@pytest.mark.parametrize("place", ["model._target_", "callbacks.samples.folder", "name"])
+def test_the_page_of_a_run_builds_and_resolves_nothing(place, here, cli, monkeypatch):
+    """Neither what its config.yaml names, nor what its recorded command would give."""
+    monkeypatch.setenv("HOSTILE", "secret")
+    value = "${oc.env:HOSTILE}" if place == "name" else TARGET
+    rewrite(here / "run" / "config.yaml", place, value, here)
+    record = json.loads((here / "run" / "run.json").read_text())
+    record["command"].append(f"{place}={value}")
+    (here / "run" / "run.json").write_text(json.dumps(record))
+    code, printed = cli("report", "run=run")
+    assert (code, printed) == (0, "")
+    assert not (here / "executed").exists()
+    page = (here / "run" / "report.html").read_text(encoding="utf-8")
+    assert "secret" not in page
+    words = "would read other settings" if place == "name" else "only if you know who wrote it"
+    assert words in page
 
 
 GAME = [pair for pair in PLACES if pair[0].split(".")[0] in ("model", "loss")]
