@@ -9,8 +9,9 @@ from ganlab.reports.comparison.comparison import Comparison
 from ganlab.reports.comparison.table import Table
 from ganlab.reports.page.html import write_html
 
-SCRIPTS = ("base", "selection", "table", "groups", "filters", "axes", "plot", "curves", "samples")
-SCRIPTS += ("settings", "findings", "verdicts", "theme", "main")
+OWN = ("selection", "table", "groups", "filters", "curves", "samples", "settings", "verdicts")
+SCRIPTS = ("base", "axes", "plot", "findings", "theme")
+SCRIPTS += tuple(f"comparison/{name}" for name in (*OWN, "main"))
 HINT = "give another file with --html FILE."
 
 
@@ -36,4 +37,4 @@ def write_page(comparison: Comparison, path: Path, table: Table, memory: int | N
     blocks = {"comparison": page.comparison}
     blocks |= {f"curves-{i}": curves for i, curves in enumerate(page.curves)}
     blocks |= {f"pictures-{i}": pictures for i, pictures in enumerate(page.pictures)}
-    write_html(path, "template.html", ("style",), SCRIPTS, blocks, HINT)
+    write_html(path, "comparison/template.html", ("style",), SCRIPTS, blocks, HINT)
