@@ -10,6 +10,7 @@ from ganlab.cli.arguments import (
     REQUIRED,
     Argument,
     parse,
+    say_loading,
     usage,
     wants_help,
 )
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> int:
         if out.is_dir():
             raise ConfigError(f"out: {out} is a folder; name a file.")
         check_folder("out", out.parent)
+    say_loading("report", f"the record of {arguments['run']}")
     from ganlab.reports.page.run.write import write_run_page
 
     written = write_run_page(arguments["run"], out, arguments["metrics_memory"])
