@@ -35,9 +35,11 @@ def test_ring_finds_all_modes(seed, tmp_path):
 
 
 def test_quickstart(tmp_path):
-    scores = scores_of(tmp_path / "run", "experiment=quickstart")
+    scores = scores_of(tmp_path / "run", "experiment=quickstart", "budget.minutes=null")
     assert scores["classes_present_digits"] == 10
-    assert scores["frechet_distance_digits"] < 4
+    assert scores["frechet_distance_digits"] < 0.35
+    assert scores["class_frechet_distance_digits"] < 1
+    assert scores["label_consistency_digits"] > 0.98
 
 
 def test_conditional_digits_show_their_label(tmp_path):
