@@ -14,6 +14,8 @@ from ganlab.files import atomic
 from ganlab.modalities.pixels import denormalise
 from ganlab.modalities.terminal import MOST, SIDE
 
+_LINE = 20  # pixels: a line of text
+
 
 def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
     """Write images (N, C, H, W) as one PNG grid, about square if `columns` is None.
@@ -38,27 +40,58 @@ def save_grid(images: Tensor, path: Path, columns: int | None = None) -> None:
     _save(grid, path, row_height=str(factor * height + 2))
 
 
-def save_rows(rows: Mapping[str, Tensor], path: Path) -> None:
+def save_rows(
+    rows: Mapping[str, Tensor],
+    path: Path,
+    *,
+    below: tuple[str, Sequence[str]] | None = None,
+    note: str = "",
+    most: int | None = None,
+) -> None:
     """Write rows of images (N, C, H, W) in [−1, 1] as one PNG, each row to the right of its title.
 
     Rows may differ in the number of images and channels, but not in height and width. Small images
     are enlarged by an integer factor so that a cell is at least 56 pixels wide.
+
+    Args:
+        rows: maps each row's title to its images.
+        path: where the PNG is written.
+        below: a title, and short texts that stand below the columns.
+        note: a sentence at the bottom.
+        most: maximum pixels along the longer side of an image; None for no maximum.
     """
     from PIL import Image, ImageDraw
 
     height, width = next(iter(rows.values())).shape[-2:]
     factor = max(1, -(-56 // width))
-    cell, line = factor * width + 2, factor * height + 2
+    shrink = min(1.0, (most or 1e9) / (factor * max(height, width)))
+    cell, line = (max(1, round(shrink * factor * side)) + 2 for side in (width, height))
     font = sans(12)
-    margin = 8 + max(int(font.getlength(title)) for title in rows)
+    titles = [*rows, below[0]] if below else [*rows]
+    margin = 8 + max(int(font.getlength(title)) for title in titles)
     columns = max(map(len, rows.values()))
-    sheet = Image.new("RGB", (margin + columns * cell, len(rows) * line + 2), "white")
+    size = (margin + columns * cell, len(rows) * line + 2)
+    lines = _wrapped(note, font, size[0] - 8)
+    texts = (_LINE if below else 0) + _LINE * len(lines)
+    sheet = Image.new("RGB", (size[0], size[1] + texts), "white")
+    draw = ImageDraw.Draw(sheet)
     for row, (title, images) in enumerate(rows.items()):
         position = (4, row * line + line // 2)
-        ImageDraw.Draw(sheet).text(position, title, fill="black", font=font, anchor="lm")
+        draw.text(position, title, fill="black", font=font, anchor="lm")
         for column, image in enumerate(images):
-            picture = as_picture(_enlarged(image, factor))
+            picture = as_picture(_enlarged(image, factor)).convert("RGB")
+            if shrink < 1:
+                picture = picture.resize((cell - 2, line - 2))
             sheet.paste(picture, (margin + column * cell, row * line + 2))
+    middle = size[1] + _LINE // 2
+    if below:
+        draw.text((4, middle), below[0], fill="black", font=font, anchor="lm")
+        for column, text in enumerate(below[1]):
+            left = margin + column * cell + cell // 2
+            draw.text((left, middle), text, fill="black", font=font, anchor="mm")
+        middle += _LINE
+    for number, text in enumerate(lines):
+        draw.text((4, middle + number * _LINE), text, fill="black", font=font, anchor="lm")
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG", compress_level=4)
 
@@ -88,6 +121,18 @@ def beside(rows: Sequence[Sequence[Image]]) -> list[Image]:
             sheet.paste(picture, (number * width, 0))
         joined.append(sheet)
     return joined
+
+
+def _wrapped(text: str, font: FreeTypeFont, width: int) -> list[str]:
+    """Return a text as lines of at most `width` pixels, or of one word."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def sans(size: int) -> FreeTypeFont:

@@ -2,55 +2,92 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from ganlab.files import atomic
 
-_WIDEST = 2048  # pixels
+_WIDEST, _HIGHEST = 2048, 1536  # pixels of the sheet, without the lines of text
+_TEXT = 14  # pixels of the text
+_LINE, _GAP = 20, 12  # pixels: a line of text, and the space between two pictures
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def save_contact_sheet(folder: Path, rows: int = 12) -> None:
+def save_contact_sheet(folder: Path, moments: int = 12) -> None:
     """Draw `contact_sheet.png`: sample pictures of a run, evenly spaced in time.
 
-    Of a grid only the first row is shown; a plot is shown completely. What is wider than 2,048
-    pixels is reduced. Damaged pictures are left out. Nothing is drawn if the run has no sample
+    Of a grid only the first row is shown; a plot is shown completely. The pictures are arranged in
+    rows, left to right, so that they can be as large as possible and the sheet is about square.
+    They are reduced, never enlarged, so that the sheet has at most 2,048 × 1,536 pixels, besides
+    its text. Pictures that cannot be read are left out. Nothing is drawn if the run has no sample
     pictures.
+
+    One picture is read at a time. Pillow refuses pictures of more than 179 million pixels.
 
     Args:
         folder: the run's folder.
-        rows: largest number of evenly spaced pictures; the last picture is always added.
+        moments: largest number of pictures; the first and the last picture are always among them.
     """
-    from PIL import Image, ImageDraw
+    paths = (folder / "samples").glob("*.png")
+    paths = [p for p in paths if p.stem.isdecimal() and p.is_file() and not p.is_symlink()]
+    paths.sort(key=lambda path: int(path.stem))
+    count = min(moments, len(paths))
+    steps = max(count - 1, 1)
+    chosen = [paths[round(i * (len(paths) - 1) / steps)] for i in range(count)]
+    tiles = [(f"{int(path.stem):,} examples", tile) for path in chosen if (tile := _read(path))]
+    if tiles:
+        with atomic(folder / "contact_sheet.png") as temporary:
+            _sheet(tiles).save(temporary, format="PNG")
 
-    unreadable = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
-    paths = sorted((folder / "samples").glob("*.png"))
-    paths = [p for p in paths if p.stem.isdecimal() and not p.is_symlink()]
-    if not paths:
-        return
-    step = max(1, -(-len(paths) // rows))
-    chosen = paths[::step] if paths[-1] in paths[::step] else [*paths[::step], paths[-1]]
-    strips = []
-    for path in chosen:
-        if not path.is_file():
-            continue
-        try:
-            with Image.open(path, formats=("PNG",)) as picture:
-                height = int(picture.info.get("row_height", picture.height))
-                strip = picture.crop((0, 0, picture.width, height)).convert("RGB")
-        except unreadable:
-            continue  # damaged after it was drawn; the others are shown
-        strip.thumbnail((_WIDEST, strip.height))
-        strips.append((path.stem, strip))
-    if not strips:
-        return
-    width = max(s.width for _, s in strips)
-    height = sum(s.height + 14 for _, s in strips)
-    sheet = Image.new("RGB", (width, height), "white")
-    y = 0
-    for stem, strip in strips:
-        ImageDraw.Draw(sheet).text((2, y + 1), f"{int(stem):,} examples", fill="black")
-        sheet.paste(strip, (0, y + 14))
-        y += strip.height + 14
-    with atomic(folder / "contact_sheet.png") as temporary:
-        sheet.save(temporary, format="PNG")
+def _read(path: Path) -> Image.Image | None:
+    """Return a sample picture, of a grid only the first row; None if it cannot be read."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            height = min(int(picture.info.get("row_height", picture.height)), picture.height)
+            tile = picture.crop((0, 0, picture.width, height)).convert("RGB")
+    except _UNREADABLE:
+        return None  # damaged after it was drawn; the others are shown
+    tile.thumbnail((_WIDEST, _HIGHEST))
+    return tile
+
+
+def _sheet(tiles: Sequence[tuple[str, Image.Image]]) -> Image.Image:
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.load_default(_TEXT)
+    width = max(tile.width for _, tile in tiles)
+    height = max(tile.height for _, tile in tiles)
+    columns, scale = _layout(len(tiles), width, height)
+    texts = max(math.ceil(font.getlength(text)) for text, _ in tiles)
+    cell = max(round(width * scale), texts) + _GAP
+    line = round(height * scale) + _LINE + _GAP
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * cell + _GAP, rows * line + _GAP), "white")
+    for index, (text, tile) in enumerate(tiles):
+        row, column = divmod(index, columns)
+        left, top = column * cell + _GAP, row * line + _GAP
+        ImageDraw.Draw(sheet).text((left, top), text, fill="black", font=font)
+        size = max(1, round(tile.width * scale)), max(1, round(tile.height * scale))
+        reduced = tile if size == tile.size else tile.resize(size, Image.Resampling.LANCZOS)
+        sheet.paste(reduced, (left, top + _LINE))
+    return sheet
+
+
+def _layout(count: int, width: int, height: int) -> tuple[int, float]:
+    """Return a number of columns, and the scale of tiles of width × height pixels, at most 1.
+
+    The scale is the largest that fits. Of equal ones, that of the sheet nearest to a square is
+    chosen.
+    """
+
+    def quality(columns: int) -> tuple[float, float]:
+        across, down = columns * width, -(-count // columns) * height
+        scale = min(1.0, _WIDEST / across, _HIGHEST / down)
+        return scale, -abs(math.log(across / down))
+
+    columns = max(range(1, count + 1), key=quality)
+    return columns, quality(columns)[0]

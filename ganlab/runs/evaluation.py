@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import LightningDataModule
 from omegaconf import OmegaConf
 
@@ -22,13 +21,15 @@ from ganlab.data import FolderData
 from ganlab.errors import ConfigError, RunError
 from ganlab.files import write_json
 from ganlab.metrics import FolderSamples, Work
-from ganlab.modalities.grid import save_grid
+from ganlab.modalities.grid import save_rows
 from ganlab.modalities.pixels import normalise
 from ganlab.printable import console
 from ganlab.reading import read_json
 from ganlab.record.old_names import SEEN
 from ganlab.record.run import timestamp
 from ganlab.record.stored import stored_config
+
+_CELL = 192  # maximum pixels of an image in the picture of nearest neighbours
 
 
 @dataclass
@@ -193,6 +194,8 @@ def _evaluate(
 def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
     """Save a picture of some samples above their nearest training examples, if these can be found.
 
+    The distances stand below, with the distance that is usual between training examples.
+
     Args:
         subject: the scored subject.
         protocol: the protocol that has scored the subject.
@@ -203,10 +206,22 @@ def save_neighbours(subject: Subject, protocol: Any, path: Path) -> Path | None:
     """
     if not hasattr(protocol, "nearest"):
         return None
-    pairs = protocol.nearest(subject.source or protocol.source(subject.module))
-    if pairs is None:
+    found = protocol.nearest(subject.source or protocol.source(subject.module))
+    if found is None:
         return None
-    save_grid(normalise(torch.cat(pairs)), path, columns=len(pairs[0]))
+
+    def text(distance: float) -> str:
+        return f"{float(f'{distance:.3g}'):,.10g}"  # 12,300 in place of 1.23e+04
+
+    rows = {"sample": found.samples, "nearest training example": found.examples}
+    save_rows(
+        {title: normalise(images) for title, images in rows.items()},
+        path,
+        below=("distance", [text(distance) for distance in found.distances.tolist()]),
+        note=f"Distances are between {found.between}; a copy has 0. From a training example to "
+        f"the nearest other training example it is {text(found.usual)} (median).",
+        most=_CELL,
+    )
     return path
 
 

@@ -1,10 +1,7 @@
 """metrics.csv has one row per number of examples, and stays complete in all cases."""
 
 import pytest
-from PIL import Image
 
-from ganlab.modalities.grid import save_grid
-from ganlab.modalities.pixels import denormalise
 from ganlab.record.contact_sheet import save_contact_sheet
 from ganlab.record.curves import save_curves
 from ganlab.record.log import read_metrics
@@ -87,19 +84,3 @@ def test_numbers_survive_exactly(logger, tmp_path):
     row = read_metrics(tmp_path)[0]
     assert {k: repr(row[k]) for k in values} == {k: repr(v) for k, v in values.items()}
     assert row["examples_seen"] == 2**40
-
-
-def test_contact_sheet_shows_the_first_row_of_each_time(tmp_path):
-    import torch
-
-    for index in range(30):
-        images = torch.full((9, 1, 28, 28), index / 15 - 1)
-        save_grid(images, tmp_path / "samples" / f"{index * 100:012d}.png")
-    save_contact_sheet(tmp_path, rows=10)
-    with Image.open(tmp_path / "contact_sheet.png") as sheet:
-        strip = 58 + 14  # a cell of 56 pixels with its frame, and a line of text
-        assert sheet.height % strip == 0
-        assert sheet.height // strip in (10, 11)
-        first, last = (sheet.getpixel((30, y)) for y in (40, sheet.height - 20))
-    assert first[0] == int(denormalise(torch.tensor(-1.0)))
-    assert last[0] == int(denormalise(torch.tensor(29 / 15 - 1)))

@@ -35,7 +35,7 @@ from ganlab.metrics.protocols.requirements import (
 )
 from ganlab.metrics.protocols.sources import ModelSamples, Source
 from ganlab.metrics.rows import SHARE, Store
-from ganlab.metrics.variety.nearest import NearestNeighbours
+from ganlab.metrics.variety.nearest import NearestNeighbours, Neighbours
 from ganlab.modalities import IMAGE
 
 
@@ -224,8 +224,8 @@ class SampleProtocol(Protocol):
             scores |= self._scores_of(metric, source, n)
         return scores
 
-    def nearest(self, source: Source, n: int = 10) -> tuple[Tensor, Tensor] | None:
-        """Return generated images and their nearest training images, uint8 (n, C, H, W) each.
+    def nearest(self, source: Source, n: int = 10) -> Neighbours | None:
+        """Return n generated images with their nearest training images.
 
         Return None if samples are points, or this protocol has no metric `NearestNeighbours`. Call
         this after `score`, in a single process.
@@ -237,12 +237,13 @@ class SampleProtocol(Protocol):
             fake = source.part(0, n)["samples"]
         if self._real.data.modality is not IMAGE:
             return None
-        queries = fake.cpu()
+        queries, between = fake.cpu(), "pixels in [0, 255]"
         if needs_features(metric):
             queries = extract_features(self.extractor, fake, fake.device)["features"]
-        index, _ = metric.neighbours(queries)
-        training = self._real.data.reference("train")
-        return fake.cpu(), training[index.cpu()]
+            between = f"features of the network {self.extractor.name}"
+        index, distances = metric.neighbours(queries)
+        examples = self._real.data.reference("train")[index.cpu()]
+        return Neighbours(fake.cpu(), examples, distances.cpu(), metric.usual_distance(), between)
 
     def _feed_real(self, device: torch.device | str, work: Work) -> None:
         store = Store(work.memory // SHARE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,25 @@ from ganlab.metrics.rows import Rows
 _QUANTILE = 0.01  # a copy is nearer than this quantile of the training examples' distances
 # relative to the median distance; features of a copy in another batch differ by less than this
 _ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Some samples and their nearest training examples.
+
+    Attributes:
+        samples: generated images, uint8 (n, C, H, W).
+        examples: the nearest training example of each sample, uint8 (n, C, H, W).
+        distances: the distance (n,) of each pair, float64.
+        usual: the median distance of a training example to the nearest other training example.
+        between: between what the distances are, e.g. "features of the network digits".
+    """
+
+    samples: Tensor
+    examples: Tensor
+    distances: Tensor
+    usual: float
+    between: str
 
 
 class NearestNeighbours(KeptFeaturesOrSamples):
@@ -122,6 +142,10 @@ class NearestNeighbours(KeptFeaturesOrSamples):
         """
         distance, index = nearest(samples, self.real_rows, memory=self.memory)
         return index, distance
+
+    def usual_distance(self) -> float:
+        """Return the median distance of training examples to their nearest other example."""
+        return float(self._distances_among(self.real_rows).median())
 
     def _distances_among(self, real: Rows) -> Tensor:
         """Return the distance of chosen training examples to their nearest other examples.

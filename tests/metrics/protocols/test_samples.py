@@ -156,9 +156,11 @@ def test_nearest_training_images_of_copies_are_themselves(module):
         source = FolderSamples(Given(copies))
         assert protocol.nearest(source) is None  # there are no training examples yet
         assert protocol.score(source, data)[protocol.names[1]].value == 1
-        generated, nearest = protocol.nearest(source, 5)
-        assert torch.equal(generated, copies[:5])
-        assert torch.equal(nearest, generated)
+        neighbours = protocol.nearest(source, 5)
+        assert torch.equal(neighbours.samples, copies[:5])
+        assert torch.equal(neighbours.examples, neighbours.samples)
+        assert not neighbours.distances.any()
+        assert neighbours.usual > 0
     assert make().nearest(ModelSamples(module)) is None
 
 
