@@ -236,8 +236,12 @@ def trajectory(
 
 
 def _draw(grid: dict[tuple[str, str], Trajectory], order: str, lr: float) -> Figure:
-    title = f"Dirac-GAN: data at 0, generated point θ, D(x) = ψx; gradient descent, rate {lr:g}, "
-    figure = new_figure(16, 11.5, title + order)
+    title = (
+        "Dirac-GAN: data at 0, generated point θ, D(x) = ψx; gradient descent, rate "
+        f"{lr:g}, {order}\ndot: start; cross: equilibrium; green: converges; red: does not; "
+        "number: distance from the equilibrium at the end, in starting distances"
+    )
+    figure = new_figure(16, 11.5, title)
     axes = figure.subplots(len(LOSSES), len(REGULARIZERS), sharex=True, sharey=True)
     for panel, name in zip(axes[0], REGULARIZERS, strict=True):
         panel.set_title(name.replace("_", " "), fontsize=11)
@@ -254,5 +258,5 @@ def _draw(grid: dict[tuple[str, str], Trajectory], order: str, lr: float) -> Fig
             panel.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
             panel.set_facecolor("#eaf6ea" if converged else "#fbeeee")
             panel.text(-2.4, -2.4, f"ends at {game.distance:.2f}", fontsize=9)
-        row[0].set_ylabel(f"{loss.replace('_', ' ')}\nψ", fontsize=11)
+        row[0].set_ylabel(f"{loss.replace('_', chr(10))}\nψ", fontsize=11)
     return figure

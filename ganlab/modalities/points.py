@@ -39,17 +39,20 @@ class Points(Modality):
         real = samples[:0] if options.real is None else options.real
         real, fake = real.detach().cpu(), samples.detach().cpu()
         reach = float((real if len(real) else fake).abs().max()) * 1.3
-        figure = Figure(figsize=(4.5, 4.5), layout="tight")
+        figure = Figure(figsize=(4.5, 4.7), layout="constrained")
         axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
         if options.score is not None:
             axis = torch.linspace(-reach, reach, 60)
             points = torch.cartesian_prod(axis, axis)
             scores = options.score(points).detach().cpu().reshape(60, 60).T
             axes.contourf(axis, axis, scores, levels=20, cmap="RdBu", alpha=0.5)
+            how = "Background: the discriminator's scores, from red (low) to blue (high)"
+            figure.supxlabel(how, fontsize=8)
         if len(real):
             axes.plot(*real.T, ".", color="black", markersize=2, alpha=0.4, label="real")
         axes.plot(*fake.T, ".", color="tab:orange", markersize=2, alpha=0.6, label="generated")
-        axes.legend(loc="upper right", markerscale=4, fontsize=8)
+        beside = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "frameon": False}
+        axes.legend(markerscale=4, fontsize=8, **beside)
         with atomic(path) as temporary:
             figure.savefig(temporary, format="png", dpi=100)
 

@@ -22,6 +22,7 @@ from ganlab.reports.comparison.settings import compared_value, matching, shown_v
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 SPECIAL = ("name", "sweep", "seed")  # keys to group by, besides choices and settings
+UNRANKED = 4  # maximum number of scores that are shown if no score is shared by most runs
 
 
 def tabulate(
@@ -33,7 +34,7 @@ def tabulate(
         comparison: the runs.
         group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
         score: the main score; None for the best measure of quality among the scores that all runs
-            with ranked scores share.
+            with ranked scores share, else among those that more than half of these runs have.
 
     Raises:
         ConfigError: a key or score is unknown (the message names the nearest known one), or a key
@@ -50,7 +51,8 @@ def tabulate(
         shown |= {id(run) for run in inside}
         parts.append(_part(inside, members[0], main, others, keys, notes))
     unscored = [run for run in runs if id(run) not in shown]
-    parts = _with_unscored(parts, unscored, keys, main)
+    alike = {} if main else _alike(runs, others, notes)
+    parts = _with_unscored(parts, unscored, keys, lambda run: _values(run, alike))
     _note_uncounted(runs, main, notes)
     hidden = set(comparison.varying).difference(keys)
     _note_pooled(parts, [key for key in comparison.varying if key in hidden], notes)
@@ -87,25 +89,39 @@ def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
 def _chosen(
     runs: Sequence[ComparedRun], score: str | None, notes: list[str]
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the main score, and the other scores that all runs with the main score have."""
+    """Return the main score, and the other scores that all runs with the main score have.
+
+    Without a main score the other scores are those that most runs have, at most `UNRANKED`.
+    """
     of_runs = [{s.name for s in run.scores if is_ranked(run, s)} for run in runs]
     of_runs = [names for names in of_runs if names]
-    known = sorted(set().union(*of_runs), key=lambda name: (quality_rank(name), name))
+    counts = Counter(name for names in of_runs for name in names)
+    known = sorted(counts, key=lambda name: (quality_rank(name), name))
     if score is not None and score not in known:
         available = f"Their scores: {_listed(known)}." if known else "They have no scores."
         raise ConfigError(
             f"score: none of these runs has {score!r}.{nearest(score, known)} {available}"
         )
-    if score is not None:
-        of_runs = [names for names in of_runs if score in names]
-    shared = [name for name in known if all(name in names for names in of_runs)]
-    if known and not shared:
+    shared = [name for name in known if counts[name] == len(of_runs)]
+    common = [name for name in known if counts[name] > len(of_runs) / 2]
+    main = score or next(iter(shared or common), None)
+    others = _listed([name for name in known if name != main])
+    if main is None:
+        if known:
+            notes.append(
+                "No score is shared by most of the runs that have scores: their models or "
+                "protocols differ, so they are not ranked. To rank the runs that have a certain "
+                f"score, choose it with --score: {others}."
+            )
+        plain = [name for name in known if "/" not in name]
+        return None, tuple(sorted(plain, key=lambda name: -counts[name])[:UNRANKED])
+    if score is None and not shared:
         notes.append(
-            "No score is shared by all runs that have scores: their models or protocols differ, so "
-            "all are compared by cost and status alone. To rank the runs that have a certain "
-            f"score, choose it with --score: {_listed(known)}."
+            f"Runs without {main} ({len(of_runs) - counts[main]} of the {len(of_runs)} that have "
+            f"scores) stand last. To rank by another score, choose it with --score: {others}."
         )
-    main = score or (shared[0] if shared else None)
+    with_main = [names for names in of_runs if main in names]
+    shared = [name for name in known if all(name in names for names in with_main)]
     return main, tuple(name for name in shared if name != main and "/" not in name)
 
 
@@ -127,16 +143,7 @@ def _part(
 
     Other scores are left out, with a note, if their protocol differs between these runs.
     """
-    alike = {main: reference_score}
-    for name in others:
-        scores = [s for run in runs for s in run.scores if s.name == name and is_ranked(run, s)]
-        kinds = comparable(scores)
-        if len(kinds) == 1:
-            alike[name] = kinds[0][0]
-            continue
-        note = f"{name} is left out: its protocol differs. To compare it, choose --score {name}."
-        if note not in notes:
-            notes.append(note)
+    alike = {main: reference_score} | _alike(runs, others, notes)
     groups = [
         _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
     ]
@@ -148,6 +155,23 @@ def _part(
         groups.sort(key=lambda g: g.scores[main].mean, reverse=better == "higher")
     protocol = {key: value for key, value in reference_score.protocol.items() if key != "seed"}
     return Part(protocol, reference_score.protocol_name, tuple(groups), better)
+
+
+def _alike(
+    runs: Sequence[ComparedRun], names: Sequence[str], notes: list[str]
+) -> dict[str, RunScore]:
+    """Return one score of each name; names whose protocol differs are left out, with a note."""
+    alike = {}
+    for name in names:
+        scores = [s for run in runs for s in run.scores if s.name == name and is_ranked(run, s)]
+        kinds = comparable(scores)
+        if len(kinds) == 1:
+            alike[name] = kinds[0][0]
+            continue
+        note = f"{name} is left out: its protocol differs. To compare it, choose --score {name}."
+        if note not in notes:
+            notes.append(note)
+    return alike
 
 
 def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
@@ -194,26 +218,37 @@ def _group(
 
 
 def _with_unscored(
-    parts: list[Part], unscored: Sequence[ComparedRun], keys: Sequence[str], main: str | None
+    parts: list[Part],
+    unscored: Sequence[ComparedRun],
+    keys: Sequence[str],
+    values: Callable[[ComparedRun], dict[str, float]],
 ) -> list[Part]:
-    """Add runs without a ranked score to the groups with equal `keys`, or to new groups."""
+    """Add runs without a ranked main score to the groups with equal `keys`, or to new groups.
+
+    New groups stand at the end of the only part; in a part of their own if there are several parts,
+    or if they have other ranked scores.
+    """
     rest = {}
     for members in _split(unscored, keys):
-        group = _group(members, keys)
+        group = _group(members, keys, values)
         rest[_identity(group)] = group
-    joined = []
+    joined: list[Part] = []
     for part in parts:
         groups = []
         for group in part.groups:
             more = rest.pop(_identity(group), None)
             groups.append(_joined(group, more) if more else group)
         joined.append(Part(part.protocol, part.protocol_name, tuple(groups), part.better))
-    if not rest:
-        return joined
-    if len(joined) > 1 or main is None:
-        return [*joined, Part({}, "", tuple(rest.values()), None)]
-    only = joined[0] if joined else Part({}, "", (), None)
-    return [Part(only.protocol, only.protocol_name, (*only.groups, *rest.values()), only.better)]
+    if len(joined) == 1:  # e.g. failed runs of a sweep stay with the others
+        (only,) = joined
+        alike = {key: group for key, group in rest.items() if not _has_scores(group)}
+        joined = [replace(only, groups=(*only.groups, *alike.values()))]
+        rest = {key: group for key, group in rest.items() if key not in alike}
+    return [*joined, Part({}, "", tuple(rest.values()), None)] if rest else joined
+
+
+def _has_scores(group: Group) -> bool:
+    return any(is_ranked(run, score) for run in group.runs for score in run.scores)
 
 
 def _identity(group: Group) -> tuple:

@@ -88,10 +88,11 @@ class Table:
 
     Attributes:
         keys: the keys in which the runs of a group are equal.
-        score: the main score, by which groups are ranked; None if the runs share no score.
-        others: further scores that are shown.
+        score: the main score, by which groups are ranked; None if most runs share no score.
+        others: further scores that are shown; without a main score those that most runs have.
         parts: one part for each protocol of the main score. Groups without a main score are in the
-            only part or, if there are several parts or no main score, in an extra last part.
+            only part or, if there are several parts, if they have other scores, or if there is no
+            main score, in an extra last part.
         unlike: how the protocols of the parts differ; None if there is one protocol.
         notes: sentences on how to read the numbers.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ganlab.printable import one_line
@@ -14,7 +15,7 @@ from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 WIDTH = 100
 OTHERS = 4  # maximum number of scores in the table besides the main score
-FEWEST = 2  # settings with a dotted key that are shown even if the table is too wide
+FEWEST = 2  # settings with a dotted key, or else scores, that are shown even if it gets too wide
 LINES = 12  # maximum number of notes, and of reasons of failures, that are printed
 LETTERS = 240  # maximum number of characters of an error's first line
 NO_VALUE = "–"
@@ -25,40 +26,83 @@ Column = tuple[str, Callable[[Group], str], bool]  # heading, cell, whether it i
 def render(comparison: Comparison, table: Table, width: int = WIDTH) -> str:
     """Return the output of `ganlab compare`: a title, the table, errors of runs, and notes.
 
+    Settings that are equal in all groups of a part stand above the part, not in a column.
+
     Args:
         comparison: the runs.
         table: the table of these runs.
-        width: the terminal's width in characters. If the table is wider, first further scores and
-            then settings that were not chosen with --group-by are left out.
+        width: the terminal's width in characters. If a part of the table is wider, first further
+            scores and then settings that were not chosen with --group-by are left out of it;
+            without a main score, first such settings.
     """
-    keys, others = table.keys, table.others[:OTHERS]
-    groups = [group for part in table.parts for group in part.groups]
-
-    def is_too_wide() -> bool:
-        return _width(_columns(table, groups, keys, others), groups) > width
-
-    while others and is_too_wide():
-        others = others[:-1]
-    if keys == comparison.varying:  # not chosen with --group-by
-        while sum("." in key for key in keys) > FEWEST and is_too_wide():
-            keys = keys[:-1]
-    columns = _columns(table, groups, keys, others)
-    widths = _widths(columns, groups)
-    title = _title(comparison, table, keys, others)
-    blocks = ["\n".join(_wrapped(title, width))]
-    for i, part in enumerate(table.parts):
+    is_chosen = table.keys != comparison.varying  # with --group-by
+    fitted = [_fitted(table, part, is_chosen, width) for part in table.parts]
+    known = {key for shown in fitted for key in (*shown.equal, *shown.keys)}
+    keys = [key for key in table.keys if key in known]
+    others = max((shown.others for shown in fitted), key=len, default=())
+    blocks = ["\n".join(_wrapped(_title(comparison, table, keys, others), width))]
+    for shown, part in zip(fitted, table.parts, strict=True):
         lines = _wrapped([_protocol(part)], width, "  ") if part.protocol else []
         if not part.protocol and table.score and len(table.parts) > 1:
             lines = [f"Without {table.score}:"]
-        rows = [[heading for heading, _, _ in columns]]
-        rows += [[cell(group) for _, cell, _ in columns] for group in part.groups]
-        lines += [_line(row, columns, widths) for row in (rows if i == 0 or lines else rows[1:])]
+        if texts := [f"{k} {_value(v)}" for k, v in shown.equal.items() if v is not None]:
+            lines += _wrapped([f"Equal in all: {', '.join(texts)}"], width, "  ")
+        widths = _widths(shown.columns, part.groups)
+        rows = [[heading for heading, _, _ in shown.columns]]
+        rows += [[cell(group) for _, cell, _ in shown.columns] for group in part.groups]
+        lines += [_line(row, shown.columns, widths) for row in rows]
         blocks.append("\n".join(lines))
     blocks += _errors(comparison.runs, width)
     if table.notes or comparison.notes:
         notes = [*table.notes, *_cut(comparison.notes, "notes")]
         blocks.append("\n".join(_wrapped((f"Note: {note}" for note in notes), width, "  ")))
     return "\n\n".join(blocks)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What is shown of a part.
+
+    Attributes:
+        equal: the settings that are equal in all groups of the part; empty for a single group.
+        keys: the other settings for which there is room.
+        others: the further scores for which there is room.
+        columns: the columns.
+    """
+
+    equal: dict[str, Any]
+    keys: Sequence[str]
+    others: Sequence[str]
+    columns: list[Column]
+
+
+def _fitted(table: Table, part: Part, is_chosen: bool, width: int) -> _Fitted:
+    """Return what is shown of a part; `is_chosen` says that all its settings are."""
+    groups = part.groups
+    equal = {
+        key: value
+        for key, value in groups[0].values.items()
+        if len(groups) > 1 and all(repr(group.values[key]) == repr(value) for group in groups)
+    }
+    equal = {} if is_chosen else equal
+    differing = keys = [key for key in table.keys if key not in equal]
+    have = {name for group in groups for name, spread in group.scores.items() if spread}
+    others = [name for name in table.others if name in have][:OTHERS]
+
+    def columns() -> list[Column]:
+        is_named = len(keys) < len(differing) or all(len(group.runs) == 1 for group in groups)
+        return _columns(table, groups, keys, others, is_named)
+
+    while others and table.score and _width(columns(), groups) > width:
+        others = others[:-1]
+    fewest = FEWEST if table.score else 0
+    while not is_chosen and sum("." in key for key in keys) > fewest:
+        if _width(columns(), groups) <= width:
+            break
+        keys = keys[:-1]
+    while len(others) > FEWEST and _width(columns(), groups) > width:
+        others = others[:-1]
+    return _Fitted(equal, keys, others, columns())
 
 
 def _title(
@@ -96,11 +140,16 @@ def _title(
 
 
 def _columns(
-    table: Table, groups: Sequence[Group], keys: Sequence[str], others: Sequence[str]
+    table: Table,
+    groups: Sequence[Group],
+    keys: Sequence[str],
+    others: Sequence[str],
+    is_named: bool,
 ) -> list[Column]:
+    """Return the columns of a part; `is_named` says whether a column names each group's run."""
     names = short_names(keys, ("n", "runs", "mean", "sd", "minutes", "examples", "MiB", "status"))
     columns: list[Column] = []
-    if all(len(group.runs) == 1 for group in groups) or len(keys) < len(table.keys):
+    if is_named:
         columns.append(("run", _labels, False))
     elif not keys:
         columns.append(("runs", _names, False))
@@ -108,12 +157,17 @@ def _columns(
         is_number = all(isinstance(g.values[key], (int, float, type(None))) for g in groups)
         columns.append((names[key], lambda group, key=key: _value(group.values[key]), is_number))
     if table.score:
-        columns += [
-            ("n", lambda group: _of(group, table.score, lambda s: str(s.n)), True),
-            ("mean", lambda group: _of(group, table.score, lambda s: f"{s.mean:.4g}"), True),
+        spreads = [spread for group in groups if (spread := group.scores.get(table.score))]
+        spread_columns = [
             ("sd", lambda group: _of(group, table.score, _deviation), True),
             ("95 % interval", lambda group: _of(group, table.score, _interval), True),
         ]
+        score_columns = [
+            ("n", lambda group: _of(group, table.score, lambda s: str(s.n)), True),
+            ("mean", lambda group: _of(group, table.score, lambda s: f"{s.mean:.4g}"), True),
+            *(spread_columns if any(spread.n > 1 for spread in spreads) else []),
+        ]
+        columns += score_columns if spreads else []
     for name in others:
         columns.append((name, lambda group, name=name: _of(group, name, _short), True))
     on_gpu = [("GPU MiB", lambda group: _whole(group.peak_gpu_memory_mib), True)]
