@@ -11,6 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganlab.core import AdversarialModule, Player, Schedule
@@ -90,6 +91,12 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontsize=14)
     return figure
+
+
+def legend_below(axes: Axes, columns: int) -> None:
+    """Add a legend below the axes, where it hides nothing."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+    axes.legend(fontsize=9, ncols=columns, frameon=False, **place)
 
 
 def adam(lr: float | Schedule, betas: tuple[float, float] = (0.5, 0.999), every: int = 1) -> Player:

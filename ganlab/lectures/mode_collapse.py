@@ -176,5 +176,6 @@ def _draw(
         column[-1].set_xlabel(score, fontsize=11)
     for row, panel in enumerate(axes[:, 0], start=1):
         panel.set_ylabel(f"{batches * row // times:,} batches", fontsize=11)
-    axes[0][0].legend(fontsize=8, loc="upper right", markerscale=0.8)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return figure

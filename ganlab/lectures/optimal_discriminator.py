@@ -18,6 +18,7 @@ from ganlab.lectures.lesson import (
     Lesson,
     are_numbers,
     is_number,
+    legend_below,
     new_figure,
     require,
     require_counts,
@@ -142,7 +143,7 @@ def _draw(
     central: Tensor,
     numbers: dict[str, float],
 ) -> Figure:
-    figure = new_figure(12, 4.6, "The best discriminator: D*(x) = p(x) / (p(x) + q(x))")
+    figure = new_figure(12, 5.2, "The best discriminator: D*(x) = p(x) / (p(x) + q(x))")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     left.fill_between(x, log_p.exp(), color="tab:blue", alpha=0.2, label="data p(x)")
     left.fill_between(x, log_q.exp(), color="tab:orange", alpha=0.3, label="generated q(x)")
@@ -157,7 +158,7 @@ def _draw(
     left.set(xlabel="x  (dotted: central 99 % of the samples)", ylabel="density, D(x)")
     left.set(title="D learned from samples, and in closed form", ylim=(0, 1.05))
     left.set(xlim=(float(x[0]) + 4.5, float(x[-1]) - 4.5))
-    left.legend(fontsize=9, loc="center left")
+    legend_below(left, 3)
     right.plot(*zip(*values, strict=True), color="tab:red", label="V(D, G) of the learned D")
     best_value = numbers["closed_form_value"]
     right.axhline(best_value, color="black", linestyle="--", label="−log 4 + 2·JSD(p, q)")
@@ -165,5 +166,5 @@ def _draw(
     right.axhline(lowest, color="grey", linestyle=":", label="−log 4: D = ½ everywhere")
     right.set(xlabel="steps of D", ylabel="V(D, G) in nats", xscale="log", title="What D can gain")
     right.set_ylim(lowest - 0.15 * (best_value - lowest), best_value + 0.1)
-    right.legend(fontsize=9, loc="lower right")
+    legend_below(right, 2)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -124,8 +125,8 @@ def _kinds(
     """Return the kinds of scores, and each run's scores, whose "kind" is an index into the kinds.
 
     Scores of the same name and protocol are of one kind, and may be ranked against each other.
-    Kinds of the score `main` come first; the others are sorted by `quality_rank`. Among kinds of
-    the same name, the kind with the most scores comes first.
+    Kinds of the score `main` come first, then the names that most runs have, then those of a
+    better `quality_rank`. Among kinds of the same name, the kind with the most scores comes first.
     """
     groups: list[tuple[RunScore, list[tuple[int, RunScore]]]] = []
     for number, run in enumerate(runs):
@@ -137,9 +138,11 @@ def _kinds(
             else:
                 groups.append((score, [(number, score)]))
 
+    counts = Counter(name for run in runs for name in {score.name for score in run.scores})
+
     def sort_key(group: tuple[RunScore, list[tuple[int, RunScore]]]) -> tuple:
         name = group[0].name
-        return name != main, quality_rank(name), name, -len(group[1])
+        return name != main, -counts[name], quality_rank(name), name, -len(group[1])
 
     groups.sort(key=sort_key)
     kinds: list[dict[str, Any]] = []

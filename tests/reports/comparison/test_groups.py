@@ -233,10 +233,62 @@ def test_runs_without_a_common_score_are_compared_by_cost_and_status(tmp_path):
     write_run(
         tmp_path / "b", choices=translator, scores={"fid/a_to_b": score(60.0, False)}, seconds=120.0
     )
-    table = tabulate(read_comparison([tmp_path]))
+    read = read_comparison([tmp_path])
+    table = tabulate(read)
     assert table.score is None
     assert "No score is shared" in table.notes[0]
     assert [group.seconds for group in table.parts[0].groups] == [60.0, 120.0]
+    assert table.others == ("high_quality",)
+    (row,) = (line for line in render(read, table).splitlines() if "ring" in line)
+    assert " 0.5 " in row
+
+
+MIXED = (("r0", "hinge", 0.5), ("r1", "lsgan", 0.6), ("r2", "wgan", 0.7))
+
+
+def mixed(tmp_path, *translators):
+    """Write three runs on the ring and translators, which have other scores."""
+    for name, loss, value in MIXED:
+        write_run(tmp_path / name, loss=loss, scores=value)
+    choices = {"model": "cyclegan", "data": "shapes", "loss": "lsgan"}
+    for index, name in enumerate(translators):
+        scores = {"psnr": score(20.0), f"fid_{name}": score(3.0, False)}
+        write_run(tmp_path / name, seed=index, choices=choices, scores=scores)
+    return read_comparison([tmp_path])
+
+
+def test_the_score_of_most_runs_ranks_them_and_the_others_stand_apart(tmp_path):
+    read = mixed(tmp_path, "t0")
+    table = tabulate(read)
+    values = [[row[-1] for row in part] for part in rows(table)]
+    assert values == [[0.7, 0.6, 0.5], [None]]
+    assert table.score == "high_quality"
+    assert "Runs without high_quality (1 of the 4 " in table.notes[0]
+    assert "fid_t0" in table.notes[0]
+    text = render(read, table)
+    assert "Without high_quality:" in text
+
+
+def test_scores_that_most_runs_have_come_first(tmp_path):
+    table = tabulate(mixed(tmp_path, "t0", "t1", "t2"))
+    assert table.score is None
+    assert table.others[:2] == ("high_quality", "psnr")
+    spreads = [group.scores for group in table.parts[0].groups]
+    assert [scores["high_quality"].mean for scores in spreads[:3]] == [0.5, 0.6, 0.7]
+    assert spreads[3]["psnr"].n == 3
+
+
+def test_settings_that_are_equal_in_a_part_are_named_once(tmp_path):
+    read = mixed(tmp_path, "t0")
+    lines = render(read, tabulate(read)).splitlines()
+    heading, other = (line for line in lines if line.startswith("run "))
+    assert "loss" in heading
+    assert "model" not in heading
+    assert "model" in other
+    assert "Equal in all: model mlp, data ring" in lines
+    chosen = render(read, tabulate(read, ["model", "loss"]))
+    assert "Equal in all" not in chosen
+    assert sum("model" in line and "mean" in line for line in chosen.splitlines()) == 1
 
 
 # --- unfinished and failed runs ----------------------------------------------------------------

@@ -92,3 +92,34 @@ def test_a_quantity_may_have_any_name(opened, name):
     )
     values = texts(opened, "#legend .value")
     assert values.count("not logged") == 5
+
+
+def test_columns_are_those_of_the_shown_runs(browser, tmp_path):
+    """Three runs have `fd`, two have `psnr` and other data, and one of them has `fid`, too."""
+    quality = {"value": 9.0, "protocol": PROTOCOL, "higher_is_better": True}
+    for n in range(5):
+        name, data = ("fd", "ring") if n < 3 else ("psnr", "shapes")
+        scores = {name: quality} | ({"fid": BEST} if n == 4 else {})
+        choices = {"data": data, "loss": "abcab"[n]}
+        sample_run(tmp_path / "runs" / str(n), n, scores=scores, choices=choices)
+    comparison = read_comparison([tmp_path / "runs"])
+    write_page(comparison, tmp_path / "page.html", tabulate(comparison))
+    browser.look()
+    browser.open(tmp_path / "page.html")
+
+    def shown():
+        keys = "[...document.querySelectorAll('#table thead th')].map((h) => h.dataset.key)"
+        heads = "[...document.querySelectorAll('#table thead th button')].map((b) => b.textContent)"
+        pairs = zip(browser.evaluate(keys), browser.evaluate(heads), strict=True)
+        return [name for key, name in pairs if key.startswith(("setting:data", "score:"))]
+
+    assert shown() == ["data", "fd", "psnr"]
+    browser.evaluate("document.querySelector('#search').focus()")
+    browser.press(*"shapes")
+    assert shown() == ["psnr", "fid"]
+    browser.evaluate("document.querySelector('details.menu summary').click()")
+    box = "[...document.querySelectorAll('details.menu label')].find((l) => l.innerText === 'data')"
+    browser.wait(f"!{box}.querySelector('input').checked")
+    browser.evaluate(f"{box}.querySelector('input').click()")
+    assert shown() == ["data", "psnr", "fid"]
+    assert browser.problems == []

@@ -25,7 +25,12 @@ function passes(id) {
 
 const shownRuns = () => runs.map((_, id) => id).filter(passes);
 
+// Show the runs that pass, and the columns that are chosen for them.
 function applyFilters() {
+  if (chooseColumns(shownRuns())) {
+    drawTable();
+    return;
+  }
   let shown = 0;
   for (const [id, row] of rows.entries()) {
     row.hidden = !passes(id);
@@ -81,10 +86,11 @@ function drawFilters() {
 }
 
 function columnMenu() {
-  const boxes = columns.filter((column) => !column.always).map((column) =>
+  const optional = columns.filter((column) => !column.always);
+  const boxes = optional.map((column) =>
     el("label", {},
       el("input", {
-        type: "checkbox", checked: Boolean(column.shown),
+        type: "checkbox", checked: isShown(column),
         onchange: (event) => {
           column.shown = event.currentTarget.checked;
           drawTable();
@@ -94,6 +100,9 @@ function columnMenu() {
     ),
   );
   const menu = el("details", { className: "menu" }, el("summary", { textContent: "Columns" }), el("div", {}, ...boxes));
+  menu.addEventListener("toggle", () => {
+    for (const [i, column] of optional.entries()) boxes[i].querySelector("input").checked = isShown(column);
+  });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;

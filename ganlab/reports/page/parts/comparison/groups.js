@@ -18,6 +18,14 @@ function groupNote() {
 
 const rounded = (value) => (isNumber(value) ? String(Number(value.toPrecision(2))) : "–");
 
+// Return how many of the columns n, mean, sd and interval a part has: none without a main score, and
+// no spread if each group has one value.
+function spreadColumns({ groups }) {
+  const { score } = page.table;
+  const spreads = groups.map((group) => score && entryOf(group.scores, score)).filter(Boolean);
+  return spreads.some(({ n }) => n > 1) ? 4 : spreads.length ? 2 : 0;
+}
+
 function spreadCells(spread, isBest) {
   if (!spread) return Array.from({ length: 4 }, () => numberCell("–"));
   const mean = numberCell(number(spread.mean));
@@ -31,14 +39,34 @@ function shortSpread(spread) {
   return number(spread.mean) + (isNumber(spread.deviation) ? ` ± ${rounded(spread.deviation)}` : "");
 }
 
-function groupRow(group, isBest) {
-  const { score, others } = page.table;
+// Return the indices of the settings that differ between the groups of a part; all if it has one group.
+function differing({ groups }) {
+  const { keys } = page.table;
+  const indices = keys.map((_, i) => i);
+  return indices.filter((i) => groups.length < 2 || groups.some(({ values }) => values[i] !== groups[0].values[i]));
+}
+
+// Name the settings that are equal in all groups of a part.
+function equalNote(part) {
+  const shown = differing(part);
+  const { values } = part.groups[0];
+  const equal = page.table.keys.map((key, i) => (shown.includes(i) || values[i] === null ? null : `${key} ${values[i]}`));
+  const named = equal.filter(Boolean);
+  return named.length ? el("p", { className: "quiet", textContent: `Equal in all: ${named.join(", ")}` }) : null;
+}
+
+// Return the further scores that some group of a part has.
+const othersOf = ({ groups }) =>
+  page.table.others.filter((name) => groups.some((group) => entryOf(group.scores, name)));
+
+function groupRow(group, part, isBest) {
+  const { score } = page.table;
   const named = group.runs.slice(0, NUMBERS).map((id) => id + 1).join(", ");
   const more = group.runs.length > NUMBERS ? `, … (${group.runs.length})` : "";
   return el("tr", {},
-    ...group.values.map(textCell),
-    ...(score ? spreadCells(entryOf(group.scores, score), isBest) : []),
-    ...others.map((name) => numberCell(shortSpread(entryOf(group.scores, name)))),
+    ...differing(part).map((i) => textCell(group.values[i])),
+    ...spreadCells(score && entryOf(group.scores, score), isBest).slice(0, spreadColumns(part)),
+    ...othersOf(part).map((name) => numberCell(shortSpread(entryOf(group.scores, name)))),
     numberCell(duration(group.seconds)),
     numberCell(isNumber(group.examples) ? number(Math.round(group.examples)) : "–"),
     numberCell(isNumber(group.memory) ? withCommas.format(Math.round(group.memory)) : "–"),
@@ -47,18 +75,18 @@ function groupRow(group, isBest) {
 }
 
 function groupTable(part) {
-  const { keys, score, others } = page.table;
+  const { keys, score } = page.table;
   const numeric = (text, note) =>
     el("th", { scope: "col", className: "number" }, ...broken(text), note ? el("small", { textContent: note }) : null);
   const plain = (text) => el("th", { scope: "col" }, ...broken(text));
   const heads = [
-    ...keys.map(plain),
-    ...(score ? [numeric("n"), numeric("mean", score), numeric("sd"), numeric("95 % interval")] : []),
-    ...others.map((name) => numeric(name)),
+    ...differing(part).map((i) => plain(keys[i])),
+    ...[numeric("n"), numeric("mean", score), numeric("sd"), numeric("95 % interval")].slice(0, spreadColumns(part)),
+    ...othersOf(part).map((name) => numeric(name)),
     numeric("Time"), numeric("Examples"), numeric("Memory", "peak, MiB"), plain("Status"), plain("Runs"),
   ];
   const isRanked = part.better && part.groups.filter((group) => entryOf(group.scores, score)).length > 1;
-  const lines = part.groups.map((group, i) => groupRow(group, isRanked && i === 0));
+  const lines = part.groups.map((group, i) => groupRow(group, part, isRanked && i === 0));
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines));
   return el("div", { className: "scroll tall", role: "region", "aria-label": "Table of groups", tabIndex: 0 }, table);
 }
@@ -73,6 +101,6 @@ function drawGroups() {
     const how = known
       ? el("details", {}, el("summary", { textContent: "How they were taken" }), protocolOf(part))
       : null;
-    return el("div", { className: "card" }, head ? el("h3", { textContent: head }) : null, groupTable(part), how);
+    return el("div", { className: "card" }, head ? el("h3", { textContent: head }) : null, equalNote(part), groupTable(part), how);
   }));
 }

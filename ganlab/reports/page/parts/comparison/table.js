@@ -21,9 +21,25 @@ const bestOf = page.kinds.map((kind, index) => {
 
 const judges = page.kinds.map((_, index) => index)
   .filter((index) => page.kinds[index].better || page.kinds[index].name === page.table.score);
-const shownScores = judges.slice(0, SHOWN_SCORES);
+const narrow = matchMedia("(max-width: 40rem)").matches; // only the state and a score are shown
 
-// Each column: `name`, `of` (a function from a run to the value to sort by), `cell` (from a run to a cell).
+// The columns that are shown at first, unless they were chosen in the menu: the settings that differ
+// between the shown runs, and the main score and the scores that most of these runs have.
+const shownFirst = { settings: [], scores: [] };
+
+// Choose `shownFirst` for the runs that are shown; return whether it has changed.
+function chooseColumns(ids) {
+  const differs = (key) => new Set(ids.map((id) => setting(key, id))).size > 1;
+  const count = (index) => ids.filter((id) => scoreOf(runs[id], index)).length;
+  const isMain = (index) => page.kinds[index].name === page.table.score;
+  const scores = judges.filter(count).sort((a, b) => isMain(b) - isMain(a) || count(b) - count(a) || a - b);
+  const before = JSON.stringify(shownFirst);
+  shownFirst.settings = page.varying.filter(differs).slice(0, SHOWN_SETTINGS);
+  shownFirst.scores = scores.slice(0, narrow ? 1 : SHOWN_SCORES);
+  return JSON.stringify(shownFirst) !== before;
+}
+
+// Each column: `name`, `shown` (whether it is shown, or a function that returns it), `of` (a function from a run to the value to sort by), `cell` (from a run to a cell).
 const columns = [
   { key: "label", name: "Run", of: (run) => run.label, cell: nameCell, always: true },
   {
@@ -36,8 +52,8 @@ const columns = [
       ? textCell(null)
       : tagCell(condition(run), toneOf(run.doctor.findings[0])),
   },
-  ...page.varying.map((key, index) => ({
-    key: `setting:${key}`, name: key, shown: index < SHOWN_SETTINGS,
+  ...page.varying.map((key) => ({
+    key: `setting:${key}`, name: key, shown: () => !narrow && shownFirst.settings.includes(key),
     of: (run, id) => comparable(setting(key, id)),
     cell: (run, id) => textCell(setting(key, id)),
   })),
@@ -47,7 +63,7 @@ const columns = [
   },
   ...page.kinds.map((kind, index) => ({
     key: `score:${index}`, name: kind.name, note: protocolNote(kind, index), numeric: true,
-    shown: shownScores.includes(index), descends: kind.better === "higher",
+    shown: () => shownFirst.scores.includes(index), descends: kind.better === "higher",
     of: (run) => rankedOf(run, index),
     cell: (run) => scoreCell(scoreOf(run, index), index),
   })),
@@ -69,11 +85,11 @@ const columns = [
   },
 ];
 
-// On a narrow screen only the state and the first score are shown; the menu shows the rest.
-if (matchMedia("(max-width: 40rem)").matches) {
-  const kept = ["state", `score:${shownScores[0]}`];
-  for (const column of columns) column.shown = column.shown && kept.includes(column.key);
+if (narrow) {
+  for (const column of columns) if (column.shown === true) column.shown = column.key === "state";
 }
+
+const isShown = (column) => (typeof column.shown === "function" ? column.shown() : column.shown);
 
 // Return a setting's text, converted to a number if possible, so that numbers are sorted by value.
 function comparable(text) {
@@ -119,9 +135,10 @@ const order = { key: null, descending: false };
 let rows = []; // one table row for each run, by the run's index
 const body = el("tbody");
 
-const shownColumns = () => columns.filter((column) => column.always || column.shown);
+const shownColumns = () => columns.filter((column) => column.always || isShown(column));
 
 function drawTable() {
+  chooseColumns(shownRuns());
   const heads = shownColumns().map((column) => {
     const button = el("button", { type: "button", onclick: () => sortBy(column.key) }, ...broken(column.name));
     const notes = (column.note || "").split(" · ").filter(Boolean).map((text) => el("small", { textContent: text }));
