@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlab.data.readers.decoding import Decoder
 from ganlab.errors import ConfigError
 from ganlab.files import atomic
-from ganlab.modalities.grid import sans, save_png
+from ganlab.modalities.grid import sans, save_png, shortened
 
 CELL = 256  # maximum pixels along the longer side of a picture on the sheet
 GAP = 6  # pixels between pictures
@@ -54,10 +54,7 @@ def save_sheet(pairs: list[tuple[Path, Path]], direction: str, path: Path) -> No
         draw.text((GAP, y + height // 2), title, fill="black", font=font, anchor="lm")
     x = left
     for (source, _), column, width in zip(pairs, columns, widths, strict=True):
-        name = source.name
-        while font.getlength(name) > width and len(name) > 1:
-            name = name.removesuffix("…")[:-1] + "…"
-        draw.text((x, 2), name, fill="black", font=font)
+        draw.text((x, 2), shortened(source.name, font, width), fill="black", font=font)
         for y, picture in zip(tops, column, strict=True):
             sheet.paste(picture, (x, y))
         x += width + GAP

@@ -143,6 +143,13 @@ def sans(size: int) -> FreeTypeFont:
     return truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
+def shortened(text: str, font: FreeTypeFont, width: float) -> str:
+    """Return a text of at most `width` pixels; what is cut off its end becomes "…"."""
+    while font.getlength(text) > width and len(text) > 1:
+        text = text.removesuffix("…")[:-1] + "…"
+    return text
+
+
 def as_picture(pixels: Tensor) -> Image:
     """Return uint8 pixels (C, H, W) as a picture; of 2 channels only the first is used."""
     from PIL.Image import fromarray

@@ -134,11 +134,11 @@ def _draw_history(search: Search, trials: list[FrozenTrial]) -> None:
     axes.set(
         title=f"{search.folder.name}: best {search.study.best_value:g}",
         xlabel="trial" + (" (red: failed)" if any("error" in t.user_attrs for t in trials) else ""),
-        ylabel=f"{search.score} ({'higher' if maximize else 'lower'} is better)",
+        ylabel=f"{search.score}\n({'higher' if maximize else 'lower'} is better)",
     )
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     with atomic(search.folder / HISTORY) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
 
@@ -148,10 +148,8 @@ def _draw_importances(search: Search, importances: dict[str, float]) -> None:
     keys = list(importances)[::-1]
     axes.barh(keys, [importances[key] for key in keys], color="tab:blue")
     done = len(search.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-    axes.set(
-        title=f"Importance of settings for {search.score}",
-        xlabel=f"share (PED-ANOVA, {done} trials{', too few to rely on' * (done < 20)})",
-    )
+    figure.suptitle(f"Importance of settings for {search.score}", fontsize=11)
+    axes.set_xlabel(f"share (PED-ANOVA, {done} trials{', too few to rely on' * (done < 20)})")
     axes.grid(alpha=0.3, axis="x")
     with atomic(search.folder / IMPORTANCES) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from ganlab.data.readers.decoding import Decoder
 from ganlab.files import atomic
+from ganlab.modalities.grid import sans, shortened
+from ganlab.printable import printable
 
-_CELL = 128  # pixels: the height of a cell
-_TITLE = 16  # pixels above a row
+_CELL = 128  # pixels: the largest height of a picture; the largest width is twice as much
+_TITLE = 20  # pixels above a row
+_GAP = 4  # pixels between two pictures
 
 
 def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
@@ -25,21 +28,19 @@ def save_samples(rows: dict[str, list[Path]], path: Path) -> None:
 
     strips = []
     for title, files in rows.items():
-        sizes = (Decoder(3).head(file)[:2] for file in files)
-        widest = max((width / height for height, width in sizes), default=1.0)
-        cell = (max(_CELL, min(2 * _CELL, round(_CELL * widest))), _CELL)
         for first in range(0, len(files), 8):
             pictures = map(Decoder(3).picture, files[first : first + 8])  # one after the other
-            cells = [ImageOps.pad(picture, cell, color="white") for picture in pictures]
+            cells = [ImageOps.contain(picture, (2 * _CELL, _CELL)) for picture in pictures]
             strips.append((title if first == 0 else "", cells))
-    width = max(sum(cell.width + 2 for cell in cells) for _, cells in strips)
+    width = max(_CELL, *(sum(cell.width + _GAP for cell in cells) for _, cells in strips))
     sheet = Image.new("RGB", (width, len(strips) * (_CELL + _TITLE)), "white")
+    font = sans(12)
     for number, (title, cells) in enumerate(strips):
         top, left = number * (_CELL + _TITLE), 0
-        shown = title.encode("ascii", "replace").decode()  # Pillow's built-in font is ASCII
-        ImageDraw.Draw(sheet).text((2, top + 2), shown, fill="black")
+        text = shortened(printable(title), font, width - 4)
+        ImageDraw.Draw(sheet).text((2, top + 2), text, fill="black", font=font)
         for cell in cells:
-            sheet.paste(cell, (left, top + _TITLE))
-            left += cell.width + 2
+            sheet.paste(cell, (left, top + _TITLE + (_CELL - cell.height) // 2))
+            left += cell.width + _GAP
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG")
