@@ -241,7 +241,7 @@ def _draw(grid: dict[tuple[str, str], Trajectory], order: str, lr: float) -> Fig
         f"{lr:g}, {order}\ndot: start; cross: equilibrium; green: converges; red: does not; "
         "number: distance from the equilibrium at the end, in starting distances"
     )
-    figure = new_figure(16, 11.5, title)
+    figure = new_figure(16, 10.6, title)
     axes = figure.subplots(len(LOSSES), len(REGULARIZERS), sharex=True, sharey=True)
     for panel, name in zip(axes[0], REGULARIZERS, strict=True):
         panel.set_title(name.replace("_", " "), fontsize=11)

@@ -9,6 +9,7 @@ from ganlab.applications.sample_files import write
 from ganlab.data import Grid, PairedImages, Ring, Shapes, Synthetic, TensorDataModule
 from ganlab.errors import ConfigError
 from ganlab.modalities import IMAGE, MODALITIES, POINTS, PictureOptions, of_raw, of_shape
+from ganlab.modalities.grid import sans, save_rows
 
 SHAPES = {"image": (3, 5, 7), "points": (2,)}
 
@@ -123,3 +124,19 @@ def test_points_are_refused_for_folders_and_other_files(d, out, tmp_path):
     write([points], tmp_path / "x.npz", points, None, POINTS)
     assert np.load(tmp_path / "x.npz")["points"].shape == (5, d)
     assert POINTS.picture(points[0]) is None
+
+
+def test_rows_of_large_images_are_reduced_and_their_texts_are_complete(tmp_path):
+    """The lines that a note adds are together at least as long as the note."""
+    rows = {"sample": torch.zeros(2, 3, 400, 800), "example": torch.zeros(2, 3, 400, 800)}
+    sizes = []
+    for texts in ({}, {"below": ("distance", ["1", "2"])}, {"note": "word " * 100}):
+        save_rows(rows, tmp_path / "rows.png", most=200, **texts)
+        with Image.open(tmp_path / "rows.png") as picture:
+            sizes.append(picture.size)
+    plain, below, note = sizes
+    assert plain[1] == 2 * 102 + 2
+    assert 2 * 202 < plain[0] < 2 * 202 + 100
+    assert (below[0], below[1] - plain[1]) == (plain[0], 20)
+    lines = (note[1] - plain[1]) / 20
+    assert lines * plain[0] > sans(12).getlength("word " * 100)

@@ -30,9 +30,10 @@ const shownFirst = { settings: [], scores: [] };
 // Choose `shownFirst` for the runs that are shown; return whether it has changed.
 function chooseColumns(ids) {
   const differs = (key) => new Set(ids.map((id) => setting(key, id))).size > 1;
-  const count = (index) => ids.filter((id) => scoreOf(runs[id], index)).length;
+  const counts = page.kinds.map((_, index) => ids.filter((id) => scoreOf(runs[id], index)).length);
   const isMain = (index) => page.kinds[index].name === page.table.score;
-  const scores = judges.filter(count).sort((a, b) => isMain(b) - isMain(a) || count(b) - count(a) || a - b);
+  const byUse = (a, b) => isMain(b) - isMain(a) || counts[b] - counts[a] || a - b;
+  const scores = judges.filter((index) => counts[index]).sort(byUse);
   const before = JSON.stringify(shownFirst);
   shownFirst.settings = page.varying.filter(differs).slice(0, SHOWN_SETTINGS);
   shownFirst.scores = scores.slice(0, narrow ? 1 : SHOWN_SCORES);
