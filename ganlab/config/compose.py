@@ -30,13 +30,15 @@ from ganlab.record.stored import absolute
 
 
 def register_resolvers() -> None:
-    """Let configs contain `${sum:1,2}` and `${product:1,2}`; a product with null is null."""
-    OmegaConf.register_new_resolver("sum", lambda *terms: sum(terms), replace=True)
-    OmegaConf.register_new_resolver(
-        "product",
-        lambda *factors: None if None in factors else reduce(operator.mul, factors),
-        replace=True,
-    )
+    """Let configs contain `${sum:1,2}` and `${product:1,2}`; with a null they are null."""
+    for name, operation in (("sum", operator.add), ("product", operator.mul)):
+        OmegaConf.register_new_resolver(
+            name,
+            lambda *values, operation=operation: (
+                None if None in values else reduce(operation, values)
+            ),
+            replace=True,
+        )
 
 
 def compose(overrides: list[str], name: str = "train") -> Any:

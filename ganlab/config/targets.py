@@ -136,8 +136,17 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
         if key in hints and not fits(config[key], hints[key]):
             raise ConfigError(
                 f"{path}.{key}: received {config[key]!r} ({type(config[key]).__name__}); "
-                f"{name} needs {describe(hints[key])}."
+                f"{name} needs {describe(hints[key])}.{_no_classes(key, config[key])}"
             )
+
+
+def _no_classes(key: str, value: Any) -> str:
+    if key != "classes" or value is not None:
+        return ""
+    return (
+        " A conditional model needs data with classes: if the data's sub-folders are classes, set "
+        "data.classes to their number; else choose another model, e.g. model=dcgan."
+    )
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:

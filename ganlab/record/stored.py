@@ -45,11 +45,11 @@ ALLOWED = {
     "PointSlicedWasserstein PrecisionRecall SSIM SampleProtocol SegmentationAccuracy "
     "ShapeSegmenter SlicedWasserstein StackedModes TorchvisionClassifier TrainOnSynthetic "
     "TranslationProtocol",
-    "ganlab.networks": "DCGANDiscriminator DCGANGenerator DigitClassifier GlobalGenerator ImageGAN "
-    "LabelledDiscriminator LabelledGenerator LatentUNet MLPDiscriminator MLPGenerator Maxout "
-    "MinibatchStd MultiScale PatchGAN PatchHeads PixelGAN ProjectionDiscriminator "
-    "ResNetDiscriminator32 ResNetGenerator ResNetGenerator32 ResidualEncoder Segmenter "
-    "StyledResNet UNetGenerator",
+    "ganlab.networks": "ConditionalBatchNorm2d DCGANDiscriminator DCGANGenerator DigitClassifier "
+    "GlobalGenerator ImageGAN LabelledDiscriminator LabelledGenerator LatentUNet MLPDiscriminator "
+    "MLPGenerator Maxout MinibatchStd MultiScale PatchGAN PatchHeads PixelGAN "
+    "ProjectionDiscriminator ResNetDiscriminator32 ResNetGenerator ResNetGenerator32 "
+    "ResidualEncoder Segmenter StyledResNet UNetGenerator",
     "ganlab.ranks": "cluster_environment",
     "ganlab.record.loggers": "CSVLogger TensorBoard",
     "ganlab.record.wandb_logger": "WandB",

@@ -157,7 +157,7 @@ def test_a_subclass_is_timed_alone(arguments, tmp_path, monkeypatch, capsys):
         (["model.cycle_weight=0"], "model.cycle_weight: "),
         (["model.identity_weight=0"], "model.identity_weight: "),
         (["loss=wgan_gp"], "model.players.generator.every: "),
-        (["trainer.precision=16-mixed"], "trainer.precision: "),
+        (["precision=16-mixed"], "precision: "),
         (["reference=16"], "allowed 32-true, bf16-mixed"),
     ],
 )

@@ -155,7 +155,8 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["+loss.adversarial.smoothing='0.1'"], ["loss.adversarial.smoothing: received '0.1'"]),
         (["loss.adversarial={a: 1}"], ["'loss.adversarial'", "'a'"]),
         (["callbacks.samples.n=0"], ["callbacks.samples.n: received 0"]),
-        (["experiment=quickstart", "data=folder", "data.root=/nowhere"], ["data.root", "/nowhere"]),
+        (["model=dcgan", "data=folder", "data.root=/nowhere"], ["data.root", "/nowhere"]),
+        (["experiment=quickstart", "data=folder"], ["data.classes", "model=dcgan"]),
         (
             ["model=pix2pix", "data=shapes", "loss=none", "model.generator.size=abc"],
             ["model.generator.size: received 'abc'"],

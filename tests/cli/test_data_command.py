@@ -58,7 +58,7 @@ def test_check_recognizes_side_by_side_pairs(tmp_path, capsys):
     assert "pix2pix" in command
     assert command.endswith(f"data.root={tmp_path / 'mine'}")
     with Image.open(tmp_path / "outputs/data_check/mine.png") as sheet:
-        assert sheet.size == (3 * 258, 144)
+        assert sheet.size == (3 * 260, 148)
 
 
 def test_two_folders_with_equal_file_names_are_paired(tmp_path, capsys):
