@@ -10,6 +10,7 @@ from safetensors.torch import load_file, safe_open, save_file
 from ganlab.cli import main
 from ganlab.config.compose import compose, to_plain
 from ganlab.config.recipe import recipe
+from ganlab.core import model_files
 from ganlab.core.load import load_module
 from ganlab.core.model_files import model_file, packaged, read_metadata, read_model
 from ganlab.errors import GanlabError
@@ -117,7 +118,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_digits_are_sampled_right_after_installation(elsewhere, capsys):
     assert main(["sample", "run=digits", "labels=7", "n=4"]) == 0
     assert (elsewhere / "outputs" / "digits" / "generated.png").is_file()
-    assert "labels5k_train_mnist_5k" in capsys.readouterr().err
+    assert "classes5k_train_mnist_5k" in capsys.readouterr().err
 
 
 def test_a_folder_of_that_name_is_preferred(elsewhere, run):
@@ -147,6 +148,12 @@ def test_the_recorded_scores_of_digits_are_those_of_what_is_stored():
     for name in ("frechet_distance_digits", "class_frechet_distance_digits"):
         assert now[name]["protocol"] == recorded[name]["protocol"]
         assert now[name]["value"] == pytest.approx(recorded[name]["value"], rel=0.01)
+
+
+def test_a_damaged_model_of_ganlab_is_noticed(monkeypatch):
+    monkeypatch.setitem(model_files.HASHES, "digits", "0" * 64)
+    with pytest.raises(GanlabError, match="Reinstall ganlab"):
+        load_module("digits")
 
 
 def test_a_name_of_a_model_is_no_path():
