@@ -117,7 +117,10 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["callbacks.evaluation.protocol.samples=1"], ["samples", "2 or more"]),
         (["callbacks.checkpoints.monitor=frechet"], ["monitor", "'frechet_distance_digits'"]),
         (["protocol=none", "callbacks.checkpoints.monitor=modes"], ["monitor", "no scores"]),
-        (["model=dcgan_fast"], ["Ramp.examples", "budget.examples"]),
+        (
+            ["experiment=features_mnist", "budget.examples=null"],
+            ["Ramp.examples", "budget.examples"],
+        ),
         (["loss=hinge,wgan"], ["loss", "ganlab train -m"]),
         (["-m", "experiment=quikstart"], ["quikstart", "'quickstart'"]),
         (["-m", "loss=hinge,wgn"], ["wgn", "'wgan'"]),
