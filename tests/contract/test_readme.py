@@ -35,7 +35,9 @@ def _shortened(words):
         words = [*words, "data.test_samples=200"]
         words += ["data.samples=40"] if "samples" in config.data else []
     if config.callbacks.evaluation.get("protocol") and "protocol.samples=2" not in words:
-        words = [word for word in words if "protocol.samples" not in word] + SMALL_SCORES
+        per_class = "class_frechet_distance" in config.callbacks.evaluation.protocol.metrics
+        words = [word for word in words if "protocol.samples" not in word]
+        words += ["protocol.samples=1300"] if per_class else SMALL_SCORES
     replaced = ("trainer=", "budget.", "compile=")
     words = [word for word in words if not word.startswith(replaced)]
     words += ["trainer=cpu", *SHORT]
