@@ -30,7 +30,8 @@ class DiffAugment(Augmentation):
             learn the changes: Karras et al. 2020 (arXiv:2006.06676), section 2.2.
 
     Raises:
-        ConfigError: `policy` is empty or has another value, or `probability` is not in (0, 1]. Or,
+        ConfigError: `policy` is empty or has another value, or `probability` is not in (0, 1], or
+            `fill` not in [-1, 1]. Or,
             when called: no part of the samples is pictures.
     """
 
@@ -44,6 +45,10 @@ class DiffAugment(Augmentation):
         if not 0 < probability <= 1:
             raise ConfigError(
                 f"DiffAugment.probability: received {probability}; needs a number above 0, up to 1."
+            )
+        if not -1 <= fill <= 1:
+            raise ConfigError(
+                f"DiffAugment.fill: received {fill}; needs a number from -1 (black) to 1 (white)."
             )
         self.probability, self.fill = probability, fill
         policy = [policy] if isinstance(policy, str) else policy

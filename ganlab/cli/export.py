@@ -79,12 +79,13 @@ def main(argv: list[str]) -> int:
         check_folder("out", arguments["out"] if is_folder else arguments["out"].parent)
     say_loading("export", f"the model of {arguments['run']}")
     from ganlab.core.load import load_module
+    from ganlab.core.model_files import folder_for
     from ganlab.exchange import exporting
     from ganlab.exchange.model_export import export_model
 
     module = load_module(arguments["run"], arguments["checkpoint"], arguments["trust"])
     file_format, ema = arguments["format"], arguments["ema"]
-    out = arguments["out"] or arguments["run"] / "exported"
+    out = arguments["out"] or folder_for(arguments["run"]) / "exported"
     if file_format == "pth":
         print("\n".join(exporting.export_public(module, out, ema)))
         return 0

@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     from ganlab.applications.sample_inputs import sample_inputs
     from ganlab.core import Generates, Translates
     from ganlab.core.load import load_module
-    from ganlab.core.model_files import described, model_file
+    from ganlab.core.model_files import described, folder_for, model_file
     from ganlab.metrics.memory import DEFAULT_MEMORY
     from ganlab.metrics.protocols.sources import generated_in_turn
 
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"{message}.")
     if path is not None and not arguments["ema"]:
         raise ConfigError("ema: a model file has no raw weights; leave ema=false out.")
-    out = out or (run if path is None else Path("outputs") / path.stem) / "generated.png"
+    out = out or folder_for(run) / "generated.png"
     asked = {key: arguments[key] for key in ("n", "labels", "seed", "seeds", "truncation")}
     latents, labels, columns = sample_inputs(module, **asked)
     options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ def export_model(module: AdversarialModule, path: Path, dtype: str = "float16") 
         GanlabError: the data of the run are missing, or the file cannot be written.
     """
     precision = DTYPES[one_of("dtype", dtype, DTYPES)]
-    write_model(module, path, precision, {})
-    scores = scored(path, module.config)
+    with tempfile.TemporaryDirectory() as folder:  # so that an older file stays until the end
+        draft = Path(folder) / path.name
+        write_model(module, draft, precision, {})
+        scores = scored(draft, module.config)
     write_model(module, path, precision, scores)
     lines = [f"{path}: {path.stat().st_size:,} bytes, weights in {dtype}"]
     for name, score in scores.items():

@@ -43,11 +43,17 @@ def packaged() -> dict[str, Path]:
 def model_file(run: Path) -> Path | None:
     """Return the model file that `run` names: the file itself, or a model of ganlab.
 
-    Return None for everything else. A folder is preferred to a model of ganlab of that name.
+    Return None for everything else. A run's folder is preferred to a model of ganlab of that name.
     """
     if run.suffix == ENDING and run.is_file():
         return run
-    return None if run.exists() else packaged().get(str(run))
+    return None if (run / "config.yaml").exists() else packaged().get(str(run))
+
+
+def folder_for(run: Path) -> Path:
+    """Return the folder for results of a model: the run's, or outputs/NAME for a model file."""
+    path = model_file(run)
+    return run if path is None else Path("outputs") / path.stem
 
 
 def hash_of(path: Path) -> str:
