@@ -8,6 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ganlab.errors import one_of
+
+PRECISIONS = ("auto", "32-true", "32", "bf16-mixed", "16-mixed")
 # flags of processors with instructions for products of bfloat16 matrices: x86 and Arm
 NATIVE = ("amx_bf16", "avx512_bf16", "bf16")
 
@@ -17,11 +20,16 @@ def set_precision(config: dict[str, Any]) -> None:
 
     `precision` stays "auto" if it has chosen `trainer.precision`, so that the recipe of the run is
     the same on every machine. If `trainer.precision` was given, `precision` becomes equal to it.
+
+    Raises:
+        ConfigError: the precision is not in `PRECISIONS`.
     """
     trainer = config.get("trainer") or {}
     if "precision" not in config or "precision" not in trainer:
         return
-    if trainer["precision"] == "auto":
+    given = trainer["precision"]
+    one_of("precision", str(given) if isinstance(given, (str, int)) else given, PRECISIONS)
+    if given == "auto":
         config["precision"] = "auto"
         has_bfloat16 = computes_in_bfloat16(str(trainer.get("accelerator")))
         trainer["precision"] = "bf16-mixed" if has_bfloat16 else "32-true"

@@ -84,6 +84,7 @@ def test_float16_halves_the_file_and_rounds_the_weights(run, exported, capsys):
         ({"scores": json.dumps({"fid": {"value": "low"}})}, ["its scores are damaged"]),
         ({"examples_seen": "many"}, ["cannot be read as a model"]),
         ({"tensors": {"generator.w": torch.zeros(2)}}, ["not those of the model"]),
+        ({"config": json.dumps({"model": {}, "loss": [1]})}, ["cannot be used as a model"]),
     ],
 )
 def test_changed_files_are_refused(exported, tmp_path, change, words):

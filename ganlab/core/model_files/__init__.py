@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ganlab.core.build import build_module
 from ganlab.core.module import AdversarialModule
-from ganlab.errors import CheckpointError
+from ganlab.errors import CheckpointError, ConfigError
 from ganlab.files import atomic
-from ganlab.printable import printable
+from ganlab.printable import one_line
 from ganlab.reading import parse_json
 from ganlab.record.stored import check_stored
 
@@ -126,7 +126,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise ValueError("its configuration names no model")
         if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
             raise ValueError("its scores are damaged")
-        seen = int(metadata.get("examples_seen", ""))
+        seen = int(metadata.get("examples_seen", "")[:18])
+        if seen < 0 or len(scores) > 500:
+            raise ValueError("its numbers are damaged")
     except (OSError, SafetensorError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise CheckpointError(
@@ -145,12 +147,12 @@ def _is_score(score: Any) -> bool:
 def described(path: Path) -> str:
     """Return a line for users: how a model file was made, and its scores with their protocol."""
     metadata = read_metadata(path)
-    origin = printable(str(metadata["config"].get("name")))
+    origin = one_line(str(metadata["config"].get("name")))
     lines = [f"{path.stem}: {origin}, {metadata['examples_seen']:,} examples"]
     for name, score in metadata["scores"].items():
         if "/" not in name:
             protocol = score["protocol"].get("protocol")
-            lines.append(printable(f"  {name} {score['value']:.3g} ({protocol})"))
+            lines.append(one_line(f"  {name} {score['value']:.3g} ({protocol})"))
     return "\n".join(lines)
 
 
@@ -176,14 +178,20 @@ def read_model(path: Path, trust: bool = False) -> AdversarialModule:
     if not trust:
         check_stored(config, f"run: {path}", path.parent)
     tensors = load_file(path)
-    with torch.device("meta"):  # so that a configuration of huge networks takes no memory
-        wanted = {name: tensor.shape for name, tensor in build_module(config).state_dict().items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != wanted:
+    try:
+        with torch.device("meta"):  # so that a configuration of huge networks takes no memory
+            wanted = build_module(config).state_dict()
+        kinds = {name: (t.shape, t.is_floating_point()) for name, t in tensors.items()}
+        if kinds != {name: (t.shape, t.is_floating_point()) for name, t in wanted.items()}:
+            raise ValueError("its tensors are not those of the model that it describes")
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("its weights are not finite")
+        module = build_module(config)
+    except (ConfigError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        reason = str(e).partition("\n")[0].rstrip(".")
         raise CheckpointError(
-            f"run: the tensors in {path} are not those of the model that it describes. Put back a "
-            "copy of it."
-        )
-    module = build_module(config)
+            f"run: {path} cannot be used as a model: {reason}. Put back a copy of it."
+        ) from e
     module.load_state_dict(tensors)  # converts to float32
     module.examples_seen = metadata["examples_seen"]
     return module.eval()
