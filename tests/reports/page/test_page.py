@@ -4,10 +4,10 @@ import json
 import math
 import random
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from helpers.runs.pages import Tags
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.errors import RunError
@@ -21,26 +21,6 @@ from ganlab.reports.page.pictures import pictures
 from ganlab.reports.page.write import write_page
 
 HOSTILE = "</script><script>window.hurt=1</script><img src=x onerror=window.hurt=1>"
-
-
-class Tags(HTMLParser):
-    """The elements of a page, and its data blocks by id."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.data, self._id = [], {}, None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        self._id = dict(attributes).get("id") if tag == "script" else None
-
-    def handle_endtag(self, tag):
-        self._id = None
-
-    def handle_data(self, data):
-        if self._id:
-            self.data[self._id] = json.loads(data)
 
 
 def page_of(paths, folder, group_by=None, score=None, **changes):

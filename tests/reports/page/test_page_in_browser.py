@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from helpers.runs.browser import CONTRAST, Browser, find_browser, focus, texts
+from helpers.runs.browser import CONTRAST, find_browser, focus, texts
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.reports.comparison.comparison import read_comparison
@@ -20,13 +20,6 @@ CANVAS = "document.querySelector('canvas')"
 
 
 @pytest.fixture(scope="module")
-def browser():
-    browser = Browser(find_browser())
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Five runs of two losses; one failed, has a hostile name, and a score of another protocol."""
     folder = tmp_path_factory.mktemp("page")
@@ -39,17 +32,6 @@ def page(tmp_path_factory):
     comparison = replace(read_comparison([folder / "runs"]), notes=(HOSTILE,))
     write_page(comparison, folder / "page.html", tabulate(comparison))
     return folder / "page.html"
-
-
-@pytest.fixture
-def opened(browser, page):
-    """The newly opened page; afterwards, check that it raised no error and made no request."""
-    browser.look()
-    browser.open(page)
-    yield browser
-    assert browser.problems == []
-    assert browser.requests == []
-    assert browser.evaluate("window.hurt === undefined")
 
 
 def labels(browser):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers.runs.browser import Browser, find_browser, texts
+from helpers.runs.browser import find_browser, texts
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.reports.comparison.comparison import read_comparison
@@ -15,13 +15,6 @@ if find_browser() is None:
 
 UNLIKE = {"value": 0.5, "protocol": PROTOCOL | {"protocol": "fd5k", "generated_samples": 64}}
 BEST = {"value": 0.01, "protocol": PROTOCOL | {"protocol": "fd5k"}, "higher_is_better": False}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser(find_browser())
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +36,6 @@ def page(tmp_path_factory):
     comparison = read_comparison([folder / "runs"])
     write_page(comparison, folder / "page.html", tabulate(comparison, ["loss"]))
     return folder / "page.html"
-
-
-@pytest.fixture
-def opened(browser, page):
-    browser.look()
-    browser.open(page)
-    yield browser
-    assert browser.problems == []
 
 
 def test_an_unfinished_run_is_never_the_best(opened):

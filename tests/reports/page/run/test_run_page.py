@@ -1,10 +1,10 @@
 """The page of one run: bounded, bad input, and what it says of scores."""
 
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers.runs.pages import Tags
 from helpers.runs.sample_runs import PROTOCOL, sample_run
 from PIL import Image
 
@@ -13,26 +13,6 @@ from ganlab.reports.page.run import film
 from ganlab.reports.page.run.write import write_run_page
 
 HOSTILE = "</script><script>window.hurt=1</script>"
-
-
-class Tags(HTMLParser):
-    """The elements of a page, and its data blocks by id."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.data, self._id = [], {}, None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        self._id = dict(attributes).get("id") if tag == "script" else None
-
-    def handle_endtag(self, tag):
-        self._id = None
-
-    def handle_data(self, data):
-        if self._id:
-            self.data[self._id] = json.loads(data)
 
 
 def page_of(folder):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers.runs.browser import CONTRAST, Browser, find_browser, focus, texts
+from helpers.runs.browser import CONTRAST, find_browser, focus, texts
 from helpers.runs.sample_runs import sample_run
 
 from ganlab.config.compose import compose, to_plain
@@ -19,13 +19,6 @@ VALUE = "document.querySelector('#slider').ariaValueText"
 
 
 @pytest.fixture(scope="module")
-def browser():
-    browser = Browser(find_browser())
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A failed run with a long and hostile name, pictures of 116 pixels, and real settings."""
     folder = tmp_path_factory.mktemp("page") / "run"
@@ -36,17 +29,6 @@ def page(tmp_path_factory):
     tree.run_dir = str(folder)
     write_config(folder, to_plain(tree))
     return write_run_page(folder).page
-
-
-@pytest.fixture
-def opened(browser, page):
-    """The newly opened page; afterwards, check that it raised no error and made no request."""
-    browser.look()
-    browser.open(page)
-    yield browser
-    assert browser.problems == []
-    assert browser.requests == []
-    assert browser.evaluate("window.hurt === undefined")
 
 
 def test_the_slider_moves_by_keys_and_the_film_plays_to_its_end(opened):
