@@ -23,16 +23,15 @@ class DiffAugment(Augmentation):
     Args:
         policy: the changes, in the order in which they act: "color", see `change_color`;
             "translation", see `translate`; "cutout", see `cut_out`.
-        fill: what enters a translated picture, in the units of the pictures; 0, as in the authors'
-            code, is grey. −1 suits pictures whose background is black.
         probability: of a sample to be changed, by all of the policy; 1 in the paper. With less than
             1, the unchanged data can be told from the changed, so that the generator does not
             learn the changes: Karras et al. 2020 (arXiv:2006.06676), section 2.2.
+        fill: what enters a translated picture, in the units of the pictures; 0, as in the authors'
+            code, is grey. −1 suits pictures whose background is black.
 
     Raises:
-        ConfigError: `policy` is empty or has another value, or `probability` is not in (0, 1], or
-            `fill` not in [-1, 1]. Or,
-            when called: no part of the samples is pictures.
+        ConfigError: `policy` is empty or has another value, `probability` is not in (0, 1], or
+            `fill` is not in [-1, 1]. Or, when called: no part of the samples is pictures.
     """
 
     def __init__(
@@ -50,22 +49,20 @@ class DiffAugment(Augmentation):
             raise ConfigError(
                 f"DiffAugment.fill: received {fill}; needs a number from -1 (black) to 1 (white)."
             )
-        self.probability, self.fill = probability, fill
+        self.probability = probability
         policy = [policy] if isinstance(policy, str) else policy
         if not policy:
             raise ConfigError(
                 f"DiffAugment.policy: received none; needs one or more of {', '.join(CHANGES)}."
             )
-        self.policy = tuple(one_of("DiffAugment.policy", name, CHANGES) for name in policy)
+        changes = CHANGES | {"translation": partial(translate, fill=fill)}
+        self.changes = [changes[one_of("DiffAugment.policy", name, CHANGES)] for name in policy]
 
     def augment(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         before, n, device = parts, len(parts[0]), parts[0].device
-        for name in self.policy:
+        for change in self.changes:
             uniform = torch.rand(n, 3, device=device).T
-            change = partial(CHANGES[name], uniform=uniform)
-            if name == "translation":
-                change = partial(change, fill=self.fill)
-            parts = change_pictures("DiffAugment", parts, change)
+            parts = change_pictures("DiffAugment", parts, partial(change, uniform=uniform))
         if self.probability == 1:
             return parts
         is_changed = torch.rand(n, device=device) < self.probability
@@ -111,7 +108,7 @@ def translate(pictures: Tensor, uniform: Tensor, fill: float = 0.0) -> Tensor:
         inside.append((position >= 0) & (position < side))
     moved = pick(pictures, positions[0][:, :, None], positions[1][:, None])
     is_inside = inside[0][:, None, :, None] & inside[1][:, None, None]
-    return moved * is_inside if fill == 0 else moved.where(is_inside, fill)
+    return moved.where(is_inside, fill)
 
 
 def cut_out(pictures: Tensor, uniform: Tensor) -> Tensor:

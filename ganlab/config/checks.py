@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.precision import PRECISIONS
 from ganlab.config.targets import check_numbers
 from ganlab.config.values import METRICS_MEMORY, memory
 from ganlab.errors import ConfigError, nearest, one_of
@@ -203,7 +204,7 @@ def _check_trainer(trainer: dict[str, Any], config: dict[str, Any]) -> None:
         raise ConfigError(
             "precision: 16-mixed needs a GPU. On a CPU use auto, bf16-mixed or 32-true."
         )
-    one_of("precision", precision, ("32-true", "32", "bf16-mixed", "16-mixed", "auto"))
+    one_of("precision", precision, PRECISIONS)
     for role, player in (config["model"].get("players") or {}).items():
         if player is None:
             raise ConfigError(f"model.players.{role}: received null; give it an optimizer.")

@@ -27,9 +27,7 @@ def set_precision(config: dict[str, Any]) -> None:
     trainer = config.get("trainer") or {}
     if "precision" not in config or "precision" not in trainer:
         return
-    given = trainer["precision"]
-    one_of("precision", str(given) if isinstance(given, (str, int)) else given, PRECISIONS)
-    if given == "auto":
+    if one_of("precision", str(trainer["precision"]), PRECISIONS) == "auto":
         config["precision"] = "auto"
         has_bfloat16 = computes_in_bfloat16(str(trainer.get("accelerator")))
         trainer["precision"] = "bf16-mixed" if has_bfloat16 else "32-true"

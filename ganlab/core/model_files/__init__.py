@@ -56,11 +56,6 @@ def folder_for(run: Path) -> Path:
     return run if path is None else Path("outputs") / path.stem
 
 
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def write_model(
     module: AdversarialModule, path: Path, dtype: torch.dtype, scores: dict[str, Any]
 ) -> None:
@@ -126,8 +121,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise ValueError("its configuration names no model")
         if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
             raise ValueError("its scores are damaged")
-        seen = int(metadata.get("examples_seen", "")[:18])
-        if seen < 0 or len(scores) > 500:
+        seen = metadata.get("examples_seen", "")
+        if not (seen.isdecimal() and len(seen) <= 18) or len(scores) > 500:
             raise ValueError("its numbers are damaged")
     except (OSError, SafetensorError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
@@ -135,7 +130,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             f"run: {path} cannot be read as a model: {reason}. Give a run's folder, or a file "
             "that `ganlab export format=model` wrote."
         ) from error
-    return {"config": config, "scores": scores, "examples_seen": seen}
+    return {"config": config, "scores": scores, "examples_seen": int(seen)}
 
 
 def _is_score(score: Any) -> bool:
@@ -145,7 +140,7 @@ def _is_score(score: Any) -> bool:
 
 
 def described(path: Path) -> str:
-    """Return a line for users: how a model file was made, and its scores with their protocol."""
+    """Return lines for users: how a model file was made, and its scores with their protocol."""
     metadata = read_metadata(path)
     origin = one_line(str(metadata["config"].get("name")))
     lines = [f"{path.stem}: {origin}, {metadata['examples_seen']:,} examples"]
@@ -171,10 +166,12 @@ def read_model(path: Path, trust: bool = False) -> AdversarialModule:
 
     metadata = read_metadata(path)
     config = metadata["config"]
-    if path == packaged().get(path.stem) and hash_of(path) != HASHES[path.stem]:
-        raise CheckpointError(
-            f"run: {path} is not the file that ganlab came with. Reinstall ganlab."
-        )
+    if path == packaged().get(path.stem):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != HASHES[path.stem]:
+            raise CheckpointError(
+                f"run: {path} is not the file that ganlab came with. Reinstall ganlab."
+            )
     if not trust:
         check_stored(config, f"run: {path}", path.parent)
     tensors = load_file(path)

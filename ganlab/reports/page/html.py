@@ -22,7 +22,8 @@ PARTS = Path(__file__).parent / "parts"
 
 def write_html(
     path: Path,
-    template: str,
+    title: str,
+    body: str,
     styles: Sequence[str],
     scripts: Sequence[str],
     blocks: dict[str, Any],
@@ -32,7 +33,8 @@ def write_html(
 
     Args:
         path: where the page is written; a missing folder is created.
-        template: name of the page's HTML file in `parts`.
+        title: the page's title.
+        body: name of the file in `parts` that holds the page's body.
         styles: names of its style sheets in `parts`, without .css.
         scripts: names of its scripts in `parts`, without .js, in the order in which they run.
         blocks: the page's data by name; scripts read it with `data(name)`.
@@ -50,7 +52,8 @@ def write_html(
     )
     data = "\n".join(_block(name, contents) for name, contents in blocks.items())
     entries = {"policy": policy, "style": style, "script": script, "data": data}
-    write_text(path, "".join(_filled(_part(template), entries)), hint)
+    entries |= {"title": title, "body": _part(body)}
+    write_text(path, "".join(_filled(_part("page.html"), entries)), hint)
 
 
 def _part(name: str) -> str:

@@ -37,4 +37,5 @@ def write_page(comparison: Comparison, path: Path, table: Table, memory: int | N
     blocks = {"comparison": page.comparison}
     blocks |= {f"curves-{i}": curves for i, curves in enumerate(page.curves)}
     blocks |= {f"pictures-{i}": pictures for i, pictures in enumerate(page.pictures)}
-    write_html(path, "comparison/template.html", ("style",), SCRIPTS, blocks, HINT)
+    title, body = "ganlab: comparison of runs", "comparison/body.html"
+    write_html(path, title, body, ("style",), SCRIPTS, blocks, HINT)

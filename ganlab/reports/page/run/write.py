@@ -52,5 +52,6 @@ def write_run_page(folder: Path, out: Path | None = None, memory: int | None = N
         gif = out.with_suffix(".gif") if out else folder / "samples.gif"
         data = save_gif(page.frames, gif, HINT)
         blocks |= {"run-gif": {"name": gif.name, "data": data_url("gif", data)}}
-    write_html(path, "run/template.html", ("style", "run/style"), SCRIPTS, blocks, HINT)
+    styles = "style", "run/style"
+    write_html(path, "ganlab: a run", "run/body.html", styles, SCRIPTS, blocks, HINT)
     return Written(path, gif, page.notes)
