@@ -13,6 +13,8 @@ from typing import Any
 
 from ganlab.errors import RunError, nearest
 
+_MODELS = Path(__file__).parent / "core" / "model_files"
+
 
 @contextmanager
 def reading(
@@ -61,7 +63,13 @@ def _near_folder(path: Path) -> str:
         if found:
             return f"It holds some: {max(found)}. "
         found = [other.parent for other in islice(folder.parent.glob(f"*/{path.name}"), 1000)]
-    hint = nearest(str(folder), [str(other) for other in found])
+    models = [file.stem for file in _MODELS.glob("*.safetensors")]
+    if str(folder) in models:
+        return (
+            f"{folder} is a trained model that comes with ganlab; make samples with it: "
+            f"ganlab sample run={folder}. "
+        )
+    hint = nearest(str(folder), [str(other) for other in found] or models)
     return f"{hint[1:]} " if hint else ""
 
 

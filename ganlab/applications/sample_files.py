@@ -15,6 +15,8 @@ from ganlab.errors import ConfigError
 from ganlab.files import atomic
 from ganlab.modalities import Modality, PictureOptions
 
+MOST_IN_FILE = 2**32  # bytes of the samples in one picture or archive, which is made in memory
+
 
 def write(
     parts: Iterable[Tensor],
@@ -36,8 +38,16 @@ def write(
         columns: columns of a grid in a picture; None for a grid that is about square.
 
     Raises:
-        ConfigError: `out` has another ending, or the modality does not support this form.
+        ConfigError: `out` has another ending, the modality does not support this form, or the
+            samples are too many for a single file.
     """
+    first = next(parts := iter(parts))
+    parts = chain([first], parts)
+    if out.suffix and (size := len(latents) * first[0].nbytes) > MOST_IN_FILE:
+        raise ConfigError(
+            f"out: {len(latents):,} samples take {size / 2**30:,.1f} GiB, and a single file may "
+            f"hold {MOST_IN_FILE / 2**30:.0f} GiB. Name a folder, for one file per sample."
+        )
     if out.suffix == ".npz":
         made = [modality.arrays(samples) for samples in parts]
         arrays = {name: np.concatenate([part[name] for part in made]) for name in made[0]}

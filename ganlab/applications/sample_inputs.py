@@ -12,6 +12,7 @@ from ganlab.core import LatentModel
 from ganlab.errors import ConfigError
 
 MOST_COLUMNS = 40  # of a picture with one row per label
+MOST_SAMPLES = 1_000_000  # in one call: their latents are held in memory
 
 
 def sample_inputs(
@@ -37,11 +38,19 @@ def sample_inputs(
         truncation: see `LatentModel.sample`.
 
     Raises:
-        ConfigError: both `seeds` and `n` or `seed` are given, or the model has no such labels.
+        ConfigError: both `seeds` and `n` or `seed` are given, the model has no such labels, or the
+            samples are more than `MOST_SAMPLES`.
     """
     for name, value in (("n", n), ("seed", seed)):
         if seeds is not None and value is not None:
             raise ConfigError(f"{name}: seeds= gives one sample for each seed; leave {name} out.")
+    each = len(seeds) if seeds is not None else 64 if n is None else n
+    if each * len(labels or [0]) > MOST_SAMPLES:
+        of_labels = f" of each of {len(labels)} labels" if labels else ""
+        raise ConfigError(
+            f"{'n' if seeds is None else 'seeds'}: received {each:,} samples{of_labels}; at most "
+            f"{MOST_SAMPLES:,} in all are made by one call. Call it several times with other seeds."
+        )
     if labels is not None:
         module.check_labels(torch.tensor(labels))
     if seeds is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import signal
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -81,6 +82,14 @@ class Checkpoints(Callback):
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
+        if name == "SIGINT" and not self._requests:
+            with suppress(RuntimeError, OSError):  # the signal may come while something is printed
+                print(
+                    "Stopping: this batch is finished, then a checkpoint is saved. Ctrl-C again "
+                    "stops at once.",
+                    file=sys.stderr,
+                    flush=True,
+                )
         self.interrupted_by = self.interrupted_by or name
         # at a logout, SIGHUP comes beside SIGTERM, and perhaps repeatedly
         self._requests += name != "SIGHUP"

@@ -65,6 +65,7 @@ class Progress(Callback):
         self._share, self._left = 0.0, "first batch …"
         self._next = time.monotonic() + min(self.every, 3)
         self._marks = deque([(time.monotonic(), pl_module.examples_seen)])
+        self._steps: list[str] = []  # as last printed
         self._began: tuple[float, float] | None = None
         if not self.terminal:
             print("training: first batch …", file=sys.stderr, flush=True)
@@ -79,20 +80,23 @@ class Progress(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: AdversarialModule, *_: Any) -> None:
         """Update what the bar shows, or print a line, if due; otherwise only read the clock."""
         now = time.monotonic()
-        if not self.enabled or now < self._next:
+        if not self.enabled or (now < self._next and not (trainer.should_stop and self._area)):
             return
         self._next = now + self.every
         share = min(self.budget.spent(pl_module), 1.0)
-        rate = self._rate(now, pl_module.examples_seen)
+        seconds = self.evaluation.seconds if self.evaluation else 0.0
+        rate = self._rate(now - seconds, pl_module.examples_seen)
         counts = [f"{pl_module.examples_seen:,} examples", f"{rate:,.0f}/s"]
         losses = [f"{role} {total:.3g}" for role, total in _totals(pl_module).items()]
         loss = ["loss: " + ", ".join(losses)] if losses else []
+        left = self._time_left(now, share)
         if not self._area:
-            steps = f"steps: {', '.join(_active(pl_module))}"
-            text = "  ".join([*counts, steps, *loss])
+            steps = [f"steps: {', '.join(active)}"] if (active := _active(pl_module)) else []
+            news, self._steps = steps if steps != self._steps else [], steps
+            text = "  ".join(filter(None, [*counts, left, *self._score(), *news, *loss]))
             print(f"{share:4.0%}  {text}", file=sys.stderr, flush=True)
             return
-        self._share, self._left = share, self._time_left(now, share)
+        self._share, self._left = share, left
         self._facts = [*counts, *self._score(), *loss]
         self._area.refresh()
 
@@ -114,7 +118,7 @@ class Progress(Callback):
     # --- numbers ---------------------------------------------------------------------------------
 
     def _rate(self, now: float, examples: int) -> float:
-        """Return the examples per second of the last seconds."""
+        """Return the examples per second of the last seconds; `now` is without those of scoring."""
         self._marks.append((now, examples))
         while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW:
             self._marks.popleft()
@@ -123,6 +127,8 @@ class Progress(Callback):
 
     def _time_left(self, now: float, share: float) -> str:
         """Return the time left, from the share of the budget that this session has spent so far."""
+        if share >= 1:
+            return "finishing …"
         if self._began is None:  # with the first update, after the slow first batches
             self._began = now, share
         began, share_then = self._began
@@ -160,17 +166,11 @@ class Progress(Callback):
         ends = f"{spinner} ", "  ".join(filter(None, (f" {self._share:4.0%}", left)))
         bar = min(width - cell_len(ends[0] + ends[1]), 60)
         if bar < 4:
-            first = _cut("  ".join(filter(None, (f"{self._share:.0%}", left))), width)
+            first = _fitting([f"{self._share:.0%}", left], width)
         else:
             full = int(self._share * bar)
             first = f"{ends[0]}\x1b[32m{'━' * full}\x1b[0;2m{'━' * (bar - full)}\x1b[0m{ends[1]}"
-        facts = ""
-        for fact in self._facts:
-            longer = f"{facts}  {fact}" if facts else _cut(one_line(fact), width)
-            if cell_len(longer) > width:
-                break
-            facts = longer
-        return [first, facts]
+        return [first, _fitting([one_line(fact) for fact in self._facts], width)]
 
 
 def _is_terminal() -> bool:
@@ -219,8 +219,12 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _cut(text: str, width: int) -> str:
-    """Return the start of a text that fits into a width."""
-    while cell_len(text) > max(width, 0):
-        text = text[:-1]
-    return text
+def _fitting(parts: list[str], width: int) -> str:
+    """Return the first parts of a line that fit into a width; a part is never cut."""
+    line = ""
+    for part in filter(None, parts):
+        longer = f"{line}  {part}" if line else part
+        if cell_len(longer) > width:
+            break
+        line = longer
+    return line

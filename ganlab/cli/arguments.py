@@ -129,10 +129,12 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
         if value in ("", "null", "none") and values[key] is not REQUIRED:
             continue
         try:
+            if not value:
+                raise ValueError("received no value")
             values[key] = arguments[key].parse(value)
         except ValueError as error:
-            raise ConfigError(f"{key}: {error} ({arguments[key].help})") from None
+            raise ConfigError(f"{key}: {error}. Argument {key}: {arguments[key].help}.") from None
     for name, value in values.items():
         if value is REQUIRED:
-            raise ConfigError(f"{name}: missing; {arguments[name].help}")
+            raise ConfigError(f"{name}: missing. Argument {name}: {arguments[name].help}.")
     return values

@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
         purpose = "score a trained model, or a folder of images."
         print(usage("evaluate", purpose, ARGUMENTS) + OVERRIDES_HELP)
         return 0
-    from ganlab.config.compose import is_about_protocol
+    from ganlab.config.overrides import is_about_protocol
     from ganlab.config.protocols import chosen
     from ganlab.config.targets import check_numbers, check_targets
     from ganlab.record.run import refuse_lesson

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganlab.cli.arguments import REQUIRED, TRUST, Argument, parse, say_loading, usage, wants_help
-from ganlab.config.values import boolean, check_unmixed, count, number, numbers, seed
+from ganlab.config.values import (
+    boolean,
+    check_unmixed,
+    count,
+    number,
+    numbers,
+    seed,
+    seed_numbers,
+)
 from ganlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ARGUMENTS = {
     "run": Argument(
@@ -18,7 +32,7 @@ ARGUMENTS = {
     ),
     "n": Argument(count, "number of samples, or of samples of each label (default: 64)"),
     "labels": Argument(numbers, "classes, e.g. 7 or 3,5 or 0-9 (default: random classes)"),
-    "seeds": Argument(numbers, "one seed for each sample, e.g. 0-35 or 4,7,9, in place of n"),
+    "seeds": Argument(seed_numbers, "one seed for each sample, e.g. 0-35 or 4,7,9, in place of n"),
     "seed": Argument(seed, "seed of the latents (default: a new random seed at each call)"),
     "truncation": Argument(
         number,
@@ -71,8 +85,20 @@ def main(argv: list[str]) -> int:
     latents, labels, columns = sample_inputs(module, **asked)
     options = {"ema": arguments["ema"], "truncation": arguments["truncation"]}
     parts = generated_in_turn(module, DEFAULT_MEMORY, latents, labels, **options)
+    parts = _counted(parts, len(latents))
     write(parts, out, latents, labels, module.modality, columns)
     if path is not None:
         print(described(path), file=sys.stderr)
-    print(f"{len(latents)} samples: {out}")
+    print(f"{len(latents):,} sample{'s' if len(latents) > 1 else ''}: {out}")
     return 0
+
+
+def _counted(parts: Iterator[Tensor], total: int) -> Iterator[Tensor]:
+    """Yield parts of samples; every 5 seconds say on stderr how many have been made."""
+    made, said = 0, time.monotonic()
+    for part in parts:
+        yield part
+        made += len(part)
+        if time.monotonic() - said >= 5 and made < total:
+            said = time.monotonic()
+            print(f"{made:,} of {total:,} samples …", file=sys.stderr, flush=True)

@@ -74,12 +74,13 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
         module = build_module(without_norms)
     module.check_data(data.shapes, data.provides)
     module.configure_optimizers()
+    _check_schedules(without_norms)
     if config.get("compile") and not module.can_compile:
         raise ConfigError(
             f"compile: {type(module).__name__} calls parts of its networks, but only whole "
             "networks can be compiled. Set compile=false."
         )
-    make(config["budget"])
+    make(config["budget"], "budget")
     callbacks = config.get("callbacks") or {}
     for name in callbacks:
         one_of("callbacks", name, CALLBACKS)
@@ -103,6 +104,33 @@ def check(config: dict[str, Any]) -> tuple[Any, Any]:
             "score or protocol, or set callbacks.checkpoints.monitor=null."
         )
     return module, data
+
+
+def _check_schedules(config: dict[str, Any]) -> None:
+    """Build the game as its schedules' smallest and largest values make it.
+
+    Raises:
+        ConfigError: a constructor or an optimizer refuses such a value.
+    """
+    import torch
+
+    from ganlab.core.build import build_module, make
+    from ganlab.core.schedule import is_schedule
+
+    def at(node: Any, which: int) -> Any:
+        if is_schedule(node):
+            return make(node).bounds[which]
+        if isinstance(node, dict):
+            return {key: at(value, which) for key, value in node.items()}
+        return [at(value, which) for value in node] if isinstance(node, list) else node
+
+    for which in (0, 1):
+        if (reached := at(parts := {k: config.get(k) for k in ("model", "loss")}, which)) != parts:
+            try:
+                with torch.device("meta"):
+                    build_module(config | reached).configure_optimizers()
+            except ConfigError as error:
+                raise ConfigError(f"{error} A schedule reaches this value.") from None
 
 
 def _is_conditional(config: dict[str, Any]) -> bool:

@@ -17,9 +17,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ganlab.config.checks import CALLBACKS
-from ganlab.config.groups import PROTOCOL, bare_names, check_choice, groups, protocol_of
-from ganlab.config.precision import set_precision
+from ganlab.config.groups import PROTOCOL, check_choice, groups
+from ganlab.config.overrides import check_overrides, spelled_out, whole
+from ganlab.config.precision import check_precisions, set_precision
 from ganlab.config.reads import check_is_read
 from ganlab.config.sections import check_sections, limit_minutes
 from ganlab.config.source import initialized
@@ -53,7 +53,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
         check_overrides(overrides)
         overrides = [spelled_out(override) for override in overrides]
         try:
-            config = hydra_compose(name, overrides, return_hydra_config=True)
+            config = hydra_compose(name, whole(overrides), return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             _explain(overrides, name)
             texts = [str(e).partition("\n")[0].rstrip(".") for e in (error, error.__cause__) if e]
@@ -68,6 +68,7 @@ def compose(overrides: list[str], name: str = "train") -> Any:
             _check_resolves(config)
             name_and_choices(config, choices)
             mark_changed_protocol(config, overrides)
+            check_precisions(overrides)
             check_is_read(config, overrides)
     return config
 
@@ -80,73 +81,6 @@ def _check_resolves(config: Any) -> None:
         except OmegaConfBaseException as error:
             reason = str(error).partition("\n")[0]
             raise ConfigError(f"{key}: {reason}. Give a value, {key}=….") from None
-
-
-def check_overrides(overrides: list[str]) -> None:
-    """Raise for old names, a base, a wrong protocol, and settings of `protocol=none`.
-
-    Raises:
-        ConfigError: the message says what to give instead.
-    """
-    refuse_old_names(overrides)
-    given = dict(text.partition("=")[::2] for text in overrides)
-    for key, value in given.items():
-        if key in groups() and key != "regularizer" and re.fullmatch(r"\[.*\]", value):
-            raise ConfigError(
-                f"{key}={value}: takes one choice. For one run with each of them use ganlab train "
-                f"-m {key}={value.strip('[]')}."
-            )
-        if key.lstrip("+~") == "base":
-            raise ConfigError(f"{key}={value}: only experiment files have a base; leave this out.")
-        if key == PROTOCOL or (key == "protocol" and value == "null"):
-            name = "none" if value == "null" else value
-            raise ConfigError(f"{key}={value}: choose a protocol by its name: protocol={name}")
-        if key == "protocol" and protocol_of(value) is None and "," not in value:
-            check_choice(key, value)
-        if given.get("protocol") == "none" and is_about_protocol(key) and key != "protocol":
-            raise ConfigError(f"{key}={value}: protocol=none has no settings; leave this out.")
-
-
-def is_about_protocol(text: str) -> bool:
-    """Whether an argument is `protocol=…`, `protocol.key=…`, `features=…` or `features.key=…`."""
-    return text.partition("=")[0].lstrip("+~").split(".")[0] in ("protocol", "features")
-
-
-def spelled_out(override: str) -> str:
-    """Return an override of `ganlab train` with bare names of choices and the full path of its key.
-
-    `experiment=lecture/dirac` becomes experiment=dirac, `protocol=x` becomes
-    protocol@callbacks.evaluation.protocol=x, and `features.weights=x` becomes
-    callbacks.evaluation.protocol.features.weights=x. `model.phases.x.every=2` gets a ++, and
-    `progress.pictures=false` becomes callbacks.progress.pictures=false. Other overrides are
-    returned unchanged.
-    """
-    name, equals, value = in_section(override).partition("=")
-    key = name.lstrip("+~")
-    prefix = name.removesuffix(key)
-    if key in groups():
-        value = bare_names(key, value)
-    if not prefix and key.split(".")[:2] == ["model", "phases"]:
-        return f"++{key}{equals}{value}"  # config files leave out phases that are not changed
-    for group, path in (("protocol", PROTOCOL), ("features", f"{PROTOCOL}.features")):
-        if key == group:
-            return f"{prefix}{group}@{path}{equals}{value}"
-        if not prefix and key.startswith("protocol.metrics.") and key.count(".") > 2:
-            # ++ may add a key: config files omit a metric's arguments that keep their default
-            return f"++{path}{key.removeprefix(group)}{equals}{value}"
-        if key.startswith(f"{group}."):
-            return f"{prefix}{path}{key.removeprefix(group)}{equals}{value}"
-    return f"{name}{equals}{value}"
-
-
-def in_section(override: str) -> str:
-    """Return an override of a callback with `callbacks.` before its key, and others unchanged."""
-    name, equals, value = override.partition("=")
-    key = name.lstrip("+~")
-    callback, dot, _ = key.partition(".")
-    if not dot or callback not in CALLBACKS:
-        return override
-    return f"{name.removesuffix(key)}callbacks.{key}{equals}{value}"
 
 
 def mark_changed_protocol(config: Any, overrides: list[str]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import one_of
+from ganlab.errors import ConfigError, one_of
 
 PRECISIONS = ("auto", "32-true", "32", "bf16-mixed", "16-mixed")
 # flags of processors with instructions for products of bfloat16 matrices: x86 and Arm
@@ -33,6 +34,18 @@ def set_precision(config: dict[str, Any]) -> None:
         trainer["precision"] = "bf16-mixed" if has_bfloat16 else "32-true"
     else:
         config["precision"] = trainer["precision"]
+
+
+def check_precisions(overrides: Sequence[str]) -> None:
+    """Raise if `precision=` and `trainer.precision=` are both given, not as auto, and differ.
+
+    Raises:
+        ConfigError: they differ; the message says both.
+    """
+    given = {text.lstrip("+").partition("=")[0]: text for text in overrides}
+    texts = [given[key] for key in ("precision", "trainer.precision") if key in given]
+    if len({text.partition("=")[2] for text in texts} - {"auto"}) > 1:
+        raise ConfigError(f"precision: received {' and '.join(texts)}; give one of them.")
 
 
 def computes_in_bfloat16(accelerator: str) -> bool:

@@ -133,11 +133,22 @@ def _check_call(config: Mapping[str, Any], path: str, given: Sequence[str]) -> N
             raise ConfigError(f"{path}.{missing[0]}: missing; {name} needs {', '.join(missing)}.")
     hints = _hints(target)
     for key in keys:
+        if key in hints and _is_whole(hints[key]) and isinstance(config[key], Mapping):
+            from ganlab.core.schedule import is_schedule
+
+            if is_schedule(config[key]):
+                raise ConfigError(f"{path}.{key}: received a schedule; needs a whole number.")
         if key in hints and not fits(config[key], hints[key]):
             raise ConfigError(
                 f"{path}.{key}: received {config[key]!r} ({type(config[key]).__name__}); "
                 f"{name} needs {describe(hints[key])}.{_no_classes(key, config[key])}"
             )
+
+
+def _is_whole(hint: Any) -> bool:
+    return hint is int or (
+        get_origin(hint) in (Union, types.UnionType) and {*get_args(hint)} == {int, type(None)}
+    )
 
 
 def _no_classes(key: str, value: Any) -> str:

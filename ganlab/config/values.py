@@ -113,6 +113,14 @@ def numbers(text: str) -> list[int]:
     return found
 
 
+def seed_numbers(text: str) -> list[int]:
+    """Return up to 100,000 seeds from 0 to 2³² − 1 from a list as for `numbers`."""
+    found = numbers(text)
+    for number_ in found:
+        seed(str(number_))
+    return found
+
+
 def check_folder(key: str, folder: Path) -> None:
     """Raise for a folder that cannot be made.
 
@@ -124,7 +132,7 @@ def check_folder(key: str, folder: Path) -> None:
         ConfigError: the path or a parent of it is a file; the message names that file.
     """
     for path in (folder, *folder.parents):
-        if path.is_file():
+        if path.exists() and not path.is_dir():
             raise ConfigError(f"{key}: {path} is a file; name a folder.")
 
 

@@ -9,6 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from ganlab.core.module import AdversarialModule
+from ganlab.core.schedule import is_schedule
 from ganlab.errors import ConfigError, GanlabError
 from ganlab.networks import to_channels_last
 
@@ -30,7 +31,10 @@ def build_module(config: dict[str, Any]) -> AdversarialModule:
     if not hasattr(module, "due_batches"):
         title = type(module).__name__
         raise ConfigError(f"model: the constructor of {title} must call super().__init__() first.")
-    players = {name: make(player) for name, player in config["model"].get("players", {}).items()}
+    players = {
+        name: make(player, f"model.players.{name}")
+        for name, player in config["model"].get("players", {}).items()
+    }
     module.bind(players, config["model"].get("phases"))
     module.config = config
     module.seed = int(config.get("seed", 0))
@@ -48,18 +52,31 @@ def _with_path(
 ) -> GanlabError:
     """Return an error whose message names an argument of a part by its key in the configuration.
 
-    The message "size: received …" of a constructor becomes "model.generator.size: received …".
-    `further` are the parts of the loss if `path` is the model's.
+    The messages "size: received …" and "DCGANGenerator.size: received …" of a constructor become
+    "model.generator.size: received …". `further` are the parts of the loss if `path` is the
+    model's.
     """
+    where, part = _place(config, further, path, key)
+    begin = re.match(r"(\w+)(\[\d+\])?: |(\w+)(?=[.:])", str(error))
+    if not begin or not part or not where:
+        return error
+    if begin[1] in part:
+        return type(error)(f"{where}.{error}")
+    if begin[3] and begin[3] == str(part.get("_target_")).rpartition(".")[2]:
+        return type(error)(where + str(error)[begin.end() :])
+    return error
+
+
+def _place(
+    config: dict[str, Any], further: dict[str, Any], path: str, key: str
+) -> tuple[str, dict[str, Any]]:
+    """Return the place of a part in the configuration, and the part; {} if it is unknown."""
     if path == "model" and key.split(".")[0] in further:
         path = "loss"
     part: Any = config | further
     for name in key.split(".") if key else ():
         part = part.get(name) if isinstance(part, dict) else None
-    argument = re.match(r"(\w+)(\[\d+\])?: ", str(error))
-    if not argument or not isinstance(part, dict) or argument[1] not in part:
-        return error
-    return type(error)(".".join(filter(None, (path, key, str(error)))))
+    return ".".join(filter(None, (path, key))), part if isinstance(part, dict) else {}
 
 
 def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
@@ -88,5 +105,11 @@ def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
             raise ConfigError(
                 f"{name}: {cause}. Install the package, or add its folder to PYTHONPATH."
             ) from error
+        where, part = _place(config, further, path, key[1] if key else "")
+        for name, value in part.items() if isinstance(cause, TypeError) else ():
+            if is_schedule(value):
+                raise ConfigError(
+                    f"{where}.{name}: received a schedule; needs a number that stays the same."
+                ) from error
         where = f" ({key[1]})" if key else ""
         raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error

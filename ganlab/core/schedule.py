@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from operator import setitem
 from typing import Any, Literal
 
+from hydra.utils import get_class
 from torch import nn
 
 from ganlab.errors import ConfigError
@@ -36,6 +38,11 @@ class Schedule:
 
     def __call__(self, examples: int) -> float:
         """Return the value after `examples` examples."""
+        raise NotImplementedError
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value that it reaches."""
         raise NotImplementedError
 
 
@@ -95,6 +102,11 @@ class Ramp(Schedule):
             progress = 0.5 - 0.5 * math.cos(math.pi * progress)
         return self.start + (self.end - self.start) * progress
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smaller and the larger of start and end."""
+        return min(self.start, self.end), max(self.start, self.end)
+
 
 class ProgressRamp(Schedule):
     """A ramp from `start` to `end` that follows the run's progress, constant before and after.
@@ -133,6 +145,11 @@ class ProgressRamp(Schedule):
     def __call__(self, examples: int) -> float:
         return self._ramp(self.progress or 0.0)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """As of `Ramp`."""
+        return self._ramp.bounds
+
 
 class LinearDecay(Schedule):
     """Constant for some epochs, then linear to 0: the learning rate of pix2pix and CycleGAN.
@@ -163,6 +180,11 @@ class LinearDecay(Schedule):
         epoch = examples / self.examples_per_epoch if self.examples_per_epoch else 0.0
         return self.start * min(max(1 - (epoch - self.epochs) / self.decay_epochs, 0.0), 1.0)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """0 and start."""
+        return min(self.start, 0.0), max(self.start, 0.0)
+
 
 class Steps(Schedule):
     """Piecewise constant: first `values[0]`; `values[i]` once `at[i - 1]` examples have been seen.
@@ -187,6 +209,19 @@ class Steps(Schedule):
 
     def __call__(self, examples: int) -> float:
         return self.values[sum(examples >= boundary for boundary in self.at)]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest of the values."""
+        return min(self.values), max(self.values)
+
+
+def is_schedule(config: Any) -> bool:
+    """Whether a plain configuration is that of a `Schedule`."""
+    target = config.get("_target_") if isinstance(config, dict) else None
+    with suppress(Exception):  # a wrong target is the error of others
+        return isinstance(target, str) and issubclass(get_class(target), Schedule)
+    return False
 
 
 class ScheduledScalars:

@@ -7,7 +7,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ganlab.config.compose import PROTOCOL, compose, is_about_protocol
+from ganlab.config.compose import PROTOCOL, compose
+from ganlab.config.overrides import is_about_protocol
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.sweep import read_sweep_file
 from ganlab.reproduction.baselines import Baseline

@@ -19,6 +19,7 @@ from ganlab.core.load import CHANGED, cannot_be_restored
 from ganlab.errors import GanlabError
 from ganlab.ranks import is_main
 from ganlab.record.wandb_logger import WandB
+from ganlab.runs.allocator import keep_freed_memory
 
 
 @dataclass
@@ -69,6 +70,7 @@ def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any, list[Callback]
     Raises:
         GanlabError: the data are missing or do not fit.
     """
+    keep_freed_memory()
     torch.manual_seed(config["seed"])
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
@@ -116,7 +118,7 @@ def assemble(
 
 
 def _callbacks(config: dict[str, Any]) -> list[Callback]:
-    callbacks = [make(config["budget"])]
+    callbacks = [make(config["budget"], "budget")]
     for name in CALLBACKS:
         if (callback := (config["callbacks"] or {}).get(name)) and "_target_" in callback:
             callbacks.append(make(callback))

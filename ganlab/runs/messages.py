@@ -14,6 +14,13 @@ from ganlab.record.log import LogFile
 LOGGED = ("py.warnings", "lightning", "lightning.pytorch", "lightning.fabric", "ganlab")
 DATA = "ganlab.data"  # logger whose messages are printed too
 
+# starts of warnings that do not concern users: of Lightning's own code, and of EMA networks
+NOISE = (r"`isinstance\(treespec", r"Found \d+ module\(s\) in eval mode")
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return "Tip: " not in record.getMessage()
+
 
 class Messages:
     """Keeps messages off the screen, and writes them to a file; `close` undoes this.
@@ -31,10 +38,13 @@ class Messages:
         self._warnings.__enter__()
         logging.captureWarnings(True)
         warnings.filterwarnings("default", category=UserWarning)
+        for text in NOISE:
+            warnings.filterwarnings("ignore", message=text)
         loggers = [logging.getLogger(name) for name in (*LOGGED, DATA)]
         self._before = [(log, log.handlers, log.propagate, log.level) for log in loggers]
         for logger in loggers[:-1]:
             logger.handlers, logger.propagate = [self._handler], False
+            logger.addFilter(_is_no_tip)
             logger.setLevel(logging.INFO)
         if is_main:
             loggers[-1].handlers = [logging.StreamHandler(sys.stderr)]
@@ -58,6 +68,7 @@ class Messages:
         logging.captureWarnings(False)
         self._warnings.__exit__(None, None, None)
         for logger, handlers, propagate, level in self._before:
+            logger.removeFilter(_is_no_tip)
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
         self._handler.close()

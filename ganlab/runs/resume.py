@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.precision import set_precision
+from ganlab.config.precision import check_precisions, set_precision
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.stored import differences, placed, stored_config
@@ -73,11 +73,13 @@ def continued(
     if config.get("lesson") and record.get("status") == "finished":
         raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
     seen = record.get("counters") or {"examples_seen": 0, "batches_seen": 0}
-    if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"], seen):
+    used = {name: seen[f"{name}_seen"] for name in ("examples", "batches")}
+    used["minutes"] = record.get("seconds", 0) / 60
+    if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"], used):
         raise RunError(
             f"run: {folder} has finished ({seen['examples_seen']:,} examples, "
-            f"{seen['batches_seen']:,} batches). To continue it, give a longer budget, e.g. "
-            f"budget.examples={2 * seen['examples_seen']}."
+            f"{seen['batches_seen']:,} batches, {used['minutes']:.2f} minutes). To continue it, "
+            f"give a longer budget, e.g. budget.examples={2 * seen['examples_seen']}."
         )
     return new
 
@@ -104,13 +106,33 @@ def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]
     _refuse_changes(missing | saved, config, f"run: config.yaml differs from that in {path}")
     counters, budget = contents["ganlab"]["counters"], config["budget"]
     seen = {name: counters[f"{name}_seen"] for name in ("examples", "batches")}
-    reached = [name for name, n in seen.items() if budget.get(name) and budget[name] <= n]
+    clock = contents.get("callbacks", {}).get("Budget") or {}
+    used = seen | {"minutes": clock.get("seconds", 0) / 60}
+    reached = [name for name, n in used.items() if budget.get(name) and budget[name] <= n]
     if reached and budget != saved.get("budget"):
         raise RunError(
             f"budget.{reached[0]}: received {budget[reached[0]]}, but the run has been trained for "
-            f"{seen['examples']:,} examples ({seen['batches']:,} batches). Give a longer budget, "
-            f"e.g. budget.examples={2 * seen['examples']}."
+            f"{seen['examples']:,} examples ({seen['batches']:,} batches, {used['minutes']:.2f} "
+            f"minutes). Give a longer budget, e.g. budget.examples={2 * seen['examples']}."
         )
+
+
+def resumes_at(saved: dict[str, Any], budget: dict[str, Any]) -> str:
+    """Return a line about where a run resumes, and about limits that a new one has replaced.
+
+    Args:
+        saved: ganlab's part of the checkpoint.
+        budget: the new budget.
+    """
+    line = f"Resuming after {saved['counters']['examples_seen']:,} examples."
+    before = (saved.get("config") or {}).get("budget") or {}
+    gone = [key for key, value in before.items() if value is not None and budget.get(key) is None]
+    if gone:
+        line += (
+            f" The new limit replaces {', '.join(f'budget.{key}={before[key]}' for key in gone)}; "
+            "give both to keep both."
+        )
+    return line
 
 
 def _refuse_changes(old: dict[str, Any], new: dict[str, Any], title: str) -> None:
@@ -143,19 +165,18 @@ def _inside(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
 
 
-def _is_longer(old: dict[str, Any], new: dict[str, Any], seen: dict[str, Any]) -> bool:
+def _is_longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> bool:
     """Whether a finished run would train further with a new budget.
 
     Args:
         old: the run's budget.
         new: the new budget.
-        seen: the run's counters. Limits of other units are compared with the old ones.
+        used: examples, batches and minutes of the run. Epochs are compared with the old ones.
     """
-    done = {"examples": seen["examples_seen"], "batches": seen["batches_seen"]}
     limits = {name: new[name] for name in _limits(new) if new[name] is not None}
     changed = [name for name in _limits(new) if old.get(name) != new[name]]
     return bool(changed) and all(
-        value > done[name] if name in done else name not in changed or value > (old.get(name) or 0)
+        value > used[name] if name in used else name not in changed or value > (old.get(name) or 0)
         for name, value in limits.items()
     )
 
@@ -163,8 +184,9 @@ def _is_longer(old: dict[str, Any], new: dict[str, Any], seen: dict[str, Any]) -
 def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
-    from ganlab.config.compose import check_key, in_section, merge
+    from ganlab.config.compose import check_key, merge
     from ganlab.config.groups import groups
+    from ganlab.config.overrides import in_section
 
     base = OmegaConf.create(config)
     overrides = [in_section(text.lstrip("+")) for text in overrides]
@@ -178,6 +200,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         if not equals:
             raise ConfigError(f"{text}: cannot be read; write key=value.")
         check_key(base, text, key)
+    check_precisions(overrides)
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
     keys = {text.partition("=")[0] for text in texts}
     plain = merge(base, texts)

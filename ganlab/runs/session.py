@@ -17,7 +17,7 @@ from ganlab.errors import GanlabError, NonFiniteLossError, RunError
 from ganlab.files import from_here
 from ganlab.ranks import check_launch, is_main
 from ganlab.record.log import read_metrics
-from ganlab.record.run import RunRecord, write_config
+from ganlab.record.run import RunRecord, read_record, write_config
 from ganlab.record.states import RUN_FILES, holds_nothing
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.assemble import assemble, load
@@ -28,8 +28,8 @@ from ganlab.runs.other_ranks import (
     end_with_main_process,
     exit_rank,
 )
-from ganlab.runs.resume import check_continues
-from ganlab.runs.summary import summary
+from ganlab.runs.resume import check_continues, resumes_at
+from ganlab.runs.summary import fitted, summary
 
 
 class Session:
@@ -82,7 +82,9 @@ class Session:
         parts = assemble(self.config, module, data, callbacks, *self.callbacks, *tracking)
         self.loggers = parts.loggers
         self._log_config(parts.loggers)
-        self._say(f"{self.config['name']}: writing to {self.folder}")
+        chosen = self.config["trainer"]["precision"]
+        how = f", in {chosen} (precision=auto)" if self.config.get("precision") == "auto" else ""
+        self._say(f"{self.config['name']}: writing to {self.folder}{how}")
         if self.is_main and parts.trainer.world_size > 1:
             self.others = OtherRanks(parts.trainer, self._say_failed)
         if not self.is_main:
@@ -233,6 +235,7 @@ class Session:
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", self.folder)
         check_continues(path, contents, self.config)
+        self._say(resumes_at(contents["ganlab"], self.config["budget"]))
         logged, kept = contents["ganlab"]["logged_at"], rows[-1]["examples_seen"] if rows else 0
         if kept < logged:
             self._say(f"metrics.csv lacks the rows from {kept:,} to {logged:,} examples.")
@@ -257,11 +260,13 @@ class Session:
         if not self.is_main:
             return
         if status == "finished":
-            print(summary(self.folder, self.needs))
+            print(fitted(summary(self.folder, self.needs)))
         elif status != "pruned":  # a search itself prints that it has pruned a run
             command = f"ganlab train run={self.folder} resume=true"
             has_checkpoint = (self.folder / "checkpoints" / "last.ckpt").exists()
-            text = f"The run has ended ({status}). What it wrote is in {self.folder}."
+            seen = read_record(self.folder).get("counters", {}).get("examples_seen", 0)
+            text = f"The run has ended ({status}) after {seen:,} examples. "
+            text += f"What it wrote is in {self.folder}."
             with_hint = has_checkpoint and can_continue
             self._say(f"{text} Continue it with\n  {command}" if with_hint else text)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ganlab.errors import RunError
 from ganlab.record.run import read_config, read_record
 
 # data sets of the user's own pictures
@@ -32,7 +39,7 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
         needs: the keys of the batches that the model needs, which say what kind of data it is for.
     """
     record = read_record(folder)
-    minutes = f"{record['seconds'] / 60:.1f} minutes"
+    minutes = _duration(record["seconds"])
     if seconds := record.get("evaluation_seconds"):
         minutes += f" ({seconds / record['seconds']:.0%} of it scoring)"
     lines = [
@@ -53,6 +60,29 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
     if not record.get("sweep"):  # a sweep, a search or a reproduction says what to do next itself
         lines += ["Next:", *(f"  {line}" for line in next_steps(folder, needs))]
     return "\n".join(lines)
+
+
+def fitted(text: str) -> str:
+    """Return text whose lines break between words at the terminal's width, if it is shown in one.
+
+    Lines with commands or paths of this kind stay whole, so that they can be copied.
+    """
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, 20)
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        is_prose = re.search(r"[.:)]$", line) and len(line.split()) > 6
+        parts = textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines += parts if is_prose else [line]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.1f} minutes"
 
 
 def _ended_by_the_clock(budget: dict[str, Any], counters: dict[str, Any]) -> bool:
@@ -85,10 +115,13 @@ def next_steps(folder: Path, needs: Sequence[str]) -> list[str]:
 
 
 def _compared(folder: Path) -> str:
-    """Return the folder of this run and others beside it; without others, this run and a gap."""
-    others = folder.parent.glob("*/run.json")
-    if any(path.parent.name != folder.name for path in others):
-        return shlex.quote(str(folder.parent))
+    """Return the folder of this run and others on its data; without others, this run and a gap."""
+    data = (read_config(folder).get("choices") or {}).get("data")
+    for path in islice(folder.parent.glob("*/run.json"), 50):
+        with suppress(RunError):
+            choices = read_record(path.parent).get("choices") or {}
+            if path.parent.name != folder.name and choices.get("data") == data:
+                return shlex.quote(str(folder.parent))
     return f"{shlex.quote(str(folder))} OTHER_RUN"
 
 
@@ -109,7 +142,6 @@ def _training(config: dict[str, Any], needs: Sequence[str]) -> str:
 
 def _diagnosis(folder: Path) -> list[str]:
     """Return the doctor's first finding; nothing if the run has no metrics.csv."""
-    from ganlab.errors import RunError
     from ganlab.reports.doctor.diagnosis import diagnose
 
     try:

@@ -16,8 +16,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from ganlab.config.checks import check
-from ganlab.config.compose import compose, spelled_out, to_plain
+from ganlab.config.compose import compose, to_plain
 from ganlab.config.groups import check_choice, groups
+from ganlab.config.overrides import spelled_out
 from ganlab.config.source import initialized
 from ganlab.errors import ConfigError, RunError
 from ganlab.files import write_json

@@ -18,6 +18,8 @@ from ganlab.record.run import write_config
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
+LR = "model.players.generator.optimizer.lr"
+RAMP = "{_target_: ganlab.core.Ramp, start: 0, end: 1, examples: 9}"
 RING = ["experiment=ring_non_saturating", "data.samples=500", "data.batch_size=16", "log_every=1"]
 
 
@@ -52,6 +54,19 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["~seed"], ["'seed'", "Leave out the argument that removes the key"]),
         (["model.players.generator.optimizer.lr=-1"], ["players.generator.optimizer", "-1"]),
         (["model.players.generator.optimizer.lr=a"], ["players.generator.optimizer", "'<='"]),
+        ([f"{LR}={{_target_: ganlab.core.Ramp, start: 1e-3, end: -1, examples: 9}}"], ["-1", "A"]),
+        ([f"{LR}={{_target_: ganlab.core.Ramp, start: 1, end: 0, examples: -9}}"], [f"{LR}.exam"]),
+        (
+            [
+                "regularizer=[diff_augment]",
+                f"loss.regularizers.diff_augment.probability={RAMP}",
+            ],
+            ["loss.regularizers.diff_augment.probability: received a schedule"],
+        ),
+        ([f"budget.examples={RAMP}"], ["budget.examples: received a schedule; needs a whole"]),
+        ([f"budget.minutes={RAMP}"], ["budget.minutes: received a schedule; needs a number"]),
+        ([f"data.batch_size={RAMP}"], ["data.batch_size: received a schedule"]),
+        (["precision=32", "trainer.precision=bf16-mixed"], ["precision=32 and trainer.precision"]),
         (["~threads"], ["~threads", "null already"]),
         (["metrics_memory=512MB"], ["metrics_memory: received '512MB'", "such as 512MiB"]),
         (["+protocol.sampls=9"], ["protocol.sampls", "'samples'"]),
@@ -119,7 +134,7 @@ def ring_run(trained, tmp_path, monkeypatch):
         (["protocol=none", "callbacks.checkpoints.monitor=modes"], ["monitor", "no scores"]),
         (
             ["experiment=features_mnist", "budget.examples=null"],
-            ["Ramp.examples", "budget.examples"],
+            ["optimizer.lr.examples: received None", "budget.examples"],
         ),
         (["loss=hinge,wgan"], ["loss", "ganlab train -m"]),
         (["-m", "experiment=quikstart"], ["quikstart", "'quickstart'"]),
@@ -201,12 +216,33 @@ def test_unknown_command(cli):
         (["out=x.jpg"], ["x.jpg", ".npz"]),
         (["checkpoint=best"], ["best"]),
         (["truncation=0"], ["truncation", "0.05"]),
+        (["n=99999999999"], ["n: received 99,999,999,999 samples", "1,000,000"]),
+        (["seeds=7,4294967296"], ["seeds: received 4294967296", "4294967295"]),
+        (["out=/dev/null"], ["out: /dev/null is a file; name a folder"]),
     ],
 )
 def test_sample_mistake(arguments, words, cli, ring_run):
     code, printed = cli("sample", f"run={ring_run}", *arguments)
     assert code != 0
     assert all(word in printed for word in words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sample", "run="], ["run: received no value"]),
+        (["sample", "run=digit"], ["digit is not a run's folder", "Did you mean 'digits'?"]),
+        (["report", "run=digits"], ["digits is a trained model", "ganlab sample run=digits"]),
+        (["evaluate", "run=digits"], ["ganlab sample run=digits"]),
+        (["train", "run=digits", "resume=true"], ["ganlab sample run=digits"]),
+    ],
+)
+def test_no_run(arguments, words, cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, printed = cli(*arguments)
+    assert code != 0
+    assert all(word in printed for word in words)
+    assert not list(tmp_path.iterdir())
 
 
 def test_batch_larger_than_the_data(cli, tmp_path):
@@ -237,7 +273,12 @@ def test_budget_that_a_finished_run_has_used_already(cli, ring_run):
     code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.examples=64")
     assert code != 0
     assert "has finished (64 examples" in printed
-    assert cli("train", f"run={ring_run}", "resume=true", "budget.examples=80")[0] == 0
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.minutes=1e-4")
+    assert code != 0
+    assert "has finished (64 examples, 4 batches, 0.0" in printed
+    code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.examples=80")
+    assert code == 0
+    assert "Resuming after 64 examples. The new limit replaces budget.batches=4" in printed
 
 
 def test_resume_into_a_changed_config(cli, ring_run):
@@ -446,7 +487,7 @@ def test_commands_for_models_say_that_a_run_is_a_lesson(
         ("sweep resume run budget.images=5", "budget.images=5: sweep resume takes folders and"),
         ("data check . out=x.txt", "out: received x.txt; needs a name that ends in .png"),
         ("data check ~nosuchuser/x", "~nosuchuser/x"),
-        ("sample run=run n=1000000000000", "there is not enough memory"),
+        ("sample run=run n=1000000000000", "at most 1,000,000 in all"),
         (f"sample run=run checkpoint={'x' * 300}", "File name too long. Give a shorter name."),
         (f"train experiment=ring_hinge run_dir={'x' * 300}", "Give a shorter name."),
     ],

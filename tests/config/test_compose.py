@@ -1,31 +1,10 @@
-"""Overrides of a protocol: their full paths, and the name of a changed protocol."""
+"""Composed configurations: changed protocols, replaced values, limits."""
 
 import pytest
 from omegaconf import OmegaConf
 
-from ganlab.config.compose import PROTOCOL, compose, merge, spelled_out
+from ganlab.config.compose import PROTOCOL, compose, merge
 from ganlab.errors import ConfigError
-
-
-@pytest.mark.parametrize(
-    ("text", "full_text"),
-    [
-        ("protocol.samples=9", f"{PROTOCOL}.samples=9"),
-        ("+protocol.samples=9", f"+{PROTOCOL}.samples=9"),
-        ("~protocol.samples", f"~{PROTOCOL}.samples"),
-        ("++features.weights=x", f"++{PROTOCOL}.features.weights=x"),
-        ("protocol=samples/modes10k", f"protocol@{PROTOCOL}=modes10k"),
-        ("protocol.metrics.x.k=3", f"++{PROTOCOL}.metrics.x.k=3"),
-        ("experiment=lecture/dirac", "experiment=dirac"),
-        ("~debug", "~debug"),
-        ("progress.pictures=false", "callbacks.progress.pictures=false"),
-        ("+samples.every_examples=9", "+callbacks.samples.every_examples=9"),
-        ("samples=null", "samples=null"),
-        ("data.root=a=b", "data.root=a=b"),
-    ],
-)
-def test_overrides_are_spelled_out(text, full_text):
-    assert spelled_out(text) == full_text
 
 
 @pytest.mark.parametrize("text", ["protocol.samples=9", "~protocol.samples"])
@@ -57,3 +36,18 @@ def test_texts_are_merged_or_refused():
 )
 def test_a_run_without_any_limit_ends_after_three_minutes(overrides, minutes):
     assert compose(overrides).budget.minutes == minutes
+
+
+LR = "model.players.generator.optimizer.lr"
+
+
+@pytest.mark.parametrize("plus", ["", "++"])
+def test_a_schedule_replaces_another_with_other_arguments(plus):
+    ramp = {"_target_": "ganlab.core.Ramp", "start": 1e-3, "end": 0, "examples": 9}
+    text = "{_target_: ganlab.core.Ramp, start: 1e-3, end: 0, examples: 9}"
+    config = compose(["model=dcgan_fast", f"{plus}{LR}={text}"])
+    assert OmegaConf.select(config, LR) == ramp
+    config = compose(["model=dcgan_fast", f"{LR}={text}", f"{LR}.end=1e-4"])
+    assert OmegaConf.select(config, LR) == ramp | {"end": 1e-4}
+    with pytest.raises(ConfigError, match="Did you mean 'optimizer'"):
+        compose(["model=dcgan_fast", f"model.players.generator.optimizr.lr={text}"])

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganlab.core.build import build_module
 from ganlab.core.module import AdversarialModule
@@ -133,6 +137,22 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return {"config": config, "scores": scores, "examples_seen": int(seen)}
 
 
+@contextmanager
+def _at_most(parameters: int) -> Iterator[None]:
+    """Within the block, raise a ValueError once modules get more parameters than a number."""
+    made = count(1)
+
+    def check(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if next(made) > parameters:
+            raise ValueError("it describes more layers than it holds")
+
+    hook = register_module_parameter_registration_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def _is_score(score: Any) -> bool:
     if not isinstance(score, dict) or not isinstance(score.get("protocol"), dict):
         return False
@@ -140,15 +160,13 @@ def _is_score(score: Any) -> bool:
 
 
 def described(path: Path) -> str:
-    """Return lines for users: how a model file was made, and its scores with their protocol."""
+    """Return a line for users: how a model file was made, and its first score with the protocol."""
     metadata = read_metadata(path)
-    origin = one_line(str(metadata["config"].get("name")))
-    lines = [f"{path.stem}: {origin}, {metadata['examples_seen']:,} examples"]
-    for name, score in metadata["scores"].items():
-        if "/" not in name:
-            protocol = score["protocol"].get("protocol")
-            lines.append(one_line(f"  {name} {score['value']:.3g} ({protocol})"))
-    return "\n".join(lines)
+    parts = [f"{path.stem}: {metadata['config'].get('name')}"]
+    parts.append(f"{metadata['examples_seen']:,} examples")
+    for name, score in [*metadata["scores"].items()][:1]:
+        parts.append(f"{name} {score['value']:.3g} ({score['protocol'].get('protocol')})")
+    return one_line(", ".join(parts))
 
 
 def read_model(path: Path, trust: bool = False) -> AdversarialModule:
@@ -176,7 +194,8 @@ def read_model(path: Path, trust: bool = False) -> AdversarialModule:
         check_stored(config, f"run: {path}", path.parent)
     tensors = load_file(path)
     try:
-        with torch.device("meta"):  # so that a configuration of huge networks takes no memory
+        # on the meta device, a configuration of huge networks takes no memory
+        with torch.device("meta"), _at_most(2 * len(tensors) + 1000):
             wanted = build_module(config).state_dict()
         kinds = {name: (t.shape, t.is_floating_point()) for name, t in tensors.items()}
         if kinds != {name: (t.shape, t.is_floating_point()) for name, t in wanted.items()}:

@@ -217,7 +217,8 @@ class Acted(Callback):
         batch = self.module.examples_in_batch
 
         def at(examples):
-            return pytest.approx(value_of(schedule, examples, per_epoch), rel=1e-9, abs=1e-12)
+            value = value_of(schedule, examples, per_epoch, self.batches * batch)
+            return pytest.approx(value, rel=1e-9, abs=1e-12)
 
         if path[:2] == ("model", "players"):
             _, _, role, _, key, *place = path

@@ -1,0 +1,25 @@
+"""The C library's allocator: keeps freed memory for the next batch of a training."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # names and numbers of glibc's malloc.h
+KEPT, LARGEST = 2**28, 2**25  # bytes
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep up to 256 MiB of freed memory, for blocks of up to 32 MiB.
+
+    By default, glibc returns a block of some MB to the system when it is freed. A training on a CPU
+    then asks for the same pages in every batch, and the system clears them each time. For the
+    quickstart's networks this took a tenth of the time. Nothing is changed with another C library,
+    or if the environment has settings for glibc's malloc.
+    """
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    mallopt(M_MMAP_THRESHOLD, LARGEST)
+    mallopt(M_TRIM_THRESHOLD, KEPT)

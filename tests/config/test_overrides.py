@@ -1,0 +1,38 @@
+"""Overrides of `ganlab train` before they are composed."""
+
+import pytest
+
+from ganlab.config.groups import PROTOCOL
+from ganlab.config.overrides import spelled_out, whole
+
+
+@pytest.mark.parametrize(
+    ("text", "full_text"),
+    [
+        ("protocol.samples=9", f"{PROTOCOL}.samples=9"),
+        ("+protocol.samples=9", f"+{PROTOCOL}.samples=9"),
+        ("~protocol.samples", f"~{PROTOCOL}.samples"),
+        ("++features.weights=x", f"++{PROTOCOL}.features.weights=x"),
+        ("protocol=samples/modes10k", f"protocol@{PROTOCOL}=modes10k"),
+        ("protocol.metrics.x.k=3", f"++{PROTOCOL}.metrics.x.k=3"),
+        ("experiment=lecture/dirac", "experiment=dirac"),
+        ("~debug", "~debug"),
+        ("progress.pictures=false", "callbacks.progress.pictures=false"),
+        ("+samples.every_examples=9", "+callbacks.samples.every_examples=9"),
+        ("samples=null", "samples=null"),
+        ("data.root=a=b", "data.root=a=b"),
+    ],
+)
+def test_overrides_are_spelled_out(text, full_text):
+    assert spelled_out(text) == full_text
+
+
+def test_only_a_mapping_with_a_target_replaces_the_old_value():
+    text = "a.lr={_target_: x.Y, start: 1}"
+    assert whole(["seed=1", text, "a.b={c: 1}", "+a.c={_target_: x.Y}"]) == [
+        "seed=1",
+        "a.lr=null",
+        text,
+        "a.b={c: 1}",
+        "+a.c={_target_: x.Y}",
+    ]
