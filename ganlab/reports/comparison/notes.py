@@ -81,7 +81,7 @@ def pooled(groups: Sequence[Group], pooled_keys: Sequence[str]) -> list[str]:
     if differing:
         notes.append(
             "Runs of a group differ in more than the seed, so the spread includes the effect of: "
-            f"{', '.join(differing)}."
+            f"{first_few(differing)}."
         )
     repeated = []
     for group in groups:

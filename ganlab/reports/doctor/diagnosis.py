@@ -92,7 +92,7 @@ def _no_problem(run: Evidence) -> Finding:
         return Finding(
             "undecided",
             "The run is young: its samples are still too much alike, but become more varied.",
-            [rising, *full, *partial],
+            [*full, *partial, rising],
             [_further(run)],
             kind="advice",
         )

@@ -59,6 +59,8 @@ def likeness(run: Evidence) -> tuple[list[str], list[str]]:
     full, partial = [], []
     apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
     if len(run["doctor/pairwise_distance"]) < SAMPLE_ROWS:
+        if apart is not None and run.number("callbacks.doctor.every_examples"):
+            return [], []  # the run ended before its second row with distances
         apart = nearest = None
     if apart is not None and apart < PARTIAL_COLLAPSE:
         (full if apart < FULL_COLLAPSE else partial).append(
@@ -95,8 +97,8 @@ def rise(run: Evidence) -> str | None:
     if newest < before + difference or newest < ratio * before:
         return None
     return (
-        f"Two generated samples were {earlier[0]:.2g} times as far apart as two real examples at "
-        f"{distances.examples[0]:,} examples, and are {newest:.2g} times as far apart at "
+        f"The distance between samples grows: it was {earlier[0]:.2g} times that of real examples "
+        f"after {distances.examples[0]:,} examples, and is {newest:.2g} times after "
         f"{distances.examples[-1]:,}."
     )
 

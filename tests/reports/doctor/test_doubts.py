@@ -71,8 +71,8 @@ def test_samples_that_still_become_more_varied_have_not_collapsed(distances):
     young = log(alike, rows=len(distances))
     assert conditions_of(young) == ["undecided"]
     finding = examine(young)[0]
-    assert f"{distances[0]} times" in finding.evidence[0]
-    assert f"{distances[-1]} times" in finding.evidence[0]
+    assert f"{distances[0]} times" in finding.evidence[-1]
+    assert f"{distances[-1]} times" in finding.evidence[-1]
     assert "Train further" in finding.remedies[0]
 
 
@@ -82,3 +82,11 @@ def test_samples_that_still_become_more_varied_have_not_collapsed(distances):
 def test_samples_that_stay_alike_have_collapsed(distances):
     run = log({"doctor/pairwise_distance": distances}, rows=len(distances))
     assert examine(run)[0].condition == "collapse"
+
+
+def test_one_measurement_of_a_short_run_proves_no_collapse():
+    """Untrained generators make one class; the doctor would have measured again later."""
+    one = {f"class_share_digits/{k}": float(k == 8) for k in range(10)}
+    callbacks = {"doctor": {"every_examples": 50_000}}
+    assert conditions_of(log(one, rows=1, callbacks=callbacks)) == ["undecided"]
+    assert conditions_of(log(one, callbacks=callbacks)) == ["collapse"]
