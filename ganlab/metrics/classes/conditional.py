@@ -288,13 +288,13 @@ class ClassShares(_ByClass):
         """Explain how many classes appear, how evenly, and which are missing."""
         present = round(values["classes_present"])
         number = f"All {present}" if present == self.classes else f"{present} of {self.classes}"
-        sentence = f"{number} classes appear"
-        shares = [values[name] for name in self.scores[1:]]
-        if shares:
-            sentence += f"; a class has {min(shares):.0%} to {max(shares):.0%} of the samples"
+        sentence = f"{number} classes appear" + "s" * (present == 1)
         least = PRESENT / self.classes
-        missing = [str(k) for k, share in enumerate(shares) if share < least]
-        return {
-            "classes_present": f"{sentence}."
-            + (f" Rare or missing: {', '.join(missing)}." if missing else "")
-        }
+        shares = dict(enumerate(values[name] for name in self.scores[1:]))
+        if found := [share for share in shares.values() if share >= least]:
+            low, high = f"{min(found):.0%}", f"{max(found):.0%}"
+            each = ", each with" if len(found) > 1 else ", with"
+            sentence += f"{each} {low if low == high else f'{low} to {high}'} of the samples"
+        missing = [str(k) for k, share in shares.items() if share < least]
+        more = f" Rare or missing: {', '.join(missing)}." if missing else ""
+        return {"classes_present": f"{sentence}.{more}"}

@@ -130,6 +130,16 @@ def comparable(
     return groups
 
 
+def is_ranked(run: ComparedRun, score: RunScore) -> bool:
+    """Whether a score is ranked: its run has finished, or it was taken by `ganlab evaluate`."""
+    return run.state == "finished" or score.taken == "evaluate"
+
+
+def counted(runs: Iterable[ComparedRun]) -> list[ComparedRun]:
+    """Return the runs that have a ranked score, and so enter the means of their groups."""
+    return [run for run in runs if any(is_ranked(run, score) for score in run.scores)]
+
+
 def value_of(run: ComparedRun, key: str) -> Any:
     """Return a run's value of a choice, a setting, "name", "seed" or "sweep"; None if it has none.
 

@@ -1,10 +1,13 @@
-"""Group runs that differ only in the seed; give the spread of their scores and their mean cost."""
+"""Group runs of like length that differ only in the seed; give spreads of scores, and mean cost."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import chain
 from statistics import fmean
 from typing import Any
 
@@ -15,14 +18,18 @@ from ganlab.reports.comparison.facts import (
     Comparison,
     RunScore,
     comparable,
+    counted,
     difference,
+    is_ranked,
 )
+from ganlab.reports.comparison.notes import pooled, uncounted, unfinished, unlike_lengths
 from ganlab.reports.comparison.scores import quality_rank
 from ganlab.reports.comparison.settings import compared_value, matching, shown_value
 from ganlab.reports.comparison.table import Group, Part, Spread, Table
 
 SPECIAL = ("name", "sweep", "seed")  # keys to group by, besides choices and settings
 UNRANKED = 4  # maximum number of scores that are shown if no score is shared by most runs
+LIKE = 1.1  # runs are of like length if none saw more examples than this multiple of another
 
 
 def tabulate(
@@ -32,7 +39,8 @@ def tabulate(
 
     Args:
         comparison: the runs.
-        group_by: the keys in which the runs of a group are equal; None for `comparison.varying`.
+        group_by: the keys in which the runs of a group are equal. None for `comparison.varying`;
+            then runs of unlike length, see `LIKE`, are in different groups.
         score: the main score; None for the best measure of quality among the scores that all runs
             with ranked scores share, else among those that more than half of these runs have.
 
@@ -42,6 +50,7 @@ def tabulate(
     """
     runs, notes = comparison.runs, []
     keys = comparison.varying if group_by is None else _keys(group_by, comparison)
+    split = Split(keys, by_length=group_by is None)
     main, others = _chosen(runs, score, notes)
     scored = [(run, s) for run in runs for s in run.scores if s.name == main and is_ranked(run, s)]
     comparable_groups = sorted(comparable(s for _, s in scored), key=len, reverse=True)
@@ -49,20 +58,19 @@ def tabulate(
     for members in comparable_groups:
         inside = [run for run, s in scored if any(s is member for member in members)]
         shown |= {id(run) for run in inside}
-        parts.append(_part(inside, members[0], main, others, keys, notes))
+        parts.append(_part(inside, members[0], main, others, split, notes))
     unscored = [run for run in runs if id(run) not in shown]
     alike = {} if main else _alike(runs, others, notes)
-    parts = _with_unscored(parts, unscored, keys, lambda run: _values(run, alike))
-    _note_uncounted(runs, main, notes)
-    hidden = set(comparison.varying).difference(keys)
-    _note_pooled(parts, [key for key in comparison.varying if key in hidden], notes)
+    parts = _with_unscored(parts, unscored, split, lambda run: _values(run, alike))
+    groups = [group for part in parts for group in part.groups]
+    notes += uncounted(runs, main)
+    notes += unlike_lengths(split.unlike, split.by_length)
+    notes += unfinished(groups)
+    notes += pooled(groups, [key for key in comparison.varying if key not in keys])
     unlike = [difference(comparable_groups[0][0], members[0]) for members in comparable_groups[1:]]
-    return Table(keys, main, others, tuple(parts), "; ".join(unlike) or None, tuple(notes))
-
-
-def is_ranked(run: ComparedRun, score: RunScore) -> bool:
-    """Whether a score is ranked: its run has finished, or it was taken by `ganlab evaluate`."""
-    return run.state == "finished" or score.taken == "evaluate"
+    is_split = split.by_length and bool(split.unlike)
+    differing = "; ".join(unlike) or None
+    return Table(keys, main, others, tuple(parts), differing, tuple(notes), is_split)
 
 
 def _keys(group_by: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
@@ -136,7 +144,7 @@ def _part(
     reference_score: RunScore,
     main: str,
     others: Sequence[str],
-    keys: Sequence[str],
+    split: Split,
     notes: list[str],
 ) -> Part:
     """Return the groups of runs whose main score has the protocol of `reference_score`.
@@ -145,7 +153,7 @@ def _part(
     """
     alike = {main: reference_score} | _alike(runs, others, notes)
     groups = [
-        _group(members, keys, lambda run: _values(run, alike)) for members in _split(runs, keys)
+        _group(members, split.keys, lambda run: _values(run, alike)) for members in split(runs)
     ]
     directions = {
         s.better for run in runs for s in run.scores if difference(s, reference_score) is None
@@ -183,13 +191,46 @@ def _values(run: ComparedRun, alike: dict[str, RunScore]) -> dict[str, float]:
     }
 
 
-def _split(runs: Iterable[ComparedRun], keys: Sequence[str]) -> list[list[ComparedRun]]:
-    """Return the runs grouped by the values of the keys, and by name if settings are unknown."""
-    groups: dict[Any, list[ComparedRun]] = defaultdict(list)
-    for run in runs:
-        values = tuple(compared_value(run, key) for key in keys)
-        groups[values if run.settings else ("unknown", run.name, *values)].append(run)
-    return [*groups.values()]
+@dataclass
+class Split:
+    """Divides runs into groups.
+
+    Attributes:
+        keys: the keys in which the runs of a group are equal.
+        by_length: whether the runs of a group are also of like length.
+        unlike: the runs of equal keys but unlike length that were found so far, as sets.
+    """
+
+    keys: Sequence[str]
+    by_length: bool
+    unlike: list[list[ComparedRun]] = field(default_factory=list)
+
+    def __call__(self, runs: Iterable[ComparedRun]) -> list[list[ComparedRun]]:
+        """Return the runs grouped by the values of the keys, and then by length."""
+        equal: dict[Any, list[ComparedRun]] = defaultdict(list)
+        for run in runs:
+            equal[_identity(run, self.keys)].append(run)
+        return [group for members in equal.values() for group in self._by_length(members)]
+
+    def _by_length(self, runs: list[ComparedRun]) -> list[list[ComparedRun]]:
+        known = [run for run in counted(runs) if run.examples_seen is not None]
+        known.sort(key=lambda run: run.examples_seen)
+        starts: list[int] = []  # the least number of examples of each group, ascending
+        for run in known:
+            if not starts or run.examples_seen > LIKE * starts[-1]:
+                starts.append(run.examples_seen)
+        if len(starts) < 2:
+            return [runs]
+        if known not in self.unlike:
+            self.unlike.append(known)
+        if not self.by_length:
+            return [runs]
+        split = {id(run) for run in known}
+        groups: list[list[ComparedRun]] = [[] for _ in starts]
+        for run in runs:  # one that enters no mean, or of unknown length, is with the longest ones
+            place = bisect_right(starts, run.examples_seen) if id(run) in split else 0
+            groups[place - 1].append(run)
+        return groups
 
 
 def _group(
@@ -220,93 +261,38 @@ def _group(
 def _with_unscored(
     parts: list[Part],
     unscored: Sequence[ComparedRun],
-    keys: Sequence[str],
+    split: Split,
     values: Callable[[ComparedRun], dict[str, float]],
 ) -> list[Part]:
-    """Add runs without a ranked main score to the groups with equal `keys`, or to new groups.
+    """Add runs without a ranked main score to the first groups of equal keys, or to new groups.
 
     New groups stand at the end of the only part; in a part of their own if there are several parts,
     or if they have other ranked scores.
     """
-    rest = {}
-    for members in _split(unscored, keys):
-        group = _group(members, keys, values)
-        rest[_identity(group)] = group
+    rest: dict[tuple, list[Group]] = defaultdict(list)
+    for members in split(unscored):
+        rest[_identity(members[0], split.keys)].append(_group(members, split.keys, values))
     joined: list[Part] = []
     for part in parts:
         groups = []
         for group in part.groups:
-            more = rest.pop(_identity(group), None)
-            groups.append(_joined(group, more) if more else group)
+            more = rest.pop(_identity(group.runs[0], split.keys), [])
+            groups.append(reduce(_joined, more, group))
         joined.append(Part(part.protocol, part.protocol_name, tuple(groups), part.better))
     if len(joined) == 1:  # e.g. failed runs of a sweep stay with the others
         (only,) = joined
-        alike = {key: group for key, group in rest.items() if not _has_scores(group)}
-        joined = [replace(only, groups=(*only.groups, *alike.values()))]
-        rest = {key: group for key, group in rest.items() if key not in alike}
-    return [*joined, Part({}, "", tuple(rest.values()), None)] if rest else joined
+        alike = [group for group in chain(*rest.values()) if not counted(group.runs)]
+        joined = [replace(only, groups=(*only.groups, *alike))]
+        rest = {key: groups for key, groups in rest.items() if counted(groups[0].runs)}
+    return [*joined, Part({}, "", tuple(chain(*rest.values())), None)] if rest else joined
 
 
-def _has_scores(group: Group) -> bool:
-    return any(is_ranked(run, score) for run in group.runs for score in run.scores)
-
-
-def _identity(group: Group) -> tuple:
-    known = () if group.runs[0].settings else ("unknown", group.runs[0].name)
-    return (*known, *(compared_value(group.runs[0], key) for key in group.values))
+def _identity(run: ComparedRun, keys: Sequence[str]) -> tuple:
+    """Return the values of the keys, and the name if the settings are unknown."""
+    known = () if run.settings else ("unknown", run.name)
+    return (*known, *(compared_value(run, key) for key in keys))
 
 
 def _joined(group: Group, more: Group) -> Group:
     states = dict(Counter(group.states) + Counter(more.states))
     return replace(group, runs=(*group.runs, *more.runs), states=states)
-
-
-def _note_uncounted(runs: Sequence[ComparedRun], main: str | None, notes: list[str]) -> None:
-    """Append a note if scores of unfinished runs are left out of the means."""
-
-    def scores(run: ComparedRun) -> list[RunScore]:
-        return [s for s in run.scores if main in (None, s.name)]
-
-    uncounted = [r for r in runs if scores(r) and not any(is_ranked(r, s) for s in scores(r))]
-    if uncounted:
-        by_state = Counter(run.state for run in uncounted)
-        states = ", ".join(f"{n} {state}" for state, n in by_state.items())
-        notes.append(
-            f"Scores of runs that have not finished are left out ({states}). To include the score "
-            "of such a run: ganlab evaluate run=…"
-        )
-
-
-def _note_pooled(parts: Sequence[Part], pooled_keys: Sequence[str], notes: list[str]) -> None:
-    """Append notes on keys that differ within groups, and on groups with repeated seeds.
-
-    Args:
-        parts: the parts of the table.
-        pooled_keys: keys that vary between runs, but by which runs are not grouped.
-        notes: the list that receives the notes.
-    """
-    groups = [group for part in parts for group in part.groups]
-    pooled = [
-        key
-        for key in pooled_keys
-        if any(len({compared_value(run, key) for run in g.runs}) > 1 for g in groups)
-    ]
-    if pooled:
-        notes.append(
-            "Runs of a group differ in more than the seed, so the spread includes the effect of: "
-            f"{', '.join(pooled)}."
-        )
-    n_repeated = 0
-    for group in groups:
-        trials = [
-            (run.seed, *(compared_value(run, key) for key in pooled_keys))
-            for run in group.runs
-            if run.seed is not None and any(is_ranked(run, s) for s in run.scores)
-        ]
-        n_repeated += len(set(trials)) < len(trials)
-    if n_repeated:
-        which = "1 group holds" if n_repeated == 1 else f"{n_repeated} groups hold"
-        notes.append(
-            f"{which} several runs of the same seed and settings, which are not independent: the "
-            "interval is too narrow."
-        )

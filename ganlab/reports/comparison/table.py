@@ -43,7 +43,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs with equal values of the table's keys.
+    """Runs with equal values of the table's keys, and of like length if `Table.is_split`.
 
     Attributes:
         values: the value of each key.
@@ -95,6 +95,7 @@ class Table:
             main score, in an extra last part.
         unlike: how the protocols of the parts differ; None if there is one protocol.
         notes: sentences on how to read the numbers.
+        is_split: whether runs with equal keys but of unlike length are in different groups.
     """
 
     keys: tuple[str, ...]
@@ -103,6 +104,7 @@ class Table:
     parts: tuple[Part, ...]
     unlike: str | None
     notes: tuple[str, ...]
+    is_split: bool = False
 
 
 def as_data(comparison: Comparison, table: Table) -> dict[str, Any]:

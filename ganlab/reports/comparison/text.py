@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from ganlab.printable import one_line
@@ -90,7 +92,8 @@ def _fitted(table: Table, part: Part, is_chosen: bool, width: int) -> _Fitted:
     others = [name for name in table.others if name in have][:OTHERS]
 
     def columns() -> list[Column]:
-        is_named = len(keys) < len(differing) or all(len(group.runs) == 1 for group in groups)
+        is_named = table.is_split or len(keys) < len(differing)
+        is_named = is_named or all(len(group.runs) == 1 for group in groups)
         return _columns(table, groups, keys, others, is_named)
 
     while others and table.score and _width(columns(), groups) > width:
@@ -109,10 +112,11 @@ def _title(
     comparison: Comparison, table: Table, keys: Sequence[str], others: Sequence[str]
 ) -> list[str]:
     """Return the lines above the table: number of runs, keys, score, and whether it is ranked."""
-    n = len({repr(group.values) for part in table.parts for group in part.groups})
+    counts = [Counter(repr(group.values) for group in part.groups) for part in table.parts]
+    n = reduce(or_, counts, Counter()).total()  # a group counts once, however many parts it is in
     runs = len(comparison.runs)
-    by = ", ".join(keys)
-    if not keys and runs > 1:
+    by = ", ".join([*keys, *(["examples seen"] if table.is_split else [])])
+    if not by and runs > 1:
         is_seed = n == 1 and len({run.seed for run in comparison.runs}) > 1
         by = "the seed alone differs" if is_seed else "no setting is known to differ"
     if more := len(table.keys) - len(keys):

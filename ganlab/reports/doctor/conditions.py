@@ -1,4 +1,7 @@
-"""The problems that a run may have, judged from its log: one function for each problem."""
+"""The problems that a run may have, judged from its log: one function for each problem.
+
+Those of the samples are in `samples`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from statistics import median
 
 from ganlab.reports.doctor.evidence import Evidence, swings
 from ganlab.reports.doctor.finding import Finding
+from ganlab.reports.doctor.remedies import HOLD_BACK, remedy
+from ganlab.reports.doctor.samples import collapse, memorisation
 
 # Thresholds, with the values that healthy runs have. "Late" is the last third of the log,
 # "early" the first. "Separation" is the probability that D scores a real example above a sample.
@@ -20,17 +25,6 @@ VANISHED = 1e-3  # maximum of G's late gradient / early gradient; healthy above 
 BLAMED = 0.9  # minimum separation at which D is blamed for a vanished gradient
 SEPARATED = 0.99  # minimum separation at which D may be too strong; healthy 0.5 to 0.9
 SURE = 0.95  # minimum accuracy, on real examples and on samples, of such a D; healthy below 0.9
-FULL_COLLAPSE = 0.3  # a smaller late doctor/pairwise_distance is full collapse
-PARTIAL_COLLAPSE = 0.7  # a smaller late doctor/pairwise_distance is partial; healthy above 0.9
-SAMPLE_ROWS = 2  # minimum rows with distances: samples of an untrained G are alike, too
-ALL_FOUND = 0.9  # if a smaller share of the modes or classes is found, some count as missing
-ON_MODES = 0.3  # minimum high_quality to call missing modes collapse; below it, few hit any mode
-ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
-FEW_IMAGES = 2000  # maximum of training examples that D may memorise; runs are too short for more
-PASSES = 150  # minimum passes over the training examples before D may have memorised them
-MEMORISED = 0.95  # minimum separation of a D that memorised them; with enough examples below 0.9
-COPY_DISTANCE = 0.5  # maximum of doctor/nearest_training for copies; about 1 without copies
-COPY_SHARE = 0.1  # minimum share of copies among the samples; among new real examples 0.01
 # oscillation: separation changes between below 0.5 - margin and above 0.5 + margin
 SWING = 0.15  # minimum margin
 CHANCE = 4.0  # minimum margin in standard deviations of one batch's separation
@@ -70,8 +64,8 @@ def divergence(run: Evidence) -> Finding | None:
         evidence,
         [
             "Divide the learning rates by ten: model.players.<player>.optimizer.lr=…",
-            "Clip gradients: model.players.<player>.gradient_clip=1.0",
-            "Hold the discriminator back: regularizer=[r1] or regularizer=[spectral_norm]",
+            *remedy(run, "Clip gradients", "model.players.<player>.gradient_clip=1.0"),
+            *remedy(run, HOLD_BACK, "regularizer=[r1]", "regularizer=[spectral_norm]"),
             "Start again, or from an earlier checkpoint: diverged weights do not recover.",
         ],
     )
@@ -146,99 +140,20 @@ def discriminator_too_strong(run: Evidence) -> Finding | None:
         evidence,
         [
             *(
-                ["Use a generator loss that does not saturate: loss=non_saturating"]
+                remedy(run, "Use a generator loss that does not saturate", "loss=non_saturating")
                 if run.loss == "Minimax"
                 else []
             ),
             "Lower the discriminator's learning rate, or raise the generator's: "
             "model.players.discriminator.optimizer.lr=…",
-            "Hold the discriminator back: regularizer=[r1], [instance_noise] or [spectral_norm].",
-            "Use a loss whose gradient does not vanish: loss=wgan_gp or loss=r3gan",
-        ],
-    )
-
-
-def collapse(run: Evidence) -> Finding | None:
-    """Find samples that are all alike, or of a few kinds only."""
-    full, partial = [], []
-    apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
-    if len(run["doctor/pairwise_distance"]) < SAMPLE_ROWS:
-        apart = nearest = None
-    if apart is not None and apart < PARTIAL_COLLAPSE:
-        (full if apart < FULL_COLLAPSE else partial).append(
-            f"Two generated samples are {apart:.2g} times as far apart as two real examples."
-        )
-    if nearest is not None and nearest < FULL_COLLAPSE:
-        partial.append(
-            f"The distance from a sample to the nearest other sample is {nearest:.2g} times the "
-            "distance from a training example to the nearest other example."
-        )
-    if run.modes:
-        found, total = run.modes
-        quality = run["high_quality"].newest
-        if found < ALL_FOUND * total and (quality is None or quality >= ON_MODES):
-            partial.append(f"{found:.0f} of {total} modes or classes are found.")
-    shares = {n: run[n].newest for n in run.names("class_share") if run[n]}
-    if len(shares) > 2 and max(shares.values()) >= ONE_CLASS:
-        name = max(shares, key=shares.__getitem__)
-        partial.append(f"Class {name.rpartition('/')[2]} has {shares[name]:.0%} of the samples.")
-    if not full and not partial:
-        return None
-    makes = "almost the same sample for all latents" if full else "only some kinds of samples"
-    return Finding(
-        "collapse",
-        f"The generator has collapsed {'fully' if full else 'in part'}: it makes {makes}.",
-        full + partial,
-        [
-            "Use a loss or regularizer that keeps modes: loss=wgan_gp, loss=r3gan, "
-            "regularizer=[r1], regularizer=[instance_noise]",
-            "Lower the generator's learning rate, or let the discriminator see more: a larger "
-            "batch, or more discriminator steps (model.players.generator.every=2)",
-            "Start again: a generator seldom recovers from full collapse.",
-        ],
-    )
-
-
-def memorisation(run: Evidence) -> Finding | None:
-    """Find samples that nearly copy training examples, or a discriminator that memorised them."""
-    apart, ratio = run["doctor/pairwise_distance"].now, run["doctor/nearest_training"].now
-    if ratio is None or apart is None or apart < PARTIAL_COLLAPSE:
-        return None
-    total, compared = (run[f"doctor/{kind}_examples"].newest for kind in ("training", "compared"))
-    if not total or not compared:  # the log was edited
-        return None
-    passes, separation = run.examples / total, run["doctor/separation"].now
-    copies = [run[name].newest or 0.0 for name in run.names("copies")]
-    copies = [share for share in copies if share >= COPY_SHARE]
-    are_copies = ratio <= COPY_DISTANCE or bool(copies)
-    # a critic may separate real from generated samples well without having memorised any
-    is_small = total <= FEW_IMAGES and passes >= PASSES and not run.is_critic
-    is_memorised = is_small and separation is not None and separation >= MEMORISED
-    if not are_copies and not is_memorised:
-        return None
-    who = "generator repeats" if are_copies else "discriminator has memorised"
-    effect = "samples are nearly copies" if are_copies else "it overfits"
-    evidence = [f"There are {total:,} training examples; each was seen {passes:,.0f} times."]
-    evidence += [f"{share:.0%} of the samples nearly equal a training example." for share in copies]
-    if is_memorised:
-        evidence.append(
-            f"A training example scores above a sample in {separation:.1%} of the pairs, "
-            "although the samples are diverse."
-        )
-    evidence.append(
-        f"The distance from a sample to the nearest of {compared:,} training examples is "
-        f"{ratio:.2g} times the distance between a training example and the nearest other: "
-        "near 0 for copies, about 1 or more for samples that are no copies."
-    )
-    return Finding(
-        "memorisation",
-        f"The {who} its few training examples: {effect}.",
-        evidence,
-        [
-            "Train on more examples (data.limit=null), or with fewer passes (budget.examples).",
-            "Augment the discriminator's inputs (regularizer=[ada] for pictures), or hold it back "
-            "(a larger regularizer=[r1]).",
-            "Use smaller networks.",
+            *remedy(
+                run,
+                HOLD_BACK,
+                "regularizer=[r1]",
+                "regularizer=[instance_noise]",
+                "regularizer=[spectral_norm]",
+            ),
+            *remedy(run, "Use a loss whose gradient does not vanish", "loss=wgan_gp", "loss=r3gan"),
         ],
     )
 
@@ -264,9 +179,10 @@ def oscillation(run: Evidence) -> Finding | None:
             "settles, it stays at about 0.5 or above."
         ],
         [
-            "Reduce momentum: model.players.<player>.optimizer.betas=[0.0,0.99]",
-            "Damp the game: regularizer=[r1] or regularizer=[instance_noise]",
-            "Lower both learning rates, and use EMA weights (callbacks.ema).",
+            *remedy(run, "Reduce momentum", "model.players.<player>.optimizer.betas=[0.0,0.99]"),
+            *remedy(run, "Damp the game", "regularizer=[r1]", "regularizer=[instance_noise]"),
+            "Lower both learning rates.",
+            *remedy(run, "Use EMA weights", "callbacks.ema"),
         ],
     )
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from ganlab.files import write_text
-from ganlab.reports.doctor.conditions import ALL_FOUND, PROBLEMS, ROWS, SAMPLE_ROWS
-from ganlab.reports.doctor.evidence import Evidence
+from ganlab.reports.doctor.conditions import PROBLEMS, ROWS
+from ganlab.reports.doctor.evidence import Evidence, Series
 from ganlab.reports.doctor.finding import Finding
+from ganlab.reports.doctor.samples import ALL_FOUND, SAMPLE_ROWS, likeness, rise
 
 POINTS = 4  # minimum values of a score to judge whether it improves
 GAIN = 0.02  # minimum improvement, relative to the best score so far
@@ -86,6 +87,15 @@ def _no_problem(run: Evidence) -> Finding:
         )
     found, total = run.modes or (1, 1)
     sampled = len(run["doctor/pairwise_distance"])
+    full, partial = likeness(run)
+    if (full or partial) and (rising := rise(run)):  # else the problem is collapse
+        return Finding(
+            "undecided",
+            "The run is young: its samples are still too much alike, but become more varied.",
+            [*full, *partial, rising],
+            [_further(run)],
+            kind="advice",
+        )
     too_few = len(run["doctor/separation"]) < ROWS or sampled < SAMPLE_ROWS
     if too_few or found < ALL_FOUND * total:
         why = "too little was logged" if too_few else "the samples are too poor"
@@ -145,7 +155,7 @@ def _progress(run: Evidence) -> Finding | None:
             evidence,
             [
                 take_best,
-                "Lower the learning rates towards the end (ganlab.core.Ramp).",
+                *_lower(run),
                 "Use the time for another seed or setting.",
             ],
             "advice",
@@ -155,22 +165,35 @@ def _progress(run: Evidence) -> Finding | None:
             "past_its_best",
             f"The score is worse than its best value, {since:,} examples ago.",
             evidence,
-            [take_best, "Lower the learning rates towards the end (ganlab.core.Ramp)."],
+            [take_best, *_lower(run)],
             "advice",
         )
     last_gain = f"the last gain of more than {GAIN:.0%} was {since:,} examples ago"
-    rates = [run[f"{player}.lr"] for player in run.players]
-    if any(rate and rate.values[-1] <= ENDED * max(rate.values) for rate in rates):
-        remedy = "Start again with a longer budget: a learning rate has fallen to almost 0."
-    else:
-        remedy = "Train further: ganlab train run=… resume=true budget.examples=…"
     return Finding(
         "still_improving",
         f"The score is still improving, train further: {last_gain}.",
         evidence,
-        [remedy],
+        [_further(run)],
         "advice",
     )
+
+
+def _further(run: Evidence) -> str:
+    """Return how a run that still improves can be trained further."""
+    if any(rate and rate.values[-1] <= ENDED * max(rate.values) for rate in _rates(run)):
+        return "Start again with a longer budget: a learning rate has fallen to almost 0."
+    return "Train further: ganlab train run=… resume=true budget.examples=…"
+
+
+def _lower(run: Evidence) -> list[str]:
+    """Return the advice to lower the learning rates, unless one is lower than it was."""
+    if any(rate and rate.values[-1] < max(rate.values) for rate in _rates(run)):
+        return []
+    return ["Lower the learning rates towards the end (ganlab.core.Ramp)."]
+
+
+def _rates(run: Evidence) -> list[Series]:
+    return [run[f"{player}.lr"] for player in run.players]
 
 
 # --- what the log does not show ----------------------------------------------------------------

@@ -11,8 +11,7 @@ from typing import Any
 from ganlab import __version__
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.reports.comparison.comparison import ComparedRun, Comparison, RunScore, difference
-from ganlab.reports.comparison.facts import value_of
-from ganlab.reports.comparison.groups import is_ranked
+from ganlab.reports.comparison.facts import is_ranked, value_of
 from ganlab.reports.comparison.scores import direction_of, quality_rank
 from ganlab.reports.comparison.settings import hashable
 from ganlab.reports.comparison.table import Table

@@ -45,6 +45,7 @@ def groups(comparison: Comparison, table: Table) -> dict[str, Any]:
         "score": table.score,
         "others": list(table.others),
         "unlike": table.unlike,
+        "isSplit": table.is_split,
         "parts": parts,
     }
 

@@ -153,10 +153,11 @@ def test_one_of_ten_classes_is_present_at_three_percent():
     metric, result = shares([125] * 7 + [66, 30, 29])
     assert result["classes_present"] == 9
     words = metric.explain(result)["classes_present"]
-    assert words.startswith("9 of 10 classes appear; a class has 3% to 12%")
+    assert words.startswith("9 of 10 classes appear, each with 3% to 12% of the samples.")
     assert words.endswith("Rare or missing: 9.")
     metric, result = shares([100] * 10)
-    assert metric.explain(result)["classes_present"].startswith("All 10 classes appear")
+    words = metric.explain(result)["classes_present"]
+    assert words == "All 10 classes appear, each with 10% of the samples."
 
 
 @pytest.mark.parametrize("metric", [LabelConsistency, ClassShares])

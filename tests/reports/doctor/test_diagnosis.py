@@ -6,7 +6,7 @@ import pytest
 from helpers.runs.logs import HEALTHY, conditions_of, log, main_finding, scored
 
 from ganlab.errors import RunError
-from ganlab.reports.doctor import conditions
+from ganlab.reports.doctor import conditions, samples
 from ganlab.reports.doctor.diagnosis import as_text, diagnose, examine, write_findings
 from ganlab.reports.doctor.evidence import Evidence
 
@@ -95,25 +95,24 @@ def test_values_that_are_no_problem(name):
 
 
 EDGES = {
-    "doctor/pairwise_distance": ("PARTIAL_COLLAPSE", "collapse", -1),
-    "doctor/nearest_generated": ("FULL_COLLAPSE", "collapse", -1),
-    "doctor/nearest_training": ("COPY_DISTANCE", "memorisation", -1),
-    "discriminator/adversarial": ("D_LOSS_MAX", "divergence", 1),
-    "generator/adversarial": ("G_LOSS_MAX", "divergence", 1),
+    "doctor/pairwise_distance": (samples.PARTIAL_COLLAPSE, "collapse", -1),
+    "doctor/nearest_generated": (samples.FULL_COLLAPSE, "collapse", -1),
+    "doctor/nearest_training": (samples.COPY_DISTANCE, "memorisation", -1),
+    "discriminator/adversarial": (conditions.D_LOSS_MAX, "divergence", 1),
+    "generator/adversarial": (conditions.G_LOSS_MAX, "divergence", 1),
 }
 
 
 @pytest.mark.parametrize("name", EDGES)
 def test_thresholds(name):
     """A value 1 % on the healthy side of a threshold is healthy; 1 % beyond it is a problem."""
-    constant, condition, side = EDGES[name]
-    edge = getattr(conditions, constant)
+    edge, condition, side = EDGES[name]
     assert conditions_of(log({name: edge * (1 - side * 0.01)})) == ["healthy"]
     assert main_finding({name: edge * (1 + side * 0.01)}).condition == condition
 
 
 def test_full_and_partial_collapse():
-    edge = conditions.FULL_COLLAPSE
+    edge = samples.FULL_COLLAPSE
     assert "fully" in main_finding({"doctor/pairwise_distance": edge * 0.99}).explanation
     assert "in part" in main_finding({"doctor/pairwise_distance": edge * 1.01}).explanation
 

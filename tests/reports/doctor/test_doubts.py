@@ -63,3 +63,30 @@ def test_a_score_that_has_become_worse():
     better = examine(scored([0.1, 0.5, 0.9, 0.4], "high_quality"))[1]
     assert better.condition == "past_its_best"
     assert "mode=max" in better.remedies[0]
+
+
+@pytest.mark.parametrize("distances", [[0.1, 0.2], [0.27, 0.42, 0.51, 0.5], [0.02, 0.1, 0.3, 0.6]])
+def test_samples_that_still_become_more_varied_have_not_collapsed(distances):
+    alike = {"doctor/pairwise_distance": distances, "doctor/nearest_generated": 0.1}
+    young = log(alike, rows=len(distances))
+    assert conditions_of(young) == ["undecided"]
+    finding = examine(young)[0]
+    assert f"{distances[0]} times" in finding.evidence[-1]
+    assert f"{distances[-1]} times" in finding.evidence[-1]
+    assert "Train further" in finding.remedies[0]
+
+
+@pytest.mark.parametrize(
+    "distances", [[0.3, 0.3], [0.5, 0.2], [0.5, 0.2, 0.45], [0.4, 0.42], [0.01, 0.012, 0.02]]
+)
+def test_samples_that_stay_alike_have_collapsed(distances):
+    run = log({"doctor/pairwise_distance": distances}, rows=len(distances))
+    assert examine(run)[0].condition == "collapse"
+
+
+def test_one_measurement_of_a_short_run_proves_no_collapse():
+    """Untrained generators make one class; the doctor would have measured again later."""
+    one = {f"class_share_digits/{k}": float(k == 8) for k in range(10)}
+    callbacks = {"doctor": {"every_examples": 50_000}}
+    assert conditions_of(log(one, rows=1, callbacks=callbacks)) == ["undecided"]
+    assert conditions_of(log(one, callbacks=callbacks)) == ["collapse"]

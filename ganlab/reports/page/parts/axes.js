@@ -11,7 +11,7 @@ function colour(pen, name) {
   return computed;
 }
 
-// Return about `n` round numbers from low to high.
+// Return round numbers from low to high, at most about `n`.
 function ticks(low, high, n) {
   const raw = (high - low) / Math.max(n, 1);
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -91,7 +91,7 @@ function drawAxes(pen, scale, size, log, names) {
   pen.fillStyle = colour(pen, "--quiet");
   pen.textBaseline = "middle";
   pen.textAlign = "right";
-  const values = log ? logTicks(...scale.yEnds) : ticks(...scale.yEnds, Math.max(2, height / 65));
+  const values = log ? logTicks(...scale.yEnds) : ticks(...scale.yEnds, (bottom - EDGE.top) / 32);
   for (const value of values) {
     const y = Math.round(scale.y(value)) + 0.5;
     pen.beginPath();
@@ -102,7 +102,7 @@ function drawAxes(pen, scale, size, log, names) {
   }
   pen.textBaseline = "top";
   pen.textAlign = "center";
-  for (const value of ticks(...scale.xEnds, Math.max(2, width / 130))) {
+  for (const value of ticks(...scale.xEnds, Math.min(8, (width - EDGE.left - EDGE.right) / 40))) {
     pen.fillText(tickText(value), scale.x(value), bottom + 6);
   }
   pen.textAlign = "right";

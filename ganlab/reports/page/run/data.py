@@ -40,6 +40,8 @@ QUANTITIES = 400  # maximum number of curves
 SCORES = 200  # maximum number of scores
 NAME, TEXT = 120, 2000  # maximum number of characters in a name, and in an error or a sentence
 ENTRY = 300  # maximum number of characters in an entry of a protocol
+# the format of numbers in which most is computed, by trainer.precision
+FORMATS = {"32-true": "float32", "32": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def gather(folder: Path, memory: int) -> RunPage:
     contents = {
         "version": __version__,
         "made": time.strftime("%Y-%m-%d %H:%M"),
-        "run": _facts(run, record),
+        "run": _facts(run, record, config),
         "isLesson": bool(config.get("lesson")),
         "numbers": _numbers(record),
         "command": vars(repetition(folder, record, config, defaults)),
@@ -107,7 +109,7 @@ def gather(folder: Path, memory: int) -> RunPage:
     return RunPage(blocks, list(opened.values()), notes)
 
 
-def _facts(run: ComparedRun, record: dict[str, Any]) -> dict[str, Any]:
+def _facts(run: ComparedRun, record: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     hardware, versions = record.get("hardware") or {}, record.get("versions") or {}
     cores = hardware.get("cpu_cores")
     machine = hardware.get("accelerator") or (f"{cores} CPU cores" if cores else None)
@@ -117,6 +119,7 @@ def _facts(run: ComparedRun, record: dict[str, Any]) -> dict[str, Any]:
         "Folder": str(run.folder),
         "Sweep": f"{run.sweep.get('name')}, job {run.sweep.get('job')}" if run.sweep else None,
         "Machine": machine,
+        "Precision": _precision(config),
         "Versions": ", ".join(f"{name} {versions[name]}" for name in names if name in versions),
         "Commit": str(commit)[:12] if commit else None,
     }
@@ -134,6 +137,17 @@ def _facts(run: ComparedRun, record: dict[str, Any]) -> dict[str, Any]:
         "gpuMemory": run.peak_gpu_memory_mib,
         "facts": {name: _cut(text, ENTRY) for name, text in facts.items() if text},
     }
+
+
+def _precision(config: dict[str, Any]) -> str | None:
+    """Return the precision in which a run computes, and whether the processor has chosen it."""
+    trainer = config.get("trainer")
+    setting = trainer.get("precision") if isinstance(trainer, dict) else None
+    if setting is None or config.get("lesson"):
+        return None
+    name = FORMATS.get(str(setting))
+    text = f"{name} ({setting})" if name else str(setting)
+    return f"{text}, chosen by precision=auto" if config.get("precision") == "auto" else text
 
 
 def _bounded(rows: list[dict[str, float]], notices: list[str]) -> list[dict[str, float]]:

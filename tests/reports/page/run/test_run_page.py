@@ -87,6 +87,20 @@ def test_every_score_has_its_protocol_and_moment(tmp_path):
     assert any("x is not a finite number" in note for note in run["notes"])
 
 
+@pytest.mark.parametrize(
+    ("setting", "chosen", "text"),
+    [
+        ("auto", "bf16-mixed", "bfloat16 (bf16-mixed), chosen by precision=auto"),
+        ("32-true", "32-true", "float32 (32-true)"),
+        ("64-true", "64-true", "64-true"),
+    ],
+)
+def test_the_precision_is_among_the_facts(setting, chosen, text, tmp_path):
+    more = f"precision: {setting}\ntrainer: {{precision: {chosen}}}"
+    folder = sample_run(tmp_path / "run", more=more)
+    assert page_of(folder).data["run"]["run"]["facts"]["Precision"] == text
+
+
 def test_a_run_without_samples_scores_and_log_has_a_page(tmp_path):
     folder = sample_run(tmp_path / "run", pictures=0, rows=1, scores={}, status="running")
     for name in ("metrics.csv", "timing.csv", "config.yaml"):

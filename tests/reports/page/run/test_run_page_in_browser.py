@@ -4,7 +4,7 @@ import json
 
 import pytest
 from helpers.runs.browser import CONTRAST, find_browser, focus, texts
-from helpers.runs.sample_runs import sample_run
+from helpers.runs.sample_runs import PROTOCOL, sample_run
 
 from ganlab.config.compose import compose, to_plain
 from ganlab.record.run import write_config
@@ -24,7 +24,10 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page") / "run"
     command = ["ganlab", "train", *OVERRIDES]
     told = {"name": HOSTILE + "x" * 90, "error": HOSTILE, "status": "failed", "command": command}
+    told["scores"] = {f"share/{k}": {"value": k / 10, "protocol": PROTOCOL} for k in range(4)}
     sample_run(folder, pictures=5, extra=2, **told)
+    log = folder / "metrics.csv"
+    log.write_text(log.read_text().replace("doctor/extra_1", "doctor/compared_examples"))
     tree = compose(OVERRIDES)
     tree.run_dir = str(folder)
     write_config(folder, to_plain(tree))
@@ -80,6 +83,20 @@ def test_the_curves_share_a_read_out_and_no_legend_is_over_them(opened):
     assert opened.evaluate(below)
 
 
+def test_counts_are_not_drawn_with_ratios(opened):
+    if texts(opened, "#more-panels"):
+        opened.evaluate("document.querySelector('#more-panels').click()")
+    drawn = texts(opened, ".legend .label")
+    assert "doctor/extra_0" in drawn
+    assert "doctor/compared_examples" not in drawn
+
+
+def test_the_scores_of_classes_share_a_row_and_protocols_are_folded(opened):
+    assert texts(opened, "#score-list tr") == ["share/…0: 01: 0.12: 0.23: 0.3"]
+    assert texts(opened, "#score-list summary") == ["How they were taken"]
+    assert texts(opened, "#score-list dl") == []
+
+
 def test_hostile_names_are_shown_as_they_are(opened):
     assert texts(opened, "#title")[0].startswith(HOSTILE)
     assert texts(opened, "#facts .error") == [HOSTILE]
@@ -94,3 +111,5 @@ def test_all_is_readable_and_nothing_scrolls_sideways(opened, width, dark):
     assert least >= 4.5, where
     widths = "JSON.stringify([document.documentElement.scrollWidth, innerWidth])"
     assert json.loads(opened.evaluate(widths)) == [width, width]
+    links = "[...document.querySelectorAll('nav a:not([hidden])')]"
+    assert opened.evaluate(f"{links}.every(a => a.getBoundingClientRect().right <= innerWidth)")

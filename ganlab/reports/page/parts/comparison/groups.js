@@ -3,10 +3,11 @@
 const NUMBERS = 12; // maximum of run numbers in a cell
 
 function groupNote() {
-  const { keys, score, others, parts, unlike } = page.table;
+  const { keys, score, others, parts, unlike, isSplit } = page.table;
   const better = parts.map((part) => part.better).find(Boolean);
   const by = keys.length ? `equal ${keys.join(", ")}` : "equal settings";
-  const sentences = [`Each group holds runs of ${by}. All runs are shown, selected or not.`];
+  const length = isSplit ? " and of like length (examples seen within 10 %)" : "";
+  const sentences = [`Each group holds runs of ${by}${length}. All runs are shown, selected or not.`];
   if (score) {
     sentences.push(`Ranked by ${score}${better ? `, ${better} is better` : ""}: mean, sample standard deviation, and the mean's 95 % interval by Student's t.`);
   }

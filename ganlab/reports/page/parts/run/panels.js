@@ -2,12 +2,15 @@
 
 const SHOWN_PANELS = 6;
 const HIDDEN = ["lr", "steps"]; // they come last: they say little about how training went
+// counts that would flatten the curves of ratios in their panel, and that do not change
+const isCount = (name) => name.startsWith("doctor/") && name.endsWith("_examples");
 
 // Return the panels as {title, names, isScore, isLoss, rank}, the most telling ones first.
 function panelsOf() {
   const players = page.quantities.filter((name) => name.endsWith("/steps")).map((name) => name.slice(0, -6));
   const panels = new Map();
   for (const name of page.quantities) {
+    if (isCount(name)) continue;
     const player = players.find((other) => name.startsWith(`${other}/`) || name.startsWith(`${other}.`));
     const parts = name.split("/");
     const isScore = page.scored.includes(name);
