@@ -23,7 +23,8 @@ ARGUMENTS = {
     "group_by": Argument(
         _keys,
         "KEY or KEY,KEY,…, whose values define the groups of runs: loss, model, name, sweep or any "
-        "setting, e.g. data.batch_size (default: all settings that differ, without the seed)",
+        "setting, e.g. data.batch_size (default: all settings that differ, without the seed, "
+        "and examples seen if they differ by more than 10 %)",
     ),
     "score": Argument(
         str,

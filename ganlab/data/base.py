@@ -136,12 +136,20 @@ class TensorDataModule(LightningDataModule):
         if stage == "test":
             self.split("test")
         else:
-            count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
+            self.count_batches(self._ranks()[1])
 
     @property
     def batches_per_epoch(self) -> int:
         """The number of complete batches of each rank in one epoch of the training split."""
-        return count_batches(rows(self.training_rows), self.batch_size, self._ranks()[1])
+        return self.count_batches(self._ranks()[1])
+
+    def count_batches(self, ranks: int) -> int:
+        """Return the number of complete batches of each of `ranks` processes in an epoch.
+
+        Raises:
+            DataError: there is none.
+        """
+        return count_batches(rows(self.training_rows), self.batch_size, ranks)
 
     def train_dataloader(self) -> TensorBatches:
         """Return this rank's endless batches, beginning with the batch number `_first_batch()`."""

@@ -17,7 +17,7 @@ from ganlab.core import AdversarialModule
 from ganlab.core.build import build_module, make
 from ganlab.core.load import CHANGED, cannot_be_restored
 from ganlab.errors import GanlabError
-from ganlab.ranks import is_main
+from ganlab.ranks import devices_of, is_main
 from ganlab.record.wandb_logger import WandB
 from ganlab.runs.allocator import keep_freed_memory
 
@@ -82,6 +82,8 @@ def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any, list[Callback]
     data.prepare_data()
     data.setup("fit")
     module.scheduled.set_epoch_length(data.batches_per_epoch * data.batch_size)
+    if hasattr(data, "count_batches"):  # raises if the processes to come have too few examples
+        data.count_batches(devices_of(config["trainer"]) * (config["trainer"].get("num_nodes") or 1))
     callbacks = _callbacks(config)
     for callback in callbacks:
         if isinstance(callback, Evaluation) and is_main():

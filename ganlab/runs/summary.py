@@ -65,7 +65,7 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
 def fitted(text: str) -> str:
     """Return text whose lines break between words at the terminal's width, if it is shown in one.
 
-    Lines with commands or paths of this kind stay whole, so that they can be copied.
+    A line without a period at its end, such as a command, stays whole, so that it can be copied.
     """
     if not sys.stdout.isatty():
         return text

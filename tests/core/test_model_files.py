@@ -100,6 +100,17 @@ def test_a_configuration_of_huge_networks_takes_no_memory(exported, tmp_path):
         read_model(changed(exported, tmp_path, config=json.dumps(config)))
 
 
+def test_a_configuration_of_very_deep_networks_is_refused_at_once(exported, tmp_path):
+    config = read_metadata(exported)["config"]
+    config["model"]["discriminator"] = {
+        "_target_": "ganlab.networks.MLPDiscriminator",
+        "shape": [1, 28, 28],
+        "hidden": [1] * 50_000,
+    }
+    with pytest.raises(GanlabError, match="it describes more layers than it holds"):
+        read_model(changed(exported, tmp_path, config=json.dumps(config)))
+
+
 def test_files_that_are_no_safetensors_are_refused(tmp_path, capsys):
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"\x00" * 100)

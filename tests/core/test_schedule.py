@@ -85,6 +85,25 @@ def test_steps_without_a_boundary_are_constant():
     assert {Steps([0.3], at=[])(examples) for examples in (0, 5, 10**9)} == {0.3}
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Ramp(2.0, 0.5, examples=100, delay=50),
+        Ramp(1e-4, 1e-2, examples=200, shape="exponential"),
+        ProgressRamp(0.1, 0.9, begin=0.2, shape="cosine"),
+        LinearDecay(0.3, epochs=1, decay_epochs=2),
+        Steps([0.5, 3.0, 0.1], at=[100, 150]),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_bounds_are_the_smallest_and_the_largest_value(schedule):
+    schedule.examples_per_epoch, values = 100, []
+    for examples in range(0, 401, 5):
+        schedule.progress = examples / 400
+        values.append(schedule(examples))
+    assert (min(values), max(values)) == pytest.approx(schedule.bounds)
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 

@@ -55,14 +55,15 @@ def ring(tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("mistake", ["data.batch_size=1000", "data.root=nowhere"])
+@pytest.mark.parametrize("mistake", ["data.batch_size=1000", "data.root=nowhere", "trainer.devices=3"])
 def test_a_mistake_leaves_no_folder(mistake, tmp_path, monkeypatch, capsys):
     """So the corrected command can be given the same folder."""
     monkeypatch.chdir(tmp_path)
     pictures(tmp_path / "pictures")
     command = ["train", *PICTURES, "data.root=pictures", "budget.batches=1", "run_dir=run"]
+    strategy = ["trainer.strategy=ddp_find_unused_parameters_true"]  # for several processes
     corrected = [text for text in command if text.partition("=")[0] != mistake.partition("=")[0]]
-    assert main([*corrected, mistake]) == 1
+    assert main([*corrected, *strategy, mistake]) == 1
     assert not (tmp_path / "run").exists()
     assert "Traceback" not in capsys.readouterr().err
     assert main(command) == 0
