@@ -105,7 +105,7 @@ def test_a_configuration_of_very_deep_networks_is_refused_at_once(exported, tmp_
     config["model"]["discriminator"] = {
         "_target_": "ganlab.networks.MLPDiscriminator",
         "shape": [1, 28, 28],
-        "hidden": [1] * 50_000,
+        "hidden": [1] * 3000,
     }
     with pytest.raises(GanlabError, match="it describes more layers than it holds"):
         read_model(changed(exported, tmp_path, config=json.dumps(config)))
