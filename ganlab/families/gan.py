@@ -13,6 +13,7 @@ from ganlab.augment import Augmentation
 from ganlab.core import Batch, LatentModel
 from ganlab.errors import ConfigError, one_of
 from ganlab.losses import AdversarialLoss, Unrolling
+from ganlab.networks import in_one_pass
 from ganlab.regularizers import Regularizer, Regularizers, Score, Step
 
 
@@ -122,13 +123,14 @@ class GAN(LatentModel):
         """Return what the discriminator sees in its step."""
         (latents, fake), score = self.made(batch), self._score_of(batch)
         real, fake = self.regularizers.inputs(batch["example"], fake, self.phase_steps)
+        real_scores, fake_scores = in_one_pass(self.discriminator, real, fake, call=score)
         return Step(
             self.discriminator,
             score,
             real,
             fake,
-            real_scores=score(real),
-            fake_scores=score(fake),
+            real_scores=real_scores,
+            fake_scores=fake_scores,
             number=self.phase_steps,
             labels=self._label(batch),
             latents=latents,
@@ -136,9 +138,17 @@ class GAN(LatentModel):
         )
 
     def _score_of(self, batch: Batch, score: Score | None = None) -> Score:
-        """Return the function that scores augmented samples with a batch's labels."""
+        """Return the function that scores augmented samples with a batch's labels.
+
+        It takes one sample for each label, or several such batches one after the other.
+        """
         label, score, augment = self._label(batch), score or self.score, self.regularizers.augment
-        return lambda samples: score(augment(samples), label)
+
+        def scores(samples: Tensor) -> Tensor:
+            times = 0 if label is None else len(samples) // len(label)
+            return score(augment(samples), None if label is None else label.repeat(times))
+
+        return scores
 
     def _label(self, batch: Batch) -> Tensor | None:
         return batch["label"] if "label" in self.needs else None

@@ -83,7 +83,8 @@ def load(config: dict[str, Any]) -> tuple[AdversarialModule, Any, list[Callback]
     data.setup("fit")
     module.scheduled.set_epoch_length(data.batches_per_epoch * data.batch_size)
     if hasattr(data, "count_batches"):  # raises if the processes to come have too few examples
-        data.count_batches(devices_of(config["trainer"]) * (config["trainer"].get("num_nodes") or 1))
+        nodes = config["trainer"].get("num_nodes") or 1
+        data.count_batches(devices_of(config["trainer"]) * nodes)
     callbacks = _callbacks(config)
     for callback in callbacks:
         if isinstance(callback, Evaluation) and is_main():

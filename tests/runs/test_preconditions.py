@@ -55,7 +55,9 @@ def ring(tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("mistake", ["data.batch_size=1000", "data.root=nowhere", "trainer.devices=3"])
+@pytest.mark.parametrize(
+    "mistake", ["data.batch_size=1000", "data.root=nowhere", "trainer.devices=3"]
+)
 def test_a_mistake_leaves_no_folder(mistake, tmp_path, monkeypatch, capsys):
     """So the corrected command can be given the same folder."""
     monkeypatch.chdir(tmp_path)
