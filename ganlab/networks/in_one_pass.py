@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from ganlab.networks.minibatch import MinibatchStd
-from ganlab.private import BatchNorm
+from ganlab.private import BatchNorm, Dropout
 
 
 def in_one_pass(
@@ -41,12 +41,12 @@ def in_one_pass(
 def is_by_example(network: nn.Module) -> bool:
     """Whether a network treats the examples of a batch one by one, and no pass changes the network.
 
-    It does not with batch norm, minibatch standard deviation or spectral norm, whose power
-    iteration advances in each pass; nor, as far as is known, with modules of other packages than
-    torch and ganlab.
+    It does not with batch norm, minibatch standard deviation, dropout, whose random numbers depend
+    on the passes, or spectral norm, whose power iteration advances in each pass; nor, as far as is
+    known, with modules of other packages than torch and ganlab.
     """
     return not any(
-        isinstance(layer, (BatchNorm, MinibatchStd))
+        isinstance(layer, (BatchNorm, MinibatchStd, Dropout))
         or is_parametrized(layer)
         or type(layer).__module__.partition(".")[0] not in ("torch", "ganlab")
         for layer in network.modules()
