@@ -44,8 +44,10 @@ def replacing(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     part.open("xb").close()
+    mode = part.stat().st_mode
     try:
         yield part
+        part.chmod(mode)  # safetensors makes files that other users cannot read
         sync(part)
         part.replace(target)
     finally:

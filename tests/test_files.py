@@ -11,6 +11,7 @@ import ganlab
 from ganlab.errors import ConfigError, RunError
 from ganlab.files import (
     append_text,
+    atomic,
     check_name,
     open_to_append,
     refuse_links_in,
@@ -283,3 +284,12 @@ def test_new_files_follow_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_other_users_may_read_files_that_another_library_replaces(tmp_path):
+    usual = tmp_path / "usual"
+    usual.touch()
+    with atomic(tmp_path / "file") as temporary:
+        temporary.unlink()
+        os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    assert (tmp_path / "file").stat().st_mode == usual.stat().st_mode
