@@ -41,6 +41,8 @@ def replacing(target: Path) -> Iterator[Path]:
         RunError: the target's folder is a symbolic link inside the folder of a run.
     """
     _refuse_linked_folder(target)
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "it exists and is no file")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     part.open("xb").close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm  # the base of all batch norms
-from torch.nn.modules.dropout import _DropoutNd as Dropout  # the base of all dropouts
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
 from torch.utils._pytree import tree_iter as tree_iter
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from torchmetrics import Metric
 
+Dropout = _DropoutNd  # the base of all dropouts
 TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")  # in a pickle
 PARAMETER = "torch._utils._rebuild_parameter"
 PythonUnpickler = pickle._Unpickler  # that of C takes memory for the largest index it reads

@@ -69,7 +69,7 @@ def _near_folder(path: Path) -> str:
             f"{folder} is a trained model that comes with ganlab; make samples with it: "
             f"ganlab sample run={folder}. "
         )
-    hint = nearest(str(folder), [str(other) for other in found] or models)
+    hint = nearest(str(folder), [*models, *map(str, found)])
     return f"{hint[1:]} " if hint else ""
 
 

@@ -286,6 +286,15 @@ def test_new_files_follow_the_umask(tmp_path):
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
 
 
+def test_only_files_are_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RunError, match=r"pipe: cannot be written: it exists and is no file"):
+        write_text(pipe, "text")
+    assert pipe.is_fifo()
+    assert [*tmp_path.iterdir()] == [pipe]
+
+
 def test_other_users_may_read_files_that_another_library_replaces(tmp_path):
     usual = tmp_path / "usual"
     usual.touch()

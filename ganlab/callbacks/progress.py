@@ -211,7 +211,9 @@ def _totals(module: AdversarialModule) -> dict[str, float]:
 
 
 def _clock(seconds: float) -> str:
-    """Return a time as h:mm:ss or m:ss, and from two days on in days."""
+    """Return a time as h:mm:ss or m:ss, from two days on in days, and at most 100 years."""
+    if seconds >= 3e9:
+        return "over 100 years"
     if seconds >= 172_800:
         return f"{seconds / 86_400:.0f} days"
     minutes, rest = divmod(round(seconds), 60)

@@ -78,15 +78,17 @@ def in_section(override: str) -> str:
 
 
 def whole(overrides: list[str]) -> list[str]:
-    """Return overrides with which a mapping with a `_target_` replaces the old value.
+    """Return overrides with which a list, or a mapping with a `_target_`, replaces the old value.
 
     Hydra merges mappings: of a replaced schedule, the arguments that the new one does not have
-    would remain. So such an override follows one that sets its key to null.
+    would remain; and no list can replace a mapping. So such an override follows one that sets its
+    key to null.
     """
     found = []
     for text in overrides:
         name, _, value = text.partition("=")
-        if re.match(r"\s*\{.*\b_target_\s*:", value, re.DOTALL) and re.match(r"(\+\+)?\w", name):
+        is_whole = re.match(r"\s*(\[|\{.*\b_target_\s*:)", value, re.DOTALL)
+        if is_whole and "." in name and re.match(r"(\+\+)?\w", name):
             found.append(f"{name}=null")
         found.append(text)
     return found

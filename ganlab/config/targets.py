@@ -58,7 +58,9 @@ def check_numbers(node: Any, path: str = "") -> None:
     if isinstance(node, (dict, list)):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             check_numbers(value, f"{path}.{key}" if path else str(key))
-    elif node != node or (isinstance(node, int) and not -(2**63) <= node < 2**63):
+    elif node != node:
+        raise ConfigError(f"{path}: received {node}; needs a finite number.")
+    elif isinstance(node, int) and not -(2**63) <= node < 2**63:
         raise ConfigError(f"{path}: received {node}; needs a number of at most 64 bits.")
 
 

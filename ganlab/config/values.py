@@ -101,7 +101,7 @@ def numbers(text: str) -> list[int]:
     """Return up to 100,000 whole numbers ≥ 0 from a list of numbers and ranges: 0-3,7 or [1,2]."""
     found: list[int] = []
     for part in text.strip("[]").split(","):
-        if not (match := re.fullmatch(r"\s*(\d{1,18})(?:\s*-\s*(\d{1,18}))?\s*", part)):
+        if not (match := re.fullmatch(r"\s*(\d{1,40})(?:\s*-\s*(\d{1,40}))?\s*", part)):
             raise ValueError(f"received {text!r}; needs whole numbers and ranges, e.g. 3,5 or 0-35")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or len(found) + last - first >= 100_000:

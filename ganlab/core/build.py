@@ -112,4 +112,5 @@ def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
                     f"{where}.{name}: received a schedule; needs a number that stays the same."
                 ) from error
         where = f" ({key[1]})" if key else ""
-        raise ConfigError(f"{config.get('_target_')}{where}: {cause}") from error
+        reason = str(cause).partition("\n")[0]
+        raise ConfigError(f"{config.get('_target_')}{where}: {reason}") from error

@@ -135,6 +135,11 @@ def load_module(
     """
     folder = Path(folder)
     if (path := model_file(folder)) is not None:
+        if folder.is_dir():
+            warnings.warn(
+                f"run: the folder {folder} holds no run; ganlab's model of that name is used.",
+                stacklevel=2,
+            )
         if checkpoint != "last":
             raise CheckpointError(
                 f"checkpoint: received {checkpoint}; {folder} is a single model. Leave it out."

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.precision import check_precisions, set_precision
+from ganlab.config.precision import check_precisions, computes_in_bfloat16, set_precision
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.stored import differences, placed, stored_config
@@ -79,7 +79,7 @@ def continued(
         raise RunError(
             f"run: {folder} has finished ({seen['examples_seen']:,} examples, "
             f"{seen['batches_seen']:,} batches, {used['minutes']:.2f} minutes). To continue it, "
-            f"give a longer budget, e.g. budget.examples={2 * seen['examples_seen']}."
+            f"give a longer budget, e.g. {_longer(config['budget'], new['budget'], used)}."
         )
     return new
 
@@ -117,15 +117,23 @@ def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]
         )
 
 
-def resumes_at(saved: dict[str, Any], budget: dict[str, Any]) -> str:
-    """Return a line about where a run resumes, and about limits that a new one has replaced.
+def resumes_at(saved: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return a line on where a run resumes, and on changes of its precision and its limits.
 
     Args:
         saved: ganlab's part of the checkpoint.
-        budget: the new budget.
+        config: the configuration to go on with.
     """
     line = f"Resuming after {saved['counters']['examples_seen']:,} examples."
-    before = (saved.get("config") or {}).get("budget") or {}
+    old, budget = saved.get("config") or {}, config["budget"]
+    before, precision = old.get("budget") or {}, config["trainer"].get("precision")
+    if (was := (old.get("trainer") or {}).get("precision", precision)) != precision:
+        line += f" The precision is now {precision}; it was {was}."
+    if precision == "bf16-mixed" and not computes_in_bfloat16(config["trainer"]["accelerator"]):
+        line += (
+            " This processor has no instructions for bfloat16, so it will be slow; "
+            "trainer.precision=32-true is faster here."
+        )
     gone = [key for key, value in before.items() if value is not None and budget.get(key) is None]
     if gone:
         line += (
@@ -153,7 +161,8 @@ def _check_budget(budget: Any) -> None:
         raise ConfigError(f"budget: received {budget!r}; set budget.examples=… or another limit.")
     for limit in _limits(budget):
         value = budget[limit]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (is_number and value > 0):
             raise ConfigError(f"budget.{limit}: received {value!r}; needs a number above 0.")
 
 
@@ -163,6 +172,17 @@ def _limits(budget: dict[str, Any]) -> list[str]:
 
 def _inside(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
+
+
+def _longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> str:
+    """Return an example of a longer budget, in the unit that was given if it was one."""
+    given = [key for key in used if new.get(key) is not None and new[key] != old.get(key)]
+    unit = given[0] if given else "examples"
+    return (
+        f"budget.{unit}={2 * used[unit]:.3g}"
+        if unit == "minutes"
+        else (f"budget.{unit}={2 * used[unit]}")
+    )
 
 
 def _is_longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> bool:

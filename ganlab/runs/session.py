@@ -235,7 +235,7 @@ class Session:
             self._say(f"last.ckpt is {state}; resuming from {path}, the previous one.")
         check_belongs(contents, self.config, f"checkpoint: {path}", self.folder)
         check_continues(path, contents, self.config)
-        self._say(resumes_at(contents["ganlab"], self.config["budget"]))
+        self._say(resumes_at(contents["ganlab"], self.config))
         logged, kept = contents["ganlab"]["logged_at"], rows[-1]["examples_seen"] if rows else 0
         if kept < logged:
             self._say(f"metrics.csv lacks the rows from {kept:,} to {logged:,} examples.")

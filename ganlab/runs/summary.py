@@ -135,7 +135,8 @@ def _use(here: str, needs: Sequence[str]) -> str:
 def _training(config: dict[str, Any], needs: Sequence[str]) -> str:
     """Return the overrides that train a model of this kind on the user's own pictures."""
     if "example" in needs:
-        return "model=dcgan data=folder"  # whatever the classes, channels and size
+        # whatever the classes, channels and size of this run's data
+        return "model=dcgan_fast data=folder data.size=32 regularizer=[r1]"
     model = (config.get("choices") or {}).get("model")
     return f"model={model} data={'paired' if 'source' in needs else 'unpaired'}"
 

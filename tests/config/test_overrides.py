@@ -27,12 +27,16 @@ def test_overrides_are_spelled_out(text, full_text):
     assert spelled_out(text) == full_text
 
 
-def test_only_a_mapping_with_a_target_replaces_the_old_value():
+def test_lists_and_mappings_with_a_target_replace_the_old_value():
     text = "a.lr={_target_: x.Y, start: 1}"
-    assert whole(["seed=1", text, "a.b={c: 1}", "+a.c={_target_: x.Y}"]) == [
+    given = ["seed=1", text, "a.b={c: 1}", "+a.c={_target_: x.Y}", "loss=[a]", "a.d=[1]"]
+    assert whole(given) == [
         "seed=1",
         "a.lr=null",
         text,
         "a.b={c: 1}",
         "+a.c={_target_: x.Y}",
+        "loss=[a]",
+        "a.d=null",
+        "a.d=[1]",
     ]

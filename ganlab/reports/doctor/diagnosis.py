@@ -98,10 +98,11 @@ def _no_problem(run: Evidence) -> Finding:
         )
     too_few = len(run["doctor/separation"]) < ROWS or sampled < SAMPLE_ROWS
     if too_few or found < ALL_FOUND * total:
-        why = "too little was logged" if too_few else "the samples are too poor"
         return Finding(
             "undecided",
-            f"No problem was found, but {why} to call the run healthy.",
+            "It is too early to judge this run: too little was logged."
+            if too_few
+            else "No clear problem was found, but the samples are too poor for a healthy run.",
             [f"{len(run.rows)} rows of the log, {run.examples:,} examples.", *_modes(run)],
             kind="advice",
         )
