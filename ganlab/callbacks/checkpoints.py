@@ -18,6 +18,7 @@ from ganlab.core import AdversarialModule
 from ganlab.errors import ConfigError, one_of
 from ganlab.files import atomic, link, sync, sync_folder
 from ganlab.private import checkpoint_of
+from ganlab.ranks import is_main
 from ganlab.signals import handled_by
 
 
@@ -82,17 +83,13 @@ class Checkpoints(Callback):
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if name == "SIGINT" and not self._requests:
-            with suppress(RuntimeError, OSError):  # the signal may come while something is printed
-                print(
-                    "Stopping: this batch is finished, then a checkpoint is saved. Ctrl-C again "
-                    "stops at once.",
-                    file=sys.stderr,
-                    flush=True,
-                )
         self.interrupted_by = self.interrupted_by or name
         # at a logout, SIGHUP comes beside SIGTERM, and perhaps repeatedly
         self._requests += name != "SIGHUP"
+        if name == "SIGINT" and self._requests == 1 and is_main():
+            with suppress(RuntimeError, OSError, ValueError):  # e.g. while something is printed
+                text = "Stopping, after a checkpoint is saved. Ctrl-C again stops at once."
+                print(text, file=sys.stderr, flush=True)
         if self._requests > 1:
             raise KeyboardInterrupt
 

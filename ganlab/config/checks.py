@@ -119,7 +119,8 @@ def _check_schedules(config: dict[str, Any]) -> None:
 
     def at(node: Any, which: int) -> Any:
         if is_schedule(node):
-            return make(node).bounds[which]
+            bounds = make(node).bounds
+            return node if bounds is None else bounds[which]
         if isinstance(node, dict):
             return {key: at(value, which) for key, value in node.items()}
         return [at(value, which) for value in node] if isinstance(node, list) else node

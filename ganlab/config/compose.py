@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ganlab.config.groups import PROTOCOL, check_choice, groups
-from ganlab.config.overrides import check_overrides, spelled_out, whole
+from ganlab.config.overrides import refuse_wrong, replacing, spelled_out
 from ganlab.config.precision import check_precisions, set_precision
 from ganlab.config.reads import check_is_read
 from ganlab.config.sections import check_sections, limit_minutes
@@ -50,10 +50,10 @@ def compose(overrides: list[str], name: str = "train") -> Any:
     """
     register_resolvers()
     with initialized():
-        check_overrides(overrides)
+        refuse_wrong(overrides)
         overrides = [spelled_out(override) for override in overrides]
         try:
-            config = hydra_compose(name, whole(overrides), return_hydra_config=True)
+            config = hydra_compose(name, replacing(overrides), return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             _explain(overrides, name)
             texts = [str(e).partition("\n")[0].rstrip(".") for e in (error, error.__cause__) if e]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from ganlab.config.checks import CALLBACKS
 from ganlab.config.groups import PROTOCOL, bare_names, check_choice, groups, protocol_of
@@ -10,7 +14,7 @@ from ganlab.errors import ConfigError
 from ganlab.record.old_names import refuse_old_names
 
 
-def check_overrides(overrides: list[str]) -> None:
+def refuse_wrong(overrides: list[str]) -> None:
     """Raise for old names, a base, a wrong protocol, and settings of `protocol=none`.
 
     Raises:
@@ -77,18 +81,20 @@ def in_section(override: str) -> str:
     return f"{name.removesuffix(key)}callbacks.{key}{equals}{value}"
 
 
-def whole(overrides: list[str]) -> list[str]:
+def replacing(overrides: list[str]) -> list[str]:
     """Return overrides with which a list, or a mapping with a `_target_`, replaces the old value.
 
     Hydra merges mappings: of a replaced schedule, the arguments that the new one does not have
     would remain; and no list can replace a mapping. So such an override follows one that sets its
     key to null.
     """
-    found = []
+    parser, found = OverridesParser.create(), []
     for text in overrides:
         name, _, value = text.partition("=")
-        is_whole = re.match(r"\s*(\[|\{.*\b_target_\s*:)", value, re.DOTALL)
-        if is_whole and "." in name and re.match(r"(\+\+)?\w", name):
-            found.append(f"{name}=null")
+        if "." in name and re.match(r"(\+\+)?\w", name) and re.match(r"\s*[\[{]", value):
+            with suppress(HydraException):  # which is explained later
+                new = parser.parse_override(text).value()
+                if isinstance(new, list) or (isinstance(new, dict) and "_target_" in new):
+                    found.append(f"{name}=null")
         found.append(text)
     return found

@@ -36,6 +36,11 @@ def set_precision(config: dict[str, Any]) -> None:
         config["precision"] = trainer["precision"]
 
 
+def same_precision(name: str) -> str:
+    """Return the name of a precision that has two: 32 is 32-true."""
+    return "32-true" if str(name) == "32" else str(name)
+
+
 def check_precisions(overrides: Sequence[str]) -> None:
     """Raise if `precision=` and `trainer.precision=` are both given, not as auto, and differ.
 
@@ -44,7 +49,7 @@ def check_precisions(overrides: Sequence[str]) -> None:
     """
     given = {text.lstrip("+").partition("=")[0]: text for text in overrides}
     texts = [given[key] for key in ("precision", "trainer.precision") if key in given]
-    if len({text.partition("=")[2] for text in texts} - {"auto"}) > 1:
+    if len({same_precision(text.partition("=")[2]) for text in texts} - {"auto"}) > 1:
         raise ConfigError(f"precision: received {' and '.join(texts)}; give one of them.")
 
 

@@ -97,13 +97,15 @@ def seeds(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def numbers(text: str) -> list[int]:
-    """Return up to 100,000 whole numbers ≥ 0 from a list of numbers and ranges: 0-3,7 or [1,2]."""
+def numbers(text: str, most: int = 2**63 - 1) -> list[int]:
+    """Return up to 100,000 whole numbers, at most `most`, from a list or ranges: 0-3,7 or [1,2]."""
     found: list[int] = []
     for part in text.strip("[]").split(","):
         if not (match := re.fullmatch(r"\s*(\d{1,40})(?:\s*-\s*(\d{1,40}))?\s*", part)):
             raise ValueError(f"received {text!r}; needs whole numbers and ranges, e.g. 3,5 or 0-35")
         first, last = int(match[1]), int(match[2] or match[1])
+        if max(first, last) > most:
+            raise ValueError(f"received {max(first, last)}; needs numbers from 0 to {most}")
         if last < first or len(found) + last - first >= 100_000:
             raise ValueError(
                 f"received {text!r}; needs ranges from a smaller to a larger number, and at most "
@@ -115,10 +117,7 @@ def numbers(text: str) -> list[int]:
 
 def seed_numbers(text: str) -> list[int]:
     """Return up to 100,000 seeds from 0 to 2³² − 1 from a list as for `numbers`."""
-    found = numbers(text)
-    for number_ in found:
-        seed(str(number_))
-    return found
+    return numbers(text, most=2**32 - 1)
 
 
 def check_folder(key: str, folder: Path) -> None:

@@ -107,10 +107,11 @@ def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
             ) from error
         where, part = _place(config, further, path, key[1] if key else "")
         for name, value in part.items() if isinstance(cause, TypeError) else ():
-            if is_schedule(value):
+            if is_schedule(value) and value["_target_"].rpartition(".")[2] in str(cause):
+                key_of_schedule = ".".join(filter(None, (where, name)))
                 raise ConfigError(
-                    f"{where}.{name}: received a schedule; needs a number that stays the same."
+                    f"{key_of_schedule}: received a schedule; needs a number that stays the same."
                 ) from error
         where = f" ({key[1]})" if key else ""
-        reason = str(cause).partition("\n")[0]
+        reason = str(cause).partition("\n")[0] or type(cause).__name__
         raise ConfigError(f"{config.get('_target_')}{where}: {reason}") from error

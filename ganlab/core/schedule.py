@@ -41,9 +41,9 @@ class Schedule:
         raise NotImplementedError
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest value that it reaches."""
-        raise NotImplementedError
+    def bounds(self) -> tuple[float, float] | None:
+        """The smallest and the largest value that it reaches; None if they are not known."""
+        return None
 
 
 class Ramp(Schedule):

@@ -26,7 +26,8 @@ def in_one_pass(
     Args:
         network: maps a batch (N, …) to a Tensor of N rows, or to a list of such Tensors.
         batches: batches of equal shape apart from N.
-        call: what calls the network with a batch; None for the network itself.
+        call: what calls the network with a batch, perhaps after random changes of each example by
+            itself; None for the network itself.
     """
     call = call or network
     if any(batch.requires_grad for batch in batches) or not is_by_example(network):
@@ -43,11 +44,13 @@ def is_by_example(network: nn.Module) -> bool:
 
     It does not with batch norm, minibatch standard deviation, dropout, whose random numbers depend
     on the passes, or spectral norm, whose power iteration advances in each pass; nor, as far as is
-    known, with modules of other packages than torch and ganlab.
+    known, with other parametrizations, and modules of other packages than torch and ganlab.
     """
     return not any(
-        isinstance(layer, (BatchNorm, MinibatchStd, Dropout))
+        isinstance(layer, (BatchNorm, MinibatchStd, Dropout, nn.RReLU))
+        or (isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)) and layer.dropout > 0)
         or is_parametrized(layer)
+        or hasattr(layer, "weight_u")  # the older spectral norm of torch
         or type(layer).__module__.partition(".")[0] not in ("torch", "ganlab")
         for layer in network.modules()
     )

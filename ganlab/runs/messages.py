@@ -34,6 +34,7 @@ class Messages:
     def __init__(self, is_main: bool) -> None:
         # keeps the messages until there is a file: nothing is written before the data are read
         self._handler: logging.Handler = MemoryHandler(0) if is_main else logging.NullHandler()
+        self._handler.addFilter(_is_no_tip)
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
         logging.captureWarnings(True)
@@ -44,7 +45,6 @@ class Messages:
         self._before = [(log, log.handlers, log.propagate, log.level) for log in loggers]
         for logger in loggers[:-1]:
             logger.handlers, logger.propagate = [self._handler], False
-            logger.addFilter(_is_no_tip)
             logger.setLevel(logging.INFO)
         if is_main:
             loggers[-1].handlers = [logging.StreamHandler(sys.stderr)]
@@ -56,6 +56,7 @@ class Messages:
             RunError: the file cannot be written, or is a link.
         """
         file = LogFile(path)
+        file.addFilter(_is_no_tip)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler.setTarget(file)
         self._handler.close()  # which writes its messages
@@ -68,7 +69,6 @@ class Messages:
         logging.captureWarnings(False)
         self._warnings.__exit__(None, None, None)
         for logger, handlers, propagate, level in self._before:
-            logger.removeFilter(_is_no_tip)
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
         self._handler.close()

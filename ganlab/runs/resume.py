@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.precision import check_precisions, computes_in_bfloat16, set_precision
+from ganlab.config.precision import (
+    check_precisions,
+    computes_in_bfloat16,
+    same_precision,
+    set_precision,
+)
 from ganlab.config.values import METRICS_MEMORY
 from ganlab.errors import ConfigError, RunError
 from ganlab.record.stored import differences, placed, stored_config
@@ -74,12 +79,11 @@ def continued(
         raise RunError(f"run: {folder} is a finished lesson. Start it again with a new run_dir.")
     seen = record.get("counters") or {"examples_seen": 0, "batches_seen": 0}
     used = {name: seen[f"{name}_seen"] for name in ("examples", "batches")}
-    used["minutes"] = record.get("seconds", 0) / 60
     if record.get("status") == "finished" and not _is_longer(config["budget"], new["budget"], used):
         raise RunError(
             f"run: {folder} has finished ({seen['examples_seen']:,} examples, "
-            f"{seen['batches_seen']:,} batches, {used['minutes']:.2f} minutes). To continue it, "
-            f"give a longer budget, e.g. {_longer(config['budget'], new['budget'], used)}."
+            f"{seen['batches_seen']:,} batches). To continue it, give a longer budget, e.g. "
+            f"{_longer(new['budget'], used)}."
         )
     return new
 
@@ -113,7 +117,7 @@ def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]
         raise RunError(
             f"budget.{reached[0]}: received {budget[reached[0]]}, but the run has been trained for "
             f"{seen['examples']:,} examples ({seen['batches']:,} batches, {used['minutes']:.2f} "
-            f"minutes). Give a longer budget, e.g. budget.examples={2 * seen['examples']}."
+            f"minutes). Give a longer budget, e.g. {_longer(budget, used)}."
         )
 
 
@@ -127,7 +131,8 @@ def resumes_at(saved: dict[str, Any], config: dict[str, Any]) -> str:
     line = f"Resuming after {saved['counters']['examples_seen']:,} examples."
     old, budget = saved.get("config") or {}, config["budget"]
     before, precision = old.get("budget") or {}, config["trainer"].get("precision")
-    if (was := (old.get("trainer") or {}).get("precision", precision)) != precision:
+    was = (old.get("trainer") or {}).get("precision", precision)
+    if same_precision(was) != same_precision(precision):
         line += f" The precision is now {precision}; it was {was}."
     if precision == "bf16-mixed" and not computes_in_bfloat16(config["trainer"]["accelerator"]):
         line += (
@@ -136,10 +141,8 @@ def resumes_at(saved: dict[str, Any], config: dict[str, Any]) -> str:
         )
     gone = [key for key, value in before.items() if value is not None and budget.get(key) is None]
     if gone:
-        line += (
-            f" The new limit replaces {', '.join(f'budget.{key}={before[key]}' for key in gone)}; "
-            "give both to keep both."
-        )
+        limits = ", ".join(f"budget.{key}={before[key]}" for key in gone)
+        line += f" No longer in force: {limits}; give it again to keep it."
     return line
 
 
@@ -174,15 +177,10 @@ def _inside(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
 
 
-def _longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> str:
-    """Return an example of a longer budget, in the unit that was given if it was one."""
-    given = [key for key in used if new.get(key) is not None and new[key] != old.get(key)]
-    unit = given[0] if given else "examples"
-    return (
-        f"budget.{unit}={2 * used[unit]:.3g}"
-        if unit == "minutes"
-        else (f"budget.{unit}={2 * used[unit]}")
-    )
+def _longer(budget: dict[str, Any], used: dict[str, float]) -> str:
+    """Return an example of a longer budget: its limits that are reached, of what is used twice."""
+    reached = [name for name, n in used.items() if budget.get(name) and budget[name] <= n]
+    return " ".join(f"budget.{name}={2 * used[name]:.10g}" for name in reached or ["examples"])
 
 
 def _is_longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> bool:
@@ -191,7 +189,7 @@ def _is_longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float])
     Args:
         old: the run's budget.
         new: the new budget.
-        used: examples, batches and minutes of the run. Epochs are compared with the old ones.
+        used: examples and batches of the run. Limits of other units are compared with the old ones.
     """
     limits = {name: new[name] for name in _limits(new) if new[name] is not None}
     changed = [name for name in _limits(new) if old.get(name) != new[name]]
@@ -224,7 +222,7 @@ def _overridden(config: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     texts = [text for text in overrides if text.partition("=")[0] not in ("run", "resume")]
     keys = {text.partition("=")[0] for text in texts}
     plain = merge(base, texts)
-    if "precision" in keys:
+    if "precision" in keys and "trainer.precision" not in keys:
         plain["trainer"]["precision"] = plain["precision"]
     if keys & {"precision", "trainer.precision"}:
         set_precision(plain)

@@ -63,9 +63,9 @@ def summary(folder: Path, needs: Sequence[str]) -> str:
 
 
 def fitted(text: str) -> str:
-    """Return text whose lines break between words at the terminal's width, if it is shown in one.
+    """Return text whose sentences break between words at the terminal's width, if it has one.
 
-    A line without a period at its end, such as a command, stays whole, so that it can be copied.
+    Other lines, such as commands and paths, stay whole, so that they can be copied.
     """
     if not sys.stdout.isatty():
         return text
@@ -82,7 +82,7 @@ def fitted(text: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.1f} minutes"
+    return f"{seconds:.2g} seconds" if seconds < 90 else f"{seconds / 60:.1f} minutes"
 
 
 def _ended_by_the_clock(budget: dict[str, Any], counters: dict[str, Any]) -> bool:
@@ -136,7 +136,7 @@ def _training(config: dict[str, Any], needs: Sequence[str]) -> str:
     """Return the overrides that train a model of this kind on the user's own pictures."""
     if "example" in needs:
         # whatever the classes, channels and size of this run's data
-        return "model=dcgan_fast data=folder data.size=32 regularizer=[r1]"
+        return "model=dcgan_fast data=folder data.size=32 'regularizer=[r1]'"  # quoted for zsh
     model = (config.get("choices") or {}).get("model")
     return f"model={model} data={'paired' if 'source' in needs else 'unpaired'}"
 

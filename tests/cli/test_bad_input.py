@@ -219,6 +219,7 @@ def test_unknown_command(cli):
         (["truncation=0"], ["truncation", "0.05"]),
         (["n=99999999999"], ["n: received 99,999,999,999 samples", "1,000,000"]),
         (["seeds=99999999999999999999"], ["seeds: received 99999999999999999999", "4294967295"]),
+        (["labels=99999999999999999999"], ["labels: received 99999999999999999999"]),
         (["seeds=7,4294967296"], ["seeds: received 4294967296", "4294967295"]),
         (["out=/dev/null"], ["out: /dev/null is a file; name a folder"]),
     ],
@@ -277,10 +278,11 @@ def test_budget_that_a_finished_run_has_used_already(cli, ring_run):
     assert "has finished (64 examples" in printed
     code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.minutes=1e-4")
     assert code != 0
-    assert "has finished (64 examples, 4 batches, 0.0" in printed
+    assert "budget.minutes: received 0.0001, but the run has been trained for" in printed
+    assert "Give a longer budget, e.g. budget.minutes=" in printed
     code, printed = cli("train", f"run={ring_run}", "resume=true", "budget.examples=80")
     assert code == 0
-    assert "Resuming after 64 examples. The new limit replaces budget.batches=4" in printed
+    assert "Resuming after 64 examples. No longer in force: budget.batches=4" in printed
 
 
 def test_resume_into_a_changed_config(cli, ring_run):

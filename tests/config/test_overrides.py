@@ -3,7 +3,7 @@
 import pytest
 
 from ganlab.config.groups import PROTOCOL
-from ganlab.config.overrides import spelled_out, whole
+from ganlab.config.overrides import replacing, spelled_out
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,11 @@ def test_overrides_are_spelled_out(text, full_text):
 
 def test_lists_and_mappings_with_a_target_replace_the_old_value():
     text = "a.lr={_target_: x.Y, start: 1}"
-    given = ["seed=1", text, "a.b={c: 1}", "+a.c={_target_: x.Y}", "loss=[a]", "a.d=[1]"]
-    assert whole(given) == [
+    nested = "a.e={lr: {_target_: x.Y}}"
+    given = ["seed=1", nested, text, "a.b={c: 1}", "+a.c={_target_: x.Y}", "loss=[a]", "a.d=[1]"]
+    assert replacing(given) == [
         "seed=1",
+        nested,
         "a.lr=null",
         text,
         "a.b={c: 1}",

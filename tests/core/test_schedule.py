@@ -104,6 +104,10 @@ def test_bounds_are_the_smallest_and_the_largest_value(schedule):
     assert (min(values), max(values)) == pytest.approx(schedule.bounds)
 
 
+def test_bounds_of_other_schedules_are_unknown():
+    assert Schedule().bounds is None
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 

@@ -2,12 +2,12 @@
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 
 import pytest
 
+resource = pytest.importorskip("resource")
 PAGES = 10 * 4 * 2**20 // resource.getpagesize()  # of ten blocks of 4 MiB
 PROGRAM = """
 import ctypes, resource

@@ -15,13 +15,17 @@ def test_messages_go_to_the_file_also_those_from_before_it(tmp_path):
     before = state()
     messages = Messages(is_main=True)
     logging.getLogger("lightning.pytorch").info("first")
+    tips = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    tips.info("💡 Tip: before the file")
     messages.write_to(tmp_path / "log.txt")
+    tips.info("💡 Tip: after it")
     warnings.warn("second", UserWarning, stacklevel=1)
     messages.close()
     logging.getLogger("ganlab").info("third")
     text = (tmp_path / "log.txt").read_text()
     assert text.index("first") < text.index("second")
     assert "third" not in text
+    assert "Tip" not in text
     assert state() == before
 
 

@@ -24,7 +24,7 @@ def test_a_run_of_a_real_training_names_its_folder_once_and_three_commands(tmp_p
         "Next:",
         f"  look       ganlab report run='{folder}'",
         f"  compare    ganlab compare '{folder}' OTHER_RUN",
-        "  your data  ganlab train model=dcgan_fast data=folder data.size=32 regularizer=[r1] "
+        "  your data  ganlab train model=dcgan_fast data=folder data.size=32 'regularizer=[r1]' "
         "data.root=DIR",
     ]
 

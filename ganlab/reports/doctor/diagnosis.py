@@ -9,7 +9,7 @@ from ganlab.files import write_text
 from ganlab.reports.doctor.conditions import PROBLEMS, ROWS
 from ganlab.reports.doctor.evidence import Evidence, Series
 from ganlab.reports.doctor.finding import Finding
-from ganlab.reports.doctor.samples import ALL_FOUND, SAMPLE_ROWS, likeness, rise
+from ganlab.reports.doctor.samples import ALL_FOUND, SAMPLE_ROWS, alike, missing, rise
 
 POINTS = 4  # minimum values of a score to judge whether it improves
 GAIN = 0.02  # minimum improvement, relative to the best score so far
@@ -87,7 +87,8 @@ def _no_problem(run: Evidence) -> Finding:
         )
     found, total = run.modes or (1, 1)
     sampled = len(run["doctor/pairwise_distance"])
-    full, partial = likeness(run)
+    full, partial = alike(run)
+    partial += missing(run)
     if (full or partial) and (rising := rise(run)):  # else the problem is collapse
         return Finding(
             "undecided",

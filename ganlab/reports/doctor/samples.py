@@ -12,8 +12,9 @@ from ganlab.reports.doctor.remedies import HOLD_BACK, remedy
 FULL_COLLAPSE = 0.3  # a smaller late doctor/pairwise_distance is full collapse
 PARTIAL_COLLAPSE = 0.7  # a smaller late doctor/pairwise_distance is partial; healthy above 0.9
 SAMPLE_ROWS = 2  # minimum rows with distances: samples of an untrained G are alike, too
-RISE = (0.05, 1.15)  # minimum difference and ratio of the newest distance to the earlier median
+RISE = (0.05, 1.15)  # minimum difference and ratio of the late to the early median of the distance
 CHANCE = 0.95  # the newest distance counts as the largest if it is this share of the largest
+EVALUATIONS = 4  # minimum evaluations to judge missing modes while samples become more varied
 ALL_FOUND = 0.9  # if a smaller share of the modes or classes is found, some count as missing
 ON_MODES = 0.3  # minimum high_quality to call missing modes collapse; below it, few hit any mode
 ONE_CLASS = 0.5  # minimum share of the samples in one of three classes or more
@@ -26,8 +27,9 @@ COPY_SHARE = 0.1  # minimum share of copies among the samples; among new real ex
 
 def collapse(run: Evidence) -> Finding | None:
     """Find samples that are all alike, or of a few kinds only, and become no more varied."""
-    full, partial = likeness(run)
-    if rise(run) or not full + partial:
+    full, partial = ([], []) if rise(run) else alike(run)
+    partial += [] if is_young(run) else missing(run)
+    if not full + partial:
         return None
     makes = "almost the same sample for all latents" if full else "only some kinds of samples"
     return Finding(
@@ -54,14 +56,12 @@ def collapse(run: Evidence) -> Finding | None:
     )
 
 
-def likeness(run: Evidence) -> tuple[list[str], list[str]]:
-    """Return the evidence that all samples are alike, and that they are of a few kinds only."""
+def alike(run: Evidence) -> tuple[list[str], list[str]]:
+    """Return the evidence that all samples are alike, and that many are, by their distances."""
     full, partial = [], []
     apart, nearest = run["doctor/pairwise_distance"].now, run["doctor/nearest_generated"].now
     if len(run["doctor/pairwise_distance"]) < SAMPLE_ROWS:
-        if apart is not None and run.number("callbacks.doctor.every_examples"):
-            return [], []  # the run ended before its second row with distances
-        apart = nearest = None
+        return [], []
     if apart is not None and apart < PARTIAL_COLLAPSE:
         (full if apart < FULL_COLLAPSE else partial).append(
             f"Two generated samples are {apart:.2g} times as far apart as two real examples."
@@ -71,35 +71,52 @@ def likeness(run: Evidence) -> tuple[list[str], list[str]]:
             f"The distance from a sample to the nearest other sample is {nearest:.2g} times the "
             "distance from a training example to the nearest other example."
         )
+    return full, partial
+
+
+def missing(run: Evidence) -> list[str]:
+    """Return the evidence that modes or classes are missing, or that one class prevails."""
+    found = []
     if run.modes:
-        found, total = run.modes
+        number, total = run.modes
         quality = run["high_quality"].newest
-        if found < ALL_FOUND * total and (quality is None or quality >= ON_MODES):
-            partial.append(f"{found:.0f} of {total} modes or classes are found.")
+        if number < ALL_FOUND * total and (quality is None or quality >= ON_MODES):
+            found.append(f"{number:.0f} of {total} modes or classes are found.")
     shares = {n: run[n].newest for n in run.names("class_share") if run[n]}
     if len(shares) > 2 and max(shares.values()) >= ONE_CLASS:
         name = max(shares, key=shares.__getitem__)
-        partial.append(f"Class {name.rpartition('/')[2]} has {shares[name]:.0%} of the samples.")
-    return full, partial
+        found.append(f"Class {name.rpartition('/')[2]} has {shares[name]:.0%} of the samples.")
+    return found
+
+
+def is_young(run: Evidence) -> bool:
+    """Whether a run has too few evaluations to judge missing modes, and its samples still change.
+
+    They do if they become more varied, or if the run ended before its second row with distances.
+    """
+    counted = [*run.names("modes"), *run.names("classes_present"), *run.names("class_share")]
+    if max((len(run[name]) for name in counted), default=0) >= EVALUATIONS:
+        return False
+    has_one_row = len(run["doctor/pairwise_distance"]) == 1
+    ended = has_one_row and bool(run.number("callbacks.doctor.every_examples"))
+    return ended or rise(run) is not None
 
 
 def rise(run: Evidence) -> str | None:
     """Return how the samples still become more varied, as a sentence; None if they do not.
 
-    They do if the newest distance between samples is the largest, but for chance, and well above
-    the earlier ones.
+    They do if the distance between samples, in the median of the last third of the log, is well
+    above that of the first third, and the newest distance is the largest, but for chance.
     """
     distances = run["doctor/pairwise_distance"]
-    *earlier, newest = distances.values or [0.0]
-    if len(distances) < SAMPLE_ROWS or newest < CHANCE * max(earlier):
+    if len(distances) < SAMPLE_ROWS or distances.newest < CHANCE * max(distances.values):
         return None
-    before, (difference, ratio) = median(earlier), RISE
-    if newest < before + difference or newest < ratio * before:
+    before, now, (difference, ratio) = median(distances.early), distances.now, RISE
+    if now < before + difference or now < ratio * before:
         return None
     return (
-        f"The distance between samples grows: it was {earlier[0]:.2g} times that of real examples "
-        f"after {distances.examples[0]:,} examples, and is {newest:.2g} times after "
-        f"{distances.examples[-1]:,}."
+        f"The distance between samples grows: it was {before:.2g} times that of real examples "
+        f"early in the run, and now is {now:.2g} times."
     )
 
 

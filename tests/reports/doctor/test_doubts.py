@@ -84,6 +84,15 @@ def test_samples_that_stay_alike_have_collapsed(distances):
     assert examine(run)[0].condition == "collapse"
 
 
+@pytest.mark.parametrize(
+    "distances", [[*[0.25] * 49, 0.31], [0.6, 0.2, 0.2, 0.58], [*[0.7] * 10, 0.8, 0.9, 1.0]]
+)
+def test_missing_modes_of_a_long_run_are_no_doubt(distances):
+    known = {"doctor/pairwise_distance": distances, "modes": 2.0}
+    run = log(known, rows=len(distances), data={"classes": 8})
+    assert examine(run)[0].condition == "collapse"
+
+
 def test_one_measurement_of_a_short_run_proves_no_collapse():
     """Untrained generators make one class; the doctor would have measured again later."""
     one = {f"class_share_digits/{k}": float(k == 8) for k in range(10)}
