@@ -133,7 +133,10 @@ def parse(argv: list[str], arguments: Mapping[str, Argument]) -> dict[str, Any]:
                 raise ValueError("received no value")
             values[key] = arguments[key].parse(value)
         except ValueError as error:
-            raise ConfigError(f"{key}: {error}. Argument {key}: {arguments[key].help}.") from None
+            end = "" if str(error).endswith("?") else "."
+            raise ConfigError(
+                f"{key}: {error}{end} Argument {key}: {arguments[key].help}."
+            ) from None
     for name, value in values.items():
         if value is REQUIRED:
             raise ConfigError(f"{name}: missing. Argument {name}: {arguments[name].help}.")

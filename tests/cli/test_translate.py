@@ -161,7 +161,7 @@ def test_unreadable_files_are_named_and_the_others_translated(run, tmp_path, cap
         (["titel=64"], "Did you mean 'tile'?"),
         (["device=gpu"], "device: received 'gpu'; allowed cpu, cuda, mps, xpu"),
         (["device=meta"], "device: received 'meta'; allowed cpu, cuda, mps, xpu"),
-        (["seed=x"], "seed: received 'x'; needs a whole number ("),
+        (["seed=x"], "seed: received 'x'; needs a whole number. Argument seed:"),
         (["seed=99999999999999999999"], "needs 0 … 4294967295"),
         (["overlap=5000"], "with tiles of 512 pixels allowed 0 … 256"),
         (["output={here}/in/x.png/y"], "x.png is a file"),

@@ -161,7 +161,7 @@ def test_messages_about_wrong_values():
     from ganlab.cli.export import ARGUMENTS
     from ganlab.config.values import count, device_named, integer, number
 
-    with pytest.raises(ConfigError, match=r"Did you mean 'safetensors'\? \("):
+    with pytest.raises(ConfigError, match=r"Did you mean 'safetensors'\? Argument format:"):
         parse(["run=x", "format=safetensor"], ARGUMENTS)
     for parser, said in ((integer, "a whole number"), (count, "whole number"), (number, "number")):
         with pytest.raises(ValueError, match=f"^received 'x'; needs .*{said}$"):
