@@ -122,7 +122,8 @@ class SampleProtocol(Protocol):
             if "labels" in metric.inputs:
                 check_labelled(name, has_labels, (), data)
             if isinstance(metric, ModelMetric):
-                metric.check_model(module, data)
+                with named(name):
+                    metric.check_model(module, data)
             if not needs_features(metric):
                 with named(name):
                     copy.deepcopy(metric).bind(None, data)
