@@ -91,7 +91,8 @@ def replacing(overrides: list[str]) -> list[str]:
     parser, found = OverridesParser.create(), []
     for text in overrides:
         name, _, value = text.partition("=")
-        if "." in name and re.match(r"(\+\+)?\w", name) and re.match(r"\s*[\[{]", value):
+        is_setting = "." in name and re.match(r"(\+\+)?(?!hydra\.)\w", name)
+        if is_setting and re.match(r"\s*[\[{]", value):
             with suppress(HydraException):  # which is explained later
                 new = parser.parse_override(text).value()
                 if isinstance(new, list) or (isinstance(new, dict) and "_target_" in new):

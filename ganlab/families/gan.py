@@ -123,7 +123,11 @@ class GAN(LatentModel):
         """Return what the discriminator sees in its step."""
         (latents, fake), score = self.made(batch), self._score_of(batch)
         real, fake = self.regularizers.inputs(batch["example"], fake, self.phase_steps)
-        real_scores, fake_scores = in_one_pass(self.discriminator, real, fake, call=score)
+        changed = map(self.regularizers.augment, (real, fake))
+        label = self._label(batch)
+        real_scores, fake_scores = in_one_pass(
+            self.discriminator, *changed, call=partial(self._scores_of_batches, label)
+        )
         return Step(
             self.discriminator,
             score,
@@ -132,23 +136,20 @@ class GAN(LatentModel):
             real_scores=real_scores,
             fake_scores=fake_scores,
             number=self.phase_steps,
-            labels=self._label(batch),
+            labels=label,
             latents=latents,
             generate=partial(self._generate, batch),
         )
 
     def _score_of(self, batch: Batch, score: Score | None = None) -> Score:
-        """Return the function that scores augmented samples with a batch's labels.
-
-        It takes one sample for each label, or several such batches one after the other.
-        """
+        """Return the function that scores augmented samples with a batch's labels."""
         label, score, augment = self._label(batch), score or self.score, self.regularizers.augment
+        return lambda samples: score(augment(samples), label)
 
-        def scores(samples: Tensor) -> Tensor:
-            times = 0 if label is None else len(samples) // len(label)
-            return score(augment(samples), None if label is None else label.repeat(times))
-
-        return scores
+    def _scores_of_batches(self, label: Tensor | None, samples: Tensor) -> Tensor:
+        """Return the scores of one or several batches of samples that have the same labels."""
+        times = 0 if label is None else len(samples) // len(label)
+        return self.score(samples, None if label is None else label.repeat(times))
 
     def _label(self, batch: Batch) -> Tensor | None:
         return batch["label"] if "label" in self.needs else None

@@ -26,8 +26,7 @@ def in_one_pass(
     Args:
         network: maps a batch (N, …) to a Tensor of N rows, or to a list of such Tensors.
         batches: batches of equal shape apart from N.
-        call: what calls the network with a batch, perhaps after random changes of each example by
-            itself; None for the network itself.
+        call: what calls the network with a batch; None for the network itself.
     """
     call = call or network
     if any(batch.requires_grad for batch in batches) or not is_by_example(network):
