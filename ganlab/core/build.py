@@ -91,6 +91,9 @@ def make(config: dict[str, Any], path: str = "", /, **further: Any) -> Any:
         GanlabError: a constructor raised it; Hydra's wrapping is removed.
         ConfigError: any other failure; the message names the target and the key.
     """
+    if not isinstance(config, dict) or config.get("_target_") is None:
+        where = ".".join(filter(None, (path, "_target_")))
+        raise ConfigError(f"{where}: missing; it names the class that is built here.")
     try:
         return instantiate(config, **further, _convert_="all")
     except InstantiationException as error:

@@ -30,7 +30,16 @@ def test_overrides_are_spelled_out(text, full_text):
 def test_lists_and_mappings_with_a_target_replace_the_old_value():
     text = "a.lr={_target_: x.Y, start: 1}"
     nested = "a.e={lr: {_target_: x.Y}}"
-    given = ["seed=1", nested, text, "a.b={c: 1}", "+a.c={_target_: x.Y}", "loss=[a]", "hydra.x=[1]", "a.d=[1]"]
+    given = [
+        "seed=1",
+        nested,
+        text,
+        "a.b={c: 1}",
+        "+a.c={_target_: x.Y}",
+        "loss=[a]",
+        "hydra.x=[1]",
+        "a.d=[1]",
+    ]
     assert replacing(given) == [
         "seed=1",
         nested,

@@ -113,4 +113,4 @@ def test_runs_that_the_readme_names(folder):
         "timing.csv",
     ):
         assert (folder / "outputs" / "first" / name).exists()
-    assert len(list((folder / "outputs" / "sevens").glob("*_7.png"))) == 200
+    assert len(list((folder / "outputs" / "some").glob("*_3.png"))) == 200
