@@ -44,11 +44,11 @@ def sample_inputs(
     for name, value in (("n", n), ("seed", seed)):
         if seeds is not None and value is not None:
             raise ConfigError(f"{name}: seeds= gives one sample for each seed; leave {name} out.")
-    each = len(seeds) if seeds is not None else 64 if n is None else n
-    if each * len(labels or [0]) > MOST_SAMPLES:
+    count = len(seeds) if seeds is not None else 64 if n is None else n
+    if count * len(labels or [0]) > MOST_SAMPLES:
         of_labels = f" of each of {len(labels)} labels" if labels else ""
         raise ConfigError(
-            f"{'n' if seeds is None else 'seeds'}: received {each:,} samples{of_labels}; at most "
+            f"{'n' if seeds is None else 'seeds'}: received {count:,} samples{of_labels}; at most "
             f"{MOST_SAMPLES:,} in all are made by one call. Call it several times with other seeds."
         )
     if labels is not None:
@@ -59,11 +59,10 @@ def sample_inputs(
         if labels is None:
             random = [label for _, label in drawn if label is not None]
             return latents, torch.cat(random) if random else None, None
-        count = len(seeds)
         latents = latents.repeat(len(labels), *[1] * (latents.dim() - 1))
         repeated = torch.tensor(labels).repeat_interleave(count)
     else:
-        seed, count = secrets.randbits(62) if seed is None else seed, 64 if n is None else n
+        seed = secrets.randbits(62) if seed is None else seed
         if labels is None:
             return *module.draw_inputs(count, None, seed, truncation), None
         repeated = torch.tensor(labels).repeat_interleave(count)

@@ -112,7 +112,7 @@ def check_continues(path: Path, contents: dict[str, Any], config: dict[str, Any]
     seen = {name: counters[f"{name}_seen"] for name in ("examples", "batches")}
     clock = contents.get("callbacks", {}).get("Budget") or {}
     used = seen | {"minutes": clock.get("seconds", 0) / 60}
-    reached = [name for name, n in used.items() if budget.get(name) and budget[name] <= n]
+    reached = _reached(budget, used)
     if reached and budget != saved.get("budget"):
         raise RunError(
             f"budget.{reached[0]}: received {budget[reached[0]]}, but the run has been trained for "
@@ -179,8 +179,13 @@ def _inside(key: str, section: str) -> bool:
 
 def _longer(budget: dict[str, Any], used: dict[str, float]) -> str:
     """Return an example of a longer budget: its limits that are reached, of what is used twice."""
-    reached = [name for name, n in used.items() if budget.get(name) and budget[name] <= n]
-    return " ".join(f"budget.{name}={2 * used[name]:.10g}" for name in reached or ["examples"])
+    names = _reached(budget, used) or ["examples"]
+    return " ".join(f"budget.{name}={2 * used[name]:.10g}" for name in names)
+
+
+def _reached(budget: dict[str, Any], used: dict[str, float]) -> list[str]:
+    """Return the limits of a budget that are used up."""
+    return [name for name, n in used.items() if budget.get(name) and budget[name] <= n]
 
 
 def _is_longer(old: dict[str, Any], new: dict[str, Any], used: dict[str, float]) -> bool:

@@ -72,12 +72,13 @@ def fitted(text: str) -> str:
     width = max(shutil.get_terminal_size().columns, 20)
     lines = []
     for line in text.splitlines():
+        if not re.search(r"[.:)]$", line) or len(line.split()) <= 6:
+            lines.append(line)
+            continue
         indent = " " * (len(line) - len(line.lstrip()))
-        is_prose = re.search(r"[.:)]$", line) and len(line.split()) > 6
-        parts = textwrap.wrap(
+        lines += textwrap.wrap(
             line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
-        lines += parts if is_prose else [line]
     return "\n".join(lines)
 
 
